@@ -1,0 +1,47 @@
+"""The one exception that bad input raises, and the help it offers.
+
+Every message names the object, the value and the remedy. The command line turns an
+`InputError` into one line on standard error and exit status 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = ["InputError", "did_you_mean"]
+
+
+class InputError(ValueError):
+    """Report that something the user gave cannot be used, and what to give instead."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Suggest the nearest known name, or list all of them.
+
+    Parameters
+    ----------
+    name : str
+        What the user wrote.
+    known : iterable of str
+        What could have been meant.
+
+    Returns
+    -------
+    str
+        A sentence to append to an error message.
+
+    Examples
+    --------
+    >>> did_you_mean("lfi", ["lif", "adex"])
+    "Did you mean 'lif'?"
+    >>> did_you_mean("foo", ["lif", "adex"])
+    "Known are: 'adex', 'lif'."
+    """
+    known = sorted(known)
+    near = get_close_matches(name, known, n=1, cutoff=0.5)
+    if near:
+        return f"Did you mean '{near[0]}'?"
+    if not known:
+        return "None are known."
+    return "Known are: " + ", ".join(f"'{k}'" for k in known) + "."

@@ -1,0 +1,201 @@
+"""What a run of a spiking network leaves behind: spikes, traces and the decoded output.
+
+The torch twin and every path through Brian2 return the same `Recording`, so that two of them
+can be compared cell by cell. Spikes are kept as flat event arrays (sparse, as they will be on
+disk); the dense raster is made when somebody asks for it.
+
+Time is counted in steps of `dt` from the start of the presentation. As in Brian2, a spike is
+stamped with the *start* of the step in which it happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Events", "Recording"]
+
+
+@dataclass(frozen=True)
+class Events:
+    """Hold the spikes of one population as flat arrays, one entry a spike.
+
+    Parameters
+    ----------
+    sample : numpy.ndarray of int64, shape (events,)
+        Which sample of the batch was presented.
+    node : numpy.ndarray of int64, shape (events,)
+        Flat index of the neuron within its population.
+    step : numpy.ndarray of int64, shape (events,)
+        Time step, counted from the start of the presentation.
+    value : numpy.ndarray of float64, shape (events,)
+        The spike value: 1; -1 or +1 (ternary); 1..s_max (multi-threshold).
+    dt : float
+        Length of a step, in seconds.
+    """
+
+    sample: np.ndarray
+    node: np.ndarray
+    step: np.ndarray
+    value: np.ndarray
+    dt: float
+
+    def __len__(self) -> int:
+        return len(self.step)
+
+    @property
+    def time(self) -> np.ndarray:
+        """Start of each spike's step, in seconds from the start of the presentation."""
+        return self.step * self.dt
+
+    @classmethod
+    def from_raster(cls, raster: np.ndarray, dt: float) -> Events:
+        """Read events from a dense raster of spike values ``(steps, samples, neurons)``.
+
+        Examples
+        --------
+        >>> raster = np.zeros((3, 1, 2)); raster[2, 0, 1] = -1
+        >>> Events.from_raster(raster, dt=1e-3).value
+        array([-1.])
+        """
+        step, sample, node = np.nonzero(raster)
+        return cls(sample, node, step, raster[step, sample, node].astype(np.float64), dt)
+
+    def to_raster(self, steps: int, samples: int, neurons: int, coarse: int = 1) -> np.ndarray:
+        """Return the dense raster ``(steps, samples, neurons)``.
+
+        With ``coarse > 1`` the spike values of that many steps are summed into one: the raster
+        of a run at ``dt/coarse`` seen on the grid of ``dt``.
+        """
+        raster = np.zeros((steps, samples, neurons))
+        np.add.at(raster, (self.step // coarse, self.sample, self.node), self.value)
+        return raster
+
+    def sorted(self) -> Events:
+        """Return the same events in order of sample, then step, then node."""
+        order = np.lexsort((self.node, self.step, self.sample))
+        return Events(
+            self.sample[order], self.node[order], self.step[order], self.value[order], self.dt
+        )
+
+
+class _PerPopulation(Mapping[str, np.ndarray]):
+    """Map population names to arrays that are computed on access."""
+
+    def __init__(self, names: Sequence[str], compute: Callable[[str], np.ndarray]) -> None:
+        self._names, self._compute = tuple(names), compute
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._names:
+            raise KeyError(f"no population '{name}' was recorded; there are {self._names}")
+        return self._compute(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Hold what was recorded while a batch of samples was presented.
+
+    Parameters
+    ----------
+    dt : float
+        Length of a step, in seconds.
+    steps : int
+        Steps of one presentation.
+    samples : int
+        Samples presented.
+    shapes : mapping of str to tuple of int
+        Shape of each recorded population.
+    all_events : mapping of str to Events
+        The spikes of each population.
+    output : numpy.ndarray, shape (samples, classes)
+        The decoded output (spike counts or free potentials of the last population).
+    traces : mapping of str to mapping of str to numpy.ndarray
+        ``traces[population][variable]`` has shape ``(steps, samples, *shape)``: the value at the
+        end of each step, after the reset.
+    """
+
+    dt: float
+    steps: int
+    samples: int
+    shapes: Mapping[str, tuple[int, ...]]
+    all_events: Mapping[str, Events]
+    output: np.ndarray
+    traces: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+
+    def events(self, name: str) -> Events:
+        """Return the spikes of population `name` as flat arrays."""
+        if name not in self.all_events:
+            raise KeyError(f"no population '{name}' was recorded; there are {list(self.shapes)}")
+        return self.all_events[name]
+
+    @property
+    def spikes(self) -> Mapping[str, np.ndarray]:
+        """Spike values per population, dense: ``(steps, samples, *shape)``."""
+        return _PerPopulation(tuple(self.shapes), self._raster)
+
+    @property
+    def counts(self) -> Mapping[str, np.ndarray]:
+        """Summed spike values per population: ``(samples, *shape)``."""
+        return _PerPopulation(tuple(self.shapes), self._counts)
+
+    @property
+    def prediction(self) -> np.ndarray:
+        """The class with the largest output, shape ``(samples,)``; the first one wins a tie."""
+        return self.output.argmax(axis=1)
+
+    def raster(self, name: str, coarse: int = 1) -> np.ndarray:
+        """Return the dense raster of `name`, ``(steps/coarse, samples, neurons)``, shape flat."""
+        neurons = int(np.prod(self.shapes[name]))
+        return self.events(name).to_raster(self.steps // coarse, self.samples, neurons, coarse)
+
+    def _raster(self, name: str) -> np.ndarray:
+        return self.raster(name).reshape(self.steps, self.samples, *self.shapes[name])
+
+    def _counts(self, name: str) -> np.ndarray:
+        shape = self.shapes[name]
+        counts = np.zeros((self.samples, int(np.prod(shape))))
+        events = self.events(name)
+        np.add.at(counts, (events.sample, events.node), events.value)
+        return counts.reshape(self.samples, *shape)
+
+    def spikes_per_sample(self) -> dict[str, float]:
+        """Return the mean number of spikes (events) a sample, by population."""
+        return {name: len(self.events(name)) / self.samples for name in self.shapes}
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Recording]) -> Recording:
+        """Join recordings of consecutive batches of samples into one."""
+        first = parts[0]
+        starts = np.cumsum([0] + [p.samples for p in parts])
+
+        def joined(name: str) -> Events:
+            events = [p.events(name) for p in parts]
+            return Events(
+                np.concatenate([e.sample + s for e, s in zip(events, starts, strict=False)]),
+                *(np.concatenate([getattr(e, k) for e in events]) for k in ("node", "step")),
+                value=np.concatenate([e.value for e in events]),
+                dt=first.dt,
+            )
+
+        traces: dict[str, dict[str, Any]] = {
+            name: {v: np.concatenate([p.traces[name][v] for p in parts], axis=1) for v in variables}
+            for name, variables in first.traces.items()
+        }
+        return cls(
+            dt=first.dt,
+            steps=first.steps,
+            samples=int(starts[-1]),
+            shapes=first.shapes,
+            all_events={name: joined(name) for name in first.shapes},
+            output=np.concatenate([p.output for p in parts]),
+            traces=traces,
+        )
