@@ -1,0 +1,79 @@
+"""How much a constant drive adds to a neuron over one time step.
+
+The twin's per-step input ``i`` and Brian2's constant current are two views of the same charge:
+``current = i / drive_gain(dt)``. For a linear neuron under the exact propagator the gain is
+``Gamma(dt)`` times the drive's coefficient, so that the same current at a finer step follows the
+same trajectory; for any other neuron it is the plain charge, coefficient times ``dt``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from brian2.parsing.sympytools import str_to_sympy
+
+from .linear import linear_system
+from .propagator import exact_propagator
+
+__all__ = ["drive_gain"]
+
+_NOT_REFRACTORY = sp.Function("int_")(sp.Symbol("not_refractory", real=True))
+
+
+def drive_gain(
+    equations: Any, variables: Any, drive: str, dt: float, *, exact: bool
+) -> tuple[str, float | np.ndarray]:
+    """Return the driven variable and what a constant unit drive adds to it in one step.
+
+    Parameters
+    ----------
+    equations : brian2.Equations
+        The model equations.
+    variables : mapping of str to brian2 Variable
+        What the identifiers refer to.
+    drive : str
+        The variable that a constant current sets.
+    dt : float
+        Length of the step, in seconds.
+    exact : bool
+        Whether the equations are stepped by the exact propagator.
+
+    Returns
+    -------
+    variable : str
+        The state variable whose equation the drive enters.
+    gain : float or numpy.ndarray, shape (neurons,)
+        Unit of the variable per unit of the drive, in SI.
+
+    Raises
+    ------
+    ValueError
+        If the drive enters no equation, several, or not linearly.
+    """
+    symbol = sp.Symbol(drive, real=True)
+    found = []
+    for name, expression in equations.get_substituted_expressions(variables):
+        right = str_to_sympy(expression.code, variables).xreplace({_NOT_REFRACTORY: sp.Integer(1)})
+        slope = sp.diff(sp.expand(right), symbol)
+        if slope != 0:
+            found.append((name, slope))
+    if len(found) != 1:
+        where = ", ".join(f"'{name}'" for name, _ in found) or "no differential equation"
+        raise ValueError(f"the drive '{drive}' must enter one differential equation; it enters {where}")
+    name, slope = found[0]
+    states = {sp.Symbol(n, real=True) for n in equations.diff_eq_names}
+    if slope.free_symbols & (states | {symbol}):
+        raise ValueError(f"the drive '{drive}' must enter the equation of '{name}' linearly")
+    symbols = sorted(slope.free_symbols, key=str)
+    values = [np.asarray(variables[str(s)].get_value(), dtype=np.float64) for s in symbols]
+    coefficient = np.asarray(sp.lambdify(symbols, slope, modules="numpy")(*values))
+    per_step: Any = dt
+    if exact:
+        system = linear_system(equations, variables)
+        _, gamma = exact_propagator(equations, variables).blocks(system, variables, dt)
+        i = system.names.index(name)
+        per_step = gamma[..., i, i]
+    gain = np.asarray(coefficient * per_step, dtype=np.float64)
+    return name, float(gain.ravel()[0]) if gain.size == 1 else gain

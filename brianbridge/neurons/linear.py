@@ -1,0 +1,136 @@
+"""Read a linear system ``dx/dt = A x + b`` off a set of Brian2 equations.
+
+``A`` may hold anything that stays put during a run; ``b`` anything that stays put during one
+step (a drive, another population's current). What does not fit is declined with the reason,
+through Brian2's own `UnsupportedEquationsException`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+__all__ = ["LinearSystem", "linear_system"]
+
+_NOT_REFRACTORY = sp.Function("int_")(sp.Symbol("not_refractory", real=True))
+
+
+@dataclass(frozen=True)
+class LinearSystem:
+    """Hold ``dx/dt = A x + b`` with symbolic entries.
+
+    Parameters
+    ----------
+    names : tuple of str
+        The state variables ``x``.
+    matrix : sympy.Matrix, shape (states, states)
+        ``A``.
+    inputs : sympy.Matrix, shape (states, 1)
+        ``b``.
+    """
+
+    names: tuple[str, ...]
+    matrix: sp.Matrix
+    inputs: sp.Matrix
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the symbols in ``A``."""
+        return tuple(sorted(str(s) for s in self.matrix.free_symbols))
+
+    @property
+    def is_diagonal(self) -> bool:
+        """Whether no state variable appears in another's equation."""
+        return bool(self.matrix.is_diagonal())
+
+    def reaches(self) -> np.ndarray:
+        """Return ``R[i, j]``: whether ``x_j`` can influence ``x_i`` later on (boolean).
+
+        Where it cannot, the propagator's entry is exactly 0, whatever the parameters.
+        """
+        n = len(self.names)
+        path = np.array(
+            [[self.matrix[i, j] != 0 for j in range(n)] for i in range(n)], dtype=bool
+        ).reshape(n, n) | np.eye(n, dtype=bool)
+        for _ in range(n):
+            path = (path.astype(int) @ path.astype(int)) > 0
+        return path
+
+    def is_integrator(self, i: int) -> bool:
+        """Tell whether ``x_i`` keeps its own value: no leak, and no loop back to itself."""
+        path = self.reaches()
+        looped = any(path[i, j] and path[j, i] for j in range(len(self.names)) if j != i)
+        return self.matrix[i, i] == 0 and not looped
+
+    def row_closure(self, i: int) -> tuple[Any, ...]:
+        """Return all that decides the step of ``x_i``: its row and those it depends on."""
+        rows = [j for j in range(len(self.names)) if self.reaches()[i, j]]
+        return tuple((self.names[j], *self.matrix.row(j), self.inputs[j]) for j in rows)
+
+    def evaluate(self, values: Mapping[str, np.ndarray | float]) -> np.ndarray:
+        """Return ``A`` as numbers, shape ``(..., states, states)``.
+
+        Parameters
+        ----------
+        values : mapping of str to float or numpy.ndarray, shape (neurons,)
+            SI value of each symbol in `parameters`.
+        """
+        symbols = [s for s in self.matrix.free_symbols if str(s) in values]
+        arguments = [np.asarray(values[str(s)], dtype=np.float64) for s in symbols]
+        shape = np.broadcast_shapes(*(a.shape for a in arguments)) if arguments else ()
+        n = len(self.names)
+        result = np.zeros((*shape, n, n))
+        for i in range(n):
+            for j in range(n):
+                if self.matrix[i, j] != 0:
+                    entry = sp.lambdify(symbols, self.matrix[i, j], modules="numpy")
+                    result[..., i, j] = entry(*arguments)
+        return result
+
+
+def linear_system(
+    equations: Any, variables: Mapping[str, Any], *, refractory: bool = False
+) -> LinearSystem:
+    """Split the differential equations into ``A`` and ``b``.
+
+    Parameters
+    ----------
+    equations : brian2.Equations
+        The equations, subexpressions and all.
+    variables : mapping of str to brian2 Variable
+        What the identifiers refer to.
+    refractory : bool
+        Write the system of a refractory neuron: ``(unless refractory)`` equations stand still.
+
+    Raises
+    ------
+    UnsupportedEquationsException
+        If the equations are stochastic or not linear in the state variables.
+    """
+    from brian2.parsing.sympytools import str_to_sympy
+    from brian2.stateupdaters.base import UnsupportedEquationsException
+
+    if equations.is_stochastic:
+        raise UnsupportedEquationsException("the exact propagator cannot integrate noise ('xi')")
+    names = [eq.varname for eq in equations.ordered if eq.type == "differential equation"]
+    expressions = dict(equations.get_substituted_expressions(variables))
+    states = [sp.Symbol(name, real=True) for name in names]
+    n = len(names)
+    matrix, inputs = sp.zeros(n, n), sp.zeros(n, 1)
+    for i, name in enumerate(names):
+        right = str_to_sympy(expressions[name].code, variables)
+        right = right.xreplace({_NOT_REFRACTORY: sp.Integer(0 if refractory else 1)})
+        right = sp.expand(right)
+        for j, state in enumerate(states):
+            slope = sp.diff(right, state)
+            if slope.free_symbols & set(states) or slope.has(sp.Derivative):
+                raise UnsupportedEquationsException(
+                    f"the equation of '{name}' is not linear in '{state}': {right}"
+                )
+            matrix[i, j] = slope
+        inputs[i] = right.subs(dict.fromkeys(states, 0))
+    return LinearSystem(tuple(names), matrix, inputs)

@@ -1,0 +1,289 @@
+"""The neuron model: equations, emit, reset and parameters; the one description of a neuron.
+
+From it come a Brian2 `NeuronGroup` (`NeuronModel.group`) and, elsewhere, the torch twin, which
+renders that very group. `emit` is the spike value as a function of the state, and makes every
+family one shape:
+
+=====================  ==========================================
+integrate-and-fire     ``int(v >= theta)``
+ternary                ``int(v >= theta) - int(v <= -theta)``
+multi-threshold        ``clip(floor(v/theta + 1e-9), 0, s_max)``
+single spike           ``int(v > theta and not fired)``
+=====================  ==========================================
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from dataclasses import InitVar, dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError, did_you_mean
+from .checks import check_model_names, check_model_units, parse_initial, parse_refractory
+from .expressions import is_condition, parse_expression, substitute_name
+from .quantities import from_json, parse_quantity, si_array, to_json, unit_name
+
+__all__ = ["SPIKE_VALUE", "NeuronModel"]
+
+#: The variable of a group that holds what its latest spikes carry.
+SPIKE_VALUE = "spike_value"
+
+_TEXT_FIELDS = ("equations", "emit", "reset", "receive", "drive", "method", "name", "summary")
+
+
+@dataclass(frozen=True, eq=False)
+class NeuronModel:
+    """Describe a point neuron by its equations.
+
+    Parameters
+    ----------
+    equations : str
+        Brian2 equations with units, one to a line.
+    emit : str
+        The spike value as a function of state; 0 means no spike.
+    reset : str
+        What happens to the state of a neuron that fired; may use ``emit``.
+    receive : str
+        The variable that a synaptic weight adds to.
+    drive : str
+        The variable that a constant input current sets; empty if there is none.
+    parameters : mapping of str to Quantity, float, str or array
+        Constants named in the equations; an array gives one value a neuron.
+    initial : mapping of str to Quantity, float or str
+        State at the start of a presentation, by variable; 0 where not given.
+    refractory : str or Quantity, optional
+        Refractory period, or an expression, as in Brian2.
+    method : str
+        ``"exact"`` for the exact propagator, or any of Brian2's methods.
+    name, summary : str
+        How the model is called, and what it is in one line.
+    threshold : str, optional
+        Brian2's spelling: ``threshold="v > 1"`` stands for ``emit="int(v > 1)"``.
+
+    Raises
+    ------
+    InputError
+        If an expression does not parse, names something unknown or has the wrong unit; or if
+        `method` is ``"exact"`` and the equations are not linear.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> lif = NeuronModel(
+    ...     "dv/dt = -v/tau + drive : 1\\ndrive : Hz", threshold="v >= theta", reset="v -= theta",
+    ...     drive="drive", parameters={"tau": 10*ms, "theta": 1.0},
+    ... )
+    >>> lif.emit
+    'int(v >= theta)'
+    >>> lif.group(5).N
+    5
+    """
+
+    equations: str
+    emit: str = ""
+    reset: str = ""
+    receive: str = "v"
+    drive: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    initial: Mapping[str, Any] = field(default_factory=dict)
+    refractory: Any = None
+    method: str = "exact"
+    name: str = ""
+    summary: str = ""
+    threshold: InitVar[str | None] = None
+
+    def __post_init__(self, threshold: str | None) -> None:
+        set_ = object.__setattr__
+        if threshold:
+            if self.emit:
+                raise InputError(f"{self._what}: give emit or threshold, not both")
+            set_(self, "emit", f"int({threshold.strip()})")
+        set_(self, "equations", "\n".join(s.strip() for s in self.equations.strip().splitlines()))
+        parameters = {k: parse_quantity(v, f"{self._what}, {k}") for k, v in self.parameters.items()}
+        set_(self, "parameters", parameters)
+        set_(self, "refractory", parse_refractory(self.refractory, self._what))
+        check_model_names(self, self._what)
+        initial = {k: self._initial_value(k) for k in self.initial}
+        set_(self, "initial", initial)
+        check_model_units(self, self._what)
+
+    def _initial_value(self, name: str) -> Any:
+        value, what = self.initial[name], f"{self._what}, initial value of '{name}'"
+        return parse_initial(value, self.parameters, what)
+
+    # ------------------------------------------------------------------ what it is
+
+    @property
+    def _what(self) -> str:
+        return f"neuron model '{self.name}'" if self.name else "neuron model"
+
+    @cached_property
+    def is_binary(self) -> bool:
+        """Whether a spike can only carry 1: emit is ``int(condition)``."""
+        node = parse_expression(self.emit, self._what) if self.emit else None
+        match node:
+            case ast.Call(func=ast.Name(id="int"), args=[argument]):
+                return is_condition(argument)
+        return False
+
+    @property
+    def threshold_condition(self) -> str:
+        """The condition under which the neuron fires, as Brian2's ``threshold``."""
+        if self.is_binary:
+            return self.emit.strip()[len("int(") : -1]
+        return f"({self.emit}) != 0"
+
+    @property
+    def brian2_method(self) -> str:
+        """The name of the state update method in Brian2's registry."""
+        if self.method == "exact":
+            from .propagator import METHOD
+
+            return METHOD
+        return self.method
+
+    @property
+    def heterogeneous(self) -> dict[str, np.ndarray]:
+        """The parameters that differ from neuron to neuron."""
+        return {k: v for k, v in self.parameters.items() if np.ndim(v) > 0}
+
+    @property
+    def potential(self) -> str:
+        """The variable that stands for the membrane potential: ``v`` where there is one."""
+        return "v" if re.search(r"\bdv\s*/\s*dt", self.equations) else self.receive
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NeuronModel) and self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash((self.equations, self.emit, self.reset, self.method))
+
+    # ------------------------------------------------------------------ Brian2
+
+    def group(self, n: int, *, fires: bool = True, **keywords: Any) -> Any:
+        """Build an ordinary Brian2 `NeuronGroup` of `n` neurons in their initial state.
+
+        Parameters
+        ----------
+        n : int
+            Number of neurons; where parameters are arrays, a multiple of their length.
+        fires : bool
+            Whether there is a threshold; without one the membrane potential is free.
+        **keywords
+            Passed on to `NeuronGroup` (``name``, ``order``, ``dt``, ``clock``, ...).
+
+        Returns
+        -------
+        brian2.NeuronGroup
+            With ``spike_value`` as a state variable if spikes can carry anything but 1. Such a
+            group resets right after its threshold, so that synapses see the new value.
+
+        Examples
+        --------
+        >>> from brianbridge.neurons.library import neuron_model
+        >>> group = neuron_model("lif").group(3, name="cortex")
+        >>> group.events["spike"], group.event_codes["spike"]
+        ('v >= theta', 'v -= theta*1')
+        """
+        from brian2 import NeuronGroup
+
+        from . import propagator  # noqa: F401  (registers the exact method)
+
+        lines = [self.equations]
+        namespace = {k: v for k, v in self.parameters.items() if np.ndim(v) == 0}
+        for key, values in self.heterogeneous.items():
+            if n % len(np.ravel(values)):
+                raise InputError(
+                    f"{self._what}: parameter '{key}' has {np.size(values)} values for {n} neurons"
+                )
+            unit = unit_name(getattr(values, "dim", None))
+            lines.append(f"{key} : {unit} (constant)")
+        arguments: dict[str, Any] = {}
+        if fires and self.emit:
+            reset = substitute_name(self.reset, "emit", "1" if self.is_binary else SPIKE_VALUE)
+            if not self.is_binary:
+                lines.append(f"{SPIKE_VALUE} : 1")
+                reset = f"{SPIKE_VALUE} = {self.emit}\n{reset}"
+            arguments = {"threshold": self.threshold_condition, "reset": reset}
+            if self.refractory is not None:
+                arguments["refractory"] = self.refractory
+        equations = "\n".join(lines)
+        if "refractory" not in arguments:
+            equations = equations.replace("(unless refractory)", "")
+        group = NeuronGroup(
+            n, equations, method=self.brian2_method, namespace=namespace, **arguments, **keywords
+        )
+        if arguments and not self.is_binary:
+            group.resetter["spike"].when = "thresholds"
+            group.resetter["spike"].order = group.order + 1
+        for key, values in {**self.heterogeneous, **self.initial}.items():
+            group.variables[key].set_value(np.resize(si_array(values), n))
+        return group
+
+    @classmethod
+    def from_group(
+        cls,
+        group: Any,
+        *,
+        receive: str | None = None,
+        drive: str = "",
+        namespace: Mapping[str, Any] | None = None,
+    ) -> NeuronModel:
+        """Read the model of a `NeuronGroup` that already exists.
+
+        See `brianbridge.neurons.from_group.model_from_group`.
+        """
+        from .from_group import model_from_group
+
+        return model_from_group(
+            group, receive=receive, drive=drive, namespace=namespace, level=1
+        )
+
+    # ------------------------------------------------------------------ variants and files
+
+    def with_parameters(self, **values: Any) -> NeuronModel:
+        """Return the model with some parameters changed.
+
+        Raises
+        ------
+        InputError
+            If there is no such parameter; the near one is suggested.
+
+        Examples
+        --------
+        >>> from brian2 import ms
+        >>> from brianbridge.neurons.library import neuron_model
+        >>> neuron_model("lif").with_parameters(tau=20*ms).parameters["tau"]
+        20. * msecond
+        """
+        for key in values:
+            if key not in self.parameters:
+                raise InputError(
+                    f"{self._what} has no parameter '{key}'. " + did_you_mean(key, self.parameters)
+                )
+        return replace(self, parameters={**self.parameters, **values})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a description that JSON can hold and `from_dict` reads back, bit for bit."""
+        entry: dict[str, Any] = {k: getattr(self, k) for k in _TEXT_FIELDS}
+        entry["parameters"] = {k: to_json(v) for k, v in self.parameters.items()}
+        entry["initial"] = {k: to_json(v) for k, v in self.initial.items()}
+        if self.refractory is not None:
+            text = isinstance(self.refractory, str)
+            entry["refractory"] = self.refractory if text else to_json(self.refractory)
+        return entry
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> NeuronModel:
+        """Rebuild, and check, a model from the outcome of `to_dict`."""
+        fields = dict(entry)
+        for key in ("parameters", "initial"):
+            fields[key] = {k: from_json(v) for k, v in fields.get(key, {}).items()}
+        if isinstance(fields.get("refractory"), Mapping):
+            fields["refractory"] = from_json(fields["refractory"])
+        return cls(**fields)

@@ -1,0 +1,161 @@
+"""Read and write physical quantities as text: ``"10 ms"``, ``"-70 mV"``, ``"1.0"``.
+
+The one place where a string of a TOML file becomes a Brian2 `Quantity`, and where a `Quantity`
+becomes something that JSON can hold without losing a bit.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError, did_you_mean
+from .expressions import parse_expression
+
+__all__ = ["from_json", "parse_quantity", "si_array", "to_json", "unit_name"]
+
+_NUMBER = re.compile(r"^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*\*?\s*(.*)$")
+
+
+def _unit(node: ast.expr, text: str, what: str) -> Any:
+    from brian2.core.namespace import DEFAULT_UNITS
+
+    match node:
+        case ast.Name(id=name):
+            if name not in DEFAULT_UNITS:
+                raise InputError(
+                    f"{what}: unknown unit '{name}' in '{text}'. "
+                    + did_you_mean(name, ("ms", "second", "mV", "volt", "Hz", "pA", "nS", "pF"))
+                )
+            return DEFAULT_UNITS[name]
+        case ast.Constant(value=int() | float() as value):
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_unit(operand, text, what)
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            return _unit(left, text, what) * _unit(right, text, what)
+        case ast.BinOp(left=left, op=ast.Div(), right=right):
+            return _unit(left, text, what) / _unit(right, text, what)
+        case ast.BinOp(left=left, op=ast.Pow(), right=right):
+            return _unit(left, text, what) ** _unit(right, text, what)
+    raise InputError(f"{what}: '{text}' is no quantity; write a number and a unit, like '10 ms'")
+
+
+def parse_quantity(value: Any, what: str) -> Any:
+    """Turn text, a number, a list of either or a `Quantity` into a `Quantity` (or number).
+
+    Parameters
+    ----------
+    value : str, float, list or Quantity
+        ``"10 ms"``, ``"10*ms"``, ``"5/ms"``, ``1.0`` or ``["10 ms", "20 ms"]``.
+    what : str
+        What the value is, for the error message.
+
+    Returns
+    -------
+    Quantity, float or numpy.ndarray
+        With units where the text had one.
+
+    Raises
+    ------
+    InputError
+        If the text is no quantity, a unit is unknown, or a value is not finite.
+
+    Examples
+    --------
+    >>> parse_quantity("10 ms", "tau")
+    10. * msecond
+    >>> parse_quantity(0.5, "theta")
+    0.5
+    """
+    from brian2.units.fundamentalunits import DimensionMismatchError, Quantity
+
+    if isinstance(value, list | tuple):
+        try:
+            quantity = Quantity([parse_quantity(item, what) for item in value])
+        except DimensionMismatchError as error:
+            raise InputError(f"{what}: the values have different units ({error})") from None
+        result = np.asarray(quantity) if quantity.is_dimensionless else quantity
+    elif isinstance(value, str):
+        match = _NUMBER.match(value)
+        if match is None:
+            raise InputError(
+                f"{what}: '{value}' is no quantity; write a number and a unit, like '10 ms'"
+            )
+        number, unit = float(match[1]), match[2].strip()
+        if unit:
+            # "5/ms" leaves "/ms" behind the number.
+            unit = f"1{unit}" if unit.startswith("/") else unit
+            result = number * _unit(parse_expression(unit, what), value, what)
+        else:
+            result = number
+    elif isinstance(value, bool | int | float | np.number | np.ndarray | Quantity):
+        result = value
+    else:
+        raise InputError(f"{what}: {value!r} is no quantity; write a number and a unit")
+    if not np.all(np.isfinite(np.asarray(result, dtype=float))):
+        raise InputError(f"{what}: {value!r} is not finite; give finite numbers")
+    return result
+
+
+def si_array(value: Any) -> np.ndarray:
+    """Return the plain float64 array of `value` in SI base units.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> float(si_array(10 * ms))
+    0.01
+    """
+    return np.array(value, dtype=np.float64)
+
+
+def to_json(value: Any) -> dict[str, Any]:
+    """Describe a quantity by its SI value and its exponents of the seven base units.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> to_json(10 * ms)
+    {'value': 0.01, 'dimensions': [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]}
+    """
+    from brian2.units.fundamentalunits import get_dimensions
+
+    if isinstance(value, bool | np.bool_):
+        return {"value": bool(value)}
+    dimensions = [float(d) for d in get_dimensions(value)._dims]
+    entry: dict[str, Any] = {"value": si_array(value).tolist()}
+    if any(dimensions):
+        entry["dimensions"] = dimensions
+    return entry
+
+
+def from_json(entry: dict[str, Any]) -> Any:
+    """Rebuild what `to_json` described, bit for bit."""
+    from brian2.units.fundamentalunits import Quantity, get_or_create_dimension
+
+    value = entry["value"]
+    if isinstance(value, list):
+        value = np.array(value, dtype=np.float64)
+    if "dimensions" not in entry:
+        return value
+    return Quantity(value, dim=get_or_create_dimension(entry["dimensions"]))
+
+
+def unit_name(dimension: Any) -> str:
+    """Return the base unit of a dimension as equations spell it; ``"1"`` for none.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> unit_name(ms.dim), unit_name(None)
+    ('second', '1')
+    """
+    from brian2.units.fundamentalunits import DIMENSIONLESS, get_unit
+
+    if dimension is None or dimension is DIMENSIONLESS:
+        return "1"
+    return repr(get_unit(dimension))

@@ -1,0 +1,73 @@
+"""Turn a parsed TOML file into a pydantic model, with one-line errors that name the key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from .errors import InputError, did_you_mean
+
+__all__ = ["validated"]
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def _keys(model: type[BaseModel], location: tuple[Any, ...]) -> set[str]:
+    """Return the keys that are allowed where an unknown one was found."""
+    for part in location[:-1]:
+        field = model.model_fields.get(str(part))
+        candidates = [a for a in _annotations(field) if issubclass(a, BaseModel)] if field else []
+        if not candidates:
+            return set()
+        model = candidates[0]
+    return set(model.model_fields)
+
+
+def _annotations(field: Any) -> list[type]:
+    found, todo = [], [field.annotation]
+    while todo:
+        annotation = todo.pop()
+        todo.extend(getattr(annotation, "__args__", ()))
+        if isinstance(annotation, type):
+            found.append(annotation)
+    return found
+
+
+def validated(model: type[Model], entries: Mapping[str, Any], what: str) -> Model:
+    """Check `entries` against `model` and return it.
+
+    Parameters
+    ----------
+    model : type of pydantic.BaseModel
+        What is expected; it should forbid extra keys.
+    entries : mapping
+        What was read.
+    what : str
+        Where it was read, for the message.
+
+    Raises
+    ------
+    InputError
+        One line: the file, the key, what was found and what was expected.
+
+    Examples
+    --------
+    >>> class Point(BaseModel, extra="forbid"):
+    ...     x: float
+    >>> validated(Point, {"x": 1}, "file 'p.toml'").x
+    1.0
+    """
+    try:
+        return model.model_validate(dict(entries))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            hint = did_you_mean(str(first["loc"][-1]), _keys(model, first["loc"]))
+            raise InputError(f"{what}: unknown key '{key}'. {hint}") from None
+        if first["type"] == "missing":
+            raise InputError(f"{what}: the key '{key}' is missing") from None
+        message = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{what}: '{key}' = {first['input']!r}: {message}") from None
