@@ -1,0 +1,311 @@
+"""Render one time step of a Brian2 group as torch code.
+
+No neuron has a hand-written torch step. A `NeuronGroup` is built from the model, Brian2's state
+updater writes its abstract code, and Brian2's own `make_statements` turns that code, emit and
+reset into the statements that it would compile, optimised as it would compile them. Those are
+rendered here, in the same order of operations, as the source of one Python function
+
+    step(<state>, x, t, <constant arrays>, <hoisted terms>) -> (<state>, emit)
+
+which is the canonical step: state update over dt, receive ``x``, emit, reset. Terms that do not
+change during a presentation (a drive times its gain) are hoisted into ``prepare``. The source can
+be read: ``print(rendered.source)``.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import InputError
+from ..neurons.checks import probe, resolve_names
+from ..neurons.model import SPIKE_VALUE, NeuronModel
+from .expression import TorchRenderer
+from .spike_function import SpikeFunction
+from .torch_functions import TORCH_FUNCTIONS, as_number, negation
+
+__all__ = ["RenderedStep", "render"]
+
+_TEMPORARY = ":="
+
+
+@dataclass(frozen=True)
+class RenderedStep:
+    """Hold the torch step of a population.
+
+    Parameters
+    ----------
+    source : str
+        The Python source of ``prepare`` and ``step``.
+    prepare : callable
+        Computes the hoisted terms, once a presentation, from `arrays` and `inputs`.
+    step : callable
+        One time step.
+    state : tuple of str
+        State variables, in the order in which `step` takes and returns them.
+    inputs : tuple of str
+        Variables that hold still during a presentation (the drive), arguments of both functions.
+    arrays : mapping of str to numpy.ndarray, shape (neurons,)
+        Constants that differ from neuron to neuron, arguments of both functions.
+    initial : mapping of str to numpy.ndarray, shape (neurons,)
+        State and inputs at the start of a presentation, in SI units.
+    """
+
+    source: str
+    prepare: Callable[..., tuple[Any, ...]]
+    step: Callable[..., tuple[Any, ...]]
+    state: tuple[str, ...]
+    inputs: tuple[str, ...]
+    arrays: dict[str, np.ndarray]
+    initial: dict[str, np.ndarray]
+
+
+def render(
+    model: NeuronModel,
+    neurons: int,
+    dt: float,
+    *,
+    fires: bool = True,
+    spike_function: SpikeFunction | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> RenderedStep:
+    """Render the step of `neurons` neurons of a model.
+
+    Parameters
+    ----------
+    model : NeuronModel
+        The description.
+    neurons : int
+        Number of neurons; more than one matters only where parameters are arrays.
+    dt : float
+        Length of the step, in seconds.
+    fires : bool
+        Whether the neurons emit and reset; else the membrane potential is free.
+    spike_function : SpikeFunction, optional
+        How to differentiate through a spike.
+    dtype : torch.dtype
+        What spikes are cast to.
+
+    Raises
+    ------
+    InputError
+        If the equations call a function that has no torch rendering.
+
+    Examples
+    --------
+    >>> from brianbridge.neurons.library import neuron_model
+    >>> print(render(neuron_model("lif"), 1, dt=1e-3).source)
+    def prepare(drive):
+        h1 = _gamma_v_v * drive
+        return (h1,)
+    <BLANKLINE>
+    def step(v, x, t, drive, h1):
+        _v = _phi_v_v * v + h1
+        v = _v
+        if x is not None:
+            v = v + x
+        emit = spike_step(v - theta, False)
+        v = v - theta * emit
+        return (v, emit)
+    """
+    from brian2 import second
+
+    group = probe(model.group(neurons, fires=fires, dt=dt * second))
+    group.state_updater.update_abstract_code({})
+    update = group.state_updater.abstract_code
+    fires = fires and bool(model.emit)
+    emit_code = f"_emit = {model.emit}" if fires else ""
+    # `emit` itself stays a name in the reset, so that a gradient can pass through it.
+    reset_code = model.reset if fires else ""
+    variables = resolve_names(group, update, emit_code, reset_code)
+    variables["emit"] = _emit_variable(group)
+    blocks = [
+        _statements(code, variables, label)
+        for label, code in (("update", update), ("emit", emit_code), ("reset", reset_code))
+    ]
+    writer = _StepWriter(model, group, variables, blocks, fires)
+    source = writer.source()
+    functions = spike_function or SpikeFunction()
+    scope: dict[str, Any] = {
+        **TORCH_FUNCTIONS,
+        **writer.numbers,
+        "torch": torch,
+        "spike_step": functions.step,
+        "spike_staircase": functions.staircase,
+        "as_number": lambda x: as_number(x, dtype),
+        "negation": negation,
+    }
+    exec(compile(source, f"<torch step of {model.name or 'a neuron model'}>", "exec"), scope)
+    return RenderedStep(
+        source=source,
+        prepare=scope["prepare"],
+        step=scope["step"],
+        state=writer.state,
+        inputs=writer.inputs,
+        arrays=writer.arrays,
+        initial={
+            name: np.array(group.variables[name].get_value())
+            for name in (*writer.state, *writer.inputs)
+        },
+    )
+
+
+def _emit_variable(group: Any) -> Any:
+    from brian2.core.variables import ArrayVariable
+
+    return ArrayVariable("emit", owner=group, size=group.N, device=None, dtype=np.float64)
+
+
+def _statements(code: str, variables: dict[str, Any], label: str) -> list[Any]:
+    from brian2 import prefs
+    from brian2.codegen.translation import make_statements
+
+    if not code.strip():
+        return []
+    optimise = prefs.codegen.loop_invariant_optimisations
+    scalar, vector = make_statements(code, variables, np.float64, optimise=optimise)
+    # Every block numbers its loop invariants from 1; keep them apart.
+    for statement in (*scalar, *vector):
+        statement.var = statement.var.replace("_lio_", f"_{label}_")
+        statement.expr = str(statement.expr).replace("_lio_", f"_{label}_")
+    return [*scalar, *vector]
+
+
+class _StepWriter:
+    """Write the source of ``prepare`` and ``step``, and find what they need as arguments."""
+
+    def __init__(
+        self, model: NeuronModel, group: Any, variables: dict[str, Any], blocks: Any, fires: bool
+    ) -> None:
+        from brian2.core.variables import ArrayVariable, Constant
+
+        self.model, self.group, self.variables, self.fires = model, group, variables, fires
+        self.update, self.emit, self.reset = blocks
+        self.refractory = fires and model.refractory is not None
+        declared = {n for n in group.equations.names if n in group.variables} - {SPIKE_VALUE}
+        parameters = set(model.heterogeneous)
+        assigned = {s.var for s in (*self.update, *self.reset) if s.op != _TEMPORARY}
+        assigned |= {model.receive} | ({"lastspike"} if self.refractory else set())
+        arrays = {
+            n for n in declared if isinstance(group.variables[n], ArrayVariable)
+        } - parameters
+        self.state = tuple(sorted(arrays & assigned))
+        self.numbers: dict[str, float] = {}
+        self.arrays: dict[str, np.ndarray] = {}
+        used = self._used_names()
+        for name in sorted(used - arrays - {"t", "emit"}):
+            variable = variables.get(name)
+            if isinstance(variable, Constant) or getattr(variable, "scalar", False):
+                self.numbers[name] = float(np.ravel(variable.get_value())[0])
+            elif isinstance(variable, ArrayVariable):
+                self.arrays[name] = np.array(variable.get_value(), dtype=np.float64)
+        self.inputs = tuple(
+            sorted((arrays - set(self.state)) & (used | {model.drive} - {""}))
+        )
+        moving = {*self.state, "t", "x", "emit"}
+        self.renderer = TorchRenderer(moving, self.state[0] if self.state else "")
+
+    def _used_names(self) -> set[str]:
+        names: set[str] = set()
+        for statement in (*self.update, *self.emit, *self.reset):
+            for node in ast.walk(ast.parse(statement.expr, mode="eval")):
+                if isinstance(node, ast.Name):
+                    names.add(node.id)
+        return names
+
+    def source(self) -> str:
+        """Return the source of both functions."""
+        body = [self._assign(s) for s in self.update]
+        body += self._receive()
+        if self.fires:
+            body += self._emit()
+            body += self._reset()
+        result = ", ".join((*self.state, "emit") if self.fires else self.state)
+        hoisted = self.renderer.hoisted
+        still = [*self.arrays, *self.inputs]
+        arguments = ", ".join([*self.state, "x", "t", *still, *(name for name, _ in hoisted)])
+        prepared = "".join(f"    {name} = {code}\n" for name, code in hoisted)
+        names = "".join(f"{name}, " for name, _ in hoisted)
+        lines = "".join(f"    {line}\n" for line in body if line)
+        # Parsing and writing the tree once more drops the parentheses that nobody needs.
+        source = ast.parse(
+            f"def prepare({', '.join(still)}):\n{prepared}    return ({names})\n"
+            f"def step({arguments}):\n{lines}    return ({result},)\n"
+        )
+        return "\n\n".join(ast.unparse(function) for function in source.body)
+
+    def _assign(self, statement: Any) -> str:
+        if statement.op == _TEMPORARY:
+            if self.renderer.is_still(statement.expr):
+                self.renderer.keep(statement.var, self.renderer.plain(statement.expr))
+                return ""
+            self.renderer.moving.add(statement.var)
+        expression = self.renderer.hard(statement.expr)
+        if statement.op in ("=", _TEMPORARY):
+            return f"{statement.var} = {expression}"
+        operator = statement.op[:-1]
+        return f"{statement.var} = {statement.var} {operator} {expression}"
+
+    def _receive(self) -> list[str]:
+        target = self.model.receive
+        if not target:
+            return []
+        received = f"{target} + x"
+        # Brian2 does not let synapses write to '(unless refractory)' variables meanwhile.
+        if self.refractory and "unless refractory" in self.group.equations[target].flags:
+            received = f"torch.where(not_refractory, {received}, {target})"
+        return ["if x is not None:", f"    {target} = {received}"]
+
+    def _emit(self) -> list[str]:
+        *before, last = self.emit
+        lines = [self._assign(s) for s in before]
+        lines.append(f"emit = {self.renderer.soft(last.expr)}")
+        if self.refractory:
+            lines.append("emit = emit * as_number(not_refractory)")
+        return lines
+
+    def _reset(self) -> list[str]:
+        lines = []
+        if self.refractory or any(self._needs_mask(s) for s in self.reset):
+            lines.append("spiked = emit != 0")
+        if self.refractory:
+            lines.append("lastspike = torch.where(spiked, t, lastspike)")
+            lines.append("not_refractory = not_refractory & ~spiked")
+        return lines + [self._reset_line(s) for s in self.reset]
+
+    def _needs_mask(self, statement: Any) -> bool:
+        if statement.op == _TEMPORARY:
+            return False
+        additive = statement.op in ("+=", "-=")
+        return not (additive and (self.model.is_binary or _has_factor(statement.expr, "emit")))
+
+    def _reset_line(self, statement: Any) -> str:
+        if statement.op == _TEMPORARY:
+            return self._assign(statement)
+        name = statement.var
+        value = self.renderer.hard(statement.expr)
+        if not self._needs_mask(statement):
+            # Where nothing was emitted the increment is 0: no mask, and a gradient through emit.
+            increment = value if _has_factor(statement.expr, "emit") else f"{value} * emit"
+            return f"{name} = {name} {statement.op[:-1]} {increment}"
+        new = value if statement.op == "=" else f"{name} {statement.op[:-1]} {value}"
+        if new in ("True", "False"):
+            return f"{name} = {name} | spiked" if new == "True" else f"{name} = {name} & ~spiked"
+        return f"{name} = torch.where(spiked, {new}, {name})"
+
+
+def _has_factor(expression: str, name: str) -> bool:
+    """Tell whether an expression is a product with `name` as a factor: 0 where `name` is 0."""
+    node = ast.parse(expression, mode="eval").body
+
+    def factors(n: ast.expr) -> list[ast.expr]:
+        if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mult):
+            return factors(n.left) + factors(n.right)
+        return [n]
+
+    return any(isinstance(f, ast.Name) and f.id == name for f in factors(node))

@@ -1,0 +1,91 @@
+"""Brian2's functions on tensors: what the names in equations mean in rendered code.
+
+Every function also takes plain numbers, for the parts of an equation that are the same for all
+neurons; those are computed by NumPy, as Brian2 does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+__all__ = ["TORCH_FUNCTIONS", "register_torch_function"]
+
+TORCH_FUNCTIONS: dict[str, Callable[..., Any]] = {}
+
+
+def register_torch_function(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register the torch meaning of a function that equations call by `name`.
+
+    Examples
+    --------
+    >>> @register_torch_function("softplus")
+    ... def softplus(x):
+    ...     return torch.nn.functional.softplus(x)
+    >>> "softplus" in TORCH_FUNCTIONS
+    True
+    """
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        TORCH_FUNCTIONS[name] = function
+        return function
+
+    return register
+
+
+def _both(of_tensor: Callable[..., Any], of_number: Callable[..., Any]) -> Callable[..., Any]:
+    def function(x: Any) -> Any:
+        return of_tensor(x) if isinstance(x, Tensor) else float(of_number(x))
+
+    return function
+
+
+for _brian2, _torch, _numpy in (
+    ("exp", torch.exp, np.exp), ("log", torch.log, np.log), ("log10", torch.log10, np.log10),
+    ("expm1", torch.expm1, np.expm1), ("log1p", torch.log1p, np.log1p),
+    ("sqrt", torch.sqrt, np.sqrt), ("abs", torch.abs, np.abs), ("sign", torch.sign, np.sign),
+    ("sin", torch.sin, np.sin), ("cos", torch.cos, np.cos), ("tan", torch.tan, np.tan),
+    ("sinh", torch.sinh, np.sinh), ("cosh", torch.cosh, np.cosh), ("tanh", torch.tanh, np.tanh),
+    ("arcsin", torch.arcsin, np.arcsin), ("arccos", torch.arccos, np.arccos),
+    ("arctan", torch.arctan, np.arctan),
+    ("floor", torch.floor, np.floor), ("ceil", torch.ceil, np.ceil),
+):  # fmt: skip
+    TORCH_FUNCTIONS[_brian2] = _both(_torch, _numpy)
+
+
+@register_torch_function("exprel")
+def _exprel(x: Any) -> Any:
+    if not isinstance(x, Tensor):
+        return float(np.expm1(x) / x) if x != 0 else 1.0
+    small = x.abs() < 1e-16
+    safe = torch.where(small, torch.ones_like(x), x)
+    return torch.where(small, torch.ones_like(x), torch.expm1(safe) / safe)
+
+
+@register_torch_function("clip")
+def _clip(x: Any, low: Any, high: Any) -> Any:
+    return torch.clamp(x, low, high) if isinstance(x, Tensor) else min(max(x, low), high)
+
+
+@register_torch_function("timestep")
+def _timestep(t: Any, dt: float) -> Any:
+    # Brian2's rounding: a time that is a hair below the next step counts as that step.
+    if isinstance(t, Tensor):
+        return torch.trunc((t + 1e-3 * dt) / dt)
+    return float(int((t + 1e-3 * dt) / dt))
+
+
+def as_number(x: Any, dtype: torch.dtype) -> Any:
+    """Return ``int(x)`` of Brian2's equations: a condition as 0 and 1, a number truncated."""
+    if not isinstance(x, Tensor):
+        return float(int(x))
+    return x.to(dtype) if x.dtype == torch.bool else torch.trunc(x)
+
+
+def negation(x: Any) -> Any:
+    """Return ``not x``."""
+    return torch.logical_not(x) if isinstance(x, Tensor) else not x
