@@ -1,0 +1,23 @@
+"""Labelled data by name or from one's own arrays, split reproducibly and checked."""
+
+from brianbridge.datasets.dataset import Dataset, Split
+from brianbridge.datasets.download import fetch
+from brianbridge.datasets.idx import read_idx
+from brianbridge.datasets.loading import load
+from brianbridge.datasets.overview import Description, describe
+from brianbridge.datasets.own import from_arrays
+from brianbridge.datasets.registry import names
+from brianbridge.datasets.validation import train_validation
+
+__all__ = [
+    "Dataset",
+    "Description",
+    "Split",
+    "describe",
+    "fetch",
+    "from_arrays",
+    "load",
+    "names",
+    "read_idx",
+    "train_validation",
+]

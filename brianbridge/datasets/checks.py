@@ -1,0 +1,74 @@
+"""What arrays must fulfil to be a dataset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from brianbridge.errors import InputError
+
+__all__ = ["check_arrays", "check_finite", "check_labels"]
+
+
+def check_arrays(name: str, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> None:
+    """Check types and shapes.
+
+    Raises
+    ------
+    InputError
+        If `x` is not float32 of shape (samples, *shape), `y` not int64 of shape (samples,), their
+        lengths differ, or there are no samples.
+    """
+    for key, array, dtype in (("x", x, np.dtype(np.float32)), ("y", y, np.dtype(np.int64))):
+        if not isinstance(array, np.ndarray) or array.dtype != dtype:
+            kind = getattr(array, "dtype", type(array).__name__)
+            raise InputError(
+                f"dataset {name!r}: {key} must be an array of {dtype}, not {kind}; "
+                "from_arrays converts"
+            )
+    if x.ndim < 2 or y.ndim != 1 or len(x) != len(y):
+        raise InputError(
+            f"dataset {name!r}: x has shape {x.shape} and y {y.shape}; expected (samples, *shape) "
+            "and (samples,) with as many samples"
+        )
+    if not len(x):
+        raise InputError(f"dataset {name!r}: has no samples")
+
+
+def check_finite(name: str, x: npt.NDArray[np.floating]) -> None:
+    """Check that no value is NaN or infinite.
+
+    Raises
+    ------
+    InputError
+        If one is; says how many are and where the first one is.
+    """
+    bad = ~np.isfinite(x)
+    if bad.any():
+        # argmax finds the first without listing all, of which there may be millions.
+        first = tuple(int(i) for i in np.unravel_index(int(bad.argmax()), x.shape))
+        raise InputError(
+            f"dataset {name!r}: x has {int(bad.sum())} values that are not finite, the first, "
+            f"{x[first]}, at index {first}; remove or replace them"
+        )
+
+
+def check_labels(name: str, y: npt.NDArray[np.int64], classes: tuple[str, ...]) -> None:
+    """Check that each label has a class, and each class a name of its own.
+
+    Raises
+    ------
+    InputError
+        If not; names the first wrong label or the repeated class.
+    """
+    repeated = [c for k, c in enumerate(classes) if c in classes[:k]]
+    if repeated:
+        raise InputError(f"dataset {name!r}: class {repeated[0]!r} occurs twice in {classes}")
+    wrong = np.flatnonzero((y < 0) | (y >= len(classes)))
+    if wrong.size:
+        raise InputError(
+            f"dataset {name!r}: label {y[wrong[0]]} of sample {wrong[0]} is not in "
+            f"0..{len(classes) - 1} ({len(classes)} classes)"
+        )

@@ -1,0 +1,133 @@
+"""Labelled samples, checked on construction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from brianbridge.datasets.checks import check_arrays, check_finite, check_labels
+from brianbridge.errors import InputError
+
+__all__ = ["Dataset", "Split"]
+
+
+# Equality stays identity: whether two arrays are equal has no single truth value.
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Hold labelled samples of one part (train, test, ...) of a named set.
+
+    Parameters
+    ----------
+    name : str
+        Which set.
+    part : str
+        ``"train"``, ``"test"``, ``"validation"`` or ``"all"``.
+    split : str
+        How the part was made, e.g. ``"stratified 80/20, seed 1"`` or ``"official"``.
+    x : ndarray of float32, shape (samples, *shape)
+        Inputs, dimensionless; in [0, 1] for all sets that are loaded by name.
+    y : ndarray of int64, shape (samples,)
+        Labels, from 0 to ``len(classes) - 1``.
+    classes : tuple of str
+        Class names.
+    sha256 : str
+        Digest of the source that the part was taken from.
+
+    Raises
+    ------
+    InputError
+        If there are no samples, types or lengths do not fit, an input is not finite, or a label has
+        no class. The message names the set, the value and where it is.
+
+    See Also
+    --------
+    from_arrays : Make one from arrays of any type.
+
+    Examples
+    --------
+    >>> data = Dataset("xor", "all", "as given", np.float32([[0, 1], [1, 1]]), np.array([1, 0]),
+    ...                ("no", "yes"), sha256="")
+    >>> len(data), data.shape
+    (2, (2,))
+    """
+
+    name: str
+    part: str
+    split: str
+    x: npt.NDArray[np.float32]
+    y: npt.NDArray[np.int64]
+    classes: tuple[str, ...]
+    sha256: str
+
+    def __post_init__(self) -> None:
+        check_arrays(self.name, self.x, self.y)
+        check_finite(self.name, self.x)
+        check_labels(self.name, self.y, self.classes)
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return self.x.shape[1:]
+
+    @property
+    def flat(self) -> npt.NDArray[np.float32]:
+        """Inputs as vectors, shape (samples, features)."""
+        return self.x.reshape(len(self), -1)
+
+    def subset(self, indices: Sequence[int] | npt.NDArray[np.integer]) -> Dataset:
+        """Take some of the samples, in the order given.
+
+        Parameters
+        ----------
+        indices : sequence of int
+            Which samples, each from 0 to ``len(self) - 1``.
+
+        Returns
+        -------
+        Dataset
+            A copy of these samples; its `split` says that it is a subset.
+
+        Raises
+        ------
+        InputError
+            If an index is not an integer in range.
+
+        Examples
+        --------
+        >>> from brianbridge.datasets import load
+        >>> load("iris").test.subset(range(10)).split
+        'stratified 80/20, seed 0; 10 of 30 samples'
+        """
+        chosen = np.asarray(indices)
+        if chosen.ndim != 1 or chosen.dtype.kind not in "iu":
+            raise InputError(
+                f"dataset {self.name!r}: subset takes a flat list of sample numbers, not "
+                f"{chosen.dtype} of shape {chosen.shape}; np.flatnonzero turns a mask into one"
+            )
+        outside = chosen[(chosen < 0) | (chosen >= len(self))]
+        if outside.size:
+            raise InputError(
+                f"dataset {self.name!r}: no sample {outside[0]}, there are 0..{len(self) - 1}"
+            )
+        split = f"{self.split}; {len(chosen)} of {len(self)} samples"
+        return replace(self, x=self.x[chosen], y=self.y[chosen], split=split)
+
+
+class Split(NamedTuple):
+    """Pair the part to learn from with the part to be judged on.
+
+    Parameters
+    ----------
+    train, test : Dataset
+        The two parts, without a sample in common.
+    """
+
+    train: Dataset
+    test: Dataset

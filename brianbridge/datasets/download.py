@@ -1,0 +1,73 @@
+"""Fetch IDX files from the web, when asked to and never by itself."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from brianbridge.datasets import places
+from brianbridge.datasets.registry import Entry, IdxFile, lookup
+from brianbridge.errors import InputError
+
+__all__ = ["fetch"]
+
+
+def fetch(name: str) -> Path:
+    """Download the files of a dataset into the user's cache, where `load` finds them.
+
+    Files that are there already, with the right digest, are not downloaded again.
+
+    Parameters
+    ----------
+    name : str
+        A dataset with IDX files: ``"mnist"`` or ``"fashion_mnist"``.
+
+    Returns
+    -------
+    Path
+        The folder they are in.
+
+    Raises
+    ------
+    InputError
+        If the dataset is unknown or not one to download, pooch is not installed, or no address
+        gives a file with the expected digest.
+    """
+    entry = lookup(name)
+    if not entry.urls:
+        raise InputError(
+            f"dataset {name!r} is nothing to fetch: it comes with the package {entry.source}"
+        )
+    folder = places.cache_folder(name)
+    if folder is None:
+        raise InputError(
+            f"fetching {name!r} needs pooch, which is not installed: "
+            "pip install 'brianbridge[download]'"
+        )
+    for file in entry.files.values():
+        _fetch_file(entry, file, folder)
+    return folder
+
+
+def _fetch_file(entry: Entry, file: IdxFile, folder: Path) -> None:
+    import pooch
+
+    name = f"{file.name}.gz"
+    reasons = []
+    for url in entry.urls:
+        try:
+            pooch.retrieve(
+                url + name,
+                known_hash=file.download,
+                fname=name,
+                path=folder,
+                progressbar=sys.stderr.isatty(),
+            )
+            return
+        # Of requests and the disk, and pooch's for another digest than expected.
+        except (OSError, ValueError) as error:
+            reasons.append(f"{url + name}: {' '.join(str(error).split())}")
+    raise InputError(
+        f"dataset {entry.name!r}: {name} could not be fetched. {'; '.join(reasons)}. "
+        f"Other ways: {places.remedy(entry)}"
+    )

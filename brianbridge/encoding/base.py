@@ -1,0 +1,140 @@
+"""What an encoding is: how a sample becomes input of a spiking network over T steps.
+
+An encoded batch is either a constant ``current`` for the whole presentation or a ``raster`` of
+input spikes. It is NumPy, float64, and a function of the sample's number and the seed alone, so
+that the twin and Brian2 get the same input however the samples are batched.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..errors import InputError, did_you_mean
+
+__all__ = ["EncodedInput", "Encoding", "encoding_from_dict", "encoding_names"]
+
+
+@dataclass(frozen=True)
+class EncodedInput:
+    """Hold the input of a batch of samples; exactly one of the two arrays is given.
+
+    Parameters
+    ----------
+    current : numpy.ndarray of float64, shape (samples, *shape), optional
+        Input that stays the same in every step.
+    raster : numpy.ndarray of float64, shape (steps, samples, *shape), optional
+        Spike values of the input population.
+    """
+
+    current: np.ndarray | None = None
+    raster: np.ndarray | None = None
+
+    @property
+    def samples(self) -> int:
+        """Number of samples in the batch."""
+        if self.current is not None:
+            return len(self.current)
+        assert self.raster is not None
+        return self.raster.shape[1]
+
+
+_ENCODINGS: dict[str, type[Encoding]] = {}
+
+
+@dataclass(frozen=True)
+class Encoding(ABC):
+    """Turn samples into input over ``steps`` steps of length ``dt``.
+
+    Parameters
+    ----------
+    steps : int
+        Steps of one presentation, T.
+    dt : Quantity, str or float
+        Length of a step of the surrogate (seconds if a plain number).
+    """
+
+    kind: ClassVar[str]
+
+    steps: int
+    dt: Any = 1e-3
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        _ENCODINGS[cls.kind] = cls
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise InputError(f"encoding '{self.kind}': steps = {self.steps}; give at least 1")
+        object.__setattr__(self, "dt", _seconds(self.dt, self.kind))
+
+    @abstractmethod
+    def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
+        """Encode a batch.
+
+        Parameters
+        ----------
+        x : numpy.ndarray, shape (samples, *shape)
+            The samples.
+        index : numpy.ndarray of int, shape (samples,)
+            Number of each sample in its data set, which seeds its random numbers.
+        stream : int
+            Another stream gives other random numbers: one an epoch in training, 0 for tests.
+        """
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields, with ``kind``, for JSON."""
+        return {"kind": self.kind, **asdict(self)}
+
+
+def _seconds(dt: Any, kind: str) -> float:
+    what = f"encoding '{kind}', dt"
+    if isinstance(dt, str):
+        from ..neurons.quantities import parse_quantity
+
+        dt = parse_quantity(dt, what)
+    dim = getattr(dt, "dim", None)
+    if dim is not None:
+        from brian2 import second
+
+        if dim is not second.dim:
+            raise InputError(f"{what} = {dt} is no time; write '1 ms'")
+    seconds = float(dt)
+    if not 0 < seconds < float("inf"):
+        raise InputError(f"{what} = {seconds} s is not above 0")
+    return seconds
+
+
+def encoding_names() -> tuple[str, ...]:
+    """Return the kinds of encoding there are."""
+    return tuple(sorted(_ENCODINGS))
+
+
+def encoding_from_dict(entry: dict[str, Any]) -> Encoding:
+    """Build an encoding from its fields and ``kind``.
+
+    Raises
+    ------
+    InputError
+        If there is no such kind, or it has no such field.
+
+    Examples
+    --------
+    >>> import brianbridge.encoding
+    >>> encoding_from_dict({"kind": "current", "steps": 10, "dt": "1 ms"})
+    Current(steps=10, dt=0.001)
+    """
+    fields = dict(entry)
+    kind = fields.pop("kind", "current")
+    if kind not in _ENCODINGS:
+        raise InputError(f"there is no encoding '{kind}'. {did_you_mean(kind, _ENCODINGS)}")
+    known = _ENCODINGS[kind].__dataclass_fields__
+    for name in fields:
+        if name not in known:
+            raise InputError(
+                f"encoding '{kind}' has no option '{name}'. {did_you_mean(name, known)}"
+            )
+    return _ENCODINGS[kind](**fields)

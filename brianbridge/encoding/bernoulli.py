@@ -1,0 +1,61 @@
+"""Rate coding: in each step an input fires with a probability that is its intensity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ..errors import InputError
+from .base import EncodedInput, Encoding
+
+__all__ = ["Bernoulli"]
+
+
+@dataclass(frozen=True)
+class Bernoulli(Encoding):
+    """Draw each input spike independently with probability ``gain*abs(x)``.
+
+    Parameters
+    ----------
+    gain : float
+        Probability of a spike in one step at intensity 1 (Lee et al. 2020 use 0.5 for MNIST).
+    signed : bool
+        Let negative intensities fire spikes of value -1; else they are refused.
+    seed : int
+        Seed of the random numbers; sample and stream are mixed in.
+
+    Examples
+    --------
+    >>> raster = Bernoulli(steps=100, signed=True).encode(np.array([[-1.0, 0.5]]), np.arange(1)).raster
+    >>> raster[:, 0, 0].sum(), 30 < raster[:, 0, 1].sum() < 70
+    (np.float64(-100.0), np.True_)
+    """
+
+    kind: ClassVar[str] = "bernoulli"
+
+    gain: float = 1.0
+    signed: bool = False
+    seed: int = 0
+
+    def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
+        """Return a raster of -1, 0 and 1; see `Encoding.encode`."""
+        x = np.asarray(x, dtype=np.float64)
+        if not self.signed and np.any(x < 0):
+            raise InputError(
+                f"encoding 'bernoulli': the data go down to {x.min():g}; set signed = true, or "
+                "scale the data to [0, 1]"
+            )
+        probability = self.gain * np.abs(x)
+        if np.any(probability > 1):
+            raise InputError(
+                f"encoding 'bernoulli': gain*|x| reaches {probability.max():g}, which is no "
+                "probability; lower the gain or scale the data"
+            )
+        raster = np.empty((self.steps, *x.shape))
+        for position, sample in enumerate(index):
+            generator = np.random.default_rng((self.seed, stream, int(sample)))
+            uniform = generator.random((self.steps, *x.shape[1:]))
+            raster[:, position] = (uniform < probability[position]) * np.sign(x[position])
+        return EncodedInput(raster=raster)

@@ -1,0 +1,33 @@
+"""Constant current: the sample itself, injected in every step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from .base import EncodedInput, Encoding
+
+__all__ = ["Current"]
+
+
+@dataclass(frozen=True)
+class Current(Encoding):
+    """Inject each sample as a constant current; the first population does the encoding.
+
+    The input of one step is the sample, weighted by the first projection, so that over T steps
+    it adds up to T times the weighted sample (Wu et al. 2019 and its successor's code,
+    *tandem_learning*).
+
+    Examples
+    --------
+    >>> Current(steps=4).encode(np.ones((2, 3)), np.arange(2)).current.shape
+    (2, 3)
+    """
+
+    kind: ClassVar[str] = "current"
+
+    def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
+        """Return the samples as float64; see `Encoding.encode`."""
+        return EncodedInput(current=np.asarray(x, dtype=np.float64))

@@ -1,0 +1,47 @@
+"""Latency coding: the stronger an input, the earlier its one spike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ..errors import InputError
+from .base import EncodedInput, Encoding
+
+__all__ = ["Latency"]
+
+
+@dataclass(frozen=True)
+class Latency(Encoding):
+    """Fire once, at step ``round((1 - x)*(steps - 1))`` for an intensity `x` in [0, 1].
+
+    Parameters
+    ----------
+    silent : float
+        Intensities up to this one never fire. The default 0 keeps the empty background silent;
+        -1 makes it fire in the last step, as the code of S4NN does.
+
+    Examples
+    --------
+    >>> raster = Latency(steps=5).encode(np.array([[1.0, 0.5, 0.0]]), np.arange(1)).raster
+    >>> raster[:, 0].argmax(axis=0), raster.sum(axis=(0, 1))
+    (array([0, 2, 0]), array([1., 1., 0.]))
+    """
+
+    kind: ClassVar[str] = "latency"
+
+    silent: float = 0.0
+
+    def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
+        """Return a raster with at most one 1 an input; see `Encoding.encode`."""
+        x = np.asarray(x, dtype=np.float64)
+        if np.any((x < 0) | (x > 1)):
+            raise InputError(
+                f"encoding 'latency': the data range over [{x.min():g}, {x.max():g}]; scale them "
+                "to [0, 1]"
+            )
+        step = np.rint((1 - x) * (self.steps - 1)).astype(np.int64)
+        raster = np.arange(self.steps).reshape(-1, *(1,) * x.ndim) == step
+        return EncodedInput(raster=(raster & (x > self.silent)).astype(np.float64))

@@ -1,0 +1,1 @@
+"""Files: what brianbridge writes to disk and reads back."""

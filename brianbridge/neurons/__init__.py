@@ -1,0 +1,1 @@
+"""Neuron models: one description by equations, from which everything else is derived."""

@@ -1,0 +1,50 @@
+"""Where the shipped models, studies and dataset descriptions are: installed, or in the tree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from brianbridge.errors import InputError, did_you_mean
+
+__all__ = ["share_folder"]
+
+_KINDS = ("models", "studies", "data")
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def share_folder(kind: str) -> Path:
+    """Find a folder of files that ship with brianbridge.
+
+    Parameters
+    ----------
+    kind : {"models", "studies", "data"}
+        Which of them.
+
+    Returns
+    -------
+    Path
+        ``brianbridge/_share/<kind>`` of an installed wheel, else ``<kind>`` of the source tree.
+
+    Raises
+    ------
+    InputError
+        If `kind` is not one of the three, or the installation lacks the folder.
+
+    Examples
+    --------
+    >>> (share_folder("data") / "registry.toml").is_file()
+    True
+    """
+    if kind not in _KINDS:
+        raise InputError(f"there is no share folder {kind!r}. {did_you_mean(kind, _KINDS)}")
+    installed = _PACKAGE / "_share" / kind
+    if installed.is_dir():
+        return installed
+    root = _PACKAGE.parent
+    # Without this check a stranger's site-packages/data or site-packages/models would be taken.
+    if (root / "pyproject.toml").is_file() and (root / kind).is_dir():
+        return root / kind
+    raise InputError(
+        f"brianbridge's folder {kind!r} is neither at {installed} nor in a source tree at {root}: "
+        "the installation is incomplete, install brianbridge again"
+    )

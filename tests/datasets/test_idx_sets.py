@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from brianbridge.datasets import load
+from brianbridge.datasets.registry import registry
+from brianbridge.errors import InputError
+
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+
+
+@pytest.mark.parametrize("gz", [False, True])
+def test_the_official_split(shapes, put, tmp_path, gz):
+    train, test = load("shapes", folder=put(tmp_path / "mine", shapes, gz))
+    assert (len(train), len(test), train.shape) == (12, 6, (3, 2))
+    assert train.x.dtype == np.float32
+    assert train.x[0, 0].tolist() == [0, 1]
+    assert test.y.tolist() == [0, 1, 2, 0, 1, 2]
+    assert (train.part, test.part, train.split) == ("train", "test", "official")
+    # Over the decompressed content, so that plain and gzipped files agree.
+    assert train.sha256 == test.sha256 == hashlib.sha256(b"".join(shapes.values())).hexdigest()
+
+
+def test_the_order_of_search(shapes, put, tmp_path, monkeypatch):
+    places = [
+        tmp_path / "own" / "shapes",
+        tmp_path / "system" / "datasets" / "shapes",
+        tmp_path / "cache" / "shapes",
+    ]
+    monkeypatch.setenv("BRIANBRIDGE_DATA", str(tmp_path / "own"))
+    image = "train-images-idx3-ubyte"
+    for place in places:
+        put(place, shapes)
+    # Each place in turn is damaged, found because it comes first, and then removed.
+    for place in places:
+        (place / image).write_bytes(shapes[image][:-1])
+        with pytest.raises(InputError, match=str(place / image)):
+            load("shapes")
+        (place / image).unlink()  # a place that lacks a file is passed over
+    with pytest.raises(
+        InputError, match=r"'shapes' is not here\. Get it: `brianbridge data shapes"
+    ):
+        load("shapes")
+
+
+def test_a_given_folder_is_the_only_one(shapes, put, tmp_path):
+    put(tmp_path / "cache" / "shapes", shapes)
+    assert len(load("shapes").test) == 6
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(InputError, match=r"mine lacks train-images-idx3-ubyte, .* with \.gz"):
+        load("shapes", folder=tmp_path / "mine")
+
+
+def test_a_changed_value_is_noticed(shapes, put, tmp_path):
+    name = "t10k-images-idx3-ubyte"
+    shapes[name] = shapes[name][:-1] + bytes([shapes[name][-1] ^ 1])
+    with pytest.raises(InputError, match=rf"{name}: not a file of shapes or damaged, .* sha256"):
+        load("shapes", folder=put(tmp_path / "mine", shapes))
+
+
+def test_another_size_is_noticed(shapes, put, idx_bytes, tmp_path):
+    shapes["train-labels-idx1-ubyte"] = idx_bytes(np.zeros(13, np.uint8))
+    with pytest.raises(InputError, match="its content has 21 bytes; expected 20"):
+        load("shapes", folder=put(tmp_path / "mine", shapes))
+
+
+@pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        (np.zeros((12, 2, 3), np.uint8), r"uint8 of shape \(12, 2, 3\); expected uint8 of shape"),
+        (np.zeros((12, 3, 2), np.int8), r"int8 of shape \(12, 3, 2\); expected uint8"),
+    ],
+)
+def test_another_shape_is_noticed_without_a_digest(
+    shapes, put, idx_bytes, tmp_path, array, expected
+):
+    # As for MNIST, whose digest is not known.
+    toml = tmp_path / "share" / "registry.toml"
+    lines = [s for s in toml.read_text().splitlines() if not s.startswith("sha256")]
+    toml.write_text("\n".join(lines))
+    registry.cache_clear()
+    assert len(load("shapes", folder=put(tmp_path / "mine", shapes)).train) == 12
+    shapes["train-images-idx3-ubyte"] = idx_bytes(array)
+    with pytest.raises(InputError, match=expected):
+        load("shapes", folder=put(tmp_path / "mine", shapes))
+
+
+def test_mnist_names_the_files_a_folder_lacks(tmp_path):
+    with pytest.raises(InputError, match="lacks train-images-idx3-ubyte, train-labels"):
+        load("mnist", folder=tmp_path)
+
+
+@pytest.mark.skipif(not DEBIAN.is_dir(), reason="needs Debian's package dataset-fashion-mnist")
+def test_fashion_mnist():
+    train, test = load("fashion_mnist", folder=DEBIAN)
+    assert np.bincount(train.y).tolist() == [6000] * 10
+    assert np.bincount(test.y).tolist() == [1000] * 10
+    assert train.x.shape == (60000, 28, 28)
+    assert (train.x.min(), train.x.max()) == (0, 1)
+    # Trousers are two bright columns: the images are upright and labels belong to them.
+    trousers = test.x[test.y == train.classes.index("Trouser")].mean(axis=0)
+    assert trousers[:, 9:19].mean() > 5 * trousers[:, :6].mean()
