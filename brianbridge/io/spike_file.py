@@ -17,8 +17,8 @@ A timestamp is ``step * dt_ms``: the *start* of the step in which the neuron fir
 counted from the start of the presentation of **its own sample**. Time begins again at zero with
 each sample, so a reader that knows only SONATA sees the presentations on top of one another, as
 trials are shown. `t_crossing` is the moment within that step at which the threshold was crossed,
-on the same clock. Within a batch spikes are in order of sample, step and neuron, batch after
-batch; as time restarts, the file as a whole is sorted neither by time nor by neuron, and says so.
+on the same clock. Spikes are in order of sample, step and neuron; as time restarts, that is
+neither of SONATA's orders (by time, by neuron), and `sorting` says none.
 
 While a run goes on, its spikes are in a hidden partial file beside the target. There, chunks are
 not compressed: a compressed chunk that grows is moved and its old place used again, so that a kill
@@ -181,9 +181,8 @@ class SpikeFileWriter:
         file = h5py.File(path, "w", libver="earliest")
         file.attrs.update(magic=np.uint32(MAGIC), version=np.array([0, 1], np.uint32))
         file.attrs.update(complete=complete, written=self._written(), provenance=self._provenance)
-        spikes = file.create_group("spikes", track_order=True)
         for name, shape in self._shapes.items():
-            group = spikes.create_group(name)
+            group = file.create_group(f"spikes/{name}")
             group.attrs.create("sorting", 0, dtype=SORTING)
             # Both, as dt_ms/1e3 may differ from dt in the last bit.
             group.attrs.update(dt_ms=self._dt * 1e3, dt_s=self._dt, steps=self._steps)
@@ -225,9 +224,7 @@ class SpikeFileWriter:
                 f"{theirs}, the file was opened for {ours}"
             )
 
-    def _columns(
-        self, name: str, recording: Recording, t_crossing: np.ndarray | None
-    ) -> dict[str, np.ndarray]:
+    def _columns(self, name: str, recording: Recording, crossing: Any) -> dict[str, np.ndarray]:
         """Return the columns of one population's batch, in the order of the file."""
         unsorted = recording.events(name)
         events = unsorted.sorted()
@@ -240,13 +237,11 @@ class SpikeFileWriter:
             "sample": events.sample + self._samples,
             "spike_value": _as_int16(name, events.value),
         }
-        if t_crossing is not None:
-            if np.shape(t_crossing) != unsorted.value.shape:
-                raise InputError(
-                    f"t_crossing of '{name}' has shape {np.shape(t_crossing)}: "
-                    f"expected {unsorted.value.shape}, one time a spike"
-                )
-            columns["t_crossing"] = replace(unsorted, value=t_crossing).sorted().value * 1e3
+        if crossing is not None:
+            given, expected = np.shape(crossing), unsorted.value.shape
+            if given != expected:
+                raise InputError(f"t_crossing of '{name}' has shape {given}: expected {expected}")
+            columns["t_crossing"] = replace(unsorted, value=crossing).sorted().value * 1e3
         return columns
 
 
@@ -311,10 +306,7 @@ class PopulationSpikes:
         """
         dt = self.dt if dt is None else dt
         if dt is None:
-            raise InputError(
-                f"'{self.path}' does not say the time step of population '{self.name}': "
-                "give it, as in events(dt=1e-4)"
-            )
+            raise InputError(f"'{self.path}' does not say its time step: give it, as in dt=1e-4")
         return Events(
             sample=self.column("sample").astype(np.int64),
             node=self.column("node_ids").astype(np.int64),
@@ -382,10 +374,8 @@ def read_spikes(path: str | os.PathLike[str]) -> SpikeFile:
             populations = {name: _population(path, spikes[name], None, True) for name in spikes}
             return SpikeFile(path, True, 1, populations, provenance={})
         complete, written = bool(file.attrs["complete"]), file.attrs["written"]
-        populations = {
-            name: _population(path, spikes[name], int(written["spikes"][name]), complete)
-            for name in spikes
-        }
+        counts = zip(written["spikes"].dtype.names, written["spikes"].tolist(), strict=True)
+        populations = {name: _population(path, spikes[name], n, complete) for name, n in counts}
         provenance = json.loads(file.attrs["provenance"])
         return SpikeFile(path, complete, int(written["samples"]), populations, provenance)
 
@@ -402,7 +392,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     -------
     dict
         The keys ``path``, ``complete``, ``samples``, ``populations`` (by name: ``shape``,
-        ``dt_ms``, ``steps`` and ``spikes``; null where the file does not say) and ``provenance``.
+        ``dt`` in s, ``steps`` and ``spikes``; None where the file does not say), ``provenance``.
 
     Raises
     ------
@@ -415,12 +405,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
         "complete": file.complete,
         "samples": file.samples,
         "populations": {
-            name: {
-                "shape": p.shape and list(p.shape),
-                "dt_ms": p.dt and p.dt * 1e3,
-                "steps": p.steps,
-                "spikes": p.spikes,
-            }
+            name: {"shape": p.shape, "dt": p.dt, "steps": p.steps, "spikes": p.spikes}
             for name, p in file.populations.items()
         },
         "provenance": dict(file.provenance),
@@ -483,37 +468,28 @@ def _opened(path: Path) -> Iterator[h5py.File]:
         raise
     except BlockingIOError:
         raise InputError(f"'{path}' is still being written: read it when the run ends") from None
-    except (OSError, RuntimeError, LookupError, TypeError, ValueError) as error:
+    except (OSError, RuntimeError, LookupError, AttributeError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
-        raise InputError(
-            f"'{path}' is damaged or of another kind: expected a SONATA spike file (HDF5); {reason}"
-        ) from error
+        raise InputError(f"'{path}' is damaged or no HDF5 spike file: {reason}") from error
 
 
-def _population(
-    path: Path, group: h5py.Group, written: int | None, complete: bool
-) -> PopulationSpikes:
+def _population(path: Path, group: Any, written: int | None, whole: bool) -> PopulationSpikes:
     """Read the description of one population; `written` is None in files of other programs."""
+    if not isinstance(group, h5py.Group):
+        raise InputError(f"'{path}' has '{group.name}' where a population was expected")
     name = group.name.rpartition("/")[2]
     for column, (_, absent) in COLUMNS.items():
         needed = absent is None or written is not None
         if needed and not (column in group and group[column].dtype.kind in "iuf"):
-            raise InputError(
-                f"'{path}' is no whole spike file: expected numbers in '{group.name}/{column}'"
-            )
+            raise InputError(f"'{path}' lacks numbers: expected them in '{group.name}/{column}'")
     shapes = {column: group[column].shape for column in COLUMNS if column in group}
     spikes = shapes["node_ids"][0] if written is None else written
     # In a file that a killed run left, columns may reach beyond what was written whole.
-    if any(len(s) != 1 or s[0] < spikes or (complete and s[0] > spikes) for s in shapes.values()):
-        raise InputError(
-            f"'{path}' is damaged: expected {spikes} spikes in every column of '{group.name}', "
-            f"found {shapes}"
-        )
+    if any(len(s) != 1 or s[0] < spikes or (whole and s[0] > spikes) for s in shapes.values()):
+        raise InputError(f"'{path}' is damaged: expected {spikes} spikes a column, found {shapes}")
     units = group["timestamps"].attrs.get("units", "ms")
     if units not in MILLISECONDS:
-        raise InputError(
-            f"'{path}' has the timestamps of '{group.name}' in {units!r}: expected milliseconds"
-        )
+        raise InputError(f"'{path}' has timestamps in {units!r}: expected milliseconds")
     if written is None:
         return PopulationSpikes(path, name, spikes, shape=None, dt=None, steps=None)
     shape, dt, steps = (group.attrs[key].tolist() for key in ("shape", "dt_s", "steps"))

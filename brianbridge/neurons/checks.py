@@ -82,8 +82,7 @@ def check_model_names(model: NeuronModel, what: str) -> None:
         check_names(model.emit, known, functions, f"{what}, emit")
     if isinstance(model.refractory, str):
         check_names(model.refractory, known, functions, f"{what}, refractory")
-    states = set(re.findall(r"\bd(\w+)\s*/\s*dt\s*=", model.equations))
-    settable = states | {name for name, expression in equations.items() if not expression}
+    settable = set(model.state_variables) | {name for name, expression in equations.items() if not expression}
     for line in parse_statements(model.reset, f"{what}, reset"):
         check_names(line.expression, known | {"emit"}, functions, f"{what}, reset")
         if line.target not in settable:

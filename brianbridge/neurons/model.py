@@ -153,9 +153,14 @@ class NeuronModel:
         return {k: v for k, v in self.parameters.items() if np.ndim(v) > 0}
 
     @property
+    def state_variables(self) -> tuple[str, ...]:
+        """The variables that have a differential equation."""
+        return tuple(re.findall(r"\bd(\w+)\s*/\s*dt\s*=", self.equations))
+
+    @property
     def potential(self) -> str:
         """The variable that stands for the membrane potential: ``v`` where there is one."""
-        return "v" if re.search(r"\bdv\s*/\s*dt", self.equations) else self.receive
+        return "v" if "v" in self.state_variables else self.receive
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, NeuronModel) and self.to_dict() == other.to_dict()

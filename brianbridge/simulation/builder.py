@@ -1,0 +1,201 @@
+"""Build a Brian2 network from a spiking network: the reference path.
+
+Ordinary `NeuronGroup` and `Synapses`, as a Brian2 user would write them. B samples are presented
+at once by replication: a population of n neurons is a group of B*n, sample after sample, and a
+projection connects each sample's neurons with its own. Slow, plain, the judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from brian2 import Clock, Network, NeuronGroup, SpikeMonitor, StateMonitor, Synapses, second
+
+from ..errors import InputError, did_you_mean
+from ..network import INPUT, Projection, SpikingNetwork
+from ..neurons.model import SPIKE_VALUE
+from ..neurons.quantities import unit_name
+from .schedule import put_in_order
+
+__all__ = ["BuiltNetwork", "Schedule", "build", "steps_per_coarse_step"]
+
+#: ``canonical``: layer after layer within a step. ``default``: Brian2's own order of slots.
+Schedule = Literal["canonical", "default"]
+
+
+@dataclass(frozen=True)
+class BuiltNetwork:
+    """Hold the Brian2 objects of a network, each by the name of its population.
+
+    Parameters
+    ----------
+    brian2 : brian2.Network
+        Everything, ready to run.
+    groups : mapping of str to brian2.NeuronGroup
+        Each of ``batch*size`` neurons, sample after sample.
+    synapses : mapping of str to brian2.Synapses
+        By projection name.
+    spikes : mapping of str to brian2.SpikeMonitor
+        Of the populations that fire.
+    traces : mapping of str to brian2.StateMonitor
+        Of the populations that have a variable to record.
+    batch : int
+        Samples presented at once.
+    """
+
+    brian2: Network
+    groups: Mapping[str, NeuronGroup]
+    synapses: Mapping[str, Synapses]
+    spikes: Mapping[str, SpikeMonitor]
+    traces: Mapping[str, StateMonitor]
+    batch: int
+
+
+def steps_per_coarse_step(network: SpikingNetwork, dt: float) -> int:
+    """Return how many steps of `dt` (seconds) make one of the surrogate's.
+
+    Raises
+    ------
+    InputError
+        If `dt` does not divide the surrogate's step.
+    """
+    ratio = round(network.dt / dt) if dt > 0 else 0
+    if ratio < 1 or not np.isclose(ratio * dt, network.dt, rtol=1e-9, atol=0):
+        near = network.dt / max(1, ratio)
+        raise InputError(
+            f"dt = {dt * 1e3:g} ms does not divide the surrogate's step of "
+            f"{network.dt * 1e3:g} ms; the nearest that does is {near * 1e3:g} ms"
+        )
+    return ratio
+
+
+def build(
+    network: SpikingNetwork,
+    batch: int,
+    *,
+    dt: float,
+    record: Sequence[str] = (),
+    schedule: Schedule = "canonical",
+) -> BuiltNetwork:
+    """Build the reference path for `batch` samples at once.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        The description, with weights.
+    batch : int
+        Samples presented at once.
+    dt : float
+        Brian2's step, in seconds.
+    record : sequence of str
+        State variables to record, at the end of each step, wherever they exist.
+    schedule : {"canonical", "default"}
+        In which order things happen within a step.
+
+    Examples
+    --------
+    >>> from brianbridge.encoding import Current
+    >>> from brianbridge.network import Dense
+    >>> from brianbridge.neurons.library import neuron_model
+    >>> net = SpikingNetwork.sequential((4,), [Dense(3, neuron_model("if"))], encoding=Current(5))
+    >>> build(net, batch=2, dt=1e-3).groups["output"].N
+    6
+    """
+    if schedule not in get_args(Schedule):
+        raise InputError(
+            f"there is no schedule '{schedule}'. {did_you_mean(schedule, get_args(Schedule))}"
+        )
+    clock = Clock(dt=dt * second)
+    groups: dict[str, NeuronGroup] = {}
+    synapses: dict[str, Synapses] = {}
+    if any(_delivers_spikes(network, p) and p.source == INPUT for p in network.projections):
+        groups[INPUT] = _input_group(network, batch, clock)
+    for population in network.populations:
+        groups[population.name] = population.neuron.group(
+            batch * population.size,
+            fires=network.fires(population.name),
+            clock=clock,
+            name=population.name,
+        )
+    for projection in network.projections:
+        if _delivers_spikes(network, projection):
+            synapses[projection.name] = _synapses(network, projection, groups, batch, clock)
+    if schedule == "canonical":
+        positions = [INPUT, *(p.name for p in network.populations)]
+        for name, group in groups.items():
+            into = [synapses[p.name] for p in network.incoming(name) if p.name in synapses]
+            put_in_order(positions.index(name), group, into)
+    spikes = {
+        p.name: SpikeMonitor(
+            groups[p.name],
+            variables=() if p.neuron.is_binary else (SPIKE_VALUE,),
+            when="after_resets",
+            name=f"{p.name}_spikes",
+        )
+        for p in network.firing
+    }
+    traces = {}
+    for population in network.populations:
+        variables = [v for v in record if v in population.neuron.state_variables]
+        if variables:
+            traces[population.name] = StateMonitor(
+                groups[population.name], variables, record=True, when="end", clock=clock,
+                name=f"{population.name}_traces",
+            )  # fmt: skip
+    parts = (*groups.values(), *synapses.values(), *spikes.values(), *traces.values())
+    return BuiltNetwork(Network(*parts), groups, synapses, spikes, traces, batch)
+
+
+def _delivers_spikes(network: SpikingNetwork, projection: Projection) -> bool:
+    """Tell whether a projection carries spikes; one from a constant input sets the drive."""
+    from ..encoding import Current
+
+    return projection.source != INPUT or not isinstance(network.encoding, Current)
+
+
+def _input_group(network: SpikingNetwork, batch: int, clock: Clock) -> NeuronGroup:
+    """Return the group that replays the raster; a coarse step's spikes fall on its start."""
+    group = NeuronGroup(
+        batch * int(np.prod(network.input_shape)),
+        f"{SPIKE_VALUE} : 1",
+        threshold=f"{SPIKE_VALUE} != 0",
+        reset="",
+        clock=clock,
+        name=INPUT,
+        namespace={"coarse": steps_per_coarse_step(network, float(clock.dt_))},
+    )
+    group.run_regularly(
+        f"{SPIKE_VALUE} = raster(t, i)*int(timestep(t, dt) % coarse == 0)", when="start"
+    )
+    return group
+
+
+def _synapses(
+    network: SpikingNetwork,
+    projection: Projection,
+    groups: Mapping[str, NeuronGroup],
+    batch: int,
+    clock: Clock,
+) -> Synapses:
+    """Connect each sample's neurons all-to-all with its own, and set the weights."""
+    source, target = groups[projection.source], groups[projection.target]
+    neuron = network.population(projection.target).neuron
+    graded = SPIKE_VALUE in source.variables
+    synapses = Synapses(
+        source,
+        target,
+        f"weight : {unit_name(target.variables[neuron.receive].dim)}",
+        on_pre=f"{neuron.receive}_post += weight" + (f"*{SPIKE_VALUE}_pre" if graded else ""),
+        clock=clock,
+        name=projection.name,
+    )
+    outputs, inputs = projection.weight.shape
+    synapses.connect(
+        j="k for k in range((i//n_pre)*n_post, (i//n_pre + 1)*n_post)",
+        namespace={"n_pre": inputs, "n_post": outputs},
+    )
+    synapses.variables["weight"].set_value(np.tile(projection.brian2_weights().ravel(), batch))
+    return synapses

@@ -1,0 +1,40 @@
+"""The canonical step in Brian2: layer after layer within one time step.
+
+Brian2's default order (groups, thresholds, synapses, resets) delivers a spike after the target's
+threshold and before its reset: every layer lags one step, and a reset to a value wipes out what
+arrived in the same step (brian2 issue 1332). Here all of a population's receive, emit and reset
+happen in the slot ``thresholds``, in the order of the populations:
+
+    receive (pathways)  <  emit (thresholder)  <  reset (resetter)  <  receive of the next ...
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["put_in_order"]
+
+_SLOT = "thresholds"
+
+
+def put_in_order(position: int, group: Any, synapses: list[Any]) -> None:
+    """Give a population, and what leads to it, its place in the canonical step.
+
+    Parameters
+    ----------
+    position : int
+        0 for the input population, 1 for the first layer, and so on.
+    group : brian2.NeuronGroup
+        The population.
+    synapses : list of brian2.Synapses
+        The projections that lead to it, each with the single pathway ``pre``.
+    """
+    order = 3 * position
+    for synapse in synapses:
+        synapse.pre.when = _SLOT
+        synapse.pre.order = order
+    for part, place in (("thresholder", order + 1), ("resetter", order + 2)):
+        objects = getattr(group, part)
+        if "spike" in objects:
+            objects["spike"].when = _SLOT
+            objects["spike"].order = place
