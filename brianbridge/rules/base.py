@@ -1,0 +1,81 @@
+"""What a learning rule is, and the registry of rules.
+
+A rule says how a twin's output and its gradient come about; the trainer does the rest. One rule
+a file; a rule is a frozen dataclass of its options, registered by its name.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar
+
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from ..errors import InputError, did_you_mean
+from ..network import SpikingNetwork
+from ..surrogate.network import SurrogateNetwork
+
+__all__ = ["LearningRule", "learning_rule", "rule_names"]
+
+_RULES: dict[str, type[LearningRule]] = {}
+
+
+@dataclass(frozen=True)
+class LearningRule(ABC):
+    """Compute the output of a twin so that its gradient is the rule's."""
+
+    name: ClassVar[str]
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        _RULES[cls.name] = cls
+
+    def check(self, network: SpikingNetwork) -> None:
+        """Refuse a network that the rule cannot train; by default none."""
+        return
+
+    @abstractmethod
+    def output(self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None) -> Tensor:
+        """Return the output ``(batch, classes)`` of an encoded batch, ready for backward."""
+
+    def loss(self, output: Tensor, labels: Tensor) -> Tensor:
+        """Return the mean loss of a batch; cross-entropy unless the rule says otherwise."""
+        return cross_entropy(output, labels)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return name and options, for JSON."""
+        return {"name": self.name, **asdict(self)}
+
+
+def rule_names() -> tuple[str, ...]:
+    """Return the names of the learning rules."""
+    return tuple(sorted(_RULES))
+
+
+def learning_rule(rule: str | LearningRule, **options: Any) -> LearningRule:
+    """Return a rule by name, with options; a rule object is returned as it is.
+
+    Raises
+    ------
+    InputError
+        If there is no such rule, or it has no such option.
+
+    Examples
+    --------
+    >>> import brianbridge.rules
+    >>> learning_rule("spike_count", gate="count")
+    SpikeCount(gate='count', threshold='theta')
+    """
+    if isinstance(rule, LearningRule):
+        return rule
+    if rule not in _RULES:
+        raise InputError(f"there is no learning rule '{rule}'. {did_you_mean(rule, _RULES)}")
+    known = {field.name for field in fields(_RULES[rule])}
+    for name in options:
+        if name not in known:
+            raise InputError(
+                f"learning rule '{rule}' has no option '{name}'. {did_you_mean(name, known)}"
+            )
+    return _RULES[rule](**options)
