@@ -1,3 +1,123 @@
-"""Train spiking networks in PyTorch, validate them in Brian2."""
+"""Train spiking networks in PyTorch, validate them in Brian2.
+
+A neuron is written once, as Brian2 equations. From that one description come a Brian2
+`NeuronGroup` and a differentiable torch twin whose time step is the exact solution of the same
+equations. A twin is trained, its weights are written back, Brian2 runs the dynamics, and a
+verdict says what held.
+
+>>> import brianbridge as bb
+>>> from brian2 import ms
+>>> lif = bb.neuron_model("lif", tau=20*ms)
+>>> net = bb.SpikingNetwork.sequential(
+...     (8, 8), [bb.Dense(20, lif), bb.Dense(10, lif)], encoding=bb.Current(steps=10, dt=1*ms))
+>>> twin = bb.to_torch(net)
+
+Importing the package loads neither torch nor Brian2: each name below is fetched from its module
+when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .datasets import Dataset, from_arrays
+    from .encoding import Bernoulli, Current, Latency
+    from .errors import InputError
+    from .fidelity.ladder import DEFAULT_LADDER, Rung, read_ladder
+    from .fidelity.verdict import Verdict
+    from .fidelity.verify import verify
+    from .io.network_file import load, save
+    from .io.spike_file import SpikeFileWriter, read_spikes
+    from .network import Dense, Population, Projection, SpikingNetwork
+    from .neurons.library import model_names, neuron_model
+    from .neurons.model import NeuronModel
+    from .neurons.propagator import exact_propagator
+    from .recording import Events, Recording
+    from .rules import LearningRule, SpikeCount, TrainingOptions, train
+    from .simulation.reference import simulate
+    from .surrogate.network import SurrogateNetwork, to_torch, write_back
+    from .surrogate.population import PopulationTwin
+    from .surrogate.spike_function import SpikeFunction, register_spike_function
+
+_HOME = {
+    "datasets": ("Dataset", "from_arrays"),
+    "encoding": ("Bernoulli", "Current", "Latency"),
+    "errors": ("InputError",),
+    "fidelity.ladder": ("DEFAULT_LADDER", "Rung", "read_ladder"),
+    "fidelity.verdict": ("Verdict",),
+    "fidelity.verify": ("verify",),
+    "io.network_file": ("load", "save"),
+    "io.spike_file": ("SpikeFileWriter", "read_spikes"),
+    "network": ("Dense", "Population", "Projection", "SpikingNetwork"),
+    "neurons.library": ("model_names", "neuron_model"),
+    "neurons.model": ("NeuronModel",),
+    "neurons.propagator": ("exact_propagator",),
+    "recording": ("Events", "Recording"),
+    "rules": ("LearningRule", "SpikeCount", "TrainingOptions", "train"),
+    "simulation.reference": ("simulate",),
+    "surrogate.network": ("SurrogateNetwork", "to_torch", "write_back"),
+    "surrogate.population": ("PopulationTwin",),
+    "surrogate.spike_function": ("SpikeFunction", "register_spike_function"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "DEFAULT_LADDER",
+    "Bernoulli",
+    "Current",
+    "Dataset",
+    "Dense",
+    "Events",
+    "InputError",
+    "Latency",
+    "LearningRule",
+    "NeuronModel",
+    "Population",
+    "PopulationTwin",
+    "Projection",
+    "Recording",
+    "Rung",
+    "SpikeCount",
+    "SpikeFileWriter",
+    "SpikeFunction",
+    "SpikingNetwork",
+    "SurrogateNetwork",
+    "TrainingOptions",
+    "Verdict",
+    "exact_propagator",
+    "from_arrays",
+    "load",
+    "model_names",
+    "neuron_model",
+    "read_ladder",
+    "read_spikes",
+    "register_spike_function",
+    "save",
+    "simulate",
+    "to_torch",
+    "train",
+    "verify",
+    "write_back",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'brianbridge' has no attribute '{name}'")
+    value = getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+if "brian2" in sys.modules:
+    # In a Brian2 script, method="propagator" works as soon as the package is imported.
+    importlib.import_module(".neurons.propagator", __name__)

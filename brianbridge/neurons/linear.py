@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from sympy.core.relational import Relational
 
 __all__ = ["LinearSystem", "linear_system"]
 
@@ -79,7 +80,7 @@ class LinearSystem:
         values : mapping of str to float or numpy.ndarray, shape (neurons,)
             SI value of each symbol in `parameters`.
         """
-        symbols = [s for s in self.matrix.free_symbols if str(s) in values]
+        symbols = sorted((s for s in self.matrix.free_symbols if str(s) in values), key=str)
         arguments = [np.asarray(values[str(s)], dtype=np.float64) for s in symbols]
         shape = np.broadcast_shapes(*(a.shape for a in arguments)) if arguments else ()
         n = len(self.names)
@@ -126,8 +127,9 @@ def linear_system(
         right = right.xreplace({_NOT_REFRACTORY: sp.Integer(0 if refractory else 1)})
         right = sp.expand(right)
         for j, state in enumerate(states):
-            slope = sp.diff(right, state)
-            if slope.free_symbols & set(states) or slope.has(sp.Derivative):
+            conditional = any(c.has(state) for c in right.atoms(Relational))
+            slope = sp.nan if conditional else sp.diff(right, state)
+            if conditional or slope.free_symbols & set(states) or slope.has(sp.Derivative):
                 raise UnsupportedEquationsException(
                     f"the equation of '{name}' is not linear in '{state}': {right}"
                 )

@@ -13,8 +13,8 @@ special cases, where a symbolic solution divides by zero. Parameters that differ
 neuron give one small matrix exponential for each distinct set of values.
 
 This is the one place where a time constant becomes a factor: the torch twin reads the same
-numbers. They reach Brian2 as variables of the group (``_phi_v_v``, ``_gamma_v_v``), never as
-literals, so that changing a parameter does not recompile anything.
+numbers. They reach Brian2 as variables of the group (``_phi_v__g``: what ``g`` adds to ``v``), never
+as literals, so that changing a parameter does not recompile anything.
 
 Importing this module registers the method with Brian2: ``NeuronGroup(..., method="propagator")``.
 """
@@ -28,15 +28,15 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 from brian2.codegen.translation import get_identifiers
-from brian2.core.functions import Function
 from brian2.core.variables import ArrayVariable, Constant
 from brian2.equations.codestrings import is_constant_over_dt
-from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
+from brian2.parsing.sympytools import sympy_to_str
 from brian2.stateupdaters.base import (
     StateUpdateMethod,
     UnsupportedEquationsException,
     extract_method_options,
 )
+from sympy.core.function import AppliedUndef
 
 from .linear import LinearSystem, linear_system
 
@@ -44,6 +44,8 @@ __all__ = ["METHOD", "Propagator", "exact_propagator", "phi_gamma", "why_not_lin
 
 #: The name under which Brian2 knows the method.
 METHOD = "propagator"
+
+_REFRACTORY = "__refractory"
 
 
 def phi_gamma(matrix: np.ndarray, dt: float) -> tuple[np.ndarray, np.ndarray]:
@@ -70,8 +72,13 @@ def phi_gamma(matrix: np.ndarray, dt: float) -> tuple[np.ndarray, np.ndarray]:
     (array([0.904837, 1.      ]), array([0.00095163, 0.001     ]))
     """
     n = matrix.shape[-1]
+    # Entries in amp and in volt differ by many orders of magnitude; powers of two level them
+    # without rounding, where the exponential would lose digits (Parlett & Reinsch 1969).
+    largest = np.abs(matrix).reshape(-1, n, n).max(axis=0, initial=0)
+    _, (level, _) = scipy.linalg.matrix_balance(largest, permute=False, separate=True)
+    units = level[:, None] / level
     augmented = np.zeros((*matrix.shape[:-2], 2 * n, 2 * n))
-    augmented[..., :n, :n] = matrix * dt
+    augmented[..., :n, :n] = matrix / units * dt
     augmented[..., :n, n:] = np.eye(n) * dt
     if augmented.ndim > 2:
         # Neurons with the same parameters share one exponential.
@@ -81,7 +88,7 @@ def phi_gamma(matrix: np.ndarray, dt: float) -> tuple[np.ndarray, np.ndarray]:
         step = step[inverse.ravel()].reshape(augmented.shape)
     else:
         step = scipy.linalg.expm(augmented)
-    return step[..., :n, :n], step[..., :n, n:]
+    return step[..., :n, :n] * units, step[..., :n, n:] * units
 
 
 @dataclass(frozen=True)
@@ -94,20 +101,19 @@ class Propagator:
 
     code: str
     active: LinearSystem
-    resting: LinearSystem | None
+    resting: LinearSystem
     constants: Mapping[str, float]
 
     def __call__(self, updater: Any) -> str:
         """Add the coefficients to the group of `updater` and return the abstract code."""
         group = updater.group
         for name, value in self.coefficients(group.variables, float(group.clock.dt_)).items():
-            per_neuron = np.ndim(value) > 0
+            values = np.atleast_1d(value)
             if name not in group.variables:
                 group.variables.add_array(
-                    name, size=len(value) if per_neuron else 1, constant=True,
-                    scalar=not per_neuron, dtype=np.float64,
-                )  # fmt: skip
-            group.variables[name].set_value(value if per_neuron else np.array([value]))
+                    name, len(values), dtype=np.float64, constant=True, scalar=np.ndim(value) == 0
+                )
+            group.variables[name].set_value(values)
         return self.code
 
     def blocks(
@@ -119,8 +125,7 @@ class Propagator:
             if name in self.constants:
                 values[name] = self.constants[name]
             else:
-                value = np.asarray(variables[name].get_value(), dtype=np.float64)
-                values[name] = float(value.ravel()[0]) if variables[name].scalar else value
+                values[name] = _value(variables, name)
         return phi_gamma(system.evaluate(values), dt)
 
     def coefficients(
@@ -128,18 +133,35 @@ class Propagator:
     ) -> dict[str, float | np.ndarray]:
         """Return every coefficient named in the code, a number or one a neuron."""
         found: dict[str, float | np.ndarray] = {}
-        for system, suffix in ((self.active, ""), (self.resting, "_refractory")):
-            if system is None:
-                continue
-            phi, gamma = self.blocks(system, variables, dt)
-            for i, target in enumerate(system.names):
-                for j, source in enumerate(system.names):
-                    for prefix, block in (("phi", phi), ("gamma", gamma)):
-                        name = f"_{prefix}_{target}_{source}{suffix}"
-                        if name in get_identifiers(self.code):
-                            entry = block[..., i, j]
-                            found[name] = float(entry) if entry.ndim == 0 else entry
+        named = get_identifiers(self.code)
+        for system, suffix in ((self.active, ""), (self.resting, _REFRACTORY)):
+            entries = {
+                _name(block, target, source, suffix): (block, i, j)
+                for i, target in enumerate(system.names)
+                for j, source in enumerate(system.names)
+                for block in ("phi", "gamma")
+            }
+            if not named.isdisjoint(entries):
+                phi, gamma = self.blocks(system, variables, dt)
+                for name in sorted(named & set(entries)):
+                    block, i, j = entries[name]
+                    entry = (phi if block == "phi" else gamma)[..., i, j]
+                    found[name] = float(entry) if entry.ndim == 0 else entry
         return found
+
+
+def _name(block: str, target: str, source: str, suffix: str) -> str:
+    """Name a coefficient; two underscores keep ``v_a, b`` and ``v, a_b`` apart."""
+    return f"_{block}_{target}__{source}{suffix}"
+
+
+def _value(variables: Mapping[str, Any], name: str) -> float | np.ndarray:
+    """Return the value of a parameter, or one a neuron, also if it is linked to another group."""
+    value = np.asarray(variables[name].get_value(), dtype=np.float64)
+    if variables[name].scalar:
+        return float(value.ravel()[0])
+    index = variables.indices[name] if hasattr(variables, "indices") else "_idx"
+    return value if index == "_idx" else value[variables[index].get_value()]
 
 
 def _row(system: LinearSystem, i: int, suffix: str) -> str:
@@ -152,11 +174,20 @@ def _row(system: LinearSystem, i: int, suffix: str) -> str:
         if i == j and system.is_integrator(i):
             terms.append(source)
         else:
-            terms.append(f"_phi_{target}_{source}{suffix}*{source}")
+            terms.append(f"{_name('phi', target, source, suffix)}*{source}")
     for j, source in enumerate(system.names):
         if path[i, j] and system.inputs[j] != 0:
-            terms.append(f"_gamma_{target}_{source}{suffix}*({sympy_to_str(system.inputs[j])})")
+            gain = _name("gamma", target, source, suffix)
+            terms.append(f"{gain}*({sympy_to_str(system.inputs[j])})")
     return " + ".join(terms)
+
+
+def _changing(coefficients: Any, variables: Mapping[str, Any]) -> list[str]:
+    """Return what may change a coefficient between steps: functions, unless constant variables."""
+    names = sorted(str(s) for s in coefficients.free_symbols)
+    arrays = [name for name in names if isinstance(variables.get(name), ArrayVariable)]
+    functions = {str(call.func) for call in coefficients.atoms(AppliedUndef)}
+    return sorted(functions) + [name for name in arrays if not variables[name].constant]
 
 
 def _row_in_symbols(system: LinearSystem, i: int) -> str:
@@ -169,7 +200,7 @@ def _row_in_symbols(system: LinearSystem, i: int) -> str:
 
 
 class ExactPropagator(StateUpdateMethod):
-    """Integrate any linear system with constant coefficients exactly.
+    r"""Integrate any linear system with constant coefficients exactly.
 
     Covers what Brian2's ``exact`` declines or gets wrong (brian2 issues 573, 679, 1010): neurons
     without leak, with or without synaptic kinetics, and equal time constants.
@@ -177,8 +208,8 @@ class ExactPropagator(StateUpdateMethod):
     Examples
     --------
     >>> from brian2 import Equations
-    >>> print(exact_propagator(Equations("dv/dt = drive : 1\\ndrive : Hz")).code)
-    _v = v + _gamma_v_v*(drive)
+    >>> print(exact_propagator(Equations("dv/dt = drive : 1\ndrive : Hz")).code)
+    _v = v + _gamma_v__v*(drive)
     v = _v
     """
 
@@ -207,54 +238,45 @@ class ExactPropagator(StateUpdateMethod):
         extract_method_options(method_options, {})
         variables = {} if variables is None else variables
         active = linear_system(equations, variables)
-        refractory = any("unless refractory" in eq.flags for eq in equations.values())
-        uses_refractoriness = refractory and "not_refractory" in equations.names
-        resting = (
-            linear_system(equations, variables, refractory=True) if uses_refractoriness else None
-        )
-        self._check_inputs(active, variables)
-        changing = self._changing_parameters(active, variables)
-        if changing and not active.is_diagonal:
-            raise UnsupportedEquationsException(
-                f"'{changing[0]}' couples {active.names} and may change during a run; declare it "
-                f"'{changing[0]} : ... (constant)' so that its propagator can be computed"
-            )
-        lines = []
-        for i, name in enumerate(active.names):
-            moving = _row_in_symbols(active, i) if changing else _row(active, i, "")
-            if resting is not None:
-                still = _row_in_symbols(resting, i) if changing else _row(resting, i, "_refractory")
-                if active.row_closure(i) != resting.row_closure(i):
-                    moving = f"int(not_refractory)*({moving}) + int(not not_refractory)*({still})"
-            lines.append(f"_{name} = {moving}")
-        lines += [f"{name} = _{name}" for name in active.names]
-        constants = {
-            name: float(variable.get_value())
-            for name, variable in variables.items()
-            if isinstance(variable, Constant) and name in active.parameters
-        }
-        return Propagator("\n".join(lines), active, resting, constants)
-
-    @staticmethod
-    def _check_inputs(system: LinearSystem, variables: Mapping[str, Any]) -> None:
+        resting = linear_system(equations, variables, refractory=True)
         dt = variables["dt"].get_value().item() if "dt" in variables else None
-        for expression in (*system.matrix, *system.inputs):
+        for expression in (*active.matrix, *resting.matrix, *active.inputs):
             if not is_constant_over_dt(expression, variables, dt):
                 raise UnsupportedEquationsException(
                     f"'{expression}' changes within a time step, which the exact propagator "
                     "does not follow"
                 )
+        lines = []
+        for i, name in enumerate(active.names):
+            moving = self._step_of(active, i, "", variables)
+            if active.row_closure(i) != resting.row_closure(i):
+                still = self._step_of(resting, i, _REFRACTORY, variables)
+                moving = f"int(not_refractory)*({moving}) + int(not not_refractory)*({still})"
+            lines.append(f"_{name} = {moving}")
+        lines += [f"{name} = _{name}" for name in active.names]
+        constants = {
+            name: float(variables[name].get_value())
+            for name in {*active.parameters, *resting.parameters}
+            if isinstance(variables.get(name), Constant)
+        }
+        return Propagator("\n".join(lines), active, resting, constants)
 
     @staticmethod
-    def _changing_parameters(system: LinearSystem, variables: Mapping[str, Any]) -> list[str]:
-        functions = [n for n, v in variables.items() if isinstance(v, Function)]
-        return [
-            name
-            for name in system.parameters
-            if name not in functions
-            and isinstance(variables.get(name), ArrayVariable)
-            and not variables[name].constant
-        ]
+    def _step_of(
+        system: LinearSystem, i: int, suffix: str, variables: Mapping[str, Any]
+    ) -> str:
+        """Write the step of one variable, by coefficients or, where they may change, in full."""
+        rows = [j for j, reached in enumerate(system.reaches()[i]) if reached]
+        changing = [x for j in rows for x in _changing(system.matrix.row(j), variables)]
+        if not changing:
+            return _row(system, i, suffix)
+        if len(rows) == 1:
+            return _row_in_symbols(system, i)
+        raise UnsupportedEquationsException(
+            f"'{changing[0]}' couples {tuple(system.names[j] for j in rows)} and may change during "
+            f"a run; declare it '{changing[0]} : ... (constant)' so that its propagator can be "
+            "computed"
+        )
 
     def __repr__(self) -> str:
         return "exact_propagator"

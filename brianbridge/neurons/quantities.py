@@ -18,6 +18,8 @@ from .expressions import parse_expression
 __all__ = ["from_json", "parse_quantity", "si_array", "to_json", "unit_name"]
 
 _NUMBER = re.compile(r"^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*\*?\s*(.*)$")
+#: In the order of Brian2's exponents.
+_SI_BASE_UNITS = ("metre", "kilogram", "second", "amp", "kelvin", "mole", "candela")
 
 
 def _unit(node: ast.expr, text: str, what: str) -> Any:
@@ -146,16 +148,27 @@ def from_json(entry: dict[str, Any]) -> Any:
 
 
 def unit_name(dimension: Any) -> str:
-    """Return the base unit of a dimension as equations spell it; ``"1"`` for none.
+    """Return the unit of a dimension as equations spell it; ``"1"`` for none.
+
+    Equations take no prefixes, and neither ``volt2`` nor ``mvolt / msecond``.
 
     Examples
     --------
-    >>> from brian2 import ms
-    >>> unit_name(ms.dim), unit_name(None)
-    ('second', '1')
+    >>> from brian2 import mV, ms
+    >>> unit_name(ms.dim), unit_name((mV / ms).dim), unit_name(None)
+    ('second', 'volt/second', '1')
+    >>> unit_name((1 / mV**2).dim)
+    'metre**-4*kilogram**-2*second**6*amp**2'
     """
+    from brian2.core.namespace import DEFAULT_UNITS
     from brian2.units.fundamentalunits import DIMENSIONLESS, get_unit
+    from brian2.units.stdunits import Hz
 
     if dimension is None or dimension is DIMENSIONLESS:
         return "1"
-    return repr(get_unit(dimension))
+    for wanted, suffix in ((dimension, ""), (dimension / Hz.dim, "/second")):
+        name = repr(get_unit(wanted))
+        if name.isalpha() and float(DEFAULT_UNITS.get(name, 0)) == 1.0:
+            return name + suffix
+    powers = zip(_SI_BASE_UNITS, dimension._dims, strict=True)
+    return "*".join(f"{unit}**{power:g}" for unit, power in powers if power)

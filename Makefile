@@ -1,0 +1,33 @@
+# make demo | test | lint: each sets up .venv by itself and is quick the second time.
+PYTHON ?= python3
+BIN    := .venv/bin
+STAMP  := .venv/installed
+
+.PHONY: demo test slow lint format clean
+
+demo: $(STAMP)
+	$(BIN)/brianbridge study run digits_spike_count --out runs/demo
+
+test: $(STAMP)
+	$(BIN)/pytest -m "not slow"
+
+slow: $(STAMP)
+	$(BIN)/pytest -m slow
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("brianbridge needs Python 3.11 or newer: make PYTHON=python3.11 demo" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $(STAMP)
+
+clean:
+	rm -rf .venv runs

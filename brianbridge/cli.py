@@ -1,0 +1,255 @@
+"""The command line: ``brianbridge study run``, ``train``, ``verify``, ``inspect``, ``models``, ``data``.
+
+Exit status 0: done and passed; 1: done, a rung fell short of its tolerance; 2: bad input, one
+line on standard error, nothing written. Heavy libraries are imported by the command that needs
+them, so that ``--help`` and ``models`` answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from .errors import InputError
+
+__all__ = ["main"]
+
+Arguments = argparse.Namespace
+
+
+class _Parser(argparse.ArgumentParser):
+    """Report a misuse in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message} (see '{self.prog} --help')")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status.
+
+    Examples
+    --------
+    >>> main(["models", "nonsense"])
+    2
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    try:
+        options = _parser().parse_args(arguments)
+        command: Callable[[Arguments], int] = options.command
+        return command(options)
+    except InputError as error:
+        print(f"brianbridge: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # The reader of a pipe (`| head`) has gone away; that is no error of ours.
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        print("brianbridge: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    from . import __version__
+
+    parser = _Parser(
+        prog="brianbridge",
+        description="Train spiking networks in PyTorch, validate them in Brian2.",
+    )
+    parser.add_argument("--version", action="version", version=f"brianbridge {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(parent: Any, name: str, command: Callable[[Arguments], int], help: str) -> Any:
+        sub = parent.add_parser(name, help=help, description=help)
+        sub.set_defaults(command=command)
+        sub.add_argument("--json", action="store_true", help="print JSON, for programs")
+        return sub
+
+    study = commands.add_parser("study", help="run or list studies: train, write back, verify")
+    studies = study.add_subparsers(metavar="COMMAND", required=True)
+    run = add(studies, "run", _study_run, "train, write back and verify, as a study file says")
+    run.add_argument("study", help="a study's name, or the path of its .toml file")
+    run.add_argument("--out", type=Path, help="output folder (default: runs/STUDY)")
+    run.add_argument("--quick", action="store_true", help="smoke test: 2 epochs, 50 samples")
+    add(studies, "list", _study_list, "list the studies that come with the package")
+
+    train = add(commands, "train", _train, "train, as a study file says, and write network.h5")
+    train.add_argument("study", help="a study's name, or the path of its .toml file")
+    train.add_argument("--out", type=Path, required=True, help="output folder")
+
+    verify = add(commands, "verify", _verify, "run a network in Brian2 and judge what held")
+    verify.add_argument("network", type=Path, help="a network file (network.h5)")
+    verify.add_argument("--data", required=True, help="data set to verify on; its test samples")
+    verify.add_argument("--ladder", default="default", help="ladder file (default: parity, dt/10)")
+    verify.add_argument("--samples", type=int, help="only the first so many samples")
+    verify.add_argument("--folder", help="where the data set's files are")
+    verify.add_argument("--out", type=Path, help="write verdict.json and spikes.h5 here")
+
+    inspect = add(commands, "inspect", _inspect, "tell what a network or spike file holds")
+    inspect.add_argument("file", type=Path)
+
+    models = add(commands, "models", _models, "list the neuron models, or show one")
+    models.add_argument("name", nargs="?", help="a model's name, or the path of its .toml file")
+
+    data = add(commands, "data", _data, "list the data sets, and what is here")
+    data.add_argument("name", nargs="?")
+    data.add_argument("--fetch", action="store_true", help="download the set's files")
+    return parser
+
+
+# ---------------------------------------------------------------------- commands
+
+
+def _study_run(options: Arguments) -> int:
+    from .study import read_study, run_study
+
+    study = read_study(options.study)
+    study = study.quick() if options.quick else study
+    out = options.out or Path("runs") / study.name
+    summary = run_study(study, out, report=_say(options.json))
+    if options.json:
+        print(json.dumps(summary, indent=2))
+    else:
+        _print_summary(summary, out)
+    return 0 if summary["passed"] else 1
+
+
+def _study_list(options: Arguments) -> int:
+    from .study import read_study, study_names
+
+    entries = {name: read_study(name).title for name in study_names()}
+    _print_entries(entries, options.json)
+    return 0
+
+
+def _train(options: Arguments) -> int:
+    from .study import read_study, train_study
+    from .study.run import load_split
+
+    study = read_study(options.study)
+    network = train_study(study, options.out, load_split(study))
+    curve = {k: v[-1] for k, v in network.provenance["training_curve"].items()}
+    if options.json:
+        print(json.dumps({"network": str(options.out / "network.h5"), **curve}))
+    else:
+        print(f"wrote {options.out / 'network.h5'}")
+    return 0
+
+
+def _verify(options: Arguments) -> int:
+    from .fidelity.ladder import DEFAULT_LADDER, read_ladder
+    from .fidelity.verify import verify
+    from .io.atomic import writable_folder
+    from .io.network_file import load
+    from .study.run import first_samples, test_split
+
+    if options.samples is not None and options.samples < 1:
+        raise InputError(f"--samples {options.samples} is not above 0")
+    ladder = DEFAULT_LADDER if options.ladder == "default" else read_ladder(Path(options.ladder))
+    network = load(options.network)
+    test = first_samples(
+        test_split(network.provenance, options.data, options.folder), options.samples
+    )
+    if options.out is not None:
+        writable_folder(options.out)
+    spikes = None if options.out is None else options.out / "spikes.h5"
+    verdict = verify(network, test, ladder, name=options.network.name, spikes=spikes)
+    if options.out is not None:
+        verdict.save(options.out / "verdict.json")
+    if options.json:
+        print(verdict.to_json())
+    else:
+        _say(False)(verdict.table())
+    return 0 if verdict.passed else 1
+
+
+def _inspect(options: Arguments) -> int:
+    from .io.inspect import as_text, describe_file
+
+    description = describe_file(options.file)
+    print(json.dumps(description, indent=2) if options.json else as_text(description))
+    return 0
+
+
+def _models(options: Arguments) -> int:
+    from .neurons.files import model_names, model_path, read_entries
+
+    if options.name is None:
+        summaries = {name: read_entries(model_path(name))["summary"] for name in model_names()}
+        _print_entries(summaries, options.json)
+        return 0
+    path = model_path(options.name)
+    if options.json:
+        print(json.dumps(read_entries(path), indent=2))
+    else:
+        print(path.read_text(encoding="utf-8").rstrip())
+    return 0
+
+
+def _data(options: Arguments) -> int:
+    from dataclasses import asdict
+
+    from .datasets import describe, fetch, names
+    from .errors import did_you_mean
+
+    if options.name is not None and options.name not in names():
+        raise InputError(
+            f"there is no data set '{options.name}'. {did_you_mean(options.name, names())}"
+        )
+    if options.fetch:
+        if options.name is None:
+            raise InputError("--fetch needs the name of a data set")
+        print(f"wrote {fetch(options.name)}")
+        return 0
+    chosen = [d for d in describe() if options.name in (None, d.name)]
+    if options.json:
+        print(json.dumps([asdict(d) for d in chosen], indent=2, default=str))
+        return 0
+    for entry in chosen:
+        state = f"here ({entry.where})" if entry.available else f"not here: {entry.how}"
+        shape = "x".join(str(n) for n in entry.shape)
+        print(f"{entry.name:15} {entry.title}; {shape}, {len(entry.classes)} classes")
+        print(f"{'':15} {entry.samples} samples, licence: {entry.licence}")
+        print(f"{'':15} {state}")
+    return 0
+
+
+# ---------------------------------------------------------------------- printing
+
+
+def _say(silent: bool) -> Callable[[Any], None]:
+    """Return what prints a line or a table; nothing if the output is for a program."""
+    if silent:
+        return lambda _: None
+    from rich.console import Console
+
+    # A pipe has no width of its own; do not squeeze tables into 80 columns there.
+    console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+    return console.print
+
+
+def _print_entries(entries: dict[str, str], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(entries, indent=2))
+        return
+    width = max(len(name) for name in entries)
+    for name, text in entries.items():
+        print(f"{name:{width}}  {text}")
+
+
+def _print_summary(summary: dict[str, Any], out: Path) -> None:
+    if summary["folds"]:
+        mean = summary["mean"]
+        rungs = [key.removesuffix("_accuracy") for key in mean if key.endswith("_accuracy")]
+        text = ", ".join(f"{rung} {100 * mean[f'{rung}_accuracy']:.2f} %" for rung in rungs)
+        print(f"mean accuracy over {summary['folds']} folds: {text}")
+    print(f"network, spikes and verdict are in {out}")
+
+
+
+

@@ -1,0 +1,144 @@
+"""The verdict: what held in Brian2, for programs (JSON) and for people (a table)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..io.atomic import atomic_path
+
+__all__ = ["RungOutcome", "Verdict"]
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class RungOutcome:
+    """Hold what one rung gave.
+
+    Parameters
+    ----------
+    name : str
+        The rung.
+    dt_ms : float
+        Brian2's step.
+    perturbations : mapping
+        What else was changed; empty here.
+    accuracy : float
+        In Brian2.
+    accuracy_change_ci95 : tuple of float
+        Interval of accuracy minus the surrogate's, on the same samples.
+    agreement : float
+        Share of samples with the surrogate's prediction.
+    spikes_per_sample : mapping of str to float
+        By population.
+    count_mismatches, spike_mismatches : int
+        Differing (sample, neuron) pairs and (step, sample, neuron) cells.
+    count_correlation : mapping of str to float or None
+        By population.
+    synops_per_sample : float
+        Synaptic operations.
+    seconds : float
+        Wall time of the simulation, compilation included.
+    tolerances : mapping
+        What the rung had to hold.
+    passed : bool
+        Whether it did.
+    """
+
+    name: str
+    dt_ms: float
+    perturbations: Mapping[str, Any]
+    accuracy: float
+    accuracy_change_ci95: tuple[float, float]
+    agreement: float
+    spikes_per_sample: Mapping[str, float]
+    count_mismatches: int
+    spike_mismatches: int
+    count_correlation: Mapping[str, float | None]
+    synops_per_sample: float
+    seconds: float
+    tolerances: Mapping[str, Any]
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Hold the outcome of a ladder.
+
+    Parameters
+    ----------
+    network : str
+        The network file, or what it is called.
+    dataset : mapping
+        ``name``, ``split``, ``samples``, ``sha256``.
+    surrogate : mapping
+        ``accuracy`` and ``spikes_per_sample`` of the twin, in float64.
+    rungs : tuple of RungOutcome
+        In the order of the ladder.
+    provenance : mapping
+        Versions, date and machine.
+    """
+
+    network: str
+    dataset: Mapping[str, Any]
+    surrogate: Mapping[str, Any]
+    rungs: tuple[RungOutcome, ...]
+    provenance: Mapping[str, Any]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every rung held its tolerances."""
+        return all(rung.passed for rung in self.rungs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the verdict as it is written to ``verdict.json``."""
+        return {"schema": SCHEMA, **asdict(self), "passed": self.passed}
+
+    def to_json(self) -> str:
+        """Return the verdict as JSON text."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
+
+    def save(self, path: Path) -> None:
+        """Write ``verdict.json`` in one step."""
+        with atomic_path(path) as part:
+            Path(part).write_text(self.to_json() + "\n", encoding="utf-8")
+
+    def table(self) -> Any:
+        """Return a `rich` table for the terminal."""
+        from rich.table import Table
+
+        data = self.dataset
+        table = Table(
+            title=f"{self.network} on {data['samples']} samples of {data['name']} ({data['split']})"
+        )
+        for heading in (
+            "condition", "dt", "accuracy", "change, 95 % interval", "agreement",
+            "spikes/sample", "spikes differ", "counts differ", "seconds", "",
+        ):  # fmt: skip
+            table.add_column(heading, justify="left" if heading == "condition" else "right")
+        table.add_row(
+            "torch twin", "", _percent(self.surrogate["accuracy"]), "", "",
+            _spikes(self.surrogate["spikes_per_sample"]), "", "", "", "",
+        )  # fmt: skip
+        for rung in self.rungs:
+            low, high = rung.accuracy_change_ci95
+            table.add_row(
+                f"Brian2, {rung.name}", f"{rung.dt_ms:g} ms", _percent(rung.accuracy),
+                f"{100 * low:+.2f} to {100 * high:+.2f}", _percent(rung.agreement),
+                _spikes(rung.spikes_per_sample), f"{rung.spike_mismatches:,}",
+                f"{rung.count_mismatches:,}", f"{rung.seconds:.1f}",
+                "[green]held[/green]" if rung.passed else "[red]fell short[/red]",
+            )  # fmt: skip
+        return table
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
+
+
+def _spikes(by_population: Mapping[str, float]) -> str:
+    return f"{sum(by_population.values()):.1f}"

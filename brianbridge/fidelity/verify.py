@@ -1,0 +1,147 @@
+"""Verify a network: run its twin, run Brian2 rung by rung, and judge."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..datasets import Dataset
+from ..errors import InputError
+from ..io.spike_file import SpikeFileWriter
+from ..network import SpikingNetwork
+from ..provenance import collect
+from ..recording import Recording
+from ..simulation.reference import simulate
+from ..surrogate.network import to_torch
+from . import metrics
+from .ladder import DEFAULT_LADDER, Rung
+from .verdict import RungOutcome, Verdict
+
+__all__ = ["verify"]
+
+
+def verify(
+    network: SpikingNetwork,
+    data: Dataset,
+    ladder: Sequence[Rung] = DEFAULT_LADDER,
+    *,
+    name: str = "network",
+    spikes: Path | None = None,
+    on_rung: Callable[[RungOutcome], None] | None = None,
+) -> Verdict:
+    """Check in Brian2 whether accuracy and spikes of a trained network hold.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        The network, with its weights.
+    data : Dataset
+        The test samples.
+    ladder : sequence of Rung
+        The conditions, in order.
+    name : str
+        What the verdict calls the network.
+    spikes : Path, optional
+        Where to write the spikes of the first rung (``spikes.h5``).
+    on_rung : callable, optional
+        Called with each outcome as soon as it is there.
+
+    Returns
+    -------
+    Verdict
+
+    Raises
+    ------
+    InputError
+        If data and network do not fit.
+
+    Examples
+    --------
+    >>> from brianbridge.datasets import from_arrays
+    >>> from brianbridge.encoding import Current
+    >>> from brianbridge.network import Dense
+    >>> from brianbridge.neurons.library import neuron_model
+    >>> net = SpikingNetwork.sequential((4,), [Dense(2, neuron_model("if"))], encoding=Current(5))
+    >>> data = from_arrays("mine", np.ones((3, 4)), np.array([0, 1, 0]))
+    >>> verify(net, data).rungs[0].spike_mismatches
+    0
+    """
+    if data.shape != tuple(network.input_shape):
+        raise InputError(
+            f"data set '{data.name}' has samples of shape {data.shape}; network '{name}' takes "
+            f"{tuple(network.input_shape)}"
+        )
+    twin = to_torch(network, dtype=torch.float64).record(data.x)
+    outcomes = []
+    for position, rung in enumerate(ladder):
+        outcome = _climb(network, data, twin, rung, spikes if position == 0 else None)
+        outcomes.append(outcome)
+        if on_rung is not None:
+            on_rung(outcome)
+    return Verdict(
+        network=name,
+        dataset={
+            "name": data.name, "split": data.split, "part": data.part,
+            "samples": len(data), "sha256": data.sha256,
+        },
+        surrogate={
+            "accuracy": metrics.accuracy(twin, data.y),
+            "spikes_per_sample": twin.spikes_per_sample(),
+        },
+        rungs=tuple(outcomes),
+        provenance=collect(),
+    )  # fmt: skip
+
+
+def _climb(
+    network: SpikingNetwork, data: Dataset, twin: Recording, rung: Rung, spikes: Path | None
+) -> RungOutcome:
+    """Simulate one rung and compare it with the twin."""
+    dt = network.dt / rung.dt_divisor
+    started = time.perf_counter()
+    with ExitStack() as stack:
+        write: Any = None
+        if spikes is not None:
+            shapes = {p.name: p.shape for p in network.firing}
+            provenance = {**collect(), "rung": rung.name, "dataset": data.name, "part": data.part}
+            steps = network.steps * rung.dt_divisor
+            writer = SpikeFileWriter(spikes, shapes, dt, steps, provenance)
+            write = stack.enter_context(writer).append
+        brian2 = simulate(network, data.x, dt=dt, on_chunk=write)
+    seconds = time.perf_counter() - started
+    right = twin.prediction == data.y
+    score = metrics.accuracy(brian2, data.y)
+    different = metrics.spike_mismatches(twin, brian2)
+    drop = metrics.accuracy(twin, data.y) - score
+    # A billionth, so that a tolerance of 2 samples in 100 is not missed by rounding.
+    held = drop <= rung.max_accuracy_drop + 1e-9
+    if rung.max_spike_mismatches is not None:
+        held = held and different <= rung.max_spike_mismatches
+    return RungOutcome(
+        name=rung.name,
+        dt_ms=dt * 1e3,
+        perturbations={},
+        accuracy=score,
+        accuracy_change_ci95=metrics.paired_interval(right, brian2.prediction == data.y),
+        agreement=metrics.agreement(twin, brian2),
+        spikes_per_sample=brian2.spikes_per_sample(),
+        count_mismatches=metrics.count_mismatches(twin, brian2),
+        spike_mismatches=different,
+        count_correlation=metrics.count_correlation(twin, brian2),
+        synops_per_sample=metrics.synops_per_sample(network, brian2, _input_spikes(network, data)),
+        seconds=seconds,
+        tolerances=rung.model_dump(include={"max_spike_mismatches", "max_accuracy_drop"}),
+        passed=bool(held),
+    )
+
+
+def _input_spikes(network: SpikingNetwork, data: Dataset) -> float:
+    """Return the mean number of input spikes a sample."""
+    encoded = network.encoding.encode(data.x, np.arange(len(data)))
+    return 0.0 if encoded.raster is None else np.count_nonzero(encoded.raster) / len(data)

@@ -1,0 +1,182 @@
+"""Look into HDF5 files that may be damaged, of another kind, or made to do harm."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from textwrap import shorten
+from typing import Any, NoReturn, TypeVar
+
+import h5py
+import numpy as np
+
+from ..errors import InputError
+from .spike_file import MAGIC
+
+__all__ = [
+    "NETWORK_FORMAT",
+    "file_kind",
+    "kind_of",
+    "member",
+    "opened",
+    "read_json",
+    "read_numbers",
+]
+
+#: Root attribute ``format`` of a network file.
+NETWORK_FORMAT = "brianbridge network"
+
+_LONGEST_MESSAGE = 400
+_LISTED_ENTRIES = 5
+
+Object = TypeVar("Object", h5py.Group, h5py.Dataset)
+
+
+@contextmanager
+def opened(path: Path, what: str) -> Iterator[h5py.File]:
+    """Open a file to read; whatever the block raises becomes one line that names the file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    what : str
+        What is expected, for the message: ``"network file"``.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it is no HDF5 file, or the block raises any exception.
+    """
+    try:
+        _check_is_hdf5(path)
+        with h5py.File(path, "r") as file:
+            yield file
+    except InputError as error:
+        problem, cause = str(error), error.__cause__
+    except Exception as error:
+        # What HDF5 makes of damaged bytes, or Brian2 of odd equations, has no common type.
+        problem, cause = f"damaged, or no {what} ({type(error).__name__}: {error})", error
+    else:
+        return
+    raise InputError(f"{what} '{path}': {shorten(problem, _LONGEST_MESSAGE)}") from cause
+
+
+def _check_is_hdf5(path: Path) -> None:
+    if path.is_dir():
+        raise InputError("this is a folder; give a file")
+    if not path.is_file():
+        raise InputError("there is no such file")
+    if not path.stat().st_size:
+        raise InputError("the file is empty")
+    if not h5py.is_hdf5(path):
+        raise InputError("expected an HDF5 file, but it does not begin as those do")
+
+
+def file_kind(path: str | os.PathLike[str]) -> str:
+    """Tell what an HDF5 file holds.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    str
+        ``"network"``, ``"spikes"`` (SONATA), ``"NIR graph"``, or for any other
+        ``"HDF5 file with ..."`` and its first entries.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it is no HDF5 file, or it is damaged.
+
+    Examples
+    --------
+    >>> file_kind("none.h5")
+    Traceback (most recent call last):
+    brianbridge.errors.InputError: file 'none.h5': there is no such file
+    """
+    with opened(Path(path), "file") as file:
+        return kind_of(file)
+
+
+def kind_of(file: h5py.File) -> str:
+    """Return what `file_kind` does, of an open file."""
+    if _is(file, "format", NETWORK_FORMAT):
+        return "network"
+    if _is(file, "magic", MAGIC):
+        return "spikes"
+    entries = list(file)
+    if {"node", "version"} <= set(entries):
+        return "NIR graph"
+    listed = ", ".join(f"'{name}'" for name in entries[:_LISTED_ENTRIES]) or "no entries"
+    return f"HDF5 file with {listed}"
+
+
+def _is(file: h5py.File, attribute: str, value: str | int) -> bool:
+    # Others may have written a scalar, an array of one, or nothing.
+    return np.atleast_1d(file.attrs.get(attribute)).tolist() == [value]
+
+
+def member(group: h5py.Group, name: str, kind: type[Object]) -> Object:
+    """Return a group or dataset that is stored in this very file.
+
+    Links into other files are refused: reading them would show what lies elsewhere on the disk.
+
+    Raises
+    ------
+    InputError
+        If it is missing, of another kind, or stored elsewhere.
+    """
+    where = f"{group.name.rstrip('/')}/{name}"
+    if name not in set(group):
+        raise InputError(f"expected a {kind.__name__.lower()} '{where}', but there is none")
+    hard = isinstance(group.get(name, getlink=True), h5py.HardLink)
+    item: Any = group[name] if hard else None
+    elsewhere = isinstance(item, h5py.Dataset) and (item.external or item.is_virtual)
+    if not isinstance(item, kind) or elsewhere:
+        raise InputError(f"'{where}' is not a {kind.__name__.lower()} of this file")
+    return item
+
+
+def read_numbers(group: h5py.Group, name: str) -> np.ndarray:
+    """Read a dataset of real numbers, in its own type.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it holds something else.
+    """
+    dataset = member(group, name, h5py.Dataset)
+    if dataset.shape is None or dataset.dtype.kind not in "iuf":
+        raise InputError(f"'{dataset.name}' holds {dataset.dtype}; expected real numbers")
+    return dataset[()]
+
+
+def read_json(group: h5py.Group, name: str) -> dict[str, Any]:
+    """Read a dataset that holds one JSON object as text.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is no text, or the text is no JSON object.
+    """
+    dataset = member(group, name, h5py.Dataset)
+    if h5py.check_string_dtype(dataset.dtype) is None or dataset.size != 1:
+        raise InputError(f"'{dataset.name}' holds {dataset.dtype}; expected one text")
+    try:
+        entry = json.loads(np.ravel(dataset[()])[0], parse_constant=_no_constant)
+    except ValueError as error:
+        raise InputError(f"'{dataset.name}' is no JSON: {error}") from None
+    if not isinstance(entry, dict):
+        raise InputError(f"'{dataset.name}' is no JSON object")
+    return entry
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")

@@ -1,0 +1,162 @@
+"""Say what a file holds: as plain values for programs, as short text for people."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from textwrap import shorten, wrap
+from typing import Any
+
+from ..errors import InputError
+from . import spike_file
+from .hdf5 import file_kind
+from .network_file import load
+from .network_summary import describe_network
+
+__all__ = ["as_text", "describe_file"]
+
+_WIDTH = 88
+_SHOWN = 4  # numbers of a list that are shown one by one
+
+Rows = Iterator[tuple[str, str]]
+
+
+def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Summarise a network or spike file as plain values, ready for JSON.
+
+    Parameters
+    ----------
+    path : path-like
+        The file. A network is read whole and checked; of spikes, only the description is read.
+
+    Returns
+    -------
+    dict
+        ``kind`` (``"network"`` or ``"spikes"``), ``path``, and what
+        `brianbridge.io.network_summary.describe_network` or
+        `brianbridge.io.spike_file.describe` says.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is damaged or of another kind.
+
+    Examples
+    --------
+    >>> describe_file("none.h5")
+    Traceback (most recent call last):
+    brianbridge.errors.InputError: file 'none.h5': there is no such file
+    """
+    path = Path(path)
+    kind = file_kind(path)
+    if kind == "network":
+        return {"kind": kind, "path": str(path), **describe_network(load(path))}
+    if kind == "spikes":
+        return {"kind": kind, **spike_file.describe(path)}
+    raise InputError(f"file '{path}': expected a network or spikes, but this is a {kind}")
+
+
+def as_text(description: Mapping[str, Any]) -> str:
+    """Lay out the outcome of `describe_file` for a terminal.
+
+    Parameters
+    ----------
+    description : mapping
+        What `describe_file` returned.
+
+    Returns
+    -------
+    str
+        Lines of a label and its text, without control characters whatever the file holds.
+
+    Examples
+    --------
+    >>> print(as_text({"kind": "spikes", "path": "s.h5", "complete": True, "samples": 2,
+    ...                "populations": {"out": {"shape": (10,), "dt": 1e-3, "steps": 50,
+    ...                                        "spikes": 7}}, "provenance": {"seed": 1}}))
+    spikes      s.h5
+    run         complete
+    samples     2
+    out         10 neurons, 50 steps of 1 ms, 7 spikes
+    provenance
+      seed      1
+    """
+    layout = _network_rows if description["kind"] == "network" else _spike_rows
+    rows = [
+        (description["kind"], description["path"]),
+        *layout(description),
+        *_provenance_rows(description["provenance"]),
+    ]
+    width = max(len(label) for label, _ in rows) + 2
+    lines = []
+    for label, text in rows:
+        for line in text.strip().split("\n"):
+            for part in wrap(line, _WIDTH) or [""]:
+                lines.append(_printable(f"{label:{width}}{part}"))
+                label = ""
+    return "\n".join(lines)
+
+
+def _network_rows(network: Mapping[str, Any]) -> Rows:
+    options = dict(network["encoding"])
+    kind, steps, dt = options.pop("kind"), options.pop("steps"), _ms(options.pop("dt"))
+    rest = "".join(f", {key} {value}" for key, value in options.items())
+    yield "input", f"{_shape(network['input_shape'])}, {kind}, {steps} steps of {dt}{rest}"
+    for name, population in network["populations"].items():
+        yield from _population_rows(name, population)
+    for name, p in network["projections"].items():
+        arrays = f"{_shape(p['shape'])} {p['dtype']}{', bias' if p['bias'] else ''}"
+        values = f"{p['min']:.3g} to {p['max']:.3g}, mean |w| {p['mean_abs']:.3g}"
+        yield name, f"{arrays}, weights {values}"
+    yield "readout", network["readout"]
+    yield "parameters", f"{network['parameters']:,}"
+
+
+def _population_rows(name: str, population: Mapping[str, Any]) -> Rows:
+    model = ": ".join(filter(None, (population["neuron"], population["summary"])))
+    yield name, f"{_shape(population['shape'])} neurons, {model or 'unnamed model'}"
+    for key in ("equations", "emit", "reset", "refractory", "receive", "drive", "method"):
+        if population[key]:
+            yield f"  {key}", population[key]
+    for key in ("parameters", "initial"):
+        if population[key]:
+            yield f"  {key}", ", ".join(f"{k} = {v}" for k, v in population[key].items())
+
+
+def _spike_rows(spikes: Mapping[str, Any]) -> Rows:
+    yield "run", "complete" if spikes["complete"] else "not complete"
+    yield "samples", f"{spikes['samples']:,}"
+    for name, p in spikes["populations"].items():
+        known = "" if p["shape"] is None else f"{_shape(p['shape'])} neurons, "
+        known += "" if p["dt"] is None else f"{p['steps']} steps of {_ms(p['dt'])}, "
+        yield name, f"{known}{p['spikes']:,} spikes"
+
+
+def _provenance_rows(provenance: Mapping[str, Any]) -> Rows:
+    if provenance:
+        yield "provenance", ""
+    for key, value in provenance.items():
+        yield f"  {key}", shorten(_value(value), 3 * _WIDTH, placeholder=" ...")
+
+
+def _value(value: Any) -> str:
+    """Return a JSON value in short: of many numbers, how many and the last."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_value(item)}" for key, item in value.items())
+    if isinstance(value, list) and len(value) > _SHOWN and isinstance(value[-1], int | float):
+        return f"{len(value)} values, last {value[-1]:.4g}"
+    return str(value)
+
+
+def _shape(shape: list[int]) -> str:
+    return " x ".join(str(n) for n in shape)
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1e3:.10g} ms"
+
+
+def _printable(line: str) -> str:
+    # A file from elsewhere must not move the cursor or colour the terminal.
+    return "".join(c if c.isprintable() else "?" for c in line.rstrip())

@@ -1,0 +1,77 @@
+"""Find and read neuron model files; needs neither Brian2 nor torch."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from ..errors import InputError, did_you_mean
+from ..schema import validated
+from ..share import share_folder
+
+__all__ = ["model_names", "model_path", "read_entries"]
+
+
+class _ModelFile(BaseModel):
+    """What a neuron model file may hold; see `NeuronModel` for the meaning."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    summary: str = ""
+    equations: str
+    emit: str = ""
+    threshold: str | None = None
+    reset: str = ""
+    receive: str = "v"
+    drive: str = ""
+    refractory: str | None = None
+    method: str = "exact"
+    parameters: dict[str, str | int | float | list[str | int | float]] = {}
+    initial: dict[str, str | int | float] = {}
+
+
+def model_names() -> tuple[str, ...]:
+    """Return the names of the models that come with the package.
+
+    Examples
+    --------
+    >>> "lif" in model_names()
+    True
+    """
+    return tuple(sorted(path.stem for path in (share_folder("models") / "neurons").glob("*.toml")))
+
+
+def model_path(name: str) -> Path:
+    """Return the file of a model, by its name or its own path.
+
+    Raises
+    ------
+    InputError
+        If there is no such model; the near name is suggested.
+    """
+    path = Path(name) if name.endswith(".toml") else share_folder("models") / f"neurons/{name}.toml"
+    if not path.exists():
+        raise InputError(
+            f"there is no neuron model '{name}'. {did_you_mean(name, model_names())} "
+            "A model of your own is named by the path of its .toml file"
+        )
+    return path
+
+
+def read_entries(path: Path) -> dict[str, Any]:
+    """Return the entries of a model file, keys and types checked, as the file has them.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or has unknown or missing keys.
+    """
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"neuron model file '{path}' cannot be read: {error}") from None
+    fields = validated(_ModelFile, entries, f"neuron model file '{path}'")
+    return fields.model_dump(exclude_unset=True)

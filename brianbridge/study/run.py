@@ -1,0 +1,220 @@
+"""Carry out a study: train, write back, verify, and leave everything in one folder.
+
+```
+OUT/checkpoint.pt   after every epoch; the same command resumes from it
+OUT/network.h5      the trained network, with its training curve and provenance
+OUT/spikes.h5       every spike of the first rung
+OUT/verdict.json    what held in Brian2
+OUT/summary.json    the numbers in short; of a study with folds, all folds and their means
+```
+A study with folds has the first four in ``OUT/fold1``, ``OUT/fold2``, ...
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..datasets import Dataset, Split, load
+from ..errors import InputError
+from ..fidelity.ladder import DEFAULT_LADDER, Rung, read_ladder
+from ..fidelity.verdict import Verdict
+from ..fidelity.verify import verify
+from ..io.atomic import atomic_path, writable_folder
+from ..io.network_file import save
+from ..encoding import encoding_from_dict
+from ..network import Dense, SpikingNetwork
+from ..neurons.library import neuron_model
+from ..provenance import collect
+from ..rules import LearningRule, TrainingOptions, learning_rule, train
+from ..surrogate.network import SurrogateNetwork, to_torch, write_back
+from ..surrogate.spike_function import SpikeFunction
+from .schema import Study
+
+__all__ = ["prepare", "run_study", "test_split", "train_study"]
+
+Report = Callable[[str], None]
+
+
+def load_split(study: Study, fold: int | None = None) -> Split:
+    """Load the data of a study, or of one of its folds."""
+    entry = study.dataset
+    return load(
+        entry.name,
+        seed=study.seed,
+        test_fraction=entry.test_fraction,
+        folds=entry.folds if fold is not None else None,
+        fold=fold,
+        folder=entry.folder,
+    )
+
+
+def prepare(study: Study, data: Dataset) -> tuple[SpikingNetwork, LearningRule, SpikeFunction]:
+    """Build everything that can be refused, before any work starts.
+
+    Raises
+    ------
+    InputError
+        If the network, the rule or the data do not fit together.
+    """
+    layers = [
+        Dense(
+            layer.units,
+            neuron_model(
+                layer.neuron,
+                method=layer.method,
+                refractory=layer.refractory,
+                parameters=layer.parameters,
+            ),
+            layer.bias,
+            layer.name,
+        )
+        for layer in study.network.layers
+    ]
+    network = SpikingNetwork.sequential(
+        data.shape,
+        layers,
+        encoding=encoding_from_dict(study.network.encoding),
+        readout=study.network.readout,
+        seed=study.seed,
+    )
+    options = dict(study.rule)
+    rule = learning_rule(options.pop("name"), **options)
+    rule.check(network)
+    return network, rule, SpikeFunction(**study.spike_function.model_dump())
+
+
+def ladder_of(study: Study) -> tuple[Rung, ...]:
+    """Return the ladder that the study names."""
+    name = study.verification.ladder
+    return DEFAULT_LADDER if name == "default" else read_ladder(Path(name))
+
+
+def train_study(study: Study, out: Path, split: Split, fold: int | None = None) -> SpikingNetwork:
+    """Train, resuming from a checkpoint in `out`, and write ``network.h5``.
+
+    Raises
+    ------
+    InputError
+        If something does not fit, or `out` cannot be written.
+    """
+    network, rule, spike_function = prepare(study, split.train)
+    writable_folder(out)
+    twin: SurrogateNetwork = to_torch(network, spike_function=spike_function)
+    result = train(
+        twin,
+        split.train,
+        rule,
+        seed=study.seed,
+        checkpoint=out / "checkpoint.pt",
+        options=TrainingOptions(**study.training.model_dump()),
+    )
+    trained = write_back(
+        twin,
+        study=study.name,
+        rule=rule.to_dict(),
+        training=study.training.model_dump(),
+        training_curve=result.curve,
+        best_epoch=result.best_epoch,
+        seed=study.seed,
+        dataset={
+            "name": split.train.name,
+            "split": split.train.split,
+            "sha256": split.train.sha256,
+            "seed": study.seed,
+            "test_fraction": study.dataset.test_fraction,
+            "folds": study.dataset.folds if fold is not None else None,
+            "fold": fold,
+        },
+        **collect(),
+    )
+    save(trained, out / "network.h5")
+    return trained
+
+
+def test_split(provenance: Any, name: str, folder: str | None = None) -> Dataset:
+    """Return the test samples of data set `name`, by the split that a network was trained with."""
+    entry = provenance.get("dataset", {})
+    known = entry if entry.get("name") == name else {}
+    keys = ("seed", "test_fraction", "folds", "fold")
+    arguments = {k: known[k] for k in keys if known.get(k) is not None}
+    return load(name, folder=folder, **arguments).test
+
+
+def first_samples(data: Dataset, samples: int | None) -> Dataset:
+    """Return the first so many samples, all if None."""
+    return data if samples is None else data.subset(np.arange(min(samples, len(data))))
+
+
+def run_study(study: Study, out: Path, report: Report = lambda line: None) -> dict[str, Any]:
+    """Carry out a study and return its summary; see the module's docstring for the files.
+
+    Parameters
+    ----------
+    study : Study
+        What to do.
+    out : Path
+        Where everything goes.
+    report : callable
+        Told what is going on, line by line or as a table.
+
+    Raises
+    ------
+    InputError
+        Before any work, if something in the study does not fit.
+    """
+    folds: list[int | None] = list(range(study.dataset.folds)) if study.dataset.folds else [None]
+    ladder = ladder_of(study)
+    prepare(study, load_split(study, folds[0]).train)
+    writable_folder(out)
+    parts = []
+    for fold in folds:
+        folder = out if fold is None else out / f"fold{fold + 1}"
+        split = load_split(study, fold)
+        report(f"{study.title}: {split.train.split}; training on {len(split.train)} samples")
+        network = train_study(study, folder, split, fold)
+        test = first_samples(split.test, study.verification.samples)
+        report(f"verifying {len(test)} samples in Brian2, {len(ladder)} rungs")
+        verdict = verify(network, test, ladder, name=study.name, spikes=folder / "spikes.h5")
+        verdict.save(folder / "verdict.json")
+        report(verdict.table())
+        parts.append(_numbers(network, split.test, verdict, whole=len(test) == len(split.test)))
+    summary = {
+        "study": study.name,
+        "title": study.title,
+        "seed": study.seed,
+        "folds": study.dataset.folds,
+        "passed": all(part["passed"] for part in parts),
+        "parts": parts,
+        "mean": {key: _mean(parts, key) for key in parts[0] if key != "passed"},
+        "provenance": collect(),
+    }
+    with atomic_path(out / "summary.json") as part:
+        Path(part).write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n")
+    return summary
+
+
+def _numbers(network: SpikingNetwork, test: Dataset, verdict: Verdict, whole: bool) -> dict[str, Any]:
+    """Return the numbers of one training for the summary."""
+    numbers: dict[str, Any] = {"twin_accuracy": verdict.surrogate["accuracy"]}
+    if not whole:
+        # Brian2 saw only some samples; the twin's accuracy is still told for all.
+        recording = to_torch(network).record(test.x)
+        numbers["twin_accuracy_all"] = float(np.mean(recording.prediction == test.y))
+        numbers["samples_all"] = len(test)
+    numbers["samples"] = verdict.dataset["samples"]
+    for rung in verdict.rungs:
+        numbers[f"{rung.name}_accuracy"] = rung.accuracy
+        numbers[f"{rung.name}_spike_mismatches"] = rung.spike_mismatches
+        numbers[f"{rung.name}_spikes_per_sample"] = sum(rung.spikes_per_sample.values())
+        numbers[f"{rung.name}_seconds"] = rung.seconds
+    numbers["passed"] = verdict.passed
+    return numbers
+
+
+def _mean(parts: list[dict[str, Any]], key: str) -> float:
+    return float(np.mean([part[key] for part in parts]))
