@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 #: Root attribute ``format`` of a network file.
-NETWORK_FORMAT = "brianbridge network"
+NETWORK_FORMAT = b"brianbridge network"
 
 _LONGEST_MESSAGE = 400
 _LISTED_ENTRIES = 5
@@ -118,7 +118,7 @@ def kind_of(file: h5py.File) -> str:
     return f"HDF5 file with {listed}"
 
 
-def _is(file: h5py.File, attribute: str, value: str | int) -> bool:
+def _is(file: h5py.File, attribute: str, value: bytes | int) -> bool:
     # Others may have written a scalar, an array of one, or nothing.
     return np.atleast_1d(file.attrs.get(attribute)).tolist() == [value]
 

@@ -91,9 +91,10 @@ def save(network: SpikingNetwork, path: str | os.PathLike[str]) -> None:
         if array.dtype.kind not in "iuf":
             raise InputError(f"{what}: '{name}' is of type {array.dtype}; expected real numbers")
     with atomic_path(path) as temporary, h5py.File(temporary, "w", libver=LIBVER) as file:
-        file.attrs.update(format=NETWORK_FORMAT, schema=SCHEMA)
+        # Texts are of a fixed length. Others lie in HDF5's heap, which has no checksum, and in
+        # which a single wrong byte can make HDF5 search for ever.
+        file.attrs.update(format=np.bytes_(NETWORK_FORMAT), schema=SCHEMA)
         for name, text in texts.items():
-            # Of a fixed length: HDF5 compresses and checks no other strings.
             dtype = h5py.string_dtype("utf-8", len(text))
             file.create_dataset(name, data=np.array([text], dtype), **STORAGE)
         if curves:

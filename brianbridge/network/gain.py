@@ -21,7 +21,7 @@ def input_gain(network: SpikingNetwork, name: str) -> float | np.ndarray | None:
     if not population.neuron.drive:
         return None
     neurons = population.size if population.neuron.heterogeneous else 1
-    group = probe(population.neuron.group(neurons, fires=False, dt=network.dt * second))
+    group = probe(population.neuron, neurons, fires=False, dt=network.dt * second)
     exact = population.neuron.method == "exact"
     try:
         _, gain = drive_gain(

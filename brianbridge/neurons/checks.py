@@ -8,12 +8,19 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import InputError, did_you_mean
-from .expressions import check_names, parse_expression, parse_statements, split_equations
+from .expressions import (
+    check_names,
+    one_line,
+    parse_expression,
+    parse_statements,
+    split_equations,
+)
 from .quantities import parse_quantity, unit_name
 
 if TYPE_CHECKING:
@@ -28,25 +35,37 @@ __all__ = [
     "resolve_names",
 ]
 
-#: Names that Brian2 gives to every group.
-_GROUP_NAMES = frozenset({"t", "dt", "i", "N", "lastspike", "not_refractory", "t_in_timesteps"})
+#: Names that Brian2 gives to every group; the index ``i`` and the number ``N`` are left out, for
+#: a population is replicated sample by sample.
+_GROUP_NAMES = frozenset({"t", "dt"})
+#: Names that Brian2 gives to groups with a refractory period.
+_REFRACTORY_NAMES = frozenset({"lastspike", "not_refractory"})
+#: Names that have a meaning of their own here.
+_RESERVED = frozenset({"emit", "spike_value"})
 _STARTS_WITH_A_NUMBER = re.compile(r"\s*[+-]?[\d.]")
 
 
 def parse_refractory(value: Any, what: str) -> Any:
     """Return a refractory period as a `Quantity`, an expression, or None for none."""
+    from brian2 import second
+
     if value is None or value is False:
         return None
     if isinstance(value, str):
         if not _STARTS_WITH_A_NUMBER.match(value):
             parse_expression(value, f"{what}, refractory")
-            return value
+            return one_line(value)
         value = parse_quantity(value, f"{what}, refractory")
-    # lastspike starts at -1e4 s, and an infinite period overflows Brian2's step counter.
-    if not float(value) < 1e4:
+    if getattr(value, "dim", None) is not second.dim or np.ndim(value) > 0:
         raise InputError(
-            f"{what}: refractory period {value} is not below 10000 s; for a neuron that fires "
-            "once, use a flag: 'fired : boolean' with emit 'int(v > theta and not fired)'"
+            f"{what}: refractory period {one_line(repr(value))} is no time; write '2 ms', or name "
+            "a parameter"
+        )
+    # lastspike starts at -1e4 s, and an infinite period overflows Brian2's step counter.
+    if not 0 <= float(value) < 1e4:
+        raise InputError(
+            f"{what}: refractory period {value} is not between 0 and 10000 s; for a neuron that "
+            "fires once, use a flag: 'fired : boolean' with emit 'int(v > theta and not fired)'"
         )
     return value
 
@@ -63,15 +82,18 @@ def parse_initial(value: Any, parameters: Mapping[str, Any], what: str) -> Any:
 
 def check_model_names(model: NeuronModel, what: str) -> None:
     """Refuse a model whose expressions do not parse or name what does not exist."""
-    from brian2.core.namespace import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS, DEFAULT_UNITS
+    from brian2.core.namespace import DEFAULT_FUNCTIONS
 
     equations = split_equations(model.equations, f"equations of {what}")
+    for name in (*equations, *model.parameters):
+        _check_identifier(name, what)
     clash = sorted(set(equations) & set(model.parameters))
     if clash:
         raise InputError(
-            f"{what}: '{clash[0]}' is both a variable of the equations and a parameter"
+            f"{what}: '{clash[0]}' is both a variable of the equations and a parameter; rename one"
         )
-    known = {*equations, *model.parameters, *_GROUP_NAMES, *DEFAULT_UNITS, *DEFAULT_CONSTANTS}
+    known = {*equations, *model.parameters, *_GROUP_NAMES}
+    known |= _REFRACTORY_NAMES if model.refractory is not None else set()
     functions = {*DEFAULT_FUNCTIONS, "int"}
     for name, expression in equations.items():
         if expression:
@@ -82,7 +104,8 @@ def check_model_names(model: NeuronModel, what: str) -> None:
         check_names(model.emit, known, functions, f"{what}, emit")
     if isinstance(model.refractory, str):
         check_names(model.refractory, known, functions, f"{what}, refractory")
-    settable = set(model.state_variables) | {name for name, expression in equations.items() if not expression}
+    parameters = {name for name, expression in equations.items() if not expression}
+    settable = {*model.state_variables, *parameters}
     for line in parse_statements(model.reset, f"{what}, reset"):
         check_names(line.expression, known | {"emit"}, functions, f"{what}, reset")
         if line.target not in settable:
@@ -90,46 +113,75 @@ def check_model_names(model: NeuronModel, what: str) -> None:
                 f"{what}, reset: '{line.target}' cannot be set. "
                 + did_you_mean(line.target, settable)
             )
-    named = [("receive", model.receive), ("drive", model.drive)]
-    named += [("initial", name) for name in model.initial]
-    for role, name in named:
-        if name and name not in settable:
-            raise InputError(
-                f"{what}: {role} names '{name}', which is no variable of the equations. "
-                + did_you_mean(name, settable)
-            )
+    for role, names, allowed in (
+        ("receive", [model.receive], settable),
+        ("drive", [model.drive], parameters),
+        ("initial", model.initial, settable),
+    ):
+        for name in names:
+            if name and name not in allowed:
+                kind = "parameter" if allowed is parameters else "variable"
+                raise InputError(
+                    f"{what}: {role} names '{name}', which is no {kind} of the equations. "
+                    + did_you_mean(name, allowed)
+                )
+
+
+def _check_identifier(name: str, what: str) -> None:
+    """Refuse names that Brian2, or the spike value, use for something else."""
+    from brian2.equations.equations import Equations
+
+    try:
+        if name in _RESERVED | _GROUP_NAMES | _REFRACTORY_NAMES:
+            raise ValueError("it has a meaning of its own")
+        Equations.check_identifier(name)
+    except (ValueError, SyntaxError) as error:
+        raise InputError(
+            f"{what}: '{name}' cannot name a variable or parameter: {one_line(str(error))}"
+        ) from None
 
 
 def check_model_units(model: NeuronModel, what: str) -> None:
     """Let Brian2 check the units of a model; refuse ``exact`` where it does not apply."""
+    from brian2.equations.equations import EquationError
     from brian2.equations.unitcheck import check_units_statements
-    from brian2.parsing.expressions import parse_expression_dimensions
-    from brian2.stateupdaters.base import StateUpdateMethod
+    from brian2.parsing.expressions import is_boolean_expression, parse_expression_dimensions
     from brian2.units.fundamentalunits import DIMENSIONLESS, DimensionMismatchError
 
-    from .propagator import why_not_linear
-
-    if model.method != "exact" and model.method not in StateUpdateMethod.stateupdaters:
-        raise InputError(
-            f"{what}: unknown method '{model.method}'. "
-            + did_you_mean(model.method, {"exact", *StateUpdateMethod.stateupdaters})
-        )
-    sizes = {np.size(v) for v in model.heterogeneous.values()} or {1}
+    arrays = [v for v in (*model.parameters.values(), *model.initial.values()) if np.ndim(v)]
+    sizes = sorted({np.size(v) for v in arrays}) or [1]
     if len(sizes) > 1:
-        raise InputError(f"{what}: its parameters are arrays of different sizes {sorted(sizes)}")
+        raise InputError(
+            f"{what}: its parameters and initial values are arrays of different sizes {sizes}; "
+            "give each one value a neuron"
+        )
     try:
-        group = probe(model.group(sizes.pop()))
+        group = probe(model, sizes[0])
         variables = resolve_names(group, model.emit)
         group.equations.check_units(group, run_namespace={})
         if model.emit:
+            if is_boolean_expression(model.emit, variables):
+                raise InputError(
+                    f"{what}: emit '{model.emit}' is a condition; write 'int({model.emit})'"
+                )
             if parse_expression_dimensions(model.emit, variables) is not DIMENSIONLESS:
                 raise InputError(f"{what}: emit '{model.emit}' has a unit; a spike value has none")
             check_units_statements(group.event_codes["spike"], variables)
+        group.state_updater._get_refractory_code(run_namespace={})
     except InputError:
         raise
-    except (DimensionMismatchError, SyntaxError, ValueError, TypeError, KeyError) as error:
-        reason = " ".join(str(error if len(error.args) > 1 else error.args[0]).split())
+    except (
+        DimensionMismatchError, EquationError, SyntaxError, ValueError, TypeError, KeyError
+    ) as error:  # fmt: skip
+        reason = one_line(str(error if len(error.args) > 1 else error.args[0]))
         raise InputError(f"{what}: {reason}") from None
+    for eq in group.equations.values():
+        shared = {"shared", "linked"} & set(eq.flags)
+        if shared:
+            raise InputError(
+                f"{what}: '{eq.varname}' has the flag ({shared.pop()}), but every neuron has "
+                "variables of its own; drop the flag, or make it a parameter of the model"
+            )
     for name, value in model.initial.items():
         wanted = group.variables[name].dim
         if getattr(value, "dim", DIMENSIONLESS) is not wanted:
@@ -137,17 +189,51 @@ def check_model_units(model: NeuronModel, what: str) -> None:
                 f"{what}: initial value {value!r} of '{name}' has the wrong unit; '{name}' is in "
                 f"{unit_name(wanted)}"
             )
+    _check_method(model, group.equations, variables, what)
+
+
+def _check_method(
+    model: NeuronModel, equations: Any, variables: Mapping[str, Any], what: str
+) -> None:
+    """Refuse a state update method that there is not, or that cannot step the equations."""
+    from brian2.stateupdaters.base import StateUpdateMethod, UnsupportedEquationsException
+
+    from .propagator import why_not_linear
+
+    known = StateUpdateMethod.stateupdaters
+    if model.brian2_method not in known:
+        raise InputError(
+            f"{what}: unknown method '{model.method}'. "
+            + did_you_mean(model.method, {"exact", *known})
+        )
     if model.method == "exact":
-        reason = why_not_linear(group.equations, variables)
+        reason = why_not_linear(equations, variables)
         if reason:
             raise InputError(
                 f"{what}: method 'exact' needs linear equations, but {reason}; use method "
                 "'euler', 'rk4' or 'exponential_euler'"
             )
+        return
+    try:
+        known[model.method](equations, variables, None)
+    except UnsupportedEquationsException as error:
+        raise InputError(
+            f"{what}: method '{model.method}' does not apply: {one_line(str(error))}; use 'euler'"
+        ) from None
 
 
-def probe(group: Any) -> Any:
-    """Mark a group that is only looked at, so that Brian2 does not warn that it never ran."""
+def probe(model: NeuronModel, neurons: int = 1, **keywords: Any) -> Any:
+    """Build a group that is only looked at (see `NeuronModel.group`).
+
+    Brian2 does not warn that it never ran, and it is no part of a standalone program.
+    """
+    # `brian2.devices.device` as an attribute is the active device, not the module.
+    devices = import_module("brian2.devices.device")
+    active, devices.active_device = devices.active_device, devices.runtime_device
+    try:
+        group = model.group(neurons, **keywords)
+    finally:
+        devices.active_device = active
     for part in (group, *group.contained_objects):
         part._network = "probe"
     return group

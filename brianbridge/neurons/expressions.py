@@ -20,6 +20,7 @@ __all__ = [
     "check_names",
     "is_condition",
     "names_in",
+    "one_line",
     "parse_expression",
     "parse_statements",
     "split_equations",
@@ -36,6 +37,10 @@ _EQUATION = re.compile(
     r"^\s*(?:d(?P<state>\w+)\s*/\s*dt\s*=(?P<rhs>[^:]+)|(?P<sub>\w+)\s*=(?P<sub_rhs>[^:]+)"
     r"|(?P<parameter>\w+))\s*:\s*(?P<unit>[^()#]+?)\s*(?:\((?P<flags>[^)]*)\))?\s*(?:#.*)?$"
 )
+
+
+#: Larger powers only keep the computer algebra busy.
+_LARGEST_POWER = 64
 
 
 @dataclass(frozen=True)
@@ -67,10 +72,11 @@ def parse_expression(text: str, what: str) -> ast.expr:
     >>> ast.unparse(parse_expression("int(v >= theta)", "emit"))
     'int(v >= theta)'
     """
+    text = one_line(text)
     try:
-        node = ast.parse(" ".join(text.split()), mode="eval").body
-    except (SyntaxError, ValueError) as error:
-        raise InputError(f"{what}: '{text.strip()}' is not an expression ({error})") from None
+        node = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise InputError(f"{what}: '{text:.80}' is not an expression ({error})") from None
     for child in ast.walk(node):
         if isinstance(child, ast.Call):
             plain = isinstance(child.func, ast.Name) and not child.keywords
@@ -84,10 +90,33 @@ def parse_expression(text: str, what: str) -> ast.expr:
             )
         if not plain:
             raise InputError(
-                f"{what}: '{text.strip()}' uses {type(child).__name__}, which equations do not "
+                f"{what}: '{text:.80}' uses {type(child).__name__}, which equations do not "
                 "have; use names, numbers, + - * / // % **, comparisons, and/or/not and functions"
             )
+        if isinstance(child, ast.BinOp) and isinstance(child.op, ast.Pow):
+            _check_power(child.right, text, what)
     return node
+
+
+def _check_power(exponent: ast.expr, text: str, what: str) -> None:
+    numbers = [n.value for n in ast.walk(exponent) if isinstance(n, ast.Constant)]
+    nested = any(isinstance(n, ast.Pow) for n in ast.walk(exponent))
+    if numbers and (nested or max(map(abs, numbers)) > _LARGEST_POWER):
+        raise InputError(
+            f"{what}: '{text}' has a power of a power, or one above {_LARGEST_POWER}; "
+            "write exp(...) or a parameter"
+        )
+
+
+def one_line(text: str) -> str:
+    r"""Join the lines of an expression, and drop their comments.
+
+    Examples
+    --------
+    >>> one_line("int(v >= theta)  # up\n  - int(v <= -theta)")
+    'int(v >= theta) - int(v <= -theta)'
+    """
+    return " ".join(" ".join(line.split("#")[0] for line in text.splitlines()).split())
 
 
 def parse_statements(text: str, what: str) -> tuple[Statement, ...]:
@@ -112,13 +141,13 @@ def parse_statements(text: str, what: str) -> tuple[Statement, ...]:
 
 
 def split_equations(text: str, what: str) -> dict[str, str]:
-    """Check that `text` is a list of equations; return the expression of each name.
+    r"""Check that `text` is a list of equations; return the expression of each name.
 
     Parameters (``drive : Hz``) have an empty expression.
 
     Examples
     --------
-    >>> split_equations("dv/dt = -v/tau + drive : 1\\ndrive : Hz", "equations")
+    >>> split_equations("dv/dt = -v/tau + drive : 1\ndrive : Hz", "equations")
     {'v': '-v/tau + drive', 'drive': ''}
     """
     found: dict[str, str] = {}
@@ -137,7 +166,7 @@ def split_equations(text: str, what: str) -> dict[str, str]:
         expression = (match["rhs"] or match["sub_rhs"] or "").strip()
         if expression:
             parse_expression(expression, f"{what}, '{name}'")
-        parse_expression(match["unit"], f"{what}, unit of '{name}'")
+        _check_unit(match["unit"], f"{what}, unit of '{name}'")
         found[name] = expression
     if not state:
         raise InputError(
@@ -146,16 +175,29 @@ def split_equations(text: str, what: str) -> dict[str, str]:
     return found
 
 
+def _check_unit(text: str, what: str) -> None:
+    """Refuse what is no unit before Brian2 evaluates it."""
+    from brian2.equations.equations import dimensions_and_type_from_string
+
+    parse_expression(text, what)
+    try:
+        if called_functions(text):
+            raise ValueError("a unit has no functions")
+        dimensions_and_type_from_string(text)
+    except (ValueError, SyntaxError) as error:
+        raise InputError(f"{what}: '{text}' is no unit ({one_line(str(error))})") from None
+
+
 def names_in(text: str) -> set[str]:
     """Return the names of variables and constants in an expression, functions left out."""
-    tree = ast.parse(" ".join(text.split()), mode="eval")
+    tree = ast.parse(one_line(text), mode="eval")
     functions = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
     return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in functions}
 
 
 def called_functions(text: str) -> set[str]:
     """Return the names of the functions that an expression calls."""
-    tree = ast.parse(" ".join(text.split()), mode="eval")
+    tree = ast.parse(one_line(text), mode="eval")
     return {
         n.func.id
         for n in ast.walk(tree)
@@ -164,14 +206,17 @@ def called_functions(text: str) -> set[str]:
 
 
 def check_names(text: str, known: Iterable[str], functions: Iterable[str], what: str) -> None:
-    """Refuse an expression that names an unknown variable or function."""
+    """Refuse an expression that names an unknown variable or function; units are known."""
+    from brian2.core.namespace import DEFAULT_CONSTANTS, DEFAULT_UNITS
+
+    variables = names_in(text) - set(DEFAULT_UNITS) - set(DEFAULT_CONSTANTS)
     for kind, used, allowed in (
-        ("variable", names_in(text), set(known)),
+        ("variable", variables, set(known)),
         ("function", called_functions(text), set(functions)),
     ):
         for name in sorted(used - allowed):
             raise InputError(
-                f"{what}: unknown {kind} '{name}' in '{text.strip()}'. "
+                f"{what}: unknown {kind} '{name}' in '{one_line(text)}'. "
                 + did_you_mean(name, allowed)
             )
 

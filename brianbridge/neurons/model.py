@@ -25,7 +25,7 @@ import numpy as np
 
 from ..errors import InputError, did_you_mean
 from .checks import check_model_names, check_model_units, parse_initial, parse_refractory
-from .expressions import is_condition, parse_expression, substitute_name
+from .expressions import is_condition, one_line, parse_expression, substitute_name
 from .quantities import from_json, parse_quantity, si_array, to_json, unit_name
 
 __all__ = ["SPIKE_VALUE", "NeuronModel"]
@@ -33,12 +33,15 @@ __all__ = ["SPIKE_VALUE", "NeuronModel"]
 #: The variable of a group that holds what its latest spikes carry.
 SPIKE_VALUE = "spike_value"
 
+#: Brian2's names for what the exact propagator does better.
+_EXACT = ("exact", "linear", "independent", "propagator")
+
 _TEXT_FIELDS = ("equations", "emit", "reset", "receive", "drive", "method", "name", "summary")
 
 
 @dataclass(frozen=True, eq=False)
 class NeuronModel:
-    """Describe a point neuron by its equations.
+    r"""Describe a point neuron by its equations.
 
     Parameters
     ----------
@@ -75,7 +78,7 @@ class NeuronModel:
     --------
     >>> from brian2 import ms
     >>> lif = NeuronModel(
-    ...     "dv/dt = -v/tau + drive : 1\\ndrive : Hz", threshold="v >= theta", reset="v -= theta",
+    ...     "dv/dt = -v/tau + drive : 1\ndrive : Hz", threshold="v >= theta", reset="v -= theta",
     ...     drive="drive", parameters={"tau": 10*ms, "theta": 1.0},
     ... )
     >>> lif.emit
@@ -102,19 +105,23 @@ class NeuronModel:
         if threshold:
             if self.emit:
                 raise InputError(f"{self._what}: give emit or threshold, not both")
-            set_(self, "emit", f"int({threshold.strip()})")
+            set_(self, "emit", f"int({one_line(threshold)})")
+        what, method = self._what, self.method.lower()
+        set_(self, "method", "exact" if method in _EXACT else method)
+        set_(self, "emit", one_line(self.emit))
         set_(self, "equations", "\n".join(s.strip() for s in self.equations.strip().splitlines()))
-        parameters = {k: parse_quantity(v, f"{self._what}, {k}") for k, v in self.parameters.items()}
+        parameters = {k: parse_quantity(v, f"{what}, {k}") for k, v in self.parameters.items()}
         set_(self, "parameters", parameters)
-        set_(self, "refractory", parse_refractory(self.refractory, self._what))
-        check_model_names(self, self._what)
-        initial = {k: self._initial_value(k) for k in self.initial}
+        set_(self, "refractory", parse_refractory(self.refractory, what))
+        check_model_names(self, what)
+        # Expressions are kept, to be evaluated anew when a parameter changes.
+        set_(self, "_initial_as_given", dict(self.initial))
+        initial = {
+            k: parse_initial(v, parameters, f"{what}, initial value of '{k}'")
+            for k, v in self.initial.items()
+        }
         set_(self, "initial", initial)
-        check_model_units(self, self._what)
-
-    def _initial_value(self, name: str) -> Any:
-        value, what = self.initial[name], f"{self._what}, initial value of '{name}'"
-        return parse_initial(value, self.parameters, what)
+        check_model_units(self, what)
 
     # ------------------------------------------------------------------ what it is
 
@@ -123,20 +130,23 @@ class NeuronModel:
         return f"neuron model '{self.name}'" if self.name else "neuron model"
 
     @cached_property
-    def is_binary(self) -> bool:
-        """Whether a spike can only carry 1: emit is ``int(condition)``."""
+    def _condition(self) -> str:
+        """The condition, where emit is nothing but ``int(condition)``."""
         node = parse_expression(self.emit, self._what) if self.emit else None
         match node:
-            case ast.Call(func=ast.Name(id="int"), args=[argument]):
-                return is_condition(argument)
-        return False
+            case ast.Call(func=ast.Name(id="int"), args=[argument]) if is_condition(argument):
+                return ast.get_source_segment(self.emit, argument) or ""
+        return ""
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether a spike can only carry 1: emit is ``int(condition)``."""
+        return bool(self._condition)
 
     @property
     def threshold_condition(self) -> str:
         """The condition under which the neuron fires, as Brian2's ``threshold``."""
-        if self.is_binary:
-            return self.emit.strip()[len("int(") : -1]
-        return f"({self.emit}) != 0"
+        return self._condition or f"({self.emit}) != 0"
 
     @property
     def brian2_method(self) -> str:
@@ -201,11 +211,13 @@ class NeuronModel:
 
         lines = [self.equations]
         namespace = {k: v for k, v in self.parameters.items() if np.ndim(v) == 0}
-        for key, values in self.heterogeneous.items():
-            if n % len(np.ravel(values)):
+        arrays = {**self.heterogeneous, **self.initial}
+        for key, values in arrays.items():
+            if n % np.size(values):
                 raise InputError(
-                    f"{self._what}: parameter '{key}' has {np.size(values)} values for {n} neurons"
+                    f"{self._what}: '{key}' has {np.size(values)} values for {n} neurons"
                 )
+        for key, values in self.heterogeneous.items():
             unit = unit_name(getattr(values, "dim", None))
             lines.append(f"{key} : {unit} (constant)")
         arguments: dict[str, Any] = {}
@@ -226,7 +238,7 @@ class NeuronModel:
         if arguments and not self.is_binary:
             group.resetter["spike"].when = "thresholds"
             group.resetter["spike"].order = group.order + 1
-        for key, values in {**self.heterogeneous, **self.initial}.items():
+        for key, values in arrays.items():
             group.variables[key].set_value(np.resize(si_array(values), n))
         return group
 
@@ -245,9 +257,7 @@ class NeuronModel:
         """
         from .from_group import model_from_group
 
-        return model_from_group(
-            group, receive=receive, drive=drive, namespace=namespace, level=1
-        )
+        return model_from_group(group, receive=receive, drive=drive, namespace=namespace, level=1)
 
     # ------------------------------------------------------------------ variants and files
 
@@ -271,7 +281,11 @@ class NeuronModel:
                 raise InputError(
                     f"{self._what} has no parameter '{key}'. " + did_you_mean(key, self.parameters)
                 )
-        return replace(self, parameters={**self.parameters, **values})
+        return replace(
+            self,
+            parameters={**self.parameters, **values},
+            initial=self._initial_as_given,  # type: ignore[attr-defined]
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return a description that JSON can hold and `from_dict` reads back, bit for bit."""
@@ -287,6 +301,14 @@ class NeuronModel:
     def from_dict(cls, entry: Mapping[str, Any]) -> NeuronModel:
         """Rebuild, and check, a model from the outcome of `to_dict`."""
         fields = dict(entry)
+        known = cls.__dataclass_fields__
+        for key in (*fields, "equations"):
+            if key not in known or key not in fields:
+                problem = "unknown" if key in fields else "missing"
+                raise InputError(
+                    f"description of a neuron model: {problem} key '{key}'. "
+                    + did_you_mean(key, known)
+                )
         for key in ("parameters", "initial"):
             fields[key] = {k: from_json(v) for k, v in fields.get(key, {}).items()}
         if isinstance(fields.get("refractory"), Mapping):

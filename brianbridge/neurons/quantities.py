@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, did_you_mean
-from .expressions import parse_expression
+from .expressions import one_line, parse_expression
 
 __all__ = ["from_json", "parse_quantity", "si_array", "to_json", "unit_name"]
 
@@ -25,6 +25,7 @@ _SI_BASE_UNITS = ("metre", "kilogram", "second", "amp", "kelvin", "mole", "cande
 def _unit(node: ast.expr, text: str, what: str) -> Any:
     from brian2.core.namespace import DEFAULT_UNITS
 
+    text = one_line(text)
     match node:
         case ast.Name(id=name):
             if name not in DEFAULT_UNITS:
@@ -34,7 +35,7 @@ def _unit(node: ast.expr, text: str, what: str) -> Any:
                 )
             return DEFAULT_UNITS[name]
         case ast.Constant(value=int() | float() as value):
-            return value
+            return float(value)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return -_unit(operand, text, what)
         case ast.BinOp(left=left, op=ast.Mult(), right=right):
@@ -75,6 +76,8 @@ def parse_quantity(value: Any, what: str) -> Any:
     """
     from brian2.units.fundamentalunits import DimensionMismatchError, Quantity
 
+    if np.size(value) == 0:
+        raise InputError(f"{what} has no values; give at least one")
     if isinstance(value, list | tuple):
         try:
             quantity = Quantity([parse_quantity(item, what) for item in value])
@@ -85,21 +88,26 @@ def parse_quantity(value: Any, what: str) -> Any:
         match = _NUMBER.match(value)
         if match is None:
             raise InputError(
-                f"{what}: '{value}' is no quantity; write a number and a unit, like '10 ms'"
+                f"{what}: '{one_line(value)}' is no quantity; write a number and a unit, like '10 ms'"
             )
         number, unit = float(match[1]), match[2].strip()
         if unit:
             # "5/ms" leaves "/ms" behind the number.
             unit = f"1{unit}" if unit.startswith("/") else unit
-            result = number * _unit(parse_expression(unit, what), value, what)
+            try:
+                result = number * _unit(parse_expression(unit, what), value, what)
+            except (DimensionMismatchError, ArithmeticError) as error:
+                raise InputError(f"{what}: '{one_line(value)}' is no quantity ({error})") from None
         else:
             result = number
-    elif isinstance(value, bool | int | float | np.number | np.ndarray | Quantity):
+    elif isinstance(value, bool | int | float | np.generic | np.ndarray):
         result = value
     else:
         raise InputError(f"{what}: {value!r} is no quantity; write a number and a unit")
-    if not np.all(np.isfinite(np.asarray(result, dtype=float))):
-        raise InputError(f"{what}: {value!r} is not finite; give finite numbers")
+    numbers = np.ravel(np.asarray(result, dtype=float))
+    if not np.all(np.isfinite(numbers)):
+        bad = numbers[~np.isfinite(numbers)][0]
+        raise InputError(f"{what}: {bad} is not finite; give finite numbers")
     return result
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -220,7 +221,7 @@ class _Trainer:
         options = self.options
         rate = options.learning_rate
         if options.schedule == "cosine":
-            rate *= 0.5 * (1 + np.cos(np.pi * self.epoch / options.epochs))
+            rate *= 0.5 * (1 + math.cos(math.pi * self.epoch / options.epochs))
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         order = np.random.default_rng((self.seed, self.epoch)).permutation(len(self.train_data))

@@ -1,0 +1,1 @@
+"""The torch twin of a spiking network, rendered from the same equations."""

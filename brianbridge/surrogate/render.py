@@ -115,7 +115,7 @@ def render(
     """
     from brian2 import second
 
-    group = probe(model.group(neurons, fires=fires, dt=dt * second))
+    group = probe(model, neurons, fires=fires, dt=dt * second)
     group.state_updater.update_abstract_code({})
     update = group.state_updater.abstract_code
     fires = fires and bool(model.emit)

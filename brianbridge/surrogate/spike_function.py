@@ -21,6 +21,7 @@ The formulae are remembered, not read from the papers; each is exactly what the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -113,17 +114,20 @@ class _Staircase(torch.autograd.Function):
     """``clip(floor(x), low, high)``; the sum of the surrogate's derivatives at its steps."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, low: float, high: float, slope: Kernel) -> Tensor:
+    def forward(ctx: Any, x: Tensor, low: Any, high: Any, slope: Kernel) -> Tensor:
         ctx.save_for_backward(x)
         ctx.low, ctx.high, ctx.slope = low, high, slope
-        return torch.floor(x).clamp(low, high)
+        return torch.floor(x).clamp(min=low).clamp(max=high)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         (x,) = ctx.saved_tensors
-        low, high = ctx.low, ctx.high
-        if low > -torch.inf and high < torch.inf:
-            slope = sum(ctx.slope(x - k) for k in range(int(low) + 1, int(high) + 1))
+        low, high = torch.as_tensor(ctx.low).to(x), torch.as_tensor(ctx.high).to(x)
+        first, last = low.min().item() + 1, high.max().item()
+        if math.isfinite(last - first):
+            steps = range(math.ceil(first), math.floor(last) + 1)
+            # Bounds may differ from neuron to neuron.
+            slope = sum(ctx.slope(x - k) * ((low < k) & (k <= high)) for k in steps)
         else:
             # Without bounds there is a step at every whole number: take the nearest.
             slope = ctx.slope(x - torch.round(x))
@@ -146,7 +150,7 @@ class SpikeFunction:
     Raises
     ------
     InputError
-        If there is no such spike function, or `width` is not above 0.
+        If there is no such spike function, `width` is not above 0 or `scale` not finite.
 
     Examples
     --------
@@ -167,8 +171,10 @@ class SpikeFunction:
         if self.name not in _KERNELS:
             hint = did_you_mean(self.name, _KERNELS)
             raise InputError(f"there is no spike function '{self.name}'. {hint}")
-        if not self.width > 0:
+        if not 0 < self.width < torch.inf:
             raise InputError(f"spike function '{self.name}': width {self.width} is not above 0")
+        if not math.isfinite(self.scale):
+            raise InputError(f"spike function '{self.name}': scale {self.scale} is not finite")
         object.__setattr__(self, "_kernel", _KERNELS[self.name])
 
     def slope(self, x: Tensor) -> Tensor:
@@ -179,8 +185,6 @@ class SpikeFunction:
         """Return 1 where ``x >= 0`` (``x > 0`` if `strict`), 0 elsewhere; same shape and dtype."""
         return _Step.apply(x, strict, self.slope)
 
-    def staircase(
-        self, x: Tensor, low: float = -torch.inf, high: float = torch.inf
-    ) -> Tensor:
+    def staircase(self, x: Tensor, low: Any = -torch.inf, high: Any = torch.inf) -> Tensor:
         """Return ``clip(floor(x), low, high)``: one step, and one bump, at every whole number."""
         return _Staircase.apply(x, low, high, self.slope)

@@ -68,7 +68,8 @@ def _exprel(x: Any) -> Any:
 
 @register_torch_function("clip")
 def _clip(x: Any, low: Any, high: Any) -> Any:
-    return torch.clamp(x, low, high) if isinstance(x, Tensor) else min(max(x, low), high)
+    # One bound at a time, for one may be a number and the other differ by neuron.
+    return x.clamp(min=low).clamp(max=high) if isinstance(x, Tensor) else min(max(x, low), high)
 
 
 @register_torch_function("timestep")
