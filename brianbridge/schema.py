@@ -17,6 +17,8 @@ Model = TypeVar("Model", bound=BaseModel)
 def _keys(model: type[BaseModel], location: tuple[Any, ...]) -> set[str]:
     """Return the keys that are allowed where an unknown one was found."""
     for part in location[:-1]:
+        if isinstance(part, int):
+            continue  # the position in a list, whose entries are of the type just found
         field = model.model_fields.get(str(part))
         candidates = [a for a in _annotations(field) if issubclass(a, BaseModel)] if field else []
         if not candidates:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..errors import InputError, did_you_mean
+from ..neurons.quantities import seconds
 
 __all__ = ["EncodedInput", "Encoding", "encoding_from_dict", "encoding_names"]
 
@@ -67,9 +68,33 @@ class Encoding(ABC):
         _ENCODINGS[cls.kind] = cls
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise InputError(f"encoding '{self.kind}': steps = {self.steps}; give at least 1")
-        object.__setattr__(self, "dt", _seconds(self.dt, self.kind))
+        object.__setattr__(self, "steps", self._whole("steps", at_least=1))
+        object.__setattr__(self, "dt", seconds(self.dt, f"encoding '{self.kind}', dt"))
+
+    def _whole(self, name: str, at_least: int) -> int:
+        """Return an option that must be a whole number."""
+        value = getattr(self, name)
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < at_least:
+            raise InputError(
+                f"encoding '{self.kind}': {name} = {value!r}; give a whole number of at least "
+                f"{at_least}"
+            )
+        return int(value)
+
+    def _samples(self, x: Any, index: Any) -> np.ndarray:
+        """Return the samples as float64; each must be finite and have a number."""
+        try:
+            samples = np.asarray(x, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"encoding '{self.kind}': the data are no numbers ({error})") from None
+        if len(samples) != len(index):
+            raise InputError(
+                f"encoding '{self.kind}': {len(index)} sample numbers for {len(samples)} samples"
+            )
+        if not np.isfinite(samples).all():
+            bad = np.argwhere(~np.isfinite(samples))[0].tolist()
+            raise InputError(f"encoding '{self.kind}': the datum at {bad} is not finite")
+        return samples
 
     @abstractmethod
     def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
@@ -88,24 +113,6 @@ class Encoding(ABC):
     def to_dict(self) -> dict[str, Any]:
         """Return the fields, with ``kind``, for JSON."""
         return {"kind": self.kind, **asdict(self)}
-
-
-def _seconds(dt: Any, kind: str) -> float:
-    what = f"encoding '{kind}', dt"
-    if isinstance(dt, str):
-        from ..neurons.quantities import parse_quantity
-
-        dt = parse_quantity(dt, what)
-    dim = getattr(dt, "dim", None)
-    if dim is not None:
-        from brian2 import second
-
-        if dim is not second.dim:
-            raise InputError(f"{what} = {dt} is no time; write '1 ms'")
-    seconds = float(dt)
-    if not 0 < seconds < float("inf"):
-        raise InputError(f"{what} = {seconds} s is not above 0")
-    return seconds
 
 
 def encoding_names() -> tuple[str, ...]:
@@ -137,4 +144,6 @@ def encoding_from_dict(entry: dict[str, Any]) -> Encoding:
             raise InputError(
                 f"encoding '{kind}' has no option '{name}'. {did_you_mean(name, known)}"
             )
+    if "steps" not in fields:
+        raise InputError(f"encoding '{kind}': the option 'steps' is missing")
     return _ENCODINGS[kind](**fields)

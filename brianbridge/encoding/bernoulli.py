@@ -28,7 +28,8 @@ class Bernoulli(Encoding):
 
     Examples
     --------
-    >>> raster = Bernoulli(steps=100, signed=True).encode(np.array([[-1.0, 0.5]]), np.arange(1)).raster
+    >>> x = np.array([[-1.0, 0.5]])
+    >>> raster = Bernoulli(steps=100, signed=True).encode(x, np.arange(1)).raster
     >>> raster[:, 0, 0].sum(), 30 < raster[:, 0, 1].sum() < 70
     (np.float64(-100.0), np.True_)
     """
@@ -39,9 +40,17 @@ class Bernoulli(Encoding):
     signed: bool = False
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "seed", self._whole("seed", at_least=0))
+        if not isinstance(self.gain, int | float) or not 0 <= self.gain < np.inf:
+            raise InputError(f"encoding 'bernoulli': gain = {self.gain!r}; give a number above 0")
+        if not isinstance(self.signed, bool):
+            raise InputError(f"encoding 'bernoulli': signed = {self.signed!r}; give true or false")
+
     def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
         """Return a raster of -1, 0 and 1; see `Encoding.encode`."""
-        x = np.asarray(x, dtype=np.float64)
+        x = self._samples(x, index)
         if not self.signed and np.any(x < 0):
             raise InputError(
                 f"encoding 'bernoulli': the data go down to {x.min():g}; set signed = true, or "

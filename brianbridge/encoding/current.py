@@ -30,4 +30,4 @@ class Current(Encoding):
 
     def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
         """Return the samples as float64; see `Encoding.encode`."""
-        return EncodedInput(current=np.asarray(x, dtype=np.float64))
+        return EncodedInput(current=self._samples(x, index))

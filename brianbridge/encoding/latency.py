@@ -36,7 +36,7 @@ class Latency(Encoding):
 
     def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
         """Return a raster with at most one 1 an input; see `Encoding.encode`."""
-        x = np.asarray(x, dtype=np.float64)
+        x = self._samples(x, index)
         if np.any((x < 0) | (x > 1)):
             raise InputError(
                 f"encoding 'latency': the data range over [{x.min():g}, {x.max():g}]; scale them "

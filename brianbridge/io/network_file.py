@@ -57,8 +57,8 @@ def save(network: SpikingNetwork, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     InputError
-        If the file cannot be written there, or the network holds what the file cannot (a
-        provenance that is no JSON, weights that are no real numbers).
+        If the file cannot be written there, or the network holds what the file cannot, as a
+        provenance that is no JSON.
 
     Examples
     --------
@@ -87,9 +87,6 @@ def save(network: SpikingNetwork, path: str | os.PathLike[str]) -> None:
         arrays[f"projections/{projection.name}/weight"] = projection.weight
         if projection.bias is not None:
             arrays[f"projections/{projection.name}/bias"] = projection.bias
-    for name, array in arrays.items():
-        if array.dtype.kind not in "iuf":
-            raise InputError(f"{what}: '{name}' is of type {array.dtype}; expected real numbers")
     with atomic_path(path) as temporary, h5py.File(temporary, "w", libver=LIBVER) as file:
         # Texts are of a fixed length. Others lie in HDF5's heap, which has no checksum, and in
         # which a single wrong byte can make HDF5 search for ever.

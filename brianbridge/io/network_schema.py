@@ -18,7 +18,6 @@ from pydantic import (
     Field,
     PositiveInt,
     create_model,
-    field_validator,
 )
 
 from ..encoding import Encoding
@@ -83,15 +82,6 @@ class NetworkEntry(_Strict):
     readout: Readout
     populations: Annotated[list[_Population], Field(min_length=1)]
     projections: Annotated[list[_Projection], Field(min_length=1)]
-
-    @field_validator("projections")
-    @classmethod
-    def _names_differ(cls, projections: list[_Projection]) -> list[_Projection]:
-        # Their weights would be read from the same place.
-        names = [f"{p.source}_to_{p.target}" for p in projections]
-        if len(set(names)) < len(names):
-            raise ValueError("two projections have the same name; rename a population")
-        return projections
 
 
 def check_entry(entry: Mapping[str, Any], what: str) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from ..encoding import Current, Encoding, encoding_from_dict
 from ..errors import InputError, did_you_mean
 from ..neurons.model import NeuronModel
-from .parts import INPUT, Dense, Population, Projection
+from .parts import INPUT, Dense, Population, Projection, checked_shape
 
 __all__ = ["Readout", "SpikingNetwork"]
 
@@ -62,6 +62,7 @@ class SpikingNetwork:
                 f"there is no readout '{self.readout}'. "
                 + did_you_mean(self.readout, get_args(Readout))
             )
+        object.__setattr__(self, "input_shape", checked_shape(self.input_shape, "the input"))
         if not self.populations:
             raise InputError("a spiking network needs at least one population")
         sizes = {INPUT: int(np.prod(self.input_shape))}
@@ -84,10 +85,21 @@ class SpikingNetwork:
                 )
             projection.check(sizes[projection.source], sizes[projection.target])
             self._check_drive(projection)
-        reached = {projection.target for projection in self.projections}
+        names = [projection.name for projection in self.projections]
+        for name in names:
+            if names.count(name) > 1:
+                raise InputError(f"two projections are called '{name}'; join their weights")
         for population in self.populations:
-            if population.name not in reached:
+            if not self.incoming(population.name):
                 raise InputError(f"no projection leads to population '{population.name}'")
+            heard = any(projection.source == population.name for projection in self.projections)
+            read = population is self.output and self.readout == "counts"
+            if (heard or read) and not population.neuron.emit:
+                raise InputError(
+                    f"population '{population.name}' never fires, for neuron model "
+                    f"'{population.neuron.name}' has no emit; give it one, or read the output "
+                    "by readout 'potential'"
+                )
 
     def _check_drive(self, projection: Projection) -> None:
         neuron = self.population(projection.target).neuron
@@ -96,6 +108,11 @@ class SpikingNetwork:
             raise InputError(
                 f"projection '{projection.name}' gives a constant input, but neuron model "
                 f"'{neuron.name}' names no drive; give the model a 'drive' or use bias = false"
+            )
+        if not constant and not neuron.receive:
+            raise InputError(
+                f"projection '{projection.name}' delivers spikes, but neuron model "
+                f"'{neuron.name}' receives none; give the model a 'receive'"
             )
 
     @classmethod
@@ -135,7 +152,8 @@ class SpikingNetwork:
         if not layers:
             raise InputError("a spiking network needs at least one layer")
         generator = np.random.default_rng((seed, 0x5EED))
-        source, shape = INPUT, tuple(input_shape)
+        input_shape = shape = checked_shape(input_shape, "the input")
+        source = INPUT
         populations, projections = [], []
         hidden = len(layers) - 1
         for number, layer in enumerate(layers, start=1):
@@ -190,15 +208,17 @@ class SpikingNetwork:
         self, weights: Mapping[str, tuple[np.ndarray, np.ndarray | None]], **provenance: Any
     ) -> SpikingNetwork:
         """Return the network with other weights, by projection name, and more provenance."""
+        names = [p.name for p in self.projections]
+        for name in weights:
+            if name not in names:
+                raise InputError(f"there is no projection '{name}'. {did_you_mean(name, names)}")
         projections = tuple(
             replace(p, weight=weights[p.name][0], bias=weights[p.name][1])
             if p.name in weights
             else p
             for p in self.projections
         )
-        return replace(
-            self, projections=projections, provenance={**self.provenance, **provenance}
-        )
+        return replace(self, projections=projections, provenance={**self.provenance, **provenance})
 
     # ------------------------------------------------------------------ files
 
@@ -229,15 +249,17 @@ class SpikingNetwork:
             Population(p["name"], tuple(p["shape"]), NeuronModel.from_dict(p["neuron"]))
             for p in entry["populations"]
         )
-        projections = tuple(
-            Projection(p["source"], p["target"], *weights[f"{p['source']}_to_{p['target']}"])
-            for p in entry["projections"]
-        )
+        projections = []
+        for p in entry["projections"]:
+            name = f"{p['source']}_to_{p['target']}"
+            if name not in weights:
+                raise InputError(f"projection '{name}' has no weights")
+            projections.append(Projection(p["source"], p["target"], *weights[name]))
         return cls(
             tuple(entry["input_shape"]),
             encoding_from_dict(entry["encoding"]),
             populations,
-            projections,
+            tuple(projections),
             entry["readout"],
             provenance,
         )

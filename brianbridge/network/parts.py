@@ -20,6 +20,15 @@ __all__ = ["INPUT", "Dense", "Population", "Projection"]
 INPUT = "input"
 
 
+def checked_shape(shape: Any, what: str) -> tuple[int, ...]:
+    """Return a shape as a tuple of whole numbers above 0; a plain number is a flat shape."""
+    sizes = tuple(shape) if np.iterable(shape) else (shape,)
+    for size in sizes:
+        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+            raise InputError(f"{what} has the shape {shape!r}; give whole numbers of at least 1")
+    return tuple(int(size) for size in sizes)
+
+
 @dataclass(frozen=True)
 class Population:
     """Describe `shape` neurons of one model.
@@ -44,8 +53,16 @@ class Population:
                 f"'{self.name}' cannot name a population; use letters, digits and underscores, "
                 f"and not '{INPUT}'"
             )
-        if not self.shape or min(self.shape) < 1:
-            raise InputError(f"population '{self.name}' has the empty shape {self.shape}")
+        shape = checked_shape(self.shape, f"population '{self.name}'")
+        object.__setattr__(self, "shape", shape)
+        if not shape:
+            raise InputError(f"population '{self.name}' has the empty shape ()")
+        for key, values in {**self.neuron.parameters, **self.neuron.initial}.items():
+            if self.size % np.size(values):
+                raise InputError(
+                    f"population '{self.name}': '{key}' of its neuron model has "
+                    f"{np.size(values)} values for {self.size} neurons"
+                )
 
     @property
     def size(self) -> int:
@@ -73,6 +90,11 @@ class Projection:
     weight: np.ndarray
     bias: np.ndarray | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weight", np.asarray(self.weight))
+        if self.bias is not None:
+            object.__setattr__(self, "bias", np.asarray(self.bias))
+
     @property
     def name(self) -> str:
         """``source_to_target``: how parameters and file entries are called."""
@@ -91,6 +113,11 @@ class Projection:
                 f"{outputs} outputs need {(outputs,)}"
             )
         for what, values in (("weight", self.weight), ("bias", self.bias)):
+            if values is not None and values.dtype.kind not in "iuf":
+                raise InputError(
+                    f"projection '{self.name}': the {what} is of type {values.dtype}; give real "
+                    "numbers"
+                )
             if values is not None and not np.all(np.isfinite(values)):
                 bad = np.argwhere(~np.isfinite(values))[0].tolist()
                 raise InputError(f"projection '{self.name}': {what}{bad} is not finite")
@@ -128,15 +155,14 @@ class Dense:
 
         Weights and bias are drawn from U(-1, 1)/sqrt(fan_in), torch's default for linear layers.
         """
-        if self.units < 1:
-            raise InputError(f"layer '{name}': units = {self.units}; give at least 1")
+        population = Population(name, (self.units,), self.neuron)
         fan_in = int(np.prod(in_shape))
         bound = 1 / np.sqrt(fan_in)
 
-        def draw(*shape: int) -> Any:
+        def draw(*shape: int) -> np.ndarray:
             return generator.uniform(-bound, bound, shape).astype(np.float32)
 
         projection = Projection(
             source, name, draw(self.units, fan_in), draw(self.units) if self.bias else None
         )
-        return Population(name, (self.units,), self.neuron), projection
+        return population, projection

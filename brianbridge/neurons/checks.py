@@ -228,7 +228,7 @@ def probe(model: NeuronModel, neurons: int = 1, **keywords: Any) -> Any:
     Brian2 does not warn that it never ran, and it is no part of a standalone program.
     """
     # `brian2.devices.device` as an attribute is the active device, not the module.
-    devices = import_module("brian2.devices.device")
+    devices: Any = import_module("brian2.devices.device")
     active, devices.active_device = devices.active_device, devices.runtime_device
     try:
         group = model.group(neurons, **keywords)

@@ -61,7 +61,9 @@ def drive_gain(
             found.append((name, slope))
     if len(found) != 1:
         where = ", ".join(f"'{name}'" for name, _ in found) or "no differential equation"
-        raise ValueError(f"the drive '{drive}' must enter one differential equation; it enters {where}")
+        raise ValueError(
+            f"the drive '{drive}' must enter one differential equation; it enters {where}"
+        )
     name, slope = found[0]
     states = {sp.Symbol(n, real=True) for n in equations.diff_eq_names}
     if slope.free_symbols & (states | {symbol}):

@@ -99,9 +99,10 @@ def parse_expression(text: str, what: str) -> ast.expr:
 
 
 def _check_power(exponent: ast.expr, text: str, what: str) -> None:
-    numbers = [n.value for n in ast.walk(exponent) if isinstance(n, ast.Constant)]
+    constants = [n.value for n in ast.walk(exponent) if isinstance(n, ast.Constant)]
+    numbers = [abs(c) for c in constants if isinstance(c, int | float)]
     nested = any(isinstance(n, ast.Pow) for n in ast.walk(exponent))
-    if numbers and (nested or max(map(abs, numbers)) > _LARGEST_POWER):
+    if numbers and (nested or max(numbers) > _LARGEST_POWER):
         raise InputError(
             f"{what}: '{text}' has a power of a power, or one above {_LARGEST_POWER}; "
             "write exp(...) or a parameter"

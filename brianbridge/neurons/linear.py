@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.special
 import sympy as sp
 from sympy.core.relational import Relational
 
 __all__ = ["LinearSystem", "linear_system"]
 
+#: What the functions of a coefficient mean; all others are NumPy's.
+_FUNCTIONS = ({"exprel": scipy.special.exprel}, "numpy")
 _NOT_REFRACTORY = sp.Function("int_")(sp.Symbol("not_refractory", real=True))
 
 
@@ -88,7 +91,7 @@ class LinearSystem:
         for i in range(n):
             for j in range(n):
                 if self.matrix[i, j] != 0:
-                    entry = sp.lambdify(symbols, self.matrix[i, j], modules="numpy")
+                    entry = sp.lambdify(symbols, self.matrix[i, j], modules=_FUNCTIONS)
                     result[..., i, j] = entry(*arguments)
         return result
 

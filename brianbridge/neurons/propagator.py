@@ -13,8 +13,8 @@ special cases, where a symbolic solution divides by zero. Parameters that differ
 neuron give one small matrix exponential for each distinct set of values.
 
 This is the one place where a time constant becomes a factor: the torch twin reads the same
-numbers. They reach Brian2 as variables of the group (``_phi_v__g``: what ``g`` adds to ``v``), never
-as literals, so that changing a parameter does not recompile anything.
+numbers. They reach Brian2 as variables of the group (``_phi_v__g``: what ``g`` adds to ``v``),
+never as literals, so that changing a parameter does not recompile anything.
 
 Importing this module registers the method with Brian2: ``NeuronGroup(..., method="propagator")``.
 """
@@ -183,10 +183,11 @@ def _row(system: LinearSystem, i: int, suffix: str) -> str:
 
 
 def _changing(coefficients: Any, variables: Mapping[str, Any]) -> list[str]:
-    """Return what may change a coefficient between steps: functions, unless constant variables."""
+    """Return what may change a coefficient between steps: user's functions, other variables."""
     names = sorted(str(s) for s in coefficients.free_symbols)
     arrays = [name for name in names if isinstance(variables.get(name), ArrayVariable)]
     functions = {str(call.func) for call in coefficients.atoms(AppliedUndef)}
+    functions = {name for name in functions if not hasattr(np, name)}
     return sorted(functions) + [name for name in arrays if not variables[name].constant]
 
 
@@ -262,9 +263,7 @@ class ExactPropagator(StateUpdateMethod):
         return Propagator("\n".join(lines), active, resting, constants)
 
     @staticmethod
-    def _step_of(
-        system: LinearSystem, i: int, suffix: str, variables: Mapping[str, Any]
-    ) -> str:
+    def _step_of(system: LinearSystem, i: int, suffix: str, variables: Mapping[str, Any]) -> str:
         """Write the step of one variable, by coefficients or, where they may change, in full."""
         rows = [j for j, reached in enumerate(system.reaches()[i]) if reached]
         changing = [x for j in rows for x in _changing(system.matrix.row(j), variables)]

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import InputError, did_you_mean
 from .expressions import one_line, parse_expression
 
-__all__ = ["from_json", "parse_quantity", "si_array", "to_json", "unit_name"]
+__all__ = ["from_json", "parse_quantity", "seconds", "si_array", "to_json", "unit_name"]
 
 _NUMBER = re.compile(r"^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*\*?\s*(.*)$")
 #: In the order of Brian2's exponents.
@@ -88,7 +88,8 @@ def parse_quantity(value: Any, what: str) -> Any:
         match = _NUMBER.match(value)
         if match is None:
             raise InputError(
-                f"{what}: '{one_line(value)}' is no quantity; write a number and a unit, like '10 ms'"
+                f"{what}: '{one_line(value)}' is no quantity; write a number and a unit, like "
+                "'10 ms'"
             )
         number, unit = float(match[1]), match[2].strip()
         if unit:
@@ -109,6 +110,28 @@ def parse_quantity(value: Any, what: str) -> Any:
         bad = numbers[~np.isfinite(numbers)][0]
         raise InputError(f"{what}: {bad} is not finite; give finite numbers")
     return result
+
+
+def seconds(value: Any, what: str) -> float:
+    """Return a length of time, as text, `Quantity` or a plain number of seconds, in seconds.
+
+    Raises
+    ------
+    InputError
+        If it is no time, or not above 0.
+
+    Examples
+    --------
+    >>> seconds("2 ms", "dt"), seconds(1e-4, "dt")
+    (0.002, 0.0001)
+    """
+    plain = isinstance(value, int | float)  # to be had without Brian2
+    quantity = value if plain else parse_quantity(value, what)
+    if np.ndim(quantity) or (hasattr(quantity, "dim") and unit_name(quantity.dim) != "second"):
+        raise InputError(f"{what} = {one_line(str(value))} is no time; write '1 ms'")
+    if not 0 < float(quantity) < float("inf"):
+        raise InputError(f"{what} = {float(quantity)} s is not above 0")
+    return float(quantity)
 
 
 def si_array(value: Any) -> np.ndarray:

@@ -21,11 +21,12 @@ from tqdm import tqdm
 
 from ..datasets import Dataset, train_validation
 from ..errors import InputError, did_you_mean
+from ..network import SpikingNetwork
 from ..surrogate.network import SurrogateNetwork
 from .base import LearningRule, learning_rule
 from .checkpoint import read_checkpoint, write_checkpoint
 
-__all__ = ["TrainingOptions", "TrainingResult", "train"]
+__all__ = ["TrainingOptions", "TrainingResult", "check_fit", "train"]
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,21 @@ def train(
     return _Trainer(twin, data, learning_rule(rule), seed, chosen).run(checkpoint)
 
 
+def check_fit(network: SpikingNetwork, data: Dataset) -> None:
+    """Refuse data whose samples or classes the network has no room for."""
+    if data.shape != tuple(network.input_shape):
+        raise InputError(
+            f"data set '{data.name}' has samples of shape {data.shape}; the network takes "
+            f"{tuple(network.input_shape)}"
+        )
+    outputs = network.output.size
+    if len(data.classes) > outputs:
+        raise InputError(
+            f"data set '{data.name}' has {len(data.classes)} classes; the network has only "
+            f"{outputs} outputs"
+        )
+
+
 class _Trainer:
     """Hold the state of one training."""
 
@@ -148,17 +164,7 @@ class _Trainer:
         options: TrainingOptions,
     ) -> None:
         rule.check(twin.network)
-        if data.shape != tuple(twin.network.input_shape):
-            raise InputError(
-                f"data set '{data.name}' has samples of shape {data.shape}; the network takes "
-                f"{tuple(twin.network.input_shape)}"
-            )
-        outputs = twin.network.output.size
-        if len(data.classes) > outputs:
-            raise InputError(
-                f"data set '{data.name}' has {len(data.classes)} classes; the network has only "
-                f"{outputs} outputs"
-            )
+        check_fit(twin.network, data)
         self.twin, self.rule, self.seed, self.options = twin, rule, seed, options
         self.fingerprint = self._fingerprint(data)
         if options.validation_fraction > 0:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from brian2 import Clock, Network, NeuronGroup, SpikeMonitor, StateMonitor, Synapses, second
@@ -67,7 +67,7 @@ def steps_per_coarse_step(network: SpikingNetwork, dt: float) -> int:
         near = network.dt / max(1, ratio)
         raise InputError(
             f"dt = {dt * 1e3:g} ms does not divide the surrogate's step of "
-            f"{network.dt * 1e3:g} ms; the nearest that does is {near * 1e3:g} ms"
+            f"{network.dt * 1e3:g} ms; the nearest that does is {near * 1e3:.12g} ms"
         )
     return ratio
 

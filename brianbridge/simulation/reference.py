@@ -9,9 +9,10 @@ import numpy as np
 from brian2 import TimedArray, second
 
 from ..encoding import EncodedInput
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 from ..network import INPUT, SpikingNetwork
 from ..neurons.model import SPIKE_VALUE
+from ..neurons.quantities import seconds
 from ..recording import Events, Recording
 from .arithmetic import strict_arithmetic
 from .builder import BuiltNetwork, Schedule, build, steps_per_coarse_step
@@ -68,7 +69,8 @@ def simulate(
     Raises
     ------
     InputError
-        If the samples do not fit the network, or `dt` does not divide the surrogate's step.
+        If the samples do not fit the network or are not finite, nothing has a variable to
+        record, or `dt` does not divide the surrogate's step.
 
     Examples
     --------
@@ -79,17 +81,19 @@ def simulate(
     >>> simulate(net, np.ones((2, 4))).spikes["output"].shape
     (5, 2, 3)
     """
-    samples = np.asarray(x, dtype=np.float64)
-    if samples.shape[1:] != tuple(network.input_shape) or not len(samples):
-        raise InputError(
-            f"the samples have shape {samples.shape}; the network takes (samples, "
-            f"{', '.join(map(str, network.input_shape))})"
-        )
+    samples = _checked_samples(network, x)
     numbers = np.arange(len(samples)) if index is None else np.asarray(index)
-    step = network.dt if dt is None else float(dt)
+    if numbers.shape != (len(samples),):
+        raise InputError(
+            f"index has shape {numbers.shape}; give one number for each of the "
+            f"{len(samples)} samples"
+        )
+    if batch_size is not None and batch_size < 1:
+        raise InputError(f"batch_size = {batch_size}; give at least 1")
+    step = network.dt if dt is None else seconds(dt, "dt")
     coarse = steps_per_coarse_step(network, step)
     batch = min(len(samples), batch_size or _fitting_batch(network))
-    variables = [name for name in record if name != "spikes"]
+    variables = _checked_variables(network, record)
     parts = []
     with strict_arithmetic():
         built = build(network, batch, dt=step, record=variables, schedule=schedule)
@@ -102,6 +106,36 @@ def simulate(
                 on_chunk(part)
             parts.append(part)
     return Recording.concatenate(parts)
+
+
+def _checked_samples(network: SpikingNetwork, x: Any) -> np.ndarray:
+    """Return the samples as float64, or say what is wrong before anything runs."""
+    try:
+        samples = np.asarray(x, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the samples are no numbers ({error})") from None
+    if samples.shape[1:] != tuple(network.input_shape) or not len(samples):
+        raise InputError(
+            f"the samples have shape {samples.shape}; the network takes (samples, "
+            f"{', '.join(map(str, network.input_shape))})"
+        )
+    if not np.isfinite(samples).all():
+        bad = np.argwhere(~np.isfinite(samples))[0].tolist()
+        raise InputError(f"the sample value at {bad} is not finite")
+    return samples
+
+
+def _checked_variables(network: SpikingNetwork, record: Sequence[str]) -> list[str]:
+    """Return the state variables to record; each must exist somewhere."""
+    known = {v for p in network.populations for v in p.neuron.state_variables}
+    variables = [name for name in record if name != "spikes"]
+    for name in variables:
+        if name not in known:
+            raise InputError(
+                f"record: no population has a state variable '{name}'. "
+                + did_you_mean(name, {"spikes", *known})
+            )
+    return variables
 
 
 def _fitting_batch(network: SpikingNetwork) -> int:
@@ -173,12 +207,12 @@ def _output(
 def _traces(
     network: SpikingNetwork, built: BuiltNetwork, samples: int
 ) -> dict[str, dict[str, np.ndarray]]:
-    traces = {}
+    traces: dict[str, dict[str, np.ndarray]] = {p.name: {} for p in network.populations}
     for name, monitor in built.traces.items():
-        shape = (built.batch, *network.population(name).shape)
-        traces[name] = {
-            # Brian2's monitors have the neuron first; a recording has time first.
-            variable: np.asarray(getattr(monitor, f"{variable}_")).T.reshape(-1, *shape)[:, :samples]
-            for variable in monitor.record_variables
-        }
+        shape = (-1, built.batch, *network.population(name).shape)
+        for variable in monitor.record_variables:
+            # Brian2's monitors have the neuron first, a recording time. Copied, for the monitor
+            # uses its memory again for the next batch.
+            values = np.array(getattr(monitor, f"{variable}_")).T.reshape(shape)
+            traces[name][variable] = values[:, :samples]
     return traces

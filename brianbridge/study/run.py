@@ -7,7 +7,7 @@ OUT/spikes.h5       every spike of the first rung
 OUT/verdict.json    what held in Brian2
 OUT/summary.json    the numbers in short; of a study with folds, all folds and their means
 ```
-A study with folds has the first four in ``OUT/fold1``, ``OUT/fold2``, ...
+A study with folds has the first four in ``OUT/fold0``, ``OUT/fold1``, ...
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ from ..network import Dense, SpikingNetwork
 from ..neurons.library import neuron_model
 from ..provenance import collect
 from ..rules import LearningRule, TrainingOptions, learning_rule, train
+from ..rules.trainer import check_fit
 from ..surrogate.network import SurrogateNetwork, to_torch, write_back
 from ..surrogate.spike_function import SpikeFunction
 from .schema import Study
 
-__all__ = ["prepare", "run_study", "test_split", "train_study"]
+__all__ = ["first_samples", "load_split", "prepare", "run_study", "test_split", "train_study"]
 
 Report = Callable[[str], None]
 
@@ -85,6 +86,7 @@ def prepare(study: Study, data: Dataset) -> tuple[SpikingNetwork, LearningRule, 
     options = dict(study.rule)
     rule = learning_rule(options.pop("name"), **options)
     rule.check(network)
+    check_fit(network, data)
     return network, rule, SpikeFunction(**study.spike_function.model_dump())
 
 
@@ -173,7 +175,7 @@ def run_study(study: Study, out: Path, report: Report = lambda line: None) -> di
     writable_folder(out)
     parts = []
     for fold in folds:
-        folder = out if fold is None else out / f"fold{fold + 1}"
+        folder = out if fold is None else out / f"fold{fold}"
         split = load_split(study, fold)
         report(f"{study.title}: {split.train.split}; training on {len(split.train)} samples")
         network = train_study(study, folder, split, fold)

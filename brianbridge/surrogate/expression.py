@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 
 from ..errors import InputError
 from .torch_functions import TORCH_FUNCTIONS
@@ -23,14 +24,16 @@ class TorchRenderer:
     ----------
     moving : set of str
         Names whose value changes from step to step.
+    unused : callable
+        Turns a name into one that the model does not have.
     like : str
         A state variable, whose shape random numbers take.
     """
 
-    def __init__(self, moving: set[str], like: str) -> None:
+    def __init__(self, moving: set[str], unused: Callable[[str], str], like: str) -> None:
         self.moving = set(moving)
         self.hoisted: list[tuple[str, str]] = []
-        self._like = like
+        self._unused, self._like = unused, like
 
     def hard(self, expression: str) -> str:
         """Render an expression as it stands."""
@@ -67,7 +70,7 @@ class TorchRenderer:
             for name, known in self.hoisted:
                 if known == code:
                     return name
-            return self.keep(f"h{len(self.hoisted) + 1}", code)
+            return self.keep(self._unused(f"h{len(self.hoisted) + 1}"), code)
         return self._write(node, soft)
 
     def _child(self, node: ast.expr, soft: bool, still: bool) -> str:
@@ -91,11 +94,11 @@ class TorchRenderer:
             case ast.UnaryOp(op=operator, operand=operand):
                 return f"({_OPERATORS[type(operator)]}{self._child(operand, soft, still)})"
             case ast.BinOp(left=left, op=operator, right=right):
-                symbol = _OPERATORS[type(operator)]
-                return f"({self._child(left, soft, still)} {symbol} {self._child(right, soft, still)})"
+                parts = [self._child(part, soft, still) for part in (left, right)]
+                return "(" + f" {_OPERATORS[type(operator)]} ".join(parts) + ")"
             case ast.Compare(left=left, ops=[operator], comparators=[right]):
-                symbol = _OPERATORS[type(operator)]
-                return f"({self._child(left, False, still)} {symbol} {self._child(right, False, still)})"
+                parts = [self._child(part, False, still) for part in (left, right)]
+                return "(" + f" {_OPERATORS[type(operator)]} ".join(parts) + ")"
         raise InputError(f"'{ast.unparse(node)}' has no torch rendering")
 
     def _call(self, function: str, arguments: list[ast.expr], soft: bool, still: bool) -> str:
@@ -131,10 +134,10 @@ class TorchRenderer:
         if self._is_still(node):
             return f"as_number({self._render(node, False)})"
         match node:
-            case ast.Compare(left=left, ops=[ast.GtE() | ast.Gt() as operator], comparators=[right]):
-                return self._step(left, right, isinstance(operator, ast.Gt))
-            case ast.Compare(left=left, ops=[ast.LtE() | ast.Lt() as operator], comparators=[right]):
-                return self._step(right, left, isinstance(operator, ast.Lt))
+            case ast.Compare(left=left, ops=[ast.GtE() | ast.Gt() as more], comparators=[right]):
+                return self._step(left, right, isinstance(more, ast.Gt))
+            case ast.Compare(left=left, ops=[ast.LtE() | ast.Lt() as less], comparators=[right]):
+                return self._step(right, left, isinstance(less, ast.Lt))
             case ast.BoolOp(op=ast.And(), values=values):
                 return "(" + " * ".join(self._logic(v) for v in values) + ")"
             case ast.BoolOp(op=ast.Or(), values=values):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -101,11 +101,13 @@ class SurrogateNetwork(nn.Module):
         dtype = dtype or torch.get_default_dtype()
         self.network = network
         self.spike_function = spike_function or SpikeFunction()
-        self.projections = nn.ModuleDict(
-            {p.name: DenseTwin(p, dtype) for p in network.projections}
-        )
+        self.projections = nn.ModuleDict({p.name: DenseTwin(p, dtype) for p in network.projections})
         self.populations = nn.ModuleDict()
         for population in network.populations:
+            if hasattr(self.populations, population.name):
+                raise InputError(
+                    f"population '{population.name}' has a name that torch's modules use; rename it"
+                )
             self.populations[population.name] = PopulationTwin(
                 population.neuron,
                 population.shape,
@@ -122,8 +124,18 @@ class SurrogateNetwork(nn.Module):
 
     # ------------------------------------------------------------------ running
 
-    def encode(self, x: Any, index: Any = None, stream: int = 0) -> tuple[Tensor | None, ...]:
-        """Encode samples ``(batch, *input_shape)`` into a current and a raster, one of them None."""
+    def projection(self, name: str) -> DenseTwin:
+        """Return the weights of a projection."""
+        return cast(DenseTwin, self.projections[name])
+
+    def population(self, name: str) -> PopulationTwin:
+        """Return the neurons of a population."""
+        return cast(PopulationTwin, self.populations[name])
+
+    def encode(
+        self, x: Any, index: Any = None, stream: int = 0
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Encode samples ``(batch, *input_shape)`` into a current and a raster, one being None."""
         samples = np.asarray(x.detach().cpu() if isinstance(x, Tensor) else x)
         if samples.shape[1:] != self.network.input_shape:
             raise InputError(
@@ -133,7 +145,7 @@ class SurrogateNetwork(nn.Module):
         numbers = np.arange(len(samples)) if index is None else np.asarray(index)
         return self.as_tensors(self.network.encoding.encode(samples, numbers, stream))
 
-    def as_tensors(self, encoded: EncodedInput) -> tuple[Tensor | None, ...]:
+    def as_tensors(self, encoded: EncodedInput) -> tuple[Tensor | None, Tensor | None]:
         """Return the current and the raster of an encoded batch as flat tensors of the twin."""
         like = next(self.parameters())
 
@@ -170,7 +182,7 @@ class SurrogateNetwork(nn.Module):
         received: Tensor | None = None
         constant: Tensor | None = None
         for projection in self.network.incoming(name):
-            twin = self.projections[projection.name]
+            twin = self.projection(projection.name)
             parts = [] if twin.bias is None else [twin.bias]
             if projection.source == INPUT and current is not None:
                 parts.append(twin(current))
@@ -206,7 +218,8 @@ class SurrogateNetwork(nn.Module):
         batch = encoded.shape[-2]
         spikes: dict[str, Tensor] = {} if raster is None else {INPUT: raster}
         traces: dict[str, Mapping[str, Tensor]] = {}
-        for name, population in self.populations.items():
+        for name in self.populations:
+            population = self.population(name)
             received, drive = self.inputs_of(name, current, spikes)
             wanted = [v for v in record if v in population.rendered.state]
             result = population.run(
@@ -321,7 +334,8 @@ def write_back(twin: SurrogateNetwork, **provenance: Any) -> SpikingNetwork:
         return None if parameter is None else parameter.detach().cpu().numpy().copy()
 
     weights: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
-    for name, projection in twin.projections.items():
+    for name in twin.projections:
+        projection = twin.projection(name)
         weight = array(projection.weight)
         assert weight is not None
         weights[name] = (weight, array(projection.bias))

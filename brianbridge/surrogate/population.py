@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..neurons.model import NeuronModel
+from ..neurons.quantities import seconds
 from .render import RenderedStep, render
 from .spike_function import SpikeFunction
 
@@ -82,7 +83,7 @@ class PopulationTwin(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        self.model, self.shape, self.dt = model, tuple(shape), float(dt)
+        self.model, self.shape, self.dt = model, tuple(shape), seconds(dt, "dt of a population")
         self.fires = fires and bool(model.emit)
         neurons = int(np.prod(self.shape))
         dtype = dtype or torch.get_default_dtype()
@@ -132,18 +133,25 @@ class PopulationTwin(nn.Module):
         Raises
         ------
         InputError
-            If the model has no drive, or no such variable to record.
+            If the model has no drive, or no such variable to record, or shapes do not fit.
         """
         rendered = self.rendered
         if x is not None:
-            steps, batch = x.shape[0], x.shape[1]
-        elif batch is None and drive is not None:
+            steps, batch = x.shape[:2]
+        elif batch is None and drive is not None and drive.ndim > len(self.shape):
             batch = drive.shape[0]
-        if steps is None or batch is None:
+        if not steps or batch is None:
             raise InputError("a population needs an input, or to be told steps and batch")
+        sample = (batch, *self.shape)
+        if x is not None and x.shape != (steps, *sample):
+            self._misfit("input", x, "(steps, batch, ...)")
+        if drive is not None and drive.shape not in (sample, self.shape):
+            self._misfit("drive", drive, f"{sample} or {self.shape}")
         for name in record:
             if name not in rendered.state:
-                raise InputError(f"'{name}' is no state variable of {self}; it has {rendered.state}")
+                raise InputError(
+                    f"'{name}' is no state variable of {self}; it has {rendered.state}"
+                )
         still = [getattr(self, f"_{name}_") for name in (*rendered.arrays, *rendered.inputs)]
         if drive is not None:
             if self.model.drive not in rendered.inputs:
@@ -172,7 +180,12 @@ class PopulationTwin(nn.Module):
             traces={name: torch.stack(values) for name, values in traces.items()},
         )
 
-    def forward(self, x: Tensor | None = None, drive: Tensor | None = None, **keywords: Any) -> Tensor:
+    def _misfit(self, what: str, given: Tensor, wanted: str) -> NoReturn:
+        raise InputError(f"{what} of shape {tuple(given.shape)} for {self}; it takes {wanted}")
+
+    def forward(
+        self, x: Tensor | None = None, drive: Tensor | None = None, **keywords: Any
+    ) -> Tensor:
         """Return the spikes ``(T, batch, *shape)``, or the free potential at the end."""
         output = self.run(x, drive, **keywords)
         return output.state[self.model.potential] if output.spikes is None else output.spikes

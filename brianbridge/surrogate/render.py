@@ -101,11 +101,11 @@ def render(
     >>> from brianbridge.neurons.library import neuron_model
     >>> print(render(neuron_model("lif"), 1, dt=1e-3).source)
     def prepare(drive):
-        h1 = _gamma_v_v * drive
+        h1 = _gamma_v__v * drive
         return (h1,)
     <BLANKLINE>
     def step(v, x, t, drive, h1):
-        _v = _phi_v_v * v + h1
+        _v = _phi_v__v * v + h1
         v = _v
         if x is not None:
             v = v + x
@@ -115,9 +115,14 @@ def render(
     """
     from brian2 import second
 
+    what = f"neuron model '{model.name}'"
+    if model.method.startswith("gsl"):
+        raise InputError(f"{what}: method '{model.method}' has no torch rendering; use 'rk4'")
     group = probe(model, neurons, fires=fires, dt=dt * second)
     group.state_updater.update_abstract_code({})
     update = group.state_updater.abstract_code
+    if group.subexpression_updater is not None:  # '(constant over dt)'
+        update = f"{group.subexpression_updater.abstract_code}\n{update}"
     fires = fires and bool(model.emit)
     emit_code = f"_emit = {model.emit}" if fires else ""
     # `emit` itself stays a name in the reset, so that a gradient can pass through it.
@@ -128,18 +133,19 @@ def render(
         _statements(code, variables, label)
         for label, code in (("update", update), ("emit", emit_code), ("reset", reset_code))
     ]
-    writer = _StepWriter(model, group, variables, blocks, fires)
-    source = writer.source()
     functions = spike_function or SpikeFunction()
-    scope: dict[str, Any] = {
-        **TORCH_FUNCTIONS,
-        **writer.numbers,
+    helpers: dict[str, Any] = {
         "torch": torch,
         "spike_step": functions.step,
         "spike_staircase": functions.staircase,
         "as_number": lambda x: as_number(x, dtype),
         "negation": negation,
     }
+    for name in sorted(set(helpers) & set(variables)):
+        raise InputError(f"{what}: '{name}' has a meaning in the torch step; rename it")
+    writer = _StepWriter(model, group, variables, blocks, fires)
+    source = writer.source()
+    scope = {**TORCH_FUNCTIONS, **writer.numbers, **helpers}
     exec(compile(source, f"<torch step of {model.name or 'a neuron model'}>", "exec"), scope)
     return RenderedStep(
         source=source,
@@ -191,24 +197,28 @@ class _StepWriter:
         parameters = set(model.heterogeneous)
         assigned = {s.var for s in (*self.update, *self.reset) if s.op != _TEMPORARY}
         assigned |= {model.receive} | ({"lastspike"} if self.refractory else set())
-        arrays = {
-            n for n in declared if isinstance(group.variables[n], ArrayVariable)
-        } - parameters
+        arrays = {n for n in declared if isinstance(group.variables[n], ArrayVariable)} - parameters
         self.state = tuple(sorted(arrays & assigned))
         self.numbers: dict[str, float] = {}
         self.arrays: dict[str, np.ndarray] = {}
         used = self._used_names()
-        for name in sorted(used - arrays - {"t", "emit"}):
-            variable = variables.get(name)
+        self.names = {*variables, *used, *(s.var for block in blocks for s in block)}
+        self.received, self.spiked = self._unused("x"), self._unused("spiked")
+        for name in sorted((used - arrays - {"t", "emit"}) & set(variables)):
+            variable = variables[name]
             if isinstance(variable, Constant) or getattr(variable, "scalar", False):
                 self.numbers[name] = float(np.ravel(variable.get_value())[0])
             elif isinstance(variable, ArrayVariable):
                 self.arrays[name] = np.array(variable.get_value(), dtype=np.float64)
-        self.inputs = tuple(
-            sorted((arrays - set(self.state)) & (used | {model.drive} - {""}))
-        )
-        moving = {*self.state, "t", "x", "emit"}
-        self.renderer = TorchRenderer(moving, self.state[0] if self.state else "")
+        self.inputs = tuple(sorted((arrays - set(self.state)) & (used | {model.drive} - {""})))
+        moving = {*self.state, "t", "emit"}
+        self.renderer = TorchRenderer(moving, self._unused, like=self.state[0])
+
+    def _unused(self, name: str) -> str:
+        """Return `name`, with underscores behind it if the model has such a name."""
+        while name in self.names:
+            name += "_"
+        return name
 
     def _used_names(self) -> set[str]:
         names: set[str] = set()
@@ -228,7 +238,7 @@ class _StepWriter:
         result = ", ".join((*self.state, "emit") if self.fires else self.state)
         hoisted = self.renderer.hoisted
         still = [*self.arrays, *self.inputs]
-        arguments = ", ".join([*self.state, "x", "t", *still, *(name for name, _ in hoisted)])
+        arguments = ", ".join([*self.state, self.received, "t", *still, *(h for h, _ in hoisted)])
         prepared = "".join(f"    {name} = {code}\n" for name, code in hoisted)
         names = "".join(f"{name}, " for name, _ in hoisted)
         lines = "".join(f"    {line}\n" for line in body if line)
@@ -255,11 +265,11 @@ class _StepWriter:
         target = self.model.receive
         if not target:
             return []
-        received = f"{target} + x"
+        received = f"{target} + {self.received}"
         # Brian2 does not let synapses write to '(unless refractory)' variables meanwhile.
         if self.refractory and "unless refractory" in self.group.equations[target].flags:
             received = f"torch.where(not_refractory, {received}, {target})"
-        return ["if x is not None:", f"    {target} = {received}"]
+        return [f"if {self.received} is not None:", f"    {target} = {received}"]
 
     def _emit(self) -> list[str]:
         *before, last = self.emit
@@ -272,10 +282,10 @@ class _StepWriter:
     def _reset(self) -> list[str]:
         lines = []
         if self.refractory or any(self._needs_mask(s) for s in self.reset):
-            lines.append("spiked = emit != 0")
+            lines.append(f"{self.spiked} = emit != 0")
         if self.refractory:
-            lines.append("lastspike = torch.where(spiked, t, lastspike)")
-            lines.append("not_refractory = not_refractory & ~spiked")
+            lines.append(f"lastspike = torch.where({self.spiked}, t, lastspike)")
+            lines.append(f"not_refractory = not_refractory & ~{self.spiked}")
         return lines + [self._reset_line(s) for s in self.reset]
 
     def _needs_mask(self, statement: Any) -> bool:
@@ -295,8 +305,9 @@ class _StepWriter:
             return f"{name} = {name} {statement.op[:-1]} {increment}"
         new = value if statement.op == "=" else f"{name} {statement.op[:-1]} {value}"
         if new in ("True", "False"):
-            return f"{name} = {name} | spiked" if new == "True" else f"{name} = {name} & ~spiked"
-        return f"{name} = torch.where(spiked, {new}, {name})"
+            change = f"| {self.spiked}" if new == "True" else f"& ~{self.spiked}"
+            return f"{name} = {name} {change}"
+        return f"{name} = torch.where({self.spiked}, {new}, {name})"
 
 
 def _has_factor(expression: str, name: str) -> bool:

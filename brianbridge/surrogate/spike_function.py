@@ -122,11 +122,11 @@ class _Staircase(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         (x,) = ctx.saved_tensors
-        low, high = torch.as_tensor(ctx.low).to(x), torch.as_tensor(ctx.high).to(x)
-        first, last = low.min().item() + 1, high.max().item()
+        low, high = ctx.low, ctx.high
+        first, last = float(torch.as_tensor(low).min()) + 1, float(torch.as_tensor(high).max())
         if math.isfinite(last - first):
             steps = range(math.ceil(first), math.floor(last) + 1)
-            # Bounds may differ from neuron to neuron.
+            # The bounds may differ from neuron to neuron.
             slope = sum(ctx.slope(x - k) * ((low < k) & (k <= high)) for k in steps)
         else:
             # Without bounds there is a step at every whole number: take the nearest.

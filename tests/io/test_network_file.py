@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import copy
 import json
+import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from brianbridge.encoding import Bernoulli, Current, Latency
+from brianbridge.encoding.base import _ENCODINGS
 from brianbridge.errors import InputError
 from brianbridge.io.network_file import load, save
 from brianbridge.io.spike_file import SpikeFileWriter
@@ -94,6 +97,7 @@ def test_quantities_arrays_initial_values_and_refractory_come_back(path: Path) -
         parameters={"tau": [0.1, 20 / 3] * ms, "E": "-70.6 mV", "theta": "1e-3 volt"},
         initial={"v": "E", "b": True},
         refractory=2.1 * ms,
+        drive="drive",
         name="naïve τ",
     )
     network = SpikingNetwork(
@@ -109,18 +113,25 @@ def test_quantities_arrays_initial_values_and_refractory_come_back(path: Path) -
     assert loaded.initial["b"] is True
 
 
-quantities = st.floats(1e-6, 1e6).flatmap(
-    lambda x: st.sampled_from([x, x * ms, x * Hz, [x, x / 3], [x, x / 3] * ms])
-)
+def quantities(neurons: int) -> st.SearchStrategy[Any]:
+    def variants(x: float) -> st.SearchStrategy[Any]:
+        values = x / np.arange(1, neurons + 1)
+        return st.sampled_from([x, x * ms, x * Hz, values, values * ms])
+
+    return st.floats(1e-6, 1e6).flatmap(variants)
+
+
 jsons = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=["Cs"])),
-    lambda items: st.lists(items, max_size=3) | st.dictionaries(st.text("aé/.\0"), items, max_size=3),
+    lambda part: st.lists(part, max_size=3) | st.dictionaries(st.text("aé/\0"), part, max_size=3),
     max_leaves=8,
 )  # fmt: skip
 encodings = st.one_of(
     st.builds(Current, st.integers(1, 10**6), st.floats(1e-9, 10)),
-    st.builds(Bernoulli, st.just(3), gain=st.floats(0, 1), signed=st.booleans(), seed=st.integers()),
+    st.builds(
+        Bernoulli, st.just(3), gain=st.floats(0, 1), signed=st.booleans(), seed=st.integers(0)
+    ),
     st.builds(Latency, st.just(3), silent=st.floats(-1, 1)),
 )
 
@@ -134,8 +145,9 @@ def networks(draw: st.DrawFn) -> SpikingNetwork:
             neuron_model(draw(st.sampled_from(["lif", "ternary_if", "single_spike_if"]))),
             summary=draw(st.text("a\n'\"\\", max_size=5)),
         )
-        model = replace(model, parameters={**model.parameters, "spare": draw(quantities)})
         shape = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple))
+        spare = draw(quantities(math.prod(shape)))
+        model = replace(model, parameters={**model.parameters, "spare": spare})
         population = Population(name, shape, model)
         dtype = draw(st.sampled_from(["<f2", "<f4", "<f8", ">f4", "i1", "u2"]))
         rng = np.random.default_rng(draw(st.integers(0, 99)))
@@ -156,7 +168,7 @@ def networks(draw: st.DrawFn) -> SpikingNetwork:
 
 @given(network=networks())
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_any_network_comes_back_to_the_last_bit(network: SpikingNetwork, tmp_path: Path) -> None:
     save(network, tmp_path / "network.h5")
@@ -193,13 +205,14 @@ def test_curves_that_hdf5_cannot_hold_stay_json(network, path: Path, curve: obje
     assert_equal(load(path), network)
 
 
-def test_a_derived_encoding_needs_no_change_here(network: SpikingNetwork, path: Path) -> None:
-    from dataclasses import dataclass
-    from typing import ClassVar
+def test_an_encoding_of_the_user_comes_back(
+    network: SpikingNetwork, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(_ENCODINGS, "burst", None)  # forgotten after the test
 
     @dataclass(frozen=True)
     class Burst(Bernoulli):
-        kind: ClassVar[str] = "burst"
+        kind = "burst"
         length: int = 2
 
     network = replace(network, encoding=Burst(steps=4, length=3))
@@ -217,20 +230,6 @@ def test_a_provenance_that_is_no_json_is_refused(network, path: Path, provenance
     with pytest.raises(InputError, match="provenance: expected plain JSON"):
         save(network.with_weights({}, **provenance), path)
     assert not list(path.parent.iterdir())
-
-
-def test_complex_weights_are_refused(network: SpikingNetwork, path: Path) -> None:
-    weights = {"hidden_to_output": (np.ones((2, 5), complex), None)}
-    with pytest.raises(InputError, match=r"hidden_to_output/weight' is of type complex128"):
-        save(network.with_weights(weights), path)
-
-
-def test_projections_that_would_overwrite_one_another_are_refused(
-    network: SpikingNetwork, path: Path
-) -> None:
-    twice = replace(network, projections=network.projections + network.projections[:1])
-    with pytest.raises(InputError, match="two projections have the same name"):
-        save(twice, path)
 
 
 def test_a_failed_save_leaves_the_earlier_file(network: SpikingNetwork, saved: Path) -> None:
@@ -365,20 +364,25 @@ def test_weights_of_no_projection(saved: Path) -> None:
 # Edited JSON
 
 
+def changed(entry: Any, keys: str, value: Any) -> Any:
+    """Set, or with `...` delete, one entry."""
+    result = place = copy.deepcopy(entry)
+    *parents, last = (int(k) if k.isdigit() else k for k in keys.split("."))
+    for key in parents:
+        place = place[key]
+    if value is ...:
+        del place[last]
+    else:
+        place[last] = value
+    return result
+
+
 def with_entry(path: Path, keys: str, value: Any) -> str:
-    """Set, or with `...` delete, one entry of /network and return the refusal."""
+    """Change one entry of /network and return the refusal."""
 
     def change(file: h5py.File) -> None:
         network = json.loads(file["network"].asstr()[0])
-        *parents, last = (int(k) if k.isdigit() else k for k in keys.split("."))
-        place = network
-        for key in parents:
-            place = place[key]
-        if value is ...:
-            del place[last]
-        else:
-            place[last] = value
-        replaced("network", json.dumps(network))(file)
+        replaced("network", json.dumps(changed(network, keys, value)))(file)
 
     return edited(path, change)
 
@@ -396,14 +400,17 @@ def leaves(entry: Any, prefix: str = "") -> list[str]:
 def test_any_missing_or_mistyped_entry_is_refused_in_one_line(
     network: SpikingNetwork, path: Path
 ) -> None:
-    keys = [k for k in leaves(network.to_dict()) if "dimensions" not in k]
-    for key in keys:
-        for value in (..., None, {}, [[]], -1.5, "9", {"value": "1"}, float("inf"), 10**400):
+    entry = network.to_dict()
+    for key in leaves(entry):
+        if key.startswith("populations.1"):
+            continue  # made as the first is
+        for value in (..., None, {}, [[]], -1.5, "9", float("inf"), 10**400):
             save(network, path)
-            spare = value is ... and ("parameters." in key or key.endswith(("_shape.0", ".0.0")))
-            text = isinstance(value, str) and key.rpartition(".")[2] in ("name", "summary")
-            if not (spare or text):
+            try:
                 with_entry(path, key, value)
+            except pytest.fail.Exception:
+                # A few make another network, as a theta of -1.5 does, but never by a default.
+                assert json.dumps(load(path).to_dict()) == json.dumps(changed(entry, key, value))
 
 
 @pytest.mark.parametrize(
@@ -420,7 +427,7 @@ def test_any_missing_or_mistyped_entry_is_refused_in_one_line(
         ("populations.0.neuron.parameters.tau.dimensions", [0.0] * 7, "units"),
         ("populations.0.neuron.method", "magic", "unknown method 'magic'"),
         ("populations.0.neuron.initial", {"v": {"value": [1.0, "x"]}}, "finite number"),
-        ("populations.0.name", "../..", "expected a group '/projections/input_to_hidden'"),
+        ("populations.0.name", "../..", "'../..' cannot name a population"),
         ("populations.0.shape", [2**62, 4], "shape"),
         ("projections.0.target", "hiden", "belongs to no projection"),
         ("projections.0.kind", "conv", "'dense'"),
@@ -428,7 +435,7 @@ def test_any_missing_or_mistyped_entry_is_refused_in_one_line(
         ("encoding.kind", "curent", "there is no encoding 'curent'. Did you mean 'current'?"),
         ("encoding.steps", 10.5, "'steps' = 10.5"),
         ("encoding.steps", True, "'steps' = True"),
-        ("encoding.steps", 0, "give at least 1"),
+        ("encoding.steps", 0, "'current': steps = 0"),
         ("encoding.dt", ..., "'dt' is missing"),
         ("encoding.dt", "1 ms", "'dt' = '1 ms'"),
         ("encoding.seed", 1, "unknown key 'seed'"),
@@ -454,6 +461,11 @@ def test_a_wrong_entry_is_named(saved: Path, keys: str, value: Any, problem: str
         ("emit", "-" * 50_000 + "v"),
         ("emit", "+".join(["v"] * 50_000)),
         ("emit", "v\0"),
+        ("emit", "9**9**9**9"),
+        ("equations", "dv/dt = -v/tau*9**9**9**9 + drive : 1\ndrive : Hz"),
+        ("equations", "dv/dt = -v/tau + drive : metre**9**9**9**9\ndrive : Hz"),
+        ("refractory", "1 ms**9**9**9**9"),
+        ("refractory", f"v > 1 #\n or {SYSTEM}"),
         ("reset", SYSTEM),
         ("reset", f"v = {SYSTEM}"),
         ("reset", f"v = 0; v = {SYSTEM}"),
@@ -493,7 +505,7 @@ def damaged(network: SpikingNetwork, path: Path, content: bytes) -> None:
 def test_damage_never_becomes_another_network(network: SpikingNetwork, saved: Path) -> None:
     whole = saved.read_bytes()
     rng = np.random.default_rng(1)
-    for start in rng.integers(0, len(whole), 400):
+    for start in rng.integers(0, len(whole), 100):
         for length in (1, 64):
             content = bytearray(whole)
             stop = min(start + length, len(whole))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from brian2 import mV, ms, nA, nS, pF, second
+from brian2 import ms, mV, nA, nS, pF, second
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -98,9 +98,7 @@ class Case:
             return Latency(self.steps, self.dt)
         return Bernoulli(self.steps, self.dt, gain=0.8, signed=True, seed=self.seed)
 
-    def _population(
-        self, name: str, size: int, model: str, rng: np.random.Generator
-    ) -> Population:
+    def _population(self, name: str, size: int, model: str, rng: np.random.Generator) -> Population:
         shape = (size,) if self.per_neuron else ()
         values = {
             key: rng.uniform(low, high, shape) * unit

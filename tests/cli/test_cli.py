@@ -1,0 +1,251 @@
+"""The command line as a user runs it: right input, wrong input, exit status, one line."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from brianbridge.cli import main
+from brianbridge.io.network_file import load, save
+
+STUDY = """
+title = "Iris in a hurry"
+seed = 1
+[dataset]
+name = "iris"
+[network]
+encoding = { kind = "current", steps = 10, dt = "1 ms" }
+readout = "potential"
+[[network.layers]]
+units = 8
+neuron = "if"
+[[network.layers]]
+units = 3
+neuron = "if"
+[rule]
+name = "spike_count"
+[training]
+epochs = 2
+"""
+
+
+@pytest.fixture
+def study(tmp_path):
+    """Return a function that writes the study, with one text replaced by another."""
+
+    def write(old="", new=""):
+        assert old in STUDY
+        path = tmp_path / "hurry.toml"
+        path.write_text(STUDY.replace(old, new, 1))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "hurry.toml").write_text(STUDY)
+    assert main(["study", "run", str(folder / "hurry.toml"), "--out", str(folder / "out")]) == 0
+    return folder / "out"
+
+
+def refusal(capsys, *arguments):
+    """Run a command that must fail, and return its one line."""
+    status = main([str(a) for a in arguments])
+    out, err = capsys.readouterr()
+    assert status == 2
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert err.startswith("brianbridge: ")
+    return err
+
+
+def test_study_leaves_network_spikes_and_verdict(finished):
+    verdict = json.loads((finished / "verdict.json").read_text())
+    assert verdict["schema"] == 1
+    assert [rung["name"] for rung in verdict["rungs"]] == ["parity", "dt/10"]
+    parity = verdict["rungs"][0]
+    assert parity["spike_mismatches"] == parity["count_mismatches"] == 0
+    assert parity["accuracy"] == verdict["surrogate"]["accuracy"]
+    assert verdict["dataset"]["samples"] == 30
+    with h5py.File(finished / "spikes.h5") as file:
+        spikes = len(file["spikes/hidden/timestamps"])
+    assert spikes == round(30 * parity["spikes_per_sample"]["hidden"])
+
+
+def test_verify_agrees_with_the_study_and_writes_its_own(finished, tmp_path, capsys):
+    arguments = ["verify", str(finished / "network.h5"), "--data", "iris", "--out", str(tmp_path)]
+    assert main([*arguments, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    before = json.loads((finished / "verdict.json").read_text())
+    assert told["surrogate"] == before["surrogate"]
+    assert told["dataset"] == before["dataset"]
+    assert json.loads((tmp_path / "verdict.json").read_text())["rungs"][0]["passed"]
+    assert (tmp_path / "spikes.h5").exists()
+
+
+def test_a_rung_that_falls_short_is_exit_1(finished, tmp_path):
+    network = load(finished / "network.h5")
+    weights = {p.name: (30 * p.weight, p.bias) for p in network.projections}
+    save(network.with_weights(weights), tmp_path / "saturated.h5")
+    ladder = tmp_path / "ladder.toml"
+    # A neuron driven far above its threshold fires once a step, so more often at a finer one.
+    ladder.write_text('[[rung]]\nname = "dt/7"\ndt_divisor = 7\nmax_spike_mismatches = 0\n')
+    arguments = ["verify", str(tmp_path / "saturated.h5"), "--data", "iris"]
+    assert main([*arguments, "--ladder", str(ladder)]) == 1
+
+
+def test_train_then_inspect(study, tmp_path, capsys):
+    out = tmp_path / "trained"
+    assert main(["train", study(), "--out", str(out)]) == 0
+    assert {p.name for p in out.iterdir()} == {"checkpoint.pt", "network.h5"}
+    capsys.readouterr()
+    assert main(["inspect", str(out / "network.h5"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert "hidden" in json.dumps(told)
+    assert main(["inspect", str(out / "network.h5")]) == 0
+    assert "dv/dt" in capsys.readouterr().out
+
+
+def test_inspect_spikes(finished, capsys):
+    assert main(["inspect", str(finished / "spikes.h5")]) == 0
+    assert "hidden" in capsys.readouterr().out
+
+
+def test_the_same_command_twice_gives_the_same_network(study, tmp_path):
+    for name in ("a", "b"):
+        assert main(["train", study(), "--out", str(tmp_path / name)]) == 0
+    with h5py.File(tmp_path / "a/network.h5") as a, h5py.File(tmp_path / "b/network.h5") as b:
+        key = "projections/input_to_hidden/weight"
+        np.testing.assert_array_equal(a[key][()], b[key][()])
+
+
+@pytest.mark.parametrize("command", [["models"], ["models", "lif"], ["data"], ["data", "iris"]])
+@pytest.mark.parametrize("style", [[], ["--json"]])
+def test_lists(command, style, capsys):
+    assert main([*command, *style]) == 0
+    out = capsys.readouterr().out
+    assert "lif" in out or "iris" in out or "dv/dt" in out
+    if style:
+        json.loads(out)
+
+
+def test_study_list(capsys):
+    assert main(["study", "list"]) == 0
+    assert "digits_spike_count" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("seed = 1", "sed = 1", "unknown key 'sed'. Did you mean 'seed'?"),
+        ("epochs = 2", "epoch = 2", "unknown key 'training.epoch'. Did you mean 'epochs'?"),
+        ("epochs = 2", "epochs = 0", "'training.epochs' = 0"),
+        ('neuron = "if"', 'neuron = "fi"', "there is no neuron model 'fi'. Did you mean 'if'?"),
+        ("units = 8", "units = -8", "'network.layers.0.units' = -8"),
+        ("units = 3", "units = 2", "3 classes; the network has only 2 outputs"),
+        ('"1 ms"', '"1 mV"', "is no time; write '1 ms'"),
+        ('"current"', '"curent"', "there is no encoding 'curent'. Did you mean 'current'?"),
+        ('name = "spike_count"', 'name = "spike_cuont"', "Did you mean 'spike_count'?"),
+        ('name = "iris"', 'name = "isir"', "Did you mean 'iris'?"),
+        ('readout = "potential"', 'readout = "rate"', "'network.readout' = 'rate'"),
+        ("units = 8", 'units = 8\nparameters = { theta = "1 mV" }', "neuron model 'if'"),
+        ("units = 8", "units = 8\nparameters = { tau = 1 }", "no parameter 'tau'"),
+        ("seed = 1", "seed = ", "cannot be read"),
+        ("[rule]", "[rule]\ngate = 'open'", "give 'potential' or 'count'"),
+    ],
+)
+def test_wrong_studies_are_refused_and_nothing_is_written(study, tmp_path, capsys, old, new, message):
+    out = tmp_path / "out"
+    assert message in refusal(capsys, "study", "run", study(old, new), "--out", out)
+    assert message in refusal(capsys, "train", study(old, new), "--out", out)
+    assert not out.exists()
+
+
+def test_wrong_files_are_refused(finished, tmp_path, capsys):
+    other = tmp_path / "other.h5"
+    other.write_bytes(b"not HDF5")
+    network = finished / "network.h5"
+    for arguments in (
+        ("verify", other, "--data", "iris"),
+        ("verify", tmp_path / "absent.h5", "--data", "iris"),
+        ("verify", finished / "spikes.h5", "--data", "iris"),
+        ("verify", network, "--data", "isir"),
+        ("verify", network, "--data", "digits"),
+        ("verify", network, "--data", "iris", "--samples", "0"),
+        ("verify", network, "--data", "iris", "--ladder", tmp_path / "absent.toml"),
+        ("inspect", other),
+        ("inspect", tmp_path / "absent.h5"),
+        ("models", "lfi"),
+        ("data", "isir"),
+        ("study", "run", "digits_spike_cuont"),
+        ("study", "run"),
+        ("nonsense",),
+    ):
+        refusal(capsys, *arguments)
+
+
+def test_an_output_folder_that_cannot_be_written_is_refused(finished, tmp_path, capsys, study):
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    for arguments in (
+        ("study", "run", study(), "--out", blocked),
+        ("train", study(), "--out", blocked / "below"),
+        ("verify", finished / "network.h5", "--data", "iris", "--out", blocked),
+    ):
+        assert str(blocked) in refusal(capsys, *arguments)
+    assert blocked.read_text() == "in the way"
+
+
+def test_a_bad_ladder_is_refused(finished, tmp_path, capsys):
+    ladder = tmp_path / "ladder.toml"
+    for text, message in (
+        ('[[rung]]\nname = "x"\ndt_divisr = 3', "Did you mean 'dt_divisor'?"),
+        ('[[rung]]\nname = "x"\ndt_divisor = 0', "'rung.0.dt_divisor' = 0"),
+        ('[[rung]]\nname = "x"\n[[rung]]\nname = "x"', "two rungs have the same name"),
+        ("", "the key 'rung' is missing"),
+    ):
+        ladder.write_text(text)
+        assert message in refusal(
+            capsys, "verify", finished / "network.h5", "--data", "iris", "--ladder", ladder
+        )
+
+
+def test_a_model_and_a_study_of_ones_own_need_no_change_to_the_package(study, tmp_path):
+    model = tmp_path / "mine.toml"
+    source = Path(__file__).parents[2] / "models/neurons/lif.toml"
+    model.write_text(source.read_text().replace("v -= theta*emit", "v -= 0.9*theta*emit"))
+    path = study('neuron = "if"', f'neuron = "{model}"')
+    assert main(["study", "run", path, "--out", str(tmp_path / "out")]) == 0
+
+
+def run_python(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+
+def test_import_is_light_and_loads_neither_torch_nor_brian2():
+    code = "import sys, brianbridge; print([m for m in ('torch', 'brian2', 'numpy') if m in sys.modules])"
+    assert run_python(code).stdout.strip() == "[]"
+
+
+def test_python_m_brianbridge_and_its_exit_status():
+    command = [sys.executable, "-m", "brianbridge", "models", "lfi"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert "Did you mean 'lif'?" in done.stderr
+
+
+def test_every_public_name_is_there():
+    import brianbridge
+
+    for name in brianbridge.__all__:
+        assert getattr(brianbridge, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = brianbridge.nonsense

@@ -1,0 +1,48 @@
+"""What every test gets: a fresh Brian2 that compiles nothing, and a check of error messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+
+from brianbridge.errors import InputError
+
+
+@pytest.fixture(autouse=True)
+def fresh_brian2() -> Iterator[None]:
+    """Run Brian2 in NumPy, and leave its preferences, clock, device and scope as they were."""
+    from brian2 import defaultclock, get_device, ms, prefs, start_scope
+    from brian2.devices.device import reset_device, runtime_device
+
+    before = {name: prefs[name] for name in prefs}
+    prefs.codegen.target = "numpy"
+    start_scope()
+    yield
+    while get_device() is not runtime_device:
+        reset_device()
+    for name, value in before.items():
+        if prefs[name] != value:
+            prefs[name] = value
+    defaultclock.dt = 0.1 * ms
+    start_scope()
+
+
+Refused = Callable[..., AbstractContextManager[None]]
+
+
+@pytest.fixture
+def refused() -> Refused:
+    """Expect an `InputError` of one line that says all the given things."""
+
+    @contextmanager
+    def check(*said: str) -> Iterator[None]:
+        with pytest.raises(InputError) as caught:
+            yield
+        message = str(caught.value)
+        assert "\n" not in message
+        for part in said:
+            assert part in message
+
+    return check

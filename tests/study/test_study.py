@@ -1,0 +1,50 @@
+"""Studies: every file that ships is valid; folds; a killed study goes on."""
+
+import json
+
+import pytest
+
+from brianbridge.study import read_study, run_study, study_names
+from brianbridge.study.run import load_split, prepare, test_split as split_of_network
+from brianbridge.io.network_file import load
+
+
+@pytest.mark.parametrize("name", study_names())
+def test_every_study_fits_its_data(name):
+    study = read_study(name)
+    try:
+        split = load_split(study, 0 if study.dataset.folds else None)
+    except ValueError as error:
+        pytest.skip(f"the data are not here: {error}")
+    network, _, _ = prepare(study, split.train)
+    assert network.output.size == len(split.train.classes)
+
+
+def test_folds_are_trained_apart_and_averaged(tmp_path):
+    study = read_study("iris_spike_count")
+    training = study.training.model_copy(update={"epochs": 3})
+    dataset = study.dataset.model_copy(update={"folds": 2})
+    study = study.model_copy(update={"training": training, "dataset": dataset})
+    summary = run_study(study, tmp_path)
+    assert len(summary["parts"]) == 2
+    mean = sum(part["twin_accuracy"] for part in summary["parts"]) / 2
+    assert summary["mean"]["twin_accuracy"] == pytest.approx(mean)
+    written = json.loads((tmp_path / "summary.json").read_text())
+    assert written["mean"] == summary["mean"]
+    for fold in (0, 1):
+        verdict = json.loads((tmp_path / f"fold{fold}/verdict.json").read_text())
+        assert verdict["rungs"][0]["spike_mismatches"] == 0
+        network = load(tmp_path / f"fold{fold}/network.h5")
+        test = split_of_network(network.provenance, "iris")
+        assert test.split == f"fold {fold} of 2, seed 1"
+    assert verdict["dataset"]["samples"] == 75
+
+
+def test_only_some_samples_and_the_twin_on_all(tmp_path):
+    study = read_study("digits_spike_count").quick()
+    summary = run_study(study, tmp_path)
+    (part,) = summary["parts"]
+    assert part["samples"] == 50
+    assert part["samples_all"] == 360
+    assert 0 < part["twin_accuracy_all"] < 1
+    assert part["parity_spike_mismatches"] == 0
