@@ -1,4 +1,4 @@
-"""The command line: ``brianbridge study run``, ``train``, ``verify``, ``inspect``, ``models``, ``data``.
+"""The command line: ``study run``, ``train``, ``verify``, ``inspect``, ``models``, ``data``.
 
 Exit status 0: done and passed; 1: done, a rung fell short of its tolerance; 2: bad input, one
 line on standard error, nothing written. Heavy libraries are imported by the command that needs
@@ -50,7 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except KeyboardInterrupt:
-        print("brianbridge: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        print(
+            "brianbridge: interrupted; the same command goes on where it stopped", file=sys.stderr
+        )
         return 130
 
 
@@ -146,14 +148,14 @@ def _verify(options: Arguments) -> int:
     from .fidelity.verify import verify
     from .io.atomic import writable_folder
     from .io.network_file import load
-    from .study.run import first_samples, test_split
+    from .study.run import first_samples, held_out
 
     if options.samples is not None and options.samples < 1:
         raise InputError(f"--samples {options.samples} is not above 0")
     ladder = DEFAULT_LADDER if options.ladder == "default" else read_ladder(Path(options.ladder))
     network = load(options.network)
     test = first_samples(
-        test_split(network.provenance, options.data, options.folder), options.samples
+        held_out(network.provenance, options.data, options.folder), options.samples
     )
     if options.out is not None:
         writable_folder(options.out)
@@ -249,7 +251,3 @@ def _print_summary(summary: dict[str, Any], out: Path) -> None:
         text = ", ".join(f"{rung} {100 * mean[f'{rung}_accuracy']:.2f} %" for rung in rungs)
         print(f"mean accuracy over {summary['folds']} folds: {text}")
     print(f"network, spikes and verdict are in {out}")
-
-
-
-

@@ -180,8 +180,9 @@ class Recording:
         def joined(name: str) -> Events:
             events = [p.events(name) for p in parts]
             return Events(
-                np.concatenate([e.sample + s for e, s in zip(events, starts, strict=False)]),
-                *(np.concatenate([getattr(e, k) for e in events]) for k in ("node", "step")),
+                sample=np.concatenate([e.sample + s for e, s in zip(events, starts, strict=False)]),
+                node=np.concatenate([e.node for e in events]),
+                step=np.concatenate([e.step for e in events]),
                 value=np.concatenate([e.value for e in events]),
                 dt=first.dt,
             )

@@ -1,0 +1,1 @@
+"""Verification: the ladder of conditions, what is measured on each rung, and the verdict."""

@@ -122,7 +122,7 @@ def check_model_names(model: NeuronModel, what: str) -> None:
             if name and name not in allowed:
                 kind = "parameter" if allowed is parameters else "variable"
                 raise InputError(
-                    f"{what}: {role} names '{name}', which is no {kind} of the equations. "
+                    f"{what}: {role} names {name!r}, which is no {kind} of the equations. "
                     + did_you_mean(name, allowed)
                 )
 
@@ -137,7 +137,7 @@ def _check_identifier(name: str, what: str) -> None:
         Equations.check_identifier(name)
     except (ValueError, SyntaxError) as error:
         raise InputError(
-            f"{what}: '{name}' cannot name a variable or parameter: {one_line(str(error))}"
+            f"{what}: {name!r} cannot name a variable or parameter: {one_line(str(error))}"
         ) from None
 
 
@@ -203,7 +203,7 @@ def _check_method(
     known = StateUpdateMethod.stateupdaters
     if model.brian2_method not in known:
         raise InputError(
-            f"{what}: unknown method '{model.method}'. "
+            f"{what}: unknown method {model.method!r}. "
             + did_you_mean(model.method, {"exact", *known})
         )
     if model.method == "exact":

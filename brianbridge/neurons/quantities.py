@@ -17,7 +17,7 @@ from .expressions import one_line, parse_expression
 
 __all__ = ["from_json", "parse_quantity", "seconds", "si_array", "to_json", "unit_name"]
 
-_NUMBER = re.compile(r"^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*\*?\s*(.*)$")
+_NUMBER = re.compile(r"^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*\*?\s*([^\d\s].*)?$")
 #: In the order of Brian2's exponents.
 _SI_BASE_UNITS = ("metre", "kilogram", "second", "amp", "kelvin", "mole", "candela")
 
@@ -43,7 +43,9 @@ def _unit(node: ast.expr, text: str, what: str) -> Any:
         case ast.BinOp(left=left, op=ast.Div(), right=right):
             return _unit(left, text, what) / _unit(right, text, what)
         case ast.BinOp(left=left, op=ast.Pow(), right=right):
-            return _unit(left, text, what) ** _unit(right, text, what)
+            power = _unit(right, text, what)
+            if isinstance(power, float):
+                return _unit(left, text, what) ** power
     raise InputError(f"{what}: '{text}' is no quantity; write a number and a unit, like '10 ms'")
 
 
@@ -91,7 +93,7 @@ def parse_quantity(value: Any, what: str) -> Any:
                 f"{what}: '{one_line(value)}' is no quantity; write a number and a unit, like "
                 "'10 ms'"
             )
-        number, unit = float(match[1]), match[2].strip()
+        number, unit = float(match[1]), (match[2] or "").strip()
         if unit:
             # "5/ms" leaves "/ms" behind the number.
             unit = f"1{unit}" if unit.startswith("/") else unit

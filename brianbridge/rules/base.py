@@ -37,7 +37,9 @@ class LearningRule(ABC):
         return
 
     @abstractmethod
-    def output(self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None) -> Tensor:
+    def output(
+        self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None
+    ) -> Tensor:
         """Return the output ``(batch, classes)`` of an encoded batch, ready for backward."""
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:

@@ -85,7 +85,9 @@ class SpikeCount(LearningRule):
                     f"parameter '{self.threshold}'; name its threshold with the option 'threshold'"
                 )
 
-    def output(self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None) -> Tensor:
+    def output(
+        self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None
+    ) -> Tensor:
         """Run the spiking layers forward and the analog layers for the gradient."""
         network = twin.network
         with torch.no_grad():
@@ -117,7 +119,7 @@ class SpikeCount(LearningRule):
         """Return ``sum W c + T b`` of a population, shape ``(batch, neurons)``."""
         total: Any = 0
         for projection in twin.network.incoming(name):
-            dense = twin.projections[projection.name]
+            dense: Any = twin.projections[projection.name]
             total = total + dense(counts[projection.source])
             if dense.bias is not None:
                 total = total + twin.network.steps * dense.bias

@@ -167,12 +167,12 @@ class _Trainer:
         check_fit(twin.network, data)
         self.twin, self.rule, self.seed, self.options = twin, rule, seed, options
         self.fingerprint = self._fingerprint(data)
+        self.train_data = data
+        self.validation: Dataset | None = None
         if options.validation_fraction > 0:
             self.train_data, self.validation = train_validation(
                 data, options.validation_fraction, seed
             )
-        else:
-            self.train_data, self.validation = data, None
         self.optimizer = torch.optim.AdamW(
             twin.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
         )
@@ -271,7 +271,7 @@ class _Trainer:
 
     def _batches(
         self, data: Dataset, order: np.ndarray, stream: int
-    ) -> Iterator[tuple[tuple[Tensor | None, ...], Tensor]]:
+    ) -> Iterator[tuple[tuple[Tensor | None, Tensor | None], Tensor]]:
         device = next(self.twin.parameters()).device
         size = self.options.batch_size if stream else max(self.options.batch_size, 500)
         for start in range(0, len(order), size):

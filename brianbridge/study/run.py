@@ -20,13 +20,12 @@ from typing import Any
 import numpy as np
 
 from ..datasets import Dataset, Split, load
-from ..errors import InputError
+from ..encoding import encoding_from_dict
 from ..fidelity.ladder import DEFAULT_LADDER, Rung, read_ladder
 from ..fidelity.verdict import Verdict
 from ..fidelity.verify import verify
 from ..io.atomic import atomic_path, writable_folder
 from ..io.network_file import save
-from ..encoding import encoding_from_dict
 from ..network import Dense, SpikingNetwork
 from ..neurons.library import neuron_model
 from ..provenance import collect
@@ -36,7 +35,7 @@ from ..surrogate.network import SurrogateNetwork, to_torch, write_back
 from ..surrogate.spike_function import SpikeFunction
 from .schema import Study
 
-__all__ = ["first_samples", "load_split", "prepare", "run_study", "test_split", "train_study"]
+__all__ = ["first_samples", "held_out", "load_split", "prepare", "run_study", "train_study"]
 
 Report = Callable[[str], None]
 
@@ -138,7 +137,7 @@ def train_study(study: Study, out: Path, split: Split, fold: int | None = None) 
     return trained
 
 
-def test_split(provenance: Any, name: str, folder: str | None = None) -> Dataset:
+def held_out(provenance: Any, name: str, folder: str | None = None) -> Dataset:
     """Return the test samples of data set `name`, by the split that a network was trained with."""
     entry = provenance.get("dataset", {})
     known = entry if entry.get("name") == name else {}
@@ -200,7 +199,9 @@ def run_study(study: Study, out: Path, report: Report = lambda line: None) -> di
     return summary
 
 
-def _numbers(network: SpikingNetwork, test: Dataset, verdict: Verdict, whole: bool) -> dict[str, Any]:
+def _numbers(
+    network: SpikingNetwork, test: Dataset, verdict: Verdict, whole: bool
+) -> dict[str, Any]:
     """Return the numbers of one training for the summary."""
     numbers: dict[str, Any] = {"twin_accuracy": verdict.surrogate["accuracy"]}
     if not whole:

@@ -1,6 +1,6 @@
 """Collect the summaries of finished studies into studies/results: one JSON a study, one table.
 
-    python studies/results/make_tables.py runs/*/summary.json
+python studies/results/make_tables.py runs/*/summary.json
 """
 
 from __future__ import annotations

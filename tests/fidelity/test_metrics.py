@@ -62,7 +62,9 @@ def test_correlation_and_its_absence():
 
 def test_synops_count_every_synapse_a_spike_reaches():
     neuron = neuron_model("if")
-    net = SpikingNetwork.sequential((5,), [Dense(2, neuron), Dense(3, neuron)], encoding=Bernoulli(1))
+    net = SpikingNetwork.sequential(
+        (5,), [Dense(2, neuron), Dense(3, neuron)], encoding=Bernoulli(1)
+    )
     raster = np.zeros((1, 2, 2))
     raster[0, 0] = 1  # two spikes in two samples: one a sample
     both = Recording(

@@ -144,6 +144,21 @@ def test_long_provenance(path: Path) -> None:
     assert read_spikes(write(path, provenance=curve)).provenance == curve
 
 
+@pytest.mark.parametrize("length", [59_988, 59_989, 120_000])
+def test_provenance_in_parts(path: Path, length: int) -> None:
+    text = {"note": "x" * length}  # 12 characters of JSON around it
+    assert read_spikes(write(path, provenance=text)).provenance == text
+    with h5py.File(path) as file:
+        parts = [name for name in file.attrs if name.startswith("provenance")]
+        assert len(parts) == -(-(length + 12) // 60_000)
+
+
+def test_provenance_of_variable_length_is_read(path: Path) -> None:
+    with h5py.File(write(path), "r+") as file:
+        file.attrs["provenance"] = '{"place": "Zürich"}'
+    assert read_spikes(path).provenance == {"place": "Zürich"}
+
+
 # Layout
 
 
@@ -158,6 +173,22 @@ def test_root_attributes_are_those_of_sonata(h5: h5py.File) -> None:
     assert (magic.dtype, magic.shape, h5.attrs["magic"]) == (np.uint32, (), 0x0A7A)
     assert (version.dtype, version.shape) == (np.uint32, (2,))
     assert h5.attrs["version"].tolist() == [0, 1]
+
+
+def test_nothing_is_of_variable_length(path: Path, recording) -> None:
+    dtypes = {}
+
+    def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        dtypes.update({f"{name}@{key}": item.attrs.get_id(key).dtype for key in item.attrs})
+        if isinstance(item, h5py.Dataset):
+            dtypes[name] = item.dtype
+
+    with h5py.File(write(path, recording(1, 5), provenance={"place": "Zürich"})) as file:
+        visit("", file)
+        file.visititems(visit)
+        assert file.attrs["provenance"] == rb'{"place": "Z\u00fcrich"}'
+    assert {"@provenance", "@written", "spikes/hidden/timestamps@units"} <= set(dtypes)
+    assert [name for name, dtype in dtypes.items() if dtype.hasobject] == []
 
 
 def test_sorting_is_the_enumeration_of_sonata(h5: h5py.File) -> None:
@@ -188,7 +219,7 @@ def test_columns(h5: h5py.File) -> None:
             assert (dataset.compression, dataset.shuffle) == ("gzip", True)
         for column in ("timestamps", "t_crossing"):
             units = group[column].attrs.get_id("units").get_type()
-            assert group[column].attrs["units"] == "milliseconds"
+            assert group[column].attrs["units"] == b"milliseconds"
             assert units.get_cset() == h5py.h5t.CSET_UTF8
         assert np.isnan(group["t_crossing"]).all()
         assert group.attrs["shape"].tolist() == list(SHAPES[name])
@@ -264,7 +295,7 @@ def test_a_failure_to_compress_costs_no_spikes(
     writer = SpikeFileWriter(path, **RUN)
     with pytest.raises(OSError, match="No space"), writer:  # noqa: PT012
         writer.append(recording(1, 100))
-        monkeypatch.setattr("brianbridge.io.spike_file._extend", full)
+        monkeypatch.setattr("brianbridge.io.spike_writer.extend", full)
     assert [p.name for p in path.parent.iterdir()] == [".spikes.h5.part"]
     assert read_spikes(writer.partial).populations["hidden"].spikes == 100
 

@@ -14,7 +14,6 @@ import h5py
 import pytest
 
 from brianbridge.errors import InputError
-from brianbridge.io import spike_file
 from brianbridge.io.spike_file import SpikeFileWriter, read_spikes
 from brianbridge.recording import Recording
 
@@ -95,7 +94,7 @@ def test_a_kill_after_any_write_costs_no_batch(
 ) -> None:
     journal, real = Journal(), h5py.File
     with monkeypatch.context() as patch:
-        patch.setattr(spike_file.h5py, "File", lambda _, *args, **kw: real(journal, *args, **kw))
+        patch.setattr(h5py, "File", lambda _, *args, **kw: real(journal, *args, **kw))
         writer = SpikeFileWriter(tmp_path / "spikes.h5", **RUN)
         writer.__enter__()
         marks = [len(journal.writes)]

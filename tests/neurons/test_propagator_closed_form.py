@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from brian2 import BrianObjectException, Network, NeuronGroup, SpikeMonitor, ms, mV
+from brian2 import BrianObjectException, Network, NeuronGroup, SpikeMonitor, ms
 from brian2.stateupdaters.base import UnsupportedEquationsException
 
 from brianbridge.neurons.propagator import phi_gamma

@@ -4,15 +4,7 @@ import pytest
 from brian2 import prefs
 
 
-@pytest.fixture(autouse=True)
-def numpy_target():
-    """Run plain Brian2 networks, too, without compiling anything."""
-    before = prefs.codegen.target
-    prefs.codegen.target = "numpy"
-    yield
-    prefs.codegen.target = before
-
-
 @pytest.fixture
-def cython_target(numpy_target):
+def cython_target(fresh_brian2):
+    """Compile, where every other test runs NumPy."""
     prefs.codegen.target = "cython"

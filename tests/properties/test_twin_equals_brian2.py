@@ -52,12 +52,10 @@ def quick_runs():
     logging.getLogger("brian2").setLevel(level)
 
 
-@pytest.fixture(params=["numpy"])
-def target(request):
-    before = prefs.codegen.target
-    prefs.codegen.target = request.param
-    yield request.param
-    prefs.codegen.target = before
+@pytest.fixture
+def cython_target(fresh_brian2):
+    """Compile, where every other test runs NumPy."""
+    prefs.codegen.target = "cython"
 
 
 # ---------------------------------------------------------------------- what must hold
@@ -143,12 +141,12 @@ def test_every_model_of_the_library_is_drawn():
 
 
 @pytest.mark.parametrize("model", RANGES)
-def test_random_networks_agree(model, target):
+def test_random_networks_agree(model):
     check_many(cases(model), check_case, EXAMPLES["real"])
 
 
 @pytest.mark.parametrize("model", DYADIC_MODELS)
-def test_exact_ties_agree(model, target):
+def test_exact_ties_agree(model):
     check_many(dyadic_cases(model), check_dyadic, EXAMPLES["dyadic"])
 
 
@@ -164,28 +162,26 @@ def check_compiled(model: str, encoding: str, per_neuron: bool, examples: int) -
     check_many(cases(model, encoding, **fixed), check_case_by_spikes, examples)
 
 
-@pytest.mark.parametrize("target", ["cython"], indirect=True)
-def test_random_networks_agree_when_compiled(target):
+def test_random_networks_agree_when_compiled(cython_target):
     check_compiled("lif_refractory", "current", True, EXAMPLES["cython"])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", RANGES)
-def test_many_random_networks_agree(model, target):
+def test_many_random_networks_agree(model):
     check_many(cases(model), check_case, SLOW_EXAMPLES["real"])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", DYADIC_MODELS)
-def test_many_exact_ties_agree(model, target):
+def test_many_exact_ties_agree(model):
     check_many(dyadic_cases(model), check_dyadic, SLOW_EXAMPLES["dyadic"])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", ["cython"], indirect=True)
 @pytest.mark.parametrize(
     ("model", "encoding", "per_neuron"),
     [("multi_threshold_lif", "bernoulli", False), ("adex", "latency", False)],
 )
-def test_more_random_networks_agree_when_compiled(model, encoding, per_neuron, target):
+def test_more_random_networks_agree_when_compiled(model, encoding, per_neuron, cython_target):
     check_compiled(model, encoding, per_neuron, SLOW_EXAMPLES["cython"])

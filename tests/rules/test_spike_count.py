@@ -21,7 +21,10 @@ def make(neuron, encoding, readout, seed):
     net = SpikingNetwork.sequential((5,), layers, encoding=encoding, readout=readout)
     net = net.with_weights(
         {
-            p.name: (generator.normal(0.2, 0.6, p.weight.shape), generator.normal(0, 0.1, len(p.weight)))
+            p.name: (
+                generator.normal(0.2, 0.6, p.weight.shape),
+                generator.normal(0, 0.1, len(p.weight)),
+            )
             for p in net.projections
         }
     )
@@ -92,7 +95,10 @@ def test_thresholds_of_another_name_and_per_neuron():
         drive="drive", parameters={"bar": np.array([1.0, 2.0])},
     )  # fmt: skip
     net = SpikingNetwork.sequential(
-        (3,), [Dense(2, model), Dense(2, neuron_model("if"))], encoding=Current(4), readout="potential"
+        (3,),
+        [Dense(2, model), Dense(2, neuron_model("if"))],
+        encoding=Current(4),
+        readout="potential",
     )
     with pytest.raises(InputError, match="no parameter 'theta'"):
         SpikeCount().check(net)

@@ -109,7 +109,10 @@ SCRIPT = """
 
 
 def start(out):
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.path.dirname(__file__), *sys.path])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([os.path.dirname(__file__), *sys.path]),
+    }
     command = [sys.executable, "-c", textwrap.dedent(SCRIPT), str(out)]
     return subprocess.Popen(command, env=environment)
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from brianbridge.study import read_study, run_study, study_names
-from brianbridge.study.run import load_split, prepare, test_split as split_of_network
 from brianbridge.io.network_file import load
+from brianbridge.study import read_study, run_study, study_names
+from brianbridge.study.run import held_out, load_split, prepare
 
 
 @pytest.mark.parametrize("name", study_names())
@@ -35,7 +35,7 @@ def test_folds_are_trained_apart_and_averaged(tmp_path):
         verdict = json.loads((tmp_path / f"fold{fold}/verdict.json").read_text())
         assert verdict["rungs"][0]["spike_mismatches"] == 0
         network = load(tmp_path / f"fold{fold}/network.h5")
-        test = split_of_network(network.provenance, "iris")
+        test = held_out(network.provenance, "iris")
         assert test.split == f"fold {fold} of 2, seed 1"
     assert verdict["dataset"]["samples"] == 75
 

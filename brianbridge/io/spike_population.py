@@ -1,0 +1,133 @@
+"""Read the spikes of one population; `spike_file` documents the format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ..errors import InputError, did_you_mean
+from ..recording import Events
+from .spike_layout import COLUMNS
+
+__all__ = ["PopulationSpikes", "opened", "population_in"]
+
+# Other writers give times as reals; one that was meant to be k*dt must not fall into step k - 1.
+STEP_TOLERANCE = 1e-6
+UNITS = ("milliseconds", "ms", b"milliseconds", b"ms")
+
+
+@dataclass(frozen=True)
+class PopulationSpikes:
+    """Give the spikes of one population in a spike file; they are read when asked for.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The spike file.
+    name : str
+        The population.
+    spikes : int
+        How many spikes there are.
+    shape, dt, steps : tuple of int, float, int
+        As in `SpikeFileWriter` (`dt` in seconds); None in the files of other programs.
+    """
+
+    path: Path
+    name: str
+    spikes: int
+    shape: tuple[int, ...] | None
+    dt: float | None
+    steps: int | None
+
+    def column(self, name: str) -> np.ndarray:
+        """Read one column, shape ``(spikes,)``; times are in ms.
+
+        Parameters
+        ----------
+        name : {"timestamps", "node_ids", "sample", "spike_value", "t_crossing"}
+            In the files of other programs the last three are 0, 1 and NaN.
+
+        Raises
+        ------
+        InputError
+            If there is no such column, or its bytes are damaged.
+        """
+        if name not in COLUMNS:
+            raise InputError(f"a spike file has no column '{name}'. {did_you_mean(name, COLUMNS)}")
+        with opened(self.path) as file:
+            group = file["spikes"][self.name]
+            if name in group:
+                return group[name][: self.spikes]
+        dtype, absent = COLUMNS[name]
+        return np.full(self.spikes, absent, dtype)
+
+    def events(self, dt: float | None = None) -> Events:
+        """Read the spikes as flat arrays, in the order of the file.
+
+        Parameters
+        ----------
+        dt : float, optional
+            Step in seconds; each spike gets the step in which its timestamp lies. By default that
+            of the run. To be given for the files of other programs, which do not say it.
+
+        Raises
+        ------
+        InputError
+            If no step is known, or bytes are damaged.
+        """
+        dt = self.dt if dt is None else dt
+        if dt is None:
+            raise InputError(f"'{self.path}' does not say its time step: give it, as in dt=1e-4")
+        return Events(
+            sample=self.column("sample").astype(np.int64),
+            node=self.column("node_ids").astype(np.int64),
+            step=np.floor(self.column("timestamps") / (dt * 1e3) + STEP_TOLERANCE).astype(np.int64),
+            value=self.column("spike_value").astype(np.float64),
+            dt=dt,
+        )
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[h5py.File]:
+    """Open a file to read, and report whatever HDF5 cannot make sense of as an `InputError`."""
+    if not path.is_file():
+        raise InputError(f"there is no spike file '{path}'")
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except InputError:
+        raise
+    except BlockingIOError:
+        raise InputError(f"'{path}' is still being written: read it when the run ends") from None
+    except (OSError, RuntimeError, LookupError, AttributeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"'{path}' is damaged or no HDF5 spike file: {reason}") from error
+
+
+def population_in(path: Path, group: Any, written: int | None, whole: bool) -> PopulationSpikes:
+    """Read the description of one population; `written` is None in files of other programs."""
+    if not isinstance(group, h5py.Group):
+        raise InputError(f"'{path}' has '{group.name}' where a population was expected")
+    name = group.name.rpartition("/")[2]
+    for column, (_, absent) in COLUMNS.items():
+        needed = absent is None or written is not None
+        if needed and not (column in group and group[column].dtype.kind in "iuf"):
+            raise InputError(f"'{path}' lacks numbers: expected them in '{group.name}/{column}'")
+    shapes = {column: group[column].shape for column in COLUMNS if column in group}
+    spikes = shapes["node_ids"][0] if written is None else written
+    # In a file that a killed run left, columns may reach beyond what was written whole.
+    if any(len(s) != 1 or s[0] < spikes or (whole and s[0] > spikes) for s in shapes.values()):
+        raise InputError(f"'{path}' is damaged: expected {spikes} spikes a column, found {shapes}")
+    units = group["timestamps"].attrs.get("units", "ms")
+    if units not in UNITS:
+        raise InputError(f"'{path}' has timestamps in {units!r}: expected milliseconds")
+    if written is None:
+        return PopulationSpikes(path, name, spikes, shape=None, dt=None, steps=None)
+    shape, dt, steps = (group.attrs[key].tolist() for key in ("shape", "dt_s", "steps"))
+    return PopulationSpikes(path, name, spikes, tuple(shape), dt, steps)

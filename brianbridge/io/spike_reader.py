@@ -1,0 +1,112 @@
+"""Read what a spike file says; `spike_file` documents the format."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ..errors import InputError
+from .spike_layout import MAGIC, provenance_in
+from .spike_population import PopulationSpikes, opened, population_in
+
+__all__ = ["SpikeFile", "describe", "read_spikes"]
+
+
+@dataclass(frozen=True)
+class SpikeFile:
+    """Hold what a spike file says, without its spikes.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    complete : bool
+        Whether the run reached its end. Files of other programs count as complete.
+    samples : int
+        Samples presented; 1 in the files of other programs.
+    populations : mapping of str to PopulationSpikes
+        The populations, in the order of the network.
+    provenance : mapping of str to JSON values
+        What the writer said of the run.
+    """
+
+    path: Path
+    complete: bool
+    samples: int
+    populations: Mapping[str, PopulationSpikes]
+    provenance: Mapping[str, Any]
+
+
+def read_spikes(path: str | os.PathLike[str]) -> SpikeFile:
+    """Open a spike file, whole or left behind by a killed run, of this or of another program.
+
+    Parameters
+    ----------
+    path : path-like
+        The file. Only its description is read; the spikes follow when they are asked for. Of a
+        run that was killed there are the batches that were written whole.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is not a whole SONATA spike file.
+
+    Examples
+    --------
+    >>> read_spikes("none.h5")
+    Traceback (most recent call last):
+    brianbridge.errors.InputError: there is no spike file 'none.h5'
+    """
+    path = Path(path)
+    with opened(path) as file:
+        if np.atleast_1d(file.attrs.get("magic", 0)).tolist() != [MAGIC]:
+            raise InputError(f"'{path}' is HDF5 but not SONATA: expected root magic=0x0A7A")
+        spikes = file.get("spikes")
+        if not isinstance(spikes, h5py.Group):
+            raise InputError(f"'{path}' holds no spikes: expected a group /spikes")
+        if "written" not in file.attrs:
+            populations = {name: population_in(path, spikes[name], None, True) for name in spikes}
+            return SpikeFile(path, True, 1, populations, provenance={})
+        complete, written = bool(file.attrs["complete"]), file.attrs["written"]
+        counts = zip(written["spikes"].dtype.names, written["spikes"].tolist(), strict=True)
+        populations = {name: population_in(path, spikes[name], n, complete) for name, n in counts}
+        provenance = provenance_in(file.attrs)
+        return SpikeFile(path, complete, int(written["samples"]), populations, provenance)
+
+
+def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Summarise a spike file as plain values, ready for JSON.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    dict
+        The keys ``path``, ``complete``, ``samples``, ``populations`` (by name: ``shape``,
+        ``dt`` in s, ``steps`` and ``spikes``; None where the file does not say), ``provenance``.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is not a whole SONATA spike file.
+    """
+    file = read_spikes(path)
+    return {
+        "path": str(file.path),
+        "complete": file.complete,
+        "samples": file.samples,
+        "populations": {
+            name: {"shape": p.shape, "dt": p.dt, "steps": p.steps, "spikes": p.spikes}
+            for name, p in file.populations.items()
+        },
+        "provenance": dict(file.provenance),
+    }

@@ -1,0 +1,81 @@
+"""Bad input is refused before anything runs, in words that name the remedy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from brianbridge.encoding import Bernoulli, Current, Latency
+from brianbridge.errors import InputError
+from brianbridge.network import Dense, SpikingNetwork
+from brianbridge.neurons.library import neuron_model
+from brianbridge.simulation.builder import build
+from brianbridge.simulation.reference import simulate
+
+
+@pytest.fixture
+def network() -> SpikingNetwork:
+    layers = [Dense(2, neuron_model("cuba_lif")), Dense(2, neuron_model("lif"))]
+    return SpikingNetwork.sequential((2, 3), layers, encoding=Current(4))
+
+
+@pytest.fixture
+def x() -> np.ndarray:
+    return np.zeros((3, 2, 3))
+
+
+@pytest.mark.parametrize("shape", [(3, 6), (2, 3), (3, 3, 2), (3, 2, 3, 1), (6,), (), (0, 2, 3)])
+def test_samples_of_another_shape(network, shape):
+    with pytest.raises(InputError, match=r"have shape .*; the network takes \(samples, 2, 3\)"):
+        simulate(network, np.zeros(shape))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("encoding", [Current(4), Bernoulli(4), Latency(4)])
+def test_samples_that_are_not_finite(network, x, value, encoding):
+    network = SpikingNetwork(
+        network.input_shape, encoding, network.populations, network.projections
+    )
+    x[2, 0, 1] = value
+    seen: list[object] = []
+    # The place is that in all the samples, and nothing of an earlier batch was handed out.
+    with pytest.raises(InputError, match=r"at \[2, 0, 1\] is not finite"):
+        simulate(network, x, batch_size=1, on_chunk=seen.append)
+    assert not seen
+
+
+@pytest.mark.parametrize("x", ["digits", [["a"]], [[1.0], [1.0, 2.0]], None])
+def test_samples_that_are_no_numbers(network, x):
+    with pytest.raises(InputError, match="the samples"):
+        simulate(network, x)
+
+
+@pytest.mark.parametrize("index", [[0, 1], [0, 1, 2, 3], 7, [[0, 1, 2]]])
+def test_numbers_that_are_not_one_for_each_sample(network, x, index):
+    with pytest.raises(InputError, match="one number for each of the 3 samples"):
+        simulate(network, x, index=index)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1])
+def test_batches_of_nothing(network, x, batch_size):
+    with pytest.raises(InputError, match=f"batch_size = {batch_size}; give at least 1"):
+        simulate(network, x, batch_size=batch_size)
+
+
+def test_a_variable_that_no_population_has(network, x):
+    with pytest.raises(InputError, match=r"'gg'\. Did you mean 'g'\?"):
+        simulate(network, x, record=("spikes", "gg"))
+    simulate(network, x, record=("g",))
+
+
+@pytest.mark.parametrize("schedule", ["canonic", "Default", ""])
+def test_a_schedule_that_there_is_not(network, x, schedule):
+    with pytest.raises(InputError, match=f"there is no schedule '{schedule}'"):
+        simulate(network, x, schedule=schedule)
+    with pytest.raises(InputError, match="there is no schedule"):
+        build(network, batch=1, dt=1e-3, schedule=schedule)
+
+
+def test_the_schedule_that_was_meant(network):
+    with pytest.raises(InputError, match="Did you mean 'canonical'"):
+        build(network, batch=1, dt=1e-3, schedule="canonic")
