@@ -255,7 +255,7 @@ class _Trainer:
             self._note("validation", *self._evaluate(self.validation), len(self.validation))
         self.epoch += 1
         score = self.curve["validation_accuracy"][-1] if self.validation is not None else self.epoch
-        if score > self.best_score:
+        if score >= self.best_score:  # of equals the later, which has settled further
             self.best_score, self.best_epoch, self.best = score, self.epoch, self._weights()
 
     def _evaluate(self, data: Dataset) -> tuple[float, int]:

@@ -108,7 +108,8 @@ def build(
         raise InputError(
             f"there is no schedule '{schedule}'. {did_you_mean(schedule, get_args(Schedule))}"
         )
-    clock = Clock(dt=dt * second)
+    # Names appear in compiled code: with the same ones it is found again for the next network.
+    clock = Clock(dt=dt * second, name="simulation_clock")
     groups: dict[str, NeuronGroup] = {}
     synapses: dict[str, Synapses] = {}
     if any(_delivers_spikes(network, p) and p.source == INPUT for p in network.projections):

@@ -10,6 +10,10 @@ rendered here, in the same order of operations, as the source of one Python func
 which is the canonical step: state update over dt, receive ``x``, emit, reset. Terms that do not
 change during a presentation (a drive times its gain) are hoisted into ``prepare``. The source can
 be read: ``print(rendered.source)``.
+
+A reset passes a gradient through the spike where it adds or subtracts a multiple of ``emit``
+(``v -= theta*emit``; ``v -= theta`` too where a spike can only be 1). Any other (``v = 0``,
+``v *= 0.5``) selects: the gradient takes the branch that was taken, and none goes to the choice.
 """
 
 from __future__ import annotations

@@ -120,10 +120,9 @@ def test_lists_in_a_file_give_one_value_a_neuron(model_file):
         ("v = E", "v = EE", ["neuron model 'mine'", "reset", "'EE'"]),
         ("E = ", "EL = ", ["neuron model 'mine'", "'E'"]),
         ('v = "E"', 'v = "__import__(1)"', ["neuron model 'mine'", "initial value of 'v'"]),
-        ("-v)/tau", "-v)/tau**2", ["neuron model 'mine'", "nits"]) if False else
         ("(E - v)/tau", "(E - v)/tau**2", ["neuron model 'mine'", "nits"]),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_file_is_named_with_what_is_wrong(refused, model_file, old, new, said):
     path = model_file(old, new)
     with refused(*said):

@@ -1,0 +1,74 @@
+"""Gradients of the rendered step, with a smooth stand-in for the spike function.
+
+The surrogate's gradient is wrong by design, so it cannot be checked against differences. With a
+smooth function in its place forward *and* backward, everything else can: state update, receive,
+emit, reset and the unrolling over time.
+"""
+
+import pytest
+import torch
+
+from brianbridge.neurons.library import model_names, neuron_model
+from brianbridge.surrogate.population import PopulationTwin
+
+STEPS, BATCH, NEURONS = 6, 3, 2
+#: State variables of these models are in volt, around -65 mV.
+IN_VOLT = {"adex": 0.02, "izhikevich": 0.02}
+
+
+class Smooth:
+    """Rise from 0 to 1 over `width` on either side of the threshold, without a corner."""
+
+    def __init__(self, width):
+        self.width = width
+
+    def step(self, x, strict=False):
+        z = ((x + self.width) / (2 * self.width)).clamp(0, 1)
+        return z**3 * (10 - 15 * z + 6 * z**2)
+
+    def staircase(self, x, low, high):
+        return low + sum(self.step(x - k) for k in range(int(low) + 1, int(high) + 1))
+
+
+def inputs(name, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    shape = (STEPS, BATCH, NEURONS)
+    x = torch.rand(shape, generator=generator, dtype=torch.float64) * 1.6 - 0.3
+    drive = torch.rand(shape[1:], generator=generator, dtype=torch.float64)
+    return x.requires_grad_(), drive.requires_grad_()
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_against_finite_differences(name):
+    scale = IN_VOLT.get(name, 1.0)
+    model = neuron_model(name)
+    neurons = PopulationTwin(
+        model, (NEURONS,), 1e-3, spike_function=Smooth(0.4 * scale), dtype=torch.float64
+    )
+    per_drive = {"adex": 5e-10, "izhikevich": 10.0}.get(name, 300.0)
+
+    def run(x, drive):
+        output = neurons.run(scale * x, per_drive * drive)
+        return output.spikes, output.state[model.potential] / scale
+
+    x, drive = inputs(name)
+    spikes, _ = run(x, drive)
+    assert 0 < (spikes.abs() > 1e-3).double().mean() < 1, "some neurons fire, some do not"
+    assert torch.autograd.gradcheck(run, (x, drive), eps=1e-7, atol=1e-6, rtol=1e-5)
+
+
+def test_subtractive_reset_passes_a_gradient_through_the_spike():
+    neurons = PopulationTwin(
+        neuron_model("if"), (1,), 1e-3, spike_function=Smooth(0.4), dtype=torch.float64
+    )
+    x = torch.tensor([1.1, 0.0], dtype=torch.float64).reshape(2, 1, 1).requires_grad_()
+    neurons.run(x).state["v"].sum().backward()
+    assert x.grad[0] < 0, "a stronger input fires more, and the reset takes more than it gave"
+
+
+def test_reset_to_a_value_stops_the_gradient():
+    neurons = PopulationTwin(neuron_model("lif_zero"), (1,), 1e-3, dtype=torch.float64)
+    x = torch.tensor([1.5, 0.2], dtype=torch.float64).reshape(2, 1, 1).requires_grad_()
+    neurons.run(x).state["v"].sum().backward()
+    assert x.grad[0] == 0
+    assert x.grad[1] == 1
