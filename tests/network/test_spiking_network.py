@@ -23,7 +23,7 @@ def test_names_of_populations_and_projections():
     assert [p.name for p in chain(4, 3).populations] == ["hidden", "output"]
     net = chain(5, 4, 3)
     assert [p.name for p in net.populations] == ["hidden1", "hidden2", "output"]
-    assert [p.name for p in net.projections][0] == "input_to_hidden1"
+    assert net.projections[0].name == "input_to_hidden1"
     assert net.population("hidden2").size == 4
     assert [p.source for p in net.incoming("hidden2")] == ["hidden1"]
 
