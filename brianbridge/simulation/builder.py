@@ -194,9 +194,11 @@ def _synapses(
         name=projection.name,
     )
     outputs, inputs = projection.weight.shape
+    sources = np.arange(batch * inputs)
+    # Arrays, not a generator expression, which NumPy would run source by source.
     synapses.connect(
-        j="k for k in range((i//n_pre)*n_post, (i//n_pre + 1)*n_post)",
-        namespace={"n_pre": inputs, "n_post": outputs},
+        i=np.repeat(sources, outputs),
+        j=((sources // inputs * outputs)[:, None] + np.arange(outputs)).ravel(),
     )
     synapses.variables["weight"].set_value(np.tile(projection.brian2_weights().ravel(), batch))
     return synapses

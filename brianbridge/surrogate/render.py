@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -179,11 +180,13 @@ def _statements(code: str, variables: dict[str, Any], label: str) -> list[Any]:
         return []
     optimise = prefs.codegen.loop_invariant_optimisations
     scalar, vector = make_statements(code, variables, np.float64, optimise=optimise)
-    # Every block numbers its loop invariants from 1; keep them apart.
-    for statement in (*scalar, *vector):
+    # Brian2 keeps what it returned for the next time, so change copies. Every block numbers its
+    # loop invariants from 1; keep them apart.
+    statements = [copy(statement) for statement in (*scalar, *vector)]
+    for statement in statements:
         statement.var = statement.var.replace("_lio_", f"_{label}_")
         statement.expr = str(statement.expr).replace("_lio_", f"_{label}_")
-    return [*scalar, *vector]
+    return statements
 
 
 class _StepWriter:

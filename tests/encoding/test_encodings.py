@@ -1,95 +1,240 @@
-"""Encodings: what they draw, that batching does not matter, and what they refuse."""
+"""Encodings: what they emit, how often, that nothing but seed and number decides; bad input."""
+
+from __future__ import annotations
+
+import json
 
 import numpy as np
 import pytest
 from brian2 import ms, mV
+from scipy.stats import binomtest
 
-from brianbridge.encoding import Bernoulli, Current, Latency, encoding_from_dict, encoding_names
-from brianbridge.errors import InputError
+from brianbridge.encoding import (
+    Bernoulli,
+    Current,
+    EncodedInput,
+    Encoding,
+    Latency,
+    base,
+    encoding_from_dict,
+    encoding_names,
+)
 
-
-def test_current_is_the_sample():
-    x = np.linspace(-1, 1, 12).reshape(2, 2, 3).astype(np.float32)
-    encoded = Current(steps=5).encode(x, np.arange(2))
-    assert encoded.raster is None
-    assert encoded.current.dtype == np.float64
-    np.testing.assert_array_equal(encoded.current, x)
-
-
-def test_bernoulli_fires_at_the_rate_of_its_intensity():
-    x = np.array([[0.0, 0.2, 0.7, 1.0]])
-    raster = Bernoulli(steps=20_000, gain=0.5).encode(x, np.arange(1)).raster
-    rate = raster.mean(axis=(0, 1))
-    spread = np.sqrt(0.5 * x[0] * (1 - 0.5 * x[0]) / 20_000)
-    assert np.all(np.abs(rate - 0.5 * x[0]) <= 5 * spread)
-    assert set(np.unique(raster)) == {0, 1}
+KINDS = [Current, Bernoulli, Latency]
 
 
-def test_signed_bernoulli_carries_the_sign():
-    x = np.array([[-0.5, 0.5]])
-    raster = Bernoulli(steps=1000, signed=True).encode(x, np.arange(1)).raster
-    assert set(np.unique(raster[:, 0, 0])) == {-1, 0}
-    assert set(np.unique(raster[:, 0, 1])) == {0, 1}
+def images(n: int = 6, low: float = 0.0) -> np.ndarray:
+    return np.random.default_rng(0).uniform(low, 1.0, (n, 3, 4))
 
 
-def test_a_samples_spikes_depend_on_its_number_not_on_its_batch():
-    x = np.random.default_rng(0).random((6, 3, 2))
-    encoding = Bernoulli(steps=9, seed=4)
-    whole = encoding.encode(x, np.arange(6)).raster
-    parts = [encoding.encode(x[i : i + 2], np.arange(i, i + 2)).raster for i in (0, 2, 4)]
-    np.testing.assert_array_equal(whole, np.concatenate(parts, axis=1))
-    backwards = encoding.encode(x[::-1], np.arange(6)[::-1]).raster
-    np.testing.assert_array_equal(whole, backwards[:, ::-1])
+def encode(encoding: Encoding, x: np.ndarray, **options) -> EncodedInput:
+    return encoding.encode(x, np.arange(len(x)), **options)
 
 
-@pytest.mark.parametrize("change", ["seed", "stream", "index"])
-def test_another_seed_stream_or_number_gives_other_spikes(change):
-    x = np.full((1, 50), 0.5)
-    first = Bernoulli(steps=9).encode(x, np.array([0])).raster
-    other = Bernoulli(steps=9, seed=int(change == "seed")).encode(
-        x, np.array([int(change == "index")]), stream=int(change == "stream")
-    )
-    assert np.any(first != other.raster)
+# ---------------------------------------------------------------------- all kinds
 
 
-def test_latency_fires_once_and_the_stronger_first():
-    x = np.array([[0.0, 0.01, 0.5, 1.0]])
-    raster = Latency(steps=11).encode(x, np.arange(1)).raster
-    np.testing.assert_array_equal(raster.sum(axis=0), [[0, 1, 1, 1]])
-    np.testing.assert_array_equal(raster[:, 0, 1:].argmax(axis=0), [10, 5, 0])
-    loud = Latency(steps=11, silent=-1).encode(x, np.arange(1)).raster
-    assert loud[10, 0, 0] == 1
+@pytest.mark.parametrize("kind", KINDS)
+def test_shapes_and_types(kind):
+    encoded = encode(kind(5), images())
+    assert encoded.samples == 6
+    assert (encoded.current is None) != (encoded.raster is None)
+    array = encoded.current if encoded.raster is None else encoded.raster
+    assert array.dtype == np.float64
+    assert array.shape == ((6, 3, 4) if encoded.raster is None else (5, 6, 3, 4))
 
 
-@pytest.mark.parametrize("encoding", [Current(3), Bernoulli(3, signed=True), Latency(3)])
-def test_shape_and_dictionary(encoding):
-    encoded = encoding.encode(np.full((4, 2, 5), 0.5), np.arange(4))
-    array = encoded.current if encoded.raster is None else encoded.raster[0]
-    assert array.shape == (4, 2, 5)
-    assert encoded.samples == 4
-    assert encoding_from_dict(encoding.to_dict()) == encoding
-    assert encoding.kind in encoding_names()
-
-
-def test_dt_with_units_as_text_and_plain():
-    assert Current(1, 2 * ms).dt == Current(1, "2 ms").dt == Current(1, 2e-3).dt == 2e-3
+@pytest.mark.parametrize("kind", KINDS)
+def test_samples_are_not_changed(kind):
+    x = images()
+    encode(kind(5), x)
+    np.testing.assert_array_equal(x, images())
 
 
 @pytest.mark.parametrize(
-    ("build", "message"),
+    "encoding", [Current(5, 2 * ms), Bernoulli(5, "1 ms", 0.5, True, 3), Latency(5, silent=-1.0)]
+)
+def test_a_description_survives_json(encoding):
+    entry = json.loads(json.dumps(encoding.to_dict()))
+    assert encoding_from_dict(entry) == encoding
+    assert entry["kind"] in encoding_names()
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers():
+    assert json.dumps(Bernoulli(np.int64(5), seed=np.int32(2)).to_dict())
+
+
+@pytest.mark.parametrize("dt", [2e-3, 2 * ms, "2 ms", "2e-3 second"])
+def test_the_step_in_any_spelling(dt):
+    assert Current(5, dt).dt == pytest.approx(2e-3)
+
+
+def test_a_kind_of_ones_own(monkeypatch):
+    monkeypatch.setattr(base, "_ENCODINGS", dict(base._ENCODINGS))
+
+    class Nothing(Encoding):
+        kind = "nothing"
+
+        def encode(self, x, index, stream=0):
+            return EncodedInput(current=np.zeros(x.shape))
+
+    assert encoding_from_dict({"kind": "nothing", "steps": 3}) == Nothing(3)
+
+
+# ---------------------------------------------------------------------- current
+
+
+def test_current_is_the_sample_whatever_its_sign():
+    x = images(low=-1.0)
+    np.testing.assert_array_equal(encode(Current(5), x).current, x)
+
+
+# ---------------------------------------------------------------------- Bernoulli
+
+
+@pytest.mark.parametrize("gain", [1.0, 0.5])
+def test_bernoulli_fires_as_often_as_it_should(gain):
+    x = np.array([[0.0, 0.1, 0.5, 0.9, 1.0]])
+    raster = encode(Bernoulli(20_000, gain=gain), x).raster
+    assert set(np.unique(raster)) == {0.0, 1.0}
+    for count, p in zip(raster.sum((0, 1)), gain * x[0], strict=True):
+        assert binomtest(int(count), 20_000, p).pvalue > 1e-4
+
+
+def test_bernoulli_spikes_are_independent():
+    raster = encode(Bernoulli(20_000), np.full((2, 2), 0.5)).raster.reshape(20_000, 4)
+    correlations = np.corrcoef(raster.T) - np.eye(4)
+    assert np.abs(correlations).max() < 0.04
+    lagged = np.corrcoef(raster[1:, 0], raster[:-1, 0])[0, 1]
+    assert abs(lagged) < 0.04
+
+
+def test_signed_bernoulli_keeps_the_sign():
+    x = np.array([[-1.0, -0.5, 0.0, 0.5]])
+    raster = encode(Bernoulli(4000, signed=True), x).raster[:, 0]
+    assert (raster[:, 0] == -1).all()
+    assert (raster[:, 2] == 0).all()
+    assert set(np.unique(raster[:, 1])) == {-1.0, 0.0}
+    np.testing.assert_allclose(raster.mean(0), x[0], atol=0.04)
+
+
+def test_bernoulli_does_not_depend_on_batches():
+    x, encoding = images(), Bernoulli(50, seed=7)
+    whole = encoding.encode(x, np.arange(6)).raster
+    for order in ([3], [5, 0, 3], [4, 1]):
+        part = encoding.encode(x[order], np.array(order)).raster
+        np.testing.assert_array_equal(part, whole[:, order])
+
+
+def test_bernoulli_depends_on_seed_stream_and_number():
+    x = np.full((1, 30), 0.5)
+    rasters = [
+        Bernoulli(50, seed=seed).encode(x, np.array([number]), stream).raster
+        for seed, stream, number in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1))
+    ]
+    again = Bernoulli(50).encode(x, np.array([0])).raster
+    np.testing.assert_array_equal(again, rasters[0])
+    for i, a in enumerate(rasters):
+        for b in rasters[:i]:
+            assert np.mean(a != b) > 0.4
+
+
+# ---------------------------------------------------------------------- latency
+
+
+def test_latency_is_early_for_the_strong():
+    x = np.array([[1.0, 0.75, 0.5, 0.01, 0.0]])
+    raster = encode(Latency(5), x).raster[:, 0]
+    assert raster.sum(0).tolist() == [1, 1, 1, 1, 0]
+    assert raster.argmax(0)[:4].tolist() == [0, 1, 2, 4]
+
+
+def test_latency_may_let_the_background_fire_last():
+    raster = encode(Latency(5, silent=-1.0), np.array([[1.0, 0.0]])).raster[:, 0]
+    assert raster.argmax(0).tolist() == [0, 4]
+
+
+def test_latency_is_monotonous():
+    x = np.linspace(1, 0.001, 500)[None]
+    raster = encode(Latency(17), x).raster[:, 0]
+    assert (np.diff(raster.argmax(0)) >= 0).all()
+    assert set(raster.sum(0)) == {1.0}
+
+
+# ---------------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("options", "said"),
     [
-        (lambda: Current(0), "steps = 0"),
-        (lambda: Current(3, 1 * mV), "is no time"),
-        (lambda: Current(3, "1 mV"), "is no time"),
-        (lambda: Current(3, 0), "not above 0"),
-        (lambda: Current(3, float("nan")), "not above 0"),
-        (lambda: Bernoulli(3).encode(-np.ones((1, 1)), np.arange(1)), "set signed = true"),
-        (lambda: Bernoulli(3, gain=2).encode(np.ones((1, 1)), np.arange(1)), "no probability"),
-        (lambda: Latency(3).encode(2 * np.ones((1, 1)), np.arange(1)), r"scale them to \[0, 1\]"),
-        (lambda: encoding_from_dict({"kind": "poison", "steps": 1}), "no encoding 'poison'"),
-        (lambda: encoding_from_dict({"kind": "current", "stps": 1}), "Did you mean 'steps'"),
+        ({"steps": 0}, "steps = 0; give a whole number of at least 1"),
+        ({"steps": 2.5}, "steps = 2.5"),
+        ({"steps": True}, "steps = True"),
+        ({"steps": "3"}, "steps = '3'"),
+        ({"steps": 3, "dt": 0}, "dt = 0.0 s is not above 0"),
+        ({"steps": 3, "dt": -1 * ms}, "is not above 0"),
+        ({"steps": 3, "dt": 1 * mV}, "is no time; write '1 ms'"),
+        ({"steps": 3, "dt": "soon"}, "'soon' is no quantity"),
+        ({"steps": 3, "dt": None}, "dt"),
     ],
 )
-def test_what_is_refused(build, message):
-    with pytest.raises(InputError, match=message):
-        build()
+def test_wrong_options_are_refused(refused, kind, options, said):
+    with refused(f"encoding '{kind.kind}'", said):
+        kind(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"seed": -1}, "seed = -1; give a whole number of at least 0"),
+        ({"seed": 0.5}, "seed = 0.5"),
+        ({"gain": -1.0}, "gain = -1.0"),
+        ({"gain": float("nan")}, "gain = nan"),
+        ({"gain": "high"}, "gain = 'high'"),
+        ({"signed": "no"}, "signed = 'no'; give true or false"),
+    ],
+)
+def test_wrong_options_of_bernoulli_are_refused(refused, options, said):
+    with refused("encoding 'bernoulli'", said):
+        Bernoulli(3, **options)
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"kind": "bernouli", "steps": 3}, ["no encoding 'bernouli'", "Did you mean 'bernoulli'?"]),
+        ({"kind": "bernoulli", "steps": 3, "gian": 1}, ["no option 'gian'", "'gain'?"]),
+        ({"kind": "latency"}, ["encoding 'latency'", "'steps' is missing"]),
+    ],
+)
+def test_a_wrong_description_is_refused(refused, entry, said):
+    with refused(*said):
+        encoding_from_dict(entry)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_samples_that_are_no_numbers_are_refused(refused, kind):
+    x = images()
+    x[2, 1, 3] = np.nan
+    with refused(f"encoding '{kind.kind}'", "[2, 1, 3]", "not finite"):
+        encode(kind(3), x)
+    with refused("are no numbers"):
+        encode(kind(3), np.array([["a"]]))
+    with refused("2 sample numbers for 6 samples"):
+        kind(3).encode(images(), np.arange(2))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "factor", "said"),
+    [
+        (Bernoulli(3), -1.0, "signed = true"),
+        (Bernoulli(3, gain=2.0), 1.0, "no probability"),
+        (Bernoulli(3, signed=True), -3.0, "no probability"),
+        (Latency(3), 2.0, "scale them to [0, 1]"),
+        (Latency(3), -1.0, "scale them to [0, 1]"),
+    ],
+)
+def test_samples_out_of_range_are_refused(refused, encoding, factor, said):
+    with refused(f"encoding '{encoding.kind}'", said):
+        encode(encoding, factor * images())

@@ -15,7 +15,6 @@ from brian2 import (
     TimedArray,
     metre,
     ms,
-    mV,
     nS,
     pF,
     rk4,
@@ -70,9 +69,10 @@ def test_units_are_no_parameters_even_if_imported_here():
 
 
 def test_constants_of_every_kind_of_number():
-    a, b, k, q = np.float64(3), np.array(2.0), np.int32(3), 10 * second
-    model = NeuronModel.from_group(NeuronGroup(1, "dv/dt = -a*b*k*v/q : 1"))
-    assert {n: float(v) for n, v in model.parameters.items()} == {"a": a, "b": b, "k": k, "q": 10}
+    namespace = {"a": np.float64(3), "b": np.array(2.0), "k": np.int32(3), "q": 10 * second}
+    group = NeuronGroup(1, "dv/dt = -a*b*k*v/q : 1")
+    model = NeuronModel.from_group(group, namespace=namespace)
+    assert model.parameters == namespace
 
 
 def test_a_missing_name_is_named(refused):

@@ -73,9 +73,7 @@ def test_every_linear_system_is_integrated_exactly(
 def test_equal_time_constants_under_two_names_are_no_special_case(simulated, integrated):
     equal = {"tau": 10 * ms, "tau_s": 10 * ms}
     start = {"v": 0.3, "g": 0.8, "drive": 70.0}
-    expected = integrated(
-        lambda t, x: [(x[1] - x[0]) / TAU + 70.0, -x[1] / TAU], [0.3, 0.8], 20e-3
-    )
+    expected = integrated(lambda t, x: [(x[1] - x[0]) / TAU + 70.0, -x[1] / TAU], [0.3, 0.8], 20e-3)
     end = simulated(LIF_SYNAPSE, start, namespace=equal)
     np.testing.assert_allclose([end["v"][0], end["g"][0]], expected, rtol=1e-8)
     # Brian2's own method divides by tau - tau_s.

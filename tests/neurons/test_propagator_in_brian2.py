@@ -125,9 +125,7 @@ def test_synapses_with_a_state_of_their_own():
 
 
 def test_the_method_may_be_one_of_a_list():
-    group = NeuronGroup(
-        1, "dv/dt = drive : 1\ndrive : Hz", method=("exact", "propagator", "euler")
-    )
+    group = NeuronGroup(1, "dv/dt = drive : 1\ndrive : Hz", method=("exact", "propagator", "euler"))
     group.drive = 10 * Hz
     Network(group).run(1 * ms)
     assert "_gamma_v__v" in code_of(group)

@@ -27,7 +27,7 @@ class Both:
     def worst(self) -> float:
         """Largest difference of any variable, relative to its largest value."""
         return max(
-            float(np.abs(self.twin[k] - trace).max() / np.abs(trace).max())
+            float(np.abs(self.twin[k] - trace).max() / (np.abs(trace).max() or 1.0))
             for k, trace in self.brian2.items()
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -171,13 +172,7 @@ def test_a_drive_may_be_the_same_for_the_whole_batch():
 
 
 def test_without_a_drive_the_variable_has_its_initial_value():
-    model = neuron_model("lif")
-    driven = NeuronModel.from_dict(model.to_dict() | {"initial": {"drive": {"value": 150.0}}})
-    # In units: 150 Hz.
-    driven = NeuronModel(
-        model.equations, emit=model.emit, reset=model.reset, drive="drive",
-        parameters=model.parameters, initial={"drive": "150 Hz"},
-    ) if driven is None else driven  # fmt: skip
+    driven = replace(neuron_model("lif"), initial={"drive": "150 Hz"})
     neurons = PopulationTwin(driven, (2,), 1 * ms)
     drive = torch.full((2,), 150.0)
     assert torch.equal(neurons.run(steps=30, batch=1).spikes, lif()(torch.zeros(30, 1, 2), drive))
