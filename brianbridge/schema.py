@@ -1,17 +1,40 @@
-"""Turn a parsed TOML file into a pydantic model, with one-line errors that name the key."""
+"""Read TOML files into pydantic models, with one-line errors that name the file and the key."""
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from .errors import InputError, did_you_mean
 
-__all__ = ["validated"]
+__all__ = ["read_toml", "validated"]
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_toml(path: Path, what: str) -> dict[str, Any]:
+    """Return the entries of a TOML file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    what : str
+        What it is, for the message: ``"study file"``.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{what} '{path}' cannot be read: {error}") from None
 
 
 def _keys(model: type[BaseModel], location: tuple[Any, ...]) -> set[str]:

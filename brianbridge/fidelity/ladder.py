@@ -6,13 +6,12 @@ The first rung is ``parity`` (same dt, same inputs), where every spike must agre
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..errors import InputError
-from ..schema import validated
+from ..schema import read_toml, validated
 
 __all__ = ["DEFAULT_LADDER", "Rung", "read_ladder"]
 
@@ -60,10 +59,7 @@ def read_ladder(path: Path) -> tuple[Rung, ...]:
     InputError
         If the file cannot be read, or a key is unknown or out of range.
     """
-    try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"ladder file '{path}' cannot be read: {error}") from None
+    entries = read_toml(path, "ladder file")
     rungs = tuple(validated(_LadderFile, entries, f"ladder file '{path}'").rung)
     names = [rung.name for rung in rungs]
     if len(set(names)) < len(names):

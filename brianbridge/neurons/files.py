@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from ..errors import InputError, did_you_mean
-from ..schema import validated
+from ..schema import read_toml, validated
 from ..share import share_folder
 
 __all__ = ["model_names", "model_path", "read_entries"]
@@ -69,9 +68,6 @@ def read_entries(path: Path) -> dict[str, Any]:
     InputError
         If the file cannot be read, or has unknown or missing keys.
     """
-    try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"neuron model file '{path}' cannot be read: {error}") from None
+    entries = read_toml(path, "neuron model file")
     fields = validated(_ModelFile, entries, f"neuron model file '{path}'")
     return fields.model_dump(exclude_unset=True)

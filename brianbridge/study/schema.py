@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..errors import InputError, did_you_mean
-from ..schema import validated
+from ..schema import read_toml, validated
 from ..share import share_folder
 
 __all__ = ["DatasetEntry", "Study", "read_study", "study_names"]
@@ -133,10 +132,7 @@ def read_study(name: str) -> Study:
     if not path.exists():
         hint = did_you_mean(path.stem, study_names())
         raise InputError(f"there is no study '{name}'. {hint} Or give the path of a .toml file")
-    try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"study file '{path}' cannot be read: {error}") from None
+    entries = read_toml(path, "study file")
     study = validated(Study, {"name": path.stem, **entries}, f"study file '{path}'")
     if "name" not in study.rule:
         raise InputError(f"study file '{path}': the key 'rule.name' is missing")
