@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
 from brianbridge.errors import InputError
+
+
+@pytest.fixture(scope="session", autouse=True)
+def little_garbage() -> None:
+    """Spare Brian2, which collects garbage before every run, a walk through all of torch."""
+    import brian2  # noqa: F401
+
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -214,6 +214,8 @@ def _check_method(
                 "'euler', 'rk4' or 'exponential_euler'"
             )
         return
+    if model.method != "exponential_euler" and not equations.is_stochastic:
+        return  # the explicit methods take all else, and writing out their steps takes time
     try:
         known[model.method](equations, variables, None)
     except UnsupportedEquationsException as error:

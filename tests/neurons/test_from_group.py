@@ -35,7 +35,7 @@ TAU = {"tau": 10 * ms}
 def run_of(group: NeuronGroup, variable: str = "v") -> tuple[np.ndarray, np.ndarray]:
     """Return trace and spike times of a group from now on, in Brian2's own schedule."""
     trace, spikes = StateMonitor(group, variable, record=True), SpikeMonitor(group)
-    Network(group, trace, spikes).run(60 * ms)
+    Network(group, trace, spikes).run(30 * ms)
     return np.array(getattr(trace, variable)), np.array(spikes.t)
 
 

@@ -13,11 +13,11 @@ METHODS = ["euler", "rk2", "rk4", "heun", "exponential_euler", "milstein"]
 
 
 @pytest.mark.parametrize("name", model_names())
-@pytest.mark.parametrize("dt", [0.1, 1.0])
-def test_every_model_under_a_constant_drive(both, firing_drive, name, dt):
-    if name in ("adex", "izhikevich"):
-        dt = dt / 10  # Euler's method needs a small step near the spike
-    result = both(neuron_model(name), steps=200, dt=dt, drive=firing_drive(name))
+def test_every_model_under_a_constant_drive(both, firing_drive, name):
+    nonlinear = name in ("adex", "izhikevich")  # Euler's method needs a small step near the spike
+    steps, dt = (400, 0.1) if nonlinear else (100, 0.5)
+    result = both(neuron_model(name), steps=steps, dt=dt, drive=firing_drive(name))
+    assert result.brian2_spikes.any()
     np.testing.assert_array_equal(result.twin_spikes, result.brian2_spikes)
     assert result.worst() == 0.0
 
@@ -27,8 +27,8 @@ def test_every_model_under_synaptic_input(both, name):
     # Spikes are forced by input in units of the threshold; in volt, from the resting value.
     rng = np.random.default_rng(3)
     scale = 0.02 if name in ("adex", "izhikevich") else 1.0
-    x = rng.normal(0.2, 0.5, (200, 3)) * scale
-    result = both(neuron_model(name), steps=200, dt=0.1, x=x)
+    x = rng.normal(0.2, 0.5, (100, 3)) * scale
+    result = both(neuron_model(name), steps=100, dt=0.1, x=x)
     np.testing.assert_array_equal(result.twin_spikes, result.brian2_spikes)
     assert result.brian2_spikes.any()
     assert result.worst() < 1e-12
@@ -39,8 +39,8 @@ def test_every_model_under_synaptic_input(both, name):
 def test_nonlinear_models_by_any_method(both, firing_drive, name, method):
     if (name, method) == ("izhikevich", "exponential_euler"):
         pytest.skip("Brian2 declines it: the equation of v is not conditionally linear")
-    result = both(neuron_model(name, method=method), steps=600, dt=0.1, drive=firing_drive(name))
-    assert result.brian2_spikes.sum() >= 3
+    result = both(neuron_model(name, method=method), steps=400, dt=0.1, drive=firing_drive(name))
+    assert result.brian2_spikes.any()
     np.testing.assert_array_equal(result.twin_spikes, result.brian2_spikes)
     assert result.worst() < 1e-9
 
@@ -130,7 +130,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_what_equations_may_say_the_twin_understands(both, case):
-    result = both(custom(**CASES[case]), steps=150, dt=1.0, drive=300.0)
+    result = both(custom(**CASES[case]), steps=60, dt=1.0, drive=300.0)
     assert result.brian2_spikes.any()
     np.testing.assert_array_equal(result.twin_spikes, result.brian2_spikes)
     assert result.worst() < 1e-13
