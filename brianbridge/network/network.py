@@ -103,7 +103,7 @@ class SpikingNetwork:
 
     def _check_drive(self, projection: Projection) -> None:
         neuron = self.population(projection.target).neuron
-        constant = projection.source == INPUT and isinstance(self.encoding, Current)
+        constant = not self.delivers_spikes(projection)
         if (constant or projection.bias is not None) and not neuron.drive:
             raise InputError(
                 f"projection '{projection.name}' gives a constant input, but neuron model "
@@ -197,6 +197,10 @@ class SpikingNetwork:
     def firing(self) -> tuple[Population, ...]:
         """The populations that emit spikes."""
         return tuple(p for p in self.populations if self.fires(p.name))
+
+    def delivers_spikes(self, projection: Projection) -> bool:
+        """Tell whether a projection carries spikes; one from a constant current sets the drive."""
+        return projection.source != INPUT or not isinstance(self.encoding, Current)
 
     def incoming(self, name: str) -> tuple[Projection, ...]:
         """Return the projections that lead to population `name`."""

@@ -112,7 +112,7 @@ def build(
     clock = Clock(dt=dt * second, name="simulation_clock")
     groups: dict[str, NeuronGroup] = {}
     synapses: dict[str, Synapses] = {}
-    if any(_delivers_spikes(network, p) and p.source == INPUT for p in network.projections):
+    if any(network.delivers_spikes(p) and p.source == INPUT for p in network.projections):
         groups[INPUT] = _input_group(network, batch, clock)
     for population in network.populations:
         groups[population.name] = population.neuron.group(
@@ -122,7 +122,7 @@ def build(
             name=population.name,
         )
     for projection in network.projections:
-        if _delivers_spikes(network, projection):
+        if network.delivers_spikes(projection):
             synapses[projection.name] = _synapses(network, projection, groups, batch, clock)
     if schedule == "canonical":
         positions = [INPUT, *(p.name for p in network.populations)]
@@ -148,13 +148,6 @@ def build(
             )  # fmt: skip
     parts = (*groups.values(), *synapses.values(), *spikes.values(), *traces.values())
     return BuiltNetwork(Network(*parts), groups, synapses, spikes, traces, batch)
-
-
-def _delivers_spikes(network: SpikingNetwork, projection: Projection) -> bool:
-    """Tell whether a projection carries spikes; one from a constant input sets the drive."""
-    from ..encoding import Current
-
-    return projection.source != INPUT or not isinstance(network.encoding, Current)
 
 
 def _input_group(network: SpikingNetwork, batch: int, clock: Clock) -> NeuronGroup:

@@ -140,9 +140,9 @@ def _checked_variables(network: SpikingNetwork, record: Sequence[str]) -> list[s
 
 def _fitting_batch(network: SpikingNetwork) -> int:
     """Return how many samples may be replicated at once."""
-    synapses = sum(p.weight.size for p in network.projections)
+    synapses = sum(p.weight.size for p in network.projections if network.delivers_spikes(p))
     neurons = sum(p.size for p in network.populations) + int(np.prod(network.input_shape))
-    return max(1, min(_SYNAPSES // synapses, _NEURONS // neurons))
+    return max(1, min(_SYNAPSES // max(1, synapses), _NEURONS // neurons))
 
 
 def _present(
