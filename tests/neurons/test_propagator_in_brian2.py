@@ -375,7 +375,7 @@ run(5*ms)
 tau = 20*ms
 run(5*ms)
 if standalone:
-    device.build()
+    device.build(directory=folder + "/program")
 np.savez(folder + "/" + sys.argv[2], v=trace.v, spikes=spikes.spike_value, t=spikes.t/ms)
 """
 
@@ -385,7 +385,8 @@ def test_cpp_standalone_computes_the_same(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(SCRIPT))
     for mode in ("standalone", "runtime"):
-        subprocess.run([sys.executable, script, tmp_path, mode], check=True, capture_output=True)
+        command = [sys.executable, script, tmp_path, mode]
+        subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
     ours, numpy = (np.load(tmp_path / f"{mode}.npz") for mode in ("standalone", "runtime"))
     np.testing.assert_allclose(ours["v"], numpy["v"], rtol=1e-12, atol=1e-14)
     assert len(numpy["spikes"]) == 2
