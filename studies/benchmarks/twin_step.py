@@ -102,8 +102,10 @@ def main() -> None:
     )
     lines = [
         "# The twin's step against the same step by hand", "",
-        f"`{provenance['command']}`, {provenance['date']}, {provenance['machine']}, "
-        f"torch {provenance['versions']['torch']}, float32.", "",
+        f"`{provenance['command']}`, {provenance['date']}, torch "
+        f"{provenance['versions']['torch']} with {torch.get_num_threads()} thread(s), float32, "
+        f"{provenance['machine']['cores']} cores, {provenance['machine']['processor']}. Ratios are "
+        "medians over pairs of runs that took turns.", "",
         "| steps | batch | neurons | forward: twin / by hand (ms) | ratio "
         "| with backward: twin / by hand (ms) | ratio |",
         "|---|---|---|---|---|---|---|",
