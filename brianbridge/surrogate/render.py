@@ -110,8 +110,7 @@ def render(
         return (h1,)
     <BLANKLINE>
     def step(v, x, t, drive, h1):
-        _v = _phi_v__v * v + h1
-        v = _v
+        v = _phi_v__v * v + h1
         if x is not None:
             v = v + x
         emit = spike_step(v - theta, False)
@@ -237,7 +236,7 @@ class _StepWriter:
 
     def source(self) -> str:
         """Return the source of both functions."""
-        body = [self._assign(s) for s in self.update]
+        body = [self._assign(s) for s in _merged(self.update)]
         body += self._receive()
         if self.fires:
             body += self._emit()
@@ -315,6 +314,20 @@ class _StepWriter:
             change = f"| {self.spiked}" if new == "True" else f"& ~{self.spiked}"
             return f"{name} = {name} {change}"
         return f"{name} = torch.where({self.spiked}, {new}, {name})"
+
+
+def _merged(statements: list[Any]) -> list[Any]:
+    """Write ``_v := ...; v = _v`` as ``v = ...``, so that the old value is freed at once."""
+    merged: list[Any] = []
+    for statement in statements:
+        last = merged[-1] if merged else None
+        moves = statement.op == "=" and statement.expr == f"_{statement.var}"
+        if moves and last is not None and (last.op, last.var) == (_TEMPORARY, statement.expr):
+            merged[-1] = copy(last)
+            merged[-1].var, merged[-1].op = statement.var, "="
+        else:
+            merged.append(statement)
+    return merged
 
 
 def _has_factor(expression: str, name: str) -> bool:
