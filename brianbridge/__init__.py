@@ -39,10 +39,12 @@ if TYPE_CHECKING:
     from .neurons.propagator import exact_propagator
     from .recording import Events, Recording
     from .rules import LearningRule, SpikeCount, TrainingOptions, train
-    from .simulation.reference import simulate
-    from .surrogate.network import SurrogateNetwork, to_torch, write_back
+    from .simulation.from_brian2 import from_brian2
+    from .simulation.simulate import simulate
+    from .surrogate.network import SurrogateNetwork, to_torch
     from .surrogate.population import PopulationTwin
     from .surrogate.spike_function import SpikeFunction, register_spike_function
+    from .weights import write_back
 
 _HOME = {
     "datasets": ("Dataset", "from_arrays"),
@@ -59,10 +61,12 @@ _HOME = {
     "neurons.propagator": ("exact_propagator",),
     "recording": ("Events", "Recording"),
     "rules": ("LearningRule", "SpikeCount", "TrainingOptions", "train"),
-    "simulation.reference": ("simulate",),
-    "surrogate.network": ("SurrogateNetwork", "to_torch", "write_back"),
+    "simulation.from_brian2": ("from_brian2",),
+    "simulation.simulate": ("simulate",),
+    "surrogate.network": ("SurrogateNetwork", "to_torch"),
     "surrogate.population": ("PopulationTwin",),
     "surrogate.spike_function": ("SpikeFunction", "register_spike_function"),
+    "weights": ("write_back",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -91,6 +95,7 @@ __all__ = [
     "Verdict",
     "exact_propagator",
     "from_arrays",
+    "from_brian2",
     "load",
     "model_names",
     "neuron_model",

@@ -11,7 +11,7 @@ stamped with the *start* of the step in which it happened.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,16 +25,19 @@ class Events:
 
     Parameters
     ----------
-    sample : numpy.ndarray of int64, shape (events,)
+    sample : numpy.ndarray of int, shape (events,)
         Which sample of the batch was presented.
-    node : numpy.ndarray of int64, shape (events,)
+    node : numpy.ndarray of int, shape (events,)
         Flat index of the neuron within its population.
-    step : numpy.ndarray of int64, shape (events,)
+    step : numpy.ndarray of int, shape (events,)
         Time step, counted from the start of the presentation.
-    value : numpy.ndarray of float64, shape (events,)
+    value : numpy.ndarray, shape (events,)
         The spike value: 1; -1 or +1 (ternary); 1..s_max (multi-threshold).
     dt : float
         Length of a step, in seconds.
+    t_crossing : numpy.ndarray of float64, shape (events,), optional
+        When the threshold was crossed, in seconds from the start of the presentation; NaN where
+        that is not known. It lies within the step, ``time <= t_crossing <= time + dt``.
     """
 
     sample: np.ndarray
@@ -42,6 +45,7 @@ class Events:
     step: np.ndarray
     value: np.ndarray
     dt: float
+    t_crossing: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.step)
@@ -61,8 +65,18 @@ class Events:
         >>> Events.from_raster(raster, dt=1e-3).value
         array([-1.])
         """
-        step, sample, node = np.nonzero(raster)
-        return cls(sample, node, step, raster[step, sample, node].astype(np.float64), dt)
+        step, sample, node = (index.astype(np.int32) for index in np.nonzero(raster))
+        value = raster[step, sample, node]
+        # Most spikes are 1, which needs no eight bytes.
+        small = np.int8 if (value == 1).all() else np.float64
+        return cls(sample, node, step, value.astype(small), dt)
+
+    def of_samples(self, low: int, high: int) -> Events:
+        """Return the events of samples `low` up to `high`, numbered from 0."""
+        kept = (self.sample >= low) & (self.sample < high)
+        columns = (self.sample[kept] - low, self.node[kept], self.step[kept], self.value[kept])
+        crossing = None if self.t_crossing is None else self.t_crossing[kept]
+        return Events(*columns, self.dt, crossing)
 
     def to_raster(self, steps: int, samples: int, neurons: int, coarse: int = 1) -> np.ndarray:
         """Return the dense raster ``(steps, samples, neurons)``.
@@ -70,16 +84,29 @@ class Events:
         With ``coarse > 1`` the spike values of that many steps are summed into one: the raster
         of a run at ``dt/coarse`` seen on the grid of ``dt``.
         """
-        raster = np.zeros((steps, samples, neurons))
-        np.add.at(raster, (self.step // coarse, self.sample, self.node), self.value)
-        return raster
+        cell = self.cells(samples, neurons, coarse)
+        flat = np.bincount(cell, self.value, minlength=steps * samples * neurons)
+        return flat.reshape(steps, samples, neurons)
+
+    def cells(self, samples: int, neurons: int, coarse: int = 1) -> np.ndarray:
+        """Return the flat index of each event in a raster ``(steps, samples, neurons)``."""
+        step = self.step.astype(np.int64) // coarse
+        return (step * samples + self.sample) * neurons + self.node
+
+    def counts(self, samples: int, neurons: int) -> np.ndarray:
+        """Return the summed spike values, float64, ``(samples, neurons)``."""
+        cell = self.sample.astype(np.int64) * neurons + self.node
+        flat = np.bincount(cell, self.value, minlength=samples * neurons)
+        return flat.reshape(samples, neurons)
 
     def sorted(self) -> Events:
         """Return the same events in order of sample, then step, then node."""
         order = np.lexsort((self.node, self.step, self.sample))
+        crossing = None if self.t_crossing is None else self.t_crossing[order]
         return Events(
-            self.sample[order], self.node[order], self.step[order], self.value[order], self.dt
-        )
+            self.sample[order], self.node[order], self.step[order], self.value[order], self.dt,
+            crossing,
+        )  # fmt: skip
 
 
 class _PerPopulation(Mapping[str, np.ndarray]):
@@ -162,14 +189,16 @@ class Recording:
 
     def _counts(self, name: str) -> np.ndarray:
         shape = self.shapes[name]
-        counts = np.zeros((self.samples, int(np.prod(shape))))
-        events = self.events(name)
-        np.add.at(counts, (events.sample, events.node), events.value)
+        counts = self.events(name).counts(self.samples, int(np.prod(shape)))
         return counts.reshape(self.samples, *shape)
 
     def spikes_per_sample(self) -> dict[str, float]:
         """Return the mean number of spikes (events) a sample, by population."""
         return {name: len(self.events(name)) / self.samples for name in self.shapes}
+
+    def without_events(self) -> Recording:
+        """Return the recording with nothing but its output."""
+        return replace(self, shapes={}, all_events={}, traces={})
 
     @classmethod
     def concatenate(cls, parts: Sequence[Recording]) -> Recording:
@@ -179,14 +208,20 @@ class Recording:
 
         def joined(name: str) -> Events:
             events = [p.events(name) for p in parts]
+            crossing = [e.t_crossing for e in events if e.t_crossing is not None]
             return Events(
-                sample=np.concatenate([e.sample + s for e, s in zip(events, starts, strict=False)]),
+                sample=np.concatenate(
+                    [e.sample + np.int32(s) for e, s in zip(events, starts, strict=False)]
+                ),
                 node=np.concatenate([e.node for e in events]),
                 step=np.concatenate([e.step for e in events]),
                 value=np.concatenate([e.value for e in events]),
                 dt=first.dt,
+                t_crossing=np.concatenate(crossing) if crossing else None,
             )
 
+        if len(parts) == 1:
+            return first
         traces: dict[str, dict[str, Any]] = {
             name: {v: np.concatenate([p.traces[name][v] for p in parts], axis=1) for v in variables}
             for name, variables in first.traces.items()

@@ -1,7 +1,7 @@
 """What an encoding is: how a sample becomes input of a spiking network over T steps.
 
 An encoded batch is either a constant ``current`` for the whole presentation or a ``raster`` of
-input spikes. It is NumPy, float64, and a function of the sample's number and the seed alone, so
+input spikes. It is NumPy, and a function of the sample's number and the seed alone, so
 that the twin and Brian2 get the same input however the samples are batched.
 """
 
@@ -27,8 +27,8 @@ class EncodedInput:
     ----------
     current : numpy.ndarray of float64, shape (samples, *shape), optional
         Input that stays the same in every step.
-    raster : numpy.ndarray of float64, shape (steps, samples, *shape), optional
-        Spike values of the input population.
+    raster : numpy.ndarray, shape (steps, samples, *shape), optional
+        Spike values of the input population, in a type that holds them (int8 is enough for most).
     """
 
     current: np.ndarray | None = None

@@ -62,7 +62,7 @@ class Bernoulli(Encoding):
                 f"encoding 'bernoulli': gain*|x| reaches {probability.max():g}, which is no "
                 "probability; lower the gain or scale the data"
             )
-        raster = np.empty((self.steps, *x.shape))
+        raster = np.empty((self.steps, *x.shape), np.int8)
         for position, sample in enumerate(index):
             generator = np.random.default_rng((self.seed, stream, int(sample)))
             uniform = generator.random((self.steps, *x.shape[1:]))

@@ -44,4 +44,4 @@ class Latency(Encoding):
             )
         step = np.rint((1 - x) * (self.steps - 1)).astype(np.int64)
         raster = np.arange(self.steps).reshape(-1, *(1,) * x.ndim) == step
-        return EncodedInput(raster=(raster & (x > self.silent)).astype(np.float64))
+        return EncodedInput(raster=(raster & (x > self.silent)).astype(np.int8))

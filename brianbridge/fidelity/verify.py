@@ -17,7 +17,7 @@ from ..io.spike_file import SpikeFileWriter
 from ..network import SpikingNetwork
 from ..provenance import collect
 from ..recording import Recording
-from ..simulation.reference import simulate
+from ..simulation.simulate import simulate
 from ..surrogate.network import to_torch
 from . import metrics
 from .ladder import DEFAULT_LADDER, Rung

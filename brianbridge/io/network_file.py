@@ -2,13 +2,15 @@
 
 ::
 
-    /                       format = "brianbridge network", schema = 1
+    /                       format = "brianbridge network", schema = 2
     /network                JSON: populations with their neuron models, projections, encoding,
                             readout (`SpikingNetwork.to_dict`)
     /provenance             JSON: where the weights come from
     /projections/<name>
-        weight              (out, in), in the type it was trained in
-        bias                (out,); absent if the projection has none
+        weight              as torch lays it out, in the type it was trained in
+        bias                one value a neuron or a channel; absent if the projection has none
+        source, target      which neurons each weight connects; of a sparse connection only
+        delays              in seconds; only where synapses have delays of their own
     /training/<curve>       one number an epoch; in memory, ``provenance["training_curve"]``
 
 The same network gives the same bytes. Every chunk and every header carries a checksum, so that
@@ -30,13 +32,14 @@ import numpy as np
 
 from ..errors import InputError
 from ..network import SpikingNetwork
+from ..network.parts import projection_name
 from .atomic import atomic_path
 from .hdf5 import NETWORK_FORMAT, kind_of, member, opened, read_json, read_numbers
-from .network_schema import check_entry
+from .network_schema import check_entry, upgraded
 
 __all__ = ["load", "save"]
 
-SCHEMA = 1
+SCHEMA = 2
 #: Key of the provenance whose lists of numbers become datasets.
 CURVES = "training_curve"
 # The oldest format with checksums of all headers; HDF5 has read it since 2016.
@@ -84,9 +87,10 @@ def save(network: SpikingNetwork, path: str | os.PathLike[str]) -> None:
     }
     arrays = {f"training/{name}": values for name, values in curves.items()}
     for projection in network.projections:
-        arrays[f"projections/{projection.name}/weight"] = projection.weight
+        parts = {"weight": projection.weight, **projection.connection.arrays()}
         if projection.bias is not None:
-            arrays[f"projections/{projection.name}/bias"] = projection.bias
+            parts["bias"] = projection.bias
+        arrays |= {f"projections/{projection.name}/{key}": array for key, array in parts.items()}
     with atomic_path(path) as temporary, h5py.File(temporary, "w", libver=LIBVER) as file:
         # Texts are of a fixed length. Others lie in HDF5's heap, which has no checksum, and in
         # which a single wrong byte can make HDF5 search for ever.
@@ -128,13 +132,15 @@ def load(path: str | os.PathLike[str]) -> SpikingNetwork:
     with opened(Path(path), "network file") as file:
         _check_format(file)
         entry = read_json(file, "network")
+        if file.attrs["schema"] == 1:
+            entry = upgraded(entry)
         check_entry(entry, "/network")
-        weights = {name: _read_weights(file, name) for name in _projection_names(file, entry)}
+        arrays = {name: _read_arrays(file, name) for name in _projection_names(file, entry)}
         provenance = read_json(file, "provenance")
         if "training" in file:
             curves = member(file, "training", h5py.Group)
             provenance[CURVES] = {name: read_numbers(curves, name).tolist() for name in curves}
-        return SpikingNetwork.from_dict(entry, weights, provenance)
+        return SpikingNetwork.from_dict(entry, arrays, provenance)
 
 
 def _check_format(file: h5py.File) -> None:
@@ -153,16 +159,19 @@ def _check_format(file: h5py.File) -> None:
 
 
 def _projection_names(file: h5py.File, entry: Mapping[str, Any]) -> list[str]:
-    names = [f"{p['source']}_to_{p['target']}" for p in entry["projections"]]
+    names = [projection_name(p["source"], p["target"], p["label"]) for p in entry["projections"]]
     stray = sorted(set(member(file, "projections", h5py.Group)) - set(names))
     if stray:
         raise InputError(f"/projections/{stray[0]} belongs to no projection of /network")
     return names
 
 
-def _read_weights(file: h5py.File, name: str) -> tuple[np.ndarray, np.ndarray | None]:
+def _read_arrays(file: h5py.File, name: str) -> dict[str, np.ndarray]:
     group = member(member(file, "projections", h5py.Group), name, h5py.Group)
-    return read_numbers(group, "weight"), read_numbers(group, "bias") if "bias" in group else None
+    stray = sorted(set(group) - {"weight", "bias", "source", "target", "delays"})
+    if stray:
+        raise InputError(f"/projections/{name} holds '{stray[0]}', which is no part of it")
+    return {key: read_numbers(group, key) for key in ("weight", *sorted(set(group) - {"weight"}))}
 
 
 def _without_curves(

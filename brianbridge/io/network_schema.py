@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import numpy as np
 from pydantic import (
@@ -16,16 +16,19 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    NonNegativeInt,
     PositiveInt,
     create_model,
 )
 
 from ..encoding import Encoding
 from ..errors import InputError, did_you_mean
-from ..network import Readout
+from ..network import Readout, Schedule
+from ..network.connections import connection_kinds
+from ..network.convolution import PoolingMode
 from ..schema import validated
 
-__all__ = ["NetworkEntry", "check_entry"]
+__all__ = ["NetworkEntry", "check_entry", "upgraded"]
 
 
 def _numbers(value: Any) -> Any:
@@ -68,10 +71,27 @@ class _Population(_Strict):
     neuron: _Neuron
 
 
+class _Pooling(_Strict):
+    """See `brianbridge.network.Pooling`."""
+
+    mode: PoolingMode
+    size: list[PositiveInt]
+    stride: list[PositiveInt]
+    padding: list[NonNegativeInt]
+
+
 class _Projection(_Strict):
+    """See `brianbridge.network.Projection`."""
+
     source: str
     target: str
-    kind: Literal["dense"]
+    receive: str
+    delay: float
+    feedback: bool
+    frozen: bool
+    label: str
+    connection: dict[str, Any]
+    pool: _Pooling | None
 
 
 class NetworkEntry(_Strict):
@@ -81,7 +101,8 @@ class NetworkEntry(_Strict):
     encoding: dict[str, Any]
     readout: Readout
     populations: Annotated[list[_Population], Field(min_length=1)]
-    projections: Annotated[list[_Projection], Field(min_length=1)]
+    projections: list[_Projection]
+    schedule: Schedule
 
 
 def check_entry(entry: Mapping[str, Any], what: str) -> None:
@@ -99,7 +120,10 @@ def check_entry(entry: Mapping[str, Any], what: str) -> None:
     InputError
         One line: the key, what was found and what was expected.
     """
-    encoding = validated(NetworkEntry, entry, what).encoding
+    checked = validated(NetworkEntry, entry, what)
+    for number, projection in enumerate(checked.projections):
+        _check_connection(projection.connection, f"{what}, projections[{number}], connection")
+    encoding = checked.encoding
     known = {cls.kind: cls for cls in _encodings(Encoding.__subclasses__())}
     kind = encoding.get("kind")
     if kind not in known:
@@ -107,6 +131,34 @@ def check_entry(entry: Mapping[str, Any], what: str) -> None:
             f"{what}: there is no encoding '{kind}'. " + did_you_mean(str(kind), known)
         )
     validated(_encoding_entry(known[kind]), encoding, f"{what}, encoding")
+
+
+def upgraded(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON of a file of schema 1, where all projections were dense, as schema 2.
+
+    What is no such JSON is left for `check_entry` to refuse.
+    """
+    known = {"source", "target", "kind"}
+    plain = {"receive": "", "delay": 0.0, "feedback": False, "frozen": False, "label": ""}
+    found = entry.get("projections")
+    projections = found if isinstance(found, list) else []
+    dense = {"connection": {"kind": "all_to_all"}, "pool": None, **plain}
+    if all(isinstance(p, dict) and set(p) == known and p["kind"] == "dense" for p in projections):
+        ends = ({key: p[key] for key in ("source", "target")} for p in projections)
+        return {**entry, "projections": [{**p, **dense} for p in ends], "schedule": "canonical"}
+    return dict(entry)
+
+
+def _check_connection(entry: Mapping[str, Any], what: str) -> None:
+    """Refuse an unknown kind and other keys than its own; the values it checks itself."""
+    known = connection_kinds()
+    kind = str(entry.get("kind"))
+    if kind not in known:
+        raise InputError(f"{what}: there is no connection '{kind}'. " + did_you_mean(kind, known))
+    wanted = {"kind", *(f.name for f in fields(known[kind]))} - {"source", "target", "delays"}
+    for key in set(entry) ^ wanted:
+        problem = "unknown" if key in entry else "missing"
+        raise InputError(f"{what}: {problem} key '{key}'. " + did_you_mean(key, wanted))
 
 
 def _encodings(kinds: Iterable[type[Encoding]]) -> Iterator[type[Encoding]]:

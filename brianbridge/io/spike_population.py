@@ -84,12 +84,14 @@ class PopulationSpikes:
         dt = self.dt if dt is None else dt
         if dt is None:
             raise InputError(f"'{self.path}' does not say its time step: give it, as in dt=1e-4")
+        crossing = self.column("t_crossing") / 1e3
         return Events(
             sample=self.column("sample").astype(np.int64),
             node=self.column("node_ids").astype(np.int64),
             step=np.floor(self.column("timestamps") / (dt * 1e3) + STEP_TOLERANCE).astype(np.int64),
             value=self.column("spike_value").astype(np.float64),
             dt=dt,
+            t_crossing=None if np.isnan(crossing).all() else crossing,
         )
 
 

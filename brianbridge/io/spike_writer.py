@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +107,7 @@ class SpikeFileWriter:
         if kind is None:
             self.partial.unlink(missing_ok=True)
 
-    def append(self, recording: Recording, t_crossing: Mapping[str, np.ndarray] = {}) -> None:
+    def append(self, recording: Recording) -> None:
         """Write the spikes of the next batch of samples.
 
         Samples are numbered on from those that were written before.
@@ -117,9 +116,6 @@ class SpikeFileWriter:
         ----------
         recording : Recording
             The batch; no reference to it is kept.
-        t_crossing : mapping of str to numpy.ndarray of float64, shape (events,), optional
-            By population, the moment at which each spike of ``recording.events(name)`` crossed
-            the threshold, in seconds from the start of the presentation; NaN where not known.
 
         Raises
         ------
@@ -128,7 +124,7 @@ class SpikeFileWriter:
             the file cannot (a spike value that is no 16-bit integer, an index out of range).
         """
         self._check_fits(recording)
-        batch = {n: self._columns(n, recording, t_crossing.get(n)) for n in self._shapes}
+        batch = {n: self._columns(n, recording) for n in self._shapes}
         for name, columns in batch.items():
             extend(self._file["spikes"][name], self._counts[name], columns)
             self._counts[name] += len(columns["node_ids"])
@@ -187,10 +183,9 @@ class SpikeFileWriter:
                 f"{theirs}, the file was opened for {ours}"
             )
 
-    def _columns(self, name: str, recording: Recording, crossing: Any) -> dict[str, np.ndarray]:
+    def _columns(self, name: str, recording: Recording) -> dict[str, np.ndarray]:
         """Return the columns of one population's batch, in the order of the file."""
-        unsorted = recording.events(name)
-        events = unsorted.sorted()
+        events = recording.events(name).sorted()
         check_range(name, "node", events.node, math.prod(self._shapes[name]))
         check_range(name, "step", events.step, self._steps)
         check_range(name, "sample", events.sample, recording.samples)
@@ -200,9 +195,6 @@ class SpikeFileWriter:
             "sample": events.sample + self._samples,
             "spike_value": as_int16(name, events.value),
         }
-        if crossing is not None:
-            given, expected = np.shape(crossing), unsorted.value.shape
-            if given != expected:
-                raise InputError(f"t_crossing of '{name}' has shape {given}: expected {expected}")
-            columns["t_crossing"] = replace(unsorted, value=crossing).sorted().value * 1e3
+        if events.t_crossing is not None:
+            columns["t_crossing"] = events.t_crossing * 1e3
         return columns

@@ -1,15 +1,46 @@
 """Spiking networks as plain frozen data: no weights are owned by torch or Brian2."""
 
+from .connections import AllToAll, Connection, OneToOne, Sparse
+from .convolution import Convolution, Pooling, TransposedConvolution
 from .fold import fold_batch_norm
-from .network import Readout, SpikingNetwork
-from .parts import INPUT, Dense, Population, Projection
+from .layers import (
+    AvgPool2d,
+    Conv2d,
+    Dense,
+    Feedback,
+    Flatten,
+    Layer,
+    MaxPool2d,
+    Recurrent,
+    Residual,
+    SumPool2d,
+)
+from .network import Readout, Schedule, SpikingNetwork
+from .parts import INPUT, Population, Projection
 
 __all__ = [
     "INPUT",
+    "AllToAll",
+    "AvgPool2d",
+    "Connection",
+    "Conv2d",
+    "Convolution",
     "Dense",
+    "Feedback",
+    "Flatten",
+    "Layer",
+    "MaxPool2d",
+    "OneToOne",
+    "Pooling",
     "Population",
     "Projection",
     "Readout",
+    "Recurrent",
+    "Residual",
+    "Schedule",
+    "Sparse",
     "SpikingNetwork",
+    "SumPool2d",
+    "TransposedConvolution",
     "fold_batch_norm",
 ]

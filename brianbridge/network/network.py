@@ -8,25 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 
 from ..encoding import Current, Encoding, encoding_from_dict
 from ..errors import InputError, did_you_mean
 from ..neurons.model import NeuronModel
-from .parts import INPUT, Dense, Population, Projection, checked_shape
+from .checks import check_network, steps_in
+from .connections import connection_from_dict
+from .convolution import Pooling
+from .layers import Layer, stack_layers
+from .parts import INPUT, Population, Projection, checked_shape, projection_name
 
-__all__ = ["Readout", "SpikingNetwork"]
+__all__ = ["Readout", "Schedule", "SpikingNetwork"]
 
 #: ``counts``: summed spike values of the last population. ``potential``: its last population
 #: does not fire, and its membrane potential at the end is the output.
 Readout = Literal["counts", "potential"]
 
+#: In which order things happen within a step. ``canonical``: update, and then population by
+#: population receive, emit, reset. ``default``: Brian2's own order, in which every population
+#: updates, emits, receives and resets at the same time.
+Schedule = Literal["canonical", "default"]
+
 
 @dataclass(frozen=True, eq=False)
 class SpikingNetwork:
-    """Describe a feed-forward network of populations, with its weights.
+    """Describe a network of populations, with its weights.
 
     Parameters
     ----------
@@ -37,16 +46,19 @@ class SpikingNetwork:
     populations : tuple of Population
         From input to output, in the order in which a step visits them.
     projections : tuple of Projection
-        Each from an earlier population (or ``"input"``) to a later one.
+        Each from an earlier population (or ``"input"``) to a later one, or declared as feedback.
     readout : {"counts", "potential"}
         What the output is.
     provenance : mapping
         Where the weights come from: rule, seed, versions, data, training curve. JSON only.
+    schedule : {"canonical", "default"}
+        In which order things happen within a step; ``"default"`` is that of Brian2, for networks
+        that were read from there.
 
     Raises
     ------
     InputError
-        If names, shapes or weights do not fit together.
+        If names, shapes, weights, delays or loops do not fit together.
     """
 
     input_shape: tuple[int, ...]
@@ -55,71 +67,17 @@ class SpikingNetwork:
     projections: tuple[Projection, ...]
     readout: Readout = "counts"
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    schedule: Schedule = "canonical"
 
     def __post_init__(self) -> None:
-        if self.readout not in get_args(Readout):
-            raise InputError(
-                f"there is no readout '{self.readout}'. "
-                + did_you_mean(self.readout, get_args(Readout))
-            )
         object.__setattr__(self, "input_shape", checked_shape(self.input_shape, "the input"))
-        if not self.populations:
-            raise InputError("a spiking network needs at least one population")
-        sizes = {INPUT: int(np.prod(self.input_shape))}
-        for population in self.populations:
-            if population.name in sizes:
-                raise InputError(f"two populations are called '{population.name}'")
-            sizes[population.name] = population.size
-        order = list(sizes)
-        for projection in self.projections:
-            for end in (projection.source, projection.target):
-                if end not in sizes:
-                    raise InputError(
-                        f"projection '{projection.name}': there is no population '{end}'. "
-                        + did_you_mean(end, sizes)
-                    )
-            if order.index(projection.source) >= order.index(projection.target):
-                raise InputError(
-                    f"projection '{projection.name}' does not lead from an earlier to a later "
-                    "population"
-                )
-            projection.check(sizes[projection.source], sizes[projection.target])
-            self._check_drive(projection)
-        names = [projection.name for projection in self.projections]
-        for name in names:
-            if names.count(name) > 1:
-                raise InputError(f"two projections are called '{name}'; join their weights")
-        for population in self.populations:
-            if not self.incoming(population.name):
-                raise InputError(f"no projection leads to population '{population.name}'")
-            heard = any(projection.source == population.name for projection in self.projections)
-            read = population is self.output and self.readout == "counts"
-            if (heard or read) and not population.neuron.emit:
-                raise InputError(
-                    f"population '{population.name}' never fires, for neuron model "
-                    f"'{population.neuron.name}' has no emit; give it one, or read the output "
-                    "by readout 'potential'"
-                )
-
-    def _check_drive(self, projection: Projection) -> None:
-        neuron = self.population(projection.target).neuron
-        constant = not self.delivers_spikes(projection)
-        if (constant or projection.bias is not None) and not neuron.drive:
-            raise InputError(
-                f"projection '{projection.name}' gives a constant input, but neuron model "
-                f"'{neuron.name}' names no drive; give the model a 'drive' or use bias = false"
-            )
-        if not constant and not neuron.receive:
-            raise InputError(
-                f"projection '{projection.name}' delivers spikes, but neuron model "
-                f"'{neuron.name}' receives none; give the model a 'receive'"
-            )
+        check_network(self)
 
     @classmethod
     def sequential(
         cls,
         input_shape: Sequence[int],
-        layers: Sequence[Dense],
+        layers: Sequence[Layer],
         *,
         encoding: Encoding,
         readout: Readout = "counts",
@@ -131,8 +89,8 @@ class SpikingNetwork:
         ----------
         input_shape : sequence of int
             Shape of one sample.
-        layers : sequence of Dense
-            From input to output.
+        layers : sequence of Layer
+            From input to output; see `brianbridge.network.layers`.
         encoding : Encoding
             How a sample becomes input over time.
         readout : {"counts", "potential"}
@@ -142,6 +100,7 @@ class SpikingNetwork:
 
         Examples
         --------
+        >>> from brianbridge.network import Dense
         >>> from brianbridge.neurons.library import neuron_model
         >>> lif = neuron_model("lif")
         >>> net = SpikingNetwork.sequential(
@@ -152,17 +111,10 @@ class SpikingNetwork:
         if not layers:
             raise InputError("a spiking network needs at least one layer")
         generator = np.random.default_rng((seed, 0x5EED))
-        input_shape = shape = checked_shape(input_shape, "the input")
-        source = INPUT
-        populations, projections = [], []
-        hidden = len(layers) - 1
-        for number, layer in enumerate(layers, start=1):
-            default = "output" if number > hidden else f"hidden{number if hidden > 1 else ''}"
-            population, projection = layer.build(source, shape, layer.name or default, generator)
-            populations.append(population)
-            projections.append(projection)
-            source, shape = population.name, population.shape
-        return cls(tuple(input_shape), encoding, tuple(populations), tuple(projections), readout)
+        shape = checked_shape(input_shape, "the input")
+        stack = stack_layers(shape, layers, generator)
+        populations, projections = tuple(stack.populations), tuple(stack.projections)
+        return cls(shape, encoding, populations, projections, readout)
 
     # ------------------------------------------------------------------ looking
 
@@ -202,6 +154,33 @@ class SpikingNetwork:
         """Tell whether a projection carries spikes; one from a constant current sets the drive."""
         return projection.source != INPUT or not isinstance(self.encoding, Current)
 
+    def receive_of(self, projection: Projection) -> str:
+        """Return the variable of the target that the spikes of a projection add to."""
+        return projection.receive or self.population(projection.target).neuron.receive
+
+    def received(self, name: str) -> tuple[str, ...]:
+        """Return the variables of population `name` that spikes add to."""
+        into = [self.receive_of(p) for p in self.incoming(name) if self.delivers_spikes(p)]
+        return tuple(dict.fromkeys(into))
+
+    def shape_of(self, name: str) -> tuple[int, ...]:
+        """Return the shape of a population, or of the input."""
+        return self.input_shape if name == INPUT else self.population(name).shape
+
+    def delay_steps(self, projection: Projection, dt: float | None = None) -> int:
+        """Return how many steps of `dt` (the surrogate's if not given) a spike travels.
+
+        That of a feedback projection includes the surrogate's step that it always takes.
+        """
+        step = self.dt if dt is None else dt
+        travel = projection.delay + (self.dt if projection.feedback else 0.0)
+        return steps_in(travel, step, f"projection '{projection.name}': delay")
+
+    @property
+    def has_loops(self) -> bool:
+        """Whether populations must be stepped together: feedback, or Brian2's own order."""
+        return self.schedule == "default" or any(p.feedback for p in self.projections)
+
     def incoming(self, name: str) -> tuple[Projection, ...]:
         """Return the projections that lead to population `name`."""
         return tuple(p for p in self.projections if p.target == name)
@@ -236,34 +215,61 @@ class SpikingNetwork:
                 {"name": p.name, "shape": list(p.shape), "neuron": p.neuron.to_dict()}
                 for p in self.populations
             ],
-            "projections": [
-                {"source": p.source, "target": p.target, "kind": "dense"} for p in self.projections
-            ],
+            "projections": [_projection_entry(p) for p in self.projections],
+            "schedule": self.schedule,
         }
 
     @classmethod
     def from_dict(
         cls,
         entry: Mapping[str, Any],
-        weights: Mapping[str, tuple[np.ndarray, np.ndarray | None]],
+        arrays: Mapping[str, Mapping[str, np.ndarray]],
         provenance: Mapping[str, Any],
     ) -> SpikingNetwork:
-        """Rebuild, and check, a network from the outcome of `to_dict` and its weights."""
+        """Rebuild, and check, a network from the outcome of `to_dict` and its arrays.
+
+        Parameters
+        ----------
+        entry : mapping
+            The outcome of `to_dict`.
+        arrays : mapping of str to mapping
+            ``weight``, perhaps ``bias``, and the connection's arrays, by projection name.
+        provenance : mapping
+            Where the weights come from.
+        """
         populations = tuple(
             Population(p["name"], tuple(p["shape"]), NeuronModel.from_dict(p["neuron"]))
             for p in entry["populations"]
         )
-        projections = []
-        for p in entry["projections"]:
-            name = f"{p['source']}_to_{p['target']}"
-            if name not in weights:
-                raise InputError(f"projection '{name}' has no weights")
-            projections.append(Projection(p["source"], p["target"], *weights[name]))
         return cls(
             tuple(entry["input_shape"]),
             encoding_from_dict(entry["encoding"]),
             populations,
-            tuple(projections),
+            tuple(_projection(p, arrays) for p in entry["projections"]),
             entry["readout"],
             provenance,
+            entry["schedule"],
         )
+
+
+_PLAIN = ("source", "target", "receive", "delay", "feedback", "frozen", "label")
+
+
+def _projection_entry(projection: Projection) -> dict[str, Any]:
+    return {
+        **{key: getattr(projection, key) for key in _PLAIN},
+        "connection": projection.connection.to_dict(),
+        "pool": None if projection.pool is None else projection.pool.to_dict(),
+    }
+
+
+def _projection(entry: Mapping[str, Any], arrays: Mapping[str, Any]) -> Projection:
+    name = projection_name(entry["source"], entry["target"], entry["label"])
+    if "weight" not in arrays.get(name, {}):
+        raise InputError(f"projection '{name}' has no weights")
+    found = dict(arrays[name])
+    weight, bias = found.pop("weight"), found.pop("bias", None)
+    plain = {key: entry[key] for key in _PLAIN}
+    pool = None if entry["pool"] is None else Pooling(**entry["pool"])
+    connection = connection_from_dict(entry["connection"], found)
+    return Projection(weight=weight, bias=bias, connection=connection, pool=pool, **plain)

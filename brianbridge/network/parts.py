@@ -1,20 +1,23 @@
 """The parts of a spiking network: populations and projections, as plain frozen data.
 
-Weights are NumPy arrays ``(out, in)``, as torch has them; Brian2 gets them transposed, in one
-function (`Projection.brian2_weights`).
+Weights are NumPy arrays laid out as torch has them; `Projection.synapses` lists them one by one
+as Brian2 has them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
 from ..neurons.model import NeuronModel
+from ..neurons.quantities import seconds
+from .connections import AllToAll, Connection, SynapseTable
+from .convolution import Pooling
 
-__all__ = ["INPUT", "Dense", "Population", "Projection"]
+__all__ = ["INPUT", "Population", "Projection"]
 
 #: The name under which projections find the encoded samples.
 INPUT = "input"
@@ -27,6 +30,11 @@ def checked_shape(shape: Any, what: str) -> tuple[int, ...]:
         if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
             raise InputError(f"{what} has the shape {shape!r}; give whole numbers of at least 1")
     return tuple(int(size) for size in sizes)
+
+
+def projection_name(source: str, target: str, label: str) -> str:
+    """Return how a projection is called: ``source_to_target``, and its label."""
+    return f"{source}_to_{target}" + (f"_{label}" if label else "")
 
 
 @dataclass(frozen=True)
@@ -72,97 +80,123 @@ class Population:
 
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """Hold the all-to-all weights from one population to another.
+    """Hold the weights from one population to another.
 
     Parameters
     ----------
     source, target : str
         Names of the populations; the source may be ``"input"``.
-    weight : numpy.ndarray, shape (out, in)
+    weight : numpy.ndarray
         What a spike of value 1 adds to the target's receiving variable (SI units), or what a
-        unit of input current adds to it in one step.
-    bias : numpy.ndarray, shape (out,), optional
-        Constant input to the target in every step.
+        unit of input current adds to it in one step. Its shape depends on the connection:
+        ``(out, in)`` for all to all, ``(out, in/groups, height, width)`` for a convolution.
+    bias : numpy.ndarray, optional
+        Constant input to the target in every step: ``(out,)``, or one for each channel.
+    connection : Connection
+        Which neurons are connected.
+    pool : Pooling, optional
+        Pooling of the source's spikes before the weights.
+    receive : str
+        The variable that spikes add to; that of the target's model if empty.
+    delay : Quantity, str or float
+        Time that a spike travels, a multiple of the surrogate's step (seconds if a number).
+    feedback : bool
+        Whether it leads back, to an earlier population or its own. It then delivers the spikes
+        of the surrogate's step before: one step comes on top of `delay`.
+    frozen : bool
+        Whether training leaves the weights alone.
+    label : str
+        Tells apart several projections between the same two populations.
     """
 
     source: str
     target: str
     weight: np.ndarray
     bias: np.ndarray | None = None
+    connection: Connection = field(default_factory=AllToAll)
+    pool: Pooling | None = None
+    receive: str = ""
+    delay: Any = 0.0
+    feedback: bool = False
+    frozen: bool = False
+    label: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weight", np.asarray(self.weight))
         if self.bias is not None:
             object.__setattr__(self, "bias", np.asarray(self.bias))
+        if self.label and not self.label.isidentifier():
+            raise InputError(
+                f"'{self.label}' cannot label a projection; use letters, digits and underscores"
+            )
+        delay = seconds(self.delay, f"delay of projection '{self.name}'", zero=True)
+        object.__setattr__(self, "delay", delay)
 
     @property
     def name(self) -> str:
-        """``source_to_target``: how parameters and file entries are called."""
-        return f"{self.source}_to_{self.target}"
+        """``source_to_target``, and the label: how parameters and file entries are called."""
+        return projection_name(self.source, self.target, self.label)
 
-    def check(self, inputs: int, outputs: int) -> None:
-        """Refuse weights that do not fit the two populations or are not finite."""
-        if self.weight.shape != (outputs, inputs):
+    def pooled_shape(self, source: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape that the weights see of a source of shape `source`."""
+        return source if self.pool is None else self.pool.output_shape(source, self._what)
+
+    @property
+    def _what(self) -> str:
+        return f"projection '{self.name}'"
+
+    def check(self, source: tuple[int, ...], target: tuple[int, ...]) -> None:
+        """Refuse weights that do not fit populations of these shapes or are not finite."""
+        seen = self.pooled_shape(source)
+        wanted = self.connection.weight_shape(self.weight, seen, target, self._what)
+        if self.weight.shape != wanted:
             raise InputError(
-                f"projection '{self.name}': the weight has shape {self.weight.shape}; "
-                f"{inputs} inputs and {outputs} outputs need {(outputs, inputs)}"
+                f"{self._what}: the weight has shape {self.weight.shape}; connection "
+                f"'{self.connection.kind}' from {seen} to {target} needs {wanted}"
             )
-        if self.bias is not None and self.bias.shape != (outputs,):
+        if self.bias is not None and self.bias.shape != self.connection.bias_shape(target):
             raise InputError(
-                f"projection '{self.name}': the bias has shape {self.bias.shape}; "
-                f"{outputs} outputs need {(outputs,)}"
+                f"{self._what}: the bias has shape {self.bias.shape}; a target of shape {target} "
+                f"needs {self.connection.bias_shape(target)}"
             )
         for what, values in (("weight", self.weight), ("bias", self.bias)):
             if values is not None and values.dtype.kind not in "iuf":
                 raise InputError(
-                    f"projection '{self.name}': the {what} is of type {values.dtype}; give real "
-                    "numbers"
+                    f"{self._what}: the {what} is of type {values.dtype}; give real numbers"
                 )
             if values is not None and not np.all(np.isfinite(values)):
                 bad = np.argwhere(~np.isfinite(values))[0].tolist()
-                raise InputError(f"projection '{self.name}': {what}{bad} is not finite")
+                raise InputError(f"{self._what}: {what}{bad} is not finite")
 
-    def brian2_weights(self) -> np.ndarray:
-        """Return the weights in the order of Brian2's synapses: source by source, ``(in, out)``."""
-        return np.ascontiguousarray(self.weight.T, dtype=np.float64)
+    def number_of_synapses(self, source: tuple[int, ...], target: tuple[int, ...]) -> int:
+        """Return how many synapses there are, pooling included."""
+        if isinstance(self.connection, AllToAll) and self.pool is None:
+            return int(self.weight.size)
+        return len(self.synapses(source, target).weight)
 
+    def synapses(self, source: tuple[int, ...], target: tuple[int, ...]) -> SynapseTable:
+        """Return every single synapse, pooling included, by source and then target.
 
-@dataclass(frozen=True)
-class Dense:
-    """Describe a layer of `SpikingNetwork.sequential`: all-to-all onto a new population.
-
-    Parameters
-    ----------
-    units : int
-        Number of neurons of the new population.
-    neuron : NeuronModel
-        Its model.
-    bias : bool
-        Whether each neuron gets a constant input of its own.
-    name : str
-        Name of the population; ``hidden``, ``hidden1``, ..., ``output`` if empty.
-    """
-
-    units: int
-    neuron: NeuronModel
-    bias: bool = True
-    name: str = ""
-
-    def build(
-        self, source: str, in_shape: tuple[int, ...], name: str, generator: np.random.Generator
-    ) -> tuple[Population, Projection]:
-        """Return the population and a projection with initial weights.
-
-        Weights and bias are drawn from U(-1, 1)/sqrt(fan_in), torch's default for linear layers.
+        Parameters
+        ----------
+        source, target : tuple of int
+            Shapes of the populations.
         """
-        population = Population(name, (self.units,), self.neuron)
-        fan_in = int(np.prod(in_shape))
-        bound = 1 / np.sqrt(fan_in)
+        table = self.connection.synapses(self.weight, self.pooled_shape(source), target)
+        if self.pool is None:
+            return table
+        return _through(self.pool.synapses(source), table, int(np.prod(target)))
 
-        def draw(*shape: int) -> np.ndarray:
-            return generator.uniform(-bound, bound, shape).astype(np.float32)
 
-        projection = Projection(
-            source, name, draw(self.units, fan_in), draw(self.units) if self.bias else None
-        )
-        return population, projection
+def _through(first: SynapseTable, second: SynapseTable, targets: int) -> SynapseTable:
+    """Return the synapses of two linear stages, one behind the other."""
+    # Each synapse of the first stage meets all of the second that start where it ends.
+    starts = np.searchsorted(second.source, first.target, side="left")
+    numbers = np.searchsorted(second.source, first.target, side="right") - starts
+    before = np.repeat(np.arange(len(first.target)), numbers)
+    offset = np.arange(len(before)) - np.repeat(np.cumsum(numbers) - numbers, numbers)
+    after = np.repeat(starts, numbers) + offset
+    pair = first.source[before] * targets + second.target[after]
+    joined, place = np.unique(pair, return_inverse=True)
+    weight = np.bincount(place, first.weight[before] * second.weight[after], minlength=len(joined))
+    return SynapseTable(joined // targets, joined % targets, weight)

@@ -25,7 +25,13 @@ import numpy as np
 
 from ..errors import InputError, did_you_mean
 from .checks import check_model_names, check_model_units, parse_initial, parse_refractory
-from .expressions import is_condition, one_line, parse_expression, substitute_name
+from .expressions import (
+    is_condition,
+    one_line,
+    parse_expression,
+    split_equations,
+    substitute_name,
+)
 from .quantities import from_json, parse_quantity, si_array, to_json, unit_name
 
 __all__ = ["SPIKE_VALUE", "NeuronModel"]
@@ -166,6 +172,20 @@ class NeuronModel:
     def state_variables(self) -> tuple[str, ...]:
         """The variables that have a differential equation."""
         return tuple(re.findall(r"\bd(\w+)\s*/\s*dt\s*=", self.equations))
+
+    @property
+    def settable_variables(self) -> tuple[str, ...]:
+        """The variables that statements may set: those with an equation, and parameters."""
+        parameters = (
+            k for k, code in split_equations(self.equations, self._what).items() if not code
+        )
+        return (*self.state_variables, *parameters)
+
+    @property
+    def fires_once(self) -> bool:
+        """Whether the reset sets a flag that keeps the neuron from firing again."""
+        flags = re.findall(r"\bnot\s+(\w+)", self.emit)
+        return any(re.search(rf"\b{flag}\s*=\s*True\b", self.reset) for flag in flags)
 
     @property
     def potential(self) -> str:

@@ -114,13 +114,13 @@ def parse_quantity(value: Any, what: str) -> Any:
     return result
 
 
-def seconds(value: Any, what: str) -> float:
+def seconds(value: Any, what: str, *, zero: bool = False) -> float:
     """Return a length of time, as text, `Quantity` or a plain number of seconds, in seconds.
 
     Raises
     ------
     InputError
-        If it is no time, or not above 0.
+        If it is no time, or not above 0; with `zero`, if it is below 0.
 
     Examples
     --------
@@ -131,9 +131,12 @@ def seconds(value: Any, what: str) -> float:
     quantity = value if plain else parse_quantity(value, what)
     if np.ndim(quantity) or (hasattr(quantity, "dim") and unit_name(quantity.dim) != "second"):
         raise InputError(f"{what} = {one_line(str(value))} is no time; write '1 ms'")
-    if not 0 < float(quantity) < float("inf"):
-        raise InputError(f"{what} = {float(quantity)} s is not above 0")
-    return float(quantity)
+    length = float(quantity)
+    if zero and length == 0:
+        return 0.0
+    if not 0 < length < float("inf"):
+        raise InputError(f"{what} = {length} s is {'below' if zero else 'not above'} 0")
+    return length
 
 
 def si_array(value: Any) -> np.ndarray:

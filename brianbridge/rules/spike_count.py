@@ -28,6 +28,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -77,7 +78,12 @@ class SpikeCount(LearningRule):
             )
 
     def check(self, network: SpikingNetwork) -> None:
-        """Refuse neuron models that have no threshold parameter."""
+        """Refuse neuron models that have no threshold parameter, and loops."""
+        if network.has_loops:
+            raise InputError(
+                "learning rule 'spike_count': its analog layers are computed one after the other, "
+                "so that there can be no feedback; leave it out, or use another rule"
+            )
         for population in network.firing:
             if self.threshold not in population.neuron.parameters:
                 raise InputError(
@@ -100,7 +106,7 @@ class SpikeCount(LearningRule):
         for population in network.populations:
             potential = self._free_potential(twin, population.name, counts)
             if network.fires(population.name):
-                count = activity.spikes[population.name].sum(0).flatten(1)
+                count = activity.spikes[population.name].sum(0)
                 theta = self._theta(population.neuron.parameters, potential)
                 open_gate = potential > 0 if self.gate == "potential" else count > 0
                 slope = open_gate.to(count.dtype) / theta
@@ -108,19 +114,24 @@ class SpikeCount(LearningRule):
             else:
                 # The output's own potential, with the gradient of the analog one.
                 slope = torch.ones_like(potential)
-                return _Substitute.apply(activity.output, potential, slope)
-        return counts[network.output.name]
+                analog = potential.flatten(1)
+                return _Substitute.apply(activity.output, analog, slope.flatten(1))
+        return counts[network.output.name].flatten(1)
 
     def _theta(self, parameters: Any, like: Tensor) -> Tensor:
-        return torch.as_tensor(parameters[self.threshold], dtype=like.dtype, device=like.device)
+        theta = torch.as_tensor(
+            np.asarray(parameters[self.threshold]), dtype=like.dtype, device=like.device
+        )
+        return theta.reshape(like.shape[1:]) if theta.ndim else theta
 
     @staticmethod
     def _free_potential(twin: SurrogateNetwork, name: str, counts: dict[str, Tensor]) -> Tensor:
-        """Return ``sum W c + T b`` of a population, shape ``(batch, neurons)``."""
+        """Return ``sum W c + T b`` of a population, shape ``(batch, *shape)``."""
         total: Any = 0
         for projection in twin.network.incoming(name):
-            dense: Any = twin.projections[projection.name]
-            total = total + dense(counts[projection.source])
-            if dense.bias is not None:
-                total = total + twin.network.steps * dense.bias
+            weights = twin.projection(projection.name)
+            total = total + weights(counts[projection.source])
+            bias = weights.bias_of_neurons()
+            if bias is not None:
+                total = total + twin.network.steps * bias
         return total

@@ -13,15 +13,26 @@ without these liberties:
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["strict_arithmetic"]
+__all__ = ["little_garbage", "strict_arithmetic"]
 
 _FLAGS = ["-w", "-O3", "-ffp-contract=off", "-std=c++11"]
 _compiled: dict[Any, Any] = {}
+
+
+@contextmanager
+def little_garbage() -> Iterator[None]:
+    """Spare Brian2, which collects garbage before every run, a walk through all of torch."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 @contextmanager

@@ -9,21 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from brian2 import Clock, Network, NeuronGroup, SpikeMonitor, StateMonitor, Synapses, second
 
 from ..errors import InputError, did_you_mean
-from ..network import INPUT, Projection, SpikingNetwork
+from ..network import INPUT, Projection, Schedule, Sparse, SpikingNetwork
+from ..network.connections import SynapseTable
+from ..neurons.crossing import CrossingFinder, crossing_finder
 from ..neurons.model import SPIKE_VALUE
 from ..neurons.quantities import unit_name
 from .schedule import put_in_order
 
-__all__ = ["BuiltNetwork", "Schedule", "build", "steps_per_coarse_step"]
-
-#: ``canonical``: layer after layer within a step. ``default``: Brian2's own order of slots.
-Schedule = Literal["canonical", "default"]
+__all__ = ["BuiltNetwork", "build", "checked_schedule", "steps_per_coarse_step"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,9 @@ class BuiltNetwork:
         Of the populations that fire.
     traces : mapping of str to brian2.StateMonitor
         Of the populations that have a variable to record.
+    starts : mapping of str to (CrossingFinder, brian2.StateMonitor)
+        Of the populations whose crossing times are wanted and known: the finder, and what it
+        needs of the start of each step.
     batch : int
         Samples presented at once.
     """
@@ -51,6 +53,7 @@ class BuiltNetwork:
     synapses: Mapping[str, Synapses]
     spikes: Mapping[str, SpikeMonitor]
     traces: Mapping[str, StateMonitor]
+    starts: Mapping[str, tuple[CrossingFinder, StateMonitor]]
     batch: int
 
 
@@ -72,13 +75,25 @@ def steps_per_coarse_step(network: SpikingNetwork, dt: float) -> int:
     return ratio
 
 
+def checked_schedule(network: SpikingNetwork, schedule: str | None) -> str:
+    """Return the schedule to run a network with: its own if none is given."""
+    if schedule is None:
+        return network.schedule
+    if schedule not in get_args(Schedule):
+        raise InputError(
+            f"there is no schedule '{schedule}'. {did_you_mean(schedule, get_args(Schedule))}"
+        )
+    return schedule
+
+
 def build(
     network: SpikingNetwork,
     batch: int,
     *,
     dt: float,
     record: Sequence[str] = (),
-    schedule: Schedule = "canonical",
+    schedule: str | None = None,
+    crossing: bool = False,
 ) -> BuiltNetwork:
     """Build the reference path for `batch` samples at once.
 
@@ -92,8 +107,10 @@ def build(
         Brian2's step, in seconds.
     record : sequence of str
         State variables to record, at the end of each step, wherever they exist.
-    schedule : {"canonical", "default"}
-        In which order things happen within a step.
+    schedule : {"canonical", "default"}, optional
+        In which order things happen within a step; the network's own if not given.
+    crossing : bool
+        Whether to record what crossing times need.
 
     Examples
     --------
@@ -104,10 +121,7 @@ def build(
     >>> build(net, batch=2, dt=1e-3).groups["output"].N
     6
     """
-    if schedule not in get_args(Schedule):
-        raise InputError(
-            f"there is no schedule '{schedule}'. {did_you_mean(schedule, get_args(Schedule))}"
-        )
+    schedule = checked_schedule(network, schedule)
     # Names appear in compiled code: with the same ones it is found again for the next network.
     clock = Clock(dt=dt * second, name="simulation_clock")
     groups: dict[str, NeuronGroup] = {}
@@ -123,7 +137,14 @@ def build(
         )
     for projection in network.projections:
         if network.delivers_spikes(projection):
-            synapses[projection.name] = _synapses(network, projection, groups, batch, clock)
+            table = projection.synapses(
+                network.shape_of(projection.source), network.shape_of(projection.target)
+            )
+            # Where spikes are read before their source has emitted, they are of the step before.
+            early = float(clock.dt_) if projection.feedback and schedule == "canonical" else 0.0
+            synapses[projection.name] = _synapses(
+                network, projection, table, groups, batch, clock, early
+            )
     if schedule == "canonical":
         positions = [INPUT, *(p.name for p in network.populations)]
         for name, group in groups.items():
@@ -146,8 +167,17 @@ def build(
                 groups[population.name], variables, record=True, when="end", clock=clock,
                 name=f"{population.name}_traces",
             )  # fmt: skip
-    parts = (*groups.values(), *synapses.values(), *spikes.values(), *traces.values())
-    return BuiltNetwork(Network(*parts), groups, synapses, spikes, traces, batch)
+    starts = {}
+    for population in network.firing if crossing else ():
+        finder = crossing_finder(population.neuron, population.size, dt)
+        if finder is not None:
+            starts[population.name] = finder, StateMonitor(
+                groups[population.name], finder.variables, record=True, when="start",
+                clock=clock, name=f"{population.name}_starts",
+            )  # fmt: skip
+    monitors = (*spikes.values(), *traces.values(), *(monitor for _, monitor in starts.values()))
+    parts = (*groups.values(), *synapses.values(), *monitors)
+    return BuiltNetwork(Network(*parts), groups, synapses, spikes, traces, starts, batch)
 
 
 def _input_group(network: SpikingNetwork, batch: int, clock: Clock) -> NeuronGroup:
@@ -170,28 +200,36 @@ def _input_group(network: SpikingNetwork, batch: int, clock: Clock) -> NeuronGro
 def _synapses(
     network: SpikingNetwork,
     projection: Projection,
+    table: SynapseTable,
     groups: Mapping[str, NeuronGroup],
     batch: int,
     clock: Clock,
+    early: float,
 ) -> Synapses:
-    """Connect each sample's neurons all-to-all with its own, and set the weights."""
+    """Connect each sample's neurons with its own, and set weights and delays."""
     source, target = groups[projection.source], groups[projection.target]
-    neuron = network.population(projection.target).neuron
+    receive = network.receive_of(projection)
     graded = SPIKE_VALUE in source.variables
     synapses = Synapses(
         source,
         target,
-        f"weight : {unit_name(target.variables[neuron.receive].dim)}",
-        on_pre=f"{neuron.receive}_post += weight" + (f"*{SPIKE_VALUE}_pre" if graded else ""),
+        f"weight : {unit_name(target.variables[receive].dim)}",
+        on_pre=f"{receive}_post += weight" + (f"*{SPIKE_VALUE}_pre" if graded else ""),
         clock=clock,
         name=projection.name,
     )
-    outputs, inputs = projection.weight.shape
-    sources = np.arange(batch * inputs)
+    sample = np.arange(batch)[:, None]
     # Arrays, not a generator expression, which NumPy would run source by source.
     synapses.connect(
-        i=np.repeat(sources, outputs),
-        j=((sources // inputs * outputs)[:, None] + np.arange(outputs)).ravel(),
+        i=(sample * (source.N // batch) + table.source).ravel(),
+        j=(sample * (target.N // batch) + table.target).ravel(),
     )
-    synapses.variables["weight"].set_value(np.tile(projection.brian2_weights().ravel(), batch))
+    synapses.variables["weight"].set_value(np.tile(table.weight, batch))
+    delay = network.delay_steps(projection) * network.dt - early
+    connection = projection.connection
+    if isinstance(connection, Sparse) and connection.delays is not None:
+        own = connection.delays[connection.order]
+        synapses.pre.delay = (delay + np.tile(own, batch)) * second
+    elif delay > 0:
+        synapses.pre.delay = delay * second
     return synapses

@@ -7,27 +7,41 @@ import numpy as np
 from ..encoding import EncodedInput
 from ..network import INPUT, SpikingNetwork
 from ..network.gain import input_gain
+from .delivery import weighted
 
-__all__ = ["drive_values"]
+__all__ = ["Drives"]
 
 
-def drive_values(network: SpikingNetwork, encoded: EncodedInput) -> dict[str, np.ndarray]:
-    """Return the value of each population's drive, in SI units, ``(samples, size)``.
+class Drives:
+    """Compute the value of each population's drive, in SI units.
 
     The input of one step, weighted samples plus bias, is divided by what a unit drive adds to
     the neuron over a step of the surrogate; at a finer step the same current then follows the
     same trajectory.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        The description, with weights.
     """
-    drives: dict[str, np.ndarray] = {}
-    for population in network.populations:
-        constant = np.zeros((encoded.samples, population.size))
-        for projection in network.incoming(population.name):
-            if projection.source == INPUT and encoded.current is not None:
-                flat = encoded.current.reshape(encoded.samples, -1)
-                constant = constant + flat @ projection.weight.astype(np.float64).T
-            if projection.bias is not None:
-                constant = constant + projection.bias.astype(np.float64)
-        gain = input_gain(network, population.name)
-        if gain is not None:
-            drives[population.name] = constant / gain
-    return drives
+
+    def __init__(self, network: SpikingNetwork) -> None:
+        self._network = network
+        gains = {p.name: input_gain(network, p.name) for p in network.populations}
+        self._gains = {name: gain for name, gain in gains.items() if gain is not None}
+
+    def __call__(self, encoded: EncodedInput) -> dict[str, np.ndarray]:
+        """Return the drive of each population that has one, ``(samples, size)``."""
+        drives: dict[str, np.ndarray] = {}
+        for name, gain in self._gains.items():
+            population = self._network.population(name)
+            constant = np.zeros(population.size)
+            for projection in self._network.incoming(name):
+                if projection.bias is not None:
+                    constant = constant + projection.connection.bias_of_neurons(
+                        projection.bias, population.shape
+                    )
+                if projection.source == INPUT and encoded.current is not None:
+                    constant = constant + weighted(projection, encoded.current, population.shape)
+            drives[name] = np.broadcast_to(constant / gain, (encoded.samples, population.size))
+        return drives

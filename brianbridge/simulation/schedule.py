@@ -10,15 +10,24 @@ happen in the slot ``thresholds``, in the order of the populations:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["put_in_order"]
+__all__ = ["position_in_order", "put_in_order"]
 
 _SLOT = "thresholds"
 
 
-def put_in_order(position: int, group: Any, synapses: list[Any]) -> None:
+def position_in_order(position: int) -> tuple[str, int]:
+    """Return slot and order of what delivers to population number `position`."""
+    return _SLOT, 3 * position
+
+
+def put_in_order(position: int, group: Any, synapses: Sequence[Any] = ()) -> None:
     """Give a population, and what leads to it, its place in the canonical step.
+
+    A projection that leads back from a later population comes before that one's threshold, and so
+    delivers the spikes of the step before.
 
     Parameters
     ----------
@@ -26,15 +35,13 @@ def put_in_order(position: int, group: Any, synapses: list[Any]) -> None:
         0 for the input population, 1 for the first layer, and so on.
     group : brian2.NeuronGroup
         The population.
-    synapses : list of brian2.Synapses
+    synapses : sequence of brian2.Synapses
         The projections that lead to it, each with the single pathway ``pre``.
     """
-    order = 3 * position
+    slot, order = position_in_order(position)
     for synapse in synapses:
-        synapse.pre.when = _SLOT
-        synapse.pre.order = order
+        synapse.pre.when, synapse.pre.order = slot, order
     for part, place in (("thresholder", order + 1), ("resetter", order + 2)):
         objects = getattr(group, part)
         if "spike" in objects:
-            objects["spike"].when = _SLOT
-            objects["spike"].order = place
+            objects["spike"].when, objects["spike"].order = slot, place

@@ -1,9 +1,7 @@
 """The surrogate: the torch twin of a spiking network.
 
-A feed-forward network has no loops within a presentation, so the twin runs population by
-population over all T steps: the currents of a whole presentation are one matrix product, and
-only the neurons' own step is a loop. The spikes are those of the canonical step (state update,
-then receive, emit and reset from input to output), whatever the order of computation.
+Its spikes are those of the network's step, whatever the order in which they are computed; see
+`brianbridge.surrogate.scan` for the two orders there are.
 """
 
 from __future__ import annotations
@@ -15,34 +13,18 @@ from typing import Any, cast
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
 from ..encoding import EncodedInput
 from ..errors import InputError
-from ..network import INPUT, Projection, SpikingNetwork
+from ..network import INPUT, SpikingNetwork
 from ..network.gain import input_gain
 from ..recording import Events, Recording
 from .population import PopulationTwin
+from .projections import ProjectionTwin
+from .scan import run_in_turn, run_together
 from .spike_function import SpikeFunction
 
 __all__ = ["Activity", "SurrogateNetwork", "to_torch"]
-
-
-class DenseTwin(nn.Module):
-    """Hold the trainable weights of a projection: ``weight`` (out, in) and ``bias`` (out,)."""
-
-    def __init__(self, projection: Projection, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.tensor(projection.weight, dtype=dtype))
-        self.bias = (
-            None
-            if projection.bias is None
-            else nn.Parameter(torch.tensor(projection.bias, dtype=dtype))
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the weighted input without the bias, ``(..., out)`` of ``(..., in)``."""
-        return linear(x, self.weight)
 
 
 @dataclass(frozen=True)
@@ -90,6 +72,8 @@ class SurrogateNetwork(nn.Module):
     ['projections.input_to_hidden.weight', 'projections.input_to_hidden.bias']
     """
 
+    _like: Tensor
+
     def __init__(
         self,
         network: SpikingNetwork,
@@ -101,7 +85,15 @@ class SurrogateNetwork(nn.Module):
         dtype = dtype or torch.get_default_dtype()
         self.network = network
         self.spike_function = spike_function or SpikeFunction()
-        self.projections = nn.ModuleDict({p.name: DenseTwin(p, dtype) for p in network.projections})
+        self.register_buffer("_like", torch.zeros((), dtype=dtype), persistent=False)
+        self.projections = nn.ModuleDict(
+            {
+                p.name: ProjectionTwin(
+                    p, network.shape_of(p.source), network.shape_of(p.target), dtype
+                )
+                for p in network.projections
+            }
+        )
         self.populations = nn.ModuleDict()
         for population in network.populations:
             if hasattr(self.populations, population.name):
@@ -115,6 +107,8 @@ class SurrogateNetwork(nn.Module):
                 spike_function=self.spike_function,
                 fires=network.fires(population.name),
                 dtype=dtype,
+                received=network.received(population.name),
+                schedule=network.schedule,
             )
             gain = input_gain(network, population.name)
             if gain is not None:
@@ -124,9 +118,9 @@ class SurrogateNetwork(nn.Module):
 
     # ------------------------------------------------------------------ running
 
-    def projection(self, name: str) -> DenseTwin:
+    def projection(self, name: str) -> ProjectionTwin:
         """Return the weights of a projection."""
-        return cast(DenseTwin, self.projections[name])
+        return cast(ProjectionTwin, self.projections[name])
 
     def population(self, name: str) -> PopulationTwin:
         """Return the neurons of a population."""
@@ -146,55 +140,40 @@ class SurrogateNetwork(nn.Module):
         return self.as_tensors(self.network.encoding.encode(samples, numbers, stream))
 
     def as_tensors(self, encoded: EncodedInput) -> tuple[Tensor | None, Tensor | None]:
-        """Return the current and the raster of an encoded batch as flat tensors of the twin."""
-        like = next(self.parameters())
+        """Return the current and the raster of an encoded batch as tensors of the twin."""
+        like = self._like
 
-        def tensor(array: np.ndarray | None, axes: int) -> Tensor | None:
+        def tensor(array: np.ndarray | None) -> Tensor | None:
             if array is None:
                 return None
-            flat = array.reshape(*array.shape[:axes], -1)
-            return torch.as_tensor(flat).to(device=like.device, dtype=like.dtype)
+            return torch.as_tensor(array).to(device=like.device, dtype=like.dtype)
 
-        return tensor(encoded.current, 1), tensor(encoded.raster, 2)
+        return tensor(encoded.current), tensor(encoded.raster)
 
-    def inputs_of(
-        self, name: str, current: Tensor | None, spikes: Mapping[str, Tensor]
-    ) -> tuple[Tensor | None, Tensor | None]:
-        """Return what reaches a population: the received input and the drive.
+    def drive_of(self, name: str, current: Tensor | None) -> Tensor | None:
+        """Return the drive of a population: weighted constant input and biases, in SI units.
 
         Parameters
         ----------
         name : str
             The population.
-        current : Tensor, shape (batch, in), optional
+        current : Tensor, shape (batch, *input_shape), optional
             The encoded samples, if they are a current.
-        spikes : mapping of str to Tensor, shape (T, batch, *shape)
-            Spikes of the populations before it, and of ``"input"`` if samples are a raster.
 
         Returns
         -------
-        received : Tensor, shape (T, batch, *shape), or None
-            What synapses add to the receiving variable in each step.
-        drive : Tensor, shape (batch, *shape) or (*shape), or None
-            Value of the drive variable (SI units).
+        Tensor, shape (batch, *shape) or (*shape), or None
         """
-        shape = self.network.population(name).shape
-        received: Tensor | None = None
         constant: Tensor | None = None
         for projection in self.network.incoming(name):
             twin = self.projection(projection.name)
-            parts = [] if twin.bias is None else [twin.bias]
+            bias = twin.bias_of_neurons()
+            parts = [] if bias is None else [bias]
             if projection.source == INPUT and current is not None:
                 parts.append(twin(current))
-            else:
-                source = spikes[projection.source].flatten(2)
-                jumps = twin(source).unflatten(-1, shape)
-                received = jumps if received is None else received + jumps
             for part in parts:
                 constant = part if constant is None else constant + part
-        if constant is None:
-            return received, None
-        return received, constant.unflatten(-1, shape) / getattr(self, f"_gain_{name}")
+        return None if constant is None else constant / getattr(self, f"_gain_{name}")
 
     def run(
         self,
@@ -206,34 +185,22 @@ class SurrogateNetwork(nn.Module):
 
         Parameters
         ----------
-        current : Tensor, shape (batch, in), optional
+        current : Tensor, shape (batch, *input_shape), optional
             Constant input.
-        raster : Tensor, shape (T, batch, in), optional
+        raster : Tensor, shape (T, batch, *input_shape), optional
             Input spikes.
         record : sequence of str
             State variables to record in every population that has them.
         """
-        encoded = raster if current is None else current
-        assert encoded is not None, "give a current or a raster"
-        batch = encoded.shape[-2]
-        spikes: dict[str, Tensor] = {} if raster is None else {INPUT: raster}
-        traces: dict[str, Mapping[str, Tensor]] = {}
-        for name in self.populations:
-            population = self.population(name)
-            received, drive = self.inputs_of(name, current, spikes)
-            wanted = [v for v in record if v in population.rendered.state]
-            result = population.run(
-                received, drive, steps=self.network.steps, batch=batch, record=wanted
-            )
-            traces[name] = result.traces
-            if result.spikes is not None:
-                spikes[name] = result.spikes
+        batch = len(current) if current is not None else _batch_of(raster)
+        drives = {name: self.drive_of(name, current) for name in self.populations}
+        scan = run_together if self.network.has_loops else run_in_turn
+        spikes, state, traces = scan(self, drives, raster, batch, record)
         last = self.network.output.name
         if self.network.fires(last):
             output = spikes[last].sum(0)
         else:
-            output = result.state[population.model.potential]
-        spikes.pop(INPUT, None)
+            output = state[last][self.population(last).model.potential]
         return Activity(spikes, output.flatten(1), traces)
 
     def forward(self, x: Any) -> Tensor:
@@ -293,6 +260,11 @@ class SurrogateNetwork(nn.Module):
                 for name, variables in activity.traces.items()
             },
         )
+
+
+def _batch_of(raster: Tensor | None) -> int:
+    assert raster is not None, "give a current or a raster"
+    return raster.shape[1]
 
 
 def to_torch(

@@ -7,9 +7,14 @@ rendered here, in the same order of operations, as the source of one Python func
 
     step(<state>, x, t, <constant arrays>, <hoisted terms>) -> (<state>, emit)
 
-which is the canonical step: state update over dt, receive ``x``, emit, reset. Terms that do not
-change during a presentation (a drive times its gain) are hoisted into ``prepare``. The source can
-be read: ``print(rendered.source)``.
+which is the canonical step: state update over dt, receive ``x``, emit, reset. In Brian2's default
+order a neuron emits before it receives, so that there the step is cut in two at that point:
+
+    fire(<state>, t, <constant arrays>, <hoisted terms>) -> (<state>, emit)
+    settle(<state>, emit, x, t, <constant arrays>, <hoisted terms>) -> (<state>)
+
+Terms that do not change during a presentation (a drive times its gain) are hoisted into
+``prepare``. The source can be read: ``print(rendered.source)``.
 
 A reset passes a gradient through the spike where it adds or subtracts a multiple of ``emit``
 (``v -= theta*emit``; ``v -= theta`` too where a spike can only be 1). Any other (``v = 0``,
@@ -19,7 +24,7 @@ A reset passes a gradient through the spike where it adds or subtracts a multipl
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -49,8 +54,10 @@ class RenderedStep:
         The Python source of ``prepare`` and ``step``.
     prepare : callable
         Computes the hoisted terms, once a presentation, from `arrays` and `inputs`.
-    step : callable
-        One time step.
+    step : callable, optional
+        One time step in the canonical order.
+    fire, settle : callable, optional
+        The two halves of a step in Brian2's default order.
     state : tuple of str
         State variables, in the order in which `step` takes and returns them.
     inputs : tuple of str
@@ -63,7 +70,9 @@ class RenderedStep:
 
     source: str
     prepare: Callable[..., tuple[Any, ...]]
-    step: Callable[..., tuple[Any, ...]]
+    step: Callable[..., tuple[Any, ...]] | None
+    fire: Callable[..., tuple[Any, ...]] | None
+    settle: Callable[..., tuple[Any, ...]] | None
     state: tuple[str, ...]
     inputs: tuple[str, ...]
     arrays: dict[str, np.ndarray]
@@ -78,6 +87,8 @@ def render(
     fires: bool = True,
     spike_function: SpikeFunction | None = None,
     dtype: torch.dtype = torch.float32,
+    received: Sequence[str] | None = None,
+    schedule: str = "canonical",
 ) -> RenderedStep:
     """Render the step of `neurons` neurons of a model.
 
@@ -95,6 +106,11 @@ def render(
         How to differentiate through a spike.
     dtype : torch.dtype
         What spikes are cast to.
+    received : sequence of str, optional
+        The variables that spikes add to, each an argument of the step in this order; the model's
+        ``receive`` if not given.
+    schedule : {"canonical", "default"}
+        In which order things happen within a step.
 
     Raises
     ------
@@ -133,6 +149,8 @@ def render(
     reset_code = model.reset if fires else ""
     variables = resolve_names(group, update, emit_code, reset_code)
     variables["emit"] = _emit_variable(group)
+    if received is None:
+        received = (model.receive,) if model.receive else ()
     blocks = [
         _statements(code, variables, label)
         for label, code in (("update", update), ("emit", emit_code), ("reset", reset_code))
@@ -147,14 +165,16 @@ def render(
     }
     for name in sorted(set(helpers) & set(variables)):
         raise InputError(f"{what}: '{name}' has a meaning in the torch step; rename it")
-    writer = _StepWriter(model, group, variables, blocks, fires)
+    writer = _StepWriter(model, group, variables, blocks, fires, tuple(received), schedule)
     source = writer.source()
     scope = {**TORCH_FUNCTIONS, **writer.numbers, **helpers}
     exec(compile(source, f"<torch step of {model.name or 'a neuron model'}>", "exec"), scope)
     return RenderedStep(
         source=source,
         prepare=scope["prepare"],
-        step=scope["step"],
+        step=scope.get("step"),
+        fire=scope.get("fire"),
+        settle=scope.get("settle"),
         state=writer.state,
         inputs=writer.inputs,
         arrays=writer.arrays,
@@ -192,9 +212,18 @@ class _StepWriter:
     """Write the source of ``prepare`` and ``step``, and find what they need as arguments."""
 
     def __init__(
-        self, model: NeuronModel, group: Any, variables: dict[str, Any], blocks: Any, fires: bool
+        self,
+        model: NeuronModel,
+        group: Any,
+        variables: dict[str, Any],
+        blocks: Any,
+        fires: bool,
+        received: tuple[str, ...],
+        schedule: str,
     ) -> None:
         from brian2.core.variables import ArrayVariable, Constant
+
+        self.canonical = schedule == "canonical"
 
         self.model, self.group, self.variables, self.fires = model, group, variables, fires
         self.update, self.emit, self.reset = blocks
@@ -202,14 +231,16 @@ class _StepWriter:
         declared = {n for n in group.equations.names if n in group.variables} - {SPIKE_VALUE}
         parameters = set(model.heterogeneous)
         assigned = {s.var for s in (*self.update, *self.reset) if s.op != _TEMPORARY}
-        assigned |= {model.receive} | ({"lastspike"} if self.refractory else set())
+        assigned |= {*received} | ({"lastspike"} if self.refractory else set())
         arrays = {n for n in declared if isinstance(group.variables[n], ArrayVariable)} - parameters
         self.state = tuple(sorted(arrays & assigned))
         self.numbers: dict[str, float] = {}
         self.arrays: dict[str, np.ndarray] = {}
         used = self._used_names()
         self.names = {*variables, *used, *(s.var for block in blocks for s in block)}
-        self.received, self.spiked = self._unused("x"), self._unused("spiked")
+        self.spiked = self._unused("spiked")
+        one = len(received) == 1
+        self.received = {n: self._unused("x" if one else f"x_{n}") for n in received}
         for name in sorted((used - arrays - {"t", "emit"}) & set(variables)):
             variable = variables[name]
             if isinstance(variable, Constant) or getattr(variable, "scalar", False):
@@ -235,25 +266,33 @@ class _StepWriter:
         return names
 
     def source(self) -> str:
-        """Return the source of both functions."""
-        body = [self._assign(s) for s in _merged(self.update)]
-        body += self._receive()
-        if self.fires:
-            body += self._emit()
-            body += self._reset()
-        result = ", ".join((*self.state, "emit") if self.fires else self.state)
+        """Return the source of all functions."""
+        update = [self._assign(s) for s in _merged(self.update)]
+        receive = self._receive()
+        emit = self._emit() if self.fires else []
+        reset = self._reset() if self.fires else []
+        moving, both = list(self.state), [*self.state, *(["emit"] if self.fires else [])]
+        x = list(self.received.values())
+        if self.canonical:
+            steps = [("step", [*moving, *x], [*update, *receive, *emit, *reset], both)]
+        else:
+            steps = [
+                ("fire", moving, [*update, *emit], both),
+                # A group with graded spikes resets right after its threshold, to set their value.
+                ("settle", [*both, *x], self._in_turn(receive, reset), moving),
+            ]
+        # Only now are all hoisted terms known.
         hoisted = self.renderer.hoisted
         still = [*self.arrays, *self.inputs]
-        arguments = ", ".join([*self.state, self.received, "t", *still, *(h for h, _ in hoisted)])
-        prepared = "".join(f"    {name} = {code}\n" for name, code in hoisted)
-        names = "".join(f"{name}, " for name, _ in hoisted)
-        lines = "".join(f"    {line}\n" for line in body if line)
+        functions = [_function("prepare", still, [f"{n} = {c}" for n, c in hoisted], dict(hoisted))]
+        rest = ["t", *still, *(name for name, _ in hoisted)]
+        functions += [_function(name, [*given, *rest], *body) for name, given, *body in steps]
         # Parsing and writing the tree once more drops the parentheses that nobody needs.
-        source = ast.parse(
-            f"def prepare({', '.join(still)}):\n{prepared}    return ({names})\n"
-            f"def step({arguments}):\n{lines}    return ({result},)\n"
-        )
+        source = ast.parse("\n".join(functions))
         return "\n\n".join(ast.unparse(function) for function in source.body)
+
+    def _in_turn(self, receive: list[str], reset: list[str]) -> list[str]:
+        return [*receive, *reset] if self.model.is_binary else [*reset, *receive]
 
     def _assign(self, statement: Any) -> str:
         if statement.op == _TEMPORARY:
@@ -268,14 +307,14 @@ class _StepWriter:
         return f"{statement.var} = {statement.var} {operator} {expression}"
 
     def _receive(self) -> list[str]:
-        target = self.model.receive
-        if not target:
-            return []
-        received = f"{target} + {self.received}"
-        # Brian2 does not let synapses write to '(unless refractory)' variables meanwhile.
-        if self.refractory and "unless refractory" in self.group.equations[target].flags:
-            received = f"torch.where(not_refractory, {received}, {target})"
-        return [f"if {self.received} is not None:", f"    {target} = {received}"]
+        lines = []
+        for target, argument in self.received.items():
+            received = f"{target} + {argument}"
+            # Brian2 does not let synapses write to '(unless refractory)' variables meanwhile.
+            if self.refractory and "unless refractory" in self.group.equations[target].flags:
+                received = f"torch.where(not_refractory, {received}, {target})"
+            lines += [f"if {argument} is not None:", f"    {target} = {received}"]
+        return lines
 
     def _emit(self) -> list[str]:
         *before, last = self.emit
@@ -283,15 +322,15 @@ class _StepWriter:
         lines.append(f"emit = {self.renderer.soft(last.expr)}")
         if self.refractory:
             lines.append("emit = emit * as_number(not_refractory)")
+            lines.append(f"{self.spiked} = emit != 0")
+            lines.append(f"lastspike = torch.where({self.spiked}, t, lastspike)")
+            lines.append(f"not_refractory = not_refractory & ~{self.spiked}")
         return lines
 
     def _reset(self) -> list[str]:
-        lines = []
-        if self.refractory or any(self._needs_mask(s) for s in self.reset):
-            lines.append(f"{self.spiked} = emit != 0")
-        if self.refractory:
-            lines.append(f"lastspike = torch.where({self.spiked}, t, lastspike)")
-            lines.append(f"not_refractory = not_refractory & ~{self.spiked}")
+        masked = any(self._needs_mask(s) for s in self.reset)
+        known = self.refractory and self.canonical
+        lines = [f"{self.spiked} = emit != 0"] if masked and not known else []
         return lines + [self._reset_line(s) for s in self.reset]
 
     def _needs_mask(self, statement: Any) -> bool:
@@ -314,6 +353,13 @@ class _StepWriter:
             change = f"| {self.spiked}" if new == "True" else f"& ~{self.spiked}"
             return f"{name} = {name} {change}"
         return f"{name} = torch.where({self.spiked}, {new}, {name})"
+
+
+def _function(name: str, arguments: list[str], body: list[str], result: Iterable[str]) -> str:
+    """Return the source of a function that returns a tuple."""
+    lines = "".join(f"    {line}\n" for line in body if line)
+    returned = "".join(f"{value}, " for value in result)
+    return f"def {name}({', '.join(arguments)}):\n{lines}    return ({returned})\n"
 
 
 def _merged(statements: list[Any]) -> list[Any]:

@@ -40,7 +40,7 @@ def test_shapes_and_types(kind):
     assert encoded.samples == 6
     assert (encoded.current is None) != (encoded.raster is None)
     array = encoded.current if encoded.raster is None else encoded.raster
-    assert array.dtype == np.float64
+    assert array.dtype == (np.float64 if encoded.raster is None else np.int8)
     assert array.shape == ((6, 3, 4) if encoded.raster is None else (5, 6, 3, 4))
 
 

@@ -297,14 +297,14 @@ WEIGHT = "projections/input_to_hidden/weight"
 
 
 def test_a_newer_schema(saved: Path) -> None:
-    message = edited(saved, lambda file: file.attrs.modify("schema", 2))
-    assert "it has schema 2, and this version of brianbridge reads up to 1" in message
+    message = edited(saved, lambda file: file.attrs.modify("schema", 3))
+    assert "it has schema 3, and this version of brianbridge reads up to 2" in message
 
 
 @pytest.mark.parametrize("schema", ["one", 0, [1, 1], 1.0])
 def test_an_odd_schema(saved: Path, schema: object) -> None:
     message = edited(saved, lambda file: file.attrs.create("schema", schema))
-    assert "expected root attribute schema = 1" in message
+    assert "expected root attribute schema = 2" in message
 
 
 @pytest.mark.parametrize(
@@ -318,7 +318,7 @@ def test_what_is_missing_is_named(saved: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "problem"),
     [
-        (WEIGHT, np.ones((4, 5)), "has shape (4, 5); 4 inputs and 5 outputs need (5, 4)"),
+        (WEIGHT, np.ones((4, 5)), "'all_to_all' from (2, 2) to (5,) needs (5, 4)"),
         (WEIGHT, np.ones(20), "has shape (20,)"),
         (WEIGHT, np.full((5, 4), np.nan), "weight[0, 0] is not finite"),
         (WEIGHT, "text", "expected real numbers"),
@@ -430,7 +430,9 @@ def test_any_missing_or_mistyped_entry_is_refused_in_one_line(
         ("populations.0.name", "../..", "'../..' cannot name a population"),
         ("populations.0.shape", [2**62, 4], "shape"),
         ("projections.0.target", "hiden", "belongs to no projection"),
-        ("projections.0.kind", "conv", "'dense'"),
+        ("projections.0.connection.kind", "conv", "no connection 'conv'. Did you mean 'conv2d'?"),
+        ("projections.0.connection.stride", 1, "unknown key 'stride'"),
+        ("projections.0.delay", -1.0, "delay of projection"),
         ("readout", "first", "'counts' or 'potential'"),
         ("encoding.kind", "curent", "there is no encoding 'curent'. Did you mean 'current'?"),
         ("encoding.steps", 10.5, "'steps' = 10.5"),

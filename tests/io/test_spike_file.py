@@ -128,10 +128,10 @@ def test_the_moment_of_crossing_follows_its_spike(path: Path) -> None:
     events = Events(
         *np.array([[0, 0, 0], [3, 1, 2], [9, 4, 4]]), value=np.ones(3), dt=1e-4
     )  # written in the order 1, 2, 3
-    rec = Recording(1e-4, 50, 1, {"a": (4,)}, {"a": events}, np.zeros((1, 1)))
+    known = replace(events, t_crossing=np.array([9.5e-4, 4.25e-4, np.nan]))
     with SpikeFileWriter(path, {"a": (4,)}, 1e-4, 50) as spikes:
-        spikes.append(rec, t_crossing={"a": np.array([9.5e-4, 4.25e-4, np.nan])})
-        spikes.append(rec)
+        for batch in (known, events):
+            spikes.append(Recording(1e-4, 50, 1, {"a": (4,)}, {"a": batch}, np.zeros((1, 1))))
     population = read_spikes(path).populations["a"]
     np.testing.assert_array_equal(population.column("node_ids"), [1, 2, 3, 1, 2, 3])
     np.testing.assert_allclose(
@@ -334,16 +334,6 @@ def test_a_recording_that_does_not_fit_is_refused_whole(
     whole = Recording.concatenate([good, good])
     for name, population in read_spikes(path).populations.items():
         assert same(population.events(), whole.events(name).sorted())
-
-
-def test_crossings_must_be_one_a_spike(path: Path, recording) -> None:
-    with (
-        SpikeFileWriter(path, **RUN) as spikes,
-        pytest.raises(
-            InputError, match=r"t_crossing of 'hidden' has shape \(9,\): expected \(8,\)"
-        ),
-    ):
-        spikes.append(recording(1, 8), t_crossing={"hidden": np.zeros(9)})
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_plain_lists_and_numbers_will_do():
 
 def test_weights_in_the_order_of_brian2s_synapses():
     projection = Projection("input", "a", np.arange(12.0).reshape(3, 4))
-    assert projection.brian2_weights().ravel().tolist() == [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11]
+    assert projection.synapses((4,), (3,)).weight.tolist() == [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11]
 
 
 def test_other_weights_and_more_provenance():
@@ -90,9 +90,12 @@ def test_other_weights_and_more_provenance():
 def test_a_description_survives_json(readout):
     net = chain(Dense(3, LIF, bias=False), Dense(2, neuron_model("cuba_lif")), readout=readout,
                 encoding=Bernoulli(5, seed=3))  # fmt: skip
-    weights = {p.name: (p.weight, p.bias) for p in net.projections}
+    arrays = {
+        p.name: {k: v for k, v in (("weight", p.weight), ("bias", p.bias)) if v is not None}
+        for p in net.projections
+    }
     entry = json.loads(json.dumps(net.to_dict()))
-    again = SpikingNetwork.from_dict(entry, weights, {})
+    again = SpikingNetwork.from_dict(entry, arrays, {})
     assert again.to_dict() == net.to_dict()
     assert again.projections[0].bias is None
     np.testing.assert_array_equal(again.projections[1].weight, net.projections[1].weight)
@@ -126,7 +129,7 @@ def test_a_drive_that_drives_nothing_is_named(refused):
         ([A, INTO_A, Projection("a", "bb", np.ones((2, 3)))], ["no population 'bb'"]),
         ([A, INTO_A, Projection("a", "a", np.ones((3, 3)))], ["'a_to_a'", "earlier to a later"]),
         ([A, B, INTO_A, Projection("b", "a", np.ones((3, 2)))], ["'b_to_a'", "earlier to a later"]),
-        ([A, Projection("a", "input", np.ones((4, 3)))], ["earlier to a later"]),
+        ([A, Projection("a", "input", np.ones((4, 3)))], ["'a_to_input' leads to the input"]),
         ([A, Projection("input", "a", np.ones((4, 3)))], ["'input_to_a'", "(4, 3)", "(3, 4)"]),
         ([A, Projection("input", "a", np.ones((3, 4)), np.ones(4))], ["bias", "(4,)", "(3,)"]),
         ([A, Projection("input", "a", np.full((3, 4), np.nan))], ["weight[0, 0] is not finite"]),

@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from brian2 import Hz, SpikeMonitor, TimedArray, ms, mV, second
-from small_networks import assert_close, assert_same, one_layer, two_layers
+from small_networks import assert_close, assert_same, one_layer, simulate, two_layers
 
 from brianbridge.encoding import Bernoulli, Current, Latency
 from brianbridge.errors import InputError
 from brianbridge.neurons.library import neuron_model
 from brianbridge.simulation.builder import build
-from brianbridge.simulation.reference import simulate
 
 STEPS = 50
 PER_STEP = np.array([0.037, 0.11, 0.29, 0.4142, 0.613, 0.93])

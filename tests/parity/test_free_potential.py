@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from small_networks import assert_close, twin_recording, two_layers
+from small_networks import assert_close, simulate, twin_recording, two_layers
 
 from brianbridge.encoding import Bernoulli, Current
 from brianbridge.neurons.library import neuron_model
-from brianbridge.simulation.reference import simulate
 
 STEPS = 30
 X = np.random.default_rng(2).uniform(0, 1, (4, 6))

@@ -7,12 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from brian2 import ms, mV
-from small_networks import assert_close, assert_same, twin_recording
+from small_networks import assert_close, assert_same, simulate, twin_recording
 
 from brianbridge.encoding import Bernoulli, Current
 from brianbridge.network import Population, Projection, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
-from brianbridge.simulation.reference import simulate
 
 #: Four values of each parameter; equal ones, and equal time constants, among them.
 PARAMETERS = {

@@ -20,11 +20,10 @@ from brian2 import (
     nA,
     pF,
 )
-from small_networks import assert_close, twin_recording, two_layers
+from small_networks import assert_close, simulate, twin_recording, two_layers
 
 from brianbridge.encoding import Bernoulli
 from brianbridge.neurons.library import neuron_model
-from brianbridge.simulation.reference import simulate
 
 STEPS, DT = 40, 1 * ms
 TAU = 10 * ms

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from small_networks import assert_same, two_layers
+from small_networks import assert_same, simulate, two_layers
 
 from brianbridge.encoding import Bernoulli, Current, Encoding, Latency
 from brianbridge.neurons.library import neuron_model
 from brianbridge.recording import Recording
-from brianbridge.simulation.reference import simulate
 
 X = np.random.default_rng(3).uniform(0, 1, (5, 6))
 ENCODINGS = {"current": Current(12), "bernoulli": Bernoulli(12), "latency": Latency(12)}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from small_networks import twin_recording, two_layers
+from small_networks import simulate, twin_recording, two_layers
 
 from brianbridge.encoding import Bernoulli
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.simulation.reference import simulate
 
 HARD_RESET_WITHOUT_LEAK = NeuronModel(
     "dv/dt = drive : 1\ndrive : Hz",

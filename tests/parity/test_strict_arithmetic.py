@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 from brian2 import prefs
 from brian2.codegen.runtime.cython_rt.extension_manager import cython_extension_manager
-from small_networks import assert_same, one_layer, twin_recording
+from small_networks import assert_same, one_layer, simulate, twin_recording
 
 from brianbridge.encoding import Current
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.simulation.arithmetic import strict_arithmetic
-from brianbridge.simulation.reference import simulate
 
 #: Sums of these meet a threshold of 1 in decimals, and miss it, or not, in binary.
 DECIMALS = np.array([0.1, 0.2, 0.3, 0.7, 0.9, 1.1, 1 / 3, 0.05])

@@ -30,7 +30,7 @@ from random_networks import (
 from brianbridge.network import SpikingNetwork
 from brianbridge.neurons.library import model_names
 from brianbridge.recording import Recording
-from brianbridge.simulation.reference import simulate
+from brianbridge.simulation.simulate import simulate
 from brianbridge.surrogate.network import to_torch
 
 EXAMPLES = {"real": 10, "dyadic": 18, "cython": 15}

@@ -21,8 +21,8 @@ from brianbridge.encoding import Bernoulli, Current, EncodedInput
 from brianbridge.network import Dense, Population, Projection, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.simulation.builder import build, steps_per_coarse_step
-from brianbridge.simulation.drive import drive_values
-from brianbridge.simulation.reference import simulate
+from brianbridge.simulation.drive import Drives
+from brianbridge.simulation.simulate import simulate
 
 SPIKES, CURRENT = Bernoulli(20, signed=True), Current(20)
 X = np.random.default_rng(1).uniform(0, 1, (2, 4))
@@ -50,7 +50,7 @@ def namespace_of(network: SpikingNetwork, x: np.ndarray) -> dict[str, TimedArray
 
 def set_drives(network: SpikingNetwork, built, x: np.ndarray) -> None:
     encoded = network.encoding.encode(x, np.arange(len(x)))
-    for name, values in drive_values(network, encoded).items():
+    for name, values in Drives(network)(encoded).items():
         built.groups[name].drive = values.ravel() * Hz
 
 
@@ -98,7 +98,7 @@ def test_only_what_exists_is_traced():
 @pytest.mark.parametrize("encoding", [SPIKES, CURRENT])
 def test_a_user_adds_monitors_and_runs(encoding):
     network = network_of(encoding)
-    expected = simulate(network, X, record=("spikes", "v"))
+    expected = simulate(network, X, record=("spikes", "v"), path="reference")
     built = build(network, batch=2, dt=network.dt)
     states = StateMonitor(built.groups["hidden"], "v", record=[0, 5], when="end")
     rate = PopulationRateMonitor(built.groups["hidden"])
@@ -173,7 +173,7 @@ def test_projections_that_skip_a_population_are_connected():
 def test_drives_are_the_current_that_gives_the_input_of_a_step():
     network = network_of(CURRENT)
     encoded = EncodedInput(current=X)
-    drives = drive_values(network, encoded)
+    drives = Drives(network)(encoded)
     first, second_ = network.projections
     # A leaky integrator moves by tau*(1 - exp(-dt/tau)) for a unit current over one step.
     gain = 0.01 * (1 - np.exp(-1e-3 / 0.01))
@@ -183,7 +183,7 @@ def test_drives_are_the_current_that_gives_the_input_of_a_step():
 
 def test_spikes_leave_the_bias_as_the_only_drive():
     network = network_of(SPIKES)
-    drives = drive_values(network, SPIKES.encode(X, np.arange(2)))
+    drives = Drives(network)(SPIKES.encode(X, np.arange(2)))
     gain = 0.01 * (1 - np.exp(-1e-3 / 0.01))
     np.testing.assert_allclose(
         drives["hidden"] * gain, np.tile(network.projections[0].bias, (2, 1))

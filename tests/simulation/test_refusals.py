@@ -10,7 +10,7 @@ from brianbridge.errors import InputError
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.simulation.builder import build
-from brianbridge.simulation.reference import simulate
+from brianbridge.simulation.simulate import simulate
 
 
 @pytest.fixture

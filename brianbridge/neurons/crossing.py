@@ -1,0 +1,250 @@
+"""Find when, within its time step, a neuron of a linear model crossed its threshold.
+
+Brian2 stamps a spike with the start of its step: state update over ``dt``, then synaptic jumps,
+threshold, reset. Where the exact propagator applies, the state in between is known,
+
+    x(s) = x + Gamma(s) (A x + b),     0 <= s <= dt
+
+and with it the ``s`` at which the condition became true. A single variable without coupling moves
+monotonically, and passes a level ``c`` after
+
+    s = log1p(a r) / a,     r = (c - x) / (a x + b)
+
+(``s = r`` without leak). All else is bisected by *binary stepping*: from the last state at which
+the condition is false, advance by ``dt/2``, ``dt/4``, ... wherever it stays false.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import scipy.special
+import sympy as sp
+from brian2.core.functions import DEFAULT_FUNCTIONS
+from brian2.core.variables import Constant
+from brian2.parsing.rendering import NumpyNodeRenderer
+from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
+
+from ..errors import InputError
+from .checks import probe, resolve_names
+from .expressions import called_functions, names_in, one_line, substitute_name
+from .linear import LinearSystem, linear_system
+from .model import NeuronModel
+from .propagator import phi_gamma
+
+__all__ = ["CrossingFinder", "CrossingUnknownError", "crossing_finder"]
+
+_HALVINGS = 42  # of a step, to 1e-13 of it: more would be lost in the rounding of the state
+_CHANGING = {"t", "rand", "randn", "poisson"}  # within a step
+_CHUNK = 16384  # spikes worked on at once, so that they stay in the processor's cache
+
+_Compiled = Callable[[Mapping[str, Any]], Any]
+_GLOBALS: dict[str, Any] = {k: f.pyfunc for k, f in DEFAULT_FUNCTIONS.items()}
+_GLOBALS |= {"__builtins__": {}, "logical_not": np.logical_not}
+
+
+class CrossingUnknownError(InputError):
+    """Report that the times of crossings within a step are not known for a model."""
+
+
+class CrossingFinder:
+    """Find when, within a step, neurons of a linear model crossed their threshold.
+
+    Parameters
+    ----------
+    model : NeuronModel
+        A model with method ``"exact"``.
+    neurons : int
+        Size of the population; parameters that are arrays are repeated to fill it.
+    dt : float
+        Length of the step, in seconds.
+
+    Attributes
+    ----------
+    variables : tuple of str
+        What must be known at the start of a step: states, and inputs (a drive) and flags.
+
+    Raises
+    ------
+    CrossingUnknownError
+        If the model is not stepped exactly, has no emit, or its emit is random or names ``t``.
+
+    Notes
+    -----
+    The condition is taken to become true once in a step; where it is false again at the end,
+    Brian2 does not see it either. ``(unless refractory)`` variables moved, for the neuron fired.
+
+    Examples
+    --------
+    Driven towards 2, a neuron reaches 1 after ``tau log(2)``; another one starts above:
+
+    >>> from brianbridge.neurons.library import neuron_model
+    >>> finder = crossing_finder(neuron_model("lif"), neurons=5, dt=10e-3)
+    >>> finder.variables
+    ('v', 'drive')
+    >>> start = {"v": np.array([0.0, 1.5]), "drive": np.array([200.0, 0.0])}
+    >>> finder(start, node=np.array([3, 0])).round(6)
+    array([0.006931, 0.      ])
+    """
+
+    def __init__(self, model: NeuronModel, neurons: int, dt: float) -> None:
+        group = probe(model, neurons)
+        names = resolve_names(group)
+        emit, condition = model.emit, model.threshold_condition
+        for name, expression in group.equations.get_substituted_expressions(names, True):
+            if name in group.equations.subexpr_names:
+                emit = substitute_name(emit, name, f"({expression.code})")
+                condition = substitute_name(condition, name, f"({expression.code})")
+        changing = (names_in(condition) | called_functions(condition)) & _CHANGING
+        if model.method != "exact" or not emit or changing:
+            reason = f"method is '{model.method}' and whose emit is '{model.emit}'"
+            raise CrossingUnknownError(f"no crossing times of '{model.name}', whose {reason}")
+        self._dt = dt
+        self._system = _needed(linear_system(group.equations, names), names_in(condition))
+        states = self._system.names
+        inputs = [sympy_to_str(expression) for expression in self._system.inputs]
+        self._inputs = [_compiled(text) for text in inputs]
+        self._condition = _compiled(condition)
+        self._levels = _levels(emit, states[0], names) if len(states) == 1 else None
+        self._fixed: dict[str, Any] = {"dt": dt, "not_refractory": True}
+        self._varied: dict[str, np.ndarray] = {}  # by neuron
+        used = {*self._system.parameters}.union(*map(names_in, [condition, *inputs]))
+        for name in used - {*states, *self._fixed}:
+            if isinstance(names[name], Constant):
+                self._fixed[name] = names[name].get_value()
+            elif name in model.heterogeneous:
+                self._varied[name] = np.array(names[name].get_value())
+        rest = sorted(used - {*states, *self._fixed, *self._varied})
+        self.variables: tuple[str, ...] = (*states, *rest)
+        self._kinds = {k: bool if names[k].is_boolean else np.float64 for k in self.variables}
+
+    def __call__(self, start: Mapping[str, np.ndarray], node: np.ndarray) -> np.ndarray:
+        """Return when, after the start of its step, each spike's neuron crossed its threshold.
+
+        Parameters
+        ----------
+        start : mapping of str to numpy.ndarray, shape (spikes,)
+            Each of `variables` at the start of the spike's step, in SI units.
+        node : numpy.ndarray of int, shape (spikes,)
+            Which neuron fired the spike.
+
+        Returns
+        -------
+        numpy.ndarray, shape (spikes,)
+            In seconds: 0 if it was above at the start, `dt` if only the jump at the end crossed.
+        """
+        node, found = np.asarray(node), np.empty(len(node))
+        arrays = {name: np.asarray(start[name], dtype=kind) for name, kind in self._kinds.items()}
+        # Sorted, the spikes of a chunk have few different parameters.
+        order = np.argsort(node, kind="stable") if self._varied else np.arange(len(node))
+        for low in range(0, len(node), _CHUNK):
+            part = order[low : low + _CHUNK]
+            scope = {k: v[part] for k, v in arrays.items()}
+            scope |= {k: v[node[part]] for k, v in self._varied.items()}
+            scope |= self._fixed
+            find = self._bisect if self._levels is None else self._solve
+            with np.errstate(all="ignore"):  # levels that are never reached
+                s = find(scope) if self._system.names else self._dt
+                found[part] = np.where(self._condition(scope), 0.0, s)
+        return found
+
+    def _solve(self, scope: dict[str, Any]) -> np.ndarray:
+        """Return when the variable passed the level beyond which the condition holds."""
+        (name,) = self._system.names
+        x, leak = scope[name], self._system.evaluate(scope)[..., 0, 0]
+        slope = leak * x + self._inputs[0](scope)
+        passed = [np.zeros(len(x)), np.full(len(x), self._dt)]
+        for level in self._levels or ():
+            linear = (level(scope) - x) / slope
+            bend = leak * linear
+            s = linear * np.where(bend == 0, 1.0, np.log1p(bend) / bend)
+            # What lies behind has been passed before; what is not a number is never reached.
+            passed.append(np.clip(np.nan_to_num(s, nan=self._dt), 0.0, self._dt))
+        edges = np.sort(passed, axis=0)
+        found, held = edges[-1], np.ones(len(x), dtype=bool)
+        # Between two levels the condition is one and the same: walk back while it holds.
+        for before, after in zip(edges[-2::-1], edges[:0:-1], strict=True):
+            s = (before + after) / 2
+            value = x + slope * s * scipy.special.exprel(leak * s)
+            held = held & (self._condition({**scope, name: value}) | (before == after))
+            found = np.where(held, before, found)
+        return found
+
+    def _bisect(self, scope: dict[str, Any]) -> np.ndarray:
+        """Return the end of the longest advance under which the condition stays false."""
+        names = self._system.names
+        matrices = self._system.evaluate(scope).reshape(-1, len(names), len(names))
+        first = [True, *(matrices[1:] != matrices[:-1]).any(axis=(1, 2))]
+        runs = np.diff(np.flatnonzero([*first, True]))  # spikes in a row with one matrix, or 1
+        matrices = matrices[first]
+        stages = [phi_gamma(matrices, self._dt / 2**_HALVINGS)[1]]
+        while len(stages) <= _HALVINGS:
+            half = stages[-1]  # Gamma(2h) = Gamma(h) + Phi(h) Gamma(h), Phi = 1 + Gamma A
+            stages.append(2 * half + half @ matrices @ half)
+        # Rows, columns, spikes: the sum over columns runs along the spikes.
+        matrix = np.repeat(matrices.transpose(1, 2, 0), runs, axis=2)
+        x = np.array([scope[name] for name in names])
+        inputs = np.array([np.broadcast_to(b(scope), x[0].shape) for b in self._inputs])
+        fraction = np.zeros(x.shape[1])
+        for k, stage in enumerate(reversed(stages)):  # the whole step, its half, a quarter, ...
+            gamma = np.repeat(stage.transpose(1, 2, 0), runs, axis=2)
+            ahead = x + np.einsum("ijs,js->is", gamma, np.einsum("ijs,js->is", matrix, x) + inputs)
+            still = ~self._condition({**scope, **dict(zip(names, ahead, strict=True))})
+            x = np.where(still, ahead, x)
+            fraction += still * 0.5**k
+        # What did not cross by the end of the flow did so by the jump after it.
+        return np.minimum(fraction + 0.5 ** (_HALVINGS + 1), 1.0) * self._dt
+
+
+def crossing_finder(model: NeuronModel, neurons: int, dt: float) -> CrossingFinder | None:
+    """Return the `CrossingFinder` of a model, or None if its crossing times are unknown."""
+    try:
+        return CrossingFinder(model, neurons, dt)
+    except CrossingUnknownError:
+        return None
+
+
+def _needed(system: LinearSystem, used: set[str]) -> LinearSystem:
+    """Leave out the variables that those in `used` do not depend on."""
+    wanted = [i for i, name in enumerate(system.names) if name in used]
+    keep = np.flatnonzero(system.reaches()[wanted].any(axis=0)).tolist()
+    names = tuple(system.names[j] for j in keep)
+    return LinearSystem(names, system.matrix.extract(keep, keep), system.inputs.extract(keep, [0]))
+
+
+def _compiled(text: str) -> _Compiled:
+    """Return a function of a scope that evaluates one of Brian2's expressions in NumPy."""
+    code = compile(NumpyNodeRenderer().render_expr(one_line(text)), text, "eval")
+    return lambda scope: eval(code, _GLOBALS, scope)  # only what the model had checked
+
+
+def _levels(emit: str, state: str, names: Mapping[str, Any]) -> list[_Compiled] | None:
+    """Return all values of `state` at which emit may become or cease to be 0; None if unclear."""
+    node = ast.parse(one_line(emit), mode="eval").body
+    match node:
+        case ast.Call(func=ast.Name(id="clip"), args=[value, *limits]):
+            node = node if any(state in names_in(ast.unparse(x)) for x in limits) else value
+    match node:
+        case ast.Call(func=ast.Name(id="floor"), args=[value]):
+            text = ast.unparse(value)
+            differences = [text, f"({text}) - 1"]  # floor(y) is 0 for y from 0 to below 1
+        case _:
+            tests = [n for n in ast.walk(node) if isinstance(n, ast.Compare)]
+            inside = [m for n in tests for m in ast.walk(n)]
+            if any(getattr(n, "id", "") == state and n not in inside for n in ast.walk(node)):
+                return None
+            tests = [n for n in tests if state in names_in(ast.unparse(n))]
+            texts = [(ast.unparse(n.left), ast.unparse(n.comparators[0])) for n in tests]
+            differences = [f"({left}) - ({right})" for left, right in texts]
+    found, x = [], sp.Symbol(state, real=True)
+    for text in differences:
+        difference = sp.expand(str_to_sympy(text, names))
+        slope = sp.nan if difference.has(sp.Rel) else sp.diff(difference, x)
+        if slope.has(sp.nan, x, sp.Derivative):
+            return None
+        if slope != 0:
+            found.append(_compiled(sympy_to_str(-difference.subs(x, 0) / slope)))
+    return found

@@ -1,0 +1,329 @@
+"""Add the weights of spikes to a batch of neurons: compiled, threaded loops.
+
+Everything here works on one time step of B samples. Spikes are `SpikeList`: sample after sample,
+where sample b has entries ``start[b]:start[b + 1]``. Targets are arrays ``(B, out)``. Threads
+share the samples out, each sample is summed by one thread in a fixed order, and nothing is locked:
+results do not depend on the number of threads.
+
+Each sum is formed in a buffer, in the type of the target, and then added to the target, as the
+twin adds the product of weights and spikes; where a mask is given (targets that are refractory),
+only to those open. Weights stay in the type they were trained in: single precision takes half the
+time to read, and the sum in double precision is the same.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit, prange
+
+__all__ = [
+    "SpikeList",
+    "add_conv",
+    "add_dense",
+    "add_matching",
+    "add_product",
+    "add_sparse",
+    "from_dense",
+    "image_columns",
+    "pooled",
+    "split",
+]
+
+
+class SpikeList(NamedTuple):
+    """Hold the spikes of a step, sample after sample.
+
+    Parameters
+    ----------
+    start : numpy.ndarray of int64, shape (samples + 1,)
+        Where the spikes of each sample begin.
+    node : numpy.ndarray of int32, shape (spikes,)
+        Neuron within its population, ascending within a sample.
+    value : numpy.ndarray of float, shape (spikes,) or (0,)
+        Spike values; empty if all are 1.
+    """
+
+    start: np.ndarray
+    node: np.ndarray
+    value: np.ndarray
+
+
+#: No value and no mask: an empty array, for compiled code knows no None.
+NO_MASK = np.empty(0, np.bool_)
+_threaded = njit(parallel=True, nogil=True, cache=True, error_model="numpy")
+_inline = njit(nogil=True, cache=True, error_model="numpy", inline="always")
+
+
+@njit(nogil=True, cache=True)
+def split(spikes: np.ndarray, count: int, neurons: int, samples: int) -> tuple:
+    """Return start and node of the ascending indices of a group of ``samples*neurons``."""
+    start = np.zeros(samples + 1, np.int64)
+    node = np.empty(count, np.int32)
+    sample, low = 0, 0
+    for k in range(count):
+        while spikes[k] - low >= neurons:
+            low += neurons
+            sample += 1
+            start[sample] = k
+        node[k] = spikes[k] - low
+    for rest in range(sample + 1, samples + 1):
+        start[rest] = count
+    return start, node
+
+
+@_threaded
+def from_dense(raster: np.ndarray, dtype: np.ndarray, graded: bool) -> tuple:
+    """Return start, node and value of a dense raster ``(samples, neurons)``.
+
+    ``dtype`` is an empty array of the type that values shall have; they are left out where they
+    are not ``graded``.
+    """
+    samples, neurons = raster.shape
+    start = np.zeros(samples + 1, np.int64)
+    for b in prange(samples):
+        number = 0
+        for i in range(neurons):
+            number += raster[b, i] != 0
+        start[b + 1] = number
+    for b in range(samples):
+        start[b + 1] += start[b]
+    node = np.empty(start[samples], np.int32)
+    value = np.empty(start[samples] if graded else 0, dtype.dtype)
+    for b in prange(samples):
+        # Without a branch: what is silent is overwritten by what comes next.
+        found = np.empty(neurons + 1, np.int32)
+        k = 0
+        for i in range(neurons):
+            found[k] = i
+            k += raster[b, i] != 0
+        low = start[b]
+        for j in range(k):
+            node[low + j] = found[j]
+        if graded:
+            for j in range(k):
+                value[low + j] = raster[b, found[j]]
+    return start, node, value
+
+
+@_inline
+def _add_open(target: np.ndarray, total: np.ndarray, mask: np.ndarray, low: int) -> None:
+    if mask.size == 0:
+        for j in range(total.size):
+            target[j] += total[j]
+    else:
+        for j in range(total.size):
+            if mask[low + j]:
+                target[j] += total[j]
+
+
+@_threaded
+def add_dense(
+    target: np.ndarray, weight: np.ndarray, start: np.ndarray, node: np.ndarray,
+    value: np.ndarray, mask: np.ndarray,
+) -> None:  # fmt: skip
+    """Add rows of ``weight (in, out)``, eight in one pass over the target."""
+    samples, outputs = target.shape
+    graded = value.size > 0
+    real = target.dtype.type
+    for b in prange(samples):
+        k, end = start[b], start[b + 1]
+        if k == end:
+            continue
+        total = np.zeros(outputs, target.dtype)
+        while k + 8 <= end:
+            r0, r1, r2, r3 = (
+                weight[node[k]],
+                weight[node[k + 1]],
+                weight[node[k + 2]],
+                weight[node[k + 3]],
+            )
+            k += 4
+            r4, r5, r6, r7 = (
+                weight[node[k]],
+                weight[node[k + 1]],
+                weight[node[k + 2]],
+                weight[node[k + 3]],
+            )
+            k += 4
+            if graded:
+                s0, s1, s2, s3 = value[k - 8], value[k - 7], value[k - 6], value[k - 5]
+                s4, s5, s6, s7 = value[k - 4], value[k - 3], value[k - 2], value[k - 1]
+                for j in range(outputs):
+                    total[j] += (
+                        (s0 * real(r0[j]) + s1 * real(r1[j]))
+                        + (s2 * real(r2[j]) + s3 * real(r3[j]))
+                    ) + (
+                        (s4 * real(r4[j]) + s5 * real(r5[j]))
+                        + (s6 * real(r6[j]) + s7 * real(r7[j]))
+                    )
+            else:
+                for j in range(outputs):
+                    total[j] += ((real(r0[j]) + real(r1[j])) + (real(r2[j]) + real(r3[j]))) + (
+                        (real(r4[j]) + real(r5[j])) + (real(r6[j]) + real(r7[j]))
+                    )
+        while k < end:
+            row = weight[node[k]]
+            scale = value[k] if graded else real(1)
+            for j in range(outputs):
+                total[j] += scale * real(row[j])
+            k += 1
+        _add_open(target[b], total, mask, b * outputs)
+
+
+@_threaded
+def add_sparse(
+    target: np.ndarray, first: np.ndarray, reached: np.ndarray, weight: np.ndarray,
+    start: np.ndarray, node: np.ndarray, value: np.ndarray, mask: np.ndarray,
+) -> None:  # fmt: skip
+    """Add the synapses ``first[i]:first[i + 1]`` of every neuron i that fired."""
+    samples, outputs = target.shape
+    graded = value.size > 0
+    real = target.dtype.type
+    for b in prange(samples):
+        if start[b] == start[b + 1]:
+            continue
+        total = np.zeros(outputs, target.dtype)
+        for k in range(start[b], start[b + 1]):
+            scale = value[k] if graded else real(1)
+            for synapse in range(first[node[k]], first[node[k] + 1]):
+                total[reached[synapse]] += scale * real(weight[synapse])
+        _add_open(target[b], total, mask, b * outputs)
+
+
+@_threaded
+def add_matching(
+    target: np.ndarray, weight: np.ndarray, start: np.ndarray, node: np.ndarray,
+    value: np.ndarray, mask: np.ndarray,
+) -> None:  # fmt: skip
+    """Add the weight of every neuron that fired to the one at its place."""
+    samples, outputs = target.shape
+    graded = value.size > 0
+    real = target.dtype.type
+    for b in prange(samples):
+        for k in range(start[b], start[b + 1]):
+            i = node[k]
+            if mask.size == 0 or mask[b * outputs + i]:
+                scale = value[k] if graded else real(1)
+                target[b, i] += scale * real(weight[i if weight.size > 1 else 0])
+
+
+@_threaded
+def add_conv(
+    target: np.ndarray, weight: np.ndarray, image: tuple, out: tuple, stride: tuple,
+    padding: tuple, dilation: tuple, groups: int, transposed: bool,
+    start: np.ndarray, node: np.ndarray, value: np.ndarray, mask: np.ndarray,
+) -> None:  # fmt: skip
+    """Stamp the kernels of every neuron that fired onto the target.
+
+    ``weight`` is ``(in, height, width, out/groups)``, for both directions; ``image`` and ``out``
+    are ``(channels, height, width)``.
+    """
+    samples = target.shape[0]
+    rows, columns, channels = weight.shape[1], weight.shape[2], weight.shape[3]
+    high, wide = out[1], out[2]
+    pixels = image[1] * image[2]
+    each = image[0] // groups
+    graded = value.size > 0
+    real = target.dtype.type
+    for b in prange(samples):
+        if start[b] == start[b + 1]:
+            continue
+        total = np.zeros((high * wide, out[0]), target.dtype)
+        for k in range(start[b], start[b + 1]):
+            scale = value[k] if graded else real(1)
+            channel, pixel = divmod(node[k], pixels)
+            y, x = divmod(pixel, image[2])
+            low = channel // each * channels
+            for ky in range(rows):
+                if transposed:
+                    oy = y * stride[0] - padding[0] + ky * dilation[0]
+                else:
+                    far = y + padding[0] - ky * dilation[0]
+                    oy = far // stride[0]
+                    if oy * stride[0] != far:
+                        continue
+                if oy < 0 or oy >= high:
+                    continue
+                for kx in range(columns):
+                    if transposed:
+                        ox = x * stride[1] - padding[1] + kx * dilation[1]
+                    else:
+                        far = x + padding[1] - kx * dilation[1]
+                        ox = far // stride[1]
+                        if ox * stride[1] != far:
+                            continue
+                    if ox < 0 or ox >= wide:
+                        continue
+                    place = total[oy * wide + ox]
+                    kernel = weight[channel, ky, kx]
+                    for c in range(channels):
+                        place[low + c] += scale * real(kernel[c])
+        row = target[b]
+        for c in range(out[0]):
+            for p in range(high * wide):
+                j = c * high * wide + p
+                if mask.size == 0 or mask[b * row.size + j]:
+                    row[j] += total[p, c]
+
+
+@_threaded
+def add_product(target: np.ndarray, total: np.ndarray, mask: np.ndarray) -> None:
+    """Add what was multiplied densely, ``(B, out)``."""
+    for b in prange(target.shape[0]):
+        _add_open(target[b], total[b], mask, b * target.shape[1])
+
+
+@_threaded
+def pooled(
+    start: np.ndarray, node: np.ndarray, value: np.ndarray, image: tuple, out: tuple, size: tuple,
+    stride: tuple, padding: tuple, dtype: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """Return the sum of spike values over windows, dense: ``(samples, pooled neurons)``."""
+    samples = start.size - 1
+    pixels = image[1] * image[2]
+    graded = value.size > 0
+    sums = np.zeros((samples, out[0] * out[1] * out[2]), dtype.dtype)
+    for b in prange(samples):
+        for k in range(start[b], start[b + 1]):
+            channel, pixel = divmod(node[k], pixels)
+            y, x = divmod(pixel, image[2])
+            scale = value[k] if graded else 1
+            # The windows that hold this pixel, without their clipping at the border.
+            last_y, last_x = (y + padding[0]) // stride[0], (x + padding[1]) // stride[1]
+            for oy in range(
+                max(0, (y + padding[0] - size[0]) // stride[0] + 1), min(last_y + 1, out[1])
+            ):
+                for ox in range(
+                    max(0, (x + padding[1] - size[1]) // stride[1] + 1), min(last_x + 1, out[2])
+                ):
+                    sums[b, (channel * out[1] + oy) * out[2] + ox] += scale
+    return sums
+
+
+@_threaded
+def image_columns(
+    sums: np.ndarray, image: tuple, out: tuple, kernel: tuple, stride: tuple, padding: tuple,
+    dilation: tuple,
+) -> np.ndarray:  # fmt: skip
+    """Return the windows of dense images as columns, ``(samples, channels*kernel, places)``."""
+    samples = sums.shape[0]
+    places = out[1] * out[2]
+    columns = np.zeros((samples, image[0] * kernel[0] * kernel[1], places), sums.dtype)
+    for b in prange(samples):
+        for c in range(image[0]):
+            for ky in range(kernel[0]):
+                for kx in range(kernel[1]):
+                    row = (c * kernel[0] + ky) * kernel[1] + kx
+                    for oy in range(out[1]):
+                        y = oy * stride[0] - padding[0] + ky * dilation[0]
+                        if y < 0 or y >= image[1]:
+                            continue
+                        for ox in range(out[2]):
+                            x = ox * stride[1] - padding[1] + kx * dilation[1]
+                            if x >= 0 and x < image[2]:
+                                columns[b, row, oy * out[2] + ox] = sums[
+                                    b, (c * image[1] + y) * image[2] + x
+                                ]
+    return columns

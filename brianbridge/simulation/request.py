@@ -1,0 +1,161 @@
+"""What `simulate` was asked for, checked before anything runs; every path takes one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..encoding import EncodedInput
+from ..errors import InputError, did_you_mean
+from ..network import SpikingNetwork
+from ..neurons.quantities import seconds
+from ..recording import Recording
+from .builder import checked_schedule, steps_per_coarse_step
+
+__all__ = ["Request"]
+
+#: What can be recorded beside state variables.
+SPIKES, CROSSING = "spikes", "t_crossing"
+
+
+@dataclass(frozen=True)
+class Request:
+    """Hold the arguments of a simulation.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        The description, with weights.
+    samples : numpy.ndarray or EncodedInput
+        Samples ``(samples, *input_shape)``, or what an encoding made of them.
+    numbers : numpy.ndarray of int, shape (samples,)
+        Number of each sample in its data set.
+    dt : float
+        Brian2's step, in seconds.
+    coarse : int
+        Brian2's steps in one of the surrogate's.
+    variables : tuple of str
+        State variables to record.
+    crossing : bool
+        Whether to find when, within a step, spikes crossed their threshold.
+    schedule : {"canonical", "default"}
+        In which order things happen within a step.
+    on_chunk : callable, optional
+        Called with the recording of each chunk of samples.
+    keep : bool
+        Whether spikes and traces are kept after `on_chunk` has seen them.
+    """
+
+    network: SpikingNetwork
+    samples: np.ndarray | EncodedInput
+    numbers: np.ndarray
+    dt: float
+    coarse: int
+    variables: tuple[str, ...]
+    crossing: bool
+    schedule: str
+    on_chunk: Callable[[Recording], None] | None
+    keep: bool
+
+    @classmethod
+    def checked(
+        cls,
+        network: SpikingNetwork,
+        x: Any,
+        dt: Any,
+        record: Sequence[str],
+        index: Any,
+        schedule: str | None,
+        on_chunk: Callable[[Recording], None] | None,
+        keep: bool,
+    ) -> Request:
+        """Check the arguments of `simulate`.
+
+        Raises
+        ------
+        InputError
+            If the samples do not fit the network or are not finite, nothing has a variable to
+            record, or `dt` does not divide the surrogate's step.
+        """
+        samples = x if isinstance(x, EncodedInput) else checked_samples(network, x)
+        if isinstance(x, EncodedInput):
+            _check_encoded(network, x)
+        number = samples.samples if isinstance(samples, EncodedInput) else len(samples)
+        numbers = np.arange(number) if index is None else np.asarray(index)
+        if numbers.shape != (number,):
+            raise InputError(
+                f"index has shape {numbers.shape}; give one number for each of the {number} samples"
+            )
+        step = network.dt if dt is None else seconds(dt, "dt")
+        return cls(
+            network, samples, numbers, step, steps_per_coarse_step(network, step),
+            tuple(_checked_variables(network, record)), CROSSING in record,
+            checked_schedule(network, schedule), on_chunk, keep,
+        )  # fmt: skip
+
+    @property
+    def steps(self) -> int:
+        """Brian2's steps of one presentation."""
+        return self.network.steps * self.coarse
+
+    def encode(self, low: int, high: int) -> EncodedInput:
+        """Return the encoded samples from number `low` up to `high`."""
+        if isinstance(self.samples, EncodedInput):
+            current, raster = self.samples.current, self.samples.raster
+            return EncodedInput(
+                None if current is None else current[low:high],
+                None if raster is None else raster[:, low:high],
+            )
+        return self.network.encoding.encode(self.samples[low:high], self.numbers[low:high])
+
+    def hand_on(self, part: Recording) -> Recording:
+        """Show a chunk to whoever waits for it; return what is kept of it."""
+        if self.on_chunk is not None:
+            self.on_chunk(part)
+        return part if self.keep else part.without_events()
+
+
+def checked_samples(network: SpikingNetwork, x: Any) -> np.ndarray:
+    """Return the samples as float64, or say what is wrong before anything runs."""
+    try:
+        samples = np.asarray(x, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the samples are no numbers ({error})") from None
+    if samples.shape[1:] != tuple(network.input_shape) or not len(samples):
+        raise InputError(
+            f"the samples have shape {samples.shape}; the network takes (samples, "
+            f"{', '.join(map(str, network.input_shape))})"
+        )
+    if not np.isfinite(samples).all():
+        bad = np.argwhere(~np.isfinite(samples))[0].tolist()
+        raise InputError(f"the sample value at {bad} is not finite")
+    return samples
+
+
+def _check_encoded(network: SpikingNetwork, encoded: EncodedInput) -> None:
+    spikes = any(network.delivers_spikes(p) for p in network.projections if p.source == "input")
+    given = encoded.current if encoded.raster is None else encoded.raster
+    assert given is not None
+    lead = 1 if encoded.raster is None else 2
+    wanted = (*((network.steps,) if lead == 2 else ()), encoded.samples, *network.input_shape)
+    if given.shape != wanted or (spikes and lead == 1):
+        raise InputError(
+            f"the encoded input has shape {given.shape}; encoding '{network.encoding.kind}' of "
+            f"this network gives {wanted if lead == 2 or not spikes else 'a raster'}"
+        )
+
+
+def _checked_variables(network: SpikingNetwork, record: Sequence[str]) -> list[str]:
+    """Return the state variables to record; each must exist somewhere."""
+    known = {v for p in network.populations for v in p.neuron.state_variables}
+    variables = [name for name in record if name not in (SPIKES, CROSSING)]
+    for name in variables:
+        if name not in known:
+            raise InputError(
+                f"record: no population has a state variable '{name}'. "
+                + did_you_mean(name, {SPIKES, CROSSING, *known})
+            )
+    return variables

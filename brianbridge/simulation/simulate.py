@@ -1,0 +1,106 @@
+"""Present samples to a spiking network in Brian2: one front for all the ways there are.
+
+``batched`` (see `brianbridge.simulation.batched`) is fast; ``reference`` (see
+`brianbridge.simulation.reference`) is plain Brian2, slow, and the judge. Their spikes are equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from ..errors import InputError, did_you_mean
+from ..network import SpikingNetwork
+from ..recording import Recording
+from .request import Request
+
+__all__ = ["Path", "simulate"]
+
+Path = Literal["batched", "reference"]
+
+
+def simulate(
+    network: SpikingNetwork,
+    x: Any,
+    *,
+    dt: Any = None,
+    record: Sequence[str] = ("spikes",),
+    index: Any = None,
+    schedule: str | None = None,
+    path: Path = "batched",
+    dtype: Any = np.float64,
+    threads: int | None = None,
+    batch_size: int | None = None,
+    on_chunk: Callable[[Recording], None] | None = None,
+    keep: bool = True,
+) -> Recording:
+    """Present samples to a spiking network in Brian2.
+
+    Every sample is a presentation of its own: all state starts afresh, nothing leaks from one to
+    the next. The code is compiled without fast-math (see `strict_arithmetic`).
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        The description, with weights.
+    x : array, shape (samples, *input_shape), or EncodedInput
+        The samples, or what the network's encoding made of them.
+    dt : Quantity or float, optional
+        Brian2's step (seconds if a plain number); the surrogate's if not given. Input currents
+        stay what they are, input spikes fall on the start of their coarse step.
+    record : sequence of str
+        ``"spikes"``; ``"t_crossing"``, to find when within a step spikes crossed their threshold;
+        and state variables to record wherever they exist.
+    index : array of int, shape (samples,), optional
+        Number of each sample in its data set; counted from 0 if not given.
+    schedule : {"canonical", "default"}, optional
+        In which order things happen within a step; the network's own if not given.
+    path : {"batched", "reference"}
+        Which way through Brian2.
+    dtype : numpy.dtype
+        Type of state and weights, float64 or float32; of the batched path only.
+    threads : int, optional
+        Threads of the batched path; one for each core if not given.
+    batch_size : int, optional
+        Samples simulated at once; as many as fit ``prefs.brianbridge.memory`` if not given.
+    on_chunk : callable, optional
+        Called with the recording of each batch as soon as it is done.
+    keep : bool
+        Whether the result holds spikes and traces; with `on_chunk` it need not, so that memory
+        stays the same however many samples there are.
+
+    Returns
+    -------
+    Recording
+        The same type as the twin's.
+
+    Raises
+    ------
+    InputError
+        If the samples do not fit the network or are not finite, nothing has a variable to
+        record, `dt` does not divide the surrogate's step, one sample does not fit the memory, or
+        the state becomes NaN.
+
+    Examples
+    --------
+    >>> from brianbridge.encoding import Current
+    >>> from brianbridge.network import Dense
+    >>> from brianbridge.neurons.library import neuron_model
+    >>> net = SpikingNetwork.sequential((4,), [Dense(3, neuron_model("if"))], encoding=Current(5))
+    >>> simulate(net, np.ones((2, 4))).spikes["output"].shape
+    (5, 2, 3)
+    """
+    if path not in get_args(Path):
+        raise InputError(f"there is no path '{path}'. {did_you_mean(str(path), get_args(Path))}")
+    if batch_size is not None and batch_size < 1:
+        raise InputError(f"batch_size = {batch_size}; give at least 1")
+    request = Request.checked(network, x, dt, record, index, schedule, on_chunk, keep)
+    if path == "reference":
+        from .reference import run_reference
+
+        return run_reference(request, batch_size=batch_size)
+    from .batched import run_batched
+
+    return run_batched(request, batch_size=batch_size, dtype=dtype, threads=threads)

@@ -1,0 +1,147 @@
+"""Projections as torch modules: trainable weights, applied by the kind of connection.
+
+Every module maps spikes or a current ``(..., *source)`` to input ``(..., *target)``; the bias is
+kept apart, for it is a constant input and no synapse. A connection that a module cannot apply is
+refused when the twin is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..errors import InputError
+from ..network import (
+    AllToAll,
+    Connection,
+    Convolution,
+    OneToOne,
+    Pooling,
+    Projection,
+    Sparse,
+    TransposedConvolution,
+)
+from ..network.convolution import image_shape
+
+__all__ = ["ProjectionTwin"]
+
+Shape = tuple[int, ...]
+#: ``apply(weight, x)`` for x of shape (batch, *source), to (batch, *target).
+Apply = Callable[[Tensor, Tensor], Tensor]
+
+
+class ProjectionTwin(nn.Module):
+    """Hold the weights of a projection: ``weight``, and ``bias`` or None.
+
+    Parameters
+    ----------
+    projection : Projection
+        The description, with the initial weights. Frozen weights become buffers.
+    source, target : tuple of int
+        Shapes of the populations.
+    dtype : torch.dtype
+        Floating point type.
+
+    Raises
+    ------
+    InputError
+        If synapses have delays of their own, which only the reference path follows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> dense = Projection("input", "a", np.ones((2, 3)))
+    >>> ProjectionTwin(dense, (3,), (2,), torch.float32)(torch.ones(5, 4, 3)).shape
+    torch.Size([5, 4, 2])
+    """
+
+    weight: Tensor
+    bias: Tensor | None
+
+    def __init__(
+        self, projection: Projection, source: Shape, target: Shape, dtype: torch.dtype
+    ) -> None:
+        super().__init__()
+        self.source, self.target = source, target
+        for name in ("weight", "bias"):
+            values = getattr(projection, name)
+            tensor = None if values is None else torch.tensor(values, dtype=dtype)
+            if projection.frozen or tensor is None:
+                self.register_buffer(name, tensor)
+            else:
+                self.register_parameter(name, nn.Parameter(tensor))
+        seen = projection.pooled_shape(source)
+        self._pool = None if projection.pool is None else _pooling(projection.pool, source)
+        self._apply_weight = self._how(projection.connection, seen, target, projection.name)
+
+    def _how(self, connection: Connection, source: Shape, target: Shape, name: str) -> Apply:
+        match connection:
+            case AllToAll():
+                return lambda weight, x: F.linear(x.flatten(1), weight)
+            case OneToOne():
+                return lambda weight, x: x.flatten(1) * weight
+            case Convolution():
+                image = image_shape(source, name)
+                options = (connection.stride, connection.padding, connection.dilation)
+                return lambda weight, x: F.conv2d(
+                    x.reshape(-1, *image), weight, None, *options, connection.groups
+                )
+            case TransposedConvolution():
+                image = image_shape(source, name)
+                kernel = (self.weight.shape[2], self.weight.shape[3])
+                extra = connection.output_padding(source, target, kernel)
+                return lambda weight, x: F.conv_transpose2d(
+                    x.reshape(-1, *image), weight, None, connection.stride, connection.padding,
+                    extra, connection.groups, connection.dilation,
+                )  # fmt: skip
+            case Sparse():
+                return self._sparse(connection, source, target, name)
+        raise InputError(
+            f"projection '{name}': connection '{connection.kind}' has no torch twin; register a "
+            "connection that has, or list its synapses in a Sparse"
+        )
+
+    def _sparse(self, connection: Sparse, source: Shape, target: Shape, name: str) -> Apply:
+        if connection.delays is not None and np.ptp(connection.delays):
+            raise InputError(
+                f"projection '{name}' has a delay for each synapse, which only Brian2's reference "
+                "path follows; give the projection one delay, or split it by delay"
+            )
+        # Rows sorted as torch wants them; two synapses of a pair are added up there.
+        order = np.lexsort((connection.source, connection.target))
+        ends = np.stack([connection.target[order], connection.source[order]])
+        self.register_buffer("_ends", torch.as_tensor(ends), persistent=False)
+        self.register_buffer("_order", torch.as_tensor(order), persistent=False)
+        size = (int(np.prod(target)), int(np.prod(source)))
+
+        def apply(weight: Tensor, x: Tensor) -> Tensor:
+            ends, order = self.get_buffer("_ends"), self.get_buffer("_order")
+            matrix = torch.sparse_coo_tensor(ends, weight[order], size, check_invariants=False)
+            return torch.sparse.mm(matrix, x.flatten(1).T).T
+
+        return apply
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the weighted input without the bias, ``(..., *target)`` of ``(..., *source)``."""
+        lead = x.shape[: x.ndim - len(self.source)]
+        flat = x.reshape(-1, *self.source)
+        pooled = flat if self._pool is None else self._pool(flat)
+        return self._apply_weight(self.weight, pooled).reshape(*lead, *self.target)
+
+    def bias_of_neurons(self) -> Tensor | None:
+        """Return the constant input of every neuron, shape `target`, or None."""
+        if self.bias is None:
+            return None
+        each = int(np.prod(self.target)) // self.bias.numel()
+        return self.bias.repeat_interleave(each).reshape(self.target)
+
+
+def _pooling(pool: Pooling, source: Shape) -> Callable[[Tensor], Tensor]:
+    image = image_shape(source, "pooling")
+    windows: Callable[[Tensor], Tensor] = nn.AvgPool2d(pool.size, pool.stride, pool.padding)
+    size = pool.size[0] * pool.size[1] if pool.mode == "sum" else 1
+    return lambda x: windows(x.reshape(-1, *image)) * size
