@@ -60,6 +60,8 @@ def _slide(
     what: str,
 ) -> Pair:
     """Return height and width of what a sliding kernel makes of an image."""
+    if min(kernel) < 1:
+        raise InputError(f"{what}: a kernel of size {tuple(kernel)} is empty")
     axes = zip(image[1:], kernel, stride, padding, dilation, strict=True)
     height, width = (_windows(*axis) for axis in axes)
     if height < 1 or width < 1:
@@ -103,6 +105,7 @@ class _Sliding(Connection):
         groups = self.groups
         if isinstance(groups, bool) or not isinstance(groups, int | np.integer) or groups < 1:
             raise InputError(f"{what}: groups = {groups!r}; give a whole number of at least 1")
+        object.__setattr__(self, "groups", int(groups))
 
     def bias_shape(self, target: tuple[int, ...]) -> tuple[int, ...]:
         """Return ``(channels,)``."""

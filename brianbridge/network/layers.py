@@ -189,7 +189,9 @@ class Conv2d:
         what = f"layer '{self.name or name}'"
         connection = Convolution(self.stride, self.padding, self.dilation, self.groups)
         kernel = pair(self.kernel, f"{what}: kernel")
-        (channels,) = checked_shape(self.channels, what)
+        channels, *more = checked_shape(self.channels, what)
+        if more:
+            raise InputError(f"{what}: channels = {self.channels!r}; give one whole number")
         image = image_shape(stack.seen, what)
         shape = connection.output_shape(image, channels, kernel, what)
         inputs = image[0] // self.groups

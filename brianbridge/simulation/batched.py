@@ -68,7 +68,7 @@ class RasterSource(BrianObject):
     def rewind(self, raster: np.ndarray | None) -> None:
         """Start again, with a raster ``(steps, samples, inputs)``."""
         self._raster, self._step = raster, 0
-        self._graded = raster is not None and bool((raster.max() > 1) or (raster.min() < 0))
+        self._graded = raster is not None and _graded(raster)
         self.spike_list = self._silent
 
     def run(self) -> None:
@@ -80,6 +80,13 @@ class RasterSource(BrianObject):
             return
         found = kernels.from_dense(self._raster[step], self._empty, self._graded)
         self.spike_list = SpikeList(*found)
+
+
+def _graded(raster: np.ndarray) -> bool:
+    """Tell whether any spike value is not 1."""
+    if raster.dtype.kind == "f":
+        return bool(((raster != 0) & (raster != 1)).any())
+    return bool((raster.max() > 1) or (raster.min() < 0))
 
 
 @dataclass(frozen=True)
@@ -122,16 +129,16 @@ class Presenter(BrianObject):
 
     def run(self) -> None:
         """Go on to the next chunk where one is over."""
-        if self._step % self._request.steps == 0:
-            if self._step:
-                self.close()
+        if self._step == self._request.steps:
+            self.close()
+        if self._step == 0:
             self.load()
         self._step += 1
 
     def close(self) -> None:
         """Hand on the chunk that is over."""
         self._finish(self._low)
-        self._low += self._built.batch
+        self._low, self._step = self._low + self._built.batch, 0
 
     def load(self) -> None:
         """Set all state back and load the input of the next chunk."""
@@ -235,7 +242,7 @@ def run_batched(
                     built.brian2.restore("start")
                 length = request.steps * (chunks // runs)
                 built.brian2.run(length * request.dt * second, namespace={})
-            presenter.close()
+                presenter.close()  # before anything is set back
     finally:
         numba.set_num_threads(before[0])
         prefs["core.default_float_dtype"] = before[1]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import numpy as np
 from brian2 import Clock, Network, NeuronGroup, SpikeMonitor, StateMonitor, Synapses, second
@@ -20,6 +20,7 @@ from ..network.connections import SynapseTable
 from ..neurons.crossing import CrossingFinder, crossing_finder
 from ..neurons.model import SPIKE_VALUE
 from ..neurons.quantities import unit_name
+from .relay import Relay, relay_of
 from .schedule import put_in_order
 
 __all__ = ["BuiltNetwork", "build", "checked_schedule", "steps_per_coarse_step"]
@@ -135,21 +136,32 @@ def build(
             clock=clock,
             name=population.name,
         )
+    relays: dict[tuple[str, int], Relay] = {}
+    into: dict[str, list[Synapses]] = {name: [] for name in groups}
     for projection in network.projections:
-        if network.delivers_spikes(projection):
-            table = projection.synapses(
-                network.shape_of(projection.source), network.shape_of(projection.target)
-            )
-            # Where spikes are read before their source has emitted, they are of the step before.
-            early = float(clock.dt_) if projection.feedback and schedule == "canonical" else 0.0
-            synapses[projection.name] = _synapses(
-                network, projection, table, groups, batch, clock, early
-            )
+        if not network.delivers_spikes(projection):
+            continue
+        # Where spikes are read before their source has emitted, they are of the step before.
+        early = 1 if projection.feedback and schedule == "canonical" else 0
+        graded = SPIKE_VALUE in groups[projection.source].variables
+        for part in _by_delay(network, projection, dt, graded):
+            source, steps = groups[projection.source], part.steps - early
+            if graded and steps > 0:
+                key = projection.source, part.steps
+                if key not in relays:
+                    relays[key] = relay_of(source, part.steps, clock)
+                source, steps = relays[key].group, 0
+            built = _synapses(network, projection, part, source, groups, batch, clock)
+            if part.delays is not None:
+                built.pre.delay = (steps * dt + np.tile(part.delays, batch)) * second
+            elif steps:
+                built.pre.delay = steps * dt * second
+            synapses[part.name] = built
+            into[projection.target].append(built)
     if schedule == "canonical":
-        positions = [INPUT, *(p.name for p in network.populations)]
-        for name, group in groups.items():
-            into = [synapses[p.name] for p in network.incoming(name) if p.name in synapses]
-            put_in_order(positions.index(name), group, into)
+        for position, (name, group) in enumerate(groups.items(), start=INPUT not in groups):
+            mine = [relay for (source_name, _), relay in relays.items() if source_name == name]
+            put_in_order(position, group, into[name], mine)
     spikes = {
         p.name: SpikeMonitor(
             groups[p.name],
@@ -176,7 +188,8 @@ def build(
                 clock=clock, name=f"{population.name}_starts",
             )  # fmt: skip
     monitors = (*spikes.values(), *traces.values(), *(monitor for _, monitor in starts.values()))
-    parts = (*groups.values(), *synapses.values(), *monitors)
+    helpers = [part for relay in relays.values() for part in (relay.group, relay.inlet)]
+    parts = (*groups.values(), *synapses.values(), *helpers, *monitors)
     return BuiltNetwork(Network(*parts), groups, synapses, spikes, traces, starts, batch)
 
 
@@ -197,17 +210,51 @@ def _input_group(network: SpikingNetwork, batch: int, clock: Clock) -> NeuronGro
     return group
 
 
+class _Part(NamedTuple):
+    """Hold synapses of a projection that one Brian2 object can deliver."""
+
+    name: str
+    table: SynapseTable
+    steps: int
+    delays: np.ndarray | None
+
+
+def _by_delay(
+    network: SpikingNetwork, projection: Projection, dt: float, graded: bool
+) -> list[_Part]:
+    """Return all synapses together; those of graded spikes with delays of their own by delay."""
+    table = projection.synapses(
+        network.shape_of(projection.source), network.shape_of(projection.target)
+    )
+    steps, connection = network.delay_steps(projection, dt), projection.connection
+    if not isinstance(connection, Sparse) or connection.delays is None:
+        return [_Part(projection.name, table, steps, None)]
+    delays = connection.delays[connection.order]
+    if not graded:
+        return [_Part(projection.name, table, steps, delays)]
+    number = np.rint(delays / dt).astype(np.int64)
+    return [
+        _Part(
+            f"{projection.name}_after_{own}",
+            SynapseTable(*(column[number == own] for column in table)),
+            steps + int(own),
+            None,
+        )
+        for own in np.unique(number)
+    ]
+
+
 def _synapses(
     network: SpikingNetwork,
     projection: Projection,
-    table: SynapseTable,
+    part: _Part,
+    source: NeuronGroup,
     groups: Mapping[str, NeuronGroup],
     batch: int,
     clock: Clock,
-    early: float,
 ) -> Synapses:
-    """Connect each sample's neurons with its own, and set weights and delays."""
-    source, target = groups[projection.source], groups[projection.target]
+    """Connect each sample's neurons with its own, and set the weights."""
+    target, table = groups[projection.target], part.table
     receive = network.receive_of(projection)
     graded = SPIKE_VALUE in source.variables
     synapses = Synapses(
@@ -216,7 +263,7 @@ def _synapses(
         f"weight : {unit_name(target.variables[receive].dim)}",
         on_pre=f"{receive}_post += weight" + (f"*{SPIKE_VALUE}_pre" if graded else ""),
         clock=clock,
-        name=projection.name,
+        name=part.name,
     )
     sample = np.arange(batch)[:, None]
     # Arrays, not a generator expression, which NumPy would run source by source.
@@ -225,11 +272,4 @@ def _synapses(
         j=(sample * (target.N // batch) + table.target).ravel(),
     )
     synapses.variables["weight"].set_value(np.tile(table.weight, batch))
-    delay = network.delay_steps(projection) * network.dt - early
-    connection = projection.connection
-    if isinstance(connection, Sparse) and connection.delays is not None:
-        own = connection.delays[connection.order]
-        synapses.pre.delay = (delay + np.tile(own, batch)) * second
-    elif delay > 0:
-        synapses.pre.delay = delay * second
     return synapses

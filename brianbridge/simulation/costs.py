@@ -90,10 +90,16 @@ def _read() -> dict[str, float]:
     path = _file()
     if path not in _measured:
         try:
-            _measured[path] = dict(json.loads(path.read_text()))
+            found = json.loads(path.read_text())
         except (OSError, ValueError):
-            _measured[path] = {}
+            found = {}
+        costs = found.items() if isinstance(found, dict) else ()
+        _measured[path] = {key: float(cost) for key, cost in costs if _is_cost(cost)}
     return _measured[path]
+
+
+def _is_cost(value: object) -> bool:
+    return isinstance(value, int | float) and value >= 0
 
 
 def _write(costs: dict[str, float]) -> None:

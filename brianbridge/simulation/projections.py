@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from brian2 import BrianObject, get_device
+from brian2 import BrianObject, SpikeGeneratorGroup, get_device
+from brian2.core.variables import ArrayVariable
 from brian2.devices.device import RuntimeDevice
-from brian2.groups.group import Group
 from brian2.groups.subgroup import Subgroup
 
 from ..errors import InputError, did_you_mean
@@ -32,12 +32,23 @@ def spikes_of(group: Any, samples: int, dtype: np.dtype) -> SpikeList:
     """Return the latest spikes of a group of ``samples*n`` neurons, sample after sample."""
     if hasattr(group, "spike_list"):
         return group.spike_list
-    fired = group.spikes
+    whole, first = _whole(group)
+    fired = whole.spikes
+    if isinstance(whole, SpikeGeneratorGroup):
+        fired = np.sort(fired)  # Brian2 sorts them by time, also within a step
+    if whole is not group:
+        low, high = np.searchsorted(fired, (first, first + group.N))
+        fired = fired[low:high] - first
     start, node = kernels.split(fired, len(fired), group.N // samples, samples)
     if SPIKE_VALUE in group.variables:
         values = group.variables[SPIKE_VALUE].get_value()
-        return SpikeList(start, node, values[fired + getattr(group, "start", 0)].astype(dtype))
+        return SpikeList(start, node, values[fired + first].astype(dtype))
     return SpikeList(start, node, np.empty(0, dtype))
+
+
+def _whole(group: Any) -> tuple[Any, int]:
+    """Return the group that a subgroup is part of, and where it begins there."""
+    return (group.source, group.start) if isinstance(group, Subgroup) else (group, 0)
 
 
 class BatchedProjection(BrianObject):
@@ -83,6 +94,7 @@ class BatchedProjection(BrianObject):
         name: str = "batched_projection*",
     ) -> None:
         what = f"projection from '{source.name}' to '{target.name}'"
+        _check_device(what)
         _check_groups(what, source, target, how, receive, samples)
         super().__init__(clock=target.clock, when=when, order=order, name=name)
         self.source, self.target, self.receive = source, target, receive
@@ -93,13 +105,12 @@ class BatchedProjection(BrianObject):
 
     def before_run(self, run_namespace: Any) -> None:
         """Find the arrays that are written to, and refuse to be compiled."""
-        if not isinstance(get_device(), RuntimeDevice):
-            raise InputError(
-                f"'{self.name}' runs in Python and cannot be part of a C++ program; use Synapses, "
-                "or simulate(..., device='cpp_standalone')"
-            )
+        what = f"projection '{self.name}'"
+        _check_device(what)
+        _check_steps(what, self.source, self.target)
         variable = self.target.variables[self.receive]
-        part = slice(getattr(self.target, "start", 0), getattr(self.target, "stop", None))
+        _, first = _whole(self.target)
+        part = slice(first, first + self.target.N)
         self._values = variable.get_value()[part].reshape(self.samples, -1)
         condition = variable.conditional_write
         self._mask = NO_MASK if condition is None else condition.get_value()[part]
@@ -182,23 +193,52 @@ class DenseProjection(BatchedProjection):
         name: str = "dense_projection*",
     ) -> None:
         what = f"projection from '{source.name}' to '{target.name}'"
-        dt = float(target.clock.dt_)
-        steps = steps_in(seconds(delay, f"{what}: delay", zero=True), dt, f"{what}: delay")
-        matrix = np.asarray(weights, dtype=np.float64)
+        self._delay = seconds(delay, f"{what}: delay", zero=True)
+        _check_receive(what, target, receive)
+        _check_unit(what, weights, target, receive)
+        try:
+            matrix = np.asarray(weights, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{what}: the weights are no numbers ({error})") from None
         if matrix.ndim != 2 or not np.isfinite(matrix).all():
             raise InputError(
                 f"{what}: weights of shape {matrix.shape} are no matrix of finite numbers; give "
                 "one row for each source neuron"
             )
-        _check_unit(what, weights, target, receive)
         outputs, inputs = matrix.shape[::-1]
-        dense = delivery(
-            Projection("a", "b", matrix.T), (inputs,), (outputs,), _float_type(target, receive)
-        )
+        dtype = target.variables[receive].dtype
+        dense = delivery(Projection("a", "b", matrix.T), (inputs,), (outputs,), dtype)
         super().__init__(
-            source, target, dense, receive=receive, samples=samples, delay_steps=steps,
-            when=when, order=order, name=name,
+            source, target, dense, receive=receive, samples=samples,
+            delay_steps=self._steps(target, what), when=when, order=order, name=name,
         )  # fmt: skip
+
+    def _steps(self, target: Any, what: str) -> int:
+        return steps_in(self._delay, float(target.clock.dt_), f"{what}: delay")
+
+    def before_run(self, run_namespace: Any) -> None:
+        """Prepare for a run, whose time step may be another than before."""
+        super().before_run(run_namespace)
+        steps = self._steps(self.target, f"projection '{self.name}'")
+        if steps != len(self._waiting):
+            self._waiting = [None] * steps
+
+
+def _check_device(what: str) -> None:
+    if not isinstance(get_device(), RuntimeDevice):
+        raise InputError(
+            f"{what} runs in Python and cannot be part of a C++ program; use Synapses, or "
+            "simulate(..., device='cpp_standalone')"
+        )
+
+
+def _check_steps(what: str, source: Any, target: Any) -> None:
+    one, other = (float(group.clock.dt_) for group in (source, target))
+    if one != other:
+        raise InputError(
+            f"{what}: the source takes steps of {one * 1e3:g} ms, the target of "
+            f"{other * 1e3:g} ms; give both the same"
+        )
 
 
 def _check_groups(
@@ -210,32 +250,32 @@ def _check_groups(
                 f"{what}: the {end} has {group.N} neurons; {samples} samples of {neurons} are "
                 f"{samples * neurons}"
             )
-    if not hasattr(source, "spikes") and not hasattr(source, "spike_list"):
+    if not hasattr(source, "spike_list") and "_spikespace" not in source.variables:
         raise InputError(f"{what}: the source does not fire; give it a threshold")
+    _check_steps(what, source, target)
     _check_receive(what, target, receive)
 
 
 def _check_receive(what: str, target: Any, receive: str) -> None:
-    names = target.equations.names if isinstance(target, Group) and not _is_part(target) else ()
+    """Require one number for each neuron that can be written to, owned by the group."""
     if receive not in target.variables:
+        names = [name for name in target.variables if not name.startswith("_")]
         raise InputError(
             f"{what}: there is no variable '{receive}'. " + did_you_mean(receive, names)
         )
-
-
-def _is_part(group: Any) -> bool:
-    return isinstance(group, Subgroup)
-
-
-def _float_type(target: Any, receive: str) -> Any:
-    _check_receive("projection", target, receive)
-    return target.variables[receive].dtype
+    whole, _ = _whole(target)
+    variable = whole.variables[receive]
+    fixed = not isinstance(variable, ArrayVariable) or variable.read_only or variable.scalar
+    if fixed or variable.owner.name != whole.name or not np.issubdtype(variable.dtype, np.floating):
+        raise InputError(
+            f"{what}: weights cannot add to '{receive}', which is no variable of its own for each "
+            "neuron of the target, or no real number"
+        )
 
 
 def _check_unit(what: str, weights: Any, target: Any, receive: str) -> None:
     from brian2 import get_dimensions
 
-    _check_receive(what, target, receive)
     wanted, given = target.variables[receive].dim, get_dimensions(weights)
     if wanted is not given:
         raise InputError(

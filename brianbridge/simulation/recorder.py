@@ -167,7 +167,7 @@ class StateWatch(BrianObject):
 
     def __init__(self, group: Any, variables: Sequence[str], clock: Clock) -> None:
         super().__init__(clock=clock, when="end", order=_LAST, name=f"{group.name}_watch")
-        self._name = group.name
+        self._population = group.name
         self._live = {name: group.variables[name].get_value() for name in variables}
         self._step = 0
 
@@ -177,7 +177,7 @@ class StateWatch(BrianObject):
             bad = np.isnan(values)
             if bad.any():
                 raise InputError(
-                    f"population '{self._name}': '{name}' is not a number (NaN) from step "
+                    f"population '{self._population}': '{name}' is not a number (NaN) from step "
                     f"{self._step} on; look for a division by 0 or an overflow in its equations, "
                     "or take a smaller dt"
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,10 @@ from .drive import Drives
 from .memory import fitting_batch
 from .request import Request
 
-__all__ = ["run_reference"]
+__all__ = ["SYNAPSE", "chunk_of", "padded_drives", "padded_raster", "run_reference"]
 
 #: What Brian2 needs for a synapse, in bytes, while it connects and runs.
-_SYNAPSE = 60
+SYNAPSE = 60
 
 
 def run_reference(request: Request, *, batch_size: int | None = None) -> Recording:
@@ -35,7 +36,7 @@ def run_reference(request: Request, *, batch_size: int | None = None) -> Recordi
     """
     network, number = request.network, len(request.numbers)
     batch = batch_size or fitting_batch(
-        network, synapse_bytes=_SYNAPSE, traced=len(request.variables)
+        network, synapse_bytes=SYNAPSE, traced=len(request.variables)
     )
     batch = min(number, batch)
     parts = []
@@ -56,19 +57,32 @@ def _present(
     request: Request, built: BuiltNetwork, drives: Drives, encoded: EncodedInput
 ) -> Recording:
     """Run one presentation of a batch from the initial state."""
-    network, samples = request.network, encoded.samples
+    network = request.network
     built.brian2.restore("start")
-    for name, values in drives(encoded).items():
-        group = built.groups[name]
-        padded = np.zeros((built.batch, values.shape[1]))
-        padded[:samples] = values
-        group.variables[network.population(name).neuron.drive].set_value(padded.ravel())
+    for name, values in padded_drives(drives(encoded), built.batch).items():
+        drive = network.population(name).neuron.drive
+        built.groups[name].variables[drive].set_value(values)
     namespace: dict[str, Any] = {}
     if INPUT in built.groups:
         # A fixed name: Brian2's compiled code is found again for the next batch.
         raster = padded_raster(encoded, built.batch)
         namespace["raster"] = TimedArray(raster, dt=network.dt * second, name="input_raster")
     built.brian2.run(request.steps * request.dt * second, namespace=namespace)
+    return chunk_of(request, built, encoded.samples)
+
+
+def padded_drives(drives: Mapping[str, np.ndarray], batch: int) -> dict[str, np.ndarray]:
+    """Return the drive of every neuron, flat; those of samples that are missing are 0."""
+    padded = {}
+    for name, values in drives.items():
+        padded[name] = np.zeros((batch, values.shape[1]))
+        padded[name][: len(values)] = values
+    return {name: values.ravel() for name, values in padded.items()}
+
+
+def chunk_of(request: Request, built: BuiltNetwork, samples: int) -> Recording:
+    """Return what the run that is over recorded of the first `samples` samples."""
+    network = request.network
     events = {name: _events(request, built, name, samples) for name in built.spikes}
     last = network.output
     if network.fires(last.name):

@@ -20,10 +20,12 @@ _SLOT = "thresholds"
 
 def position_in_order(position: int) -> tuple[str, int]:
     """Return slot and order of what delivers to population number `position`."""
-    return _SLOT, 3 * position
+    return _SLOT, 4 * position
 
 
-def put_in_order(position: int, group: Any, synapses: Sequence[Any] = ()) -> None:
+def put_in_order(
+    position: int, group: Any, synapses: Sequence[Any] = (), relays: Sequence[Any] = ()
+) -> None:
     """Give a population, and what leads to it, its place in the canonical step.
 
     A projection that leads back from a later population comes before that one's threshold, and so
@@ -37,6 +39,8 @@ def put_in_order(position: int, group: Any, synapses: Sequence[Any] = ()) -> Non
         The population.
     synapses : sequence of brian2.Synapses
         The projections that lead to it, each with the single pathway ``pre``.
+    relays : sequence of Relay
+        What delays its spikes: it takes them in after the reset, and fires before all else.
     """
     slot, order = position_in_order(position)
     for synapse in synapses:
@@ -45,3 +49,7 @@ def put_in_order(position: int, group: Any, synapses: Sequence[Any] = ()) -> Non
         objects = getattr(group, part)
         if "spike" in objects:
             objects["spike"].when, objects["spike"].order = slot, place
+    for relay in relays:
+        relay.inlet.pre.when, relay.inlet.pre.order = slot, order + 3
+        thresholder = relay.group.thresholder["spike"]
+        thresholder.when, thresholder.order = slot, -1

@@ -19,6 +19,7 @@ from .request import Request
 __all__ = ["Path", "simulate"]
 
 Path = Literal["batched", "reference"]
+Device = Literal["runtime", "cpp_standalone"]
 
 
 def simulate(
@@ -29,7 +30,8 @@ def simulate(
     record: Sequence[str] = ("spikes",),
     index: Any = None,
     schedule: str | None = None,
-    path: Path = "batched",
+    path: Path | None = None,
+    device: Device = "runtime",
     dtype: Any = np.float64,
     threads: int | None = None,
     batch_size: int | None = None,
@@ -57,8 +59,10 @@ def simulate(
         Number of each sample in its data set; counted from 0 if not given.
     schedule : {"canonical", "default"}, optional
         In which order things happen within a step; the network's own if not given.
-    path : {"batched", "reference"}
-        Which way through Brian2.
+    path : {"batched", "reference"}, optional
+        Which way through Brian2; the batched one if not given, where the device allows it.
+    device : {"runtime", "cpp_standalone"}
+        Where Brian2 runs; a C++ program is the reference path, compiled once for all samples.
     dtype : numpy.dtype
         Type of state and weights, float64 or float32; of the batched path only.
     threads : int, optional
@@ -92,11 +96,21 @@ def simulate(
     >>> simulate(net, np.ones((2, 4))).spikes["output"].shape
     (5, 2, 3)
     """
-    if path not in get_args(Path):
-        raise InputError(f"there is no path '{path}'. {did_you_mean(str(path), get_args(Path))}")
+    for what, value, known in (("path", path, Path), ("device", device, Device)):
+        if value is not None and value not in get_args(known):
+            hint = did_you_mean(str(value), get_args(known))
+            raise InputError(f"there is no {what} '{value}'. {hint}")
+    if device == "cpp_standalone" and path == "batched":
+        raise InputError(
+            "the batched path runs in Python and cannot be a C++ program; use path = 'reference'"
+        )
     if batch_size is not None and batch_size < 1:
         raise InputError(f"batch_size = {batch_size}; give at least 1")
     request = Request.checked(network, x, dt, record, index, schedule, on_chunk, keep)
+    if device == "cpp_standalone":
+        from .standalone import run_standalone
+
+        return run_standalone(request, batch_size=batch_size)
     if path == "reference":
         from .reference import run_reference
 

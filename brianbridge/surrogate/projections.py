@@ -8,6 +8,7 @@ refused when the twin is built.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from ..network import (
     TransposedConvolution,
 )
 from ..network.convolution import image_shape
+from .sparse import SparseProduct
 
 __all__ = ["ProjectionTwin"]
 
@@ -81,9 +83,9 @@ class ProjectionTwin(nn.Module):
     def _how(self, connection: Connection, source: Shape, target: Shape, name: str) -> Apply:
         match connection:
             case AllToAll():
-                return lambda weight, x: F.linear(x.flatten(1), weight)
+                return lambda weight, x: F.linear(_flat(x), weight)
             case OneToOne():
-                return lambda weight, x: x.flatten(1) * weight
+                return lambda weight, x: _flat(x) * weight
             case Convolution():
                 image = image_shape(source, name)
                 options = (connection.stride, connection.padding, connection.dilation)
@@ -106,24 +108,14 @@ class ProjectionTwin(nn.Module):
         )
 
     def _sparse(self, connection: Sparse, source: Shape, target: Shape, name: str) -> Apply:
-        if connection.delays is not None and np.ptp(connection.delays):
+        if connection.delays is not None:
             raise InputError(
                 f"projection '{name}' has a delay for each synapse, which only Brian2's reference "
                 "path follows; give the projection one delay, or split it by delay"
             )
-        # Rows sorted as torch wants them; two synapses of a pair are added up there.
-        order = np.lexsort((connection.source, connection.target))
-        ends = np.stack([connection.target[order], connection.source[order]])
-        self.register_buffer("_ends", torch.as_tensor(ends), persistent=False)
-        self.register_buffer("_order", torch.as_tensor(order), persistent=False)
-        size = (int(np.prod(target)), int(np.prod(source)))
-
-        def apply(weight: Tensor, x: Tensor) -> Tensor:
-            ends, order = self.get_buffer("_ends"), self.get_buffer("_order")
-            matrix = torch.sparse_coo_tensor(ends, weight[order], size, check_invariants=False)
-            return torch.sparse.mm(matrix, x.flatten(1).T).T
-
-        return apply
+        sizes = int(np.prod(source)), int(np.prod(target))
+        self._synapses = SparseProduct(connection.source, connection.target, *sizes)
+        return lambda weight, x: self._synapses(weight, _flat(x))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the weighted input without the bias, ``(..., *target)`` of ``(..., *source)``."""
@@ -142,6 +134,11 @@ class ProjectionTwin(nn.Module):
 
 def _pooling(pool: Pooling, source: Shape) -> Callable[[Tensor], Tensor]:
     image = image_shape(source, "pooling")
-    windows: Callable[[Tensor], Tensor] = nn.AvgPool2d(pool.size, pool.stride, pool.padding)
-    size = pool.size[0] * pool.size[1] if pool.mode == "sum" else 1
-    return lambda x: windows(x.reshape(-1, *image)) * size
+    # A sum is not the mean times the size: that would be off by a bit for some sizes.
+    divisor = 1 if pool.mode == "sum" else None
+    windows = nn.AvgPool2d(pool.size, pool.stride, pool.padding, divisor_override=divisor)
+    return lambda x: cast(Tensor, windows(x.reshape(-1, *image)))
+
+
+def _flat(x: Tensor) -> Tensor:
+    return x.reshape(len(x), -1)

@@ -267,7 +267,7 @@ class _StepWriter:
 
     def source(self) -> str:
         """Return the source of all functions."""
-        update = [self._assign(s) for s in _merged(self.update)]
+        update = [self._update(s) for s in _merged(self.update)]
         receive = self._receive()
         emit = self._emit() if self.fires else []
         reset = self._reset() if self.fires else []
@@ -293,6 +293,27 @@ class _StepWriter:
 
     def _in_turn(self, receive: list[str], reset: list[str]) -> list[str]:
         return [*receive, *reset] if self.model.is_binary else [*reset, *receive]
+
+    def _update(self, statement: Any) -> str:
+        name = statement.var
+        if not self._divides_by_rest or name == "not_refractory":
+            return self._assign(statement)
+        statement = copy(statement)
+        if "not_refractory" not in self.model.equations:
+            # What is computed for the others is dropped below; it must be finite for the gradient.
+            statement.expr = statement.expr.replace("int(not_refractory)", "1.0")
+        if statement.op == "=" and "unless refractory" in self.group.equations[name].flags:
+            return f"{name} = torch.where(not_refractory, {self.renderer.hard(statement.expr)}, {name})"
+        return self._assign(statement)
+
+    @property
+    def _divides_by_rest(self) -> bool:
+        """Whether a step divides by the rate of what stands still while a neuron is refractory.
+
+        Brian2 computes it, and does not write it to '(unless refractory)' variables. With all other
+        methods these are left as they are by the step itself.
+        """
+        return self.refractory and self.model.method == "exponential_euler"
 
     def _assign(self, statement: Any) -> str:
         if statement.op == _TEMPORARY:

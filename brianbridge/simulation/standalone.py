@@ -1,0 +1,86 @@
+"""Run the reference path as a C++ program: one build, many inputs.
+
+For users who live in Brian2's C++ standalone mode. Each chunk of samples is one start of the same
+program, with other values for its constant currents and its input raster (Brian2's ``run_args``).
+It is compiled without fast-math, so that its spikes are those of the other paths.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Any
+
+import numpy as np
+from brian2 import Quantity, TimedArray, get_device, second, set_device
+from brian2.devices.device import RuntimeDevice, reset_device
+
+from ..errors import InputError
+from ..network import INPUT
+from ..recording import Recording
+from .arithmetic import strict_arithmetic
+from .builder import build
+from .drive import Drives
+from .memory import fitting_batch
+from .reference import SYNAPSE, chunk_of, padded_drives, padded_raster
+from .request import Request
+
+__all__ = ["run_standalone"]
+
+
+def run_standalone(request: Request, *, batch_size: int | None = None) -> Recording:
+    """Simulate by the reference path, compiled to one program.
+
+    Parameters
+    ----------
+    request : Request
+        What is to be done.
+    batch_size : int, optional
+        Samples in a chunk; as many as fit the memory budget if not given.
+
+    Raises
+    ------
+    InputError
+        If a device other than Brian2's runtime is active: a program that somebody else is
+        building would be lost.
+    """
+    if not isinstance(get_device(), RuntimeDevice):
+        raise InputError(
+            "device 'cpp_standalone' builds a program of its own, but a standalone device is "
+            "active; call brian2.reset_device() first"
+        )
+    network, number = request.network, len(request.numbers)
+    fitting = batch_size or fitting_batch(
+        network, synapse_bytes=SYNAPSE, traced=len(request.variables)
+    )
+    batch = min(number, fitting)
+    drives = Drives(network)
+    parts = []
+    with tempfile.TemporaryDirectory(prefix="brianbridge-") as folder, strict_arithmetic():
+        set_device("cpp_standalone", directory=folder, build_on_run=False)
+        try:
+            built = build(
+                network, batch, dt=request.dt, record=request.variables,
+                schedule=request.schedule, crossing=request.crossing,
+            )  # fmt: skip
+            raster = None
+            if INPUT in built.groups:
+                silent = np.zeros((network.steps, built.groups[INPUT].N))
+                raster = TimedArray(silent, dt=network.dt * second, name="input_raster")
+            namespace = {} if raster is None else {"raster": raster}
+            built.brian2.run(request.steps * request.dt * second, namespace=namespace)
+            get_device().build(directory=folder, run=False, with_output=False)
+            for low in range(0, number, batch):
+                encoded = request.encode(low, low + batch)
+                arguments: dict[Any, np.ndarray] = {}
+                for name, values in padded_drives(drives(encoded), batch).items():
+                    variable = network.population(name).neuron.drive
+                    view = getattr(built.groups[name], variable)
+                    arguments[view] = Quantity.with_dimensions(values, view.dim)
+                if raster is not None:
+                    arguments[raster] = padded_raster(encoded, batch)
+                get_device().run(run_args=arguments, with_output=False)
+                parts.append(request.hand_on(chunk_of(request, built, encoded.samples)))
+        finally:
+            get_device().reinit()
+            reset_device()
+    return Recording.concatenate(parts)

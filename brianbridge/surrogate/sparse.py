@@ -1,0 +1,141 @@
+"""Apply the weights of listed synapses in torch: a product that costs what spikes it carries.
+
+torch's own product of a sparse matrix builds the matrix anew in every step, and takes the
+gradient of its weights through a dense one. Here the structure is sorted once. Where few neurons
+spike, only their synapses are visited, forward and for the gradient of the weights; where many
+do, a compressed matrix does it. The gradient of the spikes needs every synapse either way, for a
+surrogate gradient passes through neurons that were silent.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+__all__ = ["SparseProduct"]
+
+#: Elements that the gradient of the weights holds at a time.
+_CHUNK = 4_000_000
+
+
+class SparseProduct(nn.Module):
+    """Multiply spikes with the weights of listed synapses.
+
+    Parameters
+    ----------
+    source, target : numpy.ndarray of int, shape (synapses,)
+        Flat indices of the connected neurons, in any order; a pair may be there twice.
+    sources, targets : int
+        Numbers of neurons.
+
+    Examples
+    --------
+    >>> product = SparseProduct(np.array([0, 1]), np.array([2, 2]), 2, 3)
+    >>> product(torch.tensor([0.5, 4.0]), torch.tensor([[1.0, 0.0], [1.0, 1.0]]))
+    tensor([[0.0000, 0.0000, 0.5000],
+            [0.0000, 0.0000, 4.5000]])
+    """
+
+    def __init__(self, source: np.ndarray, target: np.ndarray, sources: int, targets: int) -> None:
+        super().__init__()
+        self.sources, self.targets = sources, targets
+        for name, rows, columns, number in (
+            ("by_source", source, target, sources),
+            ("by_target", target, source, targets),
+        ):
+            order = np.lexsort((columns, rows))
+            starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=number))])
+            for what, values in (
+                ("order", order), ("starts", starts), ("ends", columns[order])
+            ):  # fmt: skip
+                tensor = torch.as_tensor(values.astype(np.int64))
+                self.register_buffer(f"{name}_{what}", tensor, persistent=False)
+
+    def forward(self, weight: Tensor, x: Tensor) -> Tensor:
+        """Return ``(batch, targets)`` of weights ``(synapses,)`` and spikes ``(batch, sources)``."""
+        result: Tensor = _Product.apply(weight, x, self)
+        return result
+
+    # ------------------------------------------------------------------ the three products
+
+    def deliver(self, weight: Tensor, x: Tensor) -> Tensor:
+        """Return the weighted spikes, ``(batch, targets)``."""
+        found = self._carrying(x)
+        if found is None:
+            return self._compressed("by_target", weight, x, self.sources)
+        row, place, value = found
+        delivered = weight[self.get_buffer("by_source_order")[place]] * value
+        where = row * self.targets + self.get_buffer("by_source_ends")[place]
+        flat = x.new_zeros(len(x) * self.targets).index_add_(0, where, delivered)
+        return flat.reshape(len(x), self.targets)
+
+    def return_(self, weight: Tensor, gradient: Tensor) -> Tensor:
+        """Return the gradient of the spikes, ``(batch, sources)``."""
+        return self._compressed("by_source", weight, gradient, self.targets)
+
+    def correlate(self, gradient: Tensor, x: Tensor) -> Tensor:
+        """Return the gradient of the weights, ``(synapses,)``."""
+        order, ends = self.get_buffer("by_source_order"), self.get_buffer("by_source_ends")
+        sums = x.new_zeros(len(order))
+        found = self._carrying(x)
+        if found is not None:
+            row, place, value = found
+            sums.index_add_(0, place, gradient[row, ends[place]] * value)
+        else:
+            starts = self.get_buffer("by_source_starts")
+            source = torch.repeat_interleave(starts.diff())
+            size = max(1, _CHUNK // len(x))
+            sums = torch.cat([
+                (gradient[:, t] * x[:, s]).sum(0)
+                for s, t in zip(source.split(size), ends.split(size), strict=True)
+            ])  # fmt: skip
+        return torch.empty_like(sums).index_copy_(0, order, sums)
+
+    def _carrying(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Return row, place (by source) and spike value of all synapses that carry a spike.
+
+        None if so many do that it is quicker to visit all.
+        """
+        starts = self.get_buffer("by_source_starts")
+        row, source = x.nonzero(as_tuple=True)
+        counts = starts.diff()[source]
+        ends = counts.cumsum(0)
+        number = int(ends[-1]) if len(ends) else 0
+        if number > starts[-1]:
+            return None
+        event = torch.repeat_interleave(counts, output_size=number)
+        place = torch.arange(number, device=x.device) + (starts[source] - ends + counts)[event]
+        return row[event], place, x[row, source][event]
+
+    def _compressed(self, name: str, weight: Tensor, x: Tensor, columns: int) -> Tensor:
+        order, starts, ends = (self.get_buffer(f"{name}_{w}") for w in ("order", "starts", "ends"))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+            matrix = torch.sparse_csr_tensor(
+                starts, ends, weight[order], (len(starts) - 1, columns), check_invariants=False
+            )
+        return (matrix @ x.T).T
+
+
+class _Product(torch.autograd.Function):
+    """`SparseProduct` with its gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, x: Tensor, product: SparseProduct) -> Tensor:
+        ctx.save_for_backward(weight, x)
+        ctx.product = product
+        return product.deliver(weight, x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        weight, x = ctx.saved_tensors
+        needs_weight, needs_x, _ = ctx.needs_input_grad
+        return (
+            ctx.product.correlate(gradients[0], x) if needs_weight else None,
+            ctx.product.return_(weight, gradients[0]) if needs_x else None,
+            None,
+        )
