@@ -26,20 +26,40 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .datasets import Dataset, from_arrays
-    from .encoding import Bernoulli, Current, Latency
+    from .encoding import Bernoulli, Current, Latency, Poisson
     from .errors import InputError
     from .fidelity.ladder import DEFAULT_LADDER, Rung, read_ladder
     from .fidelity.verdict import Verdict
     from .fidelity.verify import verify
     from .io.network_file import load, save
     from .io.spike_file import SpikeFileWriter, read_spikes
-    from .network import Dense, Population, Projection, SpikingNetwork
+    from .network import (
+        AllToAll,
+        AvgPool2d,
+        Conv2d,
+        Convolution,
+        Dense,
+        Feedback,
+        Flatten,
+        MaxPool2d,
+        OneToOne,
+        Pooling,
+        Population,
+        Projection,
+        Recurrent,
+        Residual,
+        Sparse,
+        SpikingNetwork,
+        SumPool2d,
+        TransposedConvolution,
+    )
     from .neurons.library import model_names, neuron_model
     from .neurons.model import NeuronModel
     from .neurons.propagator import exact_propagator
     from .recording import Events, Recording
     from .rules import LearningRule, SpikeCount, TrainingOptions, train
     from .simulation.from_brian2 import from_brian2
+    from .simulation.projections import DenseProjection
     from .simulation.simulate import simulate
     from .surrogate.network import SurrogateNetwork, to_torch
     from .surrogate.population import PopulationTwin
@@ -48,20 +68,40 @@ if TYPE_CHECKING:
 
 _HOME = {
     "datasets": ("Dataset", "from_arrays"),
-    "encoding": ("Bernoulli", "Current", "Latency"),
+    "encoding": ("Bernoulli", "Current", "Latency", "Poisson"),
     "errors": ("InputError",),
     "fidelity.ladder": ("DEFAULT_LADDER", "Rung", "read_ladder"),
     "fidelity.verdict": ("Verdict",),
     "fidelity.verify": ("verify",),
     "io.network_file": ("load", "save"),
     "io.spike_file": ("SpikeFileWriter", "read_spikes"),
-    "network": ("Dense", "Population", "Projection", "SpikingNetwork"),
+    "network": (
+        "AllToAll",
+        "AvgPool2d",
+        "Conv2d",
+        "Convolution",
+        "Dense",
+        "Feedback",
+        "Flatten",
+        "MaxPool2d",
+        "OneToOne",
+        "Pooling",
+        "Population",
+        "Projection",
+        "Recurrent",
+        "Residual",
+        "Sparse",
+        "SpikingNetwork",
+        "SumPool2d",
+        "TransposedConvolution",
+    ),
     "neurons.library": ("model_names", "neuron_model"),
     "neurons.model": ("NeuronModel",),
     "neurons.propagator": ("exact_propagator",),
     "recording": ("Events", "Recording"),
     "rules": ("LearningRule", "SpikeCount", "TrainingOptions", "train"),
     "simulation.from_brian2": ("from_brian2",),
+    "simulation.projections": ("DenseProjection",),
     "simulation.simulate": ("simulate",),
     "surrogate.network": ("SurrogateNetwork", "to_torch"),
     "surrogate.population": ("PopulationTwin",),
@@ -72,26 +112,42 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "DEFAULT_LADDER",
+    "AllToAll",
+    "AvgPool2d",
     "Bernoulli",
+    "Conv2d",
+    "Convolution",
     "Current",
     "Dataset",
     "Dense",
+    "DenseProjection",
     "Events",
+    "Feedback",
+    "Flatten",
     "InputError",
     "Latency",
     "LearningRule",
+    "MaxPool2d",
     "NeuronModel",
+    "OneToOne",
+    "Poisson",
+    "Pooling",
     "Population",
     "PopulationTwin",
     "Projection",
     "Recording",
+    "Recurrent",
+    "Residual",
     "Rung",
+    "Sparse",
     "SpikeCount",
     "SpikeFileWriter",
     "SpikeFunction",
     "SpikingNetwork",
+    "SumPool2d",
     "SurrogateNetwork",
     "TrainingOptions",
+    "TransposedConvolution",
     "Verdict",
     "exact_propagator",
     "from_arrays",

@@ -1,4 +1,4 @@
-"""The command line: ``study run``, ``train``, ``verify``, ``inspect``, ``models``, ``data``.
+"""The command line: ``study``, ``train``, ``verify``, ``inspect``, ``models``, ``data``, ``bench``.
 
 Exit status 0: done and passed; 1: done, a rung fell short of its tolerance; 2: bad input, one
 line on standard error, nothing written. Heavy libraries are imported by the command that needs
@@ -101,6 +101,18 @@ def _parser() -> argparse.ArgumentParser:
     data = add(commands, "data", _data, "list the data sets, and what is here")
     data.add_argument("name", nargs="?")
     data.add_argument("--fetch", action="store_true", help="download the set's files")
+
+    bench = commands.add_parser("bench", help="measure speed, side by side in one run")
+    benches = bench.add_subparsers(metavar="COMMAND", required=True)
+    simulate = add(benches, "simulate", _bench_simulate, "time every way to the same spikes")
+    simulate.add_argument("network", type=Path, help="a network file (network.h5)")
+    simulate.add_argument("--data", required=True, help="data set; its test samples")
+    simulate.add_argument("--folder", help="where the data set's files are")
+    simulate.add_argument("--out", type=Path, help="write simulate.json, .md and .png here")
+    simulate.add_argument("--samples", type=int, default=10_000, help="default: 10000")
+    simulate.add_argument(
+        "--quick", action="store_true", help="only dt = that of the twin, no scaling"
+    )
     return parser
 
 
@@ -218,6 +230,43 @@ def _data(options: Arguments) -> int:
         print(f"{entry.name:15} {entry.title}; {shape}, {len(entry.classes)} classes")
         print(f"{'':15} {entry.samples} samples, licence: {entry.licence}")
         print(f"{'':15} {state}")
+    return 0
+
+
+def _bench_simulate(options: Arguments) -> int:
+    from .bench.report import as_markdown, write_report
+    from .bench.simulate import DIVISORS, DifferentSpikesError, bench_simulate
+    from .io.atomic import writable_folder
+    from .io.network_file import load
+    from .study.run import held_out
+
+    if options.samples < 1:
+        raise InputError(f"--samples {options.samples} is not above 0")
+    network = load(options.network)
+    data = held_out(network.provenance, options.data, options.folder)
+    if options.out is not None:
+        writable_folder(options.out)
+    try:
+        result = bench_simulate(
+            network,
+            data,
+            samples=options.samples,
+            divisors=DIVISORS[:1] if options.quick else DIVISORS,
+            scaling=not options.quick,
+            file=options.network,
+            report=_say(options.json),
+        )
+    except DifferentSpikesError as error:
+        print(f"brianbridge: {error}", file=sys.stderr)
+        return 1
+    quick = " --quick" if options.quick else ""
+    result["provenance"]["command"] = (
+        f"brianbridge bench simulate {options.network.name} --data {options.data} "
+        f"--samples {options.samples}{quick}"
+    )
+    if options.out is not None:
+        write_report(result, options.out)
+    print(json.dumps(result, indent=2) if options.json else as_markdown(result))
     return 0
 
 

@@ -4,6 +4,7 @@ from .base import EncodedInput, Encoding, encoding_from_dict, encoding_names
 from .bernoulli import Bernoulli
 from .current import Current
 from .latency import Latency
+from .poisson import Poisson
 
 __all__ = [
     "Bernoulli",
@@ -11,6 +12,7 @@ __all__ = [
     "EncodedInput",
     "Encoding",
     "Latency",
+    "Poisson",
     "encoding_from_dict",
     "encoding_names",
 ]

@@ -25,6 +25,9 @@ class Rung(BaseModel):
         How the rung is called in the verdict.
     dt_divisor : int
         Brian2's step is the surrogate's divided by this.
+    poisson : bool
+        Whether Brian2 draws the input spikes itself, at the rates of encoding 'poisson', so that
+        only statistics can agree.
     max_spike_mismatches : int, optional
         Most (step, sample, neuron) cells that may differ; no limit if not given.
     max_accuracy_drop : float
@@ -35,6 +38,7 @@ class Rung(BaseModel):
 
     name: str
     dt_divisor: int = Field(default=1, ge=1)
+    poisson: bool = False
     max_spike_mismatches: int | None = Field(default=None, ge=0)
     max_accuracy_drop: float = Field(default=0.02, ge=0, le=1)
 

@@ -113,7 +113,10 @@ def _climb(
             steps = network.steps * rung.dt_divisor
             writer = SpikeFileWriter(spikes, shapes, dt, steps, provenance)
             write = stack.enter_context(writer).append
-        brian2 = simulate(network, data.x, dt=dt, on_chunk=write)
+        record = ("spikes",) if spikes is None else ("spikes", "t_crossing")
+        brian2 = simulate(
+            network, data.x, dt=dt, record=record, on_chunk=write, poisson=rung.poisson, seed=0
+        )
     seconds = time.perf_counter() - started
     right = twin.prediction == data.y
     score = metrics.accuracy(brian2, data.y)
@@ -126,7 +129,7 @@ def _climb(
     return RungOutcome(
         name=rung.name,
         dt_ms=dt * 1e3,
-        perturbations={},
+        perturbations={"poisson": True} if rung.poisson else {},
         accuracy=score,
         accuracy_change_ci95=metrics.paired_interval(right, brian2.prediction == data.y),
         agreement=metrics.agreement(twin, brian2),

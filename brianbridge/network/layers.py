@@ -317,9 +317,13 @@ class Residual:
         what = f"residual from '{self.source}'"
         target = stack.last(what)
         source = stack.named(self.source, what)
+        ends = source.name, target.name
+        # Around a single layer it stands beside that layer's own projection.
+        beside = any((p.source, p.target) == ends for p in stack.projections)
+        label = "residual" if beside else ""
         if source.shape == target.shape:
             one, same = np.ones(1, np.float32), OneToOne()
-            projection = Projection(source.name, target.name, one, None, same, frozen=True)
+            projection = Projection(*ends, one, None, same, frozen=True, label=label)
         else:
             (inputs, *size), (outputs, *smaller) = (
                 image_shape(p.shape, what) for p in (source, target)
@@ -327,7 +331,7 @@ class Residual:
             stride = tuple(-(-a // b) for a, b in zip(size, smaller, strict=True))
             weight = stack.draw((outputs, inputs, 1, 1), inputs)
             fitted = Convolution(stride)
-            projection = Projection(source.name, target.name, weight, None, fitted)
+            projection = Projection(*ends, weight, None, fitted, label=label)
         stack.projections.append(projection)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from brian2 import BrianObject, Clock, Network, prefs, second
+from brian2 import BrianObject, Clock, Network, PoissonGroup, hertz, prefs, second
 from brian2.core.variables import ArrayVariable
 from brian2.utils.stringtools import get_identifiers
 
@@ -95,7 +95,7 @@ class _Built:
 
     brian2: Network
     groups: Mapping[str, Any]
-    source: RasterSource | None
+    source: RasterSource | PoissonGroup | None
     projections: tuple[BatchedProjection, ...]
     spikes: Mapping[str, SpikeRecorder]
     traces: Mapping[str, TraceRecorder]
@@ -159,11 +159,15 @@ class Presenter(BrianObject):
             rows = drive.reshape(built.batch, -1)
             rows[: encoded.samples] = values
             rows[encoded.samples :] = 0
-        if built.source is not None:
-            built.source.rewind(_padded(encoded, built.batch))
+        if isinstance(built.source, RasterSource):
+            built.source.rewind(padded(encoded, built.batch))
+        elif built.source is not None:
+            rates = built.source.variables["rates"].get_value().reshape(built.batch, -1)
+            rates[: encoded.samples] = request.rates(self._low, self._low + encoded.samples)
+            rates[encoded.samples :] = 0
 
 
-def _padded(encoded: EncodedInput, batch: int) -> np.ndarray:
+def padded(encoded: EncodedInput, batch: int) -> np.ndarray:
     """Return the raster ``(steps, batch, inputs)``; samples that are missing stay silent."""
     assert encoded.raster is not None
     flat = encoded.raster.reshape(*encoded.raster.shape[:2], -1)
@@ -270,10 +274,15 @@ def _build(request: Request, batch: int, dtype: np.dtype, watch: bool) -> tuple[
     network, canonical = request.network, request.schedule == "canonical"
     clock = Clock(dt=request.dt * second, name="simulation_clock")
     groups: dict[str, Any] = {}
-    source = None
+    source: Any = None
     if any(network.delivers_spikes(p) and p.source == INPUT for p in network.projections):
         inputs = int(np.prod(network.input_shape))
-        source = RasterSource(inputs, batch, request.coarse, dtype, clock=clock, when="start")
+        if request.poisson:
+            rates = np.zeros(inputs * batch) * hertz
+            # The first in the order of populations.
+            source = PoissonGroup(inputs * batch, rates, clock=clock, order=-1, name=INPUT)
+        else:
+            source = RasterSource(inputs, batch, request.coarse, dtype, clock=clock, when="start")
     for population in network.populations:
         group = population.neuron.group(
             batch * population.size,

@@ -12,7 +12,17 @@ from dataclasses import dataclass
 from typing import NamedTuple, get_args
 
 import numpy as np
-from brian2 import Clock, Network, NeuronGroup, SpikeMonitor, StateMonitor, Synapses, second
+from brian2 import (
+    Clock,
+    Network,
+    NeuronGroup,
+    PoissonGroup,
+    SpikeMonitor,
+    StateMonitor,
+    Synapses,
+    hertz,
+    second,
+)
 
 from ..errors import InputError, did_you_mean
 from ..network import INPUT, Projection, Schedule, Sparse, SpikingNetwork
@@ -95,6 +105,7 @@ def build(
     record: Sequence[str] = (),
     schedule: str | None = None,
     crossing: bool = False,
+    poisson: bool = False,
 ) -> BuiltNetwork:
     """Build the reference path for `batch` samples at once.
 
@@ -112,6 +123,8 @@ def build(
         In which order things happen within a step; the network's own if not given.
     crossing : bool
         Whether to record what crossing times need.
+    poisson : bool
+        Whether the input group is a `PoissonGroup`, whose ``rates`` are to be set.
 
     Examples
     --------
@@ -128,7 +141,7 @@ def build(
     groups: dict[str, NeuronGroup] = {}
     synapses: dict[str, Synapses] = {}
     if any(network.delivers_spikes(p) and p.source == INPUT for p in network.projections):
-        groups[INPUT] = _input_group(network, batch, clock)
+        groups[INPUT] = _input_group(network, batch, clock, poisson)
     for population in network.populations:
         groups[population.name] = population.neuron.group(
             batch * population.size,
@@ -145,6 +158,8 @@ def build(
         early = 1 if projection.feedback and schedule == "canonical" else 0
         graded = SPIKE_VALUE in groups[projection.source].variables
         for part in _by_delay(network, projection, dt, graded):
+            if not len(part.table.weight):
+                continue  # Brian2 cannot connect nothing
             source, steps = groups[projection.source], part.steps - early
             if graded and steps > 0:
                 key = projection.source, part.steps
@@ -193,8 +208,11 @@ def build(
     return BuiltNetwork(Network(*parts), groups, synapses, spikes, traces, starts, batch)
 
 
-def _input_group(network: SpikingNetwork, batch: int, clock: Clock) -> NeuronGroup:
+def _input_group(network: SpikingNetwork, batch: int, clock: Clock, poisson: bool) -> NeuronGroup:
     """Return the group that replays the raster; a coarse step's spikes fall on its start."""
+    if poisson:
+        inputs = batch * int(np.prod(network.input_shape))
+        return PoissonGroup(inputs, np.zeros(inputs) * hertz, clock=clock, name=INPUT)
     group = NeuronGroup(
         batch * int(np.prod(network.input_shape)),
         f"{SPIKE_VALUE} : 1",

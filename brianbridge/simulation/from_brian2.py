@@ -118,7 +118,7 @@ def from_brian2(
             "in Brian2's standalone mode the values of variables are not known before the run; "
             "read the network without set_device"
         )
-    _check_schedule(network)
+    _check_network(network)
     objects = objects_of(network, level=1)
     source = _chosen(input, objects, "input") if input is not None else None
     groups, synapses = _sorted_out(objects, source)
@@ -225,8 +225,14 @@ def _sorted_out(objects: list[Any], source: Any) -> tuple[list[Any], list[Any]]:
     return groups, synapses
 
 
-def _check_schedule(network: Any) -> None:
+def _check_network(network: Any) -> None:
+    """Refuse a network that does not run in Brian2's order from the start."""
     if isinstance(network, Network):
+        if not isinstance(network, MagicNetwork) and network.t_ > 0:
+            raise InputError(
+                f"network '{network.name}' has run to t = {network.t_ * 1e3:g} ms, and spikes that "
+                "are on their way cannot be read; read it before it runs, or after restore()"
+            )
         order = [slot for slot in network.schedule if slot in _ORDER]
         if order != _ORDER:
             raise InputError(
@@ -236,19 +242,13 @@ def _check_schedule(network: Any) -> None:
 
 
 def _common_dt(groups: list[Any]) -> float:
-    """Return the step that all clocks share, in seconds; none may have started."""
+    """Return the step that all clocks share, in seconds."""
     first = groups[0]
     for group in groups:
         if group.clock.dt_ != first.clock.dt_:
             raise InputError(
                 f"group '{group.name}' has a step of {group.clock.dt_ * 1e3:g} ms, and group "
                 f"'{first.name}' one of {first.clock.dt_ * 1e3:g} ms; give both the same clock"
-            )
-        if group.clock.timestep[:] > 0:
-            raise InputError(
-                f"group '{group.name}' has run to t = {group.clock.t_ * 1e3:g} ms, and spikes that "
-                "are on their way cannot be read; read the network before it runs, or restore its "
-                "start"
             )
     return float(first.clock.dt_)
 
@@ -259,16 +259,21 @@ def _common_dt(groups: list[Any]) -> float:
 def _population(group: Any, projections: list[Projection], outer: Mapping[str, Any]) -> Population:
     what = f"group '{group.name}'"
     expected = [("groups", group.state_updater), ("before_start", group.subexpression_updater)]
-    expected += [("thresholds", part) for part in group.thresholder.values()]
+    expected += [("thresholds", group.thresholder.get("spike"))]
     # Groups with graded spikes reset right after their threshold, to set what spikes carry.
     resets = "thresholds" if SPIKE_VALUE in group.variables else "resets"
-    expected += [(resets, part) for part in group.resetter.values()]
+    expected += [(resets, group.resetter.get("spike"))]
     for slot, part in expected:
         if part is not None and part.when != slot:
             raise InputError(
                 f"{what}: '{part.name}' runs in '{part.when}'; only Brian2's own order can be "
                 f"read, in which it runs in '{slot}'"
             )
+    if "lastspike" in group.variables and np.any(group.variables["lastspike"].get_value() >= 0):
+        raise InputError(
+            f"{what} has fired already, and a presentation starts without refractory neurons; read "
+            "it before it runs, or after restore()"
+        )
     texts = [*group.events.values(), *(code or "" for code in group.event_codes.values())]
     used = set(group.equations.identifiers).union(*(get_identifiers(text) for text in texts))
     random = sorted(used & random_functions() | set(group.equations.stochastic_variables))

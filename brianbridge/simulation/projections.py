@@ -195,11 +195,11 @@ class DenseProjection(BatchedProjection):
         what = f"projection from '{source.name}' to '{target.name}'"
         self._delay = seconds(delay, f"{what}: delay", zero=True)
         _check_receive(what, target, receive)
-        _check_unit(what, weights, target, receive)
         try:
             matrix = np.asarray(weights, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise InputError(f"{what}: the weights are no numbers ({error})") from None
+        _check_unit(what, weights, target, receive)
         if matrix.ndim != 2 or not np.isfinite(matrix).all():
             raise InputError(
                 f"{what}: weights of shape {matrix.shape} are no matrix of finite numbers; give "

@@ -43,27 +43,29 @@ def run_reference(request: Request, *, batch_size: int | None = None) -> Recordi
     with strict_arithmetic(), little_garbage():
         built = build(
             network, batch, dt=request.dt, record=request.variables, schedule=request.schedule,
-            crossing=request.crossing,
+            crossing=request.crossing, poisson=request.poisson,
         )  # fmt: skip
         drives = Drives(network)
         built.brian2.store("start")
         for low in range(0, number, batch):
-            part = _present(request, built, drives, request.encode(low, low + batch))
+            part = _present(request, built, drives, low)
             parts.append(request.hand_on(part))
     return Recording.concatenate(parts)
 
 
-def _present(
-    request: Request, built: BuiltNetwork, drives: Drives, encoded: EncodedInput
-) -> Recording:
-    """Run one presentation of a batch from the initial state."""
+def _present(request: Request, built: BuiltNetwork, drives: Drives, low: int) -> Recording:
+    """Run one presentation of the samples from number `low` on, from the initial state."""
     network = request.network
+    encoded = request.encode(low, low + built.batch)
     built.brian2.restore("start")
     for name, values in padded_drives(drives(encoded), built.batch).items():
         drive = network.population(name).neuron.drive
         built.groups[name].variables[drive].set_value(values)
     namespace: dict[str, Any] = {}
-    if INPUT in built.groups:
+    if request.poisson:
+        rates = padded_drives({INPUT: request.rates(low, low + encoded.samples)}, built.batch)
+        built.groups[INPUT].variables["rates"].set_value(rates[INPUT])
+    elif INPUT in built.groups:
         # A fixed name: Brian2's compiled code is found again for the next batch.
         raster = padded_raster(encoded, built.batch)
         namespace["raster"] = TimedArray(raster, dt=network.dt * second, name="input_raster")

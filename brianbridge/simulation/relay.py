@@ -62,16 +62,14 @@ def relay_of(source: NeuronGroup, steps: int, clock: Clock) -> Relay:
         clock=clock,
         name=name,
     )
-    shift = [
-        f"{later} = {earlier}" for later, earlier in zip(held[:0:-1], held[-2::-1], strict=True)
-    ]
+    shift = [f"held{k} = held{k - 1}" for k in range(steps - 1, 0, -1)]
     group.run_regularly(
         "\n".join([f"{SPIKE_VALUE} = {held[-1]}", *shift, "held0 = 0"]), when="start"
     )
     inlet = Synapses(
         source,
         group,
-        on_pre=f"{held[0]}_post = {SPIKE_VALUE}_pre",
+        on_pre=f"held0_post += {SPIKE_VALUE}_pre",
         clock=clock,
         name=f"into_{name}",
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..encoding import EncodedInput
+from ..encoding import EncodedInput, Poisson
 from ..errors import InputError, did_you_mean
 from ..network import SpikingNetwork
 from ..neurons.quantities import seconds
@@ -43,6 +43,8 @@ class Request:
         Whether to find when, within a step, spikes crossed their threshold.
     schedule : {"canonical", "default"}
         In which order things happen within a step.
+    poisson : bool
+        Whether Brian2 draws the input spikes.
     on_chunk : callable, optional
         Called with the recording of each chunk of samples.
     keep : bool
@@ -57,6 +59,7 @@ class Request:
     variables: tuple[str, ...]
     crossing: bool
     schedule: str
+    poisson: bool
     on_chunk: Callable[[Recording], None] | None
     keep: bool
 
@@ -69,6 +72,7 @@ class Request:
         record: Sequence[str],
         index: Any,
         schedule: str | None,
+        poisson: bool,
         on_chunk: Callable[[Recording], None] | None,
         keep: bool,
     ) -> Request:
@@ -90,10 +94,15 @@ class Request:
                 f"index has shape {numbers.shape}; give one number for each of the {number} samples"
             )
         step = network.dt if dt is None else seconds(dt, "dt")
+        if poisson and (isinstance(x, EncodedInput) or not isinstance(network.encoding, Poisson)):
+            raise InputError(
+                "poisson = True lets Brian2 draw the input at the rates of encoding 'poisson', but "
+                f"the network's encoding is '{network.encoding.kind}', or the samples are encoded"
+            )
         return cls(
             network, samples, numbers, step, steps_per_coarse_step(network, step),
             tuple(_checked_variables(network, record)), CROSSING in record,
-            checked_schedule(network, schedule), on_chunk, keep,
+            checked_schedule(network, schedule), poisson, on_chunk, keep,
         )  # fmt: skip
 
     @property
@@ -110,6 +119,14 @@ class Request:
                 None if raster is None else raster[:, low:high],
             )
         return self.network.encoding.encode(self.samples[low:high], self.numbers[low:high])
+
+    def rates(self, low: int, high: int) -> np.ndarray:
+        """Return the rates of the inputs, in Hz, ``(samples, inputs)``."""
+        encoding = self.network.encoding
+        assert isinstance(encoding, Poisson)
+        assert isinstance(self.samples, np.ndarray)
+        part = self.samples[low:high]
+        return encoding.rates(part, self.numbers[low:high], self.dt).reshape(len(part), -1)
 
     def hand_on(self, part: Recording) -> Recording:
         """Show a chunk to whoever waits for it; return what is kept of it."""

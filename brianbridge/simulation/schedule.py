@@ -46,7 +46,7 @@ def put_in_order(
     for synapse in synapses:
         synapse.pre.when, synapse.pre.order = slot, order
     for part, place in (("thresholder", order + 1), ("resetter", order + 2)):
-        objects = getattr(group, part)
+        objects = getattr(group, part, {})  # a group of inputs never resets
         if "spike" in objects:
             objects["spike"].when, objects["spike"].order = slot, place
     for relay in relays:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args
 
+import brian2
 import numpy as np
 
 from ..errors import InputError, did_you_mean
@@ -33,6 +34,8 @@ def simulate(
     path: Path | None = None,
     device: Device = "runtime",
     dtype: Any = np.float64,
+    poisson: bool = False,
+    seed: int | None = None,
     threads: int | None = None,
     batch_size: int | None = None,
     on_chunk: Callable[[Recording], None] | None = None,
@@ -65,6 +68,11 @@ def simulate(
         Where Brian2 runs; a C++ program is the reference path, compiled once for all samples.
     dtype : numpy.dtype
         Type of state and weights, float64 or float32; of the batched path only.
+    poisson : bool
+        Whether Brian2 draws the input spikes itself, in every step of its own, at the rates of
+        encoding `Poisson`; else it replays those that the twin sees.
+    seed : int, optional
+        Seed of Brian2's random numbers, where there are any.
     threads : int, optional
         Threads of the batched path; one for each core if not given.
     batch_size : int, optional
@@ -106,7 +114,11 @@ def simulate(
         )
     if batch_size is not None and batch_size < 1:
         raise InputError(f"batch_size = {batch_size}; give at least 1")
-    request = Request.checked(network, x, dt, record, index, schedule, on_chunk, keep)
+    _check_dtype(dtype)
+    _check_threads(threads)
+    request = Request.checked(network, x, dt, record, index, schedule, poisson, on_chunk, keep)
+    if seed is not None:
+        brian2.seed(seed)
     if device == "cpp_standalone":
         from .standalone import run_standalone
 
@@ -118,3 +130,22 @@ def simulate(
     from .batched import run_batched
 
     return run_batched(request, batch_size=batch_size, dtype=dtype, threads=threads)
+
+
+def _check_dtype(dtype: Any) -> None:
+    try:
+        known = np.dtype(dtype) in (np.float64, np.float32)
+    except TypeError:
+        known = False
+    if not known:
+        raise InputError(f"dtype = {dtype!r}; give float64 or float32")
+
+
+def _check_threads(threads: int | None) -> None:
+    from numba import config
+
+    if threads is not None and not 1 <= threads <= config.NUMBA_NUM_THREADS:
+        raise InputError(
+            f"threads = {threads}; give a number from 1 to {config.NUMBA_NUM_THREADS}, the cores "
+            "that numba found"
+        )

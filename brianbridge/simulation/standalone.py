@@ -48,6 +48,11 @@ def run_standalone(request: Request, *, batch_size: int | None = None) -> Record
             "device 'cpp_standalone' builds a program of its own, but a standalone device is "
             "active; call brian2.reset_device() first"
         )
+    if request.poisson:
+        raise InputError(
+            "device 'cpp_standalone' replays input spikes; let Brian2 draw them with device "
+            "'runtime'"
+        )
     network, number = request.network, len(request.numbers)
     fitting = batch_size or fitting_batch(
         network, synapse_bytes=SYNAPSE, traced=len(request.variables)

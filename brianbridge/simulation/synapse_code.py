@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from brian2.core.functions import DEFAULT_FUNCTIONS, Function
-from brian2.core.variables import ArrayVariable, Constant
+from brian2.core.variables import ArrayVariable, Constant, Subexpression
 from brian2.equations.unitcheck import check_units_statements
 from brian2.units.fundamentalunits import DimensionMismatchError
 from brian2.utils.stringtools import get_identifiers
@@ -162,7 +162,11 @@ def _resolved(
     try:
         # Brian2 warns of names with two meanings when it runs; not here as well.
         variables = synapses.resolve_all(names, run_namespace=outer, user_identifiers=())
+        for name in sorted(n for n, v in variables.items() if isinstance(v, Subexpression)):
+            raise InputError(f"{what}: '{name}' stands for an expression; write out what it is")
         check_units_statements(code, variables)
+    except InputError:
+        raise
     except KeyError as error:
         raise InputError(f"{what}: {one_line(str(error.args[0]))}") from None
     except (DimensionMismatchError, SyntaxError, ValueError, TypeError) as error:

@@ -116,14 +116,12 @@ def chain() -> tuple[Network, dict[str, Any]]:
     volleys = SpikeGeneratorGroup(
         100, np.tile(np.arange(85), 20), np.round(times, 1) * ms, sorted=False, name="volleys"
     )
-    parts = []
-    pools = [volleys, *(cells[low : low + 100] for low in range(0, 1000, 100))]
-    for before, after in zip(pools[:-1], pools[1:], strict=True):
-        name = f"link{len(parts)}"
-        parts.append(Synapses(before, after, "w : volt", on_pre="y += w", delay=5 * ms, name=name))
-        parts[-1].connect()
-        parts[-1].w = 10 * mV
-    return Network(volleys, cells, *parts), constants
+    start = Synapses(volleys, cells[:100], "w : volt", on_pre="y += w", delay=5 * ms, name="start")
+    start.connect()
+    link = Synapses(cells, cells, "w : volt", on_pre="y += w", delay=5 * ms, name="link")
+    link.connect("i // 100 + 1 == j // 100")
+    start.w = link.w = 10 * mV
+    return Network(volleys, cells, start, link), constants
 
 
 def run_script(name: str) -> SimpleNamespace:

@@ -1,0 +1,213 @@
+"""Sample after sample in one long run of plain `Synapses`: how a Brian2 user validates today.
+
+One copy of the network; the samples follow each other in time, and all state is set back where
+one begins. Everything runs on one clock, the input spikes come from a `SpikeGeneratorGroup`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from brian2 import (
+    Clock,
+    Network,
+    SpikeGeneratorGroup,
+    SpikeMonitor,
+    Synapses,
+    TimedArray,
+    get_device,
+    prefs,
+    second,
+    set_device,
+)
+from brian2.devices.device import reset_device
+
+from ..encoding import EncodedInput
+from ..errors import InputError
+from ..network import INPUT, SpikingNetwork
+from ..neurons.quantities import unit_name
+from ..recording import Events
+from ..simulation.arithmetic import strict_arithmetic
+from ..simulation.builder import steps_per_coarse_step
+from ..simulation.drive import Drives
+from ..simulation.schedule import put_in_order
+
+__all__ = ["LongRun", "run_long"]
+
+
+@dataclass(frozen=True)
+class LongRun:
+    """Hold what a long run took, and its spikes.
+
+    Parameters
+    ----------
+    seconds : float
+        Wall time of the run itself, without building and compiling.
+    events : mapping of str to Events
+        The spikes, by population.
+    """
+
+    seconds: float
+    events: dict[str, Events]
+
+
+def run_long(
+    network: SpikingNetwork, encoded: EncodedInput, dt: float, *, standalone: bool
+) -> LongRun:
+    """Present encoded samples one after the other in one run.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        Feed-forward, of neurons with spikes of value 1 and shared initial values.
+    encoded : EncodedInput
+        The input.
+    dt : float
+        Brian2's step, in seconds.
+    standalone : bool
+        Whether to run as a C++ program; else compiled by Cython.
+
+    Raises
+    ------
+    InputError
+        If the network is of another kind.
+    """
+    _check(network, encoded)
+    with strict_arithmetic(), _target(standalone):
+        parts, namespace = _objects(network, encoded, dt)
+        built = Network(*parts.values())
+        duration = encoded.samples * network.steps * network.dt * second
+        if standalone:
+            built.run(duration, namespace=namespace)
+            device = get_device()
+            device.build(directory=device.project_dir, run=False, with_output=False)
+            started = time.perf_counter()
+            device.run(with_output=False)
+        else:
+            built.run(0 * second, namespace=namespace)  # compiles
+            started = time.perf_counter()
+            built.run(duration, namespace=namespace)
+        seconds = time.perf_counter() - started
+        return LongRun(seconds, _events(network, parts, dt))
+
+
+@contextmanager
+def _target(standalone: bool) -> Iterator[None]:
+    if not standalone:
+        before = prefs["codegen.target"]
+        prefs["codegen.target"] = "cython"
+        try:
+            yield
+        finally:
+            prefs["codegen.target"] = before
+        return
+    with tempfile.TemporaryDirectory(prefix="brianbridge-") as folder:
+        set_device("cpp_standalone", directory=folder, build_on_run=False)
+        try:
+            yield
+        finally:
+            get_device().reinit()
+            reset_device()
+
+
+def _check(network: SpikingNetwork, encoded: EncodedInput) -> None:
+    plain = not network.has_loops and not any(p.delay for p in network.projections)
+    binary = all(p.neuron.is_binary for p in network.populations)
+    raster = encoded.raster
+    if not (plain and binary) or (raster is not None and not np.isin(raster, (0, 1)).all()):
+        raise InputError(
+            "the long run is for feed-forward networks without delays whose spikes are all of "
+            "value 1; leave it out, or take another network"
+        )
+
+
+def _objects(
+    network: SpikingNetwork, encoded: EncodedInput, dt: float
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    clock = Clock(dt=dt * second, name="simulation_clock")
+    presentation = network.steps * steps_per_coarse_step(network, dt)
+    groups: dict[str, Any] = {}
+    namespace: dict[str, Any] = {"presentation": presentation}
+    if encoded.raster is not None:
+        step, sample, neuron = np.nonzero(encoded.raster.reshape(*encoded.raster.shape[:2], -1))
+        when = (sample * network.steps + step) * network.dt
+        order = np.lexsort((neuron, when))
+        groups[INPUT] = SpikeGeneratorGroup(
+            int(np.prod(network.input_shape)), neuron[order], when[order] * second,
+            clock=clock, sorted=True, name=INPUT, order=1,
+        )  # fmt: skip
+    drives = Drives(network)(encoded)
+    for population in network.populations:
+        name = population.name
+        group = population.neuron.group(
+            population.size, fires=network.fires(name), clock=clock, name=name
+        )
+        lines = [_set_back(group, v) for v in _changing(group, population.neuron)]
+        if name in drives and encoded.current is not None:
+            values = TimedArray(drives[name], dt=network.steps * network.dt * second)
+            namespace[f"drives_of_{name}"] = values
+            lines.append(f"{population.neuron.drive} = drives_of_{name}(t, i)*hertz")
+        elif name in drives:
+            group.variables[population.neuron.drive].set_value(drives[name][0])
+        group.run_regularly("\n".join(lines), when="start")
+        groups[name] = group
+    synapses: dict[str, Any] = {}
+    for projection in network.projections:
+        if not network.delivers_spikes(projection):
+            continue
+        ends = network.shape_of(projection.source), network.shape_of(projection.target)
+        table = projection.synapses(*ends)
+        receive = network.receive_of(projection)
+        target = groups[projection.target]
+        made = Synapses(
+            groups[projection.source], target,
+            f"weight : {unit_name(target.variables[receive].dim)}",
+            on_pre=f"{receive}_post += weight", clock=clock, name=projection.name,
+        )  # fmt: skip
+        made.connect(i=table.source, j=table.target)
+        made.variables["weight"].set_value(table.weight)
+        synapses[projection.name] = made
+    for position, population in enumerate(network.populations, start=1):
+        into = [synapses[p.name] for p in network.incoming(population.name) if p.name in synapses]
+        put_in_order(position, groups[population.name], into)
+    monitors = {
+        f"{p.name}_spikes": SpikeMonitor(groups[p.name], when="after_resets")
+        for p in network.firing
+    }
+    return {**groups, **synapses, **monitors}, namespace
+
+
+def _changing(group: Any, model: Any) -> list[str]:
+    flags = [n for n in group.equations.names if group.variables[n].dtype == bool]
+    return [*model.state_variables, *flags]
+
+
+def _set_back(group: Any, variable: str) -> str:
+    """Return the statement that sets a variable back where a sample begins."""
+    first = "(timestep(t, dt) % presentation == 0)"
+    if group.variables[variable].dtype == bool:
+        return f"{variable} = {variable} and not {first}"
+    initial = np.unique(group.variables[variable].get_value())
+    if initial.size > 1 or initial[0] != 0:
+        raise InputError(
+            f"the long run sets state back to 0, but '{variable}' of '{group.name}' starts "
+            "elsewhere; leave the long run out"
+        )
+    return f"{variable} = {variable}*int(not {first})"
+
+
+def _events(network: SpikingNetwork, parts: dict[str, Any], dt: float) -> dict[str, Events]:
+    steps = network.steps * steps_per_coarse_step(network, dt)
+    found = {}
+    for population in network.firing:
+        monitor = parts[f"{population.name}_spikes"]
+        sample, step = np.divmod(np.rint(np.asarray(monitor.t_[:]) / dt).astype(np.int64), steps)
+        node = np.asarray(monitor.i[:])
+        found[population.name] = Events(sample, node, step, np.ones(len(step), np.int8), dt)
+    return found

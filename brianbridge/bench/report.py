@@ -1,0 +1,119 @@
+"""Write what `bench simulate` measured: JSON, a table, and a plot."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..io.atomic import atomic_path, writable_folder
+
+__all__ = ["as_markdown", "write_report"]
+
+
+def write_report(result: dict[str, Any], out: Path, name: str = "simulate") -> list[Path]:
+    """Write ``NAME.json``, ``NAME.md`` and, where matplotlib is there, ``NAME.png``.
+
+    Parameters
+    ----------
+    result : dict
+        The outcome of `bench_simulate`.
+    out : Path
+        The folder.
+    name : str
+        What the files are called.
+    """
+    writable_folder(out)
+    texts = {"json": json.dumps(result, indent=2) + "\n", "md": as_markdown(result, name)}
+    written = []
+    for suffix, text in texts.items():
+        with atomic_path(out / f"{name}.{suffix}") as part:
+            Path(part).write_text(text)
+        written.append(out / f"{name}.{suffix}")
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        return written
+    written.append(_plot(result, out / f"{name}.png"))
+    return written
+
+
+def as_markdown(result: dict[str, Any], name: str = "simulate") -> str:
+    """Return the tables as Markdown."""
+    samples, provenance = result["samples"], result["provenance"]
+    dts = sorted({row["dt_ms"] for row in result["rows"]}, reverse=True)
+    names = list(dict.fromkeys(row["name"] for row in result["rows"]))
+    cells = {(row["name"], row["dt_ms"]): row for row in result["rows"]}
+    ratios = {(r["name"], r["dt_ms"]): r["ratio"] for r in result["ratios"]}
+    machine, versions = provenance["machine"], provenance["versions"]
+    told = ", ".join(f"{key} {versions[key]}" for key in sorted(versions))
+    lines = [
+        f"# Seconds for {samples:,} samples",
+        "",
+        f"`{provenance.get('command', 'brianbridge bench simulate')}`, {provenance['date']}, "
+        f"{machine['cores']} cores, {machine['processor']}; {told}. Data: {provenance['dataset']}, "
+        f"{result['input_spikes_per_sample']:.0f} input spikes a sample. In brackets: times the "
+        "batched path. Slow ones were measured on the given number of samples and scaled; none "
+        "is charged for compiling or encoding. All spikes were compared: none differs.",
+        "",
+        "| | " + " | ".join(f"dt = {dt:g} ms" for dt in dts) + " |",
+        "|---|" + "---|" * len(dts),
+    ]
+    for name_ in names:
+        row = [_cell(cells.get((name_, dt)), ratios.get((name_, dt)), samples) for dt in dts]
+        lines.append(f"| {name_} | " + " | ".join(row) + " |")
+    lines += _scaling_lines(result.get("scaling", {}))
+    if "peak_memory_mb" in result:
+        lines += ["", f"Peak memory of a process that simulates {samples:,} samples: "
+                  f"{result['peak_memory_mb']:.0f} MB."]  # fmt: skip
+    if "scaling" in result:
+        lines += ["", f"![Scaling]({name}.png)"]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(row: dict[str, Any] | None, ratio: float | None, samples: int) -> str:
+    if row is None:
+        return ""
+    fewer = "" if row["measured_samples"] == samples else f", from {row['measured_samples']:,}"
+    times = "" if ratio is None else f" ({ratio:.2g}x{fewer})"
+    return f"{row['seconds']:.3g}{times}"
+
+
+def _scaling_lines(scaling: dict[str, Any]) -> list[str]:
+    lines = []
+    for key, points in scaling.items():
+        told = ", ".join(f"{p[key]:,}: {p['seconds']:.2f} s" for p in points)
+        fixed = "" if key == "samples" else " (1,000 samples)"
+        lines += ["", f"Batched path over {key}{fixed}: {told}."]
+    return lines
+
+
+def _plot(result: dict[str, Any], path: Path) -> Path:
+    from matplotlib.figure import Figure
+
+    scaling = result.get("scaling", {})
+    figure = Figure(figsize=(4 + 3 * len(scaling), 3.4), layout="constrained")
+    axes = figure.subplots(1, 1 + len(scaling), squeeze=False)[0]
+    bars, rows = axes[0], [r for r in result["rows"] if r["dt_ms"] == result["rows"][0]["dt_ms"]]
+    rows = sorted(rows, key=lambda row: -row["seconds"])
+    colours = ["#c44e52" if row["name"] == "batched" else "#8c8c8c" for row in rows]
+    bars.barh([row["name"] for row in rows], [row["seconds"] for row in rows], color=colours)
+    bars.set_xscale("log")
+    bars.set_xlabel(f"seconds for {result['samples']:,} samples")
+    for axis, (key, points) in zip(axes[1:], scaling.items(), strict=True):
+        x, y = [p[key] for p in points], [p["seconds"] for p in points]
+        axis.loglog(x, y, "o-", color="#c44e52")
+        # The line that time would follow if it were proportional.
+        axis.loglog(x, [y[-1] * a / x[-1] for a in x], ":", color="#8c8c8c", label="proportional")
+        axis.set_xlabel(key)
+        axis.set_ylabel("seconds, batched")
+        axis.legend(frameon=False, fontsize="small")
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+    try:
+        with atomic_path(path) as part:
+            figure.savefig(part, format="png", dpi=150)
+    except OSError as error:
+        raise InputError(f"'{path}' cannot be written: {error}") from None
+    return path

@@ -1,0 +1,89 @@
+"""Poisson coding: spikes at a rate that is proportional to the intensity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..errors import InputError
+from ..neurons.quantities import parse_quantity
+from .base import EncodedInput, Encoding
+from .bernoulli import Bernoulli
+
+__all__ = ["Poisson"]
+
+
+@dataclass(frozen=True)
+class Poisson(Encoding):
+    """Let an input of intensity `x` fire at the rate ``x*rate``.
+
+    In each step an input fires with probability ``x*rate*dt``, as in Brian2's `PoissonGroup` (the
+    probability of a Poisson process is a little less: two spikes in a step count as one). The
+    raster is drawn once, so that the twin and Brian2 see the same spikes. Brian2 can also draw
+    spikes of its own, at its own step (``simulate(..., poisson=True)``); then only statistics
+    agree.
+
+    Parameters
+    ----------
+    rate : Quantity, str or float
+        Rate at intensity 1 (Hz if a plain number).
+    seed : int
+        Seed of the random numbers; sample and stream are mixed in.
+
+    Examples
+    --------
+    >>> encoding = Poisson(steps=1000, dt="1 ms", rate="100 Hz")
+    >>> raster = encoding.encode(np.array([[0.5]]), np.arange(1)).raster
+    >>> 30 < raster.sum() < 75
+    np.True_
+    """
+
+    kind: ClassVar[str] = "poisson"
+
+    rate: Any = 100.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "seed", self._whole("seed", at_least=0))
+        rate = self.rate
+        if not isinstance(rate, int | float):
+            quantity = parse_quantity(rate, "encoding 'poisson', rate")
+            if getattr(quantity, "dim", None) is None or quantity.dim._dims[2] != -1:
+                raise InputError(f"encoding 'poisson': rate = {rate} is no rate; write '100 Hz'")
+            rate = float(quantity)
+        if isinstance(rate, bool) or not 0 < rate < np.inf:
+            raise InputError(f"encoding 'poisson': rate = {rate} Hz is not above 0")
+        object.__setattr__(self, "rate", float(rate))
+
+    def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
+        """Return a raster of 0 and 1; see `Encoding.encode`."""
+        self.rates(x, index, self.dt)
+        drawn = Bernoulli(self.steps, self.dt, gain=self.rate * self.dt, seed=self.seed)
+        return drawn.encode(x, index, stream)
+
+    def rates(self, x: np.ndarray, index: np.ndarray, dt: float) -> np.ndarray:
+        """Return the rate of each input, in Hz, ``(samples, *shape)``.
+
+        Parameters
+        ----------
+        x, index : numpy.ndarray
+            As in `encode`.
+        dt : float
+            The step, in seconds, in which an input shall fire at most once.
+
+        Raises
+        ------
+        InputError
+            If a datum is negative, or a rate is above one spike a step.
+        """
+        rates = self._samples(x, index) * self.rate
+        if rates.size and (rates.min() < 0 or rates.max() * dt > 1):
+            raise InputError(
+                f"encoding 'poisson': rates reach from {rates.min():g} to {rates.max():g} Hz; they "
+                f"must lie between 0 and {1 / dt:g} Hz, one spike a step; scale the data or lower "
+                "the rate"
+            )
+        return rates

@@ -1,0 +1,292 @@
+"""Layers: what they grow, the earliest spike that wins, and everything that cannot be a layer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from brian2 import ms
+
+import brianbridge as bb
+from brianbridge.encoding import Bernoulli, Current, EncodedInput
+from brianbridge.network import (
+    AllToAll,
+    AvgPool2d,
+    Conv2d,
+    Convolution,
+    Dense,
+    Feedback,
+    Flatten,
+    MaxPool2d,
+    OneToOne,
+    Pooling,
+    Population,
+    Projection,
+    Recurrent,
+    Residual,
+    Sparse,
+    SpikingNetwork,
+    SumPool2d,
+    TransposedConvolution,
+)
+from brianbridge.neurons.library import neuron_model
+from brianbridge.simulation.simulate import simulate
+from brianbridge.surrogate.network import to_torch
+
+IF, LIF, ONCE = (neuron_model(name) for name in ("if", "lif", "single_spike_if"))
+DEAF = bb.NeuronModel(
+    "dv/dt = -v/tau : 1", emit="int(v > 1)", receive="", parameters={"tau": 10 * ms}, name="deaf"
+)
+
+
+def chain(*layers, shape=(2, 7, 5), encoding=None, **options) -> SpikingNetwork:
+    return SpikingNetwork.sequential(shape, layers, encoding=encoding or Bernoulli(6), **options)
+
+
+def shapes(network: SpikingNetwork) -> dict[str, tuple[int, ...]]:
+    return {p.name: p.shape for p in network.populations}
+
+
+# ---------------------------------------------------------------------- what they grow
+
+
+@pytest.mark.parametrize(
+    ("kernel", "options"),
+    [
+        (3, {}), ((3, 2), {"stride": (2, 1)}), (3, {"padding": (1, 2)}),
+        (2, {"dilation": (2, 3)}), ((7, 5), {}), (1, {"stride": 2, "groups": 2}),
+    ],
+)  # fmt: skip
+def test_a_convolution_has_the_shape_that_torch_gives_it(kernel, options):
+    net = chain(Conv2d(4, kernel, IF, **options))
+    module = torch.nn.Conv2d(2, 4, kernel, **options)
+    assert net.output.shape == tuple(module(torch.zeros(1, 2, 7, 5)).shape[1:])
+    (projection,) = net.projections
+    assert projection.weight.shape == tuple(module.weight.shape)
+    assert projection.bias.shape == (4,)
+    bound = 1 / np.sqrt(np.prod(module.weight.shape[1:]))
+    assert bound / 2 < np.abs(projection.weight).max() <= bound
+
+
+def test_names_count_the_layers_of_each_kind():
+    net = chain(
+        Conv2d(2, 2, ONCE), MaxPool2d(2), Conv2d(3, 1, LIF, bias=False, name="mine"),
+        AvgPool2d(2, LIF, stride=1), Flatten(), Dense(4, LIF), Dense(3, LIF), Dense(2, LIF),
+    )  # fmt: skip
+    assert shapes(net) == {
+        "conv1": (2, 6, 4), "pool1": (2, 3, 2), "mine": (3, 3, 2), "pool2": (3, 2, 1),
+        "hidden1": (4,), "hidden2": (3,), "output": (2,),
+    }  # fmt: skip
+    assert [p.name for p in net.projections][:3] == [
+        "input_to_conv1", "conv1_to_pool1", "pool1_to_mine",
+    ]  # fmt: skip
+    assert net.projections[2].bias is None
+    one = chain(Dense(4, LIF, name="first"), Dense(2, LIF, name="last"))
+    assert list(shapes(one)) == ["first", "last"]
+
+
+def test_pooling_without_neurons_is_part_of_the_next_projection():
+    net = chain(AvgPool2d(2), Conv2d(3, 2, LIF), SumPool2d((2, 1), padding=(1, 0)), Dense(4, LIF))
+    first, second = net.projections
+    assert (first.pool, second.pool) == (Pooling("average", 2), Pooling("sum", (2, 1), None, (1, 0)))
+    assert shapes(net) == {"conv1": (3, 2, 1), "output": (4,)}
+    assert second.weight.shape == (4, 6)
+
+
+@pytest.mark.parametrize("layer", [AvgPool2d, SumPool2d])
+def test_pooling_with_neurons_is_frozen(layer):
+    net = chain(layer(2, LIF, stride=1))
+    (projection,) = net.projections
+    assert net.output.shape == (2, 6, 4)
+    assert projection.frozen
+    assert isinstance(projection.connection, OneToOne)
+    assert projection.weight.tolist() == [1]
+    assert not [*to_torch(net).parameters()]
+
+
+def test_a_residual_of_the_same_shape_is_the_identity():
+    net = chain(Conv2d(3, 3, LIF, padding=1), Conv2d(3, 3, LIF, padding=1), Residual("conv1"),
+                Dense(2, LIF))  # fmt: skip
+    residual = net.incoming("conv2")[-1]
+    # The name without a label is that of the layer which the residual leads around.
+    assert residual.name == "conv1_to_conv2_residual"
+    assert (residual.source, residual.frozen, residual.bias) == ("conv1", True, None)
+    assert isinstance(residual.connection, OneToOne)
+
+
+def test_a_residual_of_another_shape_is_a_strided_1x1_convolution():
+    net = chain(
+        Conv2d(3, 3, LIF, padding=1), Conv2d(4, 3, LIF, padding=1, stride=2),
+        Conv2d(5, 3, LIF, padding=1, stride=(1, 3)), Residual("conv1"),
+    )  # fmt: skip
+    residual = net.incoming("output")[-1]
+    assert net.output.shape == (5, 4, 1)
+    assert residual.connection == Convolution((2, 5))
+    assert residual.weight.shape == (5, 3, 1, 1)
+    assert not residual.frozen
+
+
+def test_recurrent_and_feedback_take_a_step():
+    net = chain(
+        Conv2d(3, (3, 2), LIF, stride=2), Recurrent(), Dense(4, LIF), Recurrent(delay=2 * ms),
+        Feedback("conv1", delay="1 ms"), Dense(2, LIF),
+    )  # fmt: skip
+    back = {p.name: p for p in net.projections if p.feedback}
+    assert list(back) == ["conv1_to_conv1", "hidden_to_hidden", "hidden_to_conv1"]
+    assert [net.delay_steps(p) for p in back.values()] == [1, 3, 2]
+    assert back["hidden_to_conv1"].weight.shape == (18, 4)
+    assert net.has_loops
+    assert not chain(Dense(2, LIF)).has_loops
+
+
+def test_feedback_by_a_transposed_convolution():
+    net = chain(Conv2d(3, 1, LIF), Conv2d(4, (3, 2), LIF, stride=2),
+                Feedback("conv1", (3, 2), stride=2))  # fmt: skip
+    (back,) = (p for p in net.projections if p.feedback)
+    assert back.connection == TransposedConvolution(2)
+    assert back.weight.shape == (4, 3, 3, 2)
+
+
+# ---------------------------------------------------------------------- the earliest spike
+
+
+@pytest.mark.parametrize("path", ["batched", "reference", "twin"])
+def test_the_earliest_spike_of_a_window_wins_once(path):
+    steps, samples = 9, 5
+    rng = np.random.default_rng(4)
+    first = rng.integers(0, 2 * steps, (samples, 3, 7, 5))  # about half never fire
+    raster = (np.arange(steps)[:, None, None, None, None] == first).astype(np.int8)
+    net = chain(MaxPool2d((3, 2), stride=2, padding=(1, 0)), shape=(3, 7, 5),
+                encoding=Bernoulli(steps))  # fmt: skip
+    encoded = EncodedInput(raster=raster)
+    if path == "twin":
+        twin = to_torch(net, dtype=torch.float64)
+        with torch.no_grad():
+            found = twin.run(*twin.as_tensors(encoded)).spikes["output"].numpy()
+    else:
+        found = simulate(net, encoded, path=path, batch_size=2).spikes["output"]
+    windows = torch.nn.functional.max_pool2d(
+        torch.as_tensor(-first, dtype=torch.float64), (3, 2), 2, (1, 0)
+    )
+    earliest = -windows.numpy()
+    expected = np.arange(steps)[:, None, None, None, None] == earliest
+    assert 20 < expected.sum() < expected[0].size
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_max_pooling_follows_neurons_that_fire_once():
+    net = chain(Conv2d(3, 2, ONCE), MaxPool2d(2), Dense(2, LIF))
+    assert net.population("pool1").shape == (3, 3, 2)
+    assert net.population("pool1").neuron.parameters["theta"] == 0
+    assert net.incoming("pool1")[0].pool == Pooling("sum", 2)
+    x = np.random.default_rng(0).uniform(0, 1, (4, 2, 7, 5))
+    recording = simulate(net, x)
+    assert recording.counts["pool1"].max() == 1
+    assert recording.counts["pool1"].sum() > 4
+
+
+# ---------------------------------------------------------------------- refusals
+
+
+CONV = Conv2d(3, 2, LIF)
+
+
+@pytest.mark.parametrize(
+    ("layers", "options", "said"),
+    [
+        ([Conv2d(3, 8, LIF)], {}, ["layer 'output'", "(8, 8)", "padded input (7, 5)"]),
+        ([Conv2d(3, 3, LIF, dilation=3)], {}, ["spans (7, 7)", "padded input (7, 5)"]),
+        ([Conv2d(3, 3, LIF, groups=3)], {}, ["2 input channels", "3 groups"]),
+        ([Conv2d(3, 3, LIF, groups=2)], {}, ["3 output channels", "2 groups"]),
+        ([Conv2d(3, 3, LIF, stride=0)], {}, ["stride = 0"]),
+        ([Conv2d(3, (2, 2, 2), LIF)], {}, ["kernel = (2, 2, 2)"]),
+        ([Conv2d(0, 2, LIF)], {}, ["layer 'output'", "whole numbers"]),
+        ([Conv2d((2, 3), 2, LIF)], {}, ["channels = (2, 3)"]),
+        ([Conv2d(3, 2, LIF)], {"shape": (9,)}, ["layer 'output'", "(9,)", "no image"]),
+        ([Dense(4, LIF), CONV], {}, ["(4,) is no image"]),
+        ([AvgPool2d(8), Dense(2, LIF)], {}, ["padded input (7, 5)"]),
+        ([AvgPool2d(2)], {}, ["last layer is a pooling without neurons"]),
+        ([CONV, SumPool2d(2)], {}, ["last layer is a pooling without neurons"]),
+        ([AvgPool2d(2), SumPool2d(2), Dense(2, LIF)], {}, ["two poolings in a row"]),
+        ([AvgPool2d(2), MaxPool2d(2), Dense(2, LIF)], {}, ["two poolings in a row"]),
+        ([CONV, MaxPool2d(2), Dense(2, LIF)], {}, ["'pool1'", "fire once", "'lif'", "AvgPool2d"]),
+        ([CONV, AvgPool2d(2), Recurrent(), Dense(2, LIF)], {}, ["layer that has neurons"]),
+        ([Recurrent(), Dense(2, LIF)], {}, ["a recurrent projection must follow a layer"]),
+        ([Residual("input"), CONV], {}, ["residual from 'input' must follow a layer"]),
+        ([CONV, Residual("conv2")], {}, ["no earlier population 'conv2'"]),
+        ([CONV, Residual("output")], {}, ["'output_to_output'", "a loop without a step of delay"]),
+        ([CONV, CONV, Feedback("conv3")], {}, ["no earlier population 'conv3'", "'conv1'?"]),
+        ([CONV, CONV, Feedback("conv1", 4)], {}, ["transposed convolution", "(3, 6, 4)"]),
+        ([CONV, Conv2d(4, 1, LIF, padding=1), Residual("conv1")], {}, ["makes (4, 6, 4)"]),
+        ([Dense(2, LIF, delay=1.4 * ms)], {}, ["delay = 1.4 ms", "step of 1 ms", "is 1 ms"]),
+        ([Dense(2, LIF, delay=1.6e-3)], {}, ["delay = 1.6 ms", "nearest is 2 ms"]),
+        ([Dense(2, LIF, delay=-1e-3)], {}, ["delay of projection 'input_to_output'", "below 0"]),
+        ([Dense(2, LIF, delay="1 mV")], {}, ["delay of projection 'input_to_output'"]),
+        ([Dense(2, LIF, delay=1 * ms)], {"encoding": Current(3)}, ["constant", "drop the delay"]),
+        ([Dense(2, LIF), Recurrent(delay=0.5 * ms)], {}, ["delay = 0.5 ms", "no multiple"]),
+        ([Dense(2, DEAF, bias=False)], {}, ["'deaf' receives none"]),
+    ],
+)
+def test_layers_that_cannot_be(refused, layers, options, said):
+    with refused(*said):
+        chain(*layers, **options)
+
+
+A, B = Population("a", (2,), LIF), Population("b", (2,), LIF)
+INTO = (Projection("input", "a", np.ones((2, 4))), Projection("a", "b", np.ones((2, 2))))
+BACK = Projection("b", "a", np.ones((2, 2)))
+
+
+@pytest.mark.parametrize(
+    ("more", "options", "said"),
+    [
+        (BACK, {}, ["'b_to_a'", "a loop without a step of delay", "feedback = True"]),
+        (
+            Projection("b", "b", np.ones(2), None, OneToOne(), delay=1 * ms), {},
+            ["'b_to_b'", "a loop without a step of delay"],
+        ),
+        (
+            Projection("a", "b", np.ones((2, 2)), feedback=True, label="again"), {},
+            ["'a_to_b_again' leads to a later population", "no feedback"],
+        ),
+        (
+            Projection("input", "b", np.ones((2, 4)), feedback=True), {},
+            ["'input_to_b' leads to a later population"],
+        ),
+        (
+            Projection("b", "a", np.ones((2, 2)), feedback=True), {"schedule": "default"},
+            ["'b_to_a'", "no feedback to declare"],
+        ),
+        (BACK, {"schedule": "defaul"}, ["no schedule 'defaul'", "'default'"]),
+        (
+            Projection("a", "b", np.ones((2, 2)), receive="drives", label="x"), {},
+            ["cannot add to 'drives'", "'lif'", "Did you mean 'drive'?"],
+        ),
+        (
+            Projection("a", "b", np.ones(1), None, Sparse([0], [1], [1.5e-3]), label="x"), {},
+            ["'a_to_b_x': delay = 1.5 ms", "no multiple"],
+        ),
+    ],
+)  # fmt: skip
+def test_projections_that_cannot_be(refused, more, options, said):
+    with refused(*said):
+        SpikingNetwork((4,), Bernoulli(3), (A, B), (*INTO, more), **options)
+
+
+def test_loops_are_allowed_where_they_are_declared_or_no_matter():
+    declared = Projection("b", "a", np.ones((2, 2)), feedback=True)
+    assert SpikingNetwork((4,), Bernoulli(3), (A, B), (*INTO, declared)).has_loops
+    free = SpikingNetwork((4,), Bernoulli(3), (A, B), (*INTO, BACK), schedule="default")
+    assert free.has_loops
+    assert free.delay_steps(BACK) == 0
+    assert isinstance(BACK.connection, AllToAll)
+
+
+def test_a_delay_is_one_time(refused):
+    with refused("delay of projection 'a_to_b'", "no time"):
+        Projection("a", "b", np.ones((2, 2)), delay=[1e-3, 2e-3])
+
+
+def test_a_name_of_torch_is_refused(refused):
+    with refused("population 'keys'", "torch"):
+        to_torch(chain(Dense(2, LIF, name="keys")))
