@@ -26,7 +26,6 @@ from brian2 import (
     PopulationRateMonitor,
     SpikeGeneratorGroup,
     StateMonitor,
-    Subgroup,
     Synapses,
     collect,
     get_device,
@@ -35,18 +34,15 @@ from brian2.core.base import BrianObject
 from brian2.core.namespace import get_local_namespace
 from brian2.devices.device import runtime_device
 from brian2.monitors.spikemonitor import EventMonitor
-from brian2.utils.stringtools import get_identifiers
 
 from ..encoding import Bernoulli, Current, Encoding
 from ..errors import InputError, did_you_mean
-from ..network import INPUT, Population, Projection, Readout, Sparse, SpikingNetwork
+from ..network import INPUT, Projection, Readout, SpikingNetwork
 from ..network.checks import steps_in
-from ..neurons.from_group import model_from_group
-from ..neurons.model import SPIKE_VALUE
 from ..neurons.quantities import seconds
-from .synapse_code import Addition, additions, random_functions
+from .brian2_parts import read_group, read_synapses
 
-__all__ = ["ORIGIN", "ends", "from_brian2", "objects_of"]
+__all__ = ["ORIGIN", "from_brian2", "objects_of"]
 
 #: Entry of the provenance that says, by projection, which synapses its weights came from.
 ORIGIN = "from_brian2"
@@ -128,15 +124,10 @@ def from_brian2(
     projections: list[Projection] = []
     origin: dict[str, dict[str, Any]] = {}
     for one in synapses:
-        lines = additions(one, outer)
-        for addition in lines:
-            projection = _projection(one, addition, lines, names, dt)
+        for projection, origin[projection.name] in read_synapses(one, names, dt, outer):
             projections.append(projection)
-            origin[projection.name] = {
-                "synapses": one.name, "variable": addition.variable, "factor": addition.factor
-            }  # fmt: skip
     groups = _output_last(groups, output, projections)
-    populations = [_population(group, projections, outer) for group in groups]
+    populations = [read_group(group, projections, outer) for group in groups]
     if readout == "potential" and populations[-1].neuron.emit:
         raise InputError(
             f"group '{groups[-1].name}' fires, so that its potential is no free one as readout "
@@ -253,42 +244,6 @@ def _common_dt(groups: list[Any]) -> float:
     return float(first.clock.dt_)
 
 
-# ---------------------------------------------------------------------- populations
-
-
-def _population(group: Any, projections: list[Projection], outer: Mapping[str, Any]) -> Population:
-    what = f"group '{group.name}'"
-    expected = [("groups", group.state_updater), ("before_start", group.subexpression_updater)]
-    expected += [("thresholds", group.thresholder.get("spike"))]
-    # Groups with graded spikes reset right after their threshold, to set what spikes carry.
-    resets = "thresholds" if SPIKE_VALUE in group.variables else "resets"
-    expected += [(resets, group.resetter.get("spike"))]
-    for slot, part in expected:
-        if part is not None and part.when != slot:
-            raise InputError(
-                f"{what}: '{part.name}' runs in '{part.when}'; only Brian2's own order can be "
-                f"read, in which it runs in '{slot}'"
-            )
-    if "lastspike" in group.variables and np.any(group.variables["lastspike"].get_value() >= 0):
-        raise InputError(
-            f"{what} has fired already, and a presentation starts without refractory neurons; read "
-            "it before it runs, or after restore()"
-        )
-    texts = [*group.events.values(), *(code or "" for code in group.event_codes.values())]
-    used = set(group.equations.identifiers).union(*(get_identifiers(text) for text in texts))
-    random = sorted(used & random_functions() | set(group.equations.stochastic_variables))
-    if random:
-        raise InputError(
-            f"{what} has noise ('{random[0]}'), of which no two runs are alike; drop it, or read "
-            "a network without noise"
-        )
-    received = [p.receive for p in projections if p.target == group.name]
-    states = sorted(group.user_equations.diff_eq_names)
-    receive = (received or [v for v in states if v == "v"] or states or [""])[0]
-    model = model_from_group(group, receive=receive, namespace=outer)
-    return Population(group.name, (len(group),), model)
-
-
 def _output_last(groups: list[Any], output: Any, projections: list[Projection]) -> list[Any]:
     if output is None:
         leads = {p.source for p in projections if p.source != p.target}
@@ -297,62 +252,6 @@ def _output_last(groups: list[Any], output: Any, projections: list[Projection]) 
     else:
         last = _chosen(output, groups, "output")
     return [*(group for group in groups if group is not last), last]
-
-
-# ---------------------------------------------------------------------- projections
-
-
-def ends(synapses: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return which neurons each synapse connects, counted in the whole groups."""
-    return tuple(  # type: ignore[return-value]
-        np.array(numbers, dtype=np.int64) + group.start
-        for numbers, group in ((synapses.i[:], synapses.source), (synapses.j[:], synapses.target))
-    )
-
-
-def _projection(
-    synapses: Any, addition: Addition, lines: list[Addition], names: Mapping[str, str], dt: float
-) -> Projection:
-    """Return what one line of a `Synapses` object does."""
-    what, pathway = f"synapses '{synapses.name}'", addition.pathway
-    found = []
-    for role, group in (("source", synapses.source), ("target", synapses.target)):
-        whole = group.source if isinstance(group, Subgroup) else group
-        if whole.name not in names:
-            raise InputError(
-                f"{what}: its {role} '{whole.name}' is no group of the network; add it"
-            )
-        found.append(names[whole.name])
-    if found[1] == INPUT:
-        raise InputError(f"{what} leads to the input, whose spikes are given; drop it")
-    if pathway.clock.dt_ != dt:
-        raise InputError(
-            f"{what} has a step of {pathway.clock.dt_ * 1e3:g} ms, and its groups one of "
-            f"{dt * 1e3:g} ms; give it their clock"
-        )
-    # As Brian2 rounds them.
-    delays = np.unique(np.round(pathway.variables["delay"].get_value() / dt))
-    if len(delays) > 1:
-        raise InputError(
-            f"{what} has delays from {delays[0] * dt * 1e3:g} ms to {delays[-1] * dt * 1e3:g} ms; "
-            "give all its synapses one delay, or split it by delay"
-        )
-    i, j = ends(synapses)
-    if addition.variable:
-        weight = np.array(synapses.variables[addition.variable].get_value()) * addition.factor
-    else:
-        weight = np.full(len(i), addition.factor)
-    several = len({line.pathway for line in lines}) > 1
-    label = [synapses.name, *([pathway.objname] if several else [])]
-    label += [addition.receive] if len(lines) > 1 else []
-    return Projection(
-        *found,
-        weight,
-        connection=Sparse(i, j),
-        receive=addition.receive,
-        delay=float(delays[0] * dt) if len(delays) else 0.0,
-        label="_".join(label),
-    )
 
 
 def _encoding(encoding: Encoding | None, steps: Any, dt: float, source: Any) -> Encoding:

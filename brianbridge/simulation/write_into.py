@@ -9,7 +9,8 @@ from brian2 import Synapses
 
 from ..errors import InputError, did_you_mean
 from ..network import Projection, Sparse, SpikingNetwork
-from .from_brian2 import ORIGIN, ends, objects_of
+from .brian2_parts import ends
+from .from_brian2 import ORIGIN, objects_of
 
 __all__ = ["write_into"]
 

@@ -303,7 +303,8 @@ class _StepWriter:
             # What is computed for the others is dropped below; it must be finite for the gradient.
             statement.expr = statement.expr.replace("int(not_refractory)", "1.0")
         if statement.op == "=" and "unless refractory" in self.group.equations[name].flags:
-            return f"{name} = torch.where(not_refractory, {self.renderer.hard(statement.expr)}, {name})"
+            stepped = self.renderer.hard(statement.expr)
+            return f"{name} = torch.where(not_refractory, {stepped}, {name})"
         return self._assign(statement)
 
     @property

@@ -56,7 +56,7 @@ class SparseProduct(nn.Module):
                 self.register_buffer(f"{name}_{what}", tensor, persistent=False)
 
     def forward(self, weight: Tensor, x: Tensor) -> Tensor:
-        """Return ``(batch, targets)`` of weights ``(synapses,)`` and spikes ``(batch, sources)``."""
+        """Return ``(batch, targets)``; weight has shape ``(synapses,)``, x ``(batch, sources)``."""
         result: Tensor = _Product.apply(weight, x, self)
         return result
 
