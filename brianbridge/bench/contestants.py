@@ -155,7 +155,8 @@ def kernel(network: SpikingNetwork, encoded: EncodedInput, recording: Recording)
 
 
 def _from_dense(raster: np.ndarray) -> kernels.SpikeList:
-    return kernels.SpikeList(*kernels.from_dense(raster, np.empty(0), bool(raster.max() > 1)))
+    flat = raster.reshape(len(raster), -1)
+    return kernels.SpikeList(*kernels.from_dense(flat, np.empty(0), bool(flat.max() > 1)))
 
 
 def _lists(recording: Recording, name: str, low: int, batch: int) -> list[kernels.SpikeList]:

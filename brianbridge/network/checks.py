@@ -150,7 +150,13 @@ def _check_activity(network: SpikingNetwork) -> None:
         # Populations of a network that was read from Brian2 may be driven by their equations.
         if not network.incoming(population.name) and network.schedule == "canonical":
             raise InputError(f"no projection leads to population '{population.name}'")
-        heard = any(p.source == population.name for p in network.projections)
+        away = [p.name for p in network.projections if p.source == population.name]
+        if away and not network.fires(population.name):
+            raise InputError(
+                f"projection '{away[0]}' comes from population '{population.name}', which does not "
+                "fire, for it is read by its potential; use readout 'counts'"
+            )
+        heard = bool(away)
         read = population is network.output and network.readout == "counts"
         if (heard or read) and not population.neuron.emit:
             raise InputError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 
 from ..errors import InputError
@@ -9,9 +11,21 @@ from .network import SpikingNetwork
 
 __all__ = ["input_gain"]
 
+#: What was computed for a network, which never changes, by population.
+_known: WeakKeyDictionary[SpikingNetwork, dict[str, float | np.ndarray | None]] = (
+    WeakKeyDictionary()
+)
+
 
 def input_gain(network: SpikingNetwork, name: str) -> float | np.ndarray | None:
     """Return what a unit drive adds to a population in one step; None without constant input."""
+    gains = _known.setdefault(network, {})
+    if name not in gains:
+        gains[name] = _computed(network, name)
+    return gains[name]
+
+
+def _computed(network: SpikingNetwork, name: str) -> float | np.ndarray | None:
     from brian2 import second
 
     from ..neurons.checks import probe, resolve_names

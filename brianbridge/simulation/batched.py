@@ -58,7 +58,8 @@ class RasterSource(BrianObject):
 
     def __init__(self, inputs: int, samples: int, coarse: int, dtype: Any, **keywords: Any) -> None:
         super().__init__(name=INPUT, **keywords)
-        self.N, self._coarse, self._empty = inputs * samples, coarse, np.empty(0, dtype)
+        self.N, self._samples = inputs * samples, samples
+        self._coarse, self._empty = coarse, np.empty(0, dtype)
         self._silent = SpikeList(
             np.zeros(samples + 1, np.int64), np.empty(0, np.int32), self._empty
         )
@@ -66,7 +67,7 @@ class RasterSource(BrianObject):
         self.rewind(None)
 
     def rewind(self, raster: np.ndarray | None) -> None:
-        """Start again, with a raster ``(steps, samples, inputs)``."""
+        """Start again, with a raster ``(steps, samples, *inputs)``."""
         self._raster, self._step = raster, 0
         self._graded = raster is not None and _graded(raster)
         self.spike_list = self._silent
@@ -78,7 +79,8 @@ class RasterSource(BrianObject):
         if self._raster is None or rest:
             self.spike_list = self._silent
             return
-        found = kernels.from_dense(self._raster[step], self._empty, self._graded)
+        raster = self._raster[step].reshape(self._samples, -1)
+        found = kernels.from_dense(raster, self._empty, self._graded)
         self.spike_list = SpikeList(*found)
 
 
@@ -168,13 +170,13 @@ class Presenter(BrianObject):
 
 
 def padded(encoded: EncodedInput, batch: int) -> np.ndarray:
-    """Return the raster ``(steps, batch, inputs)``; samples that are missing stay silent."""
-    assert encoded.raster is not None
-    flat = encoded.raster.reshape(*encoded.raster.shape[:2], -1)
-    if flat.shape[1] == batch:
-        return np.ascontiguousarray(flat)
-    raster = np.zeros((len(flat), batch, flat.shape[2]), flat.dtype)
-    raster[:, : flat.shape[1]] = flat
+    """Return the raster ``(steps, batch, *inputs)``; samples that are missing stay silent."""
+    given = encoded.raster
+    assert given is not None
+    if given.shape[1] == batch:
+        return given
+    raster = np.zeros((len(given), batch, *given.shape[2:]), given.dtype)
+    raster[:, : given.shape[1]] = given
     return raster
 
 

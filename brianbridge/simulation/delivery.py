@@ -108,15 +108,17 @@ class _TwoWays(Delivery):
 class _Dense(_TwoWays):
     def __init__(self, weight: np.ndarray, dtype: np.dtype) -> None:
         super().__init__(*weight.shape)
-        self.weight, self.weights, self.dtype = weight, weight.size, dtype
+        self.weights, self.dtype = weight.size, dtype
+        silent = np.zeros((1, weight.shape[1]), weight.dtype)
+        self.rows = np.concatenate([weight, silent])
         self.key = f"all_to_all {weight.shape} {weight.dtype} {dtype}"
 
     @cached_property
     def _matrix(self) -> np.ndarray:
-        return self.weight.astype(self.dtype, copy=False)
+        return self.rows[:-1].astype(self.dtype, copy=False)
 
     def add_events(self, target: np.ndarray, spikes: SpikeList, mask: np.ndarray) -> None:
-        kernels.add_dense(target, self.weight, *spikes, mask)
+        kernels.add_dense(target, self.rows, *spikes, mask)
 
     def product(self, raster: np.ndarray) -> np.ndarray:
         return raster @ self._matrix

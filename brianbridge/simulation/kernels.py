@@ -123,33 +123,30 @@ def add_dense(
     target: np.ndarray, weight: np.ndarray, start: np.ndarray, node: np.ndarray,
     value: np.ndarray, mask: np.ndarray,
 ) -> None:  # fmt: skip
-    """Add rows of ``weight (in, out)``, eight in one pass over the target."""
+    """Add rows of ``weight (in + 1, out)``, eight in one pass over the target.
+
+    The last row is 0 and fills up the last pass.
+    """
     samples, outputs = target.shape
+    silent = weight.shape[0] - 1
     graded = value.size > 0
     real = target.dtype.type
     for b in prange(samples):
-        k, end = start[b], start[b + 1]
-        if k == end:
+        low, end = start[b], start[b + 1]
+        if low == end:
             continue
         total = np.zeros(outputs, target.dtype)
-        while k + 8 <= end:
-            r0, r1, r2, r3 = (
-                weight[node[k]],
-                weight[node[k + 1]],
-                weight[node[k + 2]],
-                weight[node[k + 3]],
-            )
-            k += 4
-            r4, r5, r6, r7 = (
-                weight[node[k]],
-                weight[node[k + 1]],
-                weight[node[k + 2]],
-                weight[node[k + 3]],
-            )
-            k += 4
+        rows = np.full(8, silent)
+        scales = np.zeros(8, target.dtype)
+        for k in range(low, end, 8):
+            for i in range(8):
+                rows[i] = node[k + i] if k + i < end else silent
+                scales[i] = value[k + i] if graded and k + i < end else real(0)
+            r0, r1, r2, r3 = weight[rows[0]], weight[rows[1]], weight[rows[2]], weight[rows[3]]
+            r4, r5, r6, r7 = weight[rows[4]], weight[rows[5]], weight[rows[6]], weight[rows[7]]
             if graded:
-                s0, s1, s2, s3 = value[k - 8], value[k - 7], value[k - 6], value[k - 5]
-                s4, s5, s6, s7 = value[k - 4], value[k - 3], value[k - 2], value[k - 1]
+                s0, s1, s2, s3 = scales[0], scales[1], scales[2], scales[3]
+                s4, s5, s6, s7 = scales[4], scales[5], scales[6], scales[7]
                 for j in range(outputs):
                     total[j] += (
                         (s0 * real(r0[j]) + s1 * real(r1[j]))
@@ -163,12 +160,6 @@ def add_dense(
                     total[j] += ((real(r0[j]) + real(r1[j])) + (real(r2[j]) + real(r3[j]))) + (
                         (real(r4[j]) + real(r5[j])) + (real(r6[j]) + real(r7[j]))
                     )
-        while k < end:
-            row = weight[node[k]]
-            scale = value[k] if graded else real(1)
-            for j in range(outputs):
-                total[j] += scale * real(row[j])
-            k += 1
         _add_open(target[b], total, mask, b * outputs)
 
 

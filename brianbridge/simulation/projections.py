@@ -25,25 +25,56 @@ from . import kernels
 from .delivery import Delivery, delivery
 from .kernels import NO_MASK, SpikeList
 
-__all__ = ["BatchedProjection", "DenseProjection", "spikes_of"]
+__all__ = ["BatchedProjection", "DenseProjection", "SpikeReader"]
 
 
-def spikes_of(group: Any, samples: int, dtype: np.dtype) -> SpikeList:
-    """Return the latest spikes of a group of ``samples*n`` neurons, sample after sample."""
-    if hasattr(group, "spike_list"):
-        return group.spike_list
-    whole, first = _whole(group)
-    fired = whole.spikes
-    if isinstance(whole, SpikeGeneratorGroup):
-        fired = np.sort(fired)  # Brian2 sorts them by time, also within a step
-    if whole is not group:
-        low, high = np.searchsorted(fired, (first, first + group.N))
-        fired = fired[low:high] - first
-    start, node = kernels.split(fired, len(fired), group.N // samples, samples)
-    if SPIKE_VALUE in group.variables:
-        values = group.variables[SPIKE_VALUE].get_value()
-        return SpikeList(start, node, values[fired + first].astype(dtype))
-    return SpikeList(start, node, np.empty(0, dtype))
+class SpikeReader:
+    """Read the latest spikes of a group, step after step.
+
+    Parameters
+    ----------
+    group : brian2.NeuronGroup or any group that fires
+        Of ``samples*n`` neurons; or an object that has a `SpikeList` as ``spike_list``.
+    samples : int
+        How many samples it holds.
+    dtype : numpy.dtype
+        Type of spike values.
+    """
+
+    def __init__(self, group: Any, samples: int, dtype: Any) -> None:
+        self._group, self._samples, self._neurons = group, samples, group.N // samples
+        self._empty = np.empty(0, dtype)
+        # All are looked up once: attributes of groups cost more than the rest of a step.
+        self._listed = "spike_list" in vars(group)
+        whole, self._first = _whole(group)
+        graded = SPIKE_VALUE in group.variables
+        self._values = group.variables[SPIKE_VALUE].get_value() if graded else None
+        if not self._listed:
+            self._space = whole.variables["_spikespace"].get_value()
+            # Brian2 sorts those by time, also within a step.
+            self._unsorted = isinstance(whole, SpikeGeneratorGroup)
+            self._part = whole is not group
+
+    def fired(self) -> np.ndarray:
+        """Return the ascending indices of the neurons that fired."""
+        fired = self._space[: self._space[-1]]
+        if self._unsorted:
+            fired = np.sort(fired)
+        if self._part:
+            ends = self._first, self._first + self._neurons * self._samples
+            low, high = np.searchsorted(fired, ends)
+            fired = fired[low:high] - self._first
+        return fired
+
+    def read(self) -> SpikeList:
+        """Return the spikes, sample after sample."""
+        if self._listed:
+            return self._group.spike_list
+        fired = self.fired()
+        start, node = kernels.split(fired, len(fired), self._neurons, self._samples)
+        if self._values is None:
+            return SpikeList(start, node, self._empty)
+        return SpikeList(start, node, self._values[fired + self._first].astype(self._empty.dtype))
 
 
 def _whole(group: Any) -> tuple[Any, int]:
@@ -109,6 +140,7 @@ class BatchedProjection(BrianObject):
         _check_device(what)
         _check_steps(what, self.source, self.target)
         variable = self.target.variables[self.receive]
+        self._reader = SpikeReader(self.source, self.samples, variable.dtype)
         _, first = _whole(self.target)
         part = slice(first, first + self.target.N)
         self._values = variable.get_value()[part].reshape(self.samples, -1)
@@ -117,7 +149,7 @@ class BatchedProjection(BrianObject):
 
     def run(self) -> None:
         """Deliver what arrives in this step."""
-        spikes: SpikeList | None = spikes_of(self.source, self.samples, self._values.dtype)
+        spikes: SpikeList | None = self._reader.read()
         if self._waiting:
             self._waiting.append(spikes)
             spikes = self._waiting.pop(0)

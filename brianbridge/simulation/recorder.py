@@ -54,8 +54,11 @@ class SpikeRecorder(BrianObject):
         self, group: Any, model: NeuronModel, batch: int, request: Request, clock: Clock
     ) -> None:
         super().__init__(clock=clock, when="end", order=_LAST, name=f"{group.name}_recorder")
-        self._group, self._batch, self._dt = group, batch, request.dt
+        self._batch, self._dt = batch, request.dt
         self._graded = not model.is_binary
+        self._space = group.variables["_spikespace"].get_value()
+        if self._graded:
+            self._carried = group.variables[SPIKE_VALUE].get_value()
         self._neurons = group.N // batch
         finder = crossing_finder(model, self._neurons, request.dt) if request.crossing else None
         self._finder, self._crossing = finder, request.crossing
@@ -72,12 +75,12 @@ class SpikeRecorder(BrianObject):
 
     def run(self) -> None:
         """Note the spikes of this step."""
-        fired = self._group.spikes
+        fired = self._space[: self._space[-1]]
         start, node = kernels.split(fired, len(fired), self._neurons, self._batch)
         self._starts.append(start)
         self._nodes.append(node)
         if self._graded:
-            self._values.append(self._group.variables[SPIKE_VALUE].get_value()[fired])
+            self._values.append(self._carried[fired])
         if self._finder is not None:
             assert self.start is not None
             before = {name: values[fired] for name, values in self.start.values.items()}

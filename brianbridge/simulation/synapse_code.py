@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+import numpy as np
 from brian2.core.functions import DEFAULT_FUNCTIONS, Function
 from brian2.core.variables import ArrayVariable, Constant, Subexpression
 from brian2.equations.unitcheck import check_units_statements
@@ -252,7 +253,7 @@ class _Line:
                     self._refuse(f"'{name}' is a function of which no constant can be made")
                 scope[name] = value.pyfunc
             elif isinstance(value, Constant) or self._is_shared(name):
-                scope[name] = float(value.get_value())
+                scope[name] = float(np.ravel(value.get_value())[0])
             else:
                 self._refuse(f"'{name}' in '{self.line.expression}' is no constant")
         tree = ast.fix_missing_locations(ast.Expression(node))

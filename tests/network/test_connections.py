@@ -197,7 +197,7 @@ def test_connections_that_cannot_be(refused, make, said):
         (Sparse([0], [1]), np.ones(2), ((3,), (3,)), ["(2,)", "needs (1,)"]),
         (Convolution(), np.ones((2, 1, 3, 3)), ((1, 4, 4), (2, 3, 2)), ["makes (2, 2, 2)"]),
         (Convolution(), np.ones((2, 2, 3, 3)), ((1, 4, 4), (2, 2, 2)), ["needs (2, 1, 3, 3)"]),
-        (Convolution(groups=2), np.ones((2, 1, 1, 1)), ((3, 4, 4), (2, 4, 4)), ["3 input channels"]),
+        (Convolution(groups=2), np.ones((2, 1, 1, 1)), ((3, 4, 4), (2, 4, 4)), ["3 input"]),
         (Convolution(groups=2), np.ones((3, 1, 1, 1)), ((2, 4, 4), (3, 4, 4)), ["3 output"]),
         (Convolution(), np.ones((1, 1, 5, 1)), ((1, 4, 4), (1, 1, 4)), ["padded input (4, 4)"]),
         (Convolution(), np.ones((1, 1, 0, 0)), ((1, 4, 4), (1, 5, 5)), ["(0, 0) is empty"]),

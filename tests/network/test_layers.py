@@ -88,7 +88,8 @@ def test_names_count_the_layers_of_each_kind():
 def test_pooling_without_neurons_is_part_of_the_next_projection():
     net = chain(AvgPool2d(2), Conv2d(3, 2, LIF), SumPool2d((2, 1), padding=(1, 0)), Dense(4, LIF))
     first, second = net.projections
-    assert (first.pool, second.pool) == (Pooling("average", 2), Pooling("sum", (2, 1), None, (1, 0)))
+    assert first.pool == Pooling("average", 2)
+    assert second.pool == Pooling("sum", (2, 1), None, (1, 0))
     assert shapes(net) == {"conv1": (3, 2, 1), "output": (4,)}
     assert second.weight.shape == (4, 6)
 
@@ -224,9 +225,13 @@ CONV = Conv2d(3, 2, LIF)
         ([Dense(2, LIF, delay="1 mV")], {}, ["delay of projection 'input_to_output'"]),
         ([Dense(2, LIF, delay=1 * ms)], {"encoding": Current(3)}, ["constant", "drop the delay"]),
         ([Dense(2, LIF), Recurrent(delay=0.5 * ms)], {}, ["delay = 0.5 ms", "no multiple"]),
+        (
+            [Dense(2, LIF), Recurrent()], {"readout": "potential"},
+            ["'output_to_output'", "does not fire", "readout 'counts'"],
+        ),
         ([Dense(2, DEAF, bias=False)], {}, ["'deaf' receives none"]),
     ],
-)
+)  # fmt: skip
 def test_layers_that_cannot_be(refused, layers, options, said):
     with refused(*said):
         chain(*layers, **options)

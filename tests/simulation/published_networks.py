@@ -8,6 +8,7 @@ scripts, unchanged, up to the point where they would run.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,8 +28,8 @@ from brian2 import (
 )
 from brian2.core.namespace import get_local_namespace
 
-#: Where Debian's package python-brian-doc keeps the scripts.
-SCRIPTS = Path("/usr/share/doc/python-brian-doc/examples")
+#: Where Brian2's examples are; by default, where Debian's package python-brian-doc has them.
+SCRIPTS = Path(os.environ.get("BRIAN2_EXAMPLES", "/usr/share/doc/python-brian-doc/examples"))
 
 
 def cuba() -> tuple[Network, dict[str, Any]]:

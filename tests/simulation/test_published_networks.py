@@ -81,7 +81,7 @@ def test_spikes_of_a_second(name, at_least):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not SCRIPTS.is_dir(), reason="needs Debian's package python-brian-doc")
+@pytest.mark.skipif(not SCRIPTS.is_dir(), reason="needs python-brian-doc, or BRIAN2_EXAMPLES")
 @pytest.mark.parametrize("name", ["CUBA.py", "COBAHH.py", "adaptive_threshold.py"])
 def test_brian2s_own_scripts_over_a_second(name):
     seed(3)

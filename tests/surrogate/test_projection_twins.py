@@ -124,12 +124,12 @@ def test_frozen_weights_stay_and_others_learn():
         "projections.a_to_b.weight", "projections.a_to_b.bias",
     ]  # fmt: skip
     assert {"projections.input_to_a.weight", "projections.input_to_a.bias"} <= {*twin.state_dict()}
-    before = [p.clone() for p in twin.state_dict().values()]
+    before = {name: values.clone() for name, values in twin.state_dict().items()}
     optimizer = torch.optim.SGD(twin.parameters(), lr=0.1)
     (twin(np.ones((2, 5))) - 2).pow(2).sum().backward()
     optimizer.step()
-    changed = [not torch.equal(a, b) for a, b in zip(before, twin.state_dict().values(), strict=True)]
-    assert dict(zip(twin.state_dict(), changed, strict=True)) == {
+    after = twin.state_dict()
+    assert {name: not torch.equal(values, after[name]) for name, values in before.items()} == {
         "projections.input_to_a.weight": False, "projections.input_to_a.bias": False,
         "projections.a_to_b.weight": True, "projections.a_to_b.bias": True,
     }  # fmt: skip
