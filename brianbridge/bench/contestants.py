@@ -18,9 +18,9 @@ from ..encoding import EncodedInput
 from ..network import INPUT, SpikingNetwork
 from ..recording import Events, Recording
 from ..simulation import kernels
-from ..simulation.batched import padded
 from ..simulation.delivery import delivery
 from ..simulation.memory import fitting_batch
+from ..simulation.presenter import padded
 from ..simulation.simulate import simulate
 from ..surrogate.network import to_torch
 from .long_run import run_long

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numba
 import numpy as np
+from threadpoolctl import threadpool_info
 
 from ..errors import InputError
 from ..io.atomic import atomic_path
@@ -64,7 +65,8 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _machine() -> str:
-    threads = numba.get_num_threads()
+    blas = {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+    threads = max(blas, default=1)
     return f"{_processor()}, {threads} threads, numba {numba.__version__}, NumPy {np.__version__}"
 
 

@@ -46,6 +46,9 @@ class Delivery(ABC):
     def __init__(self, sources: int, targets: int) -> None:
         self.sources, self.targets = sources, targets
 
+    def prepare(self) -> None:  # noqa: B027
+        """Measure what is to be known before several threads use it."""
+
     @abstractmethod
     def add(self, target: np.ndarray, spikes: SpikeList, mask: np.ndarray = NO_MASK) -> None:
         """Add the weights of a step's spikes.
@@ -68,13 +71,17 @@ class _TwoWays(Delivery):
     key: str
     weights: int
     dtype: np.dtype
-    _densest: float | None = None
+    _densest = -1.0
+
+    def prepare(self) -> None:
+        """Measure from which activity on the product is cheaper."""
+        if self._densest < 0:
+            self._densest = self._measured() if self.weights >= _SMALL else np.inf
 
     def add(self, target: np.ndarray, spikes: SpikeList, mask: np.ndarray = NO_MASK) -> None:
         """Add the weights of a step's spikes; see `Delivery.add`."""
+        self.prepare()
         density = len(spikes.node) / (len(target) * self.sources)
-        if self._densest is None:
-            self._densest = self._measured() if self.weights >= _SMALL else np.inf
         if density > self._densest:
             kernels.add_product(
                 target, self.product(_dense(spikes, self.sources, self.dtype)), mask
@@ -196,11 +203,16 @@ class _Pooled(Delivery):
         self.pool, self.rest, self.empty = pool, rest, np.empty(0, dtype)
         self.image, self.out = image_shape(source, "pooling"), pool.output_shape(source)
 
+    def prepare(self) -> None:
+        self.rest.prepare()
+
     def add(self, target: np.ndarray, spikes: SpikeList, mask: np.ndarray = NO_MASK) -> None:
         pool = self.pool
         sums = kernels.pooled(
             *spikes, self.image, self.out, pool.size, pool.stride, pool.padding, self.empty
         )
+        if pool.mode == "average":
+            sums /= pool.size[0] * pool.size[1]  # as torch does, to the last bit
         self.rest.add(target, SpikeList(*kernels.from_dense(sums, self.empty, True)), mask)
 
 
@@ -220,9 +232,6 @@ def delivery(
     pool = projection.pool
     seen = projection.pooled_shape(source)
     weight, real = projection.weight, np.dtype(dtype)
-    if pool is not None and pool.scale != 1:
-        # The mean is the sum times a number, which is a weight's as well as a spike's.
-        weight = weight.astype(real) * real.type(pool.scale)
     if weight.dtype != np.float32:
         weight = weight.astype(real)
     found = _unpooled(projection, weight, seen, target, real)

@@ -1,4 +1,4 @@
-"""Add the weights of spikes to a batch of neurons: compiled, threaded loops.
+"""Add the weights of spikes to a batch of neurons: compiled loops.
 
 Everything here works on one time step of B samples. Spikes are `SpikeList`: sample after sample,
 where sample b has entries ``start[b]:start[b + 1]``. Targets are arrays ``(B, out)``. Threads
@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 __all__ = [
     "SpikeList",
@@ -52,11 +52,11 @@ class SpikeList(NamedTuple):
 
 #: No value and no mask: an empty array, for compiled code knows no None.
 NO_MASK = np.empty(0, np.bool_)
-_threaded = njit(parallel=True, nogil=True, cache=True, error_model="numpy")
+_compiled = njit(nogil=True, cache=True, error_model="numpy")
 _inline = njit(nogil=True, cache=True, error_model="numpy", inline="always")
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def split(spikes: np.ndarray, count: int, neurons: int, samples: int) -> tuple:
     """Return start and node of the ascending indices of a group of ``samples*neurons``."""
     start = np.zeros(samples + 1, np.int64)
@@ -73,7 +73,7 @@ def split(spikes: np.ndarray, count: int, neurons: int, samples: int) -> tuple:
     return start, node
 
 
-@_threaded
+@_compiled
 def from_dense(raster: np.ndarray, dtype: np.ndarray, graded: bool) -> tuple:
     """Return start, node and value of a dense raster ``(samples, neurons)``.
 
@@ -82,7 +82,7 @@ def from_dense(raster: np.ndarray, dtype: np.ndarray, graded: bool) -> tuple:
     """
     samples, neurons = raster.shape
     start = np.zeros(samples + 1, np.int64)
-    for b in prange(samples):
+    for b in range(samples):
         number = 0
         for i in range(neurons):
             number += raster[b, i] != 0
@@ -91,7 +91,7 @@ def from_dense(raster: np.ndarray, dtype: np.ndarray, graded: bool) -> tuple:
         start[b + 1] += start[b]
     node = np.empty(start[samples], np.int32)
     value = np.empty(start[samples] if graded else 0, dtype.dtype)
-    for b in prange(samples):
+    for b in range(samples):
         # Without a branch: what is silent is overwritten by what comes next.
         found = np.empty(neurons + 1, np.int32)
         k = 0
@@ -118,7 +118,7 @@ def _add_open(target: np.ndarray, total: np.ndarray, mask: np.ndarray, low: int)
                 target[j] += total[j]
 
 
-@_threaded
+@_compiled
 def add_dense(
     target: np.ndarray, weight: np.ndarray, start: np.ndarray, node: np.ndarray,
     value: np.ndarray, mask: np.ndarray,
@@ -131,7 +131,7 @@ def add_dense(
     silent = weight.shape[0] - 1
     graded = value.size > 0
     real = target.dtype.type
-    for b in prange(samples):
+    for b in range(samples):
         low, end = start[b], start[b + 1]
         if low == end:
             continue
@@ -163,7 +163,7 @@ def add_dense(
         _add_open(target[b], total, mask, b * outputs)
 
 
-@_threaded
+@_compiled
 def add_sparse(
     target: np.ndarray, first: np.ndarray, reached: np.ndarray, weight: np.ndarray,
     start: np.ndarray, node: np.ndarray, value: np.ndarray, mask: np.ndarray,
@@ -172,7 +172,7 @@ def add_sparse(
     samples, outputs = target.shape
     graded = value.size > 0
     real = target.dtype.type
-    for b in prange(samples):
+    for b in range(samples):
         if start[b] == start[b + 1]:
             continue
         total = np.zeros(outputs, target.dtype)
@@ -183,7 +183,7 @@ def add_sparse(
         _add_open(target[b], total, mask, b * outputs)
 
 
-@_threaded
+@_compiled
 def add_matching(
     target: np.ndarray, weight: np.ndarray, start: np.ndarray, node: np.ndarray,
     value: np.ndarray, mask: np.ndarray,
@@ -192,7 +192,7 @@ def add_matching(
     samples, outputs = target.shape
     graded = value.size > 0
     real = target.dtype.type
-    for b in prange(samples):
+    for b in range(samples):
         for k in range(start[b], start[b + 1]):
             i = node[k]
             if mask.size == 0 or mask[b * outputs + i]:
@@ -200,7 +200,7 @@ def add_matching(
                 target[b, i] += scale * real(weight[i if weight.size > 1 else 0])
 
 
-@_threaded
+@_compiled
 def add_conv(
     target: np.ndarray, weight: np.ndarray, image: tuple, out: tuple, stride: tuple,
     padding: tuple, dilation: tuple, groups: int, transposed: bool,
@@ -218,7 +218,7 @@ def add_conv(
     each = image[0] // groups
     graded = value.size > 0
     real = target.dtype.type
-    for b in prange(samples):
+    for b in range(samples):
         if start[b] == start[b + 1]:
             continue
         total = np.zeros((high * wide, out[0]), target.dtype)
@@ -259,14 +259,14 @@ def add_conv(
                     row[j] += total[p, c]
 
 
-@_threaded
+@_compiled
 def add_product(target: np.ndarray, total: np.ndarray, mask: np.ndarray) -> None:
     """Add what was multiplied densely, ``(B, out)``."""
-    for b in prange(target.shape[0]):
+    for b in range(target.shape[0]):
         _add_open(target[b], total[b], mask, b * target.shape[1])
 
 
-@_threaded
+@_compiled
 def pooled(
     start: np.ndarray, node: np.ndarray, value: np.ndarray, image: tuple, out: tuple, size: tuple,
     stride: tuple, padding: tuple, dtype: np.ndarray,
@@ -276,7 +276,7 @@ def pooled(
     pixels = image[1] * image[2]
     graded = value.size > 0
     sums = np.zeros((samples, out[0] * out[1] * out[2]), dtype.dtype)
-    for b in prange(samples):
+    for b in range(samples):
         for k in range(start[b], start[b + 1]):
             channel, pixel = divmod(node[k], pixels)
             y, x = divmod(pixel, image[2])
@@ -293,7 +293,7 @@ def pooled(
     return sums
 
 
-@_threaded
+@_compiled
 def image_columns(
     sums: np.ndarray, image: tuple, out: tuple, kernel: tuple, stride: tuple, padding: tuple,
     dilation: tuple,
@@ -302,7 +302,7 @@ def image_columns(
     samples = sums.shape[0]
     places = out[1] * out[2]
     columns = np.zeros((samples, image[0] * kernel[0] * kernel[1], places), sums.dtype)
-    for b in prange(samples):
+    for b in range(samples):
         for c in range(image[0]):
             for ky in range(kernel[0]):
                 for kx in range(kernel[1]):

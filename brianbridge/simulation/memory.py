@@ -31,7 +31,9 @@ _CACHE = 12e6
 _LEAST_NEURONS = 100_000
 
 
-def fitting_batch(network: SpikingNetwork, *, synapse_bytes: int = 0, traced: int = 0) -> int:
+def fitting_batch(
+    network: SpikingNetwork, *, synapse_bytes: int = 0, traced: int = 0, chunks: int = 1
+) -> int:
     """Return how many samples fit the budget ``prefs.brianbridge.memory``, at least one.
 
     Parameters
@@ -42,6 +44,8 @@ def fitting_batch(network: SpikingNetwork, *, synapse_bytes: int = 0, traced: in
         What each synapse takes in every sample; 0 where weights are held once.
     traced : int
         Variables that are recorded in every step.
+    chunks : int
+        How many chunks there are in memory at the same time, but for one sample.
 
     Raises
     ------
@@ -70,4 +74,4 @@ def fitting_batch(network: SpikingNetwork, *, synapse_bytes: int = 0, traced: in
             f"prefs.brianbridge.memory allows {budget / 1e6:.3g} MB; raise it"
         )
     cached = max(_CACHE // state, _LEAST_NEURONS // neurons + 1)
-    return int(max(1, min(budget // sample, cached)))
+    return int(max(1, min(budget / chunks // sample, cached)))

@@ -74,7 +74,8 @@ def simulate(
     seed : int, optional
         Seed of Brian2's random numbers, where there are any.
     threads : int, optional
-        Threads of the batched path; one for each core if not given.
+        Threads of the batched path, which share the chunks of samples; one for each core if not
+        given.
     batch_size : int, optional
         Samples simulated at once; as many as fit ``prefs.brianbridge.memory`` if not given.
     on_chunk : callable, optional

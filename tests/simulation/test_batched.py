@@ -28,8 +28,8 @@ from brianbridge.network import (
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.recording import Recording
+from brianbridge.simulation.batched import SMALL
 from brianbridge.simulation.simulate import simulate
-from brianbridge.simulation.threaded import SMALL
 from brianbridge.surrogate.network import to_torch
 
 LIF = neuron_model("lif_refractory")

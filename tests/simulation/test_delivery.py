@@ -38,11 +38,13 @@ def listed(x: np.ndarray, graded: bool, dtype: type = np.float64) -> SpikeList:
 def ways(how: object) -> Iterator[object]:
     """Yield a delivery as it is, or bound to either of its two ways."""
     inner = getattr(how, "rest", how)
-    for densest in (np.inf, -1.0) if isinstance(inner, _TwoWays) else (None,):
-        if densest is not None:
-            inner._densest = densest  # type: ignore[attr-defined]
-            if densest < 0 and getattr(inner, "transposed", False):
-                continue  # there is but one
+    if isinstance(inner, _TwoWays):
+        inner._densest = np.inf
+        yield how
+        if not getattr(inner, "transposed", False):  # those have but one way
+            inner._densest = 1e-12
+            yield how
+    else:
         yield how
 
 

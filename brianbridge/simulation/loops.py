@@ -1,6 +1,6 @@
-"""Run the neurons of a large group as compiled loops, one part of the group to a thread.
+"""Run the neurons of a large group as compiled loops.
 
-NumPy walks through a group once for every operation, on one core. Here Brian2's own statements
+NumPy walks through a group once for every operation. Here Brian2's own statements
 (the very ones its NumPy target would run, in the same order) become one loop over the neurons,
 compiled by numba with the arithmetic of IEEE 754: no reordering, no fused multiply-add. Where
 only ``+ - * /``, comparisons, ``floor``, ``clip`` and ``sqrt`` occur, the results are those of
@@ -41,15 +41,12 @@ from brian2.utils.stringtools import deindent, get_identifiers, strip_empty_line
 from ..errors import InputError
 from ..io.atomic import atomic_path, writable_folder
 
-__all__ = ["ThreadedCodeObject", "run_threaded"]
-
-#: Below this many neurons (or spikes to reset) a second thread costs more than it saves.
-SMALL = 20_000
+__all__ = ["LoopCodeObject", "run_as_loops"]
 
 #: Brian2's functions that ``templates/loop.py_`` defines.
 _FUNCTIONS = {*DEFAULT_FUNCTIONS} - {"rand", "randn", "poisson"}
 
-_LOOP = "_threaded_loop"
+_LOOP = "_compiled_loop"
 
 
 class _NoLoopError(Exception):
@@ -173,7 +170,7 @@ class _LoopGenerator(NumpyCodeGenerator):
                 raise _NoLoopError(f"'{name}' is linked to other neurons")
 
 
-class ThreadedCodeObject(NumpyCodeObject):
+class LoopCodeObject(NumpyCodeObject):
     """Run Brian2's statements as a compiled loop, or by NumPy what cannot be compiled after all."""
 
     generator_class = _LoopGenerator
@@ -204,8 +201,6 @@ class ThreadedCodeObject(NumpyCodeObject):
             return super().run()
 
     def _step(self, loop: _Loop) -> None:
-        from numba import get_num_threads
-
         exec(self._scalar_code, self.namespace)
         if self._module is None:
             return
@@ -213,11 +208,7 @@ class ThreadedCodeObject(NumpyCodeObject):
         values += [np.asarray(self.namespace[name]).item() for name in loop.numbers]
         space: Any = self.namespace.get(loop.space)
         count = int(space[-1]) if self.template_name == "reset" else self.namespace["N"]
-        parts = get_num_threads() if count >= SMALL else 1
-        if parts > 1:
-            found = self._module.loop_parts(parts, count, *values)
-        else:
-            found = self._module.loop_part(0, count, *values)
+        found = self._module.loop(count, *values)
         if self.template_name == "threshold":
             space[-1] = found
 
@@ -256,8 +247,8 @@ def _cache_folder(base: str) -> Path:
         return Path(tempfile.mkdtemp(prefix="brianbridge-loops-"))
 
 
-def run_threaded(group: Any) -> dict[str, str]:
-    """Have the neurons of a group updated, compared and reset by compiled, threaded loops.
+def run_as_loops(group: Any) -> dict[str, str]:
+    """Have the neurons of a group updated, compared and reset by compiled loops.
 
     Parameters
     ----------
@@ -273,7 +264,7 @@ def run_threaded(group: Any) -> dict[str, str]:
     --------
     >>> from brian2 import NeuronGroup
     >>> group = NeuronGroup(5, "dv/dt = -v/(10*ms) : 1", threshold="v > 1", reset="v = rand()")
-    >>> run_threaded(group)
+    >>> run_as_loops(group)
     {'reset': 'rand() has no compiled form'}
     """
     update = [str(e.expr.code) for e in group.equations.values() if e.expr is not None]
@@ -291,7 +282,7 @@ def run_threaded(group: Any) -> dict[str, str]:
         if reason := _why_not(runner, code, group):
             left[name] = reason
         else:
-            runner.codeobj_class = ThreadedCodeObject
+            runner.codeobj_class = LoopCodeObject
     for name in ("expm1", "log1p", "exprel"):
         # Brian2 does this itself for its NumPy target, but for no class derived from it.
         function = DEFAULT_FUNCTIONS[name]
@@ -301,7 +292,7 @@ def run_threaded(group: Any) -> dict[str, str]:
 
 
 def _why_not(runner: Any, code: Iterable[str], group: Any) -> str:
-    """Return why a part cannot be threaded, as far as can be told before a run."""
+    """Return why a part cannot be a loop, as far as can be told before a run."""
     if importlib.util.find_spec("numba") is None:
         return "numba is not installed: pip install numba"
     if not isinstance(get_device(), RuntimeDevice):

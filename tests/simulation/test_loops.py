@@ -1,4 +1,4 @@
-"""Compiled, threaded loops do what Brian2's NumPy target does, to the last bit."""
+"""Compiled loops do what Brian2's NumPy target does, to the last bit."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from brian2 import (
 )
 
 from brianbridge.neurons.library import model_names, neuron_model
-from brianbridge.simulation import threaded
-from brianbridge.simulation.threaded import ThreadedCodeObject, run_threaded
+from brianbridge.simulation import loops
+from brianbridge.simulation.loops import LoopCodeObject, run_as_loops
 
 pytest.importorskip("numba")
 
@@ -46,18 +46,11 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def no_fallback(caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test in which NumPy quietly ran what should have been compiled."""
-    threaded._warn.cache_clear()
+    loops._warn.cache_clear()
     yield
     if "falls_back" not in request.node.name:
-        warnings = [r for r in caplog.get_records("call") if r.name == threaded.__name__]
+        warnings = [r for r in caplog.get_records("call") if r.name == loops.__name__]
         assert not warnings, warnings[0].getMessage()
-
-
-@pytest.fixture
-def three_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have also a small group run in three parts, on however few cores."""
-    monkeypatch.setattr(threaded, "SMALL", 3)
-    monkeypatch.setattr("numba.get_num_threads", lambda: 3)
 
 
 def run(group: NeuronGroup, steps: int) -> dict[str, np.ndarray]:
@@ -77,10 +70,10 @@ def run(group: NeuronGroup, steps: int) -> dict[str, np.ndarray]:
 def assert_same(
     make: Callable[[], NeuronGroup], steps: int = 30, rtol: float = 0
 ) -> dict[str, np.ndarray]:
-    """Run what `make` returns by NumPy and by threads and compare; return what was found."""
+    """Run what `make` returns by NumPy and by loops and compare; return what was found."""
     expected = run(make(), steps)
     group = make()
-    assert run_threaded(group) == {}
+    assert run_as_loops(group) == {}
     found = run(group, steps)
     assert found.keys() == expected.keys()
     for name, values in expected.items():
@@ -118,14 +111,7 @@ def test_library_model_runs_as_in_numpy(name):
     assert len(found["spike i"]) > 300
 
 
-@pytest.mark.usefixtures("three_parts")
-def test_parts_of_a_group_run_as_the_whole():
-    found = assert_same(lambda: random_group("lif_refractory", 502))
-    assert len(found["spike i"]) > 100
-
-
-def test_large_group_runs_in_two_parts_with_ascending_spikes(monkeypatch):
-    monkeypatch.setattr("numba.get_num_threads", lambda: 2)
+def test_spikes_of_a_large_group_ascend():
     found = assert_same(lambda: random_group("lif", 40_001), steps=3)
     for step in np.unique(found["spike t"]):
         i = found["spike i"][found["spike t"] == step]
@@ -136,11 +122,11 @@ def test_large_group_runs_in_two_parts_with_ascending_spikes(monkeypatch):
 def test_every_library_model_is_really_compiled():
     for name in model_names():
         group = random_group(name, 3)
-        run_threaded(group)
+        run_as_loops(group)
         network = Network(group)
         network.run(0 * ms)
         objects = [runner.codeobj for runner in group.contained_objects]
-        assert all(isinstance(o, ThreadedCodeObject) and o._loop is not None for o in objects)
+        assert all(isinstance(o, LoopCodeObject) and o._loop is not None for o in objects)
 
 
 # ---------------------------------------------------------------------- what a model may hold
@@ -229,7 +215,7 @@ def test_empty_reset_no_reset_and_events(keywords):
 
 def test_group_without_equations_or_threshold():
     assert_same(lambda: NeuronGroup(5, "x : 1", threshold="x > 0", reset="x -= 1"))
-    assert run_threaded(NeuronGroup(5, "dx/dt = -x/ms : 1")) == {}
+    assert run_as_loops(NeuronGroup(5, "dx/dt = -x/ms : 1")) == {}
 
 
 def test_indented_reset_is_read_as_brian2_reads_it():
@@ -266,7 +252,7 @@ def test_product_and_sum_are_rounded_apart():
     group = NeuronGroup(64, "da/dt = (b*c - d)/ms : 1\nb : 1\nc : 1\nd : 1", method="euler")
     # b*c rounds to 1; a fused multiply-add would leave -2**-60.
     group.b, group.c, group.d = 1 + 2.0**-30, 1 - 2.0**-30, 1.0
-    assert run_threaded(group) == {}
+    assert run_as_loops(group) == {}
     Network(group).run(1 * ms)
     assert not np.any(group.a)
 
@@ -276,11 +262,11 @@ def test_product_and_sum_are_rounded_apart():
 
 def test_random_reset_stays_and_is_reported():
     group = leaky(reset="v = rand()")
-    assert run_threaded(group) == {"reset": "rand() has no compiled form"}
+    assert run_as_loops(group) == {"reset": "rand() has no compiled form"}
     found = run(group, 20)
     assert len(found["spike i"]) > 10
-    assert isinstance(group.state_updater.codeobj, ThreadedCodeObject)
-    assert not isinstance(group.resetter["spike"].codeobj, ThreadedCodeObject)
+    assert isinstance(group.state_updater.codeobj, LoopCodeObject)
+    assert not isinstance(group.resetter["spike"].codeobj, LoopCodeObject)
 
 
 def test_noise_and_functions_of_the_user_stay_and_are_reported():
@@ -290,7 +276,7 @@ def test_noise_and_functions_of_the_user_stay_and_are_reported():
         "dv/dt = -v/ms + xi/ms**0.5 : 1\nlevel = wave(t) : 1",
         threshold="v > level", reset="v = 0", method="euler", namespace=namespace,
     )  # fmt: skip
-    left = run_threaded(group)
+    left = run_as_loops(group)
     assert set(left) == {"state update", "threshold"}
     assert left["threshold"] == "wave() has no compiled form"
     run(group, 3)
@@ -298,7 +284,7 @@ def test_noise_and_functions_of_the_user_stay_and_are_reported():
 
 def test_without_numba_everything_stays(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    left = run_threaded(leaky())
+    left = run_as_loops(leaky())
     assert set(left) == {"state update", "threshold", "reset"}
     assert "pip install numba" in left["reset"]
 
@@ -316,7 +302,7 @@ def test_loop_that_does_not_compile_falls_back_to_numpy(caplog, monkeypatch):
         exec(self._scalar_code, self.namespace)
         raise TypeError("no such type")
 
-    monkeypatch.setattr(ThreadedCodeObject, "_step", fail)
+    monkeypatch.setattr(LoopCodeObject, "_step", fail)
     assert_same(lambda: leaky(more="dark = t/ms : 1 (shared, constant over dt)"))
     assert "no such type" in caplog.text
 
@@ -326,7 +312,7 @@ def test_loop_that_does_not_compile_falls_back_to_numpy(caplog, monkeypatch):
 
 def test_store_and_restore():
     group = leaky()
-    run_threaded(group)
+    run_as_loops(group)
     monitor = SpikeMonitor(group)
     network = Network(group, monitor)
     network.run(5 * ms)
@@ -344,7 +330,7 @@ def test_store_and_restore():
 def test_another_group_of_a_model_finds_the_compiled_loops(own_cache):
     def make(name: str, theta: float) -> NeuronGroup:
         group = neuron_model("lif", theta=theta).group(30, name=name)
-        run_threaded(group)
+        run_as_loops(group)
         run(group, 2)
         return group
 
@@ -352,12 +338,12 @@ def test_another_group_of_a_model_finds_the_compiled_loops(own_cache):
     files = {path: path.stat().st_mtime_ns for path in own_cache.glob("*.py")}
     modules = [name for name in sys.modules if name.startswith("brianbridge_loop_")]
     # As another process would: nothing loaded yet.
-    threaded._module.cache_clear()
+    loops._module.cache_clear()
     for name in modules:
         del sys.modules[name]
     group = make("second", 1.25)
     assert {path: path.stat().st_mtime_ns for path in own_cache.glob("*.py")} == files
-    compiled = group.state_updater.codeobj._module.loop_part
+    compiled = group.state_updater.codeobj._module.loop
     assert sum(compiled.stats.cache_hits.values()) == 1
     assert sum(compiled.stats.cache_misses.values()) == 0
 
@@ -366,16 +352,16 @@ def test_folder_that_cannot_be_written_is_replaced(tmp_path, monkeypatch):
     taken = tmp_path / "file"
     taken.write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(taken))
-    assert threaded._cache_folder(str(taken)).is_dir()
+    assert loops._cache_folder(str(taken)).is_dir()
 
 
 def test_damaged_file_is_written_anew(own_cache):
     source = "value = 3\n"
-    assert threaded._module(source).value == 3
+    assert loops._module(source).value == 3
     (path,) = [p for p in own_cache.glob("*.py") if p.read_text() == source]
     path.write_text("")
-    threaded._module.cache_clear()
-    assert threaded._module(source).value == 3
+    loops._module.cache_clear()
+    assert loops._module(source).value == 3
 
 
 def test_units_are_no_obstacle():
