@@ -42,6 +42,14 @@ class EncodedInput:
         assert self.raster is not None
         return self.raster.shape[1]
 
+    def part(self, low: int, high: int) -> EncodedInput:
+        """Return the samples from number `low` up to `high`."""
+        current, raster = self.current, self.raster
+        return EncodedInput(
+            None if current is None else current[low:high],
+            None if raster is None else raster[:, low:high],
+        )
+
 
 _ENCODINGS: dict[str, type[Encoding]] = {}
 

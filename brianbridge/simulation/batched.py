@@ -18,7 +18,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -87,7 +87,7 @@ def run_batched(
     network, number = request.network, len(request.numbers)
     _check_delays(network)
     random = request.poisson or any(_names(p.neuron) & _RANDOM for p in network.populations)
-    workers = 1 if random else threads or len(os.sched_getaffinity(0))
+    workers = 1 if random else threads or _cores()
     traced = len(request.variables)
     batch = batch_size or fitting_batch(network, traced=traced, chunks=workers)
     chunks = -(-number // min(number, batch))
@@ -106,6 +106,13 @@ def run_batched(
         else:
             parts = [request.hand_on(part) for part in _shared_out(plan, lows, workers)]
     return Recording.concatenate(parts)
+
+
+def _cores() -> int:
+    """Return how many cores this process may use; not every system can tell."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @contextmanager
@@ -143,7 +150,8 @@ def _shared_out(plan: _Plan, lows: range, workers: int) -> Iterator[Recording]:
         except _StoppedError:
             return
         except BaseException as error:
-            hand_over(error)
+            with suppress(_StoppedError):
+                hand_over(error)
 
     threads = [threading.Thread(target=work, args=(w,), daemon=True) for w in range(workers)]
     for thread in threads:

@@ -113,11 +113,7 @@ class Request:
     def encode(self, low: int, high: int) -> EncodedInput:
         """Return the encoded samples from number `low` up to `high`."""
         if isinstance(self.samples, EncodedInput):
-            current, raster = self.samples.current, self.samples.raster
-            return EncodedInput(
-                None if current is None else current[low:high],
-                None if raster is None else raster[:, low:high],
-            )
+            return self.samples.part(low, high)
         return self.network.encoding.encode(self.samples[low:high], self.numbers[low:high])
 
     def rates(self, low: int, high: int) -> np.ndarray:

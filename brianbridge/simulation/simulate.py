@@ -143,10 +143,5 @@ def _check_dtype(dtype: Any) -> None:
 
 
 def _check_threads(threads: int | None) -> None:
-    from numba import config
-
-    if threads is not None and not 1 <= threads <= config.NUMBA_NUM_THREADS:
-        raise InputError(
-            f"threads = {threads}; give a number from 1 to {config.NUMBA_NUM_THREADS}, the cores "
-            "that numba found"
-        )
+    if threads is not None and (not isinstance(threads, int | np.integer) or threads < 1):
+        raise InputError(f"threads = {threads!r}; give a whole number of at least 1")

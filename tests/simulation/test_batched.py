@@ -198,7 +198,7 @@ def rooted() -> NeuronModel:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("batch_size", "done"), [(1, [1, 1, 1]), (2, [2]), (None, [])])
+@pytest.mark.parametrize(("batch_size", "done"), [(1, [1, 1, 1]), (2, [2]), (5, [])])
 def test_nan_is_traced_to_population_variable_and_step(refused, batch_size, done):
     layers = [Dense(2, model, bias=False) for model in (neuron_model("if"), rooted())]
     network = SpikingNetwork.sequential((2,), layers, encoding=Current(8))
