@@ -8,8 +8,9 @@ STAMP  := .venv/installed
 demo: $(STAMP)
 	$(BIN)/brianbridge study run digits_spike_count --out runs/demo
 
+# One process for each core, each with one thread.
 test: $(STAMP)
-	$(BIN)/pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m "not slow"
 
 slow: $(STAMP)
 	$(BIN)/pytest -m slow

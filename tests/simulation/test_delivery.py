@@ -110,24 +110,6 @@ def test_single_precision_targets(name):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
 
 
-@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one core")
-@pytest.mark.parametrize("name", PROJECTIONS)
-def test_sums_do_not_depend_on_the_number_of_threads(name):
-    projection, source, target = PROJECTIONS[name]
-    x = raster(32, int(np.prod(source)), graded=True)
-    before = numba.get_num_threads()
-    found = []
-    for threads in (1, 2):
-        numba.set_num_threads(threads)
-        for how in ways(delivery(projection, source, target)):
-            found.append(np.zeros((32, int(np.prod(target)))))
-            how.add(found[-1], listed(x, True))
-    numba.set_num_threads(before)
-    half = len(found) // 2
-    for one, two in zip(found[:half], found[half:], strict=True):
-        assert one.tobytes() == two.tobytes()
-
-
 def test_a_connection_of_ones_own_is_delivered_by_its_synapses():
     class Mirrored(Connection):
         def weight_shape(self, weight, source, target, what):
