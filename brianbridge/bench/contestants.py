@@ -185,7 +185,7 @@ CONTESTANTS: dict[str, tuple[Contestant, tuple[int, int, int]]] = {
     "twin's forward, float32": (_twin(torch.float32), (10**6, 0, 0)),
     "reference, replicated": (_simulated(path="reference"), (200, 100, 20)),
     "Synapses in one long run, Cython": (_long(False, False), (10**6, 2000, 100)),
-    "the same on one clock": (_long(False, True), (10**6, 2000, 100)),
+    "one long run on one clock, Cython": (_long(False, True), (10**6, 2000, 100)),
     "Synapses in one long run, C++ standalone": (_long(True, False), (10**6, 10**6, 1000)),
-    "the same on one clock, C++ standalone": (_long(True, True), (10**6, 10**6, 1000)),
+    "one long run on one clock, C++ standalone": (_long(True, True), (10**6, 10**6, 1000)),
 }

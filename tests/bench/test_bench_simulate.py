@@ -30,7 +30,7 @@ def network(encoding=None) -> SpikingNetwork:
     net = SpikingNetwork.sequential((5,), layers, encoding=encoding or Bernoulli(6))
     return net.with_weights(
         {
-            p.name: (np.full(p.weight.shape, 0.4), np.full(len(p.weight), 0.1))
+            p.name: (np.full(p.weight.shape, 0.375), np.full(len(p.weight), 0.125))
             for p in net.projections
         }
     )
