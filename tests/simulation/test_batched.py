@@ -2,80 +2,26 @@
 
 from __future__ import annotations
 
-import threading
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from brian2 import ms, prefs
+from batched_networks import ENCODINGS, X, assert_same, looped, one_layer, rooted
+from brian2 import prefs
 
-from brianbridge.encoding import Bernoulli, Current, EncodedInput, Encoding, Latency
+from brianbridge.encoding import Bernoulli, Current, EncodedInput
 from brianbridge.network import (
-    AvgPool2d,
-    Conv2d,
     Dense,
-    Feedback,
     Population,
     Projection,
-    Recurrent,
-    Residual,
     Sparse,
     SpikingNetwork,
 )
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.recording import Recording
-from brianbridge.simulation.batched import SMALL
 from brianbridge.simulation.simulate import simulate
-from brianbridge.surrogate.network import to_torch
-
-LIF = neuron_model("lif_refractory")
-X = np.random.default_rng(0).uniform(0, 1, (7, 2, 5, 3))
-ENCODINGS: dict[str, Encoding] = {
-    "current": Current(12), "bernoulli": Bernoulli(12, seed=3), "latency": Latency(12),
-}  # fmt: skip
-
-
-def looped(encoding: str = "bernoulli", readout: Any = "counts", model: NeuronModel = LIF):
-    """Return a network with a convolution, pooling, delays, a loop and a residual."""
-    network = SpikingNetwork.sequential(
-        (2, 5, 3),
-        [
-            Conv2d(3, 3, model, padding=1), Recurrent(delay=1 * ms),
-            Conv2d(3, 3, model, padding=1, delay="2 ms"), Residual("conv1"),
-            Feedback("conv1", delay=3 * ms), AvgPool2d((2, 1)), Dense(4, model),
-        ],
-        encoding=ENCODINGS[encoding], readout=readout,
-    )  # fmt: skip
-    rng = np.random.default_rng(1)
-    weights = {
-        p.name: (p.weight + rng.uniform(0, 0.5, p.weight.shape), p.bias)
-        for p in network.projections if not p.frozen
-    }  # fmt: skip
-    return network.with_weights(weights)
-
-
-def one_layer(model: NeuronModel, encoding: Encoding, weight: Any = 1.0, **options: Any):
-    """Return a network of one neuron to each of two inputs."""
-    network = SpikingNetwork.sequential(
-        (2,), [Dense(2, model, bias=False)], encoding=encoding, **options
-    )
-    return network.with_weights({"input_to_output": (weight * np.eye(2), None)})
-
-
-def assert_same(found: Recording, expected: Recording, rtol: float = 1e-12) -> None:
-    assert set(found.shapes) == set(expected.shapes)
-    for name in expected.shapes:
-        np.testing.assert_array_equal(found.spikes[name], expected.spikes[name])
-    np.testing.assert_allclose(found.output, expected.output, rtol=rtol)
-    for name, variables in expected.traces.items():
-        for variable, values in variables.items():
-            one = found.traces[name][variable]
-            np.testing.assert_allclose(one, values, rtol=0, atol=rtol * np.abs(values).max())
-
 
 # ---------------------------------------------------------------------- chunks
 
@@ -190,14 +136,6 @@ def test_memory_decides_how_many_samples_run_at_once(refused):
 # ---------------------------------------------------------------------- not a number
 
 
-def rooted() -> NeuronModel:
-    """Return neurons whose `s` turns NaN in the step after `v` passed 2."""
-    return NeuronModel(
-        "dv/dt = drive : 1\nds/dt = sqrt(2 - v)/second : 1\ndrive : Hz", emit="int(v >= 9)",
-        reset="v = 0", drive="drive", method="euler", name="rooted",
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize(("batch_size", "done"), [(1, [1, 1, 1]), (2, [2]), (5, [])])
 def test_nan_is_traced_to_population_variable_and_step(refused, batch_size, done):
     layers = [Dense(2, model, bias=False) for model in (neuron_model("if"), rooted())]
@@ -292,77 +230,3 @@ def test_crossing_times_that_nobody_knows():
         assert len(events) > 3
         assert np.isnan(events.t_crossing).all()
         assert simulate(network, x, **options).events("output").t_crossing is None
-
-
-# ---------------------------------------------------------------------- threads and settings
-
-
-@pytest.mark.parametrize("readout", ["counts", "potential"])
-@pytest.mark.parametrize("batch_size", [1, 2, 3])
-def test_threads_do_not_matter(batch_size, readout):
-    network, record = looped(readout=readout), ("spikes", "v", "t_crossing")
-    one, *others = (
-        simulate(network, X, record=record, threads=threads, batch_size=batch_size)
-        for threads in (1, 2, 3, 50)
-    )
-    for more in others:
-        assert_same(more, one, rtol=0)
-        for name in one.shapes:
-            for column in ("sample", "node", "step", "value", "t_crossing"):
-                found, expected = (getattr(r.events(name), column) for r in (more, one))
-                np.testing.assert_array_equal(found, expected)
-
-
-def test_threads_do_not_matter_where_neurons_are_stepped_by_compiled_loops():
-    network = SpikingNetwork.sequential(
-        (30,), [Dense(200, LIF), Recurrent(), Dense(10, neuron_model("lif"))], encoding=Bernoulli(8)
-    )
-    x = np.random.default_rng(0).uniform(0, 1, (250, 30))
-    assert SMALL < 125 * 200
-    one, two = (simulate(network, x, record=("v",), threads=n, batch_size=125) for n in (1, 2))
-    assert_same(two, one, rtol=0)
-    twin = to_torch(network, dtype=torch.float64).record(x)
-    np.testing.assert_array_equal(twin.spikes["hidden"], one.spikes["hidden"])
-
-
-def test_chunks_of_several_threads_are_handed_on_in_order():
-    seen: list[np.ndarray] = []
-    whole = simulate(
-        looped(), X, threads=3, batch_size=1, on_chunk=lambda part: seen.append(part.output)
-    )
-    np.testing.assert_array_equal(np.concatenate(seen), whole.output)
-
-
-@pytest.mark.parametrize("threads", [0, -1, 1.5])
-def test_threads_that_there_are_not(refused, threads):
-    with refused(f"threads = {threads}", "at least 1"):
-        simulate(looped(), X, threads=threads)
-
-
-def broken(part: Recording) -> None:
-    raise RuntimeError("the disk is full")
-
-
-@pytest.mark.parametrize(
-    ("options", "error"),
-    [
-        ({"batch_size": 2}, None),
-        ({"on_chunk": broken, "batch_size": 3}, "disk is full"),
-        ({"nan": 1, "batch_size": 1}, "not a number"),
-    ],
-)
-@pytest.mark.parametrize("threads", [1, 2])
-def test_settings_are_restored(options, error, threads):
-    prefs["codegen.target"] = "auto"
-    before = {name: prefs[name] for name in prefs}
-    running = threading.active_count()
-    network, x = (one_layer(rooted(), Current(8)), np.ones((2, 2))) if "nan" in options else (
-        looped(), X,
-    )  # fmt: skip
-    options = {key: value for key, value in options.items() if key != "nan"}
-    with pytest.raises(Exception, match=error) if error else nullcontext():
-        simulate(network, x, threads=threads, dtype=np.float32, **options)
-    assert {name: prefs[name] for name in prefs} == before
-    assert threading.active_count() == running
-    # And the next run works.
-    assert simulate(looped(), X, batch_size=3).samples == 7
