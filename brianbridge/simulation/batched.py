@@ -307,26 +307,12 @@ def _deliveries(network: SpikingNetwork, dtype: np.dtype) -> dict[str, Delivery]
 
 def _recording(request: Request, built: BatchedNetwork, samples: int) -> Recording:
     """Return what was recorded of the chunk that is over."""
-    network = request.network
     events = {name: recorder.events(samples) for name, recorder in built.spikes.items()}
-    last = network.output
-    if network.fires(last.name):
-        output = events[last.name].counts(samples, last.size)
-    else:
-        potential = built.groups[last.name].variables[last.neuron.potential].get_value()
-        output = np.array(potential, dtype=np.float64).reshape(built.batch, last.size)[:samples]
-    return Recording(
-        dt=request.dt,
-        steps=request.steps,
-        samples=samples,
-        shapes={p.name: p.shape for p in network.firing},
-        all_events=events,
-        output=output,
-        traces={
-            p.name: built.traces[p.name].values(samples) if p.name in built.traces else {}
-            for p in network.populations
-        },
-    )
+    traces = {
+        p.name: built.traces[p.name].values(samples) if p.name in built.traces else {}
+        for p in request.network.populations
+    }
+    return request.recording(built.groups, built.batch, samples, events, traces)
 
 
 def _check_finite(

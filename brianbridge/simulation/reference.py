@@ -86,21 +86,8 @@ def chunk_of(request: Request, built: BuiltNetwork, samples: int) -> Recording:
     """Return what the run that is over recorded of the first `samples` samples."""
     network = request.network
     events = {name: _events(request, built, name, samples) for name in built.spikes}
-    last = network.output
-    if network.fires(last.name):
-        output = events[last.name].counts(samples, last.size)
-    else:
-        potential = built.groups[last.name].variables[last.neuron.potential].get_value()
-        output = np.array(potential).reshape(built.batch, last.size)[:samples]
-    return Recording(
-        dt=request.dt,
-        steps=request.steps,
-        samples=samples,
-        shapes={p.name: p.shape for p in network.firing},
-        all_events=events,
-        output=output,
-        traces=_traces(network, built, samples),
-    )
+    traces = _traces(network, built, samples)
+    return request.recording(built.groups, built.batch, samples, events, traces)
 
 
 def padded_raster(encoded: EncodedInput, batch: int) -> np.ndarray:

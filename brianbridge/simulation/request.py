@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from ..encoding import EncodedInput, Poisson
 from ..errors import InputError, did_you_mean
 from ..network import SpikingNetwork
 from ..neurons.quantities import seconds
-from ..recording import Recording
+from ..recording import Events, Recording
 from .builder import checked_schedule, steps_per_coarse_step
 
 __all__ = ["Request"]
@@ -123,6 +123,34 @@ class Request:
         assert isinstance(self.samples, np.ndarray)
         part = self.samples[low:high]
         return encoding.rates(part, self.numbers[low:high], self.dt).reshape(len(part), -1)
+
+    def recording(
+        self,
+        groups: Mapping[str, Any],
+        batch: int,
+        samples: int,
+        events: Mapping[str, Events],
+        traces: Mapping[str, Mapping[str, np.ndarray]],
+    ) -> Recording:
+        """Return the recording of a chunk; its output is read from spikes or from `groups`.
+
+        Parameters
+        ----------
+        groups : mapping of str to brian2.NeuronGroup
+            The populations, each of ``batch*size`` neurons.
+        batch, samples : int
+            Samples that the groups hold, and how many of them are there.
+        events, traces : mapping
+            What was recorded of those, by population.
+        """
+        last = self.network.output
+        if self.network.fires(last.name):
+            output = events[last.name].counts(samples, last.size)
+        else:
+            potential = groups[last.name].variables[last.neuron.potential].get_value()
+            output = np.array(potential, dtype=np.float64).reshape(batch, last.size)[:samples]
+        shapes = {p.name: p.shape for p in self.network.firing}
+        return Recording(self.dt, self.steps, samples, shapes, events, output, traces)
 
     def hand_on(self, part: Recording) -> Recording:
         """Show a chunk to whoever waits for it; return what is kept of it."""
