@@ -37,7 +37,7 @@ from .loops import run_as_loops
 from .memory import fitting_batch
 from .presenter import BatchedNetwork, Presenter, RasterSource
 from .projections import BatchedProjection
-from .recorder import SpikeRecorder, StateWatch, TraceRecorder
+from .recorder import SpikeRecorder, StateWatch, TraceRecorder, not_a_number
 from .request import Request
 from .schedule import position_in_order, put_in_order
 
@@ -185,7 +185,7 @@ class _Plan:
         def finish(low: int) -> None:
             samples = min(self.batch, number - low)
             part = _recording(request, built, samples)
-            _check_finite(request, built, low, samples, self.watch)
+            _check_finite(request, built, low, samples, self.dtype, self.watch)
             hand_over(part)
 
         with _PREPARING:
@@ -316,20 +316,16 @@ def _recording(request: Request, built: BatchedNetwork, samples: int) -> Recordi
 
 
 def _check_finite(
-    request: Request, built: BatchedNetwork, low: int, samples: int, watched: bool
+    request: Request, built: BatchedNetwork, low: int, samples: int, dtype: Any, watched: bool
 ) -> None:
     """Refuse a chunk that ended in NaN; present it once more to find where that began."""
-    for population in request.network.populations:
-        group = built.groups[population.name]
-        for name in population.neuron.state_variables:
-            values = group.variables[name].get_value()
-            if watched or not np.isnan(values[: samples * population.size]).any():
-                continue
-            again = replace(
-                request,
-                samples=request.encode(low, low + samples),
-                numbers=request.numbers[low : low + samples],
-                on_chunk=None,
-            )
-            run_batched(again, batch_size=samples, dtype=values.dtype, watch=True)
-            raise InputError(f"population '{population.name}': '{name}' is not a number")
+    found = "" if watched else not_a_number(request.network, built.groups, samples)
+    if found:
+        again = replace(
+            request,
+            samples=request.encode(low, low + samples),
+            numbers=request.numbers[low : low + samples],
+            on_chunk=None,
+        )
+        run_batched(again, batch_size=samples, dtype=dtype, watch=True)
+        raise InputError(found)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from brian2 import BrianObject, Clock
 
 from ..errors import InputError
+from ..network import SpikingNetwork
 from ..neurons.crossing import crossing_finder
 from ..neurons.model import SPIKE_VALUE, NeuronModel
 from ..recording import Events
 from . import kernels
 from .request import Request
 
-__all__ = ["SpikeRecorder", "StateWatch", "TraceRecorder"]
+__all__ = ["SpikeRecorder", "StateWatch", "TraceRecorder", "not_a_number"]
 
 _FIRST, _LAST = -(10**6) + 1, 10**6
 
@@ -153,6 +154,26 @@ class TraceRecorder(BrianObject):
     def values(self, samples: int) -> dict[str, np.ndarray]:
         """Return ``(steps, samples, *shape)`` for each variable."""
         return {name: values[:, :samples].copy() for name, values in self._kept.items()}
+
+
+def not_a_number(network: SpikingNetwork, groups: Mapping[str, Any], samples: int) -> str:
+    """Say which variable of the first `samples` samples is not a number; nothing if none is.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        What is simulated.
+    groups : mapping of str to brian2.NeuronGroup
+        Its populations, sample after sample.
+    samples : int
+        How many samples count.
+    """
+    for population in network.populations:
+        for name in population.neuron.state_variables:
+            values = np.asarray(groups[population.name].variables[name].get_value())
+            if np.isnan(values[: samples * population.size]).any():
+                return f"population '{population.name}': '{name}' is not a number (NaN)"
+    return ""
 
 
 class StateWatch(BrianObject):

@@ -9,6 +9,7 @@ import numpy as np
 from brian2 import TimedArray, second
 
 from ..encoding import EncodedInput
+from ..errors import InputError
 from ..network import INPUT, SpikingNetwork
 from ..neurons.model import SPIKE_VALUE
 from ..recording import Events, Recording
@@ -16,6 +17,7 @@ from .arithmetic import little_garbage, strict_arithmetic
 from .builder import BuiltNetwork, build
 from .drive import Drives
 from .memory import fitting_batch
+from .recorder import StateWatch, not_a_number
 from .request import Request
 
 __all__ = ["SYNAPSE", "chunk_of", "padded_drives", "padded_raster", "run_reference"]
@@ -55,8 +57,22 @@ def run_reference(request: Request, *, batch_size: int | None = None) -> Recordi
 
 def _present(request: Request, built: BuiltNetwork, drives: Drives, low: int) -> Recording:
     """Run one presentation of the samples from number `low` on, from the initial state."""
-    network = request.network
     encoded = request.encode(low, low + built.batch)
+    _run(request, built, drives, encoded, low)
+    if found := not_a_number(request.network, built.groups, encoded.samples):
+        # Once more, to find where it began.
+        for population in request.network.populations:
+            group = built.groups[population.name]
+            built.brian2.add(StateWatch(group, population.neuron.state_variables, group.clock))
+        _run(request, built, drives, encoded, low)
+        raise InputError(found)
+    return chunk_of(request, built, encoded.samples)
+
+
+def _run(
+    request: Request, built: BuiltNetwork, drives: Drives, encoded: EncodedInput, low: int
+) -> None:
+    network = request.network
     built.brian2.restore("start")
     for name, values in padded_drives(drives(encoded), built.batch).items():
         drive = network.population(name).neuron.drive
@@ -70,7 +86,6 @@ def _present(request: Request, built: BuiltNetwork, drives: Drives, low: int) ->
         raster = padded_raster(encoded, built.batch)
         namespace["raster"] = TimedArray(raster, dt=network.dt * second, name="input_raster")
     built.brian2.run(request.steps * request.dt * second, namespace=namespace)
-    return chunk_of(request, built, encoded.samples)
 
 
 def padded_drives(drives: Mapping[str, np.ndarray], batch: int) -> dict[str, np.ndarray]:

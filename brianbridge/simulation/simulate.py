@@ -94,7 +94,8 @@ def simulate(
     InputError
         If the samples do not fit the network or are not finite, nothing has a variable to
         record, `dt` does not divide the surrogate's step, one sample does not fit the memory, or
-        the state becomes NaN (looked for on the batched path, at the end of each chunk).
+        the state becomes NaN (looked for at the end of each chunk; a C++ program cannot say in
+        which step that began).
 
     Examples
     --------

@@ -21,6 +21,7 @@ from .arithmetic import strict_arithmetic
 from .builder import build
 from .drive import Drives
 from .memory import fitting_batch
+from .recorder import not_a_number
 from .reference import SYNAPSE, chunk_of, padded_drives, padded_raster
 from .request import Request
 
@@ -84,6 +85,8 @@ def run_standalone(request: Request, *, batch_size: int | None = None) -> Record
                 if raster is not None:
                     arguments[raster] = padded_raster(encoded, batch)
                 get_device().run(run_args=arguments, with_output=False)
+                if found := not_a_number(network, built.groups, encoded.samples):
+                    raise InputError(f"{found}; device 'runtime' also names the step")
                 parts.append(request.hand_on(chunk_of(request, built, encoded.samples)))
         finally:
             get_device().reinit()

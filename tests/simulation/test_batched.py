@@ -136,17 +136,33 @@ def test_memory_decides_how_many_samples_run_at_once(refused):
 # ---------------------------------------------------------------------- not a number
 
 
-@pytest.mark.parametrize(("batch_size", "done"), [(1, [1, 1, 1]), (2, [2]), (5, [])])
-def test_nan_is_traced_to_population_variable_and_step(refused, batch_size, done):
+def spoilt() -> tuple[SpikingNetwork, np.ndarray]:
+    """Return a network and samples of which the fourth ends in NaN."""
     layers = [Dense(2, model, bias=False) for model in (neuron_model("if"), rooted())]
     network = SpikingNetwork.sequential((2,), layers, encoding=Current(8))
     network = network.with_weights({p.name: (np.eye(2), None) for p in network.projections})
-    x = np.array([[0.1, 0], [0.25, 0], [0, 0.1], [0, 1.0], [0.1, 0.1]])
+    return network, np.array([[0.1, 0], [0.25, 0], [0, 0.1], [0, 1.0], [0.1, 0.1]])
+
+
+@pytest.mark.parametrize("path", ["batched", "reference"])
+@pytest.mark.parametrize(("batch_size", "done"), [(1, [1, 1, 1]), (2, [2]), (5, [])])
+def test_nan_is_traced_to_population_variable_and_step(refused, path, batch_size, done):
+    network, x = spoilt()
     seen: list[int] = []
+
+    def note(part):
+        seen.append(part.samples)
+
     with refused("population 'output'", "'s' is not a number (NaN) from step 3 on", "overflow"):
         # A spike in each step: v = 1, 2, 3 after steps 0, 1, 2, and sqrt(2 - 3) in step 3.
-        simulate(network, x, batch_size=batch_size, on_chunk=lambda p: seen.append(p.samples))
+        simulate(network, x, batch_size=batch_size, on_chunk=note, path=path)
     assert seen == done  # the chunks before that of the fourth sample
+
+
+@pytest.mark.slow
+def test_a_program_names_population_and_variable(refused):
+    with refused("population 'output'", "'s' is not a number (NaN)", "device 'runtime'"):
+        simulate(*spoilt(), device="cpp_standalone")
 
 
 def test_samples_that_are_not_there_may_be_nan():
