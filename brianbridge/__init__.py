@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         SumPool2d,
         TransposedConvolution,
     )
+    from .network.library import network_model, network_names
     from .neurons.library import model_names, neuron_model
     from .neurons.model import NeuronModel
     from .neurons.propagator import exact_propagator
@@ -95,6 +96,7 @@ _HOME = {
         "SumPool2d",
         "TransposedConvolution",
     ),
+    "network.library": ("network_model", "network_names"),
     "neurons.library": ("model_names", "neuron_model"),
     "neurons.model": ("NeuronModel",),
     "neurons.propagator": ("exact_propagator",),
@@ -154,6 +156,8 @@ __all__ = [
     "from_brian2",
     "load",
     "model_names",
+    "network_model",
+    "network_names",
     "neuron_model",
     "read_ladder",
     "read_spikes",

@@ -95,8 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     inspect = add(commands, "inspect", _inspect, "tell what a network or spike file holds")
     inspect.add_argument("file", type=Path)
 
-    models = add(commands, "models", _models, "list the neuron models, or show one")
-    models.add_argument("name", nargs="?", help="a model's name, or the path of its .toml file")
+    models = add(commands, "models", _models, "list neuron models and networks, or show one")
+    models.add_argument("name", nargs="?", help="its name, or the path of its .toml file")
 
     data = add(commands, "data", _data, "list the data sets, and what is here")
     data.add_argument("name", nargs="?")
@@ -191,11 +191,33 @@ def _inspect(options: Arguments) -> int:
 
 
 def _models(options: Arguments) -> int:
+    from .errors import did_you_mean
+    from .network.files import network_names, network_path, read_network
     from .neurons.files import model_names, model_path, read_entries
+    from .schema import read_toml
 
+    neurons, networks = model_names(), network_names()
     if options.name is None:
-        summaries = {name: read_entries(model_path(name))["summary"] for name in model_names()}
-        _print_entries(summaries, options.json)
+        summaries = {
+            "neurons": {name: read_entries(model_path(name))["summary"] for name in neurons},
+            "networks": {name: read_network(network_path(name)).summary for name in networks},
+        }
+        if options.json:
+            print(json.dumps(summaries, indent=2))
+            return 0
+        for kind, entries in summaries.items():
+            print(f"{kind}:")
+            _print_entries(entries, as_json=False)
+        return 0
+    own = Path(options.name) if options.name.endswith(".toml") else None
+    if own is None and options.name not in {*neurons, *networks}:
+        hint = did_you_mean(options.name, [*neurons, *networks])
+        raise InputError(f"there is no model '{options.name}'. {hint}")
+    if options.name in networks or (own and "layers" in read_toml(own, "model file")):
+        from .network.overview import as_text, describe_model
+
+        description = describe_model(options.name)
+        print(json.dumps(description, indent=2) if options.json else as_text(description))
         return 0
     path = model_path(options.name)
     if options.json:

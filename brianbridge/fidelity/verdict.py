@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..io.atomic import atomic_path
+from .operation_counts import Operations
 
 __all__ = ["RungOutcome", "Verdict"]
 
@@ -39,8 +40,8 @@ class RungOutcome:
         Differing (sample, neuron) pairs and (step, sample, neuron) cells.
     count_correlation : mapping of str to float or None
         By population.
-    synops_per_sample : float
-        Synaptic operations.
+    synops_per_sample, synops_by_mass_per_sample : float
+        Synaptic operations: each spike once, and as often as its value says.
     seconds : float
         Wall time of the simulation, compilation included.
     tolerances : mapping
@@ -60,6 +61,7 @@ class RungOutcome:
     spike_mismatches: int
     count_correlation: Mapping[str, float | None]
     synops_per_sample: float
+    synops_by_mass_per_sample: float
     seconds: float
     tolerances: Mapping[str, Any]
     passed: bool
@@ -81,6 +83,8 @@ class Verdict:
         In the order of the ladder.
     provenance : mapping
         Versions, date and machine.
+    operations : Operations, optional
+        Of the twin; see its `table`.
     """
 
     network: str
@@ -88,6 +92,7 @@ class Verdict:
     surrogate: Mapping[str, Any]
     rungs: tuple[RungOutcome, ...]
     provenance: Mapping[str, Any]
+    operations: Operations | None = None
 
     @property
     def passed(self) -> bool:
@@ -96,7 +101,8 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the verdict as it is written to ``verdict.json``."""
-        return {"schema": SCHEMA, **asdict(self), "passed": self.passed}
+        counted = None if self.operations is None else self.operations.to_dict()
+        return {"schema": SCHEMA, **asdict(self), "operations": counted, "passed": self.passed}
 
     def to_json(self) -> str:
         """Return the verdict as JSON text."""
@@ -113,7 +119,10 @@ class Verdict:
 
         data = self.dataset
         table = Table(
-            title=f"{self.network} on {data['samples']} samples of {data['name']} ({data['split']})"
+            title=(
+                f"{self.network} on {data['samples']} samples of {data['name']} ({data['split']})"
+            ),
+            caption=None if self.operations is None else self.operations.summary(),
         )
         for heading in (
             "condition", "dt", "accuracy", "change, 95 % interval", "agreement",

@@ -6,7 +6,8 @@ has a threshold of its own. `MaxPool2d` is for networks whose neurons fire once:
 once, with the first spike of their window. `Residual`, `Recurrent` and `Feedback` add a projection
 to the population before them.
 
-Initial weights and biases are drawn from U(-1, 1)/sqrt(fan_in), torch's default.
+Initial weights and biases are drawn from U(-1, 1)/sqrt(fan_in), torch's default, or from a normal
+distribution of variance gain/fan_in.
 """
 
 from __future__ import annotations
@@ -53,12 +54,15 @@ class Stack:
         Its shape.
     pool : Pooling, optional
         Pooling that the next projection takes in.
+    gain : float, optional
+        Variance of initial weights times their fan-in; uniform if not given.
     """
 
     generator: np.random.Generator
     source: str
     shape: tuple[int, ...]
     pool: Pooling | None = None
+    gain: float | None = None
     populations: list[Population] = field(default_factory=list)
     projections: list[Projection] = field(default_factory=list)
 
@@ -69,6 +73,8 @@ class Stack:
 
     def draw(self, shape: tuple[int, ...], fan_in: int) -> np.ndarray:
         """Return initial weights."""
+        if self.gain is not None:
+            return self.generator.normal(0, np.sqrt(self.gain / fan_in), shape).astype(np.float32)
         bound = 1 / np.sqrt(fan_in)
         return self.generator.uniform(-bound, bound, shape).astype(np.float32)
 
@@ -299,18 +305,21 @@ class Flatten:
 class Residual:
     """Add the spikes of an earlier population into the membrane of the one before this layer.
 
-    Where the shapes are equal each neuron gets the spikes of the one at its place, times 1;
-    else a 1x1 convolution, strided to fit, is learned.
+    Either each neuron gets the spikes of the one at its place, times 1, or a 1x1 convolution is
+    learned. Where height and width shrink, both look at every second place (or third, ...).
 
     Parameters
     ----------
     source : str
         Name of the earlier population.
+    learned : bool, optional
+        Whether it is a convolution; if not given, only where the shapes differ.
     """
 
     prefix: ClassVar[str] = ""
 
     source: str
+    learned: bool | None = None
 
     def build(self, stack: Stack, name: str) -> None:
         """Add the projection."""
@@ -321,17 +330,27 @@ class Residual:
         # Around a single layer it stands beside that layer's own projection.
         beside = any((p.source, p.target) == ends for p in stack.projections)
         label = "residual" if beside else ""
-        if source.shape == target.shape:
-            one, same = np.ones(1, np.float32), OneToOne()
-            projection = Projection(*ends, one, None, same, frozen=True, label=label)
+        same = source.shape == target.shape
+        one = np.ones(1, np.float32)
+        if same and not self.learned:
+            projection = Projection(*ends, one, None, OneToOne(), frozen=True, label=label)
+            stack.projections.append(projection)
+            return
+        (inputs, *size), (outputs, *smaller) = (
+            image_shape(p.shape, what) for p in (source, target)
+        )
+        stride = tuple(-(-a // b) for a, b in zip(size, smaller, strict=True))
+        if self.learned is False:
+            pool = Pooling("sum", 1, stride)
+            if pool.output_shape(source.shape, what) != target.shape:
+                raise InputError(
+                    f"{what}: shape {source.shape} at every {stride} is not {target.shape} of "
+                    f"'{target.name}'; leave out learned = False, and a convolution makes it fit"
+                )
+            projection = Projection(*ends, one, None, OneToOne(), pool, frozen=True, label=label)
         else:
-            (inputs, *size), (outputs, *smaller) = (
-                image_shape(p.shape, what) for p in (source, target)
-            )
-            stride = tuple(-(-a // b) for a, b in zip(size, smaller, strict=True))
             weight = stack.draw((outputs, inputs, 1, 1), inputs)
-            fitted = Convolution(stride)
-            projection = Projection(*ends, weight, None, fitted, label=label)
+            projection = Projection(*ends, weight, None, Convolution(stride), label=label)
         stack.projections.append(projection)
 
 
@@ -402,10 +421,13 @@ class Feedback:
 
 
 def stack_layers(
-    shape: tuple[int, ...], layers: Sequence[Layer], generator: np.random.Generator
+    shape: tuple[int, ...],
+    layers: Sequence[Layer],
+    generator: np.random.Generator,
+    gain: float | None = None,
 ) -> Stack:
     """Build all layers on an input of this shape."""
-    stack = Stack(generator, INPUT, shape)
+    stack = Stack(generator, INPUT, shape, gain=gain)
     with_neurons = [k for k, layer in enumerate(layers) if _has_neurons(layer)]
     numbers = dict.fromkeys(("hidden", "conv", "pool"), 0)
     dense = sum(layers[k].prefix == "hidden" for k in with_neurons[:-1])

@@ -82,6 +82,7 @@ class SpikingNetwork:
         encoding: Encoding,
         readout: Readout = "counts",
         seed: int = 0,
+        weight_gain: float | None = None,
     ) -> SpikingNetwork:
         """Chain layers, with initial weights drawn from `seed`.
 
@@ -97,6 +98,9 @@ class SpikingNetwork:
             What the output is.
         seed : int
             Seed of the initial weights.
+        weight_gain : float, optional
+            Draw initial weights and biases from a normal distribution with the variance
+            ``weight_gain/fan_in``; from U(-1, 1)/sqrt(fan_in), torch's default, if not given.
 
         Examples
         --------
@@ -110,9 +114,11 @@ class SpikingNetwork:
         """
         if not layers:
             raise InputError("a spiking network needs at least one layer")
+        if weight_gain is not None and not 0 < weight_gain < np.inf:
+            raise InputError(f"weight_gain = {weight_gain!r}; give a number above 0, such as 2.0")
         generator = np.random.default_rng((seed, 0x5EED))
         shape = checked_shape(input_shape, "the input")
-        stack = stack_layers(shape, layers, generator)
+        stack = stack_layers(shape, layers, generator, weight_gain)
         populations, projections = tuple(stack.populations), tuple(stack.projections)
         return cls(shape, encoding, populations, projections, readout)
 

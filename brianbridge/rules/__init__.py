@@ -1,12 +1,23 @@
 """Learning rules, one a file, and the trainer."""
 
+from .augmentation import Augmentation
 from .base import LearningRule, learning_rule, rule_names
+from .leaky_backprop import LeakyBackprop
+from .multi_threshold import MultiThreshold
+from .options import TrainingOptions
 from .spike_count import SpikeCount
-from .trainer import TrainingOptions, TrainingResult, train
+from .spike_rate import SpikeRate
+from .surrogate_gradient import SurrogateGradient
+from .trainer import TrainingResult, train
 
 __all__ = [
+    "Augmentation",
+    "LeakyBackprop",
     "LearningRule",
+    "MultiThreshold",
     "SpikeCount",
+    "SpikeRate",
+    "SurrogateGradient",
     "TrainingOptions",
     "TrainingResult",
     "learning_rule",

@@ -1,12 +1,13 @@
 """What a learning rule is, and the registry of rules.
 
-A rule says how a twin's output and its gradient come about; the trainer does the rest. One rule
+A rule says how a twin's response and its gradient come about; the trainer does the rest. One rule
 a file; a rule is a frozen dataclass of its options, registered by its name.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar
 
@@ -17,14 +18,31 @@ from ..errors import InputError, did_you_mean
 from ..network import SpikingNetwork
 from ..surrogate.network import SurrogateNetwork
 
-__all__ = ["LearningRule", "learning_rule", "rule_names"]
+__all__ = ["LearningRule", "Response", "learning_rule", "rule_names"]
 
 _RULES: dict[str, type[LearningRule]] = {}
 
 
 @dataclass(frozen=True)
+class Response:
+    """Hold what a twin answers to a batch, ready for backward.
+
+    Parameters
+    ----------
+    output : Tensor, shape (batch, classes)
+        What the loss looks at.
+    counts_of : callable
+        Returns the summed spike values of a population that fires, ``(batch, *shape)``, with the
+        rule's gradient; for constraints on their number.
+    """
+
+    output: Tensor
+    counts_of: Callable[[str], Tensor]
+
+
+@dataclass(frozen=True)
 class LearningRule(ABC):
-    """Compute the output of a twin so that its gradient is the rule's."""
+    """Compute the response of a twin so that its gradient is the rule's."""
 
     name: ClassVar[str]
 
@@ -36,14 +54,36 @@ class LearningRule(ABC):
         """Refuse a network that the rule cannot train; by default none."""
         return
 
+    def prepare(self, twin: SurrogateNetwork) -> None:
+        """Set the twin up before training; by default there is nothing to do."""
+        return
+
     @abstractmethod
-    def output(
+    def respond(
         self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None
-    ) -> Tensor:
-        """Return the output ``(batch, classes)`` of an encoded batch, ready for backward."""
+    ) -> Response:
+        """Return the response to an encoded batch, ready for backward.
+
+        Parameters
+        ----------
+        twin : SurrogateNetwork
+            The twin that is trained.
+        current : Tensor, shape (batch, *input_shape), optional
+            Constant input.
+        raster : Tensor, shape (T, batch, *input_shape), optional
+            Input spikes.
+        """
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
-        """Return the mean loss of a batch; cross-entropy unless the rule says otherwise."""
+        """Return the mean loss of a batch; cross-entropy unless the rule says otherwise.
+
+        Parameters
+        ----------
+        output : Tensor, shape (batch, classes)
+            `Response.output`.
+        labels : Tensor of int64, shape (batch,)
+            The right classes.
+        """
         return cross_entropy(output, labels)
 
     def to_dict(self) -> dict[str, Any]:

@@ -21,37 +21,24 @@ from the successor's public code (*tandem_learning*, same first author); the wor
 aggregate potential" and the rule's form are from the abstract and memory. There a bias enters
 once a presentation; here ``b`` is a current of every step, so that their bias is ``T b``. The
 successor's code uses no gate but ReLU (``gate="potential"``); ``gate="count"`` is our variant.
+
+With batch normalisation or dropout both branches see the same statistics and the same mask.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..network import INPUT, SpikingNetwork
+from ..network import SpikingNetwork
 from ..surrogate.network import SurrogateNetwork
-from .base import LearningRule
+from .base import LearningRule, Response
+from .layers import Ran, check_layers, parameter_of, respond_by_counts
 
 __all__ = ["SpikeCount"]
-
-
-class _Substitute(torch.autograd.Function):
-    """Return `value`; send the gradient, times `slope`, to `potential`."""
-
-    @staticmethod
-    def forward(ctx: Any, value: Tensor, potential: Tensor, slope: Tensor) -> Tensor:
-        ctx.save_for_backward(slope)
-        return value.clone()
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor, None]:
-        (slope,) = ctx.saved_tensors
-        return None, gradients[0] * slope, None
 
 
 @dataclass(frozen=True)
@@ -79,59 +66,16 @@ class SpikeCount(LearningRule):
 
     def check(self, network: SpikingNetwork) -> None:
         """Refuse neuron models that have no threshold parameter, and loops."""
-        if network.has_loops:
-            raise InputError(
-                "learning rule 'spike_count': its analog layers are computed one after the other, "
-                "so that there can be no feedback; leave it out, or use another rule"
-            )
-        for population in network.firing:
-            if self.threshold not in population.neuron.parameters:
-                raise InputError(
-                    f"learning rule 'spike_count': neuron model '{population.neuron.name}' has no "
-                    f"parameter '{self.threshold}'; name its threshold with the option 'threshold'"
-                )
+        check_layers(network, self.name, self.threshold)
 
-    def output(
+    def respond(
         self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None
-    ) -> Tensor:
+    ) -> Response:
         """Run the spiking layers forward and the analog layers for the gradient."""
-        network = twin.network
-        with torch.no_grad():
-            activity = twin.run(current, raster)
-        counts: dict[str, Tensor] = {}
-        if current is not None:
-            counts[INPUT] = network.steps * current
-        elif raster is not None:
-            counts[INPUT] = raster.sum(0)
-        for population in network.populations:
-            potential = self._free_potential(twin, population.name, counts)
-            if network.fires(population.name):
-                count = activity.spikes[population.name].sum(0)
-                theta = self._theta(population.neuron.parameters, potential)
-                open_gate = potential > 0 if self.gate == "potential" else count > 0
-                slope = open_gate.to(count.dtype) / theta
-                counts[population.name] = _Substitute.apply(count, potential, slope)
-            else:
-                # The output's own potential, with the gradient of the analog one.
-                slope = torch.ones_like(potential)
-                analog = potential.flatten(1)
-                return _Substitute.apply(activity.output, analog, slope.flatten(1))
-        return counts[network.output.name].flatten(1)
+        return respond_by_counts(twin, current, raster, self._slope)
 
-    def _theta(self, parameters: Any, like: Tensor) -> Tensor:
-        theta = torch.as_tensor(
-            np.asarray(parameters[self.threshold]), dtype=like.dtype, device=like.device
-        )
-        return theta.reshape(like.shape[1:]) if theta.ndim else theta
-
-    @staticmethod
-    def _free_potential(twin: SurrogateNetwork, name: str, counts: dict[str, Tensor]) -> Tensor:
-        """Return ``sum W c + T b`` of a population, shape ``(batch, *shape)``."""
-        total: Any = 0
-        for projection in twin.network.incoming(name):
-            weights = twin.projection(projection.name)
-            total = total + weights(counts[projection.source])
-            bias = weights.bias_of_neurons()
-            if bias is not None:
-                total = total + twin.network.steps * bias
-        return total
+    def _slope(self, twin: SurrogateNetwork, name: str, potential: Tensor, ran: Ran) -> Tensor:
+        """Return dc/dV of a population, shape ``(batch, *shape)``."""
+        open_gate = potential > 0 if self.gate == "potential" else ran.counts > 0
+        theta = parameter_of(twin, name, self.threshold, potential)
+        return open_gate.to(potential.dtype) / theta

@@ -1,4 +1,4 @@
-"""Train a twin: seeds, validation split, early stop, checkpoints.
+"""Train a twin: seeds, validation split, moving average, early stop, checkpoints.
 
 All randomness of epoch e comes from ``(seed, e)``, so that a run which was killed and resumed at
 an epoch's end gives the same weights as one that was not.
@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from ..datasets import Dataset, train_validation
@@ -25,53 +25,12 @@ from ..network import SpikingNetwork
 from ..surrogate.network import SurrogateNetwork
 from .base import LearningRule, learning_rule
 from .checkpoint import read_checkpoint, write_checkpoint
+from .options import TrainingOptions
 
-__all__ = ["TrainingOptions", "TrainingResult", "check_fit", "train"]
+__all__ = ["TrainingResult", "check_fit", "train"]
 
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """Hold how long and how fast to train.
-
-    Parameters
-    ----------
-    epochs : int
-        Passes over the training samples, at most.
-    batch_size : int
-        Samples between two steps of the optimiser.
-    learning_rate : float
-        Of AdamW, at the start.
-    weight_decay : float
-        Of AdamW.
-    schedule : {"constant", "cosine"}
-        Whether the learning rate falls to 0 along a cosine over all epochs.
-    validation_fraction : float
-        Share of the training samples that is held out to choose the best epoch; 0 for none,
-        and then the last epoch is kept.
-    patience : int
-        Stop after this many epochs without a better validation accuracy; 0 for never.
-    """
-
-    epochs: int = 20
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.0
-    schedule: Literal["constant", "cosine"] = "constant"
-    validation_fraction: float = 0.1
-    patience: int = 0
-
-    def __post_init__(self) -> None:
-        for name, value, good in (
-            ("epochs", self.epochs, self.epochs >= 1),
-            ("batch_size", self.batch_size, self.batch_size >= 1),
-            ("learning_rate", self.learning_rate, self.learning_rate > 0),
-            ("weight_decay", self.weight_decay, self.weight_decay >= 0),
-            ("schedule", self.schedule, self.schedule in ("constant", "cosine")),
-            ("validation_fraction", self.validation_fraction, 0 <= self.validation_fraction < 1),
-            ("patience", self.patience, self.patience >= 0),
-        ):
-            if not good:
-                raise InputError(f"training: {name} = {value!r} is out of range")
+#: Leads to the random numbers of the augmentation, apart from those of the order of samples.
+_AUGMENTATION = 0xA06
 
 
 @dataclass(frozen=True)
@@ -133,7 +92,7 @@ def train(
     for name in changes:
         if name not in known:
             raise InputError(f"training has no option '{name}'. {did_you_mean(name, known)}")
-    chosen = TrainingOptions(**{**asdict(options or TrainingOptions()), **changes})
+    chosen = replace(options or TrainingOptions(), **changes)
     return _Trainer(twin, data, learning_rule(rule), seed, chosen).run(checkpoint)
 
 
@@ -152,6 +111,20 @@ def check_fit(network: SpikingNetwork, data: Dataset) -> None:
         )
 
 
+def moving_average(decay: float) -> Callable[[Any, Any, Any], None]:
+    """Return what moves averages on by a step, faster at first: by ``(1 + n)/(10 + n)``.
+
+    Without that the average would hold on to the initial weights for ``1/(1 - decay)`` steps.
+    """
+
+    @torch.no_grad()
+    def move(averages: Any, values: Any, number: Any) -> None:
+        weight = 1 - min(decay, (1 + float(number)) / (10 + float(number)))
+        torch._foreach_lerp_(averages, values, weight)
+
+    return move
+
+
 class _Trainer:
     """Hold the state of one training."""
 
@@ -165,6 +138,11 @@ class _Trainer:
     ) -> None:
         rule.check(twin.network)
         check_fit(twin.network, data)
+        options.augmentation.check(data.shape)
+        self.constrained = () if options.spike_rate is None else _constrained(options, twin)
+        rule.prepare(twin)
+        if options.channels_last:
+            twin.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.twin, self.rule, self.seed, self.options = twin, rule, seed, options
         self.fingerprint = self._fingerprint(data)
         self.train_data = data
@@ -173,9 +151,11 @@ class _Trainer:
             self.train_data, self.validation = train_validation(
                 data, options.validation_fraction, seed
             )
-        self.optimizer = torch.optim.AdamW(
-            twin.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
-        )
+        self.optimizer = options.make_optimizer(twin.parameters())
+        self.average: AveragedModel | None = None
+        if options.ema:
+            average = moving_average(options.ema)
+            self.average = AveragedModel(twin, multi_avg_fn=average, use_buffers=True)
         self.epoch = 0
         self.curve: dict[str, list[float]] = {}
         self.best_epoch, self.best_score = 0, -1.0
@@ -186,17 +166,24 @@ class _Trainer:
         description = json.dumps(
             [
                 self.twin.network.to_dict(), str(self.twin.spike_function), self.rule.to_dict(),
-                asdict(self.options), self.seed, data.sha256, data.split, len(data),
+                str(self.options), self.seed, data.sha256, data.split, len(data),
+                self.twin.dropout, str(self.twin.quantisation),
             ],
             sort_keys=True,
         )  # fmt: skip
         digest = hashlib.sha256(description.encode())
-        for parameter in self.twin.parameters():
-            digest.update(parameter.detach().cpu().numpy().tobytes())
+        for name, parameter in self.twin.named_parameters():
+            digest.update(name.encode() + parameter.detach().cpu().numpy().tobytes())
         return digest.hexdigest()
 
     def _weights(self) -> dict[str, Tensor]:
-        return {k: v.detach().clone() for k, v in self.twin.state_dict().items()}
+        return {k: v.detach().clone() for k, v in self._kept.state_dict().items()}
+
+    @property
+    def _kept(self) -> SurrogateNetwork:
+        """The twin that is evaluated and kept: the average, where there is one."""
+        average = self.average
+        return self.twin if average is None else cast(SurrogateNetwork, average.module)
 
     # ------------------------------------------------------------------ the loop
 
@@ -225,11 +212,8 @@ class _Trainer:
 
     def _one_epoch(self) -> None:
         options = self.options
-        rate = options.learning_rate
-        if options.schedule == "cosine":
-            rate *= 0.5 * (1 + math.cos(math.pi * self.epoch / options.epochs))
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = options.rate_in(self.epoch)
         order = np.random.default_rng((self.seed, self.epoch)).permutation(len(self.train_data))
         devices = [p.device for p in self.twin.parameters() if p.device.type == "cuda"]
         self.twin.train()
@@ -238,8 +222,7 @@ class _Trainer:
             # Whatever draws from torch's generator depends on seed and epoch alone.
             torch.manual_seed(hash((self.seed, self.epoch)) % 2**63)
             for inputs, labels in self._batches(self.train_data, order, stream=self.epoch + 1):
-                output = self.rule.output(self.twin, *inputs)
-                loss = self.rule.loss(output, labels)
+                output, loss = self._loss(inputs, labels)
                 if not torch.isfinite(loss):
                     raise InputError(
                         f"training diverged: the loss became {loss.item()} in epoch "
@@ -247,7 +230,11 @@ class _Trainer:
                     )
                 self.optimizer.zero_grad()
                 loss.backward()
+                if options.gradient_clip:
+                    torch.nn.utils.clip_grad_norm_(self.twin.parameters(), options.gradient_clip)
                 self.optimizer.step()
+                if self.average is not None:
+                    self.average.update_parameters(self.twin)
                 losses += loss.item() * len(labels)
                 hits += int((output.argmax(1) == labels).sum())
         self._note("train", losses, hits, len(self.train_data))
@@ -258,13 +245,28 @@ class _Trainer:
         if score >= self.best_score:  # of equals the later, which has settled further
             self.best_score, self.best_epoch, self.best = score, self.epoch, self._weights()
 
+    def _loss(
+        self, inputs: tuple[Tensor | None, Tensor | None], labels: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return output and loss of an encoded batch, ready for backward."""
+        options = self.options
+        kind = self.twin.device.type
+        with torch.autocast(kind, torch.bfloat16, enabled=options.autocast == "bfloat16"):
+            response = self.rule.respond(self.twin, *inputs)
+            loss = self.rule.loss(response.output, labels)
+        if options.spike_rate is not None:
+            counts = {name: response.counts_of(name) for name in self.constrained}
+            loss = loss + options.spike_rate.penalty(counts, self.twin.network.steps)
+        return response.output, loss
+
     def _evaluate(self, data: Dataset) -> tuple[float, int]:
         """Return summed loss and hits of the network as it will be deployed."""
-        self.twin.eval()
+        twin = self._kept
+        twin.eval()
         losses, hits = 0.0, 0
         with torch.no_grad():
             for inputs, labels in self._batches(data, np.arange(len(data)), stream=0):
-                output = self.twin.run(*inputs).output
+                output = twin.run(*inputs).output
                 losses += self.rule.loss(output, labels).item() * len(labels)
                 hits += int((output.argmax(1) == labels).sum())
         return losses, hits
@@ -272,12 +274,15 @@ class _Trainer:
     def _batches(
         self, data: Dataset, order: np.ndarray, stream: int
     ) -> Iterator[tuple[tuple[Tensor | None, Tensor | None], Tensor]]:
-        device = next(self.twin.parameters()).device
+        random = np.random.default_rng((self.seed, stream, _AUGMENTATION))
         size = self.options.batch_size if stream else max(self.options.batch_size, 500)
         for start in range(0, len(order), size):
             chosen = order[start : start + size]
-            inputs = self.twin.encode(data.x[chosen], chosen, stream)
-            yield inputs, torch.as_tensor(data.y[chosen], device=device)
+            x = data.x[chosen]
+            # Stream 0 is that of evaluation.
+            x = self.options.augmentation(x, random) if stream else x
+            inputs = self.twin.encode(x, chosen, stream)
+            yield inputs, torch.as_tensor(data.y[chosen], device=self.twin.device)
 
     def _note(self, part: str, losses: float, hits: int, samples: int) -> None:
         self.curve.setdefault(f"{part}_loss", []).append(losses / samples)
@@ -291,6 +296,7 @@ class _Trainer:
             "best_epoch": self.best_epoch, "best_score": float(self.best_score),
             "best": self.best, "weights": self.twin.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
         }  # fmt: skip
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -299,3 +305,11 @@ class _Trainer:
         self.best = state["best"]
         self.twin.load_state_dict(state["weights"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+
+
+def _constrained(options: TrainingOptions, twin: SurrogateNetwork) -> tuple[str, ...]:
+    """Return the populations whose rate is constrained."""
+    assert options.spike_rate is not None
+    return tuple(options.spike_rate.rates(twin.network))

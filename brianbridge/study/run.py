@@ -20,19 +20,18 @@ from typing import Any
 import numpy as np
 
 from ..datasets import Dataset, Split, load
-from ..encoding import encoding_from_dict
 from ..fidelity.ladder import DEFAULT_LADDER, Rung, read_ladder
 from ..fidelity.verdict import Verdict
 from ..fidelity.verify import verify
 from ..io.atomic import atomic_path, writable_folder
 from ..io.network_file import save
-from ..network import Dense, SpikingNetwork
-from ..neurons.library import neuron_model
+from ..network import SpikingNetwork
 from ..provenance import collect
-from ..rules import LearningRule, TrainingOptions, learning_rule, train
+from ..rules import LearningRule, learning_rule, train
 from ..rules.trainer import check_fit
 from ..surrogate.network import SurrogateNetwork, to_torch, write_back
 from ..surrogate.spike_function import SpikeFunction
+from .network import build_network
 from .schema import Study
 
 __all__ = ["first_samples", "held_out", "load_split", "prepare", "run_study", "train_study"]
@@ -61,27 +60,7 @@ def prepare(study: Study, data: Dataset) -> tuple[SpikingNetwork, LearningRule, 
     InputError
         If the network, the rule or the data do not fit together.
     """
-    layers = [
-        Dense(
-            layer.units,
-            neuron_model(
-                layer.neuron,
-                method=layer.method,
-                refractory=layer.refractory,
-                parameters=layer.parameters,
-            ),
-            layer.bias,
-            layer.name,
-        )
-        for layer in study.network.layers
-    ]
-    network = SpikingNetwork.sequential(
-        data.shape,
-        layers,
-        encoding=encoding_from_dict(study.network.encoding),
-        readout=study.network.readout,
-        seed=study.seed,
-    )
+    network = build_network(study.network, data, study.seed)
     options = dict(study.rule)
     rule = learning_rule(options.pop("name"), **options)
     rule.check(network)
@@ -105,14 +84,16 @@ def train_study(study: Study, out: Path, split: Split, fold: int | None = None) 
     """
     network, rule, spike_function = prepare(study, split.train)
     writable_folder(out)
-    twin: SurrogateNetwork = to_torch(network, spike_function=spike_function)
+    twin: SurrogateNetwork = to_torch(
+        network, spike_function=spike_function, **study.training.of_twin()
+    )
     result = train(
         twin,
         split.train,
         rule,
         seed=study.seed,
         checkpoint=out / "checkpoint.pt",
-        options=TrainingOptions(**study.training.model_dump()),
+        options=study.training.options(),
     )
     trained = write_back(
         twin,

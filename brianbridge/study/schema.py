@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..errors import InputError, did_you_mean
+from ..network import Readout
+from ..network.layer_files import LayerEntries, NeuronParameters
 from ..schema import read_toml, validated
 from ..share import share_folder
+
+if TYPE_CHECKING:
+    from ..rules import TrainingOptions
 
 __all__ = ["DatasetEntry", "Study", "read_study", "study_names"]
 
@@ -27,36 +32,132 @@ class DatasetEntry(_Entry):
     folder: str | None = None
 
 
-class LayerEntry(_Entry):
-    """Describe one dense layer."""
-
-    units: int = Field(ge=1)
-    neuron: str
-    bias: bool = True
-    name: str = ""
-    method: str | None = None
-    refractory: str | None = None
-    parameters: dict[str, str | float | list[str | float]] = {}
-
-
 class NetworkEntry(_Entry):
-    """Describe the network; its encoding sets step and number of steps."""
+    """Describe the network: one of `layers`, `model` and `start`.
 
-    encoding: dict[str, Any]
-    readout: Literal["counts", "potential"] = "counts"
-    layers: list[LayerEntry] = Field(min_length=1)
+    Parameters
+    ----------
+    layers : list of LayerEntry
+        The layers; see `brianbridge.network.layer_files`.
+    model : str
+        Name or path of a network file; see `brianbridge.network.files`.
+    start : str
+        Path of a trained network (``network.h5``), to be trained further.
+    encoding : dict
+        How samples become input; it sets step and number of steps. Beside `model` or `start`, a
+        table without ``kind`` changes some options of theirs only.
+    readout : {"counts", "potential"}
+        What the output is; counts, or that of `model` or `start`.
+    neurons : dict
+        Parameters of all neurons of a model, by its name; not beside `start`.
+    weight_gain : float
+        Variance of initial weights times their fan-in, of `layers`.
+    """
+
+    layers: LayerEntries | None = None
+    model: str | None = None
+    start: str | None = None
+    encoding: dict[str, Any] = {}
+    readout: Readout | None = None
+    neurons: NeuronParameters = {}
+    weight_gain: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> NetworkEntry:
+        given = [key for key in ("layers", "model", "start") if getattr(self, key) is not None]
+        if len(given) != 1:
+            found = " and ".join(f"'{key}'" for key in given) or "none of them"
+            raise ValueError(f"give one of 'layers', 'model' and 'start'; this has {found}")
+        if self.layers is not None and not self.encoding:
+            raise ValueError("the key 'encoding' is missing")
+        if self.layers is None and self.weight_gain is not None:
+            raise ValueError(f"'weight_gain' is of 'layers'; '{given[0]}' says its own")
+        if self.start is not None and self.neurons:
+            raise ValueError("'neurons' cannot be changed where a trained network is the start")
+        return self
+
+
+class AugmentationEntry(_Entry):
+    """Change training images; see `brianbridge.rules.Augmentation`."""
+
+    shift: int = Field(default=0, ge=0)
+    flip: bool = False
+    cut: int = Field(default=0, ge=0)
+
+
+class SpikeRateEntry(_Entry):
+    """Constrain how much neurons fire; see `brianbridge.rules.SpikeRate`."""
+
+    rate: float | dict[str, float] = 0.1
+    weight: float = Field(default=1.0, ge=0)
+    kind: Literal["budget", "target"] = "budget"
+
+
+class QuantisationEntry(_Entry):
+    """Round weights; see `brianbridge.surrogate.quantisation.Quantisation`."""
+
+    bits: int = Field(default=8, ge=2, le=16)
+    per: Literal["tensor", "channel"] = "tensor"
+    clip: float = Field(default=0.0, ge=0)
+    threshold_bits: int = Field(default=16, ge=1, le=32)
 
 
 class TrainingEntry(_Entry):
-    """Hold the training options; see `brianbridge.rules.TrainingOptions`."""
+    """Hold the training options; see `brianbridge.rules.TrainingOptions` and `to_torch`."""
 
     epochs: int = Field(default=20, ge=1)
     batch_size: int = Field(default=64, ge=1)
+    optimizer: Literal["adamw", "sgd"] = "adamw"
     learning_rate: float = Field(default=1e-3, gt=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=0.0, ge=0)
-    schedule: Literal["constant", "cosine"] = "constant"
+    schedule: Literal["constant", "cosine", "step"] = "constant"
+    step_at: tuple[int, ...] = ()
+    step_factor: float = Field(default=0.1, gt=0, le=1)
+    warmup: int = Field(default=0, ge=0)
+    gradient_clip: float = Field(default=0.0, ge=0)
+    ema: float = Field(default=0.0, ge=0, lt=1)
+    augmentation: AugmentationEntry = AugmentationEntry()
+    spike_rate: SpikeRateEntry | None = None
+    channels_last: bool = False
+    autocast: Literal["none", "bfloat16"] = "none"
     validation_fraction: float = Field(default=0.1, ge=0, lt=1)
     patience: int = Field(default=0, ge=0)
+    # What follows is done by the twin.
+    batch_norm: bool = False
+    dropout: float | dict[str, float] = 0.0
+    quantisation: QuantisationEntry | None = None
+
+    def options(self) -> TrainingOptions:
+        """Return the options of the trainer."""
+        from ..rules import Augmentation, SpikeRate, TrainingOptions
+
+        plain = self.model_dump(
+            exclude={
+                "batch_norm",
+                "dropout",
+                "quantisation",
+                "augmentation",
+                "spike_rate",
+            }
+        )
+        rate = self.spike_rate
+        return TrainingOptions(
+            **plain,
+            augmentation=Augmentation(**self.augmentation.model_dump()),
+            spike_rate=None if rate is None else SpikeRate(**rate.model_dump()),
+        )
+
+    def of_twin(self) -> dict[str, Any]:
+        """Return what the twin does differently in training, as arguments of `to_torch`."""
+        from ..surrogate.quantisation import Quantisation
+
+        rounding = self.quantisation
+        return {
+            "batch_norm": self.batch_norm,
+            "dropout": self.dropout,
+            "quantisation": None if rounding is None else Quantisation(**rounding.model_dump()),
+        }
 
 
 class SpikeFunctionEntry(_Entry):

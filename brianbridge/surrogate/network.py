@@ -21,8 +21,15 @@ from ..network.gain import input_gain
 from ..recording import Events, Recording
 from .population import PopulationTwin
 from .projections import ProjectionTwin
-from .scan import run_in_turn, run_together
+from .quantisation import Quantisation
+from .scan import run_in_turn, run_together, total
 from .spike_function import SpikeFunction
+from .training_options import (
+    check_quantisation,
+    checked_dropout,
+    projections_to_normalise,
+    threshold_of,
+)
 
 __all__ = ["Activity", "SurrogateNetwork", "to_torch"]
 
@@ -57,6 +64,14 @@ class SurrogateNetwork(nn.Module):
         How to differentiate through a spike.
     dtype : torch.dtype, optional
         Floating point type; torch's default type if not given.
+    batch_norm : bool
+        Whether dense and convolutional projections to neurons that fire are normalised in
+        training; see `brianbridge.surrogate.normalisation`.
+    dropout : float, or mapping of str to float
+        Probability that a neuron is silenced in training, for a whole presentation: one mask for
+        all its steps. For every population that fires but the output, or by population.
+    quantisation : Quantisation, optional
+        How to round the weights that are trained.
 
     Examples
     --------
@@ -80,20 +95,45 @@ class SurrogateNetwork(nn.Module):
         *,
         spike_function: SpikeFunction | None = None,
         dtype: torch.dtype | None = None,
+        batch_norm: bool = False,
+        dropout: float | Mapping[str, float] = 0.0,
+        quantisation: Quantisation | None = None,
     ) -> None:
         super().__init__()
         dtype = dtype or torch.get_default_dtype()
         self.network = network
-        self.spike_function = spike_function or SpikeFunction()
+        self.dropout = checked_dropout(network, dropout)
+        self.quantisation = quantisation
+        normalised = projections_to_normalise(network) if batch_norm else frozenset()
+        if quantisation is not None:
+            check_quantisation(network, batch_norm)
         self.register_buffer("_like", torch.zeros((), dtype=dtype), persistent=False)
         self.projections = nn.ModuleDict(
             {
                 p.name: ProjectionTwin(
-                    p, network.shape_of(p.source), network.shape_of(p.target), dtype
+                    p,
+                    network.shape_of(p.source),
+                    network.shape_of(p.target),
+                    dtype,
+                    batch_norm=p.name in normalised,
+                    quantisation=None if p.frozen else quantisation,
+                    theta=threshold_of(network, p.target) if quantisation is not None else 1.0,
                 )
                 for p in network.projections
             }
         )
+        for population in network.populations:
+            gain = input_gain(network, population.name)
+            if gain is not None:
+                tensor = torch.as_tensor(gain, dtype=dtype)
+                tensor = tensor if tensor.ndim == 0 else tensor.reshape(population.shape)
+                self.register_buffer(f"_gain_{population.name}", tensor, persistent=False)
+        self.differentiate_by(spike_function or SpikeFunction())
+
+    def differentiate_by(self, spike_function: SpikeFunction) -> None:
+        """Render the neurons anew, with another way to differentiate through a spike."""
+        network = self.network
+        self.spike_function = spike_function
         self.populations = nn.ModuleDict()
         for population in network.populations:
             if hasattr(self.populations, population.name):
@@ -104,19 +144,19 @@ class SurrogateNetwork(nn.Module):
                 population.neuron,
                 population.shape,
                 network.dt,
-                spike_function=self.spike_function,
+                spike_function=spike_function,
                 fires=network.fires(population.name),
-                dtype=dtype,
+                dtype=self._like.dtype,
                 received=network.received(population.name),
                 schedule=network.schedule,
-            )
-            gain = input_gain(network, population.name)
-            if gain is not None:
-                tensor = torch.as_tensor(gain, dtype=dtype)
-                tensor = tensor if tensor.ndim == 0 else tensor.reshape(population.shape)
-                self.register_buffer(f"_gain_{population.name}", tensor, persistent=False)
+            ).to(self._like.device)
 
     # ------------------------------------------------------------------ running
+
+    @property
+    def device(self) -> torch.device:
+        """Where the twin computes."""
+        return self._like.device
 
     def projection(self, name: str) -> ProjectionTwin:
         """Return the weights of a projection."""
@@ -150,8 +190,8 @@ class SurrogateNetwork(nn.Module):
 
         return tensor(encoded.current), tensor(encoded.raster)
 
-    def drive_of(self, name: str, current: Tensor | None) -> Tensor | None:
-        """Return the drive of a population: weighted constant input and biases, in SI units.
+    def constant_of(self, name: str, current: Tensor | None) -> Tensor | None:
+        """Return what a population gets in every step: weighted constant input, and biases.
 
         Parameters
         ----------
@@ -164,16 +204,28 @@ class SurrogateNetwork(nn.Module):
         -------
         Tensor, shape (batch, *shape) or (*shape), or None
         """
-        constant: Tensor | None = None
+        constants = []
         for projection in self.network.incoming(name):
             twin = self.projection(projection.name)
-            bias = twin.bias_of_neurons()
-            parts = [] if bias is None else [bias]
+            constants.append(twin.bias_of_neurons())
             if projection.source == INPUT and current is not None:
-                parts.append(twin(current))
-            for part in parts:
-                constant = part if constant is None else constant + part
+                constants.append(twin(current))
+        return total(constants)
+
+    def drive(self, name: str, constant: Tensor | None) -> Tensor | None:
+        """Return the drive, in SI units, that adds so much to a population in every step."""
         return None if constant is None else constant / getattr(self, f"_gain_{name}")
+
+    def mask(self, name: str, batch: int) -> Tensor | None:
+        """Draw which neurons of a population are silenced, ``(batch, *shape)``; None for none.
+
+        The others count for more, ``1/(1 - p)``, so that the expected input stays the same.
+        """
+        probability = self.dropout.get(name, 0.0)
+        if not self.training or not probability:
+            return None
+        like = self._like.new_ones((batch, *self.network.population(name).shape))
+        return torch.nn.functional.dropout(like, probability)
 
     def run(
         self,
@@ -192,10 +244,10 @@ class SurrogateNetwork(nn.Module):
         record : sequence of str
             State variables to record in every population that has them.
         """
-        batch = len(current) if current is not None else _batch_of(raster)
-        drives = {name: self.drive_of(name, current) for name in self.populations}
+        assert current is not None or raster is not None, "give a current or a raster"
+        batch = raster.shape[1] if raster is not None else len(current)  # type: ignore[arg-type]
         scan = run_together if self.network.has_loops else run_in_turn
-        spikes, state, traces = scan(self, drives, raster, batch, record)
+        spikes, state, traces = scan(self, current, raster, batch, record)
         last = self.network.output.name
         if self.network.fires(last):
             output = spikes[last].sum(0)
@@ -262,17 +314,13 @@ class SurrogateNetwork(nn.Module):
         )
 
 
-def _batch_of(raster: Tensor | None) -> int:
-    assert raster is not None, "give a current or a raster"
-    return raster.shape[1]
-
-
 def to_torch(
     network: SpikingNetwork,
     *,
     spike_function: SpikeFunction | None = None,
     dtype: torch.dtype | None = None,
     device: Any = None,
+    **training: Any,
 ) -> SurrogateNetwork:
     """Return the torch twin of a spiking network.
 
@@ -286,8 +334,11 @@ def to_torch(
         Floating point type; torch's default type if not given.
     device : torch.device, optional
         Where to run.
+    **training
+        What is different in training: ``batch_norm``, ``dropout``, ``quantisation``; see
+        `SurrogateNetwork`.
     """
-    twin = SurrogateNetwork(network, spike_function=spike_function, dtype=dtype)
+    twin = SurrogateNetwork(network, spike_function=spike_function, dtype=dtype, **training)
     return twin if device is None else twin.to(device)
 
 
@@ -307,8 +358,8 @@ def write_back(twin: SurrogateNetwork, **provenance: Any) -> SpikingNetwork:
 
     weights: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
     for name in twin.projections:
-        projection = twin.projection(name)
-        weight = array(projection.weight)
-        assert weight is not None
-        weights[name] = (weight, array(projection.bias))
+        weight, bias = twin.projection(name).effective()
+        values = array(weight)
+        assert values is not None
+        weights[name] = (values, array(bias))
     return twin.network.with_weights(weights, **provenance)

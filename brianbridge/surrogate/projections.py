@@ -3,6 +3,10 @@
 Every module maps spikes or a current ``(..., *source)`` to input ``(..., *target)``; the bias is
 kept apart, for it is a constant input and no synapse. A connection that a module cannot apply is
 refused when the twin is built.
+
+In training the weighted input may be normalised (`brianbridge.surrogate.normalisation`), and the
+weights rounded to few bits (`brianbridge.surrogate.quantisation`); `effective` says what weights
+and bias come of it, and a module in evaluation mode computes with these.
 """
 
 from __future__ import annotations
@@ -27,6 +31,8 @@ from ..network import (
     TransposedConvolution,
 )
 from ..network.convolution import image_shape
+from .normalisation import BatchNorm
+from .quantisation import Quantisation
 from .sparse import SparseProduct
 
 __all__ = ["ProjectionTwin"]
@@ -47,6 +53,12 @@ class ProjectionTwin(nn.Module):
         Shapes of the populations.
     dtype : torch.dtype
         Floating point type.
+    batch_norm : bool
+        Whether to normalise the weighted input in training.
+    quantisation : Quantisation, optional
+        How to round the weights.
+    theta : float
+        Threshold of the neurons of the target, which the rounding wants to know.
 
     Raises
     ------
@@ -65,10 +77,19 @@ class ProjectionTwin(nn.Module):
     bias: Tensor | None
 
     def __init__(
-        self, projection: Projection, source: Shape, target: Shape, dtype: torch.dtype
+        self,
+        projection: Projection,
+        source: Shape,
+        target: Shape,
+        dtype: torch.dtype,
+        *,
+        batch_norm: bool = False,
+        quantisation: Quantisation | None = None,
+        theta: float = 1.0,
     ) -> None:
         super().__init__()
         self.source, self.target = source, target
+        self._quantisation, self._theta = quantisation, theta
         for name in ("weight", "bias"):
             values = getattr(projection, name)
             tensor = None if values is None else torch.tensor(values, dtype=dtype)
@@ -79,6 +100,10 @@ class ProjectionTwin(nn.Module):
         seen = projection.pooled_shape(source)
         self._pool = None if projection.pool is None else _pooling(projection.pool, source)
         self._apply_weight = self._how(projection.connection, seen, target, projection.name)
+        # As many as there are biases: one for each channel, or for each neuron.
+        images = isinstance(projection.connection, Convolution)
+        self._channels = image_shape(target, "")[0] if images else int(np.prod(target))
+        self.norm = BatchNorm(self._channels, dtype) if batch_norm else None
 
     def _how(self, connection: Connection, source: Shape, target: Shape, name: str) -> Apply:
         match connection:
@@ -122,14 +147,61 @@ class ProjectionTwin(nn.Module):
         lead = x.shape[: x.ndim - len(self.source)]
         flat = x.reshape(-1, *self.source)
         pooled = flat if self._pool is None else self._pool(flat)
-        return self._apply_weight(self.weight, pooled).reshape(*lead, *self.target)
+        weight = self._rounded() if self._normalises else self.effective()[0]
+        return self._apply_weight(weight, pooled).reshape(*lead, *self.target)
+
+    def normalised(self, weighted: Tensor, mean: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return a weighted input as it reaches the neurons, and the constant that comes with it.
+
+        Parameters
+        ----------
+        weighted : Tensor, shape (..., *target)
+            The outcome of `forward`.
+        mean : Tensor, shape (batch, *target)
+            Its mean over the presentation, which it is normalised by in training.
+
+        Returns
+        -------
+        weighted : Tensor, shape (..., *target)
+            Scaled, where there is a normalisation.
+        constant : Tensor or None, shape (*target)
+            What every neuron gets in every step.
+        """
+        if not self._normalises:
+            return weighted, self.bias_of_neurons()
+        assert self.norm is not None
+        scale, shift = self.norm(mean.reshape(len(mean), self._channels, -1))
+        return weighted * self._spread(scale), self._spread(shift)
 
     def bias_of_neurons(self) -> Tensor | None:
         """Return the constant input of every neuron, shape `target`, or None."""
-        if self.bias is None:
-            return None
-        each = int(np.prod(self.target)) // self.bias.numel()
-        return self.bias.repeat_interleave(each).reshape(self.target)
+        bias = self.effective()[1]
+        return None if bias is None else self._spread(bias)
+
+    def effective(self) -> tuple[Tensor, Tensor | None]:
+        """Return weight and bias as they are deployed: rounded, with the normalisation folded in.
+
+        The formula is that of `brianbridge.network.fold.fold_batch_norm`; a bias beside a
+        normalisation would be subtracted with the mean, and so counts for nothing.
+        """
+        weight = self._rounded()
+        if self.norm is None:
+            return weight, self.bias
+        scale, shift = self.norm.running()
+        return weight * scale.reshape(-1, *(1,) * (weight.ndim - 1)), shift
+
+    @property
+    def _normalises(self) -> bool:
+        return self.norm is not None and self.training
+
+    def _rounded(self) -> Tensor:
+        quantisation = self._quantisation
+        return self.weight if quantisation is None else quantisation(self.weight, self._theta)
+
+    def _spread(self, values: Tensor) -> Tensor:
+        """Return one value for each neuron, shape `target`, of one for each channel."""
+        each = int(np.prod(self.target)) // values.numel()
+        return values.repeat_interleave(each).reshape(self.target)
 
 
 def _pooling(pool: Pooling, source: Shape) -> Callable[[Tensor], Tensor]:

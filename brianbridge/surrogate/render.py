@@ -19,6 +19,7 @@ Terms that do not change during a presentation (a drive times its gain) are hois
 A reset passes a gradient through the spike where it adds or subtracts a multiple of ``emit``
 (``v -= theta*emit``; ``v -= theta`` too where a spike can only be 1). Any other (``v = 0``,
 ``v *= 0.5``) selects: the gradient takes the branch that was taken, and none goes to the choice.
+With `SpikeFunction.detach_reset` no reset passes a gradient through the spike.
 """
 
 from __future__ import annotations
@@ -166,6 +167,7 @@ def render(
     for name in sorted(set(helpers) & set(variables)):
         raise InputError(f"{what}: '{name}' has a meaning in the torch step; rename it")
     writer = _StepWriter(model, group, variables, blocks, fires, tuple(received), schedule)
+    writer.detach_reset = functions.detach_reset
     source = writer.source()
     scope = {**TORCH_FUNCTIONS, **writer.numbers, **helpers}
     exec(compile(source, f"<torch step of {model.name or 'a neuron model'}>", "exec"), scope)
@@ -210,6 +212,8 @@ def _statements(code: str, variables: dict[str, Any], label: str) -> list[Any]:
 
 class _StepWriter:
     """Write the source of ``prepare`` and ``step``, and find what they need as arguments."""
+
+    detach_reset = False
 
     def __init__(
         self,
@@ -353,7 +357,11 @@ class _StepWriter:
         masked = any(self._needs_mask(s) for s in self.reset)
         known = self.refractory and self.canonical
         lines = [f"{self.spiked} = emit != 0"] if masked and not known else []
-        return lines + [self._reset_line(s) for s in self.reset]
+        resets = [self._reset_line(s) for s in self.reset]
+        if self.detach_reset and any(resets):
+            kept = self._unused("spike")
+            resets = [f"{kept} = emit", "emit = emit.detach()", *resets, f"emit = {kept}"]
+        return lines + resets
 
     def _needs_mask(self, statement: Any) -> bool:
         if statement.op == _TEMPORARY:

@@ -11,7 +11,9 @@ population.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -22,16 +24,15 @@ from ..network import INPUT
 if TYPE_CHECKING:
     from .network import SurrogateNetwork
 
-__all__ = ["Outcome", "run_in_turn", "run_together"]
+__all__ = ["Outcome", "inputs_of", "later", "run_in_turn", "run_together", "total"]
 
-Drives = Mapping[str, Tensor | None]
 #: Spikes, state at the end, and traces, each by population.
 Outcome = tuple[dict[str, Tensor], dict[str, dict[str, Tensor]], dict[str, dict[str, Tensor]]]
 
 
 def run_in_turn(
     twin: SurrogateNetwork,
-    drives: Drives,
+    current: Tensor | None,
     raster: Tensor | None,
     batch: int,
     record: Sequence[str],
@@ -43,25 +44,71 @@ def run_in_turn(
     state: dict[str, dict[str, Tensor]] = {}
     traces: dict[str, dict[str, Tensor]] = {}
     for name in twin.populations:
-        x: dict[str, Tensor] = {}
-        for projection in network.incoming(name):
-            if network.delivers_spikes(projection):
-                emitted = _later(sources[projection.source], network.delay_steps(projection))
-                _add(x, network.receive_of(projection), twin.projection(projection.name)(emitted))
+        x, constant = inputs_of(twin, name, sources, current)
         population = twin.population(name)
         wanted = [v for v in record if v in population.rendered.state]
         result = population.run(
-            x or None, drives[name], steps=network.steps, batch=batch, record=wanted
+            x or None, twin.drive(name, constant), steps=network.steps, batch=batch, record=wanted
         )
         state[name], traces[name] = result.state, result.traces
         if result.spikes is not None:
-            spikes[name] = sources[name] = result.spikes
+            mask = twin.mask(name, batch)
+            spikes[name] = result.spikes if mask is None else result.spikes * mask
+            sources[name] = spikes[name]
     return spikes, state, traces
+
+
+def inputs_of(
+    twin: SurrogateNetwork, name: str, sources: Mapping[str, Tensor], current: Tensor | None
+) -> tuple[dict[str, Tensor], Tensor | None]:
+    """Return what reaches a population during a presentation.
+
+    Parameters
+    ----------
+    twin : SurrogateNetwork
+        The twin, without loops.
+    name : str
+        The population.
+    sources : mapping of str to Tensor, shape (T, batch, *shape)
+        Spikes of the populations before it, and of the input if that has any.
+    current : Tensor, shape (batch, *input_shape), optional
+        Constant input.
+
+    Returns
+    -------
+    x : dict of str to Tensor, shape (T, batch, *shape)
+        From spikes, by the variable that they add to.
+    constant : Tensor or None, shape (batch, *shape) or (*shape)
+        In every step.
+    """
+    network = twin.network
+    x: dict[str, Tensor] = {}
+    constants: list[Tensor | None] = []
+    for projection in network.incoming(name):
+        weights = twin.projection(projection.name)
+        if network.delivers_spikes(projection):
+            emitted = later(sources[projection.source], network.delay_steps(projection))
+            weighted = weights(emitted)
+            weighted, constant = weights.normalised(weighted, weighted.mean(0))
+            _add(x, network.receive_of(projection), weighted)
+            constants.append(constant)
+        else:
+            assert current is not None, "the input of this network is a current"
+            weighted = weights(current)
+            weighted, constant = weights.normalised(weighted, weighted)
+            constants += [constant, weighted]
+    return x, total(constants)
+
+
+def total(constants: Iterable[Tensor | None]) -> Tensor | None:
+    """Return the sum of what is there, or None."""
+    found = [c for c in constants if c is not None]
+    return functools.reduce(operator.add, found) if found else None
 
 
 def run_together(
     twin: SurrogateNetwork,
-    drives: Drives,
+    current: Tensor | None,
     raster: Tensor | None,
     batch: int,
     record: Sequence[str],
@@ -70,6 +117,8 @@ def run_together(
     network = twin.network
     canonical = network.schedule == "canonical"
     steps = network.steps
+    drives = {name: twin.drive(name, twin.constant_of(name, current)) for name in twin.populations}
+    masks = {name: twin.mask(name, batch) for name in drives}
     running = {name: twin.population(name).present(drives[name], batch) for name in drives}
     emitted: dict[str, list[Tensor]] = {name: [] for name in drives if network.fires(name)}
     emitted |= {} if raster is None else {INPUT: list(raster.unbind(0))}
@@ -91,17 +140,21 @@ def run_together(
                 _add(x, receive, projection(emitted[source][k - delay]))
         return x
 
+    def note(name: str, values: Tensor) -> None:
+        mask = masks[name]
+        emitted[name].append(values if mask is None else values * mask)
+
     for k in range(steps):
         fired = {} if canonical else {name: running[name].fire(k) for name in drives}
         if not canonical:
             for name, values in fired.items():
                 if values is not None:
-                    emitted[name].append(values)
+                    note(name, values)
         for name in drives:
             if canonical:
                 values = running[name].step(k, arriving(name, k))
                 if values is not None:
-                    emitted[name].append(values)
+                    note(name, values)
             else:
                 running[name].settle(k, fired[name], arriving(name, k))
             for variable, values_so_far in traces[name].items():
@@ -113,7 +166,7 @@ def run_together(
     )
 
 
-def _later(raster: Tensor, steps: int) -> Tensor:
+def later(raster: Tensor, steps: int) -> Tensor:
     """Return a raster ``(T, ...)`` delayed by some steps; what arrives after the end is lost."""
     if not steps:
         return raster

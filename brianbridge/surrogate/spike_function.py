@@ -13,10 +13,17 @@ fast_sigmoid        ``1/(1 + abs(z))**2``            Zenke & Ganguli 2018, with 
 rectangle           ``abs(z) < 1/2``                 Wu et al. 2018 (STBP), with a = width
 triangle            ``max(0, 1 - abs(z))``           Bellec et al. 2018, with gamma = scale
 gaussian            ``exp(-z**2/2)``                 Yin et al. 2021, with sigma = width
+sigmoid             ``4 s(z) (1 - s(z))``            Wu et al. 2018 (STBP), with a = width
 straight_through    ``1``                            Bengio et al. 2013
 ==================  ===============================  ==============================================
 
-The formulae are remembered, not read from the papers; each is exactly what the table says.
+with ``s`` the logistic function. The formulae are remembered, not read from the papers; each is
+exactly what the table says.
+
+A graded spike is a staircase with a step at every whole number k from ``low + 1`` to ``high``.
+Its derivative is, by `SpikeFunction.levels`: the sum of a bump at each step (``"all"``); the bump
+of the nearest step alone (``"nearest"``); or ``scale`` wherever ``low <= x <= high``, whatever the
+kernel (``"range"``, the straight-through reading of a quantiser).
 """
 
 from __future__ import annotations
@@ -24,7 +31,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -34,6 +41,7 @@ from ..errors import InputError, did_you_mean
 __all__ = ["SpikeFunction", "register_spike_function", "spike_function_names"]
 
 Kernel = Callable[[Tensor], Tensor]
+Levels = Literal["all", "nearest", "range"]
 
 _KERNELS: dict[str, Kernel] = {}
 
@@ -90,6 +98,12 @@ def _gaussian(z: Tensor) -> Tensor:
     return torch.exp(-(z**2) / 2)
 
 
+@register_spike_function("sigmoid")
+def _sigmoid(z: Tensor) -> Tensor:
+    s = torch.sigmoid(z)
+    return 4 * s * (1 - s)
+
+
 @register_spike_function("straight_through")
 def _straight_through(z: Tensor) -> Tensor:
     return torch.ones_like(z)
@@ -114,24 +128,19 @@ class _Staircase(torch.autograd.Function):
     """``clip(floor(x), low, high)``; the sum of the surrogate's derivatives at its steps."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, low: Any, high: Any, slope: Kernel) -> Tensor:
+    def forward(ctx: Any, x: Tensor, low: Any, high: Any, function: SpikeFunction) -> Tensor:
         ctx.save_for_backward(x)
-        ctx.low, ctx.high, ctx.slope = low, high, slope
-        return torch.floor(x).clamp(min=low).clamp(max=high)
+        ctx.low, ctx.high, ctx.function = low, high, function
+        return torch.floor(x).clamp_(min=low).clamp_(max=high)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         (x,) = ctx.saved_tensors
-        low, high = ctx.low, ctx.high
-        first, last = float(torch.as_tensor(low).min()) + 1, float(torch.as_tensor(high).max())
-        if math.isfinite(last - first):
-            steps = range(math.ceil(first), math.floor(last) + 1)
-            # The bounds may differ from neuron to neuron.
-            slope = sum(ctx.slope(x - k) * ((low < k) & (k <= high)) for k in steps)
-        else:
-            # Without bounds there is a step at every whole number: take the nearest.
-            slope = ctx.slope(x - torch.round(x))
-        return gradients[0] * slope, None, None, None
+        function, low, high = ctx.function, ctx.low, ctx.high
+        if function.levels == "range":  # quicker than a product
+            outside = (x < low) | (x > high)
+            return (function.scale * gradients[0]).masked_fill_(outside, 0), None, None, None
+        return gradients[0] * function.slopes(x, low, high), None, None, None
 
 
 @dataclass(frozen=True)
@@ -146,11 +155,16 @@ class SpikeFunction:
         Scale of the kernel, in the unit of the state variable.
     scale : float
         Derivative at the threshold.
+    levels : {"all", "nearest", "range"}
+        How the steps of a graded spike join; see the module's text.
+    detach_reset : bool
+        Whether the reset takes the spike as given, so that no gradient passes through it.
 
     Raises
     ------
     InputError
-        If there is no such spike function, `width` is not above 0 or `scale` not finite.
+        If there is no such spike function, `width` is not above 0, `scale` not finite or `levels`
+        unknown.
 
     Examples
     --------
@@ -165,6 +179,8 @@ class SpikeFunction:
     name: str = "arctan"
     width: float = 1.0
     scale: float = 1.0
+    levels: Levels = "all"
+    detach_reset: bool = False
     _kernel: Kernel = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -175,6 +191,9 @@ class SpikeFunction:
             raise InputError(f"spike function '{self.name}': width {self.width} is not above 0")
         if not math.isfinite(self.scale):
             raise InputError(f"spike function '{self.name}': scale {self.scale} is not finite")
+        if self.levels not in get_args(Levels):
+            hint = did_you_mean(self.levels, get_args(Levels))
+            raise InputError(f"spike function '{self.name}': no levels '{self.levels}'. {hint}")
         object.__setattr__(self, "_kernel", _KERNELS[self.name])
 
     def slope(self, x: Tensor) -> Tensor:
@@ -187,4 +206,20 @@ class SpikeFunction:
 
     def staircase(self, x: Tensor, low: Any = -torch.inf, high: Any = torch.inf) -> Tensor:
         """Return ``clip(floor(x), low, high)``: one step, and one bump, at every whole number."""
-        return _Staircase.apply(x, low, high, self.slope)
+        return _Staircase.apply(x, low, high, self)
+
+    def slopes(self, x: Tensor, low: Any, high: Any) -> Tensor:
+        """Return the surrogate derivative of `staircase`."""
+        if self.levels == "range":
+            return self.scale * ((x >= low) & (x <= high)).to(x.dtype)
+        first, last = float(torch.as_tensor(low).min()) + 1, float(torch.as_tensor(high).max())
+        if self.levels == "nearest" or not math.isfinite(last - first):
+            # Without bounds there is a step at every whole number, of which the nearest matters.
+            nearest = torch.round(x).clamp(min=low + 1).clamp(max=high)
+            return self.slope(x - nearest)
+        steps = range(math.ceil(first), math.floor(last) + 1)
+        # The bounds may differ from neuron to neuron.
+        total = torch.zeros_like(x)
+        for k in steps:
+            total += self.slope(x - k) * ((low < k) & (k <= high))
+        return total

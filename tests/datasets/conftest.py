@@ -2,7 +2,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import http.server
+import io
 import struct
+import tarfile
+import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,7 +34,7 @@ def idx_bytes():
 
 @pytest.fixture
 def put():
-    """Write IDX files into a folder, plain or gzipped; gives the folder."""
+    """Write files into a folder, plain or gzipped; gives the folder."""
 
     def write(folder, contents, gz=False):
         folder.mkdir(parents=True, exist_ok=True)
@@ -50,7 +55,7 @@ def register(tmp_path, monkeypatch):
             "[shapes]",
             'title = "Shapes"\nsource = "idx"\nshape = [3, 2]\nclasses = ["a", "b", "c"]',
             "samples = { train = 12, test = 6 }\nfull_scale = 255",
-            f'licence = "none"\nprovenance = "a test"\nurls = {list(urls)}',
+            f'licence = "none"\nprovenance = "a test"\nurls = {list(urls)}\npacked = ".gz"',
         ]
         for role, (name, content) in zip(_ROLES, contents.items(), strict=True):
             packed = gzip.compress(content, mtime=0)
@@ -70,7 +75,15 @@ def register(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def shapes(register, monkeypatch, tmp_path):
+def nowhere(monkeypatch, tmp_path):
+    """Put all usual places below `tmp_path`, where nothing is yet."""
+    monkeypatch.setattr(places, "cache_folder", lambda name: tmp_path / "cache" / name)
+    monkeypatch.delenv("BRIANBRIDGE_DATA", raising=False)
+    monkeypatch.setenv("XDG_DATA_DIRS", str(tmp_path / "system"))
+
+
+@pytest.fixture
+def shapes(register, nowhere):
     """Register a small IDX set that is nowhere yet; gives the content of its files by name."""
     rng = np.random.default_rng(0)
     contents = {}
@@ -80,7 +93,71 @@ def shapes(register, monkeypatch, tmp_path):
         contents[f"{name}-images-idx3-ubyte"] = _idx_bytes(images)
         contents[f"{name}-labels-idx1-ubyte"] = _idx_bytes(np.arange(n, dtype=np.uint8) % 3)
     register(contents)
-    monkeypatch.setattr(places, "cache_folder", lambda name: tmp_path / "cache" / name)
-    monkeypatch.delenv("BRIANBRIDGE_DATA", raising=False)
-    monkeypatch.setenv("XDG_DATA_DIRS", str(tmp_path / "system"))
     return contents
+
+
+@pytest.fixture
+def shrink(nowhere, monkeypatch):
+    """Make a dataset of the registry the only one and as small as these files, else as it is.
+
+    What cannot be known of small files goes: the sha256 of the content.
+    """
+
+    real = registry.registry()
+
+    def write(name, samples, contents, *urls, packed=None):
+        entry = real[name]
+        files = {}
+        for role, file in entry.files.items():
+            served = contents[file.name]
+            if entry.packed:
+                served = gzip.compress(served, mtime=0)
+            digest = f"md5:{hashlib.md5(served).hexdigest()}"
+            size = len(contents[file.name])
+            files[role] = replace(file, bytes=size, sha256=None, download=digest)
+        archive = entry.archive
+        if packed is not None:
+            archive = replace(archive, download=f"md5:{hashlib.md5(packed).hexdigest()}")
+        small = replace(entry, samples=samples, files=files, archive=archive, urls=urls)
+        monkeypatch.setattr(registry, "_read", lambda path: {name: small})
+        registry.registry.cache_clear()
+        return small
+
+    yield write
+    registry.registry.cache_clear()
+
+
+def _tar_gz(contents) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, content in contents.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
+@pytest.fixture
+def tar_gz():
+    """Pack files."""
+    return _tar_gz
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    """A web server on this machine; gives its folder, its address and what was asked of it."""
+    root, asked = tmp_path / "www", []
+    root.mkdir()
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args):
+            super().__init__(*args, directory=str(root))
+
+        def log_message(self, *_):
+            asked.append(self.path)
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        yield root, f"http://127.0.0.1:{web.server_port}", asked
+        web.shutdown()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from brianbridge.cli import main
 from brianbridge.datasets import describe, names
 from brianbridge.datasets.registry import lookup, registry
 
@@ -32,20 +33,54 @@ def test_sha256_and_published_md5_are_of_the_same_content(name):
     assert file.download == f"md5:{hashlib.md5(original).hexdigest()}"
 
 
-def test_idx_sets_are_complete():
-    for entry in registry().values():
-        if entry.source != "idx":
-            assert (dict(entry.files), entry.urls, entry.package) == ({}, (), None)
-            continue
-        assert list(entry.files) == ["train_images", "train_labels", "test_images", "test_labels"]
-        assert all(url.endswith("/") for url in entry.urls)
-        for role, file in entry.files.items():
-            n = entry.samples[role.split("_")[0]]
-            assert file.bytes == (16 + n * 784 if "images" in role else 8 + n)
+@pytest.mark.parametrize("entry", registry().values(), ids=registry())
+def test_files_and_addresses_are_complete(entry):
+    if entry.source in ("sklearn", "mlxtend"):
+        assert (dict(entry.files), entry.archive, entry.urls, entry.package) == ({}, None, (), None)
+        return
+    assert entry.urls
+    assert all(url.endswith("/") for url in entry.urls)
+    assert len(entry.downloads) == (1 if entry.archive else len(entry.files))
+    lengths = {"md5": 32, "sha256": 64}
+    for digest in entry.downloads.values():
+        kind, digits = digest.split(":")
+        assert len(bytes.fromhex(digits)) * 2 == lengths[kind]
+    for file in entry.files.values():
+        assert file.sha256 is None or len(bytes.fromhex(file.sha256)) == 32
 
 
-def test_no_digest_is_stated_for_mnist():
-    assert all(file.sha256 is None for file in lookup("mnist").files.values())
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_the_sizes_of_idx_files_follow_from_the_format(name):
+    entry = lookup(name)
+    assert list(entry.files) == ["train_images", "train_labels", "test_images", "test_labels"]
+    for role, file in entry.files.items():
+        n = entry.samples[role.split("_")[0]]
+        assert file.bytes == (16 + n * 784 if "images" in role else 8 + n)
+
+
+@pytest.mark.parametrize(("name", "record"), [("cifar10", 3073), ("cifar100", 3074)])
+def test_the_sizes_of_cifar_files_follow_from_the_format(name, record):
+    entry = lookup(name)
+    for part, n in entry.samples.items():
+        sizes = [file.bytes for role, file in entry.files.items() if role.split("_")[0] == part]
+        assert all(size % record == 0 for size in sizes)
+        assert sum(sizes) == n * record
+
+
+def test_the_classes_of_cifar_100_are_in_alphabetical_order():
+    classes = lookup("cifar100").classes
+    assert len(classes) == 100
+    assert list(classes) == sorted(set(classes))
+
+
+def test_what_is_downloaded_of_svhn_is_what_is_read():
+    for file in lookup("svhn").files.values():
+        assert file.download == f"sha256:{file.sha256}"
+
+
+@pytest.mark.parametrize("name", ["mnist", "cifar10", "cifar100"])
+def test_no_digest_is_stated_where_none_is_known(name):
+    assert all(file.sha256 is None for file in lookup(name).files.values())
 
 
 def test_descriptions_are_plain_and_complete():
@@ -82,3 +117,20 @@ def test_a_package_that_is_missing_is_not_available(monkeypatch):
     mnist = next(d for d in describe() if d.name == "mnist_5k")
     assert not mnist.available
     assert mnist.how == "pip install 'brianbridge[mnist]'"
+
+
+@pytest.mark.parametrize("name", ["svhn", "cifar10", "cifar100"])
+def test_the_command_tells_where_and_how(nowhere, put, tmp_path, capsys, name):
+    entry = lookup(name)
+    assert main(["data", name]) == 0
+    said = capsys.readouterr().out
+    assert entry.title in said
+    assert f"3x32x32, {len(entry.classes)} classes" in said
+    assert f"not here: `brianbridge data {name} --fetch`" in said
+    file = entry.archive.name if entry.archive else None
+    folder = put(
+        tmp_path / "cache" / name,
+        {file: b""} if file else {f.name: b"" for f in entry.files.values()},
+    )
+    assert main(["data"]) == 0
+    assert f"here ({folder / file if file else folder})" in capsys.readouterr().out

@@ -1,33 +1,11 @@
 from __future__ import annotations
 
-import http.server
 import sys
-import threading
 
 import pytest
 
 from brianbridge.datasets import fetch, load, places
 from brianbridge.errors import InputError
-
-
-@pytest.fixture
-def server(tmp_path, monkeypatch):
-    """A web server on this machine; gives its folder, its address and what was asked of it."""
-    root, asked = tmp_path / "www", []
-    root.mkdir()
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *args):
-            super().__init__(*args, directory=str(root))
-
-        def log_message(self, *_):
-            asked.append(self.path)
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as web:
-        threading.Thread(target=web.serve_forever, daemon=True).start()
-        yield root, f"http://127.0.0.1:{web.server_port}", asked
-        web.shutdown()
 
 
 @pytest.fixture(autouse=True)

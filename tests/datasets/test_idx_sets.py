@@ -104,3 +104,26 @@ def test_fashion_mnist():
     # Trousers are two bright columns: the images are upright and labels belong to them.
     trousers = test.x[test.y == train.classes.index("Trouser")].mean(axis=0)
     assert trousers[:, 9:19].mean() > 5 * trousers[:, :6].mean()
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_small_files_of_the_same_format(shrink, put, idx_bytes, tmp_path, name):
+    contents, expected = {}, {}
+    for part, prefix, n in (("train", "train", 10), ("test", "t10k", 4)):
+        images = np.random.default_rng(n).integers(0, 256, (n, 28, 28), dtype=np.uint8)
+        labels = np.arange(n, dtype=np.uint8)[::-1]
+        contents[f"{prefix}-images-idx3-ubyte"] = idx_bytes(images)
+        contents[f"{prefix}-labels-idx1-ubyte"] = idx_bytes(labels)
+        expected[part] = images, labels
+    shrink(name, {"train": 10, "test": 4}, contents)
+    for part in load(name, folder=put(tmp_path / "mine", contents, gz=True)):
+        images, labels = expected[part.part]
+        np.testing.assert_array_equal(part.x, images / np.float32(255))
+        np.testing.assert_array_equal(part.y, labels)
+
+
+def test_a_label_of_no_class_is_noticed(shapes, put, idx_bytes, register, tmp_path):
+    shapes["t10k-labels-idx1-ubyte"] = idx_bytes(np.array([0, 1, 2, 3, 1, 2], np.uint8))
+    register(shapes)
+    with pytest.raises(InputError, match=r"t10k-labels.*sample 3 has label 3; expected 0\.\.2"):
+        load("shapes", folder=put(tmp_path / "mine", shapes))

@@ -3,10 +3,7 @@
 import numpy as np
 import pytest
 
-from brianbridge.encoding import Bernoulli
 from brianbridge.fidelity import metrics
-from brianbridge.network import Dense, SpikingNetwork
-from brianbridge.neurons.library import neuron_model
 from brianbridge.recording import Events, Recording
 
 
@@ -58,22 +55,6 @@ def test_correlation_and_its_absence():
     assert metrics.count_correlation(one, one)["hidden"] == pytest.approx(1)
     silent = recording(np.zeros((4, 2, 2)), [[1], [1]])
     assert metrics.count_correlation(one, silent)["hidden"] is None
-
-
-def test_synops_count_every_synapse_a_spike_reaches():
-    neuron = neuron_model("if")
-    net = SpikingNetwork.sequential(
-        (5,), [Dense(2, neuron), Dense(3, neuron)], encoding=Bernoulli(1)
-    )
-    raster = np.zeros((1, 2, 2))
-    raster[0, 0] = 1  # two spikes in two samples: one a sample
-    both = Recording(
-        dt=1e-3, steps=1, samples=2, shapes={"hidden": (2,), "output": (3,)},
-        all_events={"hidden": Events.from_raster(raster, 1e-3),
-                    "output": Events.from_raster(np.zeros((1, 2, 3)), 1e-3)},
-        output=np.zeros((2, 3)),
-    )  # fmt: skip
-    assert metrics.synops_per_sample(net, both, raster_spikes=2.5) == 2.5 * 2 + 1 * 3
 
 
 def test_interval_covers_the_true_change():

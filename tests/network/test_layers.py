@@ -33,7 +33,7 @@ from brianbridge.neurons.library import neuron_model
 from brianbridge.simulation.simulate import simulate
 from brianbridge.surrogate.network import to_torch
 
-IF, LIF, ONCE = (neuron_model(name) for name in ("if", "lif", "single_spike_if"))
+IF, LIF, ZERO, ONCE = (neuron_model(n) for n in ("if", "lif", "lif_zero", "single_spike_if"))
 DEAF = bb.NeuronModel(
     "dv/dt = -v/tau : 1", emit="int(v > 1)", receive="", parameters={"tau": 10 * ms}, name="deaf"
 )
@@ -125,6 +125,47 @@ def test_a_residual_of_another_shape_is_a_strided_1x1_convolution():
     assert residual.connection == Convolution((2, 5))
     assert residual.weight.shape == (5, 3, 1, 1)
     assert not residual.frozen
+
+
+def test_a_residual_is_learned_or_not_as_one_says():
+    block = (Conv2d(3, 3, LIF, padding=1), Conv2d(3, 3, LIF, padding=1))
+    learned = chain(*block, Residual("conv1", learned=True)).projections[-1]
+    assert (learned.connection, learned.weight.shape) == (Convolution(1), (3, 3, 1, 1))
+    smaller = (Conv2d(3, 3, LIF), Conv2d(3, 3, LIF, padding=1, stride=(2, 1)))
+    fixed = chain(*smaller, Residual("conv1", learned=False)).projections[-1]
+    assert (fixed.connection, fixed.pool) == (OneToOne(), Pooling("sum", 1, (2, 1)))
+    assert (fixed.frozen, fixed.bias, fixed.weight.tolist()) == (True, None, [1])
+
+
+def test_an_identity_at_every_second_place_is_the_same_on_all_paths():
+    rng = np.random.default_rng(5)
+    block = (Conv2d(3, 3, ZERO, padding=1), Conv2d(3, 3, ZERO, padding=1, stride=2))
+    net = chain(*block, Residual("conv1", learned=False), encoding=Bernoulli(8, signed=True),
+                weight_gain=4.0, seed=3)  # fmt: skip
+    x = rng.uniform(-1, 1, (3, 2, 7, 5))
+    twin = to_torch(net, dtype=torch.float64).record(x)
+    assert net.output.shape == (3, 4, 3)
+    for path in ("batched", "reference"):
+        found = simulate(net, x, path=path)
+        for name, spikes in twin.spikes.items():
+            np.testing.assert_array_equal(found.spikes[name], spikes)
+    # Without its shortcut the last population fires otherwise.
+    without = SpikingNetwork(net.input_shape, net.encoding, net.populations, net.projections[:-1])
+    counts = to_torch(without, dtype=torch.float64).record(x).counts["output"]
+    assert np.any(counts != twin.counts["output"])
+    every = twin.spikes["conv1"][..., ::2, ::2].reshape(8, 3, -1)
+    table = net.projections[-1].synapses((3, 7, 5), (3, 4, 3))
+    arriving = np.zeros_like(every)
+    arriving[..., table.target] = twin.spikes["conv1"].reshape(8, 3, -1)[..., table.source]
+    np.testing.assert_array_equal(arriving, every)
+
+
+def test_initial_weights_may_be_normal():
+    gained = chain(Dense(400, LIF), weight_gain=2.0).projections[0].weight
+    assert gained.std() == pytest.approx(np.sqrt(2 / 70), rel=0.02)
+    assert gained.mean() == pytest.approx(0, abs=0.01)
+    uniform = chain(Dense(400, LIF)).projections[0].weight
+    assert np.abs(uniform).max() <= 1 / np.sqrt(70)
 
 
 def test_recurrent_and_feedback_take_a_step():
@@ -219,6 +260,10 @@ CONV = Conv2d(3, 2, LIF)
         ([CONV, CONV, Feedback("conv3")], {}, ["no earlier population 'conv3'", "'conv1'?"]),
         ([CONV, CONV, Feedback("conv1", 4)], {}, ["transposed convolution", "(3, 6, 4)"]),
         ([CONV, Conv2d(4, 1, LIF, padding=1), Residual("conv1")], {}, ["makes (4, 6, 4)"]),
+        (
+            [CONV, Conv2d(4, 3, LIF, stride=2), Residual("conv1", learned=False)], {},
+            ["residual from 'conv1'", "at every (3, 4) is not (4, 2, 1)", "leave out learned"],
+        ),
         ([Dense(2, LIF, delay=1.4 * ms)], {}, ["delay = 1.4 ms", "step of 1 ms", "is 1 ms"]),
         ([Dense(2, LIF, delay=1.6e-3)], {}, ["delay = 1.6 ms", "nearest is 2 ms"]),
         ([Dense(2, LIF, delay=-1e-3)], {}, ["delay of projection 'input_to_output'", "below 0"]),

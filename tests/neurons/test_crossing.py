@@ -72,6 +72,7 @@ def by_scipy(
 #: model, its right side, how far it is beyond the threshold
 LIBRARY = [
     ("if", straight, above),
+    ("if_zero", straight, above),
     ("lif", leaky, above),
     ("lif_zero", leaky, above),
     ("lif_refractory", leaky, above),
@@ -79,6 +80,7 @@ LIBRARY = [
     ("ternary_if", straight, either_sign),
     ("ternary_lif", leaky, either_sign),
     ("multi_threshold_lif", leaky, graded),
+    ("multi_threshold_lif_zero", leaky, graded),
     ("cuba_lif", synaptic, above),
 ]
 

@@ -26,11 +26,13 @@ ENCODINGS = ("current", "bernoulli", "latency")
 #: Parameter -> (lowest, highest, unit), for every model of the library.
 RANGES: dict[str, dict[str, tuple[float, float, Any]]] = {
     "if": {"theta": (0.5, 1.5, 1)},
+    "if_zero": {"theta": (0.5, 1.5, 1)},
     "lif": {"theta": (0.5, 1.5, 1), "tau": (2, 50, ms)},
     "lif_zero": {"theta": (0.5, 1.5, 1), "tau": (2, 50, ms)},
     "ternary_if": {"theta": (0.5, 1.5, 1)},
     "ternary_lif": {"theta": (0.5, 1.5, 1), "tau": (2, 50, ms)},
     "multi_threshold_lif": {"theta": (0.3, 1.0, 1), "tau": (2, 50, ms)},
+    "multi_threshold_lif_zero": {"theta": (0.3, 1.0, 1), "tau": (2, 50, ms)},
     "single_spike_if": {"theta": (0.5, 2.5, 1)},
     "cuba_lif": {"theta": (0.2, 1.0, 1), "tau": (2, 50, ms), "tau_s": (1, 20, ms)},
     "lif_refractory": {"theta": (0.5, 1.5, 1), "tau": (2, 50, ms), "t_ref": (0, 5, ms)},
@@ -104,7 +106,7 @@ class Case:
             key: rng.uniform(low, high, shape) * unit
             for key, (low, high, unit) in RANGES[model].items()
         }
-        if model == "multi_threshold_lif":
+        if model.startswith("multi_threshold"):
             values["s_max"] = float(rng.integers(1, 6))
         if "tau_s" in values and rng.random() < 0.3:
             values["tau_s"] = values["tau"]  # where the textbook solution divides by zero
@@ -155,12 +157,7 @@ _INTEGRATOR = {"equations": "dv/dt = drive : 1\ndrive : Hz", "drive": "drive"}
 
 
 def dyadic_model(name: str, theta: float) -> NeuronModel:
-    """Return a model without leak; two of them with what the library has only with a leak."""
-    if name == "if_zero":
-        return NeuronModel(
-            **_INTEGRATOR, emit="int(v > theta)", reset="v = 0", parameters={"theta": theta},
-            name=name,
-        )  # fmt: skip
+    """Return a model without leak; one of them with what the library has only with a leak."""
     if name == "multi_threshold_if":
         return NeuronModel(
             **_INTEGRATOR, emit="clip(floor(v/theta), 0, s_max)", reset="v -= theta*emit",

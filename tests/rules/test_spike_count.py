@@ -70,7 +70,7 @@ def test_gradient_is_the_formula(name, encoding, readout, gate):
     labels = generator.integers(0, 4, 11)
     inputs = twin.encode(x)
     rule = SpikeCount(gate=gate)
-    output = rule.output(twin, *inputs)
+    output = rule.respond(twin, *inputs).output
     assert torch.equal(output, twin.run(*inputs).output), "the value is the spiking network's"
     rule.loss(output, torch.as_tensor(labels)).backward()
     expected = formula(twin, inputs, labels, theta, gate)
@@ -106,7 +106,7 @@ def test_thresholds_of_another_name_and_per_neuron():
     rule = SpikeCount(threshold="bar")
     rule.check(single)
     twin = to_torch(single, dtype=torch.float64)
-    output = rule.output(twin, *twin.encode(np.full((1, 3), 5.0)))
+    output = rule.respond(twin, *twin.encode(np.full((1, 3), 5.0))).output
     output.sum().backward()
     gradient = twin.projections["input_to_output"].weight.grad
     opened = gradient.abs().sum(1) > 0

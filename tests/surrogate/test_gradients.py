@@ -19,6 +19,8 @@ IN_VOLT = {"adex": 0.02, "izhikevich": 0.02}
 class Smooth:
     """Rise from 0 to 1 over `width` on either side of the threshold, without a corner."""
 
+    detach_reset = False
+
     def __init__(self, width):
         self.width = width
 

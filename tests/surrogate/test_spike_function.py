@@ -21,6 +21,7 @@ FORMULAE = {
     "rectangle": lambda z: float(abs(z) < 0.5),
     "triangle": lambda z: max(0.0, 1 - abs(z)),
     "gaussian": lambda z: math.exp(-(z**2) / 2),
+    "sigmoid": lambda z: math.cosh(min(abs(z), 700) / 2) ** -2,
     "straight_through": lambda z: 1.0,
 }
 POINTS = [-2.3, -0.9, -0.31, -1e-9, 0.0, 1e-9, 0.31, 0.9, 2.3]

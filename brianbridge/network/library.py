@@ -1,0 +1,98 @@
+"""The networks that come as TOML files, and those of the user.
+
+A network file needs no Python and no change to the package: `network_model` takes the name of a
+file in ``models/networks`` or the path of any other. See `brianbridge.network.files`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..encoding import Encoding, encoding_from_dict
+from ..errors import InputError
+from .files import network_names, network_path, read_network
+from .layer_files import build_layers
+from .network import Readout, SpikingNetwork
+
+__all__ = ["changed_encoding", "network_model", "network_names"]
+
+
+def changed_encoding(
+    given: Encoding | Mapping[str, Any] | None, default: Mapping[str, Any]
+) -> Encoding:
+    """Return the encoding `default`, or what is given in its place.
+
+    Parameters
+    ----------
+    given : Encoding or mapping, optional
+        Another encoding. A mapping without ``kind`` changes some of the options only.
+    default : mapping
+        The fields of an encoding, with ``kind``.
+
+    Examples
+    --------
+    >>> default = {"kind": "current", "steps": 10, "dt": "1 ms"}
+    >>> changed_encoding({"steps": 4}, default)
+    Current(steps=4, dt=0.001)
+    """
+    if isinstance(given, Encoding):
+        return given
+    fields = dict(given or {})
+    return encoding_from_dict(fields if "kind" in fields else {**default, **fields})
+
+
+def network_model(
+    name: str,
+    *,
+    input_shape: Sequence[int] | None = None,
+    encoding: Encoding | Mapping[str, Any] | None = None,
+    readout: Readout | None = None,
+    neurons: Mapping[str, Mapping[str, Any]] | None = None,
+    seed: int = 0,
+) -> SpikingNetwork:
+    """Return a network by name, or from a file, with initial weights.
+
+    Parameters
+    ----------
+    name : str
+        A name from `network_names`, or the path of a ``.toml`` file.
+    input_shape : sequence of int, optional
+        Shape of one sample; the file's if not given, as all that follows.
+    encoding : Encoding or mapping, optional
+        Another encoding; a mapping without ``kind`` changes some of its options only.
+    readout : {"counts", "potential"}, optional
+        Another readout.
+    neurons : mapping of str to mapping, optional
+        Parameters to change of all neurons of a model, by its name.
+    seed : int
+        Seed of the initial weights.
+
+    Raises
+    ------
+    InputError
+        If there is no such network, the file is not valid, or what it describes does not fit
+        `input_shape`.
+
+    Examples
+    --------
+    >>> net = network_model("mlp_800", encoding={"steps": 4}, neurons={"if": {"theta": 0.5}})
+    >>> net.steps, [p.shape for p in net.populations]
+    (4, [(800,), (10,)])
+    """
+    path = network_path(name)
+    file = read_network(path)
+    shared = {key: dict(values) for key, values in file.neurons.items()}
+    for key, values in (neurons or {}).items():
+        shared[key] = {**shared.get(key, {}), **values}
+    try:
+        return SpikingNetwork.sequential(
+            file.input_shape if input_shape is None else input_shape,
+            build_layers(file.layers, shared),
+            encoding=changed_encoding(encoding, file.encoding),
+            readout=file.readout if readout is None else readout,
+            seed=seed,
+            weight_gain=file.weight_gain,
+        )
+    except InputError as error:
+        raise InputError(f"network file '{path}': {error}") from None

@@ -1,0 +1,209 @@
+"""What rules that learn layer by layer share: spikes forward, something simpler backward.
+
+The spiking layers run without a gradient, one population after the other, each over the whole
+presentation. What they emitted is then given a gradient of the rule's own: straight to the
+*mean input* of the layer, as if the layer were an analog one (`respond_by_counts`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from ..network import INPUT, SpikingNetwork
+from ..surrogate.network import SurrogateNetwork
+from ..surrogate.scan import inputs_of, later, total
+from .base import Response
+
+__all__ = [
+    "Ran",
+    "batch_of",
+    "check_layers",
+    "parameter_of",
+    "respond_by_counts",
+    "run_layer",
+    "substitute",
+]
+
+
+class _Substitute(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, potential: Tensor, slope: Tensor) -> Tensor:
+        ctx.save_for_backward(slope)
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor, None]:
+        (slope,) = ctx.saved_tensors
+        return None, gradients[0] * slope, None
+
+
+def substitute(value: Tensor, potential: Tensor, slope: Tensor) -> Tensor:
+    """Return `value`, with a gradient to `potential`: that of the value times `slope`."""
+    found: Tensor = _Substitute.apply(value, potential, slope)
+    return found
+
+
+@dataclass(frozen=True)
+class Ran:
+    """Hold what a population did, without a gradient.
+
+    Parameters
+    ----------
+    spikes : Tensor or None, shape (T, batch, *shape)
+        Its spikes as they were, before any dropout; None if it does not fire.
+    potential : Tensor or None, shape (batch, *shape)
+        Its membrane potential at the end; None if it fires.
+    mask : Tensor or None, shape (batch, *shape)
+        The dropout of this presentation.
+    """
+
+    spikes: Tensor | None
+    potential: Tensor | None
+    mask: Tensor | None
+
+    @property
+    def counts(self) -> Tensor:
+        """Summed spike values, ``(batch, *shape)``."""
+        assert self.spikes is not None
+        return self.spikes.sum(0)
+
+
+def run_layer(
+    twin: SurrogateNetwork, name: str, x: dict[str, Tensor], constant: Tensor | None, batch: int
+) -> Ran:
+    """Run one population through a presentation, without a gradient.
+
+    Parameters
+    ----------
+    twin : SurrogateNetwork
+        The twin.
+    name : str
+        The population.
+    x, constant
+        What reaches it; see `brianbridge.surrogate.scan.inputs_of`.
+    batch : int
+        Samples.
+    """
+    population = twin.population(name)
+    with torch.no_grad():
+        still = {variable: values.detach() for variable, values in x.items()}
+        drive = twin.drive(name, None if constant is None else constant.detach())
+        ran = population.run(still or None, drive, steps=twin.network.steps, batch=batch)
+        if ran.spikes is None:
+            return Ran(None, ran.state[population.model.potential], None)
+        return Ran(ran.spikes, None, twin.mask(name, batch))
+
+
+#: ``slope(twin, population, free potential, what it did)``: the derivative of a count.
+Slope = Callable[[SurrogateNetwork, str, Tensor, Ran], Tensor]
+
+
+def respond_by_counts(
+    twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None, slope: Slope
+) -> Response:
+    """Run spiking layers forward, with the gradient of an analog network of spike counts.
+
+    Parameters
+    ----------
+    twin : SurrogateNetwork
+        The twin, without loops.
+    current : Tensor, shape (batch, *input_shape), optional
+        Constant input.
+    raster : Tensor, shape (T, batch, *input_shape), optional
+        Input spikes.
+    slope : callable
+        What a count of a population changes with its free potential ``sum W c + T b``, the
+        potential that it would have reached had it never fired.
+    """
+    network = twin.network
+    batch = batch_of(current, raster)
+    spikes = {} if raster is None else {INPUT: raster}
+    counts = {} if raster is None else {INPUT: raster.sum(0)}
+    fired: dict[str, Tensor] = {}
+    for population in network.populations:
+        name = population.name
+        free = network.steps * _mean_input(twin, name, counts, spikes, current)
+        with torch.no_grad():
+            x, constant = inputs_of(twin, name, spikes, current)
+        ran = run_layer(twin, name, x, constant, batch)
+        if ran.spikes is None:
+            assert ran.potential is not None
+            # The output's own potential, with the gradient of the free one.
+            output = substitute(ran.potential, free, torch.ones_like(free))
+            return Response(output.flatten(1), fired.__getitem__)
+        fired[name] = substitute(ran.counts, free, slope(twin, name, free, ran))
+        spikes[name] = ran.spikes if ran.mask is None else ran.spikes * ran.mask
+        counts[name] = fired[name] if ran.mask is None else fired[name] * ran.mask
+    return Response(fired[network.output.name].flatten(1), fired.__getitem__)
+
+
+def batch_of(current: Tensor | None, raster: Tensor | None) -> int:
+    """Return the number of samples of an encoded batch."""
+    if raster is not None:
+        return raster.shape[1]
+    assert current is not None, "give a current or a raster"
+    return len(current)
+
+
+def _mean_input(
+    twin: SurrogateNetwork,
+    name: str,
+    counts: dict[str, Tensor],
+    spikes: dict[str, Tensor],
+    current: Tensor | None,
+) -> Tensor:
+    """Return the mean input of a population in a step, ``(batch, *shape)``, with a gradient."""
+    network = twin.network
+    parts: list[Tensor | None] = []
+    for projection in network.incoming(name):
+        weights = twin.projection(projection.name)
+        if network.delivers_spikes(projection):
+            count = counts[projection.source]
+            if steps := network.delay_steps(projection):
+                # What is still on its way at the end does not count; the gradient is that of all.
+                arrived = later(spikes[projection.source], steps).sum(0)
+                count = count + (arrived - count).detach()
+            mean = count / network.steps
+        else:
+            assert current is not None, "the input of this network is a current"
+            mean = current
+        weighted = weights(mean)
+        parts += reversed(weights.normalised(weighted, weighted))
+    found = total(parts)
+    assert found is not None
+    return found
+
+
+def check_layers(network: SpikingNetwork, rule: str, threshold: str) -> None:
+    """Refuse loops, and neurons that fire without a threshold parameter.
+
+    Raises
+    ------
+    InputError
+        If a rule that works layer by layer cannot train the network.
+    """
+    if network.has_loops:
+        raise InputError(
+            f"learning rule '{rule}': its analog layers are computed one after the other, "
+            "so that there can be no feedback; leave it out, or use another rule"
+        )
+    for population in network.firing:
+        if threshold not in population.neuron.parameters:
+            raise InputError(
+                f"learning rule '{rule}': neuron model '{population.neuron.name}' has no "
+                f"parameter '{threshold}'; name its threshold with the option 'threshold'"
+            )
+
+
+def parameter_of(twin: SurrogateNetwork, name: str, parameter: str, like: Tensor) -> Tensor:
+    """Return a parameter of a population's neurons, in SI units, to go with ``(batch, *shape)``."""
+    values = np.asarray(twin.network.population(name).neuron.parameters[parameter])
+    tensor = torch.as_tensor(values, dtype=like.dtype, device=like.device)
+    return tensor.reshape(like.shape[1:]) if tensor.ndim else tensor

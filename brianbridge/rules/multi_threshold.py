@@ -1,0 +1,120 @@
+"""Multi-threshold neurons at one or two time steps, trained through time.
+
+Xu, Liu & Yang (2021/2022), "Direct training via backpropagation for ultra-low latency spiking
+neural networks with multi-threshold" (arXiv 2112.07426). A neuron emits how many of its levels
+``theta, 2 theta, ..., s_max theta`` its membrane has reached, and so says in one step what a
+binary one says in ``s_max``; the network is unrolled over its one or two steps and trained by
+backpropagation, with the derivative
+
+    do/du  =  sum over k = 1..s_max of  h(u - k theta)
+
+At one step the network is an artificial one whose ReLU is rounded down to ``s_max + 1`` values.
+
+Only the abstract could be read here: that there are multi-threshold neurons, backpropagation,
+three approximate derivatives, and T = 1 or 2. That the derivatives are the first three below (the
+set of STBP, Wu et al. 2018) is remembered with little confidence; the others are ours. With
+``x = u/theta`` and ``a = width``:
+
+===========  ==================================================================================
+rectangle    ``1/a`` where ``abs(x - k) < a/2``; with a = 1 they tile without a gap
+polynomial   ``max(0, sqrt(a)/2 - a/4 abs(x - k))``: a triangle
+sigmoid      ``1/a exp(-(x - k)/a) / (1 + exp(-(x - k)/a))**2``
+gaussian     ``exp(-(x - k)**2/(2 a)) / sqrt(2 pi a)``
+clip         1 where ``0 <= x <= s_max``: the straight-through reading of a quantiser
+union        the rectangle of the nearest level alone
+===========  ==================================================================================
+
+Each is multiplied by ``1/theta``, for x is. Whether the reset passes a gradient
+(``du_post/du = 1 - theta do/du``) or takes the spike as given is `detach_reset`; which reset there
+is (``v -= theta*emit`` or ``v = 0``) says the neuron model (``multi_threshold_lif``,
+``multi_threshold_lif_zero``).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Literal, get_args
+
+from torch import Tensor
+
+from ..errors import InputError, did_you_mean
+from ..network import SpikingNetwork
+from ..surrogate.network import SurrogateNetwork
+from ..surrogate.spike_function import SpikeFunction
+from .base import LearningRule, Response
+from .surrogate_gradient import respond_through_time
+
+__all__ = ["MultiThreshold"]
+
+Derivative = Literal["rectangle", "polynomial", "sigmoid", "gaussian", "clip", "union"]
+
+
+def _spike_function(derivative: str, a: float, detach_reset: bool) -> SpikeFunction:
+    name, width, scale, levels = {
+        "rectangle": ("rectangle", a, 1 / a, "all"),
+        "polynomial": ("triangle", 2 / math.sqrt(a), math.sqrt(a) / 2, "all"),
+        "sigmoid": ("sigmoid", a, 1 / (4 * a), "all"),
+        "gaussian": ("gaussian", math.sqrt(a), 1 / math.sqrt(2 * math.pi * a), "all"),
+        "clip": ("rectangle", a, 1.0, "range"),
+        "union": ("rectangle", a, 1 / a, "nearest"),
+    }[derivative]
+    if derivative == "rectangle" and a <= 1:
+        levels = "nearest"  # they do not overlap, so that this is the same, and quicker
+    return SpikeFunction(name, width, scale, levels, detach_reset)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class MultiThreshold(LearningRule):
+    """Train networks of graded spikes over few steps.
+
+    Parameters
+    ----------
+    derivative : {"rectangle", "polynomial", "sigmoid", "gaussian", "clip", "union"}
+        Shape of h; see the module's table.
+    width : float
+        Its ``a``.
+    detach_reset : bool
+        Whether no gradient passes through resets.
+    gain : float
+        What outputs are multiplied by before the loss.
+    """
+
+    name: ClassVar[str] = "multi_threshold"
+
+    derivative: Derivative = "rectangle"
+    width: float = 1.0
+    detach_reset: bool = True
+    gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.derivative not in get_args(Derivative):
+            hint = did_you_mean(self.derivative, get_args(Derivative))
+            raise InputError(
+                f"learning rule '{self.name}': there is no derivative '{self.derivative}'. {hint}"
+            )
+        for option in ("width", "gain"):
+            if not 0 < getattr(self, option) < math.inf:
+                raise InputError(
+                    f"learning rule '{self.name}': {option} = {getattr(self, option)}; give more "
+                    "than 0"
+                )
+
+    def check(self, network: SpikingNetwork) -> None:
+        """Refuse networks without any graded spike."""
+        if all(population.neuron.is_binary for population in network.firing):
+            names = ", ".join(sorted({p.neuron.name for p in network.firing}))
+            raise InputError(
+                f"learning rule '{self.name}': no neuron emits graded spikes (models: {names}); "
+                "use 'multi_threshold_lif', or the rule 'surrogate_gradient'"
+            )
+
+    def prepare(self, twin: SurrogateNetwork) -> None:
+        """Have the twin differentiate as chosen."""
+        twin.differentiate_by(_spike_function(self.derivative, self.width, self.detach_reset))
+
+    def respond(
+        self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None
+    ) -> Response:
+        """Run the twin, with its gradient."""
+        return respond_through_time(twin, current, raster, self.gain)

@@ -1,0 +1,76 @@
+"""Backpropagation through time with a surrogate derivative: the baseline that everyone knows.
+
+The twin is unrolled over the presentation and differentiated exactly but for the spikes, whose
+derivative is a bump around the threshold (Neftci, Mostafa & Zenke 2019; Wu et al. 2018 "STBP").
+Which bump is the twin's own spike function, or is chosen here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from ..errors import InputError
+from ..surrogate.network import SurrogateNetwork
+from ..surrogate.spike_function import SpikeFunction
+from .base import LearningRule, Response
+
+__all__ = ["SurrogateGradient", "respond_through_time"]
+
+
+def respond_through_time(
+    twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None, gain: float
+) -> Response:
+    """Run a twin with the gradient of its unrolled steps; its output is multiplied by `gain`."""
+    activity = twin.run(current, raster)
+    return Response(gain * activity.output, lambda name: activity.spikes[name].abs().sum(0))
+
+
+@dataclass(frozen=True)
+class SurrogateGradient(LearningRule):
+    """Train through time.
+
+    Parameters
+    ----------
+    derivative : str
+        Name of a spike function; the twin's own if empty.
+    width, scale : float
+        Of that spike function; see `brianbridge.surrogate.spike_function`.
+    detach_reset : bool
+        Whether no gradient passes through resets.
+    gain : float
+        What outputs are multiplied by before the loss: a softmax of counts that differ by little
+        wants a gain above 1, one of large potentials a gain below 1.
+    """
+
+    name: ClassVar[str] = "surrogate_gradient"
+
+    derivative: str = ""
+    width: float = 1.0
+    scale: float = 1.0
+    detach_reset: bool = False
+    gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.derivative:
+            self._spike_function()  # refuses what there is not
+        if not self.gain > 0:
+            raise InputError(f"learning rule '{self.name}': gain = {self.gain}; give more than 0")
+
+    def prepare(self, twin: SurrogateNetwork) -> None:
+        """Have the twin differentiate as chosen."""
+        if self.derivative:
+            twin.differentiate_by(self._spike_function())
+
+    def _spike_function(self) -> SpikeFunction:
+        return SpikeFunction(
+            self.derivative, self.width, self.scale, detach_reset=self.detach_reset
+        )
+
+    def respond(
+        self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None
+    ) -> Response:
+        """Run the twin, with its gradient."""
+        return respond_through_time(twin, current, raster, self.gain)

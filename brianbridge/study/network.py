@@ -1,0 +1,97 @@
+"""Build the network of a study: from its layers, a network file, or a trained network."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..datasets import Dataset
+from ..encoding import encoding_from_dict
+from ..errors import InputError
+from ..io.network_file import load
+from ..network import SpikingNetwork
+from ..network.layer_files import build_layers
+from ..network.library import changed_encoding, network_model
+from .schema import NetworkEntry
+
+__all__ = ["build_network"]
+
+
+def build_network(entry: NetworkEntry, data: Dataset, seed: int) -> SpikingNetwork:
+    """Return the network that a study describes, for samples of the shape of `data`.
+
+    Parameters
+    ----------
+    entry : NetworkEntry
+        The table ``[network]`` of the study.
+    data : Dataset
+        What it is to be trained on.
+    seed : int
+        Seed of the initial weights.
+
+    Raises
+    ------
+    InputError
+        If something does not fit; or if the trained network to start from has seen other samples
+        of the same data set, so that the test samples may be among them.
+
+    Examples
+    --------
+    >>> from brianbridge.datasets import load
+    >>> entry = NetworkEntry(model="mlp_800", encoding={"steps": 4})
+    >>> build_network(entry, load("digits").train, seed=1).input_shape
+    (8, 8)
+    """
+    if entry.start is not None:
+        return _started(entry, Path(entry.start), data)
+    if entry.model is not None:
+        return network_model(
+            entry.model,
+            input_shape=data.shape,
+            encoding=entry.encoding,
+            readout=entry.readout,
+            neurons=entry.neurons,
+            seed=seed,
+        )
+    return SpikingNetwork.sequential(
+        data.shape,
+        build_layers(entry.layers or (), entry.neurons),
+        encoding=encoding_from_dict(entry.encoding),
+        readout=entry.readout or "counts",
+        seed=seed,
+        weight_gain=entry.weight_gain,
+    )
+
+
+def _check_not_seen(path: Path, provenance: Mapping[str, Any], data: Dataset) -> None:
+    """Refuse a network that may have been trained on samples which the study tests on."""
+    seen = provenance.get("dataset", {})
+    if seen.get("name") == data.name and seen.get("split") != data.split:
+        raise InputError(
+            f"network file '{path}' was trained on the split '{seen.get('split')}' of "
+            f"'{data.name}', so that it may have seen the test samples of the split "
+            f"'{data.split}'; give the study the seed and split that it was trained with"
+        )
+    if "start" in provenance:
+        _check_not_seen(path, provenance["start"]["provenance"], data)
+
+
+def _started(entry: NetworkEntry, path: Path, data: Dataset) -> SpikingNetwork:
+    """Return a trained network, which remembers where it comes from."""
+    network = load(path)
+    _check_not_seen(path, network.provenance, data)
+    return replace(
+        network,
+        encoding=changed_encoding(entry.encoding, network.encoding.to_dict()),
+        readout=entry.readout or network.readout,
+        provenance={
+            "start": {
+                "file": str(path),
+                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+                "provenance": dict(network.provenance),
+            }
+        },
+    )

@@ -1,0 +1,85 @@
+"""Batch normalisation in training, gone without a trace at write-back.
+
+Spiking neurons know no normalisation, so that it must vanish into the weights. What is
+normalised is the *mean input of a presentation*, channel by channel: with ``y(t) = W s(t)`` the
+weighted spikes (or a constant current) and ``ybar`` their mean over the T steps,
+
+    y(t) -> gamma*(y(t) - mean(ybar))/sqrt(variance(ybar) + eps) + beta
+
+with mean and variance over batch and places. That is linear in ``y(t)`` for given statistics, and
+so is a factor for the weights and a constant input (`brianbridge.network.fold`). For T = 1, and
+for constant currents, it is the ordinary batch normalisation (Ioffe & Szegedy 2015). The variance
+of the mean, not of single steps, is our choice: it is what counts add up from, and it is the same
+for rules that learn through time and for those that learn by counts.
+
+A twin in evaluation mode computes with the folded weights, so that what is evaluated is what is
+written back.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["BatchNorm"]
+
+
+class BatchNorm(nn.Module):
+    """Find the factor and the constant that normalise the input of each channel.
+
+    Parameters
+    ----------
+    channels : int
+        Channels of a convolution, or neurons of a dense projection.
+    dtype : torch.dtype
+        Floating point type.
+    momentum : float
+        Weight of a new batch in the running statistics.
+    eps : float
+        What is added to the variance.
+
+    Examples
+    --------
+    >>> norm = BatchNorm(2, torch.float64)
+    >>> scale, shift = norm(torch.tensor([[1.0, 0.0], [3.0, 2.0]], dtype=torch.float64))
+    >>> shift + scale*torch.tensor([1.0, 0.0])               # the first sample, normalised
+    tensor([-1.0000, -1.0000], dtype=torch.float64, grad_fn=<AddBackward0>)
+    """
+
+    mean: Tensor
+    variance: Tensor
+
+    def __init__(
+        self, channels: int, dtype: torch.dtype, *, momentum: float = 0.1, eps: float = 1e-5
+    ) -> None:
+        super().__init__()
+        self.momentum, self.eps = momentum, eps
+        self.gamma = nn.Parameter(torch.ones(channels, dtype=dtype))
+        self.beta = nn.Parameter(torch.zeros(channels, dtype=dtype))
+        self.register_buffer("mean", torch.zeros(channels, dtype=dtype))
+        self.register_buffer("variance", torch.ones(channels, dtype=dtype))
+
+    def forward(self, weighted: Tensor) -> tuple[Tensor, Tensor]:
+        """Return factor and constant by the statistics of a batch, which are also noted.
+
+        Parameters
+        ----------
+        weighted : Tensor, shape (batch, channels, *places)
+            The mean input of each sample.
+        """
+        places = [d for d in range(weighted.ndim) if d != 1]
+        variance, mean = torch.var_mean(weighted, places, correction=0)
+        with torch.no_grad():
+            number = weighted.numel() / len(mean)
+            unbiased = variance * (number / max(number - 1, 1))
+            self.mean.lerp_(mean.to(self.mean.dtype), self.momentum)
+            self.variance.lerp_(unbiased.to(self.mean.dtype), self.momentum)
+        return self._coefficients(mean, variance)
+
+    def running(self) -> tuple[Tensor, Tensor]:
+        """Return factor and constant by the statistics noted in training, ``(channels,)`` each."""
+        return self._coefficients(self.mean, self.variance)
+
+    def _coefficients(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        scale = self.gamma * torch.rsqrt(variance + self.eps)
+        return scale, self.beta - scale * mean
