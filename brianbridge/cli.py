@@ -13,9 +13,12 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import InputError
+
+if TYPE_CHECKING:
+    from .study import Study
 
 __all__ = ["main"]
 
@@ -76,13 +79,15 @@ def _parser() -> argparse.ArgumentParser:
     studies = study.add_subparsers(metavar="COMMAND", required=True)
     run = add(studies, "run", _study_run, "train, write back and verify, as a study file says")
     run.add_argument("study", help="a study's name, or the path of its .toml file")
-    run.add_argument("--out", type=Path, help="output folder (default: runs/STUDY)")
+    run.add_argument("--out", type=Path, help="output folder (default: runs/STUDY, or STUDY-SEED)")
+    run.add_argument("--seed", type=int, help="another seed than the study's")
     run.add_argument("--quick", action="store_true", help="smoke test: 2 epochs, 50 samples")
     add(studies, "list", _study_list, "list the studies that come with the package")
 
     train = add(commands, "train", _train, "train, as a study file says, and write network.h5")
     train.add_argument("study", help="a study's name, or the path of its .toml file")
     train.add_argument("--out", type=Path, required=True, help="output folder")
+    train.add_argument("--seed", type=int, help="another seed than the study's")
 
     verify = add(commands, "verify", _verify, "run a network in Brian2 and judge what held")
     verify.add_argument("network", type=Path, help="a network file (network.h5)")
@@ -122,15 +127,25 @@ def _parser() -> argparse.ArgumentParser:
 def _study_run(options: Arguments) -> int:
     from .study import read_study, run_study
 
-    study = read_study(options.study)
+    study = _seeded(read_study(options.study), options.seed)
     study = study.quick() if options.quick else study
-    out = options.out or Path("runs") / study.name
+    seed = "" if options.seed is None else f"-{options.seed}"
+    out = options.out or Path("runs") / f"{study.name}{seed}"
     summary = run_study(study, out, report=_say(options.json))
     if options.json:
         print(json.dumps(summary, indent=2))
     else:
         _print_summary(summary, out)
     return 0 if summary["passed"] else 1
+
+
+def _seeded(study: Study, seed: int | None) -> Study:
+    """Return the study with another seed, if one is given."""
+    if seed is None:
+        return study
+    if seed < 0:
+        raise InputError(f"--seed {seed} is below 0")
+    return study.model_copy(update={"seed": seed})
 
 
 def _study_list(options: Arguments) -> int:
@@ -145,7 +160,7 @@ def _train(options: Arguments) -> int:
     from .study import read_study, train_study
     from .study.run import load_split
 
-    study = read_study(options.study)
+    study = _seeded(read_study(options.study), options.seed)
     network = train_study(study, options.out, load_split(study))
     curve = {k: v[-1] for k, v in network.provenance["training_curve"].items()}
     if options.json:

@@ -85,6 +85,8 @@ class Verdict:
         Versions, date and machine.
     operations : Operations, optional
         Of the twin; see its `table`.
+    baseline : mapping, optional
+        As `surrogate`, of the network that it is compared with: the one that a study started from.
     """
 
     network: str
@@ -93,6 +95,7 @@ class Verdict:
     rungs: tuple[RungOutcome, ...]
     provenance: Mapping[str, Any]
     operations: Operations | None = None
+    baseline: Mapping[str, Any] | None = None
 
     @property
     def passed(self) -> bool:
@@ -129,10 +132,12 @@ class Verdict:
             "spikes/sample", "spikes differ", "counts differ", "seconds", "",
         ):  # fmt: skip
             table.add_column(heading, justify="left" if heading == "condition" else "right")
-        table.add_row(
-            "torch twin", "", _percent(self.surrogate["accuracy"]), "", "",
-            _spikes(self.surrogate["spikes_per_sample"]), "", "", "", "",
-        )  # fmt: skip
+        for label, twin in (("start, torch twin", self.baseline), ("torch twin", self.surrogate)):
+            if twin is not None:
+                table.add_row(
+                    label, "", _percent(twin["accuracy"]), "", "",
+                    _spikes(twin["spikes_per_sample"]), "", "", "", "",
+                )  # fmt: skip
         for rung in self.rungs:
             low, high = rung.accuracy_change_ci95
             table.add_row(

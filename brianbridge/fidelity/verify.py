@@ -34,6 +34,7 @@ def verify(
     *,
     name: str = "network",
     spikes: Path | None = None,
+    baseline: SpikingNetwork | None = None,
     on_rung: Callable[[RungOutcome], None] | None = None,
 ) -> Verdict:
     """Check in Brian2 whether accuracy and spikes of a trained network hold.
@@ -50,6 +51,9 @@ def verify(
         What the verdict calls the network.
     spikes : Path, optional
         Where to write the spikes of the first rung (``spikes.h5``).
+    baseline : SpikingNetwork, optional
+        What the network is to be compared with: the same without a constraint. Its twin runs on
+        the same samples.
     on_rung : callable, optional
         Called with each outcome as soon as it is there.
 
@@ -80,6 +84,7 @@ def verify(
             f"{tuple(network.input_shape)}"
         )
     twin = to_torch(network, dtype=torch.float64).record(data.x)
+    compared = None if baseline is None else _summary(to_torch(baseline).record(data.x), data)
     inputs = activity_of_input(network, data.x)
     outcomes = []
     for position, rung in enumerate(ladder):
@@ -93,16 +98,21 @@ def verify(
             "name": data.name, "split": data.split, "part": data.part,
             "samples": len(data), "sha256": data.sha256,
         },
-        surrogate={
-            "accuracy": metrics.accuracy(twin, data.y),
-            "spikes_per_sample": twin.spikes_per_sample(),
-        },
+        surrogate=_summary(twin, data),
         rungs=tuple(outcomes),
         provenance=collect(),
         operations=count_operations(
             network, {**activity_of(twin), **inputs}, twin.samples, twin.steps
         ),
+        baseline=compared,
     )  # fmt: skip
+
+
+def _summary(twin: Recording, data: Dataset) -> dict[str, Any]:
+    return {
+        "accuracy": metrics.accuracy(twin, data.y),
+        "spikes_per_sample": twin.spikes_per_sample(),
+    }
 
 
 def _climb(

@@ -29,6 +29,7 @@ and here the mean is taken, so that a learning rate there is one of batch size t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -156,7 +157,7 @@ class LeakyBackprop(LearningRule):
                     f"learning rule '{self.name}': {option} = '{getattr(self, option)}'; give "
                     f"'{known[0]}' or '{known[1]}'"
                 )
-        if not self.gain > 0:
+        if not 0 < self.gain < math.inf:
             raise InputError(f"learning rule '{self.name}': gain = {self.gain}; give more than 0")
 
     def check(self, network: SpikingNetwork) -> None:
@@ -174,9 +175,10 @@ class LeakyBackprop(LearningRule):
         respond = respond_by_counts if self.credit == "count" else self._respond_by_windows
         found = respond(twin, current, raster, self._factor)
         last = twin.network.output.name
-        rate = self._leak(twin, last, found.output) / twin.network.steps
-        rate = rate.flatten() if rate.ndim else rate
-        return replace(found, output=self.gain * rate * found.output)
+        leak = self._leak(twin, last, found.output)
+        leaked = (leak.flatten() if leak.ndim else leak) * found.output.detach()
+        output = substitute(leaked, found.output, torch.ones_like(leaked))
+        return replace(found, output=self.gain / twin.network.steps * output)
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Return the squared distance to one-hot labels, summed over classes, or cross-entropy."""

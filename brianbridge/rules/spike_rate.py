@@ -72,17 +72,23 @@ class SpikeRate:
         Raises
         ------
         InputError
-            If there is no such population that fires.
+            If there is no such population that fires, or none at all.
         """
         firing = [p.name for p in network.firing]
-        if not isinstance(self.rate, Mapping):
-            return {name: self.rate for name in firing if name != network.output.name}
-        for name in self.rate:
+        if isinstance(self.rate, Mapping):
+            chosen = dict(self.rate)
+        else:
+            chosen = {name: self.rate for name in firing if name != network.output.name}
+        for name in chosen:
             if name not in firing:
                 raise InputError(
                     f"spike_rate: no population '{name}' fires. " + did_you_mean(name, firing)
                 )
-        return dict(self.rate)
+        if not chosen:
+            raise InputError(
+                "spike_rate: no population fires before the output, or none is named; leave it out"
+            )
+        return chosen
 
     def penalty(self, counts: Mapping[str, Tensor], steps: int) -> Tensor:
         """Return what is added to the loss.

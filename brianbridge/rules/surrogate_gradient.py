@@ -7,6 +7,7 @@ Which bump is the twin's own spike function, or is chosen here.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -56,7 +57,12 @@ class SurrogateGradient(LearningRule):
     def __post_init__(self) -> None:
         if self.derivative:
             self._spike_function()  # refuses what there is not
-        if not self.gain > 0:
+        elif (self.width, self.scale, self.detach_reset) != (1.0, 1.0, False):
+            raise InputError(
+                f"learning rule '{self.name}': width, scale and detach_reset are those of a "
+                "derivative; name one, such as 'arctan'"
+            )
+        if not 0 < self.gain < math.inf:
             raise InputError(f"learning rule '{self.name}': gain = {self.gain}; give more than 0")
 
     def prepare(self, twin: SurrogateNetwork) -> None:

@@ -60,7 +60,7 @@ def train(
     options: TrainingOptions | None = None,
     **changes: Any,
 ) -> TrainingResult:
-    """Train a twin on data, and leave it with its best weights.
+    """Train a twin on data, and leave it with its best weights, in evaluation mode.
 
     Parameters
     ----------
@@ -119,6 +119,8 @@ def moving_average(decay: float) -> Callable[[Any, Any, Any], None]:
 
     @torch.no_grad()
     def move(averages: Any, values: Any, number: Any) -> None:
+        if not averages[0].is_floating_point():
+            return  # numbers of neurons and the like, which stay what they are
         weight = 1 - min(decay, (1 + float(number)) / (10 + float(number)))
         torch._foreach_lerp_(averages, values, weight)
 
@@ -172,8 +174,15 @@ class _Trainer:
             sort_keys=True,
         )  # fmt: skip
         digest = hashlib.sha256(description.encode())
-        for name, parameter in self.twin.named_parameters():
-            digest.update(name.encode() + parameter.detach().cpu().numpy().tobytes())
+        frozen = [
+            (f"projections.{p.name}.{part}", getattr(self.twin.projection(p.name), part))
+            for p in self.twin.network.projections
+            for part in ("weight", "bias")
+            if p.frozen
+        ]
+        for name, values in [*self.twin.named_parameters(), *frozen]:
+            if values is not None:
+                digest.update(name.encode() + values.detach().cpu().numpy().tobytes())
         return digest.hexdigest()
 
     def _weights(self) -> dict[str, Tensor]:
@@ -204,6 +213,7 @@ class _Trainer:
                 progress.update()
                 progress.set_postfix({k: f"{v[-1]:.3f}" for k, v in self.curve.items()})
         self.twin.load_state_dict(self.best)
+        self.twin.eval()
         return TrainingResult(self.curve, self.best_epoch)
 
     def _stalled(self) -> bool:

@@ -24,6 +24,7 @@ from ..fidelity.ladder import DEFAULT_LADDER, Rung, read_ladder
 from ..fidelity.verdict import Verdict
 from ..fidelity.verify import verify
 from ..io.atomic import atomic_path, writable_folder
+from ..io.network_file import load as load_network
 from ..io.network_file import save
 from ..network import SpikingNetwork
 from ..provenance import collect
@@ -58,13 +59,18 @@ def prepare(study: Study, data: Dataset) -> tuple[SpikingNetwork, LearningRule, 
     Raises
     ------
     InputError
-        If the network, the rule or the data do not fit together.
+        If the network, the rule, the training or the data do not fit together.
     """
     network = build_network(study.network, data, study.seed)
     options = dict(study.rule)
     rule = learning_rule(options.pop("name"), **options)
     rule.check(network)
     check_fit(network, data)
+    training = study.training.options()
+    training.augmentation.check(data.shape)
+    if training.spike_rate is not None:
+        training.spike_rate.rates(network)
+    to_torch(network, **study.training.of_twin())  # refuses what a twin cannot do
     return network, rule, SpikeFunction(**study.spike_function.model_dump())
 
 
@@ -161,7 +167,15 @@ def run_study(study: Study, out: Path, report: Report = lambda line: None) -> di
         network = train_study(study, folder, split, fold)
         test = first_samples(split.test, study.verification.samples)
         report(f"verifying {len(test)} samples in Brian2, {len(ladder)} rungs")
-        verdict = verify(network, test, ladder, name=study.name, spikes=folder / "spikes.h5")
+        start = study.network.start
+        verdict = verify(
+            network,
+            test,
+            ladder,
+            name=study.name,
+            spikes=folder / "spikes.h5",
+            baseline=None if start is None else load_network(Path(start)),
+        )
         verdict.save(folder / "verdict.json")
         report(verdict.table())
         parts.append(_numbers(network, split.test, verdict, whole=len(test) == len(split.test)))
@@ -195,7 +209,14 @@ def _numbers(
         numbers[f"{rung.name}_accuracy"] = rung.accuracy
         numbers[f"{rung.name}_spike_mismatches"] = rung.spike_mismatches
         numbers[f"{rung.name}_spikes_per_sample"] = sum(rung.spikes_per_sample.values())
+        numbers[f"{rung.name}_synops_per_sample"] = rung.synops_per_sample
         numbers[f"{rung.name}_seconds"] = rung.seconds
+    if verdict.baseline is not None:
+        numbers["start_accuracy"] = verdict.baseline["accuracy"]
+        numbers["start_spikes_per_sample"] = sum(verdict.baseline["spikes_per_sample"].values())
+    if verdict.operations is not None:
+        numbers["macs_per_sample"] = verdict.operations.macs
+        numbers["ann_macs_per_sample"] = verdict.operations.ann_macs
     numbers["passed"] = verdict.passed
     return numbers
 

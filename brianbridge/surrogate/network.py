@@ -106,7 +106,7 @@ class SurrogateNetwork(nn.Module):
         self.quantisation = quantisation
         normalised = projections_to_normalise(network) if batch_norm else frozenset()
         if quantisation is not None:
-            check_quantisation(network, batch_norm)
+            check_quantisation(network, quantisation, batch_norm)
         self.register_buffer("_like", torch.zeros((), dtype=dtype), persistent=False)
         self.projections = nn.ModuleDict(
             {
@@ -117,7 +117,9 @@ class SurrogateNetwork(nn.Module):
                     dtype,
                     batch_norm=p.name in normalised,
                     quantisation=None if p.frozen else quantisation,
-                    theta=threshold_of(network, p.target) if quantisation is not None else 1.0,
+                    theta=1.0
+                    if p.frozen or quantisation is None
+                    else threshold_of(network, p.target),
                 )
                 for p in network.projections
             }

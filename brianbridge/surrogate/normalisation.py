@@ -62,18 +62,24 @@ class BatchNorm(nn.Module):
     def forward(self, weighted: Tensor) -> tuple[Tensor, Tensor]:
         """Return factor and constant by the statistics of a batch, which are also noted.
 
+        They are not where gradients are off: a rule that runs a layer twice, once without them,
+        would count it twice. A single value has no variance; the noted statistics stand in.
+
         Parameters
         ----------
         weighted : Tensor, shape (batch, channels, *places)
             The mean input of each sample.
         """
+        number = weighted.numel() // len(self.mean)
+        if number == 1:
+            return self.running()
         places = [d for d in range(weighted.ndim) if d != 1]
-        variance, mean = torch.var_mean(weighted, places, correction=0)
-        with torch.no_grad():
-            number = weighted.numel() / len(mean)
-            unbiased = variance * (number / max(number - 1, 1))
-            self.mean.lerp_(mean.to(self.mean.dtype), self.momentum)
-            self.variance.lerp_(unbiased.to(self.mean.dtype), self.momentum)
+        # Under autocast it comes in less precision than sums of squares want.
+        variance, mean = torch.var_mean(weighted.to(self.mean.dtype), places, correction=0)
+        if torch.is_grad_enabled():
+            with torch.no_grad():
+                self.mean.lerp_(mean, self.momentum)
+                self.variance.lerp_(variance * (number / (number - 1)), self.momentum)
         return self._coefficients(mean, variance)
 
     def running(self) -> tuple[Tensor, Tensor]:

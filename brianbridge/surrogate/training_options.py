@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..errors import InputError, did_you_mean
-from ..network import AllToAll, Convolution, SpikingNetwork
+from ..network import AllToAll, Convolution, SpikingNetwork, TransposedConvolution
+from .quantisation import Quantisation
 
 __all__ = ["check_quantisation", "checked_dropout", "projections_to_normalise", "threshold_of"]
 
@@ -65,8 +66,23 @@ def projections_to_normalise(network: SpikingNetwork) -> frozenset[str]:
     return chosen
 
 
-def check_quantisation(network: SpikingNetwork, batch_norm: bool) -> None:
-    """Refuse to round weights that a normalisation would scale off their grid."""
+def check_quantisation(
+    network: SpikingNetwork, quantisation: Quantisation, batch_norm: bool
+) -> None:
+    """Refuse to round weights that a normalisation would scale off their grid.
+
+    Raises
+    ------
+    InputError
+        If there is a normalisation, or a step for each channel where a kernel leads to many.
+    """
+    for projection in network.projections:
+        transposed = isinstance(projection.connection, TransposedConvolution)
+        if quantisation.per == "channel" and transposed and not projection.frozen:
+            raise InputError(
+                f"quantisation: projection '{projection.name}' is a transposed convolution, whose "
+                "weights are listed by source channel; give per = 'tensor'"
+            )
     if batch_norm:
         raise InputError(
             "quantisation with batch_norm: the weights would be scaled off their grid; train with "

@@ -13,23 +13,36 @@ from typing import Any
 HERE = Path(__file__).parent
 
 
-def percent(numbers: dict[str, float], key: str) -> str:
-    """Return an accuracy as text."""
-    return f"{100 * numbers[key]:.2f} %" if key in numbers else ""
+def seeds_of(summaries: list[dict[str, Any]], key: str, form: str) -> str:
+    """Return a number as text: the mean over seeds, and from where to where they go."""
+    found = [s["mean"][key] for s in summaries if key in s["mean"]]
+    if not found:
+        return ""
+    if len(found) == 1:
+        return form.format(found[0])
+    low, high = (form.format(value) for value in (min(found), max(found)))
+    return f"{form.format(sum(found) / len(found))} ({low} to {high})"
 
 
-def row(summary: dict[str, Any]) -> str:
-    """Return one line of the table: the mean over folds where there are folds."""
-    mean, facts = summary["mean"], summary["provenance"]
-    how = f"mean of {summary['folds']} folds" if summary["folds"] else "one split"
-    machine = facts["machine"]
-    twin = percent(mean, "twin_accuracy_all") or percent(mean, "twin_accuracy")
-    samples = f"{int(sum(part['samples'] for part in summary['parts'])):,}"
-    mismatches = int(sum(part["parity_spike_mismatches"] for part in summary["parts"]))
+def row(summaries: list[dict[str, Any]]) -> str:
+    """Return one line of the table: a study, with all its seeds."""
+    first = summaries[0]
+    how = f"mean of {first['folds']} folds" if first["folds"] else "one split"
+    seeds = ", ".join(str(s["seed"]) for s in summaries)
+    machine = first["provenance"]["machine"]
+    parts = [part for s in summaries for part in s["parts"]]
+    samples = sorted({f"{int(sum(p['samples'] for p in s['parts'])):,}" for s in summaries})
+    whole = "twin_accuracy_all" if "twin_accuracy_all" in first["mean"] else "twin_accuracy"
+    mismatches = int(sum(part["parity_spike_mismatches"] for part in parts))
+    percent, number = "{:.2%}", "{:,.0f}"
     cells = (
-        f"`{summary['study']}`", f"{how}, seed {summary['seed']}", twin, samples,
-        percent(mean, "parity_accuracy"), f"{mismatches:,}", percent(mean, "dt/10_accuracy"),
-        f"{mean['parity_spikes_per_sample']:.1f}", facts["date"][:10],
+        f"`{first['study']}`", f"{how}, seed {seeds}", seeds_of(summaries, whole, percent),
+        ", ".join(samples), seeds_of(summaries, "parity_accuracy", percent), f"{mismatches:,}",
+        seeds_of(summaries, "dt/10_accuracy", percent),
+        seeds_of(summaries, "parity_spikes_per_sample", "{:,.1f}"),
+        seeds_of(summaries, "parity_synops_per_sample", number),
+        seeds_of(summaries, "ann_macs_per_sample", number),
+        max(s["provenance"]["date"][:10] for s in summaries),
         f"{machine['cores']} cores, {machine['memory_gb']:.0f} GB",
     )  # fmt: skip
     return "| " + " | ".join(cells) + " |"
@@ -40,19 +53,25 @@ def main(paths: list[str]) -> None:
     for path in paths:
         summary = json.loads(Path(path).read_text())
         text = json.dumps(summary, indent=2) + "\n"
-        (HERE / f"{summary['study']}.json").write_text(text)
+        (HERE / f"{summary['study']}-{summary['seed']}.json").write_text(text)
     found = [json.loads(p.read_text()) for p in sorted(HERE.glob("*.json"))]
-    summaries = [s for s in found if "study" in s]
-    versions = sorted({json.dumps(s["provenance"]["versions"]) for s in summaries})
+    studies: dict[str, list[dict[str, Any]]] = {}
+    for summary in found:
+        if "study" in summary:
+            studies.setdefault(summary["study"], []).append(summary)
+    everything = [s for summaries in studies.values() for s in summaries]
+    versions = sorted({json.dumps(s["provenance"]["versions"]) for s in everything})
     lines = [
         "# Results of the studies", "",
-        "Each row is what `brianbridge study run STUDY` wrote to `summary.json`; this page is made "
-        "by `python studies/results/make_tables.py runs/*/summary.json`. The twin's accuracy is "
-        "that of all test samples; Brian2 ran as many as the fourth column says.", "",
+        "Each row is what `brianbridge study run STUDY --seed SEED` wrote to `summary.json`; this "
+        "page is made by `python studies/results/make_tables.py runs/*/summary.json`. The twin's "
+        "accuracy is that of all test samples; Brian2 ran as many as the fourth column says. Where "
+        "there are several seeds: mean (lowest to highest). Spikes, synaptic operations and the "
+        "multiply-accumulates of an artificial network of the same shape are per sample.", "",
         "| study | how | twin | samples in Brian2 | Brian2, parity | differing spikes "
-        "| Brian2, dt/10 | spikes/sample | date | machine |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-        *(row(s) for s in summaries), "",
+        "| Brian2, dt/10 | spikes | synaptic operations | ANN's MACs | date | machine |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+        *(row(summaries) for summaries in studies.values()), "",
         "Versions: " + "; ".join(
             ", ".join(f"{k} {v}" for k, v in json.loads(v).items()) for v in versions
         ) + ".",
