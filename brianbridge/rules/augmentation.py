@@ -28,7 +28,7 @@ class Augmentation:
     Examples
     --------
     >>> image = np.arange(9.0).reshape(1, 3, 3)
-    >>> Augmentation(shift=1)(image, np.random.default_rng(1))
+    >>> Augmentation(shift=1)(image, np.random.default_rng(9))
     array([[[1., 2., 0.],
             [4., 5., 0.],
             [7., 8., 0.]]])

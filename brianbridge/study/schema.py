@@ -99,7 +99,7 @@ class QuantisationEntry(_Entry):
     bits: int = Field(default=8, ge=2, le=16)
     per: Literal["tensor", "channel"] = "tensor"
     clip: float = Field(default=0.0, ge=0)
-    threshold_bits: int = Field(default=16, ge=1, le=24)
+    threshold_bits: int = Field(default=16, ge=1, le=22)
 
 
 class TrainingEntry(_Entry):

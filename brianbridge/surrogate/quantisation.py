@@ -48,7 +48,8 @@ class Quantisation:
         Range of the grid, in root mean squares of the weights (standard deviations around 0), if
         the largest weight is not within; 0 for the largest weight.
     threshold_bits : int
-        Bits of the threshold, counted in steps of the weights; at most 24, which float32 holds.
+        Bits of the threshold, counted in steps of the weights; at most 22, for float32 could not
+        tell larger numbers of steps apart.
 
     Raises
     ------
@@ -72,7 +73,7 @@ class Quantisation:
             ("bits", self.bits, 2 <= self.bits <= 16),
             ("per", self.per, self.per in ("tensor", "channel")),
             ("clip", self.clip, self.clip >= 0),
-            ("threshold_bits", self.threshold_bits, 1 <= self.threshold_bits <= 24),
+            ("threshold_bits", self.threshold_bits, 1 <= self.threshold_bits <= 22),
         ):
             if not good:
                 raise InputError(f"quantisation: {name} = {value!r} is out of range")

@@ -57,7 +57,8 @@ class SparseProduct(nn.Module):
 
     def forward(self, weight: Tensor, x: Tensor) -> Tensor:
         """Return ``(batch, targets)``; weight has shape ``(synapses,)``, x ``(batch, sources)``."""
-        result: Tensor = _Product.apply(weight, x, self)
+        with torch.autocast(x.device.type, enabled=False):  # torch has no such product of bfloat16
+            result: Tensor = _Product.apply(weight, x.to(weight.dtype), self)
         return result
 
     # ------------------------------------------------------------------ the three products

@@ -196,7 +196,6 @@ def test_gradient_through_time_is_the_definition(shape, steps, reset, detach, ba
 
 @pytest.mark.parametrize("name", FORMULAE)
 def test_gradient_with_every_derivative(name):
-    # As wide as this no random potential is without a derivative in all samples.
     rule = MultiThreshold(derivative=name, width=1.5, detach_reset=False)
     compare(*make("dense", 2, seed=3), rule, m_lif(name, 1.5, "subtract", False))
 

@@ -6,18 +6,33 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from brianbridge.datasets import from_arrays, load
 from brianbridge.encoding import Bernoulli, Current
 from brianbridge.errors import InputError
-from brianbridge.network import Dense, SpikingNetwork
+from brianbridge.network import (
+    AllToAll,
+    AvgPool2d,
+    Conv2d,
+    Dense,
+    MaxPool2d,
+    Population,
+    Projection,
+    Sparse,
+    SpikingNetwork,
+)
 from brianbridge.neurons.library import neuron_model
-from brianbridge.rules import TrainingOptions, train
+from brianbridge.rules import Augmentation, SpikeRate, TrainingOptions, learning_rule, train
+from brianbridge.rules.trainer import _Trainer
 from brianbridge.surrogate.network import to_torch
+from brianbridge.surrogate.projections import ProjectionTwin
+from brianbridge.surrogate.quantisation import Quantisation
 
 
 def iris_twin(encoding=None):
@@ -186,3 +201,270 @@ def test_divergence_is_told():
         twin.projections["hidden_to_output"].bias.fill_(torch.nan)
     with pytest.raises(InputError, match="lower the learning rate"):
         train(twin, load("iris").train, epochs=1)
+
+
+# ---------------------------------------------------------------------- all at once
+
+
+def digits(number=120):
+    return load("digits", seed=1).train.subset(np.arange(number))
+
+
+def digits_twin(dtype=None, pooling=None, **options):
+    neuron = neuron_model("if")
+    layers = [Conv2d(4, 3, neuron), AvgPool2d(2, pooling), Dense(12, neuron), Dense(10, neuron)]
+    net = SpikingNetwork.sequential(
+        (1, 8, 8), layers, encoding=Current(5), readout="potential", seed=1, weight_gain=2.0
+    )
+    return to_torch(net, dtype=dtype, **options)
+
+
+def image_data(number=120):
+    data = digits(number)
+    return replace(data, x=data.x[:, None])
+
+
+def state(twin):
+    return {name: values.clone() for name, values in twin.state_dict().items()}
+
+
+def assert_same_state(one, other):
+    assert one.keys() == other.keys()
+    for name, values in one.items():
+        assert torch.equal(values, other[name]), name
+
+
+class Stop(Exception):
+    pass
+
+
+def test_resumed_equals_uninterrupted_with_everything_that_has_a_state(tmp_path, monkeypatch):
+    options = {
+        "epochs": 4, "batch_size": 20, "optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9,
+        "ema": 0.9, "augmentation": Augmentation(1, True, 2), "schedule": "cosine", "warmup": 1,
+        "spike_rate": SpikeRate(0.2), "gradient_clip": 5.0, "seed": 7,
+    }  # fmt: skip
+
+    def fresh():
+        return digits_twin(batch_norm=True, dropout=0.2)
+
+    data = image_data()
+    whole = fresh()
+    expected = train(whole, data, checkpoint=tmp_path / "whole.pt", **options)
+    for stop in (1, 3):  # the second time goes on from a checkpoint that was itself gone on from
+        one_epoch = _Trainer._one_epoch
+
+        def stopping(self, stop=stop, one_epoch=one_epoch):
+            if self.epoch == stop:
+                raise Stop
+            one_epoch(self)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(_Trainer, "_one_epoch", stopping)
+            with pytest.raises(Stop):
+                train(fresh(), data, checkpoint=tmp_path / "parts.pt", **options)
+    torch.rand(5)  # what others draw makes no difference
+    resumed = fresh()
+    found = train(resumed, data, checkpoint=tmp_path / "parts.pt", **options)
+    assert_same_state(state(resumed), state(whole))
+    assert found == expected
+    one, other = (
+        torch.load(tmp_path / name, weights_only=True) for name in ("whole.pt", "parts.pt")
+    )
+    for part in ("weights", "average", "best"):
+        assert_same_state(one[part], other[part])
+    assert int(one["average"]["n_averaged"]) == 4 * 6
+    momenta = [s["momentum_buffer"] for s in one["optimizer"]["state"].values()]
+    again = [s["momentum_buffer"] for s in other["optimizer"]["state"].values()]
+    assert same(momenta, again)
+
+
+# ---------------------------------------------------------------------- single options
+
+
+def steps_of(twin, data, **options):
+    """Train, and return the state after every step of the optimiser."""
+    noted = []
+    handle = register_optimizer_step_post_hook(lambda *_: noted.append(state(twin)))
+    try:
+        train(twin, data, validation_fraction=0.0, **options)
+    finally:
+        handle.remove()
+    return noted
+
+
+def test_the_gradient_is_clipped():
+    data, limit, rate = image_data(), 1e-3, 0.5
+    options = {"epochs": 1, "batch_size": 20, "optimizer": "sgd", "momentum": 0.0}
+    twin = digits_twin(torch.float64)
+    before = state(twin)
+    after = steps_of(twin, data, learning_rate=rate, gradient_clip=limit, **options)[0]
+    moved = torch.cat([(after[k] - before[k]).flatten() for k in before])
+    assert moved.norm().item() == pytest.approx(rate * limit, rel=1e-2)
+    free = digits_twin(torch.float64)
+    far = steps_of(free, data, learning_rate=rate, **options)[0]
+    freely = torch.cat([(far[k] - before[k]).flatten() for k in before])
+    assert freely.norm() > 100 * moved.norm()
+    cosine = torch.nn.functional.cosine_similarity(moved, freely, dim=0)
+    assert cosine.item() == pytest.approx(1), "only its length"
+    large = digits_twin(torch.float64)
+    steps = steps_of(large, data, learning_rate=rate, gradient_clip=1e6, **options)
+    assert_same_state(far, steps[0])
+
+
+@pytest.mark.parametrize("decay", [0.3, 0.95])
+def test_the_moving_average_is_its_definition(decay):
+    # Of weights and of the statistics of normalisations.
+    twin = to_torch(iris_twin().network, batch_norm=True)
+    noted = steps_of(twin, load("iris").train, epochs=3, batch_size=16, ema=decay)
+    assert len(noted) == 3 * 8
+    average = {name: values.double() for name, values in noted[0].items()}
+    for number, values in enumerate(noted[1:], start=1):
+        kept = min(decay, (1 + number) / (10 + number))
+        average = {k: kept * v + (1 - kept) * values[k] for k, v in average.items()}
+    for name, found in twin.state_dict().items():
+        np.testing.assert_allclose(found, average[name], rtol=0, atol=1e-6)
+        still = name == "projections.input_to_hidden.bias"  # which a normalisation makes idle
+        assert ((found - noted[-1][name]).abs().max() > 1e-5) != still, name
+
+
+def test_the_average_is_what_is_evaluated(monkeypatch):
+    seen = []
+    evaluate = _Trainer._evaluate
+
+    def noting(self, data):
+        seen.append((weights(self._kept), weights(self.twin)))
+        return evaluate(self, data)
+
+    monkeypatch.setattr(_Trainer, "_evaluate", noting)
+    twin = iris_twin()
+    result = train(twin, load("iris").train, epochs=2, ema=0.9)
+    averaged, stepped = seen[result.best_epoch - 1]
+    assert same(weights(twin), averaged)
+    assert not same(averaged, stepped)
+
+
+def test_an_average_of_networks_that_hold_more_than_weights():
+    # Index tables of sparse synapses, flags of neurons that fire once, and fixed weights.
+    once = neuron_model("single_spike_if")
+    layers = [Conv2d(2, 3, once), MaxPool2d(2), Dense(10, once)]
+    images = SpikingNetwork.sequential((1, 8, 8), layers, encoding=Current(4), seed=1)
+    listed = Sparse(np.arange(64), np.arange(64) % 10)
+    sparse = SpikingNetwork(
+        (1, 8, 8), Current(4),
+        (Population("a", (10,), neuron_model("lif_refractory")), Population("b", (10,), once)),
+        (
+            Projection("input", "a", np.full(64, 0.5, np.float32), None, listed),
+            Projection("a", "b", np.eye(10, dtype=np.float32), None, AllToAll()),
+        ),
+    )  # fmt: skip
+    for net in (images, sparse):
+        twin = to_torch(net)
+        fixed = {k: v.clone() for k, v in twin.named_buffers()}
+        assert any(v.dtype in (torch.bool, torch.int64) for v in fixed.values())
+        before = weights(twin)
+        train(twin, image_data(), "surrogate_gradient", epochs=2, batch_size=10, ema=0.5)
+        assert not same(weights(twin), before)
+        for name, values in twin.named_buffers():
+            assert torch.equal(values, fixed[name]), name
+
+
+def test_channels_last_is_the_same_to_rounding():
+    plain, last = digits_twin(torch.float64), digits_twin(torch.float64)
+    for twin in (plain, last):
+        train(twin, image_data(), epochs=2, batch_size=30, channels_last=twin is last)
+    kernel = last.projection("input_to_conv1").weight
+    assert kernel.is_contiguous(memory_format=torch.channels_last)
+
+    for one, other in zip(weights(plain), weights(last), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("rule", ["spike_count", "surrogate_gradient"])
+def test_autocast_trains_in_less_precision_and_evaluates_in_full(rule, monkeypatch):
+    twin = digits_twin(batch_norm=True)
+    seen, forward = set(), ProjectionTwin.forward
+
+    def noting(self, x):
+        found = forward(self, x)
+        seen.add((self.training, found.dtype))
+        return found
+
+    monkeypatch.setattr(ProjectionTwin, "forward", noting)
+    before = dict(twin.named_parameters())
+    before = {name: values.detach().clone() for name, values in before.items()}
+    result = train(twin, image_data(), rule, epochs=2, batch_size=30, autocast="bfloat16")
+    assert seen == {(True, torch.bfloat16), (False, torch.float32)}
+    assert all(np.isfinite(result.curve["train_loss"]))
+    for name, values in twin.named_parameters():
+        assert values.dtype == torch.float32
+        # A bias beside a normalisation has nothing to say.
+        beside = name.endswith("bias") and f"{name[:-4]}norm.gamma" in before
+        assert torch.equal(values, before[name]) == beside, name
+
+
+@pytest.mark.parametrize("encoding", [Current(4), Bernoulli(4)], ids=lambda e: e.kind)
+def test_autocast_leaves_lists_of_synapses_alone(encoding):
+    neuron = neuron_model("if")
+    listed = Sparse(np.arange(64), np.arange(64) % 10)
+    net = SpikingNetwork(
+        (8, 8), encoding, (Population("a", (10,), neuron), Population("b", (10,), neuron)),
+        (
+            Projection("input", "a", np.full(64, 0.5, np.float32), None, listed),
+            Projection("a", "b", np.eye(10, dtype=np.float32), None, AllToAll()),
+        ),
+    )  # fmt: skip
+    twin = to_torch(net)
+    before = weights(twin)
+    train(twin, digits(), epochs=1, autocast="bfloat16")
+    assert all(not torch.equal(a, b) for a, b in zip(before, weights(twin), strict=True))
+
+
+def test_the_twin_is_left_in_evaluation_mode():
+    for options in ({"validation_fraction": 0.0}, {"ema": 0.5}, {}):
+        twin = digits_twin(dropout=0.5, batch_norm=True)
+        train(twin, image_data(), epochs=1, **options)
+        assert not twin.training, options
+        assert not twin.projection("input_to_conv1").training
+
+
+# ---------------------------------------------------------------------- whose checkpoint it is
+
+
+def test_whatever_decides_the_outcome_is_in_the_fingerprint():
+    data = image_data()
+    pool = neuron_model("if")
+
+    def of(twin=None, rule="spike_count", seed=0, samples=data, **options):
+        twin = digits_twin(pooling=pool) if twin is None else twin
+        chosen = TrainingOptions(**options)
+        return _Trainer(twin, samples, learning_rule(rule), seed, chosen).fingerprint
+
+    def fixed(value):
+        net = digits_twin(pooling=pool).network
+        (frozen,) = [p for p in net.projections if p.frozen]
+        return to_torch(net.with_weights({frozen.name: (np.full(1, value, np.float32), None)}))
+
+    found = {
+        "plain": of(),
+        "dropout": of(digits_twin(pooling=pool, dropout=0.1)),
+        "dropout of one": of(digits_twin(pooling=pool, dropout={"conv1": 0.1})),
+        "more dropout": of(digits_twin(pooling=pool, dropout=0.2)),
+        "quantisation": of(digits_twin(pooling=pool, quantisation=Quantisation(4))),
+        "finer": of(digits_twin(pooling=pool, quantisation=Quantisation(5))),
+        "batch_norm": of(digits_twin(pooling=pool, batch_norm=True)),
+        "augmentation": of(augmentation=Augmentation(shift=1)),
+        "flip": of(augmentation=Augmentation(flip=True)),
+        "spike_rate": of(spike_rate=SpikeRate(0.1)),
+        "spike_rate of one": of(spike_rate=SpikeRate({"conv1": 0.1})),
+        "ema": of(ema=0.5),
+        "autocast": of(autocast="bfloat16"),
+        "rule": of(rule="surrogate_gradient"),
+        "seed": of(seed=1),
+        "data": of(samples=image_data(121)),
+        "type": of(digits_twin(torch.float64, pool)),
+        "fixed weights": of(fixed(0.5)),
+    }
+    assert len(set(found.values())) == len(found)
+    assert of() == found["plain"]
+    assert of(fixed(1.0)) == found["plain"]

@@ -229,7 +229,7 @@ def test_a_rule_notes_the_statistics_of_a_batch_once():
         twin = twin_of(network)
         learning_rule(rule).respond(twin, *twin.encode(samples(network)))
         noted.append({k: v for k, v in twin.state_dict().items() if ".norm." in k})
-    assert len(noted[0]) == 4 * 5
+    assert len(noted[0]) == 4 * 6
     for name, values in noted[0].items():
         torch.testing.assert_close(values, noted[1][name], rtol=1e-10, atol=1e-12)
     assert noted[0]["projections.input_to_conv1.norm.mean"].abs().min() > 1e-4
@@ -249,8 +249,11 @@ def test_nothing_is_noted_without_gradients_or_in_evaluation(how):
 # ---------------------------------------------------------------------- what is written back
 
 
-@pytest.mark.parametrize("rule", ["spike_count", "surrogate_gradient"])
-@pytest.mark.parametrize("encoding", [Current(8), Bernoulli(8)], ids=lambda e: e.kind)
+@pytest.mark.parametrize(
+    ("encoding", "rule"),
+    [(Current(8), "spike_count"), (Bernoulli(8), "surrogate_gradient")],
+    ids=["current", "bernoulli"],
+)
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_folding_changes_no_spike(kind, encoding, rule):
     twin = trained(NETWORKS[kind](encoding), rule)

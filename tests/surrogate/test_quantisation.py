@@ -38,31 +38,31 @@ def drawn(*shape: int, dtype: torch.dtype = torch.float32, seed: int = 0) -> Ten
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-@pytest.mark.parametrize("theta", [0.01, 1.0, 37.0])
 @pytest.mark.parametrize("clip", [0.0, 2.5])
 @pytest.mark.parametrize("per", ["tensor", "channel"])
-@pytest.mark.parametrize("bits", [2, 3, 4, 8, 16])
-def test_weights_are_on_a_grid_that_holds_the_threshold(bits, per, clip, theta, dtype):
+@pytest.mark.parametrize("bits", [2, 4, 8, 16])
+def test_weights_are_on_a_grid_that_holds_the_threshold(bits, per, clip, dtype):
     quantisation = Quantisation(bits, per, clip)
-    weight = drawn(6, 5, 3, 3, dtype=dtype)
-    rounded, step = quantisation(weight, theta), quantisation.step(weight, theta)
-    assert rounded.dtype == dtype
-    assert step.shape == ((1, 1, 1, 1) if per == "tensor" else (6, 1, 1, 1))
-    number = theta / step.double()
-    assert torch.equal(step, theta / number.round().to(dtype)), "theta is m steps"
-    assert (1 <= number.round()).all()
-    assert (number.round() <= 2**16 - 1).all()
-    k = (rounded.double() / step.double()).round()
-    assert torch.equal((k.to(dtype) * step), rounded), "exact multiples"
-    assert k.abs().max() <= 2 ** (bits - 1) - 1
-    for part in [rounded] if per == "tensor" else rounded:
-        assert len(part.unique()) <= 2**bits - 1
-    # Each is the nearest of the grid, or its end.
-    end = (2 ** (bits - 1) - 1) * step
-    inside = weight.abs() <= end
-    off = (rounded - weight).abs()
-    assert (off <= step * 0.5001)[inside].all()
-    assert (rounded.abs() == end.expand_as(rounded))[~inside].all()
+    for theta in (0.01, 1.0, 37.0):
+        weight = drawn(6, 5, 3, 3, dtype=dtype)
+        rounded, step = quantisation(weight, theta), quantisation.step(weight, theta)
+        assert rounded.dtype == dtype
+        assert step.shape == ((1, 1, 1, 1) if per == "tensor" else (6, 1, 1, 1))
+        number = theta / step.double()
+        assert torch.equal(step, theta / number.round().to(dtype)), "theta is m steps"
+        assert (number.round() >= 1).all()
+        assert (number.round() <= 2**16 - 1).all()
+        k = (rounded.double() / step.double()).round()
+        assert torch.equal((k.to(dtype) * step), rounded), "exact multiples"
+        assert k.abs().max() <= 2 ** (bits - 1) - 1
+        for part in [rounded] if per == "tensor" else rounded:
+            assert len(part.unique()) <= 2**bits - 1
+        # Each is the nearest of the grid, or its end.
+        end = (2 ** (bits - 1) - 1) * step
+        inside = weight.abs() <= end
+        off = (rounded - weight).abs()
+        assert (off <= step * 0.51)[inside].all()  # 16 bits and 24 of float32 leave some
+        assert (rounded.abs() == end.expand_as(rounded))[~inside].all()
 
 
 def test_a_grid_by_hand():
@@ -91,9 +91,9 @@ def test_a_range_in_root_mean_squares_is_at_most_the_largest_weight():
 
 @pytest.mark.parametrize("bits", [2, 3, 4, 6, 8])
 def test_the_grid_ends_near_the_range(bits):
-    largest = 2 ** (bits - 1) - 1
+    quantisation, largest = Quantisation(bits, threshold_bits=22), 2 ** (bits - 1) - 1
     for theta in np.geomspace(1 / largest, 1000, 60):
-        step = Quantisation(bits).step(torch.ones(1, 1, dtype=torch.float64), theta).item()
+        step = quantisation.step(torch.ones(1, 1, dtype=torch.float64), theta).item()
         number = round(theta / step)
         assert abs(largest * step - 1) <= 1 / (2 * number) + 1e-12
 
@@ -110,8 +110,9 @@ def test_weights_far_below_the_threshold_have_a_coarser_grid_and_are_not_clipped
     assert coarse.step(weight, 7.0).item() == 1.0, "7 steps, and not 988"
     assert coarse(weight, 7.0).tolist() == [[1, 0, 0]]
     assert coarse(weight, 70.0).tolist() == [[0, 0, 0]]
-    largest = Quantisation(8, threshold_bits=24)
-    assert (1.0 / largest.step(torch.tensor([[1e-9]]), 1.0)).item() == 2**24 - 1
+    largest = Quantisation(8, threshold_bits=22)
+    step = largest.step(torch.tensor([[1e-9]]), 0.3)
+    assert round(0.3 / step.item()) == 2**22 - 1
 
 
 def test_no_weights_make_no_trouble():
@@ -148,8 +149,12 @@ def network(encoding=None, readout="potential") -> SpikingNetwork:
 @pytest.mark.parametrize("per", ["tensor", "channel"])
 def test_what_is_written_back_is_on_the_grid_and_is_what_the_twin_computed(per):
     quantisation = Quantisation(4, per)
-    twin = to_torch(network(readout="counts"), quantisation=quantisation)
-    x = np.random.default_rng(0).random((7, 1, 8, 8)).astype(np.float32)
+    net = network(readout="counts")
+    (pooling,) = [p for p in net.projections if p.frozen]
+    fixed = np.full(1, 1.3, np.float32)  # on no grid of these
+    net = net.with_weights({pooling.name: (fixed, None)})
+    twin = to_torch(net, quantisation=quantisation)
+    x = np.random.default_rng(0).uniform(0, 3, (7, 1, 8, 8)).astype(np.float32)
     optimizer = torch.optim.Adam(twin.parameters(), lr=0.02)
     for _ in range(3):
         (twin(x) - 3).square().mean().backward()
@@ -160,7 +165,7 @@ def test_what_is_written_back_is_on_the_grid_and_is_what_the_twin_computed(per):
         weights = twin.projection(projection.name)
         if projection.frozen:
             frozen += 1
-            assert projection.weight.tolist() == [1.0]
+            assert projection.weight == fixed
             continue
         assert projection.weight.dtype == np.float32
         # The output counts spikes, so that its threshold is that of the others.
@@ -226,7 +231,7 @@ def test_networks_with_feedback_are_rounded_too():
     ("option", "value"),
     [
         ("bits", 1), ("bits", 17), ("per", "row"), ("clip", -1.0), ("clip", float("nan")),
-        ("threshold_bits", 0), ("threshold_bits", 25),
+        ("threshold_bits", 0), ("threshold_bits", 23),
     ],
 )  # fmt: skip
 def test_options_out_of_range_are_refused(refused, option, value):

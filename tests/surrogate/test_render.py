@@ -11,6 +11,7 @@ from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.surrogate import torch_functions
 from brianbridge.surrogate.render import render
+from brianbridge.surrogate.spike_function import SpikeFunction
 from brianbridge.surrogate.torch_functions import TORCH_FUNCTIONS, register_torch_function
 
 LIF = "dv/dt = -v/tau + drive : 1\ndrive : Hz"
@@ -76,6 +77,59 @@ def test_a_flag_is_set_where_the_neuron_fired():
     assert "done = done & ~spiked" in source(
         custom(LIF + "\ndone : boolean", emit="int(v > 1 or done)", reset="done = False")
     )
+
+
+DETACHED = SpikeFunction("triangle", detach_reset=True)
+
+
+@pytest.mark.parametrize(
+    ("reset", "rendered"),
+    [
+        ("v -= theta*emit", "v = v - theta * emit"),
+        ("v -= theta", "v = v - theta * emit"),
+        ("v = 0", "v = torch.where(spiked, 0, v)"),
+        ("v *= 0.5", "v = torch.where(spiked, v * 0.5, v)"),
+    ],
+)
+def test_a_detached_reset_takes_the_spike_as_given_and_hands_it_on_whole(reset, rendered):
+    text = source(custom(reset=reset), spike_function=DETACHED)
+    lines = [line.strip() for line in text.splitlines()]
+    detached = ["spike = emit", "emit = emit.detach()", rendered, "emit = spike"]
+    assert lines[-5:-1] == detached
+    assert lines[-1] == "return (v, emit)"
+    assert "detach" not in source(custom(reset=reset))
+    assert "detach" not in source(custom(reset=reset), spike_function=DETACHED, fires=False)
+
+
+def test_a_model_without_a_reset_has_nothing_to_detach():
+    assert "detach" not in source(custom(reset=""), spike_function=DETACHED)
+
+
+@pytest.mark.parametrize("detached", [False, True], ids=["full", "detached"])
+@pytest.mark.parametrize("schedule", ["canonical", "default"])
+@pytest.mark.parametrize("emit", ["int(v >= theta)", "clip(floor(v/theta), 0, 3)"])
+def test_gradient_of_a_reset_is_1_less_what_it_takes_or_1(emit, schedule, detached):
+    function = SpikeFunction("triangle", 1.0, 0.3, detach_reset=detached)
+    model = custom(emit=emit, parameters={"theta": 1.0})
+    rendered = render(
+        model, 1, 1e-3, spike_function=function, dtype=torch.float64, schedule=schedule
+    )
+    start = torch.tensor([1.2], dtype=torch.float64, requires_grad=True)
+    still = (torch.zeros(1, dtype=torch.float64),)
+    rest = (*still, *rendered.prepare(*still))
+    if schedule == "canonical":
+        v, spikes = rendered.step(start, None, 0.0, *rest)
+    else:
+        v, spikes = rendered.fire(start, 0.0, *rest)
+        (v,) = rendered.settle(v, spikes, None, 0.0, *rest)
+    u = 1.2 * np.exp(-0.1)  # where the step leads to before the reset
+    slope = sum(0.3 * max(0.0, 1 - abs(u - k)) for k in ([1] if "int" in emit else [1, 2, 3]))
+    (of_spikes,) = torch.autograd.grad(spikes, start, retain_graph=True)
+    (of_v,) = torch.autograd.grad(v, start)
+    assert spikes.item() == 1
+    assert v.item() == pytest.approx(u - 1)
+    assert of_spikes.item() == pytest.approx(slope * np.exp(-0.1)), "never detached"
+    assert of_v.item() == pytest.approx((1 if detached else 1 - slope) * np.exp(-0.1))
 
 
 def test_a_free_potential_neither_emits_nor_resets():

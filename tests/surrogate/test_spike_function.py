@@ -104,6 +104,54 @@ def test_bounds_may_differ_from_neuron_to_neuron():
     assert x.grad.tolist() == [0.0, 0.5, 1.0]  # steps at 1; 1, 2; 1, 2, 3, 4
 
 
+def slopes_of(function: SpikeFunction, points: list[float], low, high) -> list[float]:
+    x = torch.tensor(points, dtype=torch.float64, requires_grad=True)
+    stairs = function.staircase(x, low, high)
+    assert torch.equal(stairs, SpikeFunction().staircase(x, low, high)), "forward is the same"
+    stairs.backward(torch.full_like(x, 2.0))
+    assert torch.equal(x.grad, 2 * function.slopes(x.detach(), low, high))
+    return (x.grad / 2).tolist()
+
+
+@pytest.mark.parametrize("name", FORMULAE)
+def test_the_nearest_step_alone(name):
+    function = SpikeFunction(name, width=0.9, scale=2.0, levels="nearest")
+    points = [-4.0, -0.3, 0.4, 0.9, 1.45, 1.55, 2.2, 2.6, 3.7, 9.0]
+    nearest = [1, 1, 1, 1, 1, 2, 2, 3, 3, 3]
+    expected = [2.0 * FORMULAE[name]((p - k) / 0.9) for p, k in zip(points, nearest, strict=True)]
+    assert slopes_of(function, points, 0, 3) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", FORMULAE)
+def test_the_range_is_a_straight_line_whatever_the_kernel(name):
+    function = SpikeFunction(name, width=0.1, scale=0.5, levels="range")
+    points = [-1.01, -1.0, -0.4, 0.0, 1.5, 3.0, 3.01, 8.0]
+    assert slopes_of(function, points, -1, 3) == [0.0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.0, 0.0]
+
+
+def test_the_range_without_bounds_has_no_end():
+    function = SpikeFunction(levels="range")
+    assert slopes_of(function, [-70.0, 0.5, 70.0], -torch.inf, torch.inf) == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"), [("nearest", [0.0, 0.5, 0.5]), ("range", [0.0, 0.0, 1.0])]
+)
+def test_bounds_of_other_levels_may_differ_from_neuron_to_neuron(levels, expected):
+    x = torch.full((3,), 2.5, dtype=torch.float64, requires_grad=True)
+    high = torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64)
+    SpikeFunction("triangle", levels=levels).staircase(x, 0, high).sum().backward()
+    assert x.grad.tolist() == expected
+
+
+def test_negative_steps_count_too():
+    # Bounds -2 and 1: from -2 a step at -1, at 0 and at 1 leads up.
+    points = [-1.2, -0.1, 0.9]
+    for levels in ("all", "nearest"):
+        found = slopes_of(SpikeFunction("triangle", 0.5, levels=levels), points, -2, 1)
+        assert found == pytest.approx([0.6, 0.8, 0.8])
+
+
 # ---------------------------------------------------------------------- names
 
 
@@ -128,6 +176,7 @@ def test_a_function_of_ones_own(monkeypatch):
         (("arctan", math.nan), ["width nan"]),
         (("arctan", math.inf), ["width inf"]),
         (("arctan", 1.0, math.nan), ["scale nan is not finite"]),
+        (("arctan", 1.0, 1.0, "neerest"), ["no levels 'neerest'", "Did you mean 'nearest'?"]),
     ],
 )
 def test_what_cannot_be_is_refused(refused, arguments, said):
@@ -138,3 +187,5 @@ def test_what_cannot_be_is_refused(refused, arguments, said):
 def test_equal_functions_are_equal():
     assert SpikeFunction("triangle", 0.5) == SpikeFunction("triangle", width=0.5)
     assert SpikeFunction() != SpikeFunction(scale=2.0)
+    assert SpikeFunction() != SpikeFunction(levels="nearest")
+    assert SpikeFunction() != SpikeFunction(detach_reset=True)
