@@ -370,12 +370,16 @@ def test_an_average_of_networks_that_hold_more_than_weights():
 
 
 def test_channels_last_is_the_same_to_rounding():
-    plain, last = digits_twin(torch.float64), digits_twin(torch.float64)
+    neuron = neuron_model("if")
+    layers = [Conv2d(4, 3, neuron), Conv2d(5, 3, neuron), Dense(10, neuron)]
+    net = SpikingNetwork.sequential(
+        (1, 8, 8), layers, encoding=Current(5), readout="potential", seed=1, weight_gain=2.0
+    )
+    plain, last = (to_torch(net, dtype=torch.float64) for _ in range(2))
     for twin in (plain, last):
         train(twin, image_data(), epochs=2, batch_size=30, channels_last=twin is last)
-    kernel = last.projection("input_to_conv1").weight
-    assert kernel.is_contiguous(memory_format=torch.channels_last)
-
+        kernel = twin.projection("conv1_to_conv2").weight
+        assert kernel.is_contiguous(memory_format=torch.channels_last) == (twin is last)
     for one, other in zip(weights(plain), weights(last), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-9)
 
