@@ -54,9 +54,9 @@ def as_markdown(result: dict[str, Any], name: str = "simulate") -> str:
         f"`{provenance.get('command', 'brianbridge bench simulate')}`, {provenance['date']}, "
         f"{machine['cores']} cores, {machine['processor']}; {told}. Data: {provenance['dataset']}, "
         f"{result['input_spikes_per_sample']:.0f} input spikes a sample. In brackets: times the "
-        "batched path. Slow ones were measured on the given number of samples and scaled, quick "
-        "ones are the median of three; none is charged for compiling or encoding. All spikes were "
-        "compared: none differs.",
+        "batched path, timed again before and after each. Slow ones were measured on the given "
+        "number of samples and scaled, quick ones are the median of three; none is charged for "
+        "compiling or encoding. All spikes were compared: none differs.",
         "",
         "| | " + " | ".join(f"dt = {dt:g} ms" for dt in dts) + " |",
         "|---|" + "---|" * len(dts),
