@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from .datasets import Dataset, from_arrays
     from .encoding import Bernoulli, Current, Latency, Poisson
     from .errors import InputError
+    from .fidelity.energy import EnergyModel
     from .fidelity.ladder import DEFAULT_LADDER, Rung, read_ladder
+    from .fidelity.operations import operations_of
     from .fidelity.verdict import Verdict
     from .fidelity.verify import verify
     from .io.network_file import load, save
@@ -58,12 +60,23 @@ if TYPE_CHECKING:
     from .neurons.model import NeuronModel
     from .neurons.propagator import exact_propagator
     from .recording import Events, Recording
-    from .rules import LearningRule, SpikeCount, TrainingOptions, train
+    from .rules import (
+        Augmentation,
+        LeakyBackprop,
+        LearningRule,
+        MultiThreshold,
+        SpikeCount,
+        SpikeRate,
+        SurrogateGradient,
+        TrainingOptions,
+        train,
+    )
     from .simulation.from_brian2 import from_brian2
     from .simulation.projections import DenseProjection
     from .simulation.simulate import simulate
     from .surrogate.network import SurrogateNetwork, to_torch
     from .surrogate.population import PopulationTwin
+    from .surrogate.quantisation import Quantisation
     from .surrogate.spike_function import SpikeFunction, register_spike_function
     from .weights import write_back
 
@@ -71,7 +84,9 @@ _HOME = {
     "datasets": ("Dataset", "from_arrays"),
     "encoding": ("Bernoulli", "Current", "Latency", "Poisson"),
     "errors": ("InputError",),
+    "fidelity.energy": ("EnergyModel",),
     "fidelity.ladder": ("DEFAULT_LADDER", "Rung", "read_ladder"),
+    "fidelity.operations": ("operations_of",),
     "fidelity.verdict": ("Verdict",),
     "fidelity.verify": ("verify",),
     "io.network_file": ("load", "save"),
@@ -101,12 +116,23 @@ _HOME = {
     "neurons.model": ("NeuronModel",),
     "neurons.propagator": ("exact_propagator",),
     "recording": ("Events", "Recording"),
-    "rules": ("LearningRule", "SpikeCount", "TrainingOptions", "train"),
+    "rules": (
+        "Augmentation",
+        "LeakyBackprop",
+        "LearningRule",
+        "MultiThreshold",
+        "SpikeCount",
+        "SpikeRate",
+        "SurrogateGradient",
+        "TrainingOptions",
+        "train",
+    ),
     "simulation.from_brian2": ("from_brian2",),
     "simulation.projections": ("DenseProjection",),
     "simulation.simulate": ("simulate",),
     "surrogate.network": ("SurrogateNetwork", "to_torch"),
     "surrogate.population": ("PopulationTwin",),
+    "surrogate.quantisation": ("Quantisation",),
     "surrogate.spike_function": ("SpikeFunction", "register_spike_function"),
     "weights": ("write_back",),
 }
@@ -115,6 +141,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "DEFAULT_LADDER",
     "AllToAll",
+    "Augmentation",
     "AvgPool2d",
     "Bernoulli",
     "Conv2d",
@@ -123,13 +150,16 @@ __all__ = [
     "Dataset",
     "Dense",
     "DenseProjection",
+    "EnergyModel",
     "Events",
     "Feedback",
     "Flatten",
     "InputError",
     "Latency",
+    "LeakyBackprop",
     "LearningRule",
     "MaxPool2d",
+    "MultiThreshold",
     "NeuronModel",
     "OneToOne",
     "Poisson",
@@ -137,6 +167,7 @@ __all__ = [
     "Population",
     "PopulationTwin",
     "Projection",
+    "Quantisation",
     "Recording",
     "Recurrent",
     "Residual",
@@ -145,8 +176,10 @@ __all__ = [
     "SpikeCount",
     "SpikeFileWriter",
     "SpikeFunction",
+    "SpikeRate",
     "SpikingNetwork",
     "SumPool2d",
+    "SurrogateGradient",
     "SurrogateNetwork",
     "TrainingOptions",
     "TransposedConvolution",
@@ -159,6 +192,7 @@ __all__ = [
     "network_model",
     "network_names",
     "neuron_model",
+    "operations_of",
     "read_ladder",
     "read_spikes",
     "register_spike_function",

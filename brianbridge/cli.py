@@ -96,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--samples", type=int, help="only the first so many samples")
     verify.add_argument("--folder", help="where the data set's files are")
     verify.add_argument("--out", type=Path, help="write verdict.json and spikes.h5 here")
+    verify.add_argument("--operations", action="store_true", help="also tell the operations")
 
     inspect = add(commands, "inspect", _inspect, "tell what a network or spike file holds")
     inspect.add_argument("file", type=Path)
@@ -193,7 +194,10 @@ def _verify(options: Arguments) -> int:
     if options.json:
         print(verdict.to_json())
     else:
-        _say(False)(verdict.table())
+        say = _say(False)
+        say(verdict.table())
+        if options.operations and verdict.operations is not None:
+            say(verdict.operations.table())
     return 0 if verdict.passed else 1
 
 
