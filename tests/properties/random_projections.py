@@ -132,7 +132,7 @@ class _Grower:
             key: rng.uniform(low, high, (size,) if case.per_neuron else ()) * unit
             for key, (low, high, unit) in RANGES[kind].items()
         }
-        if kind == "multi_threshold_lif":
+        if kind.startswith("multi_threshold_lif"):
             values["s_max"] = float(rng.integers(1, 6))
         if "t_ref" in values and rng.random() < 0.5:
             values["t_ref"] = np.rint(values["t_ref"] / (case.dt * second)) * case.dt * second
@@ -329,4 +329,4 @@ def path_cases(model: str, **fixed: Any) -> st.SearchStrategy[Case]:
     return st.builds(Case, **drawn)
 
 
-assert set(DYADIC_MODELS) - set(RANGES) == {"if_zero", "multi_threshold_if"}
+assert set(DYADIC_MODELS) - set(RANGES) == {"multi_threshold_if"}
