@@ -18,12 +18,11 @@ from torch import Tensor
 from ..errors import InputError
 from ..network import INPUT, SpikingNetwork
 from ..surrogate.network import SurrogateNetwork
-from ..surrogate.scan import inputs_of, later, total
+from ..surrogate.scan import batch_of, inputs_of, later, total
 from .base import Response
 
 __all__ = [
     "Ran",
-    "batch_of",
     "check_layers",
     "parameter_of",
     "respond_by_counts",
@@ -142,14 +141,6 @@ def respond_by_counts(
         spikes[name] = ran.spikes if ran.mask is None else ran.spikes * ran.mask
         counts[name] = fired[name] if ran.mask is None else fired[name] * ran.mask
     return Response(fired[network.output.name].flatten(1), fired.__getitem__)
-
-
-def batch_of(current: Tensor | None, raster: Tensor | None) -> int:
-    """Return the number of samples of an encoded batch."""
-    if raster is not None:
-        return raster.shape[1]
-    assert current is not None, "give a current or a raster"
-    return len(current)
 
 
 def _mean_input(

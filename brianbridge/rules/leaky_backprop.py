@@ -40,11 +40,10 @@ from torch.nn.functional import cross_entropy, one_hot
 from ..errors import InputError
 from ..network import INPUT, SpikingNetwork
 from ..surrogate.network import SurrogateNetwork
-from ..surrogate.scan import inputs_of
+from ..surrogate.scan import batch_of, inputs_of
 from .base import LearningRule, Response
 from .layers import (
     Ran,
-    batch_of,
     check_layers,
     parameter_of,
     respond_by_counts,

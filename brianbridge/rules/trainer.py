@@ -141,7 +141,8 @@ class _Trainer:
         rule.check(twin.network)
         check_fit(twin.network, data)
         options.augmentation.check(data.shape)
-        self.constrained = () if options.spike_rate is None else _constrained(options, twin)
+        rate = options.spike_rate
+        self.constrained = () if rate is None else tuple(rate.rates(twin.network))
         rule.prepare(twin)
         if options.channels_last:
             twin.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -317,9 +318,3 @@ class _Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
-
-
-def _constrained(options: TrainingOptions, twin: SurrogateNetwork) -> tuple[str, ...]:
-    """Return the populations whose rate is constrained."""
-    assert options.spike_rate is not None
-    return tuple(options.spike_rate.rates(twin.network))

@@ -22,7 +22,7 @@ from ..recording import Events, Recording
 from .population import PopulationTwin
 from .projections import ProjectionTwin
 from .quantisation import Quantisation
-from .scan import run_in_turn, run_together, total
+from .scan import batch_of, run_in_turn, run_together, total
 from .spike_function import SpikeFunction
 from .training_options import (
     check_quantisation,
@@ -246,8 +246,7 @@ class SurrogateNetwork(nn.Module):
         record : sequence of str
             State variables to record in every population that has them.
         """
-        assert current is not None or raster is not None, "give a current or a raster"
-        batch = raster.shape[1] if raster is not None else len(current)  # type: ignore[arg-type]
+        batch = batch_of(current, raster)
         scan = run_together if self.network.has_loops else run_in_turn
         spikes, state, traces = scan(self, current, raster, batch, record)
         last = self.network.output.name

@@ -175,7 +175,8 @@ class ProjectionTwin(nn.Module):
 
     def bias_of_neurons(self) -> Tensor | None:
         """Return the constant input of every neuron, shape `target`, or None."""
-        bias = self.effective()[1]
+        # Not by `effective`, which would round and scale all weights for it.
+        bias = self.bias if self.norm is None else self.norm.running()[1]
         return None if bias is None else self._spread(bias)
 
     def effective(self) -> tuple[Tensor, Tensor | None]:

@@ -24,10 +24,18 @@ from ..network import INPUT
 if TYPE_CHECKING:
     from .network import SurrogateNetwork
 
-__all__ = ["Outcome", "inputs_of", "later", "run_in_turn", "run_together", "total"]
+__all__ = ["Outcome", "batch_of", "inputs_of", "later", "run_in_turn", "run_together", "total"]
 
 #: Spikes, state at the end, and traces, each by population.
 Outcome = tuple[dict[str, Tensor], dict[str, dict[str, Tensor]], dict[str, dict[str, Tensor]]]
+
+
+def batch_of(current: Tensor | None, raster: Tensor | None) -> int:
+    """Return the number of samples of an encoded batch."""
+    if raster is not None:
+        return raster.shape[1]
+    assert current is not None, "give a current or a raster"
+    return len(current)
 
 
 def run_in_turn(

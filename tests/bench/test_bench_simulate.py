@@ -50,6 +50,12 @@ def test_every_contestant_has_a_row_and_a_ratio(tmp_path):
     assert {name for name, dt in rows if dt == 0.1} == {n for n in QUICK if "twin" not in n}
     assert all(row["seconds"] > 0 for row in result["rows"])
     assert len(result["ratios"]) == len(rows) - 2
+    # Each ratio is to the batched path beside its own row, not to the first one.
+    ratios = {(r["name"], r["dt_ms"]): r["ratio"] for r in result["ratios"]}
+    for row in result["rows"]:
+        if row["name"] != "batched":
+            expected = row["seconds"] / row["batched_seconds"]
+            assert ratios[row["name"], row["dt_ms"]] == expected
     result["provenance"]["command"] = "a command"
     for path in write_report(result, tmp_path):
         assert path.stat().st_size > 500
