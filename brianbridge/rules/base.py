@@ -74,6 +74,10 @@ class LearningRule(ABC):
             Input spikes.
         """
 
+    def scaled(self, twin: SurrogateNetwork, output: Tensor) -> Tensor:
+        """Return what the loss looks at, of a twin's own output; that itself unless overridden."""
+        return output
+
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Return the mean loss of a batch; cross-entropy unless the rule says otherwise.
 

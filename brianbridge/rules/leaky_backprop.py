@@ -173,11 +173,15 @@ class LeakyBackprop(LearningRule):
         """Run the spiking layers, with the credit that was chosen."""
         respond = respond_by_counts if self.credit == "count" else self._respond_by_windows
         found = respond(twin, current, raster, self._factor)
-        last = twin.network.output.name
-        leak = self._leak(twin, last, found.output)
-        leaked = (leak.flatten() if leak.ndim else leak) * found.output.detach()
-        output = substitute(leaked, found.output, torch.ones_like(leaked))
-        return replace(found, output=self.gain / twin.network.steps * output)
+        value = self.scaled(twin, found.output.detach())
+        # The leak is ignored in the gradient.
+        slope = torch.full_like(value, self.gain / twin.network.steps)
+        return replace(found, output=substitute(value, found.output, slope))
+
+    def scaled(self, twin: SurrogateNetwork, output: Tensor) -> Tensor:
+        """Return the output after one more leak, over T, times `gain`."""
+        leak = self._leak(twin, twin.network.output.name, output)
+        return self.gain / twin.network.steps * (leak.flatten() if leak.ndim else leak) * output
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Return the squared distance to one-hot labels, summed over classes, or cross-entropy."""

@@ -113,6 +113,10 @@ class MultiThreshold(LearningRule):
         """Have the twin differentiate as chosen."""
         twin.differentiate_by(_spike_function(self.derivative, self.width, self.detach_reset))
 
+    def scaled(self, twin: SurrogateNetwork, output: Tensor) -> Tensor:
+        """Return the output times `gain`."""
+        return self.gain * output
+
     def respond(
         self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None
     ) -> Response:

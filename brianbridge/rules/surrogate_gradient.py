@@ -75,6 +75,10 @@ class SurrogateGradient(LearningRule):
             self.derivative, self.width, self.scale, detach_reset=self.detach_reset
         )
 
+    def scaled(self, twin: SurrogateNetwork, output: Tensor) -> Tensor:
+        """Return the output times `gain`."""
+        return self.gain * output
+
     def respond(
         self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None
     ) -> Response:

@@ -278,7 +278,8 @@ class _Trainer:
         with torch.no_grad():
             for inputs, labels in self._batches(data, np.arange(len(data)), stream=0):
                 output = twin.run(*inputs).output
-                losses += self.rule.loss(output, labels).item() * len(labels)
+                seen = self.rule.scaled(twin, output)
+                losses += self.rule.loss(seen, labels).item() * len(labels)
                 hits += int((output.argmax(1) == labels).sum())
         return losses, hits
 
