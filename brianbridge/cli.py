@@ -82,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--out", type=Path, help="output folder (default: runs/STUDY, or STUDY-SEED)")
     run.add_argument("--seed", type=int, help="another seed than the study's")
     run.add_argument("--quick", action="store_true", help="smoke test: 2 epochs, 50 samples")
+    run.add_argument(
+        "--no-spikes", action="store_true", help="no spikes.h5: gigabytes, for a large network"
+    )
     add(studies, "list", _study_list, "list the studies that come with the package")
 
     train = add(commands, "train", _train, "train, as a study file says, and write network.h5")
@@ -132,7 +135,7 @@ def _study_run(options: Arguments) -> int:
     study = study.quick() if options.quick else study
     seed = "" if options.seed is None else f"-{options.seed}"
     out = options.out or Path("runs") / f"{study.name}{seed}"
-    summary = run_study(study, out, report=_say(options.json))
+    summary = run_study(study, out, report=_say(options.json), spikes=not options.no_spikes)
     if options.json:
         print(json.dumps(summary, indent=2))
     else:

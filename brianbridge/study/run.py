@@ -138,7 +138,9 @@ def first_samples(data: Dataset, samples: int | None) -> Dataset:
     return data if samples is None else data.subset(np.arange(min(samples, len(data))))
 
 
-def run_study(study: Study, out: Path, report: Report = lambda line: None) -> dict[str, Any]:
+def run_study(
+    study: Study, out: Path, report: Report = lambda line: None, *, spikes: bool = True
+) -> dict[str, Any]:
     """Carry out a study and return its summary; see the module's docstring for the files.
 
     Parameters
@@ -149,6 +151,8 @@ def run_study(study: Study, out: Path, report: Report = lambda line: None) -> di
         Where everything goes.
     report : callable
         Told what is going on, line by line or as a table.
+    spikes : bool
+        Whether to write ``spikes.h5``. While it is written, a spike takes 30 bytes.
 
     Raises
     ------
@@ -173,7 +177,7 @@ def run_study(study: Study, out: Path, report: Report = lambda line: None) -> di
             test,
             ladder,
             name=study.name,
-            spikes=folder / "spikes.h5",
+            spikes=folder / "spikes.h5" if spikes else None,
             baseline=None if start is None else load_network(Path(start)),
         )
         verdict.save(folder / "verdict.json")

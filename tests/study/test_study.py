@@ -48,3 +48,11 @@ def test_only_some_samples_and_the_twin_on_all(tmp_path):
     assert part["samples_all"] == 360
     assert 0 < part["twin_accuracy_all"] < 1
     assert part["parity_spike_mismatches"] == 0
+    assert (tmp_path / "spikes.h5").exists()
+
+
+def test_no_spikes(tmp_path):
+    run_study(read_study("digits_spike_count").quick(), tmp_path, spikes=False)
+    assert {file.name for file in tmp_path.iterdir()} == {
+        "checkpoint.pt", "network.h5", "summary.json", "verdict.json"
+    }  # fmt: skip
