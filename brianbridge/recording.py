@@ -51,6 +51,12 @@ class Events:
         return len(self.step)
 
     @property
+    def nbytes(self) -> int:
+        """Memory that the arrays take."""
+        arrays = (self.sample, self.node, self.step, self.value, self.t_crossing)
+        return sum(array.nbytes for array in arrays if array is not None)
+
+    @property
     def time(self) -> np.ndarray:
         """Start of each spike's step, in seconds from the start of the presentation."""
         return self.step * self.dt
@@ -195,6 +201,20 @@ class Recording:
     def spikes_per_sample(self) -> dict[str, float]:
         """Return the mean number of spikes (events) a sample, by population."""
         return {name: len(self.events(name)) / self.samples for name in self.shapes}
+
+    def of_samples(self, low: int, high: int) -> Recording:
+        """Return the recording of samples `low` up to `high`."""
+        output = self.output[low:high]
+        return replace(
+            self,
+            samples=len(output),
+            all_events={n: events.of_samples(low, high) for n, events in self.all_events.items()},
+            output=output,
+            traces={
+                name: {v: trace[:, low:high] for v, trace in variables.items()}
+                for name, variables in self.traces.items()
+            },
+        )
 
     def without_events(self) -> Recording:
         """Return the recording with nothing but its output."""

@@ -9,8 +9,6 @@ from ..recording import Recording
 __all__ = [
     "accuracy",
     "agreement",
-    "count_correlation",
-    "count_mismatches",
     "paired_interval",
     "spike_mismatches",
 ]
@@ -76,23 +74,3 @@ def spike_mismatches(surrogate: Recording, brian2: Recording) -> int:
             ours = one.to_raster(steps, samples, neurons)
             total += int(np.sum(ours != other.to_raster(steps, samples, neurons, coarse)))
     return total
-
-
-def count_mismatches(surrogate: Recording, brian2: Recording) -> int:
-    """Return the number of (sample, neuron) pairs whose summed spike values differ."""
-    return sum(
-        int(np.sum(surrogate.counts[name] != brian2.counts[name])) for name in surrogate.shapes
-    )
-
-
-def count_correlation(surrogate: Recording, brian2: Recording) -> dict[str, float | None]:
-    """Return Pearson's correlation of counts over samples and neurons, by population.
-
-    None where a population's counts are all the same.
-    """
-    found: dict[str, float | None] = {}
-    for name in surrogate.shapes:
-        x, y = surrogate.counts[name].ravel(), brian2.counts[name].ravel()
-        constant = np.ptp(x) == 0 or np.ptp(y) == 0
-        found[name] = None if constant else float(np.corrcoef(x, y)[0, 1])
-    return found

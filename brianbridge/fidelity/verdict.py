@@ -43,7 +43,7 @@ class RungOutcome:
     synops_per_sample, synops_by_mass_per_sample : float
         Synaptic operations: each spike once, and as often as its value says.
     seconds : float
-        Wall time of the simulation, compilation included.
+        Wall time, compilation and comparison included.
     tolerances : mapping
         What the rung had to hold.
     passed : bool

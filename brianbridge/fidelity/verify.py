@@ -8,8 +8,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ..datasets import Dataset
 from ..errors import InputError
 from ..io.spike_file import SpikeFileWriter
@@ -17,11 +15,12 @@ from ..network import SpikingNetwork
 from ..provenance import collect
 from ..recording import Recording
 from ..simulation.simulate import simulate
-from ..surrogate.network import to_torch
 from . import metrics
 from .activity import Activity, activity_of, activity_of_input
+from .comparison import Comparison
 from .ladder import DEFAULT_LADDER, Rung
 from .operations import count_operations
+from .twin_run import TwinRun
 from .verdict import RungOutcome, Verdict
 
 __all__ = ["verify"]
@@ -83,8 +82,8 @@ def verify(
             f"data set '{data.name}' has samples of shape {data.shape}; network '{name}' takes "
             f"{tuple(network.input_shape)}"
         )
-    twin = to_torch(network, dtype=torch.float64).record(data.x)
-    compared = None if baseline is None else _summary(to_torch(baseline).record(data.x), data)
+    twin = TwinRun(network, data.x)
+    compared = None if baseline is None else _summary(TwinRun(baseline, data.x), data)
     inputs = activity_of_input(network, data.x)
     outcomes = []
     for position, rung in enumerate(ladder):
@@ -102,23 +101,44 @@ def verify(
         rungs=tuple(outcomes),
         provenance=collect(),
         operations=count_operations(
-            network, {**activity_of(twin), **inputs}, twin.samples, twin.steps
+            network, {**twin.activity, **inputs}, len(data), network.steps
         ),
         baseline=compared,
     )  # fmt: skip
 
 
-def _summary(twin: Recording, data: Dataset) -> dict[str, Any]:
+def _summary(twin: TwinRun, data: Dataset) -> dict[str, Any]:
     return {
-        "accuracy": metrics.accuracy(twin, data.y),
-        "spikes_per_sample": twin.spikes_per_sample(),
+        "accuracy": metrics.accuracy(twin.outcome, data.y),
+        "spikes_per_sample": _spikes_per_sample(twin.activity),
     }
+
+
+def _spikes_per_sample(activity: Mapping[str, Activity]) -> dict[str, float]:
+    return {name: int(a.events.sum()) / a.samples for name, a in activity.items()}
+
+
+class _Watch:
+    """Compare Brian2's chunks with the twin as they come; nothing of them is kept."""
+
+    def __init__(self, twin: TwinRun) -> None:
+        self._twin, self._samples = twin, 0
+        self.comparison: Comparison | None = None
+        self.activity: dict[str, Activity] = {}
+
+    def __call__(self, chunk: Recording) -> None:
+        low, self._samples = self._samples, self._samples + chunk.samples
+        found = Comparison.of(self._twin.part(low, self._samples), chunk)
+        self.comparison = found if self.comparison is None else self.comparison + found
+        for name, activity in activity_of(chunk).items():
+            before = self.activity.get(name)
+            self.activity[name] = activity if before is None else before + activity
 
 
 def _climb(
     network: SpikingNetwork,
     data: Dataset,
-    twin: Recording,
+    twin: TwinRun,
     inputs: Mapping[str, Activity],
     rung: Rung,
     spikes: Path | None,
@@ -126,31 +146,44 @@ def _climb(
     """Simulate one rung and compare it with the twin."""
     dt = network.dt / rung.dt_divisor
     started = time.perf_counter()
+    watch = _Watch(twin)
     with ExitStack() as stack:
-        write: Any = None
+        seen: list[Callable[[Recording], None]] = [watch]
         if spikes is not None:
             shapes = {p.name: p.shape for p in network.firing}
             provenance = {**collect(), "rung": rung.name, "dataset": data.name, "part": data.part}
             steps = network.steps * rung.dt_divisor
             writer = SpikeFileWriter(spikes, shapes, dt, steps, provenance)
-            write = stack.enter_context(writer).append
-        record = ("spikes",) if spikes is None else ("spikes", "t_crossing")
+            seen.append(stack.enter_context(writer).append)
+
+        def show(chunk: Recording) -> None:
+            for see in seen:
+                see(chunk)
+
         brian2 = simulate(
-            network, data.x, dt=dt, record=record, on_chunk=write, poisson=rung.poisson, seed=0
+            network,
+            data.x,
+            dt=dt,
+            record=("spikes",) if spikes is None else ("spikes", "t_crossing"),
+            on_chunk=show,
+            keep=False,
+            poisson=rung.poisson,
+            seed=0,
         )
     seconds = time.perf_counter() - started
-    right = twin.prediction == data.y
+    comparison = watch.comparison
+    assert comparison is not None, "there is at least one sample"
+    right = twin.outcome.prediction == data.y
     score = metrics.accuracy(brian2, data.y)
-    different = metrics.spike_mismatches(twin, brian2)
-    drop = metrics.accuracy(twin, data.y) - score
+    drop = metrics.accuracy(twin.outcome, data.y) - score
     # A billionth, so that a tolerance of 2 samples in 100 is not missed by rounding.
     held = drop <= rung.max_accuracy_drop + 1e-9
     if rung.max_spike_mismatches is not None:
-        held = held and different <= rung.max_spike_mismatches
+        held = held and comparison.spike_mismatches <= rung.max_spike_mismatches
     # Where Brian2 draws the input spikes itself, the twin's stand for them: they are not recorded,
     # but come at the same rates.
     operations = count_operations(
-        network, {**activity_of(brian2), **inputs}, brian2.samples, brian2.steps
+        network, {**watch.activity, **inputs}, brian2.samples, brian2.steps
     )
     return RungOutcome(
         name=rung.name,
@@ -158,11 +191,11 @@ def _climb(
         perturbations={"poisson": True} if rung.poisson else {},
         accuracy=score,
         accuracy_change_ci95=metrics.paired_interval(right, brian2.prediction == data.y),
-        agreement=metrics.agreement(twin, brian2),
-        spikes_per_sample=brian2.spikes_per_sample(),
-        count_mismatches=metrics.count_mismatches(twin, brian2),
-        spike_mismatches=different,
-        count_correlation=metrics.count_correlation(twin, brian2),
+        agreement=metrics.agreement(twin.outcome, brian2),
+        spikes_per_sample=_spikes_per_sample(watch.activity),
+        count_mismatches=comparison.count_mismatches,
+        spike_mismatches=comparison.spike_mismatches,
+        count_correlation=comparison.count_correlation,
         synops_per_sample=operations.synops,
         synops_by_mass_per_sample=operations.synops_by_mass,
         seconds=seconds,

@@ -12,14 +12,15 @@ from brian2.core.preferences import BrianPreference
 from ..errors import InputError
 from ..network import SpikingNetwork
 
-__all__ = ["fitting_batch"]
+__all__ = ["fitting_batch", "memory_budget"]
 
 prefs.register_preferences(
     "brianbridge",
     "Preferences of brianbridge",
     memory=BrianPreference(
         default=256.0,
-        docs="Memory, in megabytes, that one chunk of samples may take in a simulation.",
+        docs="Memory, in megabytes, that one chunk of samples may take in a simulation; as much "
+        "again keeps spikes of the twin while runs are compared with it.",
         validator=lambda value: isinstance(value, int | float) and value > 0,
     ),
 )
@@ -29,6 +30,11 @@ _NUMBERS, _FLAGS = 5, 16
 #: A chunk's state should stay in a cache of this size, if that leaves enough to do in a step.
 _CACHE = 12e6
 _LEAST_NEURONS = 100_000
+
+
+def memory_budget() -> float:
+    """Return ``prefs.brianbridge.memory``, in bytes."""
+    return float(prefs["brianbridge.memory"]) * 1e6
 
 
 def fitting_batch(
@@ -67,7 +73,7 @@ def fitting_batch(
             if network.delivers_spikes(p):
                 synapses += p.number_of_synapses(*ends) * synapse_bytes
     sample = state + waiting + synapses
-    budget = prefs["brianbridge.memory"] * 1e6
+    budget = memory_budget()
     if sample > budget:
         raise InputError(
             f"one sample of the network takes about {sample / 1e6:.3g} MB, and "

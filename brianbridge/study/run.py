@@ -21,6 +21,8 @@ import numpy as np
 
 from ..datasets import Dataset, Split, load
 from ..fidelity.ladder import DEFAULT_LADDER, Rung, read_ladder
+from ..fidelity.metrics import accuracy
+from ..fidelity.twin_run import TwinRun
 from ..fidelity.verdict import Verdict
 from ..fidelity.verify import verify
 from ..io.atomic import atomic_path, writable_folder
@@ -205,8 +207,8 @@ def _numbers(
     numbers: dict[str, Any] = {"twin_accuracy": verdict.surrogate["accuracy"]}
     if not whole:
         # Brian2 saw only some samples; the twin's accuracy is still told for all.
-        recording = to_torch(network).record(test.x)
-        numbers["twin_accuracy_all"] = float(np.mean(recording.prediction == test.y))
+        outcome = TwinRun(network, test.x).outcome
+        numbers["twin_accuracy_all"] = accuracy(outcome, test.y)
         numbers["samples_all"] = len(test)
     numbers["samples"] = verdict.dataset["samples"]
     for rung in verdict.rungs:

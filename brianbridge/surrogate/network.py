@@ -286,14 +286,19 @@ class SurrogateNetwork(nn.Module):
         samples = np.asarray(x)
         numbers = np.arange(len(samples)) if index is None else np.asarray(index)
         exact = to_torch(write_back(self), dtype=torch.float64)
-        variables = [name for name in record if name != "spikes"]
         parts = []
-        with torch.no_grad():
-            for start in range(0, len(samples), batch_size):
-                chosen = slice(start, start + batch_size)
-                inputs = exact.encode(samples[chosen], numbers[chosen])
-                parts.append(exact._recording(exact.run(*inputs, record=variables)))
+        for start in range(0, len(samples), batch_size):
+            chosen = slice(start, start + batch_size)
+            parts.append(exact.record_batch(samples[chosen], numbers[chosen], record))
         return Recording.concatenate(parts)
+
+    @torch.no_grad()
+    def record_batch(
+        self, x: Any, index: Any = None, record: Sequence[str] = ("spikes",)
+    ) -> Recording:
+        """Run one batch as the twin is, in its own precision; arguments as in `record`."""
+        variables = [name for name in record if name != "spikes"]
+        return self._recording(self.run(*self.encode(x, index), record=variables))
 
     def _recording(self, activity: Activity) -> Recording:
         network = self.network

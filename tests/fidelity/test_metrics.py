@@ -24,9 +24,7 @@ def test_mismatches_are_counted_cell_by_cell():
     signed[1, 1, 1] = -1  # the same time, another value
     one = recording(raster, [[1, 0], [0, 1]])
     assert metrics.spike_mismatches(one, recording(moved, [[1, 0], [0, 1]])) == 2
-    assert metrics.count_mismatches(one, recording(moved, [[1, 0], [0, 1]])) == 0
     assert metrics.spike_mismatches(one, recording(signed, [[1, 0], [0, 1]])) == 1
-    assert metrics.count_mismatches(one, recording(signed, [[1, 0], [0, 1]])) == 1
 
 
 def test_a_finer_run_is_summed_onto_the_coarse_grid():
@@ -46,15 +44,6 @@ def test_accuracy_agreement_and_ties():
     other = recording(raster, [[1, 0], [1, 0], [0, 1]])
     assert metrics.accuracy(one, np.array([0, 1, 0])) == 1.0  # the first of equals
     assert metrics.agreement(one, other) == pytest.approx(1 / 3)
-
-
-def test_correlation_and_its_absence():
-    raster = np.zeros((4, 2, 2))
-    raster[:2, 0, 0] = raster[0, 1, 1] = 1
-    one = recording(raster, [[1], [1]])
-    assert metrics.count_correlation(one, one)["hidden"] == pytest.approx(1)
-    silent = recording(np.zeros((4, 2, 2)), [[1], [1]])
-    assert metrics.count_correlation(one, silent)["hidden"] is None
 
 
 def test_interval_covers_the_true_change():

@@ -1,0 +1,92 @@
+"""Run a network's twin on samples, and hand out what it did as often as it is wanted.
+
+All rungs of a ladder are compared with the same twin. Its spikes are kept as far as they fit
+``prefs.brianbridge.memory``; beyond that, a block of samples runs again when it is asked for.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import add
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..network import SpikingNetwork
+from ..recording import Recording
+from ..simulation.memory import memory_budget
+from ..surrogate.network import to_torch
+from .activity import Activity, activity_of
+
+__all__ = ["TwinRun"]
+
+#: Samples that run at once, and cells of their rasters, at most.
+_SAMPLES, _CELLS = 500, 10_000_000
+
+
+class TwinRun:
+    """Run the twin in float64 and remember its outputs and the activity of each neuron.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        The network, with its weights.
+    x : array, shape (samples, *input_shape)
+        The samples.
+
+    Examples
+    --------
+    >>> from brianbridge.encoding import Current
+    >>> from brianbridge.network import Dense
+    >>> from brianbridge.neurons.library import neuron_model
+    >>> net = SpikingNetwork.sequential((4,), [Dense(2, neuron_model("if"))], encoding=Current(5))
+    >>> run = TwinRun(net, np.ones((7, 4)))
+    >>> run.outcome.output.shape, run.part(2, 5).spikes["output"].shape
+    ((7, 2), (5, 3, 2))
+    """
+
+    def __init__(self, network: SpikingNetwork, x: Any) -> None:
+        self._twin = to_torch(network, dtype=torch.float64)
+        self._x = np.asarray(x)
+        cells = network.steps * sum(p.size for p in network.firing)
+        self._size = max(1, min(_SAMPLES, _CELLS // max(cells, 1)))
+        self._kept: dict[int, Recording] = {}
+        self._latest: tuple[int, Recording] | None = None
+        room = memory_budget()
+        outcomes: list[Recording] = []
+        activities: list[dict[str, Activity]] = []
+        for number in range(-(-len(self._x) // self._size)):
+            block = self._block(number)
+            outcomes.append(block.without_events())
+            activities.append(activity_of(block))
+            room -= sum(block.events(name).nbytes for name in block.shapes)
+            if room > 0:
+                self._kept[number] = block
+        #: The outputs of all samples, without any spikes.
+        self.outcome = Recording.concatenate(outcomes)
+        #: What each neuron did, by population, over all samples.
+        self.activity = {n: reduce(add, [a[n] for a in activities]) for n in activities[0]}
+
+    def part(self, low: int, high: int) -> Recording:
+        """Return the recording of samples `low` up to `high`."""
+        size = self._size
+        return Recording.concatenate(
+            [
+                self._block(number).of_samples(
+                    max(low - number * size, 0), min(high - number * size, size)
+                )
+                for number in range(low // size, -(-high // size))
+            ]
+        )
+
+    def _block(self, number: int) -> Recording:
+        """Return a block; always the same samples run together, so that rounding is the same."""
+        if number in self._kept:
+            return self._kept[number]
+        if self._latest is None or self._latest[0] != number:
+            low = number * self._size
+            x = self._x[low : low + self._size]
+            recording = self._twin.record_batch(x, np.arange(low, low + len(x)))
+            self._latest = (number, recording)
+        return self._latest[1]

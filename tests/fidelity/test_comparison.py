@@ -1,0 +1,120 @@
+"""Comparisons of chunks add up to that of the whole; verifying keeps no spikes of a run."""
+
+import tracemalloc
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+from brian2 import prefs
+
+from brianbridge.datasets import from_arrays
+from brianbridge.encoding import Bernoulli, Current
+from brianbridge.fidelity.comparison import Comparison, CountSums
+from brianbridge.fidelity.twin_run import TwinRun
+from brianbridge.fidelity.verify import verify
+from brianbridge.network import Dense, SpikingNetwork
+from brianbridge.neurons.library import neuron_model
+from brianbridge.recording import Events, Recording
+from brianbridge.surrogate.network import to_torch
+
+
+def recording(raster):
+    steps, samples, neurons = raster.shape
+    return Recording(
+        dt=1e-3, steps=steps, samples=samples, shapes={"hidden": (neurons,)},
+        all_events={"hidden": Events.from_raster(raster, 1e-3)}, output=np.zeros((samples, 2)),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def two():
+    generator = np.random.default_rng(7)
+    one = generator.integers(-1, 4, (5, 12, 6)).astype(float)
+    other = np.where(generator.random(one.shape) < 0.2, 0, one)
+    return one, other
+
+
+def test_a_comparison_is_that_of_the_dense_counts(two):
+    one, other = two
+    found = Comparison.of(recording(one), recording(other))
+    x, y = one.sum(0), other.sum(0)
+    assert found.spike_mismatches == np.sum(one != other)
+    assert found.count_mismatches == np.sum(x != y)
+    expected = np.corrcoef(x.ravel(), y.ravel())[0, 1]
+    assert found.count_correlation["hidden"] == pytest.approx(expected, abs=1e-12)
+
+
+def test_comparisons_of_parts_add_up(two):
+    one, other = map(recording, two)
+    parts = [Comparison.of(r.of_samples(0, 5), s.of_samples(0, 5)) for r, s in [(one, other)]]
+    rest = Comparison.of(one.of_samples(5, 12), other.of_samples(5, 12))
+    assert parts[0] + rest == Comparison.of(one, other)
+
+
+def test_no_correlation_where_nothing_varies():
+    x = np.full(1000, 3.0)
+    assert CountSums.of(x, np.arange(1000.0)).correlation is None
+    # A mean of a billion with a spread of one: as large sums in float64 this would be noise.
+    far = 1e9 + np.array([0.0, 1.0, 0.0, 1.0])
+    assert CountSums.of(far - 1e9, far - 1e9).correlation == pytest.approx(1, abs=1e-15)
+
+
+def busy(samples, encoding=None):
+    """Return a network whose every neuron fires often, and data for it."""
+    fire = neuron_model("if", theta=0.05)
+    net = SpikingNetwork.sequential(
+        (6,), [Dense(200, fire), Dense(3, fire)], encoding=encoding or Current(20), seed=3
+    )
+    x = np.random.default_rng(5).random((samples, 6))
+    return net, from_arrays("busy", x, np.arange(samples) % 3)
+
+
+@pytest.fixture
+def memory():
+    before = prefs["brianbridge.memory"]
+    yield lambda megabytes: prefs.__setitem__("brianbridge.memory", megabytes)
+    prefs["brianbridge.memory"] = before
+
+
+@pytest.mark.parametrize("encoding", [Current(20), Bernoulli(20, seed=3)])
+def test_parts_of_a_twin_run_are_those_of_the_whole(memory, encoding):
+    net, data = busy(1100, encoding)
+    whole = to_torch(net).record(data.x)
+    for megabytes in (256, 1):
+        memory(megabytes)
+        run = TwinRun(net, data.x)
+        np.testing.assert_array_equal(run.outcome.output, whole.output)
+        assert not any(len(e) for e in run.outcome.all_events.values())
+        for low, high in ((0, 3), (480, 520), (499, 1001), (1099, 1100), (0, 1100)):
+            part = run.part(low, high)
+            for name in ("hidden", "output"):
+                np.testing.assert_array_equal(part.spikes[name], whole.spikes[name][:, low:high])
+        events = {name: int(a.events.sum()) for name, a in run.activity.items()}
+        assert events == {name: len(whole.events(name)) for name in events}
+
+
+def test_the_verdict_does_not_depend_on_memory(memory):
+    net, data = busy(700)
+    found = []
+    for megabytes in (256, 1):
+        memory(megabytes)
+        verdict = verify(net, data)
+        found.append([asdict(replace(rung, seconds=0)) for rung in verdict.rungs])
+    assert found[0] == found[1]
+    assert found[0][0]["spike_mismatches"] == 0
+
+
+def test_memory_does_not_grow_with_samples(memory):
+    memory(2)
+
+    def peak(samples):
+        net, data = busy(samples)
+        verify(net, data.subset(np.arange(10)))  # what is compiled once
+        tracemalloc.start()
+        verify(net, data)
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    # 3,000 samples of 200 neurons with a spike in nearly every step: 150 MB of events.
+    assert peak(3000) < 1.3 * peak(1000)
