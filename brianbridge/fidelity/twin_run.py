@@ -1,11 +1,14 @@
 """Run a network's twin on samples, and hand out what it did as often as it is wanted.
 
-All rungs of a ladder are compared with the same twin. Its spikes are kept as far as they fit
-``prefs.brianbridge.memory``; beyond that, a block of samples runs again when it is asked for.
+All rungs of a ladder are compared with the same twin. Its spikes are kept, packed, as far as they
+fit ``prefs.brianbridge.memory``; beyond that, a block of samples runs again when it is asked for.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 from typing import Any
@@ -14,7 +17,7 @@ import numpy as np
 import torch
 
 from ..network import SpikingNetwork
-from ..recording import Recording
+from ..recording import Events, Recording
 from ..simulation.memory import memory_budget
 from ..surrogate.network import to_torch
 from .activity import Activity, activity_of
@@ -51,7 +54,7 @@ class TwinRun:
         self._x = np.asarray(x)
         cells = network.steps * sum(p.size for p in network.firing)
         self._size = max(1, min(_SAMPLES, _CELLS // max(cells, 1)))
-        self._kept: dict[int, Recording] = {}
+        self._kept: dict[int, _Packed] = {}
         self._latest: tuple[int, Recording] | None = None
         room = memory_budget()
         outcomes: list[Recording] = []
@@ -60,9 +63,10 @@ class TwinRun:
             block = self._block(number)
             outcomes.append(block.without_events())
             activities.append(activity_of(block))
-            room -= sum(block.events(name).nbytes for name in block.shapes)
             if room > 0:
-                self._kept[number] = block
+                packed = _Packed.of(block)
+                room -= packed.nbytes
+                self._kept[number] = packed
         #: The outputs of all samples, without any spikes.
         self.outcome = Recording.concatenate(outcomes)
         #: What each neuron did, by population, over all samples.
@@ -82,11 +86,55 @@ class TwinRun:
 
     def _block(self, number: int) -> Recording:
         """Return a block; always the same samples run together, so that rounding is the same."""
-        if number in self._kept:
-            return self._kept[number]
         if self._latest is None or self._latest[0] != number:
-            low = number * self._size
-            x = self._x[low : low + self._size]
-            recording = self._twin.record_batch(x, np.arange(low, low + len(x)))
-            self._latest = (number, recording)
+            self._latest = (number, self._unpacked_or_run(number))
         return self._latest[1]
+
+    def _unpacked_or_run(self, number: int) -> Recording:
+        if number in self._kept:
+            return self._kept[number].recording()
+        low = number * self._size
+        x = self._x[low : low + self._size]
+        return self._twin.record_batch(x, np.arange(low, low + len(x)))
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """Hold a recording with a bit for each cell of its rasters, where that is less than events."""
+
+    still: Recording
+    events: Mapping[str, Events]
+    bits: Mapping[str, np.ndarray]
+
+    @classmethod
+    def of(cls, recording: Recording) -> _Packed:
+        bits, events = {}, {}
+        for name in recording.shapes:
+            found = recording.events(name)
+            cells = _cells(recording, name)
+            if (found.value == 1).all() and math.prod(cells) < 8 * found.nbytes:
+                bits[name] = np.packbits(found.to_raster(*cells) != 0)
+            else:
+                events[name] = found
+        return cls(replace(recording, all_events={}), events, bits)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the spikes take."""
+        return sum(e.nbytes for e in self.events.values()) + sum(
+            b.nbytes for b in self.bits.values()
+        )
+
+    def recording(self) -> Recording:
+        """Return the recording as it was."""
+        events = dict(self.events)
+        for name, bits in self.bits.items():
+            cells = _cells(self.still, name)
+            raster = np.unpackbits(bits, count=math.prod(cells)).reshape(cells)
+            events[name] = Events.from_raster(raster, self.still.dt)
+        return replace(self.still, all_events=events)
+
+
+def _cells(recording: Recording, name: str) -> tuple[int, int, int]:
+    """Return the shape of a population's raster: steps, samples, neurons."""
+    return recording.steps, recording.samples, math.prod(recording.shapes[name])
