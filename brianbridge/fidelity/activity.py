@@ -6,6 +6,7 @@ forgotten (``simulate(..., on_chunk=..., keep=False)``).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from ..errors import InputError
 from ..network import INPUT, SpikingNetwork
 from ..recording import Events, Recording
 
-__all__ = ["Activity", "activity_of", "activity_of_input"]
+__all__ = ["Activity", "activity_of", "activity_of_input", "joined"]
 
 #: Events, or cells of an input raster, that are counted at once.
 _BLOCK = 10_000_000
@@ -105,6 +106,12 @@ def activity_of(recording: Recording) -> dict[str, Activity]:
         name: Activity.of_events(recording.events(name), int(np.prod(shape)), recording.samples)
         for name, shape in recording.shapes.items()
     }
+
+
+def joined(before: Mapping[str, Activity], recording: Recording) -> dict[str, Activity]:
+    """Return activities, by population, with those of further samples added; empty to begin."""
+    found = activity_of(recording)
+    return {name: before[name] + a if name in before else a for name, a in found.items()}
 
 
 def activity_of_input(network: SpikingNetwork, x: Any, index: Any = None) -> dict[str, Activity]:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
-from operator import add
 from typing import Any
 
 import numpy as np
@@ -20,7 +18,7 @@ from ..network import SpikingNetwork
 from ..recording import Events, Recording
 from ..simulation.memory import memory_budget
 from ..surrogate.network import to_torch
-from .activity import Activity, activity_of
+from .activity import Activity, joined
 
 __all__ = ["TwinRun"]
 
@@ -58,19 +56,18 @@ class TwinRun:
         self._latest: tuple[int, Recording] | None = None
         room = memory_budget()
         outcomes: list[Recording] = []
-        activities: list[dict[str, Activity]] = []
+        #: What each neuron did, by population, over all samples.
+        self.activity: dict[str, Activity] = {}
         for number in range(-(-len(self._x) // self._size)):
             block = self._block(number)
             outcomes.append(block.without_events())
-            activities.append(activity_of(block))
+            self.activity = joined(self.activity, block)
             if room > 0:
                 packed = _Packed.of(block)
                 room -= packed.nbytes
                 self._kept[number] = packed
         #: The outputs of all samples, without any spikes.
         self.outcome = Recording.concatenate(outcomes)
-        #: What each neuron did, by population, over all samples.
-        self.activity = {n: reduce(add, [a[n] for a in activities]) for n in activities[0]}
 
     def part(self, low: int, high: int) -> Recording:
         """Return the recording of samples `low` up to `high`."""

@@ -16,7 +16,7 @@ from ..provenance import collect
 from ..recording import Recording
 from ..simulation.simulate import simulate
 from . import metrics
-from .activity import Activity, activity_of, activity_of_input
+from .activity import Activity, activity_of_input, joined
 from .comparison import Comparison
 from .ladder import DEFAULT_LADDER, Rung
 from .operations import count_operations
@@ -130,9 +130,7 @@ class _Watch:
         low, self._samples = self._samples, self._samples + chunk.samples
         found = Comparison.of(self._twin.part(low, self._samples), chunk)
         self.comparison = found if self.comparison is None else self.comparison + found
-        for name, activity in activity_of(chunk).items():
-            before = self.activity.get(name)
-            self.activity[name] = activity if before is None else before + activity
+        self.activity = joined(self.activity, chunk)
 
 
 def _climb(
