@@ -50,6 +50,7 @@ def network_model(
     readout: Readout | None = None,
     neurons: Mapping[str, Mapping[str, Any]] | None = None,
     seed: int = 0,
+    weight_gain: float | None = None,
 ) -> SpikingNetwork:
     """Return a network by name, or from a file, with initial weights.
 
@@ -67,6 +68,8 @@ def network_model(
         Parameters to change of all neurons of a model, by its name.
     seed : int
         Seed of the initial weights.
+    weight_gain : float, optional
+        Another variance of initial weights times their fan-in.
 
     Raises
     ------
@@ -92,7 +95,7 @@ def network_model(
             encoding=changed_encoding(encoding, file.encoding),
             readout=file.readout if readout is None else readout,
             seed=seed,
-            weight_gain=file.weight_gain,
+            weight_gain=file.weight_gain if weight_gain is None else weight_gain,
         )
     except InputError as error:
         raise InputError(f"network file '{path}': {error}") from None

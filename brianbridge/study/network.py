@@ -55,6 +55,7 @@ def build_network(entry: NetworkEntry, data: Dataset, seed: int) -> SpikingNetwo
             readout=entry.readout,
             neurons=entry.neurons,
             seed=seed,
+            weight_gain=entry.weight_gain,
         )
     return SpikingNetwork.sequential(
         data.shape,

@@ -51,7 +51,7 @@ class NetworkEntry(_Entry):
     neurons : dict
         Parameters of all neurons of a model, by its name; not beside `start`.
     weight_gain : float
-        Variance of initial weights times their fan-in, of `layers`.
+        Variance of initial weights times their fan-in; not beside `start`.
     """
 
     layers: LayerEntries | None = None
@@ -70,10 +70,10 @@ class NetworkEntry(_Entry):
             raise ValueError(f"give one of 'layers', 'model' and 'start'; this has {found}")
         if self.layers is not None and not self.encoding:
             raise ValueError("the key 'encoding' is missing")
-        if self.layers is None and self.weight_gain is not None:
-            raise ValueError(f"'weight_gain' is of 'layers'; '{given[0]}' says its own")
-        if self.start is not None and self.neurons:
-            raise ValueError("'neurons' cannot be changed where a trained network is the start")
+        if self.start is not None:
+            for key in ("neurons", "weight_gain"):
+                if getattr(self, key):
+                    raise ValueError(f"'{key}' cannot be changed where a trained network starts")
         return self
 
 

@@ -111,6 +111,16 @@ def test_a_network_file_takes_the_shape_of_the_data(study):
     np.testing.assert_array_equal(net.projections[0].weight, same.projections[0].weight)
 
 
+def test_initial_weights_of_a_network_file_can_be_larger(study):
+    net, larger = (
+        prepared(study(f'[network]\nmodel = "lenet"\nencoding.steps = 2\n{gain}'))
+        for gain in ("", "weight_gain = 8.0")
+    )
+    for own, grown in zip(net.projections, larger.projections, strict=True):
+        gain = 1 if own.frozen else 2  # the file says 2.0; pooling is not drawn
+        np.testing.assert_allclose(grown.weight, gain * own.weight)
+
+
 def test_a_network_file_by_its_path_with_another_readout(study, tmp_path):
     source = Path(__file__).parents[2] / "models/networks/mlp_800.toml"
     mine = tmp_path / "mine.toml"
@@ -181,7 +191,7 @@ def test_a_start_that_does_not_fit_is_refused(study, trained, refused):
             ["the key 'encoding' is missing"],
         ),
         ('[network]\nstart = "a.h5"\nneurons = { if = { theta = 1 } }', ["'neurons'", "start"]),
-        ('[network]\nmodel = "lenet"\nweight_gain = 1.0', ["'weight_gain'", "'model'"]),
+        ('[network]\nstart = "a.h5"\nweight_gain = 1.0', ["'weight_gain'", "start"]),
         (LAYERS.replace("chann", "chan"), ["unknown key 'network.layers.0.chanels'", "'channels'"]),
         (LAYERS.replace("kernel = 3", "kernel = -3"), ["'network.layers.0.kernel' = -3"]),
         (LAYERS.replace("[1, 3]", "[1]"), ["'network.layers.1.size' = [1]"]),
