@@ -309,12 +309,12 @@ class SurrogateNetwork(nn.Module):
             samples=len(activity.output),
             shapes=shapes,
             all_events={
-                name: Events.from_raster(activity.spikes[name].flatten(2).numpy(), network.dt)
+                name: Events.from_raster(activity.spikes[name].flatten(2).cpu().numpy(), network.dt)
                 for name in shapes
             },
-            output=activity.output.numpy(),
+            output=activity.output.cpu().numpy(),
             traces={
-                name: {v: trace.numpy() for v, trace in variables.items()}
+                name: {v: trace.cpu().numpy() for v, trace in variables.items()}
                 for name, variables in activity.traces.items()
             },
         )
