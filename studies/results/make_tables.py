@@ -21,6 +21,8 @@ def seeds_of(summaries: list[dict[str, Any]], key: str, form: str) -> str:
     if len(found) == 1:
         return form.format(found[0])
     low, high = (form.format(value) for value in (min(found), max(found)))
+    if low == high:
+        return low
     return f"{form.format(sum(found) / len(found))} ({low} to {high})"
 
 
