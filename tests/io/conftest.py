@@ -1,12 +1,18 @@
-"""Recordings to write down."""
+"""Recordings and networks to write down."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+from network_files import CURVES
 
+from brianbridge.encoding import Current
+from brianbridge.io.network_file import save
+from brianbridge.network import Dense, SpikingNetwork
+from brianbridge.neurons.library import neuron_model
 from brianbridge.recording import Events, Recording
 
 SHAPES = {"hidden": (2, 5, 4), "a first": (10,)}  # not in alphabetical order, on purpose
@@ -42,3 +48,17 @@ def recording() -> Callable[..., Recording]:
 @pytest.fixture
 def same() -> Callable[[Events, Events], bool]:
     return same_events
+
+
+@pytest.fixture(scope="session")
+def network() -> SpikingNetwork:
+    lif = neuron_model("lif")
+    layers = [Dense(5, lif), Dense(2, lif, bias=False)]
+    network = SpikingNetwork.sequential((2, 2), layers, encoding=Current(steps=10))
+    return network.with_weights({}, rule="spike_count", seed=1, training_curve=CURVES)
+
+
+@pytest.fixture
+def saved(network: SpikingNetwork, path: Path) -> Path:
+    save(network, path)
+    return path

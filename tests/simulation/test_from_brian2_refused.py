@@ -1,0 +1,270 @@
+"""What no spiking network can hold is refused when a network is read from Brian2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from brian2 import (
+    Hz,
+    Network,
+    PoissonGroup,
+    PoissonInput,
+    SpatialNeuron,
+    TimedArray,
+    ms,
+    network_operation,
+    set_device,
+)
+from brian2.spatialneuron import Cylinder
+from brian2_objects import LEAKY, cells, pixels, wires
+
+import brianbridge as bb
+from brianbridge.encoding import Bernoulli, Current
+from brianbridge.neurons.library import neuron_model
+
+# ---------------------------------------------------------------------- what is refused
+
+
+def check_refused(refused: Any, said: tuple[str, ...], *objects: Any, **options: Any) -> None:
+    with refused(*said):
+        bb.from_brian2(list(objects), **{"steps": 10, **options})
+
+
+@pytest.mark.parametrize(
+    ("on_pre", "said"),
+    [
+        ("v = w", "'v = ...' does not add"),
+        ("v *= w", "'v *= ...' does not add"),
+        ("v = v + w", "'v = ...' does not add"),
+        ("v += w*v_post", "'v_post' in 'w*v_post' is no constant"),
+        ("v += w*(1 - v)", "is no constant"),
+        ("v += w*u", "several variables"),
+        ("v += w + u", "'w + u' is no constant"),
+        ("v += w**2", "is no constant"),
+        ("v += 1/w", "is no constant"),
+        ("v += w*rand()", "'rand' is a function"),
+        ("v += w*rand()*i", "'rand' is a function"),
+        ("v += w*i", "'i' in 'w*i' is no constant"),
+        ("v += w*0", "'w*0' is 0"),
+        ("v += x", "'x' stands for an expression"),
+        ("w += 0.1", "'w' is no variable of the target"),
+        ("v_pre += w", "'v_pre' belongs to the source"),
+        ("v += clip(w, 0, 1)", "is no constant"),
+        ("nowhere += w", "nowhere"),
+        ("v += w*nowhere", "nowhere"),
+        ("v += w*mV", "units"),
+        ("v += w; v += w", "'w' is added in several places"),
+        ("v += w\nw = clip(w + 0.1, 0, 1)", "'w = ...' does not add"),
+    ],
+)
+def test_code_that_does_more_than_add_a_weight(refused, on_pre, said):
+    group = cells()
+    one = wires(group, group, on_pre, "w : 1\nu : 1\nx = w*2 : 1")
+    check_refused(refused, ("synapses 'wires'", said), group, one)
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "said"),
+    [
+        ("dw/dt = -w/(5*ms) : 1 (event-driven)", {}, "event-driven"),
+        ("dw/dt = -w/(5*ms) : 1 (clock-driven)", {"method": "exact"}, "differential equation"),
+        ("w : 1\nI_post = w : 1 (summed)", {}, "summed variable"),
+        ("w : 1", {"on_post": "w += 0.1"}, "on_post 'w += 0.1'"),
+        ("w : 1", {"on_pre": None}, "no on_pre"),
+        ("w : 1", {"on_pre": {}}, "no on_pre"),
+    ],
+)
+def test_synapses_that_do_more(refused, model, options, said):
+    group = cells(equations=f"{LEAKY}\nI : 1")
+    one = wires(group, group, **{"on_pre": "v += w", "model": model, **options})
+    check_refused(refused, ("synapses 'wires'", said), group, one)
+
+
+def test_synapses_that_run_something_besides(refused):
+    group = cells()
+    one = wires(group, group)
+    one.run_regularly("w *= 0.9", dt=1 * ms)
+    check_refused(refused, ("synapses 'wires' runs", "run_regularly"), group, one)
+
+
+def test_synapses_between_others(refused):
+    group, other = cells(), cells(name="other")
+    check_refused(refused, ("its source 'other'", "add it"), group, wires(other, group))
+    check_refused(refused, ("its target 'other'", "add it"), group, wires(group, other, name="w2"))
+    into = wires(other, group, name="w3")
+    back = wires(group, other, name="w4")
+    said = ("synapses 'w4' leads to the input",)
+    check_refused(refused, said, group, other, into, back, input=other)
+
+
+def test_delays_that_differ(refused):
+    group = cells()
+    one = wires(group, group)
+    one.delay = [1, 2, 3] * ms
+    said = ("synapses 'wires' has delays from 1 ms to 3 ms", "split it")
+    check_refused(refused, said, group, one)
+
+
+def test_another_order(refused):
+    group = cells()
+    one = wires(group, group)
+    one.pre.when = "end"
+    check_refused(refused, ("'wires_pre' runs in 'end'",), group, one)
+    one.pre.when = "synapses"
+    group.resetter["spike"].when = "before_synapses"
+    check_refused(refused, ("group 'cells'", "runs in 'before_synapses'"), group, one)
+    group.resetter["spike"].when = "resets"
+    network = Network(group, one)
+    network.schedule = ["start", "synapses", "groups", "thresholds", "resets", "end"]
+    with refused(f"network '{network.name}' has a schedule of its own"):
+        bb.from_brian2(network, steps=10)
+
+
+def test_graded_spikes_must_be_taken(refused):
+    group = neuron_model("ternary_if").group(3, name="graded")
+    one = wires(group, group)
+    check_refused(refused, ("carry values", "*spike_value_pre"), group, one)
+
+
+def custom_event() -> list[Any]:
+    return [cells(events={"up": "v > 1"})]
+
+
+def follows_an_event() -> list[Any]:
+    group = cells(events={"up": "v > 1"})
+    return [group, wires(group, group, on_event="up")]
+
+
+def operation() -> list[Any]:
+    @network_operation(name="mine")
+    def mine() -> None:
+        pass
+
+    return [cells(), mine]
+
+
+def regular() -> list[Any]:
+    group = cells()
+    group.run_regularly("v += 0.1", dt=1 * ms)
+    return [group]
+
+
+def timed() -> list[Any]:
+    stimulus = TimedArray([1, 2], dt=1 * ms)
+    equations = "dv/dt = (stimulus(t) - v)/(10*ms) : 1"
+    return [cells(equations=equations, method="euler", namespace={"stimulus": stimulus})]
+
+
+def linked() -> list[Any]:
+    from brian2 import linked_var
+
+    a, b = cells(), cells(name="b", equations=f"{LEAKY}\nx : 1 (linked)")
+    b.x = linked_var(a, "v")
+    return [a, b]
+
+
+def compartments() -> list[Any]:
+    from brian2 import amp, cm, metre, siemens, uF, um
+
+    shape = Cylinder(length=10 * um, diameter=1 * um, n=2)
+    leak = "Im = gl*v : amp/meter**2"
+    constants = {"gl": 1 * siemens / metre**2, "amp": amp}
+    return [SpatialNeuron(shape, leak, Cm=1 * uF / cm**2, namespace=constants, name="cable")]
+
+
+def inactive() -> list[Any]:
+    group = cells()
+    group.active = False
+    return [group]
+
+
+def two_clocks() -> list[Any]:
+    return [cells(), cells(name="slow", dt=1 * ms)]
+
+
+def poisson_input() -> list[Any]:
+    group = cells()
+    return [group, PoissonInput(group, "v", 3, 10 * Hz, 0.1)]
+
+
+def noisy(where: str) -> Callable[[], list[Any]]:
+    def build_it() -> list[Any]:
+        noise = "dv/dt = -v/(10*ms) + xi*(10*ms)**-0.5 : 1"
+        options = {
+            "equations": {"equations": noise, "method": "euler"},
+            "threshold": {"threshold": "v > rand()"},
+            "reset": {"reset": "v = randn()"},
+        }[where]
+        return [cells(**options)]
+
+    return build_it
+
+
+@pytest.mark.parametrize(
+    ("build_it", "said"),
+    [
+        (custom_event, ("group 'cells'", "custom event 'up'")),
+        (follows_an_event, ("synapses 'wires'", "the event 'up'")),
+        (operation, ("'mine' (NetworkOperation)", "NeuronGroup and Synapses only")),
+        (regular, ("group 'cells' runs", "run_regularly")),
+        (timed, ("group 'cells'", "'stimulus' is a function")),
+        (linked, ("'x'", "(linked)")),
+        (compartments, ("'cable' (SpatialNeuron)",)),
+        (inactive, ("'cells' (NeuronGroup) is not active",)),
+        (two_clocks, ("group 'slow' has a step of 1 ms", "'cells' one of 0.1 ms")),
+        (poisson_input, ("(PoissonInput)", "NeuronGroup and Synapses only")),
+        (noisy("equations"), ("group 'cells' has noise ('xi')",)),
+        (noisy("threshold"), ("group 'cells' has noise ('rand')",)),
+        (noisy("reset"), ("group 'cells' has noise ('randn')",)),
+        (lambda: [PoissonGroup(2, 3 * Hz, name="dice")], ("'dice'", "input='dice'")),
+        (lambda: [pixels()], ("'pixels'", "input='pixels'")),
+        (lambda: [], ("has no NeuronGroup",)),
+        (lambda: [None], ("no Brian2 network",)),
+    ],
+)
+def test_what_no_spiking_network_can_hold(refused, build_it, said):
+    check_refused(refused, said, *build_it())
+
+
+def test_arguments_that_fit_nothing(refused):
+    source, group = pixels(), cells()
+    objects = [source, group, wires(source, group)]
+    check_refused(refused, ("input: the network has no group 'pixel'", "'pixels'"), *objects,
+                  input="pixel")  # fmt: skip
+    check_refused(refused, ("output: the network has no group 'cell'", "'cells'"), *objects,
+                  input=source, output="cell")  # fmt: skip
+    check_refused(
+        refused, ("input: the network has no group", "mean 'cells'"), *objects, input=group[:2]
+    )
+    check_refused(refused, ("group 'cells' fires",), *objects, input=source, readout="potential")
+    check_refused(refused, ("steps = 0.25 ms is no multiple", "0.2 ms"), *objects, input=source,
+                  steps=0.25 * ms)  # fmt: skip
+    check_refused(refused, ("steps = 0",), *objects, input=source, steps=0)
+    check_refused(refused, ("encoding 'bernoulli' has 5 steps of 0.1 ms", "needs 10"), *objects,
+                  input=source, encoding=Bernoulli(5, dt=1e-4))  # fmt: skip
+    check_refused(refused, ("encoding 'current' gives no spikes", "'pixels'"), *objects,
+                  input=source, encoding=Current(10, dt=1e-4))  # fmt: skip
+    for network in ("cells", 3, None, group):
+        with refused("is no Brian2 network"):
+            bb.from_brian2(network, steps=10)
+
+
+def test_a_network_that_has_run(refused):
+    group = cells(refractory=2 * ms)
+    network = Network(group, wires(group, group))
+    network.store()
+    group.v = 2
+    network.run(1 * ms)
+    with refused(f"network '{network.name}' has run to t = 1 ms", "restore()"):
+        bb.from_brian2(network, steps=10)
+    with refused("group 'cells' has fired already"):
+        bb.from_brian2(list(network.objects), steps=10)
+    network.restore()
+    bb.from_brian2(network, steps=10)
+
+
+def test_standalone_mode(refused, tmp_path):
+    set_device("cpp_standalone", directory=str(tmp_path), build_on_run=False)
+    check_refused(refused, ("standalone mode", "set_device"), cells())
