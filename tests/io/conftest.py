@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from network_files import CURVES
+from spike_files import SHAPES
 
 from brianbridge.encoding import Current
 from brianbridge.io.network_file import save
@@ -15,7 +16,6 @@ from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.recording import Events, Recording
 
-SHAPES = {"hidden": (2, 5, 4), "a first": (10,)}  # not in alphabetical order, on purpose
 STEPS = 50
 DT = 1e-4
 

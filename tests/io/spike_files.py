@@ -7,7 +7,7 @@ from pathlib import Path
 from brianbridge.io.spike_file import SpikeFileWriter
 from brianbridge.recording import Recording
 
-SHAPES = {"hidden": (2, 5, 4), "a first": (10,)}
+SHAPES = {"hidden": (2, 5, 4), "a first": (10,)}  # not in alphabetical order, on purpose
 RUN = {"shapes": SHAPES, "dt": 1e-4, "steps": 50}
 
 
