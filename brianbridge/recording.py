@@ -105,6 +105,19 @@ class Events:
         flat = np.bincount(cell, self.value, minlength=samples * neurons)
         return flat.reshape(samples, neurons)
 
+    def first_steps(self, samples: int, neurons: int, steps: int) -> np.ndarray:
+        """Return the step of each neuron's first spike, float64 `steps` where there is none.
+
+        Examples
+        --------
+        >>> raster = np.zeros((4, 1, 2)); raster[2:, 0, 0] = 1
+        >>> Events.from_raster(raster, dt=1e-3).first_steps(samples=1, neurons=2, steps=4)
+        array([[2., 4.]])
+        """
+        first = np.full(samples * neurons, float(steps))
+        np.minimum.at(first, self.sample.astype(np.int64) * neurons + self.node, self.step)
+        return first.reshape(samples, neurons)
+
     def sorted(self) -> Events:
         """Return the same events in order of sample, then step, then node."""
         order = np.lexsort((self.node, self.step, self.sample))

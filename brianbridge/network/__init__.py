@@ -15,7 +15,7 @@ from .layers import (
     Residual,
     SumPool2d,
 )
-from .network import Readout, Schedule, SpikingNetwork
+from .network import Schedule, SpikingNetwork
 from .parts import INPUT, Population, Projection
 
 __all__ = [

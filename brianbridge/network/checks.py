@@ -75,7 +75,8 @@ def check_network(network: SpikingNetwork) -> None:
 
 
 def _check_choices(network: SpikingNetwork) -> None:
-    from .network import Readout, Schedule
+    from .network import Schedule
+    from .readout import Readout
 
     for what, value, known in (
         ("readout", network.readout, get_args(Readout)),
@@ -157,7 +158,7 @@ def _check_activity(network: SpikingNetwork) -> None:
                 "fire, for it is read by its potential; use readout 'counts'"
             )
         heard = bool(away)
-        read = population is network.output and network.readout == "counts"
+        read = population is network.output and network.readout != "potential"
         if (heard or read) and not population.neuron.emit:
             raise InputError(
                 f"population '{population.name}' never fires, for neuron model "

@@ -28,7 +28,7 @@ from ..errors import InputError, did_you_mean
 from ..schema import read_toml, validated
 from ..share import share_folder
 from .layer_files import LayerEntries, NeuronParameters
-from .network import Readout
+from .readout import Readout
 
 __all__ = ["NetworkFile", "network_names", "network_path", "read_network"]
 

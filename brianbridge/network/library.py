@@ -13,7 +13,8 @@ from ..encoding import Encoding, encoding_from_dict
 from ..errors import InputError
 from .files import network_names, network_path, read_network
 from .layer_files import build_layers
-from .network import Readout, SpikingNetwork
+from .network import SpikingNetwork
+from .readout import Readout
 
 __all__ = ["changed_encoding", "network_model", "network_names"]
 

@@ -20,12 +20,9 @@ from .connections import connection_from_dict
 from .convolution import Pooling
 from .layers import Layer, stack_layers
 from .parts import INPUT, Population, Projection, checked_shape, projection_name
+from .readout import Readout
 
-__all__ = ["Readout", "Schedule", "SpikingNetwork"]
-
-#: ``counts``: summed spike values of the last population. ``potential``: its last population
-#: does not fire, and its membrane potential at the end is the output.
-Readout = Literal["counts", "potential"]
+__all__ = ["Schedule", "SpikingNetwork"]
 
 #: In which order things happen within a step. ``canonical``: update, and then population by
 #: population receive, emit, reset. ``default``: Brian2's own order, in which every population
@@ -47,8 +44,8 @@ class SpikingNetwork:
         From input to output, in the order in which a step visits them.
     projections : tuple of Projection
         Each from an earlier population (or ``"input"``) to a later one, or declared as feedback.
-    readout : {"counts", "potential"}
-        What the output is.
+    readout : {"counts", "potential", "first_spike"}
+        What the output is; see `brianbridge.network.readout`.
     provenance : mapping
         Where the weights come from: rule, seed, versions, data, training curve. JSON only.
     schedule : {"canonical", "default"}
@@ -94,8 +91,8 @@ class SpikingNetwork:
             From input to output; see `brianbridge.network.layers`.
         encoding : Encoding
             How a sample becomes input over time.
-        readout : {"counts", "potential"}
-            What the output is.
+        readout : {"counts", "potential", "first_spike"}
+            What the output is; see `brianbridge.network.readout`.
         seed : int
             Seed of the initial weights.
         weight_gain : float, optional

@@ -11,6 +11,7 @@ import numpy as np
 from ..encoding import EncodedInput, Poisson
 from ..errors import InputError, did_you_mean
 from ..network import SpikingNetwork
+from ..network.readout import AT_SPIKE, first_spike_output
 from ..neurons.quantities import seconds
 from ..recording import Events, Recording
 from .builder import checked_schedule, steps_per_coarse_step
@@ -144,11 +145,27 @@ class Request:
             What was recorded of those, by population.
         """
         last = self.network.output
-        if self.network.fires(last.name):
-            output = events[last.name].counts(samples, last.size)
-        else:
-            potential = groups[last.name].variables[last.neuron.potential].get_value()
-            output = np.array(potential, dtype=np.float64).reshape(batch, last.size)[:samples]
+
+        def state(variable: str) -> np.ndarray:
+            values = groups[last.name].variables[variable].get_value()
+            return np.array(values, dtype=np.float64).reshape(batch, last.size)[:samples]
+
+        match self.network.readout:
+            case "counts":
+                output = events[last.name].counts(samples, last.size)
+            case "potential":
+                output = state(last.neuron.potential)
+            case "first_spike":
+                first = events[last.name].first_steps(samples, last.size, self.steps) / self.coarse
+                at_end = state(last.neuron.potential)
+                keeps = AT_SPIKE in last.neuron.settable_variables
+                output = first_spike_output(
+                    first,
+                    state(AT_SPIKE) if keeps else 0.0,
+                    at_end,
+                    self.network.steps,
+                    1 / self.coarse,
+                )
         shapes = {p.name: p.shape for p in self.network.firing}
         return Recording(self.dt, self.steps, samples, shapes, events, output, traces)
 

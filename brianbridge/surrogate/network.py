@@ -18,11 +18,12 @@ from ..encoding import EncodedInput
 from ..errors import InputError
 from ..network import INPUT, SpikingNetwork
 from ..network.gain import input_gain
+from ..network.readout import AT_SPIKE, first_spike_output
 from ..recording import Events, Recording
 from .population import PopulationTwin
 from .projections import ProjectionTwin
 from .quantisation import Quantisation
-from .scan import batch_of, run_in_turn, run_together, total
+from .scan import batch_of, first_steps, run_in_turn, run_together, total
 from .spike_function import SpikeFunction
 from .training_options import (
     check_quantisation,
@@ -43,7 +44,7 @@ class Activity:
     spikes : mapping of str to Tensor, shape (T, batch, *shape)
         Spike values of every population that fires.
     output : Tensor, shape (batch, classes)
-        Spike counts or free potentials of the last population.
+        What the network's readout makes of the last population.
     traces : mapping of str to mapping of str to Tensor, shape (T, batch, *shape)
         Recorded variables.
     """
@@ -250,11 +251,21 @@ class SurrogateNetwork(nn.Module):
         scan = run_together if self.network.has_loops else run_in_turn
         spikes, state, traces = scan(self, current, raster, batch, record)
         last = self.network.output.name
-        if self.network.fires(last):
-            output = spikes[last].sum(0)
-        else:
-            output = state[last][self.population(last).model.potential]
-        return Activity(spikes, output.flatten(1), traces)
+        return Activity(spikes, self._output(spikes.get(last), state[last]).flatten(1), traces)
+
+    def _output(self, spikes: Tensor | None, state: Mapping[str, Tensor]) -> Tensor:
+        """Return the output of the last population, by the network's readout."""
+        at_end = state[self.population(self.network.output.name).model.potential]
+        if spikes is None:
+            return at_end
+        if self.network.readout == "counts":
+            return spikes.sum(0)
+        return cast(
+            Tensor,
+            first_spike_output(
+                first_steps(spikes), state.get(AT_SPIKE, 0.0), at_end, self.network.steps
+            ),
+        )
 
     def forward(self, x: Any) -> Tensor:
         """Return the output ``(batch, classes)`` of samples ``(batch, *input_shape)``."""

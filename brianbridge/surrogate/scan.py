@@ -24,7 +24,16 @@ from ..network import INPUT
 if TYPE_CHECKING:
     from .network import SurrogateNetwork
 
-__all__ = ["Outcome", "batch_of", "inputs_of", "later", "run_in_turn", "run_together", "total"]
+__all__ = [
+    "Outcome",
+    "batch_of",
+    "first_steps",
+    "inputs_of",
+    "later",
+    "run_in_turn",
+    "run_together",
+    "total",
+]
 
 #: Spikes, state at the end, and traces, each by population.
 Outcome = tuple[dict[str, Tensor], dict[str, dict[str, Tensor]], dict[str, dict[str, Tensor]]]
@@ -180,6 +189,22 @@ def later(raster: Tensor, steps: int) -> Tensor:
         return raster
     silent = raster.new_zeros((min(steps, len(raster)), *raster.shape[1:]))
     return torch.cat([silent, raster[: len(raster) - len(silent)]])
+
+
+def first_steps(spikes: Tensor) -> Tensor:
+    """Return when each neuron fired first, ``(batch, *shape)`` of ``(T, batch, *shape)``.
+
+    In steps, in the type of the spikes; T where there is no spike.
+
+    Examples
+    --------
+    >>> first_steps(torch.tensor([[0.0, 0], [1, 0], [1, 0]]))
+    tensor([1., 3.])
+    """
+    never = len(spikes)
+    times = torch.arange(never, dtype=spikes.dtype, device=spikes.device)
+    each = times.reshape(-1, *(1,) * (spikes.ndim - 1))
+    return torch.where(spikes != 0, each, never).amin(0)
 
 
 def _add(x: dict[str, Tensor], name: str, values: Tensor) -> None:

@@ -163,6 +163,7 @@ def test_parts_that_do_not_fit_are_refused(refused, parts, said):
         ([Dense(2, LIF), Dense(2, DEAF)], {}, ["'hidden_to_output'", "'deaf' receives none"]),
         ([Dense(2, SILENT), Dense(2, LIF)], {}, ["population 'hidden' never fires", "emit"]),
         ([Dense(2, SILENT)], {}, ["population 'output' never fires", "readout 'potential'"]),
+        ([Dense(2, SILENT)], {"readout": "first_spike"}, ["population 'output' never fires"]),
         (
             [Dense(3, LIF.with_parameters(tau=[5, 10] * ms))],
             {},
