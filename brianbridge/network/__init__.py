@@ -17,6 +17,7 @@ from .layers import (
 )
 from .network import Schedule, SpikingNetwork
 from .parts import INPUT, Population, Projection
+from .readout import Readout
 
 __all__ = [
     "INPUT",

@@ -2,6 +2,7 @@
 
 from .augmentation import Augmentation
 from .base import LearningRule, learning_rule, rule_names
+from .first_spike import FirstSpike
 from .leaky_backprop import LeakyBackprop
 from .multi_threshold import MultiThreshold
 from .options import TrainingOptions
@@ -12,6 +13,7 @@ from .trainer import TrainingResult, train
 
 __all__ = [
     "Augmentation",
+    "FirstSpike",
     "LeakyBackprop",
     "LearningRule",
     "MultiThreshold",

@@ -1,0 +1,266 @@
+"""Temporal coding with one spike a neuron: learn the time of the first output spike.
+
+Mirsadeghi, Shalchian & Kheradpisheh (AUT J. Electrical Engineering 55(2):179, 2023), "DS4NN", of
+which only the abstract could be read: convolutional networks of integrate-and-fire neurons without
+leak that fire at most once, a surrogate gradient at the firing time, relative target times. The
+rest follows S4NN of the same group (Kheradpisheh & Masquelier 2020, Int. J. Neural Syst.
+30:2050027), read in its authors' code; what convolution makes of it is inferred.
+
+An output neuron's error is the difference between its firing time and the one it should have, in
+steps (S4NN divides by T), and the loss is half the sum of squares. Targets are relative: with
+``tau`` the earliest output spike, the label is to fire at tau, and others that fired less than a
+margin after tau are to fire a margin after it; the rest is left alone. If none fired, the label is
+to fire a margin before the end.
+
+The gradient of a firing time is in `brianbridge.surrogate.first_crossing`; those of a layer's
+potentials are divided by their norm, sample by sample, so that only the learning rate sets the
+size of a step.
+
+The decision is the first output spike, ties by the potential (readout ``first_spike``).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy, max_pool2d
+
+from ..encoding import Latency
+from ..errors import InputError, did_you_mean
+from ..network import INPUT, OneToOne, Pooling, Population, Projection, SpikingNetwork
+from ..network.readout import first_spike_output
+from ..surrogate.first_crossing import (
+    Credit,
+    Crossing,
+    by_events,
+    by_steps,
+    goes_by_events,
+    raster_of,
+)
+from ..surrogate.network import SurrogateNetwork
+from ..surrogate.population import PopulationTwin
+from ..surrogate.scan import first_steps, total
+from .base import LearningRule, Response
+from .layers import check_layers, parameter_of, substitute
+
+__all__ = ["FirstSpike", "relative_targets"]
+
+
+def relative_targets(earliness: Tensor, labels: Tensor, margin: float) -> Tensor:
+    """Return how early output neurons are to fire, ``(batch, classes)``, in steps before the end.
+
+    Parameters
+    ----------
+    earliness : Tensor, shape (batch, classes)
+        How early they fired, ``T - t``; 0 for never.
+    labels : Tensor of int64, shape (batch,)
+        The right classes.
+    margin : float
+        Steps by which the others are to be later.
+
+    Examples
+    --------
+    Of ten steps; the label (the last) is late, the first neuron too close to the earliest:
+
+    >>> times = torch.tensor([[4.0, 2.0, 9.0, 6.0]])
+    >>> 10 - relative_targets(10 - times, torch.tensor([3]), margin=3)
+    tensor([[5., 5., 9., 2.]])
+
+    None fired:
+
+    >>> 10 - relative_targets(torch.zeros(1, 3), torch.tensor([0]), margin=3)
+    tensor([[ 7., 10., 10.]])
+    """
+    best = earliness.amax(1, keepdim=True)
+    close = best - earliness < margin
+    targets = torch.where(close, (best - margin).clamp(min=0), earliness)
+    wanted = torch.where(best > 0, best, margin)
+    return targets.scatter(1, labels.unsqueeze(1), wanted)
+
+
+@dataclass(frozen=True)
+class FirstSpike(LearningRule):
+    """Train the times of first spikes.
+
+    Parameters
+    ----------
+    slope : {"unit", "slope", "window"}
+        How a time depends on the potential; see `brianbridge.surrogate.first_crossing.Credit`.
+    width : float
+        Of the window.
+    silent : bool
+        Whether neurons that never fired learn.
+    normalise : bool
+        Whether gradients are normalised, layer by layer and sample by sample.
+    loss_function : {"relative", "cross_entropy"}
+        Squared distance to relative targets, or the cross-entropy of earliness in steps.
+    margin : float
+        Of the relative targets, in steps; more than the one step that times are rounded to.
+    gain : float
+        What earliness is multiplied by before the cross-entropy.
+    threshold : str
+        The parameter of the neuron models that is the threshold.
+    """
+
+    name: ClassVar[str] = "first_spike"
+
+    slope: Literal["unit", "slope", "window"] = "unit"
+    width: float = 0.5
+    silent: bool = True
+    normalise: bool = True
+    loss_function: Literal["relative", "cross_entropy"] = "relative"
+    margin: float = 3.0
+    gain: float = 1.0
+    threshold: str = "theta"
+
+    def __post_init__(self) -> None:
+        for option, known in (
+            ("slope", Credit.kinds),
+            ("loss_function", ("relative", "cross_entropy")),
+        ):
+            if getattr(self, option) not in known:
+                raise InputError(
+                    f"learning rule '{self.name}': {option} = '{getattr(self, option)}'. "
+                    + did_you_mean(str(getattr(self, option)), known)
+                )
+        for option, least in (("width", 0.0), ("margin", 1.0), ("gain", 0.0)):
+            if not least < getattr(self, option) < math.inf:
+                raise InputError(
+                    f"learning rule '{self.name}': {option} = {getattr(self, option)}; give more "
+                    f"than {least:g}"
+                )
+
+    @property
+    def credit(self) -> Credit:
+        """How times depend on potentials."""
+        return Credit(self.slope, self.width, self.silent, self.normalise)
+
+    def check(self, network: SpikingNetwork) -> None:
+        """Refuse what is no chain of neurons without leak that fire once, read by their times."""
+        what = f"learning rule '{self.name}'"
+        check_layers(network, self.name, self.threshold)
+        if network.readout != "first_spike":
+            raise InputError(f"{what}: the first spike decides; give readout = 'first_spike'")
+        if not isinstance(network.encoding, Latency):
+            raise InputError(
+                f"{what}: inputs fire once, with encoding 'latency', but the encoding is "
+                f"'{network.encoding.kind}'"
+            )
+        for population in network.populations:
+            if not _sums_and_fires_once(population, network.dt, self.threshold):
+                raise InputError(
+                    f"{what}: neurons of population '{population.name}' must sum their input "
+                    f"without leak and fire once, above '{self.threshold}', but model "
+                    f"'{population.neuron.name}' does not; use 'single_spike_if'"
+                )
+
+    def prepare(self, twin: SurrogateNetwork) -> None:
+        """Refuse a normalisation: its shift is an input in every step, and here nothing repeats."""
+        for projection in twin.network.projections:
+            if twin.projection(projection.name).norm is not None:
+                raise InputError(
+                    f"learning rule '{self.name}': batch_norm = true normalises the mean input of "
+                    "a presentation, which is no quantity of single spikes; leave it out"
+                )
+
+    def respond(
+        self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None
+    ) -> Response:
+        """Return the output by first spikes, with the gradient of their times."""
+        assert raster is not None, "latency coding makes a raster"
+        network = twin.network
+        sources = {INPUT: _Source(first_steps(raster), 1.0)}
+        fired: dict[str, Tensor] = {}
+        for population in network.populations:
+            name = population.name
+            times, potential = self._crossing(twin, population, sources)
+            fired[name] = times
+            mask = twin.mask(name, len(times))
+            if mask is None:
+                sources[name] = _Source(times, 1.0)
+            else:
+                heard = torch.where(mask > 0, times, network.steps)
+                sources[name] = _Source(heard, 1 / (1 - twin.dropout[name]))
+        score = first_spike_output(times.detach(), potential, potential, network.steps)
+        output = substitute(score, times, torch.full_like(times, -1.0))
+
+        def counts_of(name: str) -> Tensor:
+            moments = fired[name]
+            counts = (moments < network.steps).to(moments.dtype)
+            return substitute(counts, moments, torch.full_like(moments, -1 / network.steps))
+
+        return Response(output.flatten(1), counts_of)
+
+    def loss(self, output: Tensor, labels: Tensor) -> Tensor:
+        """Return half the summed squares of errors in steps, or the cross-entropy; the mean."""
+        whole = output.detach().clamp(min=0).floor()  # the fraction orders ties
+        earliness = whole + (output - output.detach())
+        if self.loss_function == "cross_entropy":
+            return cross_entropy(self.gain * earliness, labels)
+        targets = relative_targets(whole, labels, self.margin)
+        return (earliness - targets).square().sum(1).mean() / 2
+
+    def _crossing(
+        self, twin: SurrogateNetwork, population: Population, sources: dict[str, _Source]
+    ) -> Crossing:
+        network, name = twin.network, population.name
+        like = next(iter(sources.values())).times.new_zeros((1, *population.shape))
+        theta = parameter_of(twin, name, self.threshold, like)
+        x: list[Tensor | None] = []
+        incoming = network.incoming(name)
+        for projection in incoming:
+            weights, (times, scale) = twin.projection(projection.name), sources[projection.source]
+            if delay := network.delay_steps(projection):
+                times = (times + delay).clamp(max=network.steps)
+            if len(incoming) == 1:
+                if projection.pool is not None and _earliest_wins(projection, theta):
+                    earliest = -_max_pool(projection.pool, -times)
+                    return Crossing(earliest.reshape(-1, *population.shape), like)
+                if goes_by_events(projection, times.device):
+                    return by_events(
+                        times, weights, projection, theta, self.credit, network.steps, scale
+                    )
+            x += [scale * weights(raster_of(times, network.steps)), weights.bias_of_neurons()]
+        found = total(x)
+        assert found is not None
+        return by_steps(found, theta, self.credit)
+
+
+class _Source(NamedTuple):
+    """Hold when neurons fired, ``(batch, *shape)``, as others hear it; and how much they weigh."""
+
+    times: Tensor
+    scale: float
+
+
+def _sums_and_fires_once(population: Population, dt: float, threshold: str) -> bool:
+    """Try a neuron: at the threshold it is silent, above it fires, once, and forgets nothing."""
+    neuron, size = population.neuron, population.size
+    if not neuron.fires_once:
+        return False
+    theta = torch.as_tensor(np.array(neuron.parameters[threshold]), dtype=torch.float64)
+    theta = theta.expand(size) if theta.ndim == 0 else theta.reshape(size)
+    twin = PopulationTwin(neuron, (size,), dt, dtype=torch.float64)
+    x = torch.stack([theta, theta * 0 + 0.5, theta * 0, 1 + theta.abs()]).unsqueeze(1)
+    ran = twin.run(x, record=(neuron.potential,))
+    assert ran.spikes is not None
+    silent, once = torch.zeros_like(theta), torch.ones_like(theta)
+    expected = torch.stack([silent, once, silent, silent])
+    kept = torch.allclose(ran.traces[neuron.potential][2, 0], theta + 0.5)
+    return kept and torch.equal(ran.spikes[:, 0], expected)
+
+
+def _earliest_wins(projection: Projection, theta: Tensor) -> bool:
+    """Tell whether neurons fire with the first spike of their window (`MaxPool2d`)."""
+    plain = isinstance(projection.connection, OneToOne) and bool((projection.weight > 0).all())
+    return plain and projection.bias is None and bool((theta == 0).all())
+
+
+def _max_pool(pool: Pooling, values: Tensor) -> Tensor:
+    images = values if values.ndim == 4 else values.unsqueeze(1)
+    return max_pool2d(images, pool.size, pool.stride, pool.padding)

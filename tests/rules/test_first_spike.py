@@ -1,0 +1,281 @@
+"""First spikes: times as step by step, gradients as the definition, targets by hand, refusals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from brian2 import ms
+
+from brianbridge.datasets import load
+from brianbridge.encoding import Bernoulli, Latency
+from brianbridge.errors import InputError
+from brianbridge.network import Conv2d, Dense, MaxPool2d, Recurrent, SpikingNetwork
+from brianbridge.neurons.library import neuron_model
+from brianbridge.neurons.model import NeuronModel
+from brianbridge.rules import FirstSpike, train
+from brianbridge.rules.first_spike import relative_targets
+from brianbridge.surrogate import first_crossing
+from brianbridge.surrogate.first_crossing import Credit
+from brianbridge.surrogate.network import to_torch
+from brianbridge.surrogate.scan import first_steps
+
+ONCE = neuron_model("single_spike_if")
+T = 12
+
+
+def network(layers, shape=(2, 9, 8), seed=0, **options):
+    options = {"encoding": Latency(T), "readout": "first_spike", "weight_gain": 6.0} | options
+    return SpikingNetwork.sequential(shape, layers, seed=seed, **options)
+
+
+def dense(units, **options):
+    return Dense(units, ONCE, bias=False, **options)
+
+
+def conv(channels, kernel, **options):
+    return Conv2d(channels, kernel, ONCE, bias=False, **options)
+
+
+NETWORKS = {
+    "dense": lambda seed: network([dense(30), dense(5)], (17,), seed),
+    "convolution": lambda seed: network([conv(4, 3), dense(5)], seed=seed),
+    "stride and padding": lambda seed: network(
+        [conv(4, (3, 2), stride=(2, 1), padding=(1, 2)), dense(5)], seed=seed
+    ),
+    "pooled": lambda seed: network(
+        [conv(6, 3, padding=1), MaxPool2d(2), conv(5, 3), MaxPool2d(3, 1, 1), dense(9), dense(4)],
+        seed=seed,
+    ),
+    "delayed": lambda seed: network([dense(30, delay="3 ms"), dense(5, delay="1 ms")], (17,), seed),
+    "a bias": lambda seed: network([Dense(30, ONCE), dense(5)], (17,), seed),
+    "grouped": lambda seed: network([conv(4, 3, groups=2), dense(5)], seed=seed),
+}
+
+
+def samples(net, number=20, seed=1):
+    x = np.random.default_rng(seed).random((number, *net.input_shape))
+    return np.where(x < 0.3, 0, x)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_times_are_those_of_the_steps(name, seed):
+    net = NETWORKS[name](seed)
+    twin = to_torch(net, dtype=torch.float64)
+    inputs = twin.encode(samples(net))
+    rule = FirstSpike()
+    rule.check(net)
+    response = rule.respond(twin, *inputs)
+    activity = twin.run(*inputs)
+    for population, spikes in activity.spikes.items():
+        counts = spikes.sum(0)
+        assert counts.max() <= 1
+        assert torch.equal(response.counts_of(population), counts)
+    assert torch.equal(
+        first_steps(activity.spikes[net.output.name]).flatten(1), T - whole(response)
+    )
+    torch.testing.assert_close(response.output, activity.output, atol=1e-10, rtol=0)
+    assert 0 < (whole(response) > 0).double().mean() < 1, "some fire and some do not"
+
+
+def whole(response):
+    return response.output.detach().clamp(min=0).floor()
+
+
+# ---------------------------------------------------------------------- gradients
+
+
+def by_hand(net, twin, raster, gradient, credit):
+    """Return the gradients of all weights by the definition: loops in NumPy over dense layers."""
+    times = [first_steps(raster).flatten(1).numpy()]
+    activity = twin.run(None, raster, record=("v",))
+    for p in net.populations:
+        times.append(first_steps(activity.spikes[p.name]).flatten(1).numpy())
+    weights = [twin.projection(p.name).weight.detach().numpy() for p in net.projections]
+    found, g = [], gradient
+    for layer in range(len(weights) - 1, -1, -1):
+        before, after, weight = times[layer], times[layer + 1], weights[layer]
+        v = activity.traces[net.populations[layer].name]["v"].detach().numpy()
+        delta = np.zeros_like(g)
+        for b, j in np.ndindex(g.shape):
+            t = int(after[b, j])
+            if t == T:
+                factor = float(credit.silent)
+            elif credit.slope == "slope":
+                factor = 1 / (v[t, b, j] - (v[t - 1, b, j] if t else 0))
+            elif credit.slope == "window":
+                factor = float(abs(v[t, b, j] - 1) < credit.width)
+            else:
+                factor = 1.0
+            delta[b, j] = -g[b, j] * factor
+        if credit.normalise:
+            norm = np.linalg.norm(delta, axis=1, keepdims=True)
+            delta = np.divide(delta, norm, out=np.zeros_like(delta), where=norm > 0) / len(delta)
+        of_weight, g = np.zeros_like(weight), np.zeros_like(before)
+        for b, j, i in np.ndindex(len(delta), *weight.shape):
+            if before[b, i] <= after[b, j] and before[b, i] < T:
+                of_weight[j, i] += delta[b, j]
+                g[b, i] -= delta[b, j] * weight[j, i]
+        found.append(of_weight)
+    return found[::-1]
+
+
+CREDITS = [
+    Credit(),
+    Credit(normalise=False),
+    Credit("slope"),
+    Credit("window", width=0.2),
+    Credit(silent=False),
+]
+
+
+@pytest.mark.parametrize("credit", CREDITS, ids=str)
+@pytest.mark.parametrize("events", [True, False])
+def test_gradients_are_those_of_the_definition(monkeypatch, credit, events):
+    if not events:
+        monkeypatch.setattr("brianbridge.rules.first_spike.goes_by_events", lambda *_: False)
+    net = NETWORKS["dense"](3)
+    twin = to_torch(net, dtype=torch.float64)
+    _, raster = twin.encode(samples(net, 8))
+    rule = FirstSpike(credit.slope, credit.width, credit.silent, credit.normalise)
+    output = rule.respond(twin, None, raster).output
+    gradient = torch.as_tensor(np.random.default_rng(2).normal(size=output.shape))
+    output.backward(gradient)
+    # The output grows as the time shrinks.
+    expected = by_hand(net, twin, raster, -gradient.numpy(), credit)
+    for projection, values in zip(net.projections, expected, strict=True):
+        found = twin.projection(projection.name).weight.grad.numpy()
+        assert np.abs(values).max() > 1e-3
+        np.testing.assert_allclose(found, values, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["convolution", "stride and padding", "pooled"])
+def test_events_and_steps_have_the_same_gradient(monkeypatch, name):
+    net, found = NETWORKS[name](5), []
+    for events in (True, False):
+        if not events:
+            monkeypatch.setattr("brianbridge.rules.first_spike.goes_by_events", lambda *_: False)
+        twin = to_torch(net, dtype=torch.float64)
+        rule = FirstSpike("slope")
+        output = rule.respond(twin, *twin.encode(samples(net))).output
+        rule.loss(output, torch.arange(20) % 4).backward()
+        found.append([p.grad for p in twin.parameters()])
+    for one, other in zip(*found, strict=True):
+        assert one.abs().max() > 1e-4
+        torch.testing.assert_close(one, other, atol=1e-12, rtol=0)
+
+
+# ---------------------------------------------------------------------- targets and loss
+
+
+@pytest.mark.parametrize(
+    ("times", "label", "expected"),
+    [
+        ([2, 4, 9], 0, [2, 5, 9]),  # right, but the second is closer than the margin
+        ([2, 5, 9], 0, [2, 5, 9]),  # right by the margin: no error
+        ([4, 2, 9], 0, [2, 5, 9]),  # wrong
+        ([9, 9, 9], 0, [9, 10, 10]),  # targets end with the presentation
+        ([10, 10, 10], 1, [10, 7, 10]),  # none fired: the label is pushed
+        ([10, 3, 10], 0, [3, 6, 10]),  # the label is silent
+        ([3, 3, 3], 2, [6, 6, 3]),  # a tie
+    ],
+)
+def test_relative_targets_by_hand(times, label, expected):
+    earliness = 10 - torch.tensor([times], dtype=torch.float64)
+    targets = 10 - relative_targets(earliness, torch.tensor([label]), margin=3)
+    assert targets.tolist() == [expected]
+
+
+def test_the_loss_looks_at_whole_steps():
+    rule = FirstSpike(margin=3)
+    output = torch.tensor([[8.7, 6.2, -0.4]], requires_grad=True)  # 8 and 6 steps early, never
+    loss = rule.loss(output, torch.tensor([1]))
+    loss.backward()
+    assert loss.item() == (3**2 + 2**2) / 2
+    assert output.grad.tolist() == [[3, -2, 0]]
+
+
+# ---------------------------------------------------------------------- training
+
+
+def test_dropped_neurons_are_not_heard_and_the_others_count_for_more():
+    net = NETWORKS["dense"](1)
+    twin = to_torch(net, dtype=torch.float64, dropout={"hidden": 0.5})
+    x, rule = samples(net), FirstSpike()
+    torch.manual_seed(4)
+    heard = rule.respond(twin, *twin.encode(x)).output.detach()
+    torch.manual_seed(4)
+    expected = twin.run(*twin.encode(x)).output
+    torch.testing.assert_close(heard, expected, atol=1e-10, rtol=0)
+    twin.eval()
+    assert not torch.equal(rule.respond(twin, *twin.encode(x)).output, heard)
+
+
+@pytest.mark.parametrize("loss_function", ["relative", "cross_entropy"])
+def test_digits_are_learned(loss_function):
+    split = load("digits", seed=1)
+    net = SpikingNetwork.sequential(
+        (8, 8), [dense(60), dense(10)], encoding=Latency(16), readout="first_spike",
+        weight_gain=4.0, seed=1,
+    )  # fmt: skip
+    twin = to_torch(net)
+    rule = FirstSpike(loss_function=loss_function)
+    train(twin, split.train, rule, epochs=8, seed=1, batch_size=32, learning_rate=3e-3)
+    output = twin(split.test.x)
+    assert (output.argmax(1).numpy() == split.test.y).mean() > 0.85
+
+
+# ---------------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize(
+    ("layers", "options", "expected"),
+    [
+        ([Dense(4, neuron_model("if"))], {}, "population 'output' must sum .* 'single_spike_if'"),
+        ([dense(4)], {"readout": "counts"}, "give readout = 'first_spike'"),
+        ([dense(4)], {"encoding": Bernoulli(9)}, "the encoding is 'bernoulli'"),
+        ([dense(4), Recurrent(), dense(3)], {}, "there can be no feedback"),
+    ],
+)
+def test_what_it_cannot_train_is_refused(layers, options, expected):
+    with pytest.raises(InputError, match=expected):
+        FirstSpike().check(network(layers, (3,), **options))
+
+
+def test_a_leak_is_refused():
+    leaky = NeuronModel(
+        equations="dv/dt = -v/tau : 1\nfired : boolean", emit="int(v > theta and not fired)",
+        reset="fired = True", receive="v", method="exact",
+        parameters={"tau": 10 * ms, "theta": 1.0},
+    )  # fmt: skip
+    with pytest.raises(InputError, match="without leak"):
+        FirstSpike().check(network([Dense(4, leaky, bias=False)], (3,)))
+
+
+def test_batch_norm_is_refused():
+    twin = to_torch(NETWORKS["dense"](0), batch_norm=True)
+    with pytest.raises(InputError, match="batch_norm = true"):
+        FirstSpike().prepare(twin)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"slope": "unti"}, "slope = 'unti'"),
+        ({"loss_function": "squared"}, "loss_function = 'squared'"),
+        ({"margin": 1.0}, "margin = 1.0; give more than 1"),
+        ({"width": 0.0}, "width = 0.0; give more than 0"),
+    ],
+)
+def test_wrong_options(options, expected):
+    with pytest.raises(InputError, match=expected):
+        FirstSpike(**options)
+
+
+def test_kernels_are_used_where_there_are_some():
+    net = NETWORKS["pooled"](0)
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+    used = [first_crossing.goes_by_events(p, cpu) for p in net.projections]
+    assert used == [True, False, True, False, True, True]
+    assert not any(first_crossing.goes_by_events(p, cuda) for p in net.projections)
