@@ -44,6 +44,7 @@ class NetworkFile(BaseModel):
     encoding: dict[str, Any]
     readout: Readout = "counts"
     weight_gain: float | None = Field(default=None, gt=0)
+    weight_mean: float = 0.0
     neurons: NeuronParameters = {}
     layers: LayerEntries
 

@@ -7,7 +7,8 @@ once, with the first spike of their window. `Residual`, `Recurrent` and `Feedbac
 to the population before them.
 
 Initial weights and biases are drawn from U(-1, 1)/sqrt(fan_in), torch's default, or from a normal
-distribution of variance gain/fan_in.
+distribution of variance gain/fan_in; where neurons fire once, weights want a mean above 0, so that
+all fire.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ class Stack:
         Pooling that the next projection takes in.
     gain : float, optional
         Variance of initial weights times their fan-in; uniform if not given.
+    mean : float
+        Mean of initial weights times their fan-in; biases have none.
     """
 
     generator: np.random.Generator
@@ -63,6 +66,7 @@ class Stack:
     shape: tuple[int, ...]
     pool: Pooling | None = None
     gain: float | None = None
+    mean: float = 0.0
     populations: list[Population] = field(default_factory=list)
     projections: list[Projection] = field(default_factory=list)
 
@@ -73,10 +77,17 @@ class Stack:
 
     def draw(self, shape: tuple[int, ...], fan_in: int) -> np.ndarray:
         """Return initial weights."""
+        return (self._spread(shape, fan_in) + self.mean / fan_in).astype(np.float32)
+
+    def draw_bias(self, units: int, fan_in: int) -> np.ndarray:
+        """Return initial biases."""
+        return self._spread((units,), fan_in).astype(np.float32)
+
+    def _spread(self, shape: tuple[int, ...], fan_in: int) -> np.ndarray:
         if self.gain is not None:
-            return self.generator.normal(0, np.sqrt(self.gain / fan_in), shape).astype(np.float32)
+            return self.generator.normal(0, np.sqrt(self.gain / fan_in), shape)
         bound = 1 / np.sqrt(fan_in)
-        return self.generator.uniform(-bound, bound, shape).astype(np.float32)
+        return self.generator.uniform(-bound, bound, shape)
 
     def grow(
         self,
@@ -151,7 +162,7 @@ class Dense:
         population = Population(self.name or name, (self.units,), self.neuron)
         fan_in = int(np.prod(stack.seen))
         weight = stack.draw((self.units, fan_in), fan_in)
-        bias = stack.draw((self.units,), fan_in) if self.bias else None
+        bias = stack.draw_bias(self.units, fan_in) if self.bias else None
         stack.grow(population, AllToAll(), weight, bias, delay=self.delay)
 
 
@@ -203,7 +214,7 @@ class Conv2d:
         inputs = image[0] // self.groups
         fan_in = inputs * kernel[0] * kernel[1]
         weight = stack.draw((channels, inputs, *kernel), fan_in)
-        bias = stack.draw((channels,), fan_in) if self.bias else None
+        bias = stack.draw_bias(channels, fan_in) if self.bias else None
         population = Population(self.name or name, shape, self.neuron)
         stack.grow(population, connection, weight, bias, delay=self.delay)
 
@@ -425,9 +436,10 @@ def stack_layers(
     layers: Sequence[Layer],
     generator: np.random.Generator,
     gain: float | None = None,
+    mean: float = 0.0,
 ) -> Stack:
     """Build all layers on an input of this shape."""
-    stack = Stack(generator, INPUT, shape, gain=gain)
+    stack = Stack(generator, INPUT, shape, gain=gain, mean=mean)
     with_neurons = [k for k, layer in enumerate(layers) if _has_neurons(layer)]
     numbers = dict.fromkeys(("hidden", "conv", "pool"), 0)
     dense = sum(layers[k].prefix == "hidden" for k in with_neurons[:-1])

@@ -52,6 +52,7 @@ def network_model(
     neurons: Mapping[str, Mapping[str, Any]] | None = None,
     seed: int = 0,
     weight_gain: float | None = None,
+    weight_mean: float | None = None,
 ) -> SpikingNetwork:
     """Return a network by name, or from a file, with initial weights.
 
@@ -71,6 +72,8 @@ def network_model(
         Seed of the initial weights.
     weight_gain : float, optional
         Another variance of initial weights times their fan-in.
+    weight_mean : float, optional
+        Another sum of the initial weights of a neuron, on average.
 
     Raises
     ------
@@ -97,6 +100,7 @@ def network_model(
             readout=file.readout if readout is None else readout,
             seed=seed,
             weight_gain=file.weight_gain if weight_gain is None else weight_gain,
+            weight_mean=file.weight_mean if weight_mean is None else weight_mean,
         )
     except InputError as error:
         raise InputError(f"network file '{path}': {error}") from None

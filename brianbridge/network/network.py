@@ -80,6 +80,7 @@ class SpikingNetwork:
         readout: Readout = "counts",
         seed: int = 0,
         weight_gain: float | None = None,
+        weight_mean: float = 0.0,
     ) -> SpikingNetwork:
         """Chain layers, with initial weights drawn from `seed`.
 
@@ -98,6 +99,8 @@ class SpikingNetwork:
         weight_gain : float, optional
             Draw initial weights and biases from a normal distribution with the variance
             ``weight_gain/fan_in``; from U(-1, 1)/sqrt(fan_in), torch's default, if not given.
+        weight_mean : float
+            What the initial weights of a neuron add up to, on average.
 
         Examples
         --------
@@ -113,9 +116,11 @@ class SpikingNetwork:
             raise InputError("a spiking network needs at least one layer")
         if weight_gain is not None and not 0 < weight_gain < np.inf:
             raise InputError(f"weight_gain = {weight_gain!r}; give a number above 0, such as 2.0")
+        if not np.isfinite(weight_mean):
+            raise InputError(f"weight_mean = {weight_mean!r}; give a finite number, such as 5.0")
         generator = np.random.default_rng((seed, 0x5EED))
         shape = checked_shape(input_shape, "the input")
-        stack = stack_layers(shape, layers, generator, weight_gain)
+        stack = stack_layers(shape, layers, generator, weight_gain, weight_mean)
         populations, projections = tuple(stack.populations), tuple(stack.projections)
         return cls(shape, encoding, populations, projections, readout)
 

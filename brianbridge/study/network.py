@@ -56,6 +56,7 @@ def build_network(entry: NetworkEntry, data: Dataset, seed: int) -> SpikingNetwo
             neurons=entry.neurons,
             seed=seed,
             weight_gain=entry.weight_gain,
+            weight_mean=entry.weight_mean,
         )
     return SpikingNetwork.sequential(
         data.shape,
@@ -64,6 +65,7 @@ def build_network(entry: NetworkEntry, data: Dataset, seed: int) -> SpikingNetwo
         readout=entry.readout or "counts",
         seed=seed,
         weight_gain=entry.weight_gain,
+        weight_mean=entry.weight_mean or 0.0,
     )
 
 

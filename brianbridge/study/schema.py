@@ -52,6 +52,8 @@ class NetworkEntry(_Entry):
         Parameters of all neurons of a model, by its name; not beside `start`.
     weight_gain : float
         Variance of initial weights times their fan-in; not beside `start`.
+    weight_mean : float
+        What the initial weights of a neuron add up to, on average; not beside `start`.
     """
 
     layers: LayerEntries | None = None
@@ -61,6 +63,7 @@ class NetworkEntry(_Entry):
     readout: Readout | None = None
     neurons: NeuronParameters = {}
     weight_gain: float | None = Field(default=None, gt=0)
+    weight_mean: float | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> NetworkEntry:
@@ -71,8 +74,8 @@ class NetworkEntry(_Entry):
         if self.layers is not None and not self.encoding:
             raise ValueError("the key 'encoding' is missing")
         if self.start is not None:
-            for key in ("neurons", "weight_gain"):
-                if getattr(self, key):
+            for key in ("neurons", "weight_gain", "weight_mean"):
+                if key in self.model_fields_set:
                     raise ValueError(f"'{key}' cannot be changed where a trained network starts")
         return self
 

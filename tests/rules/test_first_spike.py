@@ -212,18 +212,21 @@ def test_dropped_neurons_are_not_heard_and_the_others_count_for_more():
     assert not torch.equal(rule.respond(twin, *twin.encode(x)).output, heard)
 
 
-@pytest.mark.parametrize("loss_function", ["relative", "cross_entropy"])
-def test_digits_are_learned(loss_function):
+@pytest.mark.parametrize(
+    ("loss_function", "slope"), [("relative", "unit"), ("cross_entropy", "slope")]
+)
+def test_digits_are_learned(loss_function, slope):
     split = load("digits", seed=1)
     net = SpikingNetwork.sequential(
-        (8, 8), [dense(60), dense(10)], encoding=Latency(16), readout="first_spike",
-        weight_gain=4.0, seed=1,
+        (8, 8), [dense(200), dense(10)], encoding=Latency(32), readout="first_spike",
+        weight_gain=4.0, weight_mean=10.0, seed=1,
     )  # fmt: skip
     twin = to_torch(net)
-    rule = FirstSpike(loss_function=loss_function)
-    train(twin, split.train, rule, epochs=8, seed=1, batch_size=32, learning_rate=3e-3)
+    rule = FirstSpike(loss_function=loss_function, slope=slope)
+    options = {"epochs": 10, "batch_size": 32, "learning_rate": 3e-3, "schedule": "cosine"}
+    train(twin, split.train, rule, seed=1, **options)
     output = twin(split.test.x)
-    assert (output.argmax(1).numpy() == split.test.y).mean() > 0.85
+    assert (output.argmax(1).numpy() == split.test.y).mean() > 0.88
 
 
 # ---------------------------------------------------------------------- refusals
