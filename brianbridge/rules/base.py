@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -34,10 +34,14 @@ class Response:
     counts_of : callable
         Returns the summed spike values of a population that fires, ``(batch, *shape)``, with the
         rule's gradient; for constraints on their number.
+    notes : dict of str to float
+        What the rule has to tell of the batch, once backward is done; the training curve has the
+        mean of an epoch.
     """
 
     output: Tensor
     counts_of: Callable[[str], Tensor]
+    notes: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,8 @@ class LearningRule(ABC):
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        _RULES[cls.name] = cls
+        if "name" in cls.__dict__:
+            _RULES[cls.name] = cls
 
     def check(self, network: SpikingNetwork) -> None:
         """Refuse a network that the rule cannot train; by default none."""
@@ -89,6 +94,10 @@ class LearningRule(ABC):
             The right classes.
         """
         return cross_entropy(output, labels)
+
+    def after_step(self, twin: SurrogateNetwork) -> None:
+        """Set right what a step of the optimiser may have broken; by default nothing."""
+        return
 
     def to_dict(self) -> dict[str, Any]:
         """Return name and options, for JSON."""

@@ -7,6 +7,7 @@ presentation. What they emitted is then given a gradient of the rule's own: stra
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..network import INPUT, SpikingNetwork
+from ..network import INPUT, Projection, SpikingNetwork
 from ..surrogate.network import SurrogateNetwork
 from ..surrogate.scan import batch_of, inputs_of, later, total
 from .base import Response
@@ -24,6 +25,9 @@ from .base import Response
 __all__ = [
     "Ran",
     "check_layers",
+    "check_threshold",
+    "leak_of",
+    "mean_input",
     "parameter_of",
     "respond_by_counts",
     "run_layer",
@@ -126,9 +130,21 @@ def respond_by_counts(
     spikes = {} if raster is None else {INPUT: raster}
     counts = {} if raster is None else {INPUT: raster.sum(0)}
     fired: dict[str, Tensor] = {}
+
+    def mean_of(projection: Projection) -> Tensor:
+        if not network.delivers_spikes(projection):
+            assert current is not None, "the input of this network is a current"
+            return current
+        count = counts[projection.source]
+        if steps := network.delay_steps(projection):
+            # What is still on its way at the end does not count; the gradient is that of all.
+            arrived = later(spikes[projection.source], steps).sum(0)
+            count = count + (arrived - count).detach()
+        return count / network.steps
+
     for population in network.populations:
         name = population.name
-        free = network.steps * _mean_input(twin, name, counts, spikes, current)
+        free = network.steps * mean_input(twin, name, mean_of)
         with torch.no_grad():
             x, constant = inputs_of(twin, name, spikes, current)
         ran = run_layer(twin, name, x, constant, batch)
@@ -143,29 +159,24 @@ def respond_by_counts(
     return Response(fired[network.output.name].flatten(1), fired.__getitem__)
 
 
-def _mean_input(
-    twin: SurrogateNetwork,
-    name: str,
-    counts: dict[str, Tensor],
-    spikes: dict[str, Tensor],
-    current: Tensor | None,
+def mean_input(
+    twin: SurrogateNetwork, name: str, mean_of: Callable[[Projection], Tensor]
 ) -> Tensor:
-    """Return the mean input of a population in a step, ``(batch, *shape)``, with a gradient."""
-    network = twin.network
+    """Return the mean input of a population in a step, ``(batch, *shape)``, with a gradient.
+
+    Parameters
+    ----------
+    twin : SurrogateNetwork
+        The twin.
+    name : str
+        The population.
+    mean_of : callable
+        Returns what a projection's source sends in a step, on average, ``(batch, *source)``.
+    """
     parts: list[Tensor | None] = []
-    for projection in network.incoming(name):
+    for projection in twin.network.incoming(name):
         weights = twin.projection(projection.name)
-        if network.delivers_spikes(projection):
-            count = counts[projection.source]
-            if steps := network.delay_steps(projection):
-                # What is still on its way at the end does not count; the gradient is that of all.
-                arrived = later(spikes[projection.source], steps).sum(0)
-                count = count + (arrived - count).detach()
-            mean = count / network.steps
-        else:
-            assert current is not None, "the input of this network is a current"
-            mean = current
-        weighted = weights(mean)
+        weighted = weights(mean_of(projection))
         parts += reversed(weights.normalised(weighted, weighted))
     found = total(parts)
     assert found is not None
@@ -185,12 +196,33 @@ def check_layers(network: SpikingNetwork, rule: str, threshold: str) -> None:
             f"learning rule '{rule}': its analog layers are computed one after the other, "
             "so that there can be no feedback; leave it out, or use another rule"
         )
+    check_threshold(network, rule, threshold)
+
+
+def check_threshold(network: SpikingNetwork, rule: str, threshold: str) -> None:
+    """Refuse neurons that fire without a threshold parameter."""
     for population in network.firing:
         if threshold not in population.neuron.parameters:
             raise InputError(
                 f"learning rule '{rule}': neuron model '{population.neuron.name}' has no "
                 f"parameter '{threshold}'; name its threshold with the option 'threshold'"
             )
+
+
+def leak_of(network: SpikingNetwork, name: str, tau: str) -> float:
+    """Return what a step leaves of the potential of a population whose neurons are all alike.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        The network.
+    name : str
+        The population.
+    tau : str
+        The parameter that is the time constant; a model without it has no leak.
+    """
+    parameters = network.population(name).neuron.parameters
+    return math.exp(-network.dt / float(np.asarray(parameters[tau]))) if tau in parameters else 1.0
 
 
 def parameter_of(twin: SurrogateNetwork, name: str, parameter: str, like: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from ..datasets import Dataset, train_validation
 from ..errors import InputError, did_you_mean
 from ..network import SpikingNetwork
 from ..surrogate.network import SurrogateNetwork
-from .base import LearningRule, learning_rule
+from .base import LearningRule, Response, learning_rule
 from .checkpoint import read_checkpoint, write_checkpoint
 from .options import TrainingOptions
 
@@ -41,7 +41,7 @@ class TrainingResult:
     ----------
     curve : dict of str to list of float
         One value an epoch: ``train_loss``, ``train_accuracy``, ``validation_loss``,
-        ``validation_accuracy``.
+        ``validation_accuracy``, and what the rule notes of its own.
     best_epoch : int
         The epoch whose weights were kept, counted from 1.
     """
@@ -229,11 +229,12 @@ class _Trainer:
         devices = [p.device for p in self.twin.parameters() if p.device.type == "cuda"]
         self.twin.train()
         losses, hits = 0.0, 0
+        told: dict[str, float] = {}
         with torch.random.fork_rng(devices=devices[:1]):
             # Whatever draws from torch's generator depends on seed and epoch alone.
             torch.manual_seed(hash((self.seed, self.epoch)) % 2**63)
             for inputs, labels in self._batches(self.train_data, order, stream=self.epoch + 1):
-                output, loss = self._loss(inputs, labels)
+                response, loss = self._loss(inputs, labels)
                 if not torch.isfinite(loss):
                     raise InputError(
                         f"training diverged: the loss became {loss.item()} in epoch "
@@ -244,11 +245,16 @@ class _Trainer:
                 if options.gradient_clip:
                     torch.nn.utils.clip_grad_norm_(self.twin.parameters(), options.gradient_clip)
                 self.optimizer.step()
+                self.rule.after_step(self.twin)
                 if self.average is not None:
                     self.average.update_parameters(self.twin)
                 losses += loss.item() * len(labels)
-                hits += int((output.argmax(1) == labels).sum())
+                hits += int((response.output.argmax(1) == labels).sum())
+                for name, value in response.notes.items():
+                    told[name] = told.get(name, 0.0) + value * len(labels) / len(self.train_data)
         self._note("train", losses, hits, len(self.train_data))
+        for name, value in told.items():
+            self.curve.setdefault(name, []).append(value)
         if self.validation is not None:
             self._note("validation", *self._evaluate(self.validation), len(self.validation))
         self.epoch += 1
@@ -258,8 +264,8 @@ class _Trainer:
 
     def _loss(
         self, inputs: tuple[Tensor | None, Tensor | None], labels: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return output and loss of an encoded batch, ready for backward."""
+    ) -> tuple[Response, Tensor]:
+        """Return response and loss of an encoded batch, ready for backward."""
         options = self.options
         kind = self.twin.device.type
         with torch.autocast(kind, torch.bfloat16, enabled=options.autocast == "bfloat16"):
@@ -268,7 +274,7 @@ class _Trainer:
         if options.spike_rate is not None:
             counts = {name: response.counts_of(name) for name in self.constrained}
             loss = loss + options.spike_rate.penalty(counts, self.twin.network.steps)
-        return response.output, loss
+        return response, loss
 
     def _evaluate(self, data: Dataset) -> tuple[float, int]:
         """Return summed loss and hits of the network as it will be deployed."""

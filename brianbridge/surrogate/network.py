@@ -161,6 +161,11 @@ class SurrogateNetwork(nn.Module):
         """Where the twin computes."""
         return self._like.device
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating point type of its state."""
+        return self._like.dtype
+
     def projection(self, name: str) -> ProjectionTwin:
         """Return the weights of a projection."""
         return cast(ProjectionTwin, self.projections[name])
