@@ -6,7 +6,7 @@ forgotten (``simulate(..., on_chunk=..., keep=False)``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..network import INPUT, SpikingNetwork
 from ..recording import Events, Recording
 
-__all__ = ["Activity", "activity_of", "activity_of_input", "joined"]
+__all__ = ["Activity", "activity_of", "activity_of_input", "input_spikes_by_step", "joined"]
 
 #: Events, or cells of an input raster, that are counted at once.
 _BLOCK = 10_000_000
@@ -142,12 +142,54 @@ def activity_of_input(network: SpikingNetwork, x: Any, index: Any = None) -> dic
     """
     if isinstance(network.encoding, Current):
         return {}
+    neurons = int(np.prod(network.input_shape))
+    found = Activity(0, np.zeros(neurons, np.int64), np.zeros(neurons))
+    for raster in _input_rasters(network, x, index):
+        found += Activity.of_raster(raster)
+    return {INPUT: found}
+
+
+def input_spikes_by_step(network: SpikingNetwork, x: Any) -> np.ndarray | None:
+    """Return how many input spikes each step of each sample has; None for a constant current.
+
+    Parameters
+    ----------
+    network, x
+        As in `activity_of_input`.
+
+    Returns
+    -------
+    numpy.ndarray of int64, shape (samples, steps), or None
+
+    Raises
+    ------
+    InputError
+        If the samples do not fit the network.
+
+    Examples
+    --------
+    >>> from brianbridge.encoding import Latency
+    >>> from brianbridge.network import Dense
+    >>> from brianbridge.neurons.library import neuron_model
+    >>> net = SpikingNetwork.sequential((3,), [Dense(2, neuron_model("if"))], encoding=Latency(5))
+    >>> input_spikes_by_step(net, np.array([[1.0, 0.5, 0.5]]))
+    array([[1, 0, 2, 0, 0]])
+    """
+    if isinstance(network.encoding, Current):
+        return None
+    blocks = [
+        np.count_nonzero(raster.reshape(*raster.shape[:2], -1), axis=2).T
+        for raster in _input_rasters(network, x)
+    ]
+    return np.concatenate(blocks)
+
+
+def _input_rasters(network: SpikingNetwork, x: Any, index: Any = None) -> Iterator[np.ndarray]:
+    """Yield the input spikes, ``(steps, samples, *input_shape)``, a block of samples at a time."""
     samples = x if isinstance(x, EncodedInput) else np.asarray(x, dtype=np.float64)
     number = samples.samples if isinstance(samples, EncodedInput) else len(samples)
     numbers = np.arange(number) if index is None else np.asarray(index)
-    neurons = int(np.prod(network.input_shape))
-    found = Activity(0, np.zeros(neurons, np.int64), np.zeros(neurons))
-    block = max(1, _BLOCK // (network.steps * neurons))
+    block = max(1, _BLOCK // (network.steps * int(np.prod(network.input_shape))))
     for low in range(0, number, block):
         encoded = (
             samples.part(low, low + block)
@@ -161,5 +203,4 @@ def activity_of_input(network: SpikingNetwork, x: Any, index: Any = None) -> dic
                 f"network gives spikes of shape {tuple(network.input_shape)}; give the samples "
                 "that were presented to it"
             )
-        found += Activity.of_raster(encoded.raster)
-    return {INPUT: found}
+        yield encoded.raster

@@ -7,7 +7,7 @@ fit ``prefs.brianbridge.memory``; beyond that, a block of samples runs again whe
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,6 +35,8 @@ class TwinRun:
         The network, with its weights.
     x : array, shape (samples, *input_shape)
         The samples.
+    on_block : callable, optional
+        Called with the recording of each block of samples, in order, as soon as it is done.
 
     Examples
     --------
@@ -47,7 +49,12 @@ class TwinRun:
     ((7, 2), (5, 3, 2))
     """
 
-    def __init__(self, network: SpikingNetwork, x: Any) -> None:
+    def __init__(
+        self,
+        network: SpikingNetwork,
+        x: Any,
+        on_block: Callable[[Recording], None] | None = None,
+    ) -> None:
         self._twin = to_torch(network, dtype=torch.float64)
         self._x = np.asarray(x)
         cells = network.steps * sum(p.size for p in network.firing)
@@ -62,6 +69,8 @@ class TwinRun:
             block = self._block(number)
             outcomes.append(block.without_events())
             self.activity = joined(self.activity, block)
+            if on_block is not None:
+                on_block(block)
             if room > 0:
                 packed = _Packed.of(block)
                 room -= packed.nbytes

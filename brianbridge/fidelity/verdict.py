@@ -48,6 +48,10 @@ class RungOutcome:
         What the rung had to hold.
     passed : bool
         Whether it did.
+    decision : mapping, optional
+        When output neurons decided, at what cost, and whether they fired in the twin's order; of
+        networks with readout ``first_spike`` only. The keys are those of the `to_dict` of
+        `Decision` and of `FirstSpikes` in `brianbridge.fidelity.decision`.
     """
 
     name: str
@@ -65,6 +69,7 @@ class RungOutcome:
     seconds: float
     tolerances: Mapping[str, Any]
     passed: bool
+    decision: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,8 @@ class Verdict:
     dataset : mapping
         ``name``, ``split``, ``samples``, ``sha256``.
     surrogate : mapping
-        ``accuracy`` and ``spikes_per_sample`` of the twin, in float64.
+        ``accuracy`` and ``spikes_per_sample`` of the twin, in float64; ``decision``, as that of a
+        rung, if its readout is ``first_spike``.
     rungs : tuple of RungOutcome
         In the order of the ladder.
     provenance : mapping
@@ -125,7 +131,7 @@ class Verdict:
             title=(
                 f"{self.network} on {data['samples']} samples of {data['name']} ({data['split']})"
             ),
-            caption=None if self.operations is None else self.operations.summary(),
+            caption="\n".join(self._notes()) or None,
         )
         for heading in (
             "condition", "dt", "accuracy", "change, 95 % interval", "agreement",
@@ -148,6 +154,32 @@ class Verdict:
                 "[green]held[/green]" if rung.passed else "[red]fell short[/red]",
             )  # fmt: skip
         return table
+
+    def _notes(self) -> list[str]:
+        """Return the lines below the table: of each run's decisions, and of operations."""
+        twin = self.surrogate
+        runs = [("torch twin", twin.get("decision"), twin["spikes_per_sample"])]
+        runs += [(f"Brian2, {r.name}", r.decision, r.spikes_per_sample) for r in self.rungs]
+        notes = [
+            f"{label}: {_decision(found, spikes)}"
+            for label, found, spikes in runs
+            if found is not None
+        ]
+        return notes if self.operations is None else [*notes, self.operations.summary()]
+
+
+def _decision(found: Mapping[str, Any], spikes: Mapping[str, float]) -> str:
+    """Tell in a line when and how a run decided; orders are compared for Brian2 only."""
+    when = found["decision_time"]
+    text = (
+        f"decided {'never' if when is None else f'after {1e3 * when:.3g} ms'}, "
+        f"{_spikes(found['spikes_until_decision'])} of {_spikes(spikes)} spikes, "
+        f"{found['undecided']:,} undecided, {_percent(found['ties'])} ties, "
+        f"accuracy {_percent(found['accuracy_ties_right'])} with ties right"
+    )
+    if "order_mismatches" not in found:
+        return text
+    return f"{text}, {found['order_mismatches']:,} orders differ"
 
 
 def _percent(share: float) -> str:

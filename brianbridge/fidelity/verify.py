@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..datasets import Dataset
 from ..errors import InputError
@@ -16,8 +19,9 @@ from ..provenance import collect
 from ..recording import Recording
 from ..simulation.simulate import simulate
 from . import metrics
-from .activity import Activity, activity_of_input, joined
+from .activity import Activity, activity_of_input, input_spikes_by_step, joined
 from .comparison import Comparison
+from .decision import Decision, FirstSpikes
 from .ladder import DEFAULT_LADDER, Rung
 from .operations import count_operations
 from .twin_run import TwinRun
@@ -82,12 +86,19 @@ def verify(
             f"data set '{data.name}' has samples of shape {data.shape}; network '{name}' takes "
             f"{tuple(network.input_shape)}"
         )
-    twin = TwinRun(network, data.x)
-    compared = None if baseline is None else _summary(TwinRun(baseline, data.x), data)
+    decisions = _Decisions.of(network, data)
+    twin = TwinRun(network, data.x, decisions)
+    surrogate = _summary(twin, data, decisions)
+    compared = None
+    if baseline is not None:
+        of_baseline = _Decisions.of(baseline, data)
+        compared = _summary(TwinRun(baseline, data.x, of_baseline), data, of_baseline)
     inputs = activity_of_input(network, data.x)
     outcomes = []
     for position, rung in enumerate(ladder):
-        outcome = _climb(network, data, twin, inputs, rung, spikes if position == 0 else None)
+        watch = _Watch(twin, None if decisions is None else decisions.anew())
+        file = spikes if position == 0 else None
+        outcome = _climb(network, data, twin, inputs, rung, watch, file)
         outcomes.append(outcome)
         if on_rung is not None:
             on_rung(outcome)
@@ -97,7 +108,7 @@ def verify(
             "name": data.name, "split": data.split, "part": data.part,
             "samples": len(data), "sha256": data.sha256,
         },
-        surrogate=_summary(twin, data),
+        surrogate=surrogate,
         rungs=tuple(outcomes),
         provenance=collect(),
         operations=count_operations(
@@ -107,30 +118,83 @@ def verify(
     )  # fmt: skip
 
 
-def _summary(twin: TwinRun, data: Dataset) -> dict[str, Any]:
-    return {
+def _summary(twin: TwinRun, data: Dataset, decisions: _Decisions | None) -> dict[str, Any]:
+    found: dict[str, Any] = {
         "accuracy": metrics.accuracy(twin.outcome, data.y),
         "spikes_per_sample": _spikes_per_sample(twin.activity),
     }
+    if decisions is not None:
+        found["decision"] = decisions.total.to_dict()
+    return found
 
 
 def _spikes_per_sample(activity: Mapping[str, Activity]) -> dict[str, float]:
     return {name: int(a.events.sum()) / a.samples for name, a in activity.items()}
 
 
+@dataclass
+class _Decisions:
+    """Add up how a network with readout ``first_spike`` decides, as its chunks come."""
+
+    output: str
+    labels: np.ndarray
+    input_spikes: np.ndarray | None
+    found: Decision | None = None
+    samples: int = 0
+
+    @classmethod
+    def of(cls, network: SpikingNetwork, data: Dataset) -> _Decisions | None:
+        """Return what watches a run on `data`; None for another readout."""
+        if network.readout != "first_spike":
+            return None
+        return cls(network.output.name, data.y, input_spikes_by_step(network, data.x))
+
+    def anew(self) -> _Decisions:
+        """Return what watches another run on the same samples."""
+        return _Decisions(self.output, self.labels, self.input_spikes)
+
+    def __call__(self, chunk: Recording) -> None:
+        here = slice(self.samples, self.samples + chunk.samples)
+        inputs = None if self.input_spikes is None else self.input_spikes[here]
+        found = Decision.of(chunk, self.output, self.labels[here], inputs)
+        self.found = found if self.found is None else self.found + found
+        self.samples += chunk.samples
+
+    @property
+    def total(self) -> Decision:
+        """What was added up."""
+        assert self.found is not None, "there is at least one sample"
+        return self.found
+
+
 class _Watch:
     """Compare Brian2's chunks with the twin as they come; nothing of them is kept."""
 
-    def __init__(self, twin: TwinRun) -> None:
+    def __init__(self, twin: TwinRun, decisions: _Decisions | None) -> None:
         self._twin, self._samples = twin, 0
+        self._decisions = decisions
+        self._first_spikes: FirstSpikes | None = None
         self.comparison: Comparison | None = None
         self.activity: dict[str, Activity] = {}
 
     def __call__(self, chunk: Recording) -> None:
         low, self._samples = self._samples, self._samples + chunk.samples
-        found = Comparison.of(self._twin.part(low, self._samples), chunk)
+        part = self._twin.part(low, self._samples)
+        found = Comparison.of(part, chunk)
         self.comparison = found if self.comparison is None else self.comparison + found
         self.activity = joined(self.activity, chunk)
+        if self._decisions is not None:
+            self._decisions(chunk)
+            first = FirstSpikes.of(part, chunk, self._decisions.output)
+            before = self._first_spikes
+            self._first_spikes = first if before is None else before + first
+
+    @property
+    def decision(self) -> dict[str, Any] | None:
+        """How Brian2 decided, for JSON; None for readouts other than ``first_spike``."""
+        if self._decisions is None or self._first_spikes is None:
+            return None
+        return {**self._decisions.total.to_dict(), **self._first_spikes.to_dict()}
 
 
 def _climb(
@@ -139,12 +203,12 @@ def _climb(
     twin: TwinRun,
     inputs: Mapping[str, Activity],
     rung: Rung,
+    watch: _Watch,
     spikes: Path | None,
 ) -> RungOutcome:
     """Simulate one rung and compare it with the twin."""
     dt = network.dt / rung.dt_divisor
     started = time.perf_counter()
-    watch = _Watch(twin)
     with ExitStack() as stack:
         seen: list[Callable[[Recording], None]] = [watch]
         if spikes is not None:
@@ -199,4 +263,5 @@ def _climb(
         seconds=seconds,
         tolerances=rung.model_dump(include={"max_spike_mismatches", "max_accuracy_drop"}),
         passed=bool(held),
+        decision=watch.decision,
     )

@@ -13,7 +13,7 @@ A study with folds has the first four in ``OUT/fold0``, ``OUT/fold1``, ...
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +217,8 @@ def _numbers(
         numbers[f"{rung.name}_spikes_per_sample"] = sum(rung.spikes_per_sample.values())
         numbers[f"{rung.name}_synops_per_sample"] = rung.synops_per_sample
         numbers[f"{rung.name}_seconds"] = rung.seconds
+        if rung.decision is not None:
+            numbers |= _of_decision(rung.name, rung.decision)
     if verdict.baseline is not None:
         numbers["start_accuracy"] = verdict.baseline["accuracy"]
         numbers["start_spikes_per_sample"] = sum(verdict.baseline["spikes_per_sample"].values())
@@ -227,5 +229,22 @@ def _numbers(
     return numbers
 
 
-def _mean(parts: list[dict[str, Any]], key: str) -> float:
-    return float(np.mean([part[key] for part in parts]))
+def _of_decision(rung: str, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the numbers of a rung of a network that is read by first spikes."""
+    when = found["decision_time"]
+    return {
+        f"{rung}_decision_time_ms": None if when is None else 1e3 * when,
+        f"{rung}_undecided": found["undecided"],
+        f"{rung}_spikes_until_decision": sum(found["spikes_until_decision"].values()),
+        f"{rung}_input_spikes_until_decision": found["input_spikes_until_decision"],
+        f"{rung}_input_spikes_per_sample": found["input_spikes_per_sample"],
+        f"{rung}_ties": found["ties"],
+        f"{rung}_accuracy_ties_right": found["accuracy_ties_right"],
+        f"{rung}_order_mismatches": found["order_mismatches"],
+    }
+
+
+def _mean(parts: list[dict[str, Any]], key: str) -> float | None:
+    """Return the mean over the parts that have a number; None if none has."""
+    values = [part[key] for part in parts if part[key] is not None]
+    return float(np.mean(values)) if values else None
