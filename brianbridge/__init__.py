@@ -26,7 +26,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .datasets import Dataset, from_arrays
-    from .encoding import Bernoulli, Current, Latency, Poisson
+    from .encoding import Bernoulli, Current, Frames, Latency, Poisson
     from .errors import InputError
     from .fidelity.energy import EnergyModel
     from .fidelity.ladder import DEFAULT_LADDER, Rung, read_ladder
@@ -82,7 +82,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "datasets": ("Dataset", "from_arrays"),
-    "encoding": ("Bernoulli", "Current", "Latency", "Poisson"),
+    "encoding": ("Bernoulli", "Current", "Frames", "Latency", "Poisson"),
     "errors": ("InputError",),
     "fidelity.energy": ("EnergyModel",),
     "fidelity.ladder": ("DEFAULT_LADDER", "Rung", "read_ladder"),
@@ -154,6 +154,7 @@ __all__ = [
     "Events",
     "Feedback",
     "Flatten",
+    "Frames",
     "InputError",
     "Latency",
     "LeakyBackprop",

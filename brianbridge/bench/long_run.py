@@ -149,7 +149,7 @@ def _objects(
         when = (sample * network.steps + step) * network.dt
         order = np.lexsort((neuron, when))
         groups[INPUT] = SpikeGeneratorGroup(
-            int(np.prod(network.input_shape)), neuron[order], when[order] * second,
+            int(np.prod(network.shape_of(INPUT))), neuron[order], when[order] * second,
             clock=clock, sorted=True, name=INPUT, order=1,
         )  # fmt: skip
     drives = Drives(network)(encoded)

@@ -2,6 +2,9 @@
 
 from brianbridge.datasets.dataset import Dataset, Split
 from brianbridge.datasets.download import fetch
+from brianbridge.datasets.event_files import read_events
+from brianbridge.datasets.event_frames import frames
+from brianbridge.datasets.event_sets import from_event_folder
 from brianbridge.datasets.idx import read_idx
 from brianbridge.datasets.loading import load
 from brianbridge.datasets.overview import Description, describe
@@ -15,9 +18,12 @@ __all__ = [
     "Split",
     "describe",
     "fetch",
+    "frames",
     "from_arrays",
+    "from_event_folder",
     "load",
     "names",
+    "read_events",
     "read_idx",
     "train_validation",
 ]

@@ -29,7 +29,8 @@ class Dataset:
     split : str
         How the part was made, e.g. ``"stratified 80/20, seed 1"`` or ``"official"``.
     x : ndarray of float32, shape (samples, *shape)
-        Inputs, dimensionless; in [0, 1] for all sets that are loaded by name.
+        Inputs, dimensionless; in [0, 1] for the sets that are loaded by name, but for event
+        recordings, whose frames of shape (T, 2, rows, columns) hold numbers of events.
     y : ndarray of int64, shape (samples,)
         Labels, from 0 to ``len(classes) - 1``.
     classes : tuple of str

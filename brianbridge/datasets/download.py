@@ -30,10 +30,12 @@ def fetch(name: str) -> Path:
     Raises
     ------
     InputError
-        If the dataset is unknown or not one to download, pooch is not installed, or no address
+        If the dataset is unknown or not one to fetch, pooch is not installed, or no address
         gives a file with the expected digest.
     """
     entry = lookup(name)
+    if entry.folders:
+        raise InputError(f"dataset {name!r} is not fetched; {places.remedy(entry)}")
     if not entry.urls:
         raise InputError(
             f"dataset {name!r} is nothing to fetch: it comes with the package {entry.source}"

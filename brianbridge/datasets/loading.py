@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from brianbridge.datasets import mlxtend_sets, sklearn_sets
 from brianbridge.datasets.dataset import Dataset, Split
+from brianbridge.datasets.event_sets import read_event_set, slicing_of
 from brianbridge.datasets.official import read_official
 from brianbridge.datasets.registry import Entry, lookup
 from brianbridge.datasets.scaling import scaled
@@ -13,6 +19,8 @@ from brianbridge.datasets.splits import by_fold, by_fraction, shares
 from brianbridge.errors import InputError
 
 __all__ = ["load"]
+
+_Choice = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], str]
 
 _READERS = {"sklearn": sklearn_sets.read, "mlxtend": mlxtend_sets.read}
 
@@ -24,6 +32,7 @@ def load(
     fold: int | None = None,
     folds: int | None = None,
     folder: str | os.PathLike[str] | None = None,
+    frames: Mapping[str, Any] | None = None,
 ) -> Split:
     """Load a dataset, split into a training and a test part.
 
@@ -39,14 +48,18 @@ def load(
     fold, folds : int, optional
         Test on this fold, counted from 0, of so many; both or neither.
     folder : path, optional
-        Where the files of a set with an official split are, or the archive they come in; without
-        it they are looked for in ``$BRIANBRIDGE_DATA/<name>``, the system's share folders and the
-        download cache.
+        Where the files of a set are that does not come with a package, or the archive they come
+        in; without it they are looked for in ``$BRIANBRIDGE_DATA/<name>``, the system's share
+        folders and the download cache.
+    frames : mapping of str, optional
+        How event recordings become frames, where it differs from the registry: ``steps``, ``size``
+        (rows and columns), ``by`` (``"time"`` or ``"number"``), ``binary``; see
+        `from_event_folder`.
 
     Returns
     -------
     Split
-        ``train`` and ``test``, inputs scaled to [0, 1].
+        ``train`` and ``test``, inputs scaled to [0, 1]; frames hold numbers of events.
 
     Raises
     ------
@@ -64,30 +77,46 @@ def load(
     entry = lookup(name)
     if (fold is None) != (folds is None):
         raise InputError(f"dataset {name!r}: fold={fold} and folds={folds}, give both or neither")
+    if "all" not in entry.samples and folds is not None:
+        raise InputError(
+            f"dataset {name!r} has an official split and no folds; train_validation splits its "
+            "training part"
+        )
+    if frames is not None and entry.source != "events":
+        raise InputError(f"dataset {name!r} has no events to make frames of; leave frames out")
+
+    def choose(y: npt.NDArray[np.int64]) -> _Choice:
+        return _chosen(name, y, seed, test_fraction, fold, folds)
+
+    if entry.source == "events":
+        return read_event_set(entry, folder, slicing_of(entry, frames or {}), choose)
     if entry.source not in _READERS:
-        if folds is not None:
-            raise InputError(
-                f"dataset {name!r} has an official split and no folds; train_validation splits its "
-                "training part"
-            )
         return read_official(entry, folder)
     if folder is not None:
         raise InputError(
             f"dataset {name!r} comes with {entry.source} and is not read from a folder ({folder})"
         )
-    return _split(entry, seed, test_fraction, fold, folds)
+    return _split(entry, choose)
 
 
-def _split(
-    entry: Entry, seed: int, test_fraction: float, fold: int | None, folds: int | None
-) -> Split:
-    raw = _READERS[entry.source](entry.name)
+def _chosen(
+    name: str,
+    y: npt.NDArray[np.int64],
+    seed: int,
+    test_fraction: float,
+    fold: int | None,
+    folds: int | None,
+) -> _Choice:
+    """Return the numbers of the training and the test samples, and how they were chosen."""
     if fold is not None and folds is not None:
-        rest, chosen = by_fold(entry.name, raw.y, folds, fold, seed)
-        how = f"fold {fold} of {folds}, seed {seed}"
-    else:
-        rest, chosen = by_fraction(entry.name, raw.y, test_fraction, seed)
-        how = f"stratified {shares(test_fraction)}, seed {seed}"
+        return *by_fold(name, y, folds, fold, seed), f"fold {fold} of {folds}, seed {seed}"
+    parts = by_fraction(name, y, test_fraction, seed)
+    return *parts, f"stratified {shares(test_fraction)}, seed {seed}"
+
+
+def _split(entry: Entry, choose: Callable[[npt.NDArray[np.int64]], _Choice]) -> Split:
+    raw = _READERS[entry.source](entry.name)
+    rest, chosen, how = choose(raw.y)
     parts = []
     for part, indices in (("train", rest), ("test", chosen)):
         x = scaled(raw.x[indices], raw.x[rest], entry.full_scale)

@@ -67,7 +67,7 @@ def describe() -> tuple[Description, ...]:
 
 
 def _describe(entry: Entry) -> Description:
-    if entry.files:
+    if entry.files or entry.folders:
         folder = places.find(entry)
         where, how = (str(folder) if folder else None), places.remedy(entry)
     else:

@@ -42,7 +42,10 @@ def file_in(folder: Path, name: str) -> Path | None:
 
 
 def lacking(entry: Entry, folder: Path) -> tuple[str, ...]:
-    """List the files of a dataset that a folder lacks."""
+    """List the files of a dataset that a folder lacks, or the folders of event recordings."""
+    if entry.folders:
+        wanted = (Path(part) / name for part in entry.folders.values() for name in entry.classes)
+        return tuple(str(path) for path in wanted if not (folder / path).is_dir())
     return tuple(f.name for f in entry.files.values() if file_in(folder, f.name) is None)
 
 
@@ -134,6 +137,17 @@ def remedy(entry: Entry) -> str:
     >>> remedy(lookup("mnist")).split(", ")[0]
     '`brianbridge data mnist --fetch`'
     """
+    if entry.folders:
+        first, *_, last = entry.classes
+        inside = f"{first}/ to {last}/"
+        if "all" not in entry.folders:
+            inside = (
+                f"{' and '.join(f'{f}/' for f in entry.folders.values())} with {inside} in each"
+            )
+        return (
+            f"download it from {entry.page} and unpack it into a folder that then has {inside} "
+            f"(folder=..., or $BRIANBRIDGE_DATA/{entry.name})"
+        )
     ways = [f"`apt install {entry.package}` on Debian"] if entry.package else []
     ways.append(f"`brianbridge data {entry.name} --fetch`")
     content = (

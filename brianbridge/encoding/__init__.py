@@ -1,8 +1,9 @@
-"""From samples to input over time: constant current, Bernoulli spikes, latency."""
+"""From samples to input over time: constant current, Bernoulli spikes, latency, frames."""
 
 from .base import EncodedInput, Encoding, encoding_from_dict, encoding_names
 from .bernoulli import Bernoulli
 from .current import Current
+from .frames import Frames
 from .latency import Latency
 from .poisson import Poisson
 
@@ -11,6 +12,7 @@ __all__ = [
     "Current",
     "EncodedInput",
     "Encoding",
+    "Frames",
     "Latency",
     "Poisson",
     "encoding_from_dict",

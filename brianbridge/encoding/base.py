@@ -8,6 +8,7 @@ that the twin and Brian2 get the same input however the samples are batched.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -103,6 +104,22 @@ class Encoding(ABC):
             bad = np.argwhere(~np.isfinite(samples))[0].tolist()
             raise InputError(f"encoding '{self.kind}': the datum at {bad} is not finite")
         return samples
+
+    def shape_of_input(self, sample_shape: Sequence[int]) -> tuple[int, ...]:
+        """Return the shape of the input population for samples of a shape: theirs, mostly.
+
+        Raises
+        ------
+        InputError
+            If samples of this shape cannot be encoded.
+
+        Examples
+        --------
+        >>> from brianbridge.encoding import Frames, Latency
+        >>> Latency(10).shape_of_input((10, 2, 34, 34)), Frames(10).shape_of_input((10, 2, 34, 34))
+        ((10, 2, 34, 34), (2, 34, 34))
+        """
+        return tuple(sample_shape)
 
     @abstractmethod
     def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:

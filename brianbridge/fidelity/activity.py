@@ -142,7 +142,7 @@ def activity_of_input(network: SpikingNetwork, x: Any, index: Any = None) -> dic
     """
     if isinstance(network.encoding, Current):
         return {}
-    neurons = int(np.prod(network.input_shape))
+    neurons = int(np.prod(network.shape_of(INPUT)))
     found = Activity(0, np.zeros(neurons, np.int64), np.zeros(neurons))
     for raster in _input_rasters(network, x, index):
         found += Activity.of_raster(raster)
@@ -189,18 +189,18 @@ def _input_rasters(network: SpikingNetwork, x: Any, index: Any = None) -> Iterat
     samples = x if isinstance(x, EncodedInput) else np.asarray(x, dtype=np.float64)
     number = samples.samples if isinstance(samples, EncodedInput) else len(samples)
     numbers = np.arange(number) if index is None else np.asarray(index)
-    block = max(1, _BLOCK // (network.steps * int(np.prod(network.input_shape))))
+    block = max(1, _BLOCK // (network.steps * int(np.prod(network.shape_of(INPUT)))))
     for low in range(0, number, block):
         encoded = (
             samples.part(low, low + block)
             if isinstance(samples, EncodedInput)
             else network.encoding.encode(samples[low : low + block], numbers[low : low + block])
         )
-        if encoded.raster is None or encoded.raster.shape[2:] != tuple(network.input_shape):
+        if encoded.raster is None or encoded.raster.shape[2:] != network.shape_of(INPUT):
             given = "a current" if encoded.raster is None else f"shape {encoded.raster.shape[2:]}"
             raise InputError(
                 f"the samples have {given} where encoding '{network.encoding.kind}' of this "
-                f"network gives spikes of shape {tuple(network.input_shape)}; give the samples "
+                f"network gives spikes of shape {network.shape_of(INPUT)}; give the samples "
                 "that were presented to it"
             )
         yield encoded.raster

@@ -43,7 +43,7 @@ def check_network(network: SpikingNetwork) -> None:
     _check_choices(network)
     if not network.populations:
         raise InputError("a spiking network needs at least one population")
-    shapes = {INPUT: network.input_shape}
+    shapes = {INPUT: network.shape_of(INPUT)}
     for population in network.populations:
         if population.name in shapes:
             raise InputError(f"two populations are called '{population.name}'")

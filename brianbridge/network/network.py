@@ -37,7 +37,7 @@ class SpikingNetwork:
     Parameters
     ----------
     input_shape : tuple of int
-        Shape of one sample.
+        Shape of one sample; the encoding says what shape of input it makes of it.
     encoding : Encoding
         How a sample becomes input over time; it sets the step `dt` and the number of steps.
     populations : tuple of Population
@@ -120,7 +120,8 @@ class SpikingNetwork:
             raise InputError(f"weight_mean = {weight_mean!r}; give a finite number, such as 5.0")
         generator = np.random.default_rng((seed, 0x5EED))
         shape = checked_shape(input_shape, "the input")
-        stack = stack_layers(shape, layers, generator, weight_gain, weight_mean)
+        inputs = encoding.shape_of_input(shape)
+        stack = stack_layers(inputs, layers, generator, weight_gain, weight_mean)
         populations, projections = tuple(stack.populations), tuple(stack.projections)
         return cls(shape, encoding, populations, projections, readout)
 
@@ -172,8 +173,10 @@ class SpikingNetwork:
         return tuple(dict.fromkeys(into))
 
     def shape_of(self, name: str) -> tuple[int, ...]:
-        """Return the shape of a population, or of the input."""
-        return self.input_shape if name == INPUT else self.population(name).shape
+        """Return the shape of a population, or of the spikes or current of the input."""
+        if name == INPUT:
+            return self.encoding.shape_of_input(self.input_shape)
+        return self.population(name).shape
 
     def delay_steps(self, projection: Projection, dt: float | None = None) -> int:
         """Return how many steps of `dt` (the surrogate's if not given) a spike travels.

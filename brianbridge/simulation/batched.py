@@ -212,7 +212,7 @@ class _Plan:
         groups: dict[str, Any] = {}
         source: Any = None
         if any(network.delivers_spikes(p) and p.source == INPUT for p in network.projections):
-            inputs = int(np.prod(network.input_shape))
+            inputs = int(np.prod(network.shape_of(INPUT)))
             if request.poisson:
                 rates = np.zeros(inputs * batch) * hertz
                 # The first in the order of populations.

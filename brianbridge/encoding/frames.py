@@ -1,0 +1,53 @@
+"""Frames in time: a sample that already is a sequence of frames, delivered one a step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ..errors import InputError
+from .base import EncodedInput, Encoding
+
+__all__ = ["Frames"]
+
+
+@dataclass(frozen=True)
+class Frames(Encoding):
+    """Deliver frame t of a sample in step t, as spikes whose values are those of the frame.
+
+    Samples are of shape ``(steps, *shape)`` and the input population of shape ``shape``. A pixel
+    with the value 3, such as three events of a camera, fires one spike that counts three times; 0
+    is no spike.
+
+    Examples
+    --------
+    >>> x = np.array([[[0, 2], [1, 0], [0, 0]]])  # one sample, three frames of two pixels
+    >>> Frames(steps=3).encode(x, np.arange(1)).raster[:, 0]
+    array([[0, 2],
+           [1, 0],
+           [0, 0]], dtype=int8)
+    """
+
+    kind: ClassVar[str] = "frames"
+
+    def shape_of_input(self, sample_shape: Sequence[int]) -> tuple[int, ...]:
+        """Return the shape of one frame; see `Encoding.shape_of_input`."""
+        shape = tuple(sample_shape)
+        if len(shape) < 2 or shape[0] != self.steps:
+            raise InputError(
+                f"encoding 'frames': samples of shape {shape} do not begin with steps = "
+                f"{self.steps}, one frame a step; make as many frames as there are steps"
+            )
+        return shape[1:]
+
+    def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
+        """Return a raster of the values, int8 if that holds them; see `Encoding.encode`."""
+        x = self._samples(x, index)
+        self.shape_of_input(x.shape[1:])
+        small = bool(((x == np.rint(x)) & (np.abs(x) <= np.iinfo(np.int8).max)).all())
+        kind = np.int8 if small else np.float64
+        # In memory as it is read: step by step.
+        return EncodedInput(raster=np.ascontiguousarray(np.moveaxis(x, 1, 0).astype(kind)))
