@@ -154,6 +154,15 @@ class AtEquilibrium(LearningRule):
                 f"but a step leaves {leaks} of a potential"
             )
 
+    def prepare(self, twin: SurrogateNetwork) -> None:
+        """Refuse a batch normalisation, whose statistics are not those of an equilibrium."""
+        for projection in twin.network.projections:
+            if twin.projection(projection.name).norm is not None:
+                raise InputError(
+                    f"learning rule '{self.name}': it does not follow the normalisation of "
+                    f"projection '{projection.name}'; leave batch_norm out"
+                )
+
     def unit(self, network: SpikingNetwork, name: str) -> float:
         """Return U of a population, what a reset takes away."""
         parameters = network.population(name).neuron.parameters
@@ -227,7 +236,8 @@ class AtEquilibrium(LearningRule):
                 counts = (spikes[name] != 0).sum(0)
                 between = (counts > 0) & (counts < network.steps)
                 rates[name] = mean_rate(spikes[name], leak)
-                slope[name] = between * (self.loudness(twin, name) / self.unit(network, name))
+                loudness = self.loudness(twin, name)
+                slope[name] = between.to(rates[name]) * (loudness / self.unit(network, name))
             return Settled(rates, slope, self.scaled(twin, potential))
 
     def loudness(self, twin: SurrogateNetwork, name: str) -> float:

@@ -49,8 +49,9 @@ class Spide(AtEquilibrium):
     steps : int
         Steps of the backward stage.
     scale : float
-        What the gradient of a sample's own loss is multiplied by before it. The authors' loss
-        scale (100, and 400 for CIFAR-10) multiplies the mean of a batch of 128.
+        What the gradient of a sample's own loss is multiplied by before it. The authors'
+        loss scale (100, and 400 for CIFAR-10) multiplies the mean of a batch of 128, which is 0.8 and 3.1
+        here; on digits 1 made neurons fire in every step before long, and 0.3 did as well.
     backward_threshold, backward_rest : float
         Threshold of the ternary neurons, and what a spike resets a neuron at the threshold to.
     engine : {"twin", "brian2"}
@@ -62,7 +63,7 @@ class Spide(AtEquilibrium):
     name: ClassVar[str] = "spide"
 
     steps: int = 100
-    scale: float = 1.0
+    scale: float = 0.3
     backward_threshold: float = 0.5
     backward_rest: float = -0.5
     engine: Literal["twin", "brian2"] = "twin"
@@ -84,6 +85,7 @@ class Spide(AtEquilibrium):
 
     def prepare(self, twin: SurrogateNetwork) -> None:
         """Refuse dropout where Brian2 runs the network, which it does whole."""
+        super().prepare(twin)
         if self.engine == "brian2" and any(twin.dropout.values()):
             raise InputError(
                 f"learning rule '{self.name}': Brian2 runs all neurons; leave out the dropout, or "

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from brian2 import ms, mV, nA, nS, pF, second
+from brian2 import Hz, ms, mV, nA, nS, pF, second
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -27,10 +27,17 @@ ENCODINGS = ("current", "bernoulli", "latency")
 RANGES: dict[str, dict[str, tuple[float, float, Any]]] = {
     "if": {"theta": (0.5, 1.5, 1)},
     "if_zero": {"theta": (0.5, 1.5, 1)},
+    "if_rest": {"theta": (0.5, 1.5, 1), "rest": (-1.5, 0.0, 1)},
     "lif": {"theta": (0.5, 1.5, 1), "tau": (2, 50, ms)},
     "lif_zero": {"theta": (0.5, 1.5, 1), "tau": (2, 50, ms)},
+    "lif_rest": {"theta": (0.5, 1.5, 1), "rest": (-1.5, 0.0, 1), "tau": (2, 50, ms)},
     "ternary_if": {"theta": (0.5, 1.5, 1)},
     "ternary_lif": {"theta": (0.5, 1.5, 1), "tau": (2, 50, ms)},
+    # Above `off` neurons are silent: some of them, by their drive.
+    "ternary_if_gated": {"theta": (0.3, 1.0, 1), "rest": (-1.0, 0.0, 1), "off": (200, 2000, Hz)},
+    "ternary_lif_gated": {
+        "theta": (0.3, 1.0, 1), "rest": (-1.0, 0.0, 1), "off": (200, 2000, Hz), "tau": (2, 50, ms),
+    },
     "multi_threshold_lif": {"theta": (0.3, 1.0, 1), "tau": (2, 50, ms)},
     "multi_threshold_lif_zero": {"theta": (0.3, 1.0, 1), "tau": (2, 50, ms)},
     "single_spike_if": {"theta": (0.5, 2.5, 1)},
@@ -166,7 +173,10 @@ def dyadic_model(name: str, theta: float) -> NeuronModel:
     return neuron_model(name, theta=theta)
 
 
-DYADIC_MODELS = ("if", "if_zero", "ternary_if", "single_spike_if", "multi_threshold_if")
+DYADIC_MODELS = (
+    "if", "if_zero", "if_rest", "ternary_if", "ternary_if_gated", "single_spike_if",
+    "multi_threshold_if",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
