@@ -95,6 +95,10 @@ class LearningRule(ABC):
         """
         return cross_entropy(output, labels)
 
+    def begin(self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None) -> None:
+        """Look at an encoded batch before training, to set initial weights; by default nothing."""
+        return
+
     def after_step(self, twin: SurrogateNetwork) -> None:
         """Set right what a step of the optimiser may have broken; by default nothing."""
         return

@@ -12,9 +12,16 @@ steps (S4NN divides by T), and the loss is half the sum of squares. Targets are 
 margin after tau are to fire a margin after it; the rest is left alone. If none fired, the label is
 to fire a margin before the end.
 
-The gradient of a firing time is in `brianbridge.surrogate.first_crossing`; those of a layer's
-potentials are divided by their norm, sample by sample, so that only the learning rate sets the
-size of a step.
+There are two kinds of gradient. One is that of a firing time by the potential at the spike
+(`brianbridge.surrogate.first_crossing`), as in S4NN: those of a layer's potentials are divided by
+their norm, sample by sample, so that only the learning rate sets the size of a step. The other,
+which trains best and is the default, looks at the potentials of all steps
+(`brianbridge.surrogate.fired`); its loss is the cross-entropy of how early outputs fired.
+
+Before training, weights are scaled on a first batch so that neurons fire at all: S4NN draws
+positive weights that do so for its own sizes, which for deeper networks is no longer simple. Dense
+layers also get a mean above 0, so that their potentials come to the threshold half-way through a
+presentation; convolutions do not, and are sparse.
 
 The decision is the first output spike, ties by the potential (readout ``first_spike``).
 """
@@ -22,6 +29,7 @@ The decision is the first output spike, ties by the potential (readout ``first_s
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
@@ -32,8 +40,9 @@ from torch.nn.functional import cross_entropy, max_pool2d
 
 from ..encoding import Latency
 from ..errors import InputError, did_you_mean
-from ..network import INPUT, OneToOne, Pooling, Population, Projection, SpikingNetwork
+from ..network import INPUT, AllToAll, OneToOne, Pooling, Population, Projection, SpikingNetwork
 from ..network.readout import first_spike_output
+from ..surrogate.fired import fired_so_far
 from ..surrogate.first_crossing import (
     Credit,
     Crossing,
@@ -44,8 +53,9 @@ from ..surrogate.first_crossing import (
 )
 from ..surrogate.network import SurrogateNetwork
 from ..surrogate.population import PopulationTwin
-from ..surrogate.scan import first_steps, total
+from ..surrogate.scan import first_steps, later, total
 from .base import LearningRule, Response
+from .calibration import let_fire, spread_out
 from .layers import check_layers, parameter_of, substitute
 
 __all__ = ["FirstSpike", "relative_targets"]
@@ -89,39 +99,44 @@ class FirstSpike(LearningRule):
 
     Parameters
     ----------
-    slope : {"unit", "slope", "window"}
-        How a time depends on the potential; see `brianbridge.surrogate.first_crossing.Credit`.
+    slope : {"every_step", "unit", "slope", "window"}
+        How a time depends on the potential: in every step near the threshold, or at the spike; see
+        `brianbridge.surrogate.fired` and `brianbridge.surrogate.first_crossing.Credit`.
     width : float
-        Of the window.
+        Of the window around the threshold: of `every_step` in units of the threshold.
     silent : bool
-        Whether neurons that never fired learn.
+        Whether neurons that never fired learn; not of `every_step`.
     normalise : bool
-        Whether gradients are normalised, layer by layer and sample by sample.
-    loss_function : {"relative", "cross_entropy"}
-        Squared distance to relative targets, or the cross-entropy of earliness in steps.
+        Whether gradients are normalised, layer by layer and sample by sample; not of `every_step`.
+    loss_function : {"cross_entropy", "relative"}
+        Cross-entropy of earliness in steps, or squared distance to relative targets.
     margin : float
         Of the relative targets, in steps; more than the one step that times are rounded to.
     gain : float
         What earliness is multiplied by before the cross-entropy.
+    calibrate : float
+        How large initial weights make the potentials of layers that are not dense, half-way
+        through a presentation (see `brianbridge.rules.calibration`); 0 leaves all weights alone.
     threshold : str
         The parameter of the neuron models that is the threshold.
     """
 
     name: ClassVar[str] = "first_spike"
 
-    slope: Literal["unit", "slope", "window"] = "unit"
+    slope: Literal["every_step", "unit", "slope", "window"] = "every_step"
     width: float = 0.5
     silent: bool = True
     normalise: bool = True
-    loss_function: Literal["relative", "cross_entropy"] = "relative"
+    loss_function: Literal["cross_entropy", "relative"] = "cross_entropy"
     margin: float = 3.0
     gain: float = 1.0
+    calibrate: float = 1.0
     threshold: str = "theta"
 
     def __post_init__(self) -> None:
         for option, known in (
-            ("slope", Credit.kinds),
-            ("loss_function", ("relative", "cross_entropy")),
+            ("slope", ("every_step", *Credit.kinds)),
+            ("loss_function", ("cross_entropy", "relative")),
         ):
             if getattr(self, option) not in known:
                 raise InputError(
@@ -135,9 +150,16 @@ class FirstSpike(LearningRule):
                     f"than {least:g}"
                 )
 
+        if not 0 <= self.calibrate < math.inf:
+            raise InputError(
+                f"learning rule '{self.name}': calibrate = {self.calibrate}; give a size of "
+                "potentials such as 1.0, in thresholds, or 0 to leave the initial weights alone"
+            )
+
     @property
     def credit(self) -> Credit:
-        """How times depend on potentials."""
+        """How times depend on the potential at the spike."""
+        assert self.slope != "every_step"
         return Credit(self.slope, self.width, self.silent, self.normalise)
 
     def check(self, network: SpikingNetwork) -> None:
@@ -173,26 +195,17 @@ class FirstSpike(LearningRule):
     ) -> Response:
         """Return the output by first spikes, with the gradient of their times."""
         assert raster is not None, "latency coding makes a raster"
-        network = twin.network
-        sources = {INPUT: _Source(first_steps(raster), 1.0)}
-        fired: dict[str, Tensor] = {}
-        for population in network.populations:
-            name = population.name
-            times, potential = self._crossing(twin, population, sources)
-            fired[name] = times
-            mask = twin.mask(name, len(times))
-            if mask is None:
-                sources[name] = _Source(times, 1.0)
-            else:
-                heard = torch.where(mask > 0, times, network.steps)
-                sources[name] = _Source(heard, 1 / (1 - twin.dropout[name]))
-        score = first_spike_output(times.detach(), potential, potential, network.steps)
+        crossings = self._by_steps if self.slope == "every_step" else self._at_spikes
+        fired = dict(crossings(twin, raster))
+        steps = twin.network.steps
+        times, potential = fired[twin.network.output.name]
+        score = first_spike_output(times.detach(), potential, potential, steps)
         output = substitute(score, times, torch.full_like(times, -1.0))
 
         def counts_of(name: str) -> Tensor:
-            moments = fired[name]
-            counts = (moments < network.steps).to(moments.dtype)
-            return substitute(counts, moments, torch.full_like(moments, -1 / network.steps))
+            moments = fired[name].times
+            counts = (moments < steps).to(moments.dtype)
+            return substitute(counts, moments, torch.full_like(moments, -1 / steps))
 
         return Response(output.flatten(1), counts_of)
 
@@ -204,6 +217,87 @@ class FirstSpike(LearningRule):
             return cross_entropy(self.gain * earliness, labels)
         targets = relative_targets(whole, labels, self.margin)
         return (earliness - targets).square().sum(1).mean() / 2
+
+    # ------------------------------------------------------------------ in every step
+
+    def begin(self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None) -> None:
+        """Scale the initial weights so that neurons fire; see `brianbridge.rules.calibration`."""
+        if not self.calibrate:
+            return
+        assert raster is not None, "latency coding makes a raster"
+        network, sources = twin.network, {INPUT: raster.cumsum(0)}
+        middle = (network.steps - 1) // 2
+        with torch.no_grad():
+            for population in network.populations:
+                potential = self._potential(twin, population, sources)
+                theta = parameter_of(twin, population.name, self.threshold, potential[0])
+                incoming = network.incoming(population.name)
+                if len(incoming) == 1 and _is_dense(incoming[0]):
+                    told = sources[incoming[0].source][middle]
+                    spread_out(twin, incoming[0], potential[middle], theta, told)
+                else:
+                    let_fire(twin, population, potential[middle], theta, self.calibrate)
+                potential = self._potential(twin, population, sources)
+                sources[population.name] = self._fired(network, population.name, potential, theta)
+
+    def _by_steps(self, twin: SurrogateNetwork, raster: Tensor) -> Iterator[tuple[str, Crossing]]:
+        """Yield when the neurons of each population fired, from the potentials of all steps."""
+        network = twin.network
+        sources = {INPUT: raster.cumsum(0)}
+        for population in network.populations:
+            name = population.name
+            potential = self._potential(twin, population, sources)
+            theta = parameter_of(twin, name, self.threshold, potential[0])
+            fired = self._fired(network, name, potential, theta)
+            times = network.steps - fired.sum(0)
+            at = times.detach().clamp(max=network.steps - 1).long().unsqueeze(0)
+            yield name, Crossing(times, potential.detach().gather(0, at)[0])
+            mask = twin.mask(name, raster.shape[1])
+            sources[name] = fired if mask is None else fired * mask
+
+    def _fired(
+        self, network: SpikingNetwork, name: str, potential: Tensor, theta: Tensor
+    ) -> Tensor:
+        """Return whether neurons have fired by each step."""
+        if all(_earliest_wins(p, theta) for p in network.incoming(name)):
+            # Potentials are numbers of spikes: none and one are as far from what decides.
+            potential = potential - 0.5
+        return fired_so_far(potential, theta, self.width)
+
+    def _potential(
+        self, twin: SurrogateNetwork, population: Population, sources: Mapping[str, Tensor]
+    ) -> Tensor:
+        """Return potentials ``(T, batch, *shape)`` of what has been heard by each step."""
+        network, parts = twin.network, []
+        for projection in network.incoming(population.name):
+            weights = twin.projection(projection.name)
+            parts.append(
+                weights(later(sources[projection.source], network.delay_steps(projection)))
+            )
+            bias = weights.bias_of_neurons()
+            if bias is not None:
+                steps = torch.arange(1, network.steps + 1, dtype=bias.dtype, device=bias.device)
+                parts.append(steps.reshape(-1, *(1,) * (bias.ndim + 1)) * bias)
+        found = total(parts)
+        assert found is not None
+        return found
+
+    # ------------------------------------------------------------------ at the spike
+
+    def _at_spikes(self, twin: SurrogateNetwork, raster: Tensor) -> Iterator[tuple[str, Crossing]]:
+        """Yield when the neurons of each population fired, with the gradient of that time."""
+        network = twin.network
+        sources = {INPUT: _Source(first_steps(raster), 1.0)}
+        for population in network.populations:
+            name = population.name
+            found = self._crossing(twin, population, sources)
+            yield name, found
+            mask = twin.mask(name, len(found.times))
+            if mask is None:
+                sources[name] = _Source(found.times, 1.0)
+            else:
+                heard = torch.where(mask > 0, found.times, network.steps)
+                sources[name] = _Source(heard, 1 / (1 - twin.dropout[name]))
 
     def _crossing(
         self, twin: SurrogateNetwork, population: Population, sources: dict[str, _Source]
@@ -253,6 +347,11 @@ def _sums_and_fires_once(population: Population, dt: float, threshold: str) -> b
     expected = torch.stack([silent, once, silent, silent])
     kept = torch.allclose(ran.traces[neuron.potential][2, 0], theta + 0.5)
     return kept and torch.equal(ran.spikes[:, 0], expected)
+
+
+def _is_dense(projection: Projection) -> bool:
+    plain = isinstance(projection.connection, AllToAll) and projection.pool is None
+    return plain and not projection.frozen
 
 
 def _earliest_wins(projection: Projection, theta: Tensor) -> bool:

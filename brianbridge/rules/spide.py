@@ -49,9 +49,9 @@ class Spide(AtEquilibrium):
     steps : int
         Steps of the backward stage.
     scale : float
-        What the gradient of a sample's own loss is multiplied by before it. The authors'
-        loss scale (100, and 400 for CIFAR-10) multiplies the mean of a batch of 128, which is 0.8 and 3.1
-        here; on digits 1 made neurons fire in every step before long, and 0.3 did as well.
+        What the gradient of a sample's own loss is multiplied by before it. The authors' loss
+        scale (100, and 400 for CIFAR-10) multiplies the mean of a batch of 128: 0.8 and 3.1 here.
+        On digits 1 made a neuron fire in every step before long, and 0.3 lost nothing.
     backward_threshold, backward_rest : float
         Threshold of the ternary neurons, and what a spike resets a neuron at the threshold to.
     engine : {"twin", "brian2"}

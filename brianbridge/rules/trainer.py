@@ -31,6 +31,8 @@ __all__ = ["TrainingResult", "check_fit", "train"]
 
 #: Leads to the random numbers of the augmentation, apart from those of the order of samples.
 _AUGMENTATION = 0xA06
+#: The same of the samples that a rule looks at before training, and how many these are.
+_FIRST, _BEGIN = 0xB16, 256
 
 
 @dataclass(frozen=True)
@@ -199,10 +201,11 @@ class _Trainer:
 
     def run(self, checkpoint: Path | None) -> TrainingResult:
         """Train until done, resuming from and writing to `checkpoint`."""
-        if checkpoint is not None:
-            state = read_checkpoint(checkpoint, self.fingerprint)
-            if state is not None:
-                self._restore(state)
+        state = None if checkpoint is None else read_checkpoint(checkpoint, self.fingerprint)
+        if state is None:
+            self._begin()
+        else:
+            self._restore(state)
         progress = tqdm(
             total=self.options.epochs, initial=self.epoch, unit="epoch", disable=None, leave=False
         )
@@ -216,6 +219,16 @@ class _Trainer:
         self.twin.load_state_dict(self.best)
         self.twin.eval()
         return TrainingResult(self.curve, self.best_epoch)
+
+    def _begin(self) -> None:
+        """Let the rule set initial weights by some training samples, the same for every run."""
+        order = np.random.default_rng((self.seed, _FIRST)).permutation(len(self.train_data))
+        self.twin.eval()
+        for inputs, _ in self._batches(self.train_data, order[:_BEGIN], stream=0):
+            self.rule.begin(self.twin, *inputs)
+        if self.average is not None:
+            self.average.module.load_state_dict(self.twin.state_dict())
+        self.best = self._weights()
 
     def _stalled(self) -> bool:
         patience = self.options.patience

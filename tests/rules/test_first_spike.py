@@ -22,6 +22,8 @@ from brianbridge.surrogate.scan import first_steps
 
 ONCE = neuron_model("single_spike_if")
 T = 12
+#: As in S4NN.
+S4NN = {"slope": "unit", "width": 0.5, "loss_function": "relative", "calibrate": 0.0}
 
 
 def network(layers, shape=(2, 9, 8), seed=0, **options):
@@ -60,11 +62,12 @@ def samples(net, number=20, seed=1):
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_times_are_those_of_the_steps(name, seed):
+@pytest.mark.parametrize("slope", ["every_step", "unit"])
+def test_times_are_those_of_the_steps(name, seed, slope):
     net = NETWORKS[name](seed)
     twin = to_torch(net, dtype=torch.float64)
     inputs = twin.encode(samples(net))
-    rule = FirstSpike()
+    rule = FirstSpike(slope)
     rule.check(net)
     response = rule.respond(twin, *inputs)
     activity = twin.run(*inputs)
@@ -138,7 +141,8 @@ def test_gradients_are_those_of_the_definition(monkeypatch, credit, events):
     net = NETWORKS["dense"](3)
     twin = to_torch(net, dtype=torch.float64)
     _, raster = twin.encode(samples(net, 8))
-    rule = FirstSpike(credit.slope, credit.width, credit.silent, credit.normalise)
+    chosen = {"slope": credit.slope, "width": credit.width, "silent": credit.silent}
+    rule = FirstSpike(**S4NN | chosen | {"normalise": credit.normalise})
     output = rule.respond(twin, None, raster).output
     gradient = torch.as_tensor(np.random.default_rng(2).normal(size=output.shape))
     output.backward(gradient)
@@ -150,6 +154,40 @@ def test_gradients_are_those_of_the_definition(monkeypatch, credit, events):
         np.testing.assert_allclose(found, values, atol=1e-10)
 
 
+def threshold_networks(net, twin, raster, width):
+    """Return how early outputs fired, by autograd: a network of thresholds in each step."""
+    weights = [twin.projection(p.name).weight for p in net.projections]
+    told, early = [torch.zeros(raster.shape[1], n) for n in (17, 30, 5)], 0
+    for arriving in raster:
+        told[0] = told[0] + arriving
+        for layer, weight in enumerate(weights):
+            above = told[layer] @ weight.T - 1
+            line = (above / (2 * width)).clamp(-0.5, 0.5)
+            fires = (above > 0).double() + line - line.detach()
+            stays = (told[layer + 1] > 0) & (above <= 0)
+            told[layer + 1] = torch.where(stays, 1.0, fires)
+        early = early + told[-1]
+    return early
+
+
+def test_gradient_in_every_step_is_that_of_thresholds():
+    net = NETWORKS["dense"](3)
+    twin = to_torch(net, dtype=torch.float64)
+    _, raster = twin.encode(samples(net, 8))
+    labels = torch.arange(8) % 5
+    rule = FirstSpike(width=0.7)
+    rule.loss(rule.respond(twin, None, raster).output, labels).backward()
+    found = [twin.projection(p.name).weight.grad.clone() for p in net.projections]
+    twin.zero_grad()
+    early = threshold_networks(net, twin, raster, 0.7)
+    torch.nn.functional.cross_entropy(early, labels).backward()
+    for projection, values in zip(net.projections, found, strict=True):
+        assert values.abs().max() > 1e-3
+        torch.testing.assert_close(
+            values, twin.projection(projection.name).weight.grad, atol=1e-10, rtol=0
+        )
+
+
 @pytest.mark.parametrize("name", ["convolution", "stride and padding", "pooled"])
 def test_events_and_steps_have_the_same_gradient(monkeypatch, name):
     net, found = NETWORKS[name](5), []
@@ -157,7 +195,7 @@ def test_events_and_steps_have_the_same_gradient(monkeypatch, name):
         if not events:
             monkeypatch.setattr("brianbridge.rules.first_spike.goes_by_events", lambda *_: False)
         twin = to_torch(net, dtype=torch.float64)
-        rule = FirstSpike("slope")
+        rule = FirstSpike(**S4NN | {"slope": "slope"})
         output = rule.respond(twin, *twin.encode(samples(net))).output
         rule.loss(output, torch.arange(20) % 4).backward()
         found.append([p.grad for p in twin.parameters()])
@@ -188,7 +226,7 @@ def test_relative_targets_by_hand(times, label, expected):
 
 
 def test_the_loss_looks_at_whole_steps():
-    rule = FirstSpike(margin=3)
+    rule = FirstSpike(**S4NN, margin=3)
     output = torch.tensor([[8.7, 6.2, -0.4]], requires_grad=True)  # 8 and 6 steps early, never
     loss = rule.loss(output, torch.tensor([1]))
     loss.backward()
@@ -199,10 +237,11 @@ def test_the_loss_looks_at_whole_steps():
 # ---------------------------------------------------------------------- training
 
 
-def test_dropped_neurons_are_not_heard_and_the_others_count_for_more():
+@pytest.mark.parametrize("slope", ["every_step", "unit"])
+def test_dropped_neurons_are_not_heard_and_the_others_count_for_more(slope):
     net = NETWORKS["dense"](1)
     twin = to_torch(net, dtype=torch.float64, dropout={"hidden": 0.5})
-    x, rule = samples(net), FirstSpike()
+    x, rule = samples(net), FirstSpike(slope)
     torch.manual_seed(4)
     heard = rule.respond(twin, *twin.encode(x)).output.detach()
     torch.manual_seed(4)
@@ -212,21 +251,40 @@ def test_dropped_neurons_are_not_heard_and_the_others_count_for_more():
     assert not torch.equal(rule.respond(twin, *twin.encode(x)).output, heard)
 
 
-@pytest.mark.parametrize(
-    ("loss_function", "slope"), [("relative", "unit"), ("cross_entropy", "slope")]
-)
-def test_digits_are_learned(loss_function, slope):
+@pytest.mark.parametrize(("options", "bound"), [({}, 0.88), (S4NN, 0.7)], ids=str)
+def test_digits_are_learned(options, bound):
     split = load("digits", seed=1)
     net = SpikingNetwork.sequential(
-        (8, 8), [dense(200), dense(10)], encoding=Latency(32), readout="first_spike",
-        weight_gain=4.0, weight_mean=10.0, seed=1,
+        (8, 8), [dense(100), dense(10)], encoding=Latency(16), readout="first_spike",
+        weight_gain=4.0, weight_mean=10.0 if options == S4NN else 0.0, seed=1,
     )  # fmt: skip
     twin = to_torch(net)
-    rule = FirstSpike(loss_function=loss_function, slope=slope)
-    options = {"epochs": 10, "batch_size": 32, "learning_rate": 3e-3, "schedule": "cosine"}
-    train(twin, split.train, rule, seed=1, **options)
+    settings = {"epochs": 10, "batch_size": 32, "learning_rate": 3e-3, "schedule": "cosine"}
+    train(twin, split.train, FirstSpike(**options), seed=1, **settings)
     output = twin(split.test.x)
-    assert (output.argmax(1).numpy() == split.test.y).mean() > 0.88
+    assert (output.argmax(1).numpy() == split.test.y).mean() > bound
+
+
+def test_initial_weights_let_neurons_fire():
+    split = load("digits", seed=1)
+    net = network([conv(8, 3), MaxPool2d(2), dense(50), dense(10)], (8, 8))
+    twin = to_torch(net)
+    for projection in net.projections[::2]:  # pooling between them is fixed
+        twin.projection(projection.name).weight.data *= 0.01
+    inputs = twin.encode(split.train.x[:200])
+    assert twin.run(*inputs).spikes["hidden"].sum() == 0
+    FirstSpike().begin(twin, *inputs)
+    ran = twin.run(*inputs, record=("v",))
+    v = {name: traces["v"][(T - 1) // 2] for name, traces in ran.traces.items()}
+    assert v["conv1"][v["conv1"] != 0].square().mean().sqrt().item() == pytest.approx(1, abs=1e-4)
+    for name in ("hidden", "output"):
+        assert v[name].mean().item() == pytest.approx(1, abs=1e-3)
+    kept = to_torch(net)
+    FirstSpike(calibrate=0).begin(kept, *inputs)
+    for projection in net.projections:
+        np.testing.assert_array_equal(
+            kept.projection(projection.name).weight.detach(), projection.weight
+        )
 
 
 # ---------------------------------------------------------------------- refusals
@@ -269,6 +327,7 @@ def test_batch_norm_is_refused():
         ({"loss_function": "squared"}, "loss_function = 'squared'"),
         ({"margin": 1.0}, "margin = 1.0; give more than 1"),
         ({"width": 0.0}, "width = 0.0; give more than 0"),
+        ({"calibrate": -1.0}, "calibrate = -1.0; give a size of potentials"),
     ],
 )
 def test_wrong_options(options, expected):
