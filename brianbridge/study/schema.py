@@ -46,7 +46,7 @@ class NetworkEntry(_Entry):
     encoding : dict
         How samples become input; it sets step and number of steps. Beside `model` or `start`, a
         table without ``kind`` changes some options of theirs only.
-    readout : {"counts", "potential"}
+    readout : {"counts", "potential", "first_spike"}
         What the output is; counts, or that of `model` or `start`.
     neurons : dict
         Parameters of all neurons of a model, by its name; not beside `start`.
