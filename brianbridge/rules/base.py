@@ -30,18 +30,21 @@ class Response:
     Parameters
     ----------
     output : Tensor, shape (batch, classes)
-        What the loss looks at.
+        What decides; the loss looks at it, but where there is `judged`.
     counts_of : callable
         Returns the summed spike values of a population that fires, ``(batch, *shape)``, with the
         rule's gradient; for constraints on their number.
     notes : dict of str to float
         What the rule has to tell of the batch, once backward is done; the training curve has the
         mean of an epoch.
+    judged : Tensor, shape (batch, classes), optional
+        What the loss looks at in place of the output.
     """
 
     output: Tensor
     counts_of: Callable[[str], Tensor]
     notes: dict[str, float] = field(default_factory=dict)
+    judged: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ class LearningRule(ABC):
         Parameters
         ----------
         output : Tensor, shape (batch, classes)
-            `Response.output`.
+            `Response.output`, or what is judged in its place.
         labels : Tensor of int64, shape (batch,)
             The right classes.
         """

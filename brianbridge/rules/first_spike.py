@@ -16,7 +16,8 @@ There are two kinds of gradient. One is that of a firing time by the potential a
 (`brianbridge.surrogate.first_crossing`), as in S4NN: those of a layer's potentials are divided by
 their norm, sample by sample, so that only the learning rate sets the size of a step. The other,
 which trains best and is the default, looks at the potentials of all steps
-(`brianbridge.surrogate.fired`); its loss is the cross-entropy of how early outputs fired.
+(`brianbridge.surrogate.fired`); its loss is that of a race between the outputs
+(`brianbridge.rules.race`), which rewards the right first spike and not an early one.
 
 Before training, weights are scaled on a first batch so that neurons fire at all: S4NN draws
 positive weights that do so for its own sizes, which for deeper networks is no longer simple. Dense
@@ -42,7 +43,7 @@ from ..encoding import Latency
 from ..errors import InputError, did_you_mean
 from ..network import INPUT, AllToAll, OneToOne, Pooling, Population, Projection, SpikingNetwork
 from ..network.readout import first_spike_output
-from ..surrogate.fired import fired_so_far
+from ..surrogate.fired import fired_so_far, unit_of
 from ..surrogate.first_crossing import (
     Credit,
     Crossing,
@@ -57,6 +58,7 @@ from ..surrogate.scan import first_steps, later, total
 from .base import LearningRule, Response
 from .calibration import let_fire, spread_out
 from .layers import check_layers, parameter_of, substitute
+from .race import log_chances
 
 __all__ = ["FirstSpike", "relative_targets"]
 
@@ -108,8 +110,11 @@ class FirstSpike(LearningRule):
         Whether neurons that never fired learn; not of `every_step`.
     normalise : bool
         Whether gradients are normalised, layer by layer and sample by sample; not of `every_step`.
-    loss_function : {"cross_entropy", "relative"}
-        Cross-entropy of earliness in steps, or squared distance to relative targets.
+    loss_function : {"race", "cross_entropy", "relative"}
+        Minus the logarithm of the chance that the label is first, cross-entropy of earliness in
+        steps, or squared distance to relative targets. A race needs the potentials of every step.
+    softness : float
+        Of the race, in units of the threshold.
     margin : float
         Of the relative targets, in steps; more than the one step that times are rounded to.
     gain : float
@@ -124,10 +129,11 @@ class FirstSpike(LearningRule):
     name: ClassVar[str] = "first_spike"
 
     slope: Literal["every_step", "unit", "slope", "window"] = "every_step"
-    width: float = 0.5
+    width: float = 1.0
     silent: bool = True
     normalise: bool = True
-    loss_function: Literal["cross_entropy", "relative"] = "cross_entropy"
+    loss_function: Literal["race", "cross_entropy", "relative"] = "race"
+    softness: float = 0.1
     margin: float = 3.0
     gain: float = 1.0
     calibrate: float = 1.0
@@ -136,20 +142,25 @@ class FirstSpike(LearningRule):
     def __post_init__(self) -> None:
         for option, known in (
             ("slope", ("every_step", *Credit.kinds)),
-            ("loss_function", ("cross_entropy", "relative")),
+            ("loss_function", ("race", "cross_entropy", "relative")),
         ):
             if getattr(self, option) not in known:
                 raise InputError(
                     f"learning rule '{self.name}': {option} = '{getattr(self, option)}'. "
                     + did_you_mean(str(getattr(self, option)), known)
                 )
-        for option, least in (("width", 0.0), ("margin", 1.0), ("gain", 0.0)):
+        positive = ((option, 0.0) for option in ("width", "softness", "gain"))
+        for option, least in (*positive, ("margin", 1.0)):
             if not least < getattr(self, option) < math.inf:
                 raise InputError(
                     f"learning rule '{self.name}': {option} = {getattr(self, option)}; give more "
                     f"than {least:g}"
                 )
-
+        if self.loss_function == "race" and self.slope != "every_step":
+            raise InputError(
+                f"learning rule '{self.name}': loss_function = 'race' needs the potentials of "
+                f"every step, but slope = '{self.slope}'; give 'cross_entropy' or 'relative'"
+            )
         if not 0 <= self.calibrate < math.inf:
             raise InputError(
                 f"learning rule '{self.name}': calibrate = {self.calibrate}; give a size of "
@@ -195,8 +206,13 @@ class FirstSpike(LearningRule):
     ) -> Response:
         """Return the output by first spikes, with the gradient of their times."""
         assert raster is not None, "latency coding makes a raster"
-        crossings = self._by_steps if self.slope == "every_step" else self._at_spikes
-        fired = dict(crossings(twin, raster))
+        judged = None
+        if self.slope == "every_step":
+            fired, above = self._by_steps(twin, raster)
+            if self.loss_function == "race":
+                judged = log_chances(above.flatten(2) / self.softness)
+        else:
+            fired = dict(self._at_spikes(twin, raster))
         steps = twin.network.steps
         times, potential = fired[twin.network.output.name]
         score = first_spike_output(times.detach(), potential, potential, steps)
@@ -207,10 +223,16 @@ class FirstSpike(LearningRule):
             counts = (moments < steps).to(moments.dtype)
             return substitute(counts, moments, torch.full_like(moments, -1 / steps))
 
-        return Response(output.flatten(1), counts_of)
+        return Response(output.flatten(1), counts_of, judged=judged)
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
-        """Return half the summed squares of errors in steps, or the cross-entropy; the mean."""
+        """Return half the summed squares of errors in steps, or the cross-entropy; the mean.
+
+        Of a race in training `output` is the logarithm of chances. In evaluation it is by the
+        times of hard spikes, as of all rules.
+        """
+        if self.loss_function == "race":
+            return cross_entropy(output, labels)
         whole = output.detach().clamp(min=0).floor()  # the fraction orders ties
         earliness = whole + (output - output.detach())
         if self.loss_function == "cross_entropy":
@@ -240,10 +262,16 @@ class FirstSpike(LearningRule):
                 potential = self._potential(twin, population, sources)
                 sources[population.name] = self._fired(network, population.name, potential, theta)
 
-    def _by_steps(self, twin: SurrogateNetwork, raster: Tensor) -> Iterator[tuple[str, Crossing]]:
-        """Yield when the neurons of each population fired, from the potentials of all steps."""
+    def _by_steps(
+        self, twin: SurrogateNetwork, raster: Tensor
+    ) -> tuple[dict[str, Crossing], Tensor]:
+        """Return when neurons fired by population, from the potentials of all steps.
+
+        Beside it how far the output is above its threshold in each step, in units of it.
+        """
         network = twin.network
         sources = {INPUT: raster.cumsum(0)}
+        crossings = {}
         for population in network.populations:
             name = population.name
             potential = self._potential(twin, population, sources)
@@ -251,9 +279,10 @@ class FirstSpike(LearningRule):
             fired = self._fired(network, name, potential, theta)
             times = network.steps - fired.sum(0)
             at = times.detach().clamp(max=network.steps - 1).long().unsqueeze(0)
-            yield name, Crossing(times, potential.detach().gather(0, at)[0])
+            crossings[name] = Crossing(times, potential.detach().gather(0, at)[0])
             mask = twin.mask(name, raster.shape[1])
             sources[name] = fired if mask is None else fired * mask
+        return crossings, (potential - theta) / unit_of(theta)
 
     def _fired(
         self, network: SpikingNetwork, name: str, potential: Tensor, theta: Tensor

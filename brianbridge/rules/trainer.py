@@ -283,7 +283,8 @@ class _Trainer:
         kind = self.twin.device.type
         with torch.autocast(kind, torch.bfloat16, enabled=options.autocast == "bfloat16"):
             response = self.rule.respond(self.twin, *inputs)
-            loss = self.rule.loss(response.output, labels)
+            judged = response.output if response.judged is None else response.judged
+            loss = self.rule.loss(judged, labels)
         if options.spike_rate is not None:
             counts = {name: response.counts_of(name) for name in self.constrained}
             loss = loss + options.spike_rate.penalty(counts, self.twin.network.steps)

@@ -18,7 +18,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-__all__ = ["fired_so_far"]
+__all__ = ["fired_so_far", "unit_of"]
 
 
 class _Fired(torch.autograd.Function):
@@ -59,5 +59,9 @@ def fired_so_far(potential: Tensor, theta: Tensor, width: float) -> Tensor:
     >>> fired_so_far(potential, torch.tensor(1.0), width=0.5).flatten()
     tensor([0., 1., 1.])
     """
-    unit = torch.where(theta == 0, 1.0, theta.abs())
-    return cast(Tensor, _Fired.apply(potential - theta, width * unit))
+    return cast(Tensor, _Fired.apply(potential - theta, width * unit_of(theta)))
+
+
+def unit_of(theta: Tensor) -> Tensor:
+    """Return what potentials are told in units of: the thresholds, or 1 where these are 0."""
+    return torch.where(theta == 0, 1.0, theta.abs())
