@@ -7,6 +7,7 @@ from .implicit import Implicit
 from .leaky_backprop import LeakyBackprop
 from .multi_threshold import MultiThreshold
 from .options import TrainingOptions
+from .single_spike_vectorised import SingleSpikeVectorised
 from .spide import Spide
 from .spike_count import SpikeCount
 from .spike_rate import SpikeRate
@@ -20,6 +21,7 @@ __all__ = [
     "LeakyBackprop",
     "LearningRule",
     "MultiThreshold",
+    "SingleSpikeVectorised",
     "Spide",
     "SpikeCount",
     "SpikeRate",

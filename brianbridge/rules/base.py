@@ -37,7 +37,7 @@ class Response:
     notes : dict of str to float
         What the rule has to tell of the batch, once backward is done; the training curve has the
         mean of an epoch.
-    judged : Tensor, shape (batch, classes), optional
+    judged : Tensor, shape (batch, ...), optional
         What the loss looks at in place of the output.
     """
 

@@ -9,13 +9,42 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..network import Population, Projection
+from ..network import AllToAll, Population, Projection
 from ..surrogate.network import SurrogateNetwork
 
-__all__ = ["let_fire", "spread_out"]
+__all__ = ["let_fire", "let_neurons_fire", "spread_out"]
 
 #: Standard deviation of the potentials of dense layers, in thresholds.
 _SPREAD = 0.3
+
+
+def let_neurons_fire(
+    twin: SurrogateNetwork,
+    population: Population,
+    potential: Tensor,
+    theta: Tensor,
+    told: Tensor,
+    spread: float,
+) -> None:
+    """Set the initial weights of a population: `spread_out` if it is dense, else `let_fire`.
+
+    Parameters
+    ----------
+    twin, population, potential, theta, spread
+        As in `let_fire`.
+    told : Tensor, shape (batch, *source)
+        As in `spread_out`; of the only projection, where there is one.
+    """
+    incoming = twin.network.incoming(population.name)
+    if len(incoming) == 1 and _is_dense(incoming[0]):
+        spread_out(twin, incoming[0], potential, theta, told)
+    else:
+        let_fire(twin, population, potential, theta, spread)
+
+
+def _is_dense(projection: Projection) -> bool:
+    plain = isinstance(projection.connection, AllToAll) and projection.pool is None
+    return plain and not projection.frozen
 
 
 def let_fire(
@@ -60,7 +89,8 @@ def spread_out(
     theta : Tensor
         Thresholds, above 0.
     told : Tensor, shape (batch, *source)
-        Which neurons of the source have fired; a weight that is larger by 1 adds their number.
+        What a potential has of the spikes of each neuron of the source if weights are 1: whether
+        it fired, where there is no leak. Their sum is what larger weights add.
     """
     size, heard = float((potential / theta).std()), float(told.flatten(1).sum(1).mean())
     if not size > 0 or not heard > 0:

@@ -41,8 +41,8 @@ from torch.nn.functional import cross_entropy, max_pool2d
 
 from ..encoding import Latency
 from ..errors import InputError, did_you_mean
-from ..network import INPUT, AllToAll, OneToOne, Pooling, Population, Projection, SpikingNetwork
-from ..network.readout import first_spike_output
+from ..network import INPUT, OneToOne, Pooling, Population, Projection, SpikingNetwork
+from ..network.readout import AT_SPIKE, first_spike_output
 from ..surrogate.fired import fired_so_far, unit_of
 from ..surrogate.first_crossing import (
     Credit,
@@ -56,7 +56,7 @@ from ..surrogate.network import SurrogateNetwork
 from ..surrogate.population import PopulationTwin
 from ..surrogate.scan import first_steps, later, total
 from .base import LearningRule, Response
-from .calibration import let_fire, spread_out
+from .calibration import let_neurons_fire
 from .layers import check_layers, parameter_of, substitute
 from .race import log_chances
 
@@ -215,7 +215,9 @@ class FirstSpike(LearningRule):
             fired = dict(self._at_spikes(twin, raster))
         steps = twin.network.steps
         times, potential = fired[twin.network.output.name]
-        score = first_spike_output(times.detach(), potential, potential, steps)
+        keeps = AT_SPIKE in twin.network.output.neuron.state_variables
+        at_spike = potential if keeps else torch.zeros_like(potential)
+        score = first_spike_output(times.detach(), at_spike, potential, steps)
         output = substitute(score, times, torch.full_like(times, -1.0))
 
         def counts_of(name: str) -> Tensor:
@@ -228,7 +230,8 @@ class FirstSpike(LearningRule):
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Return half the summed squares of errors in steps, or the cross-entropy; the mean.
 
-        Of a race in training `output` is the logarithm of chances. In evaluation it is by the
+        Of a race in training `output` is the logarithm of chances, of which the last is that none
+        fires (`brianbridge.rules.race`). In evaluation it is by the
         times of hard spikes, as of all rules.
         """
         if self.loss_function == "race":
@@ -253,12 +256,8 @@ class FirstSpike(LearningRule):
             for population in network.populations:
                 potential = self._potential(twin, population, sources)
                 theta = parameter_of(twin, population.name, self.threshold, potential[0])
-                incoming = network.incoming(population.name)
-                if len(incoming) == 1 and _is_dense(incoming[0]):
-                    told = sources[incoming[0].source][middle]
-                    spread_out(twin, incoming[0], potential[middle], theta, told)
-                else:
-                    let_fire(twin, population, potential[middle], theta, self.calibrate)
+                told = sources[network.incoming(population.name)[0].source][middle]
+                let_neurons_fire(twin, population, potential[middle], theta, told, self.calibrate)
                 potential = self._potential(twin, population, sources)
                 sources[population.name] = self._fired(network, population.name, potential, theta)
 
@@ -376,11 +375,6 @@ def _sums_and_fires_once(population: Population, dt: float, threshold: str) -> b
     expected = torch.stack([silent, once, silent, silent])
     kept = torch.allclose(ran.traces[neuron.potential][2, 0], theta + 0.5)
     return kept and torch.equal(ran.spikes[:, 0], expected)
-
-
-def _is_dense(projection: Projection) -> bool:
-    plain = isinstance(projection.connection, AllToAll) and projection.pool is None
-    return plain and not projection.frozen
 
 
 def _earliest_wins(projection: Projection, theta: Tensor) -> bool:
