@@ -86,7 +86,11 @@ class LinearResponse:
 
 
 def linear_response(
-    model: NeuronModel, dt: object, steps: int, received: Sequence[str] | None = None
+    model: NeuronModel,
+    dt: object,
+    steps: int,
+    received: Sequence[str] | None = None,
+    fires: bool = True,
 ) -> LinearResponse:
     """Ask a neuron how its potential answers to its input.
 
@@ -100,6 +104,8 @@ def linear_response(
         Steps of a presentation, T.
     received : sequence of str, optional
         The variables that spikes add to; the model's ``receive`` if not given.
+    fires : bool
+        Whether the neurons fire, and so must not be reset.
 
     Raises
     ------
@@ -110,7 +116,7 @@ def linear_response(
     if model.heterogeneous:
         raise InputError(f"{what}: its neurons differ; give all of them the same parameters")
     free = PopulationTwin(model, (1,), dt, fires=False, dtype=torch.float64, received=received)
-    fires = PopulationTwin(model, (1,), dt, dtype=torch.float64, received=received)
+    firing = PopulationTwin(model, (1,), dt, fires=fires, dtype=torch.float64, received=received)
     names, v = free.received, model.potential
 
     def course(twin: PopulationTwin, x: Mapping[str, float], drive: float = 0.0) -> Tensor:
@@ -131,7 +137,7 @@ def linear_response(
         expected = expected + drive * response.drive
     for twin, why in (
         (free, "the potential is not linear in the input"),
-        (fires, "a spike changes the potential"),
+        (firing, "a spike changes the potential"),
     ):
         found = course(twin, dict.fromkeys(names, size), drive)
         if not torch.allclose(found, expected, rtol=_TOLERANCE, atol=_TOLERANCE * size):

@@ -32,15 +32,13 @@ CURRENT = NeuronModel(
 
 
 def network(layers, shape=(2, 7, 6), seed=0, **options):
-    options = {"encoding": Latency(T), "readout": "first_spike", "weight_gain": 8.0} | options
+    options = {"encoding": Latency(T), "readout": "potential", "weight_gain": 8.0} | options
     return SpikingNetwork.sequential(shape, layers, seed=seed, **options)
 
 
 NETWORKS = {
     "dense": lambda seed: network([Dense(30, LIF), Dense(5, LIF)], (17,), seed),
-    "read by potential": lambda seed: network(
-        [Dense(30, LIF), Dense(5, LIF)], (17,), seed, readout="potential"
-    ),
+    "no leak": lambda seed: network([Dense(30, IF), Dense(5, neuron_model("if"))], (17,), seed),
     "convolution": lambda seed: network(
         [Conv2d(4, 3, LIF, bias=False), MaxPool2d(2), Dense(5, IF, bias=False)], seed=seed
     ),
@@ -92,15 +90,15 @@ def gradient_of_g(above, given, steepness):
     """Return dL/dV by the definition, loops over steps; ``dL/ds = given``."""
     steps = len(above)
     z = (above > 0).astype(float)
-    sums = [sum((k - l + 1) * z[l] for l in range(k + 1)) for k in range(steps)]
+    sums = [sum((k - j + 1) * z[j] for j in range(k + 1)) for k in range(steps)]
     found = np.zeros(steps)
-    for l in range(steps):
-        bump = 1 / (1 + steepness * abs(above[l])) ** 2
-        for k in range(l, steps):
+    for j in range(steps):
+        bump = 1 / (1 + steepness * abs(above[j])) ** 2
+        for k in range(j, steps):
             inside = sums[k] * (1 - sums[k]) + 1
             of_relu = (1 - 2 * sums[k]) if inside > 0 else 0.0
             slope = max(inside, 0) + sums[k] * of_relu
-            found[l] += given[k] * slope * (k - l + 1) * bump
+            found[j] += given[k] * slope * (k - j + 1) * bump
     return found
 
 
@@ -134,17 +132,17 @@ def test_the_linear_response_is_the_free_potential(model):
 # ---------------------------------------------------------------------- training
 
 
-@pytest.mark.parametrize("readout", ["potential", "first_spike"])
-def test_digits_are_learned(readout):
+def test_digits_are_learned():
+    """Output neurons that forget slowly, for they are read at the end."""
     split = load("digits", seed=1)
     net = SpikingNetwork.sequential(
-        (8, 8), [Dense(100, LIF), Dense(10, LIF)], encoding=Latency(16), readout=readout,
-        weight_gain=4.0, seed=1,
+        (8, 8), [Dense(100, LIF), Dense(10, neuron_model("single_spike_lif", tau=200 * ms))],
+        encoding=Latency(16), readout="potential", weight_gain=4.0, seed=1,
     )  # fmt: skip
     twin = to_torch(net)
     settings = {"epochs": 10, "batch_size": 32, "learning_rate": 3e-3, "schedule": "cosine"}
     train(twin, split.train, SingleSpikeVectorised(), seed=1, **settings)
-    assert (twin(split.test.x).argmax(1).numpy() == split.test.y).mean() > 0.93
+    assert (twin(split.test.x).argmax(1).numpy() == split.test.y).mean() > 0.89
 
 
 # ---------------------------------------------------------------------- refusals
@@ -153,7 +151,7 @@ def test_digits_are_learned(readout):
 @pytest.mark.parametrize(
     ("layers", "options", "expected"),
     [
-        ([Dense(4, neuron_model("lif"))], {"readout": "counts"}, "counts of single spikes"),
+        ([Dense(4, neuron_model("lif"))], {"readout": "counts"}, "give readout = 'potential'"),
         ([Dense(4, LIF), Recurrent(), Dense(3, LIF)], {}, "there can be no feedback"),
         (
             [Dense(4, neuron_model("lif")), Dense(3, LIF)],
@@ -182,7 +180,7 @@ def test_what_is_not_linear_is_refused():
         linear_response(quadratic, 1 * ms, T)
 
 
-@pytest.mark.parametrize("option", ["steepness", "softness", "gain"])
+@pytest.mark.parametrize("option", ["steepness", "gain"])
 def test_wrong_options(option):
     with pytest.raises(InputError, match=f"{option} = 0; give more than 0"):
         SingleSpikeVectorised(**{option: 0})
