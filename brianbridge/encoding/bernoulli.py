@@ -31,7 +31,7 @@ class Bernoulli(Encoding):
     >>> x = np.array([[-1.0, 0.5]])
     >>> raster = Bernoulli(steps=100, signed=True).encode(x, np.arange(1)).raster
     >>> raster[:, 0, 0].sum(), 30 < raster[:, 0, 1].sum() < 70
-    (np.float64(-100.0), np.True_)
+    (np.int64(-100), np.True_)
     """
 
     kind: ClassVar[str] = "bernoulli"

@@ -27,7 +27,7 @@ class Latency(Encoding):
     --------
     >>> raster = Latency(steps=5).encode(np.array([[1.0, 0.5, 0.0]]), np.arange(1)).raster
     >>> raster[:, 0].argmax(axis=0), raster.sum(axis=(0, 1))
-    (array([0, 2, 0]), array([1., 1., 0.]))
+    (array([0, 2, 0]), array([1, 1, 0]))
     """
 
     kind: ClassVar[str] = "latency"

@@ -54,7 +54,7 @@ def first_spike_output(
     --------
     >>> first, none = np.array([2.0, 1, 1, 5, 5]), np.zeros(5)
     >>> output = first_spike_output(first, np.array([9.0, 1.2, 1.5, 0, 0]), none - 1, steps=5)
-    >>> output.argmax()                     # of the two that fired in step 1, the higher one
+    >>> int(output.argmax())                # of the two that fired in step 1, the higher one
     2
     """
     fired = first < steps

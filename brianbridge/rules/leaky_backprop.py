@@ -72,7 +72,7 @@ def leak_corrected(spikes: Tensor, leak: Tensor) -> Tensor:
     >>> spikes = torch.tensor([0.0, 1, 0, 1]).reshape(4, 1, 1)
     >>> trace = 0.9**2 + 0.9**0                                # T - t of the spikes: 2 and 0
     >>> found = leak_corrected(spikes, torch.tensor(0.9)).item()
-    >>> abs(found - (1 + np.log(0.9)*trace/2)) < 1e-6
+    >>> abs(found - (1 + math.log(0.9)*trace/2)) < 1e-6
     True
     """
     trace = torch.zeros_like(spikes[0])

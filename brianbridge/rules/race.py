@@ -39,7 +39,7 @@ def log_chances(above: Tensor) -> Tensor:
     The first neuron is at the threshold in the first step, the other far above it in the last:
 
     >>> above = torch.tensor([[0.0, -50.0], [-50.0, 50.0]]).unsqueeze(1)
-    >>> log_chances(above).exp()
+    >>> log_chances(above).exp().round(decimals=4)
     tensor([[0.5000, 0.5000, 0.0000]])
     """
     some = softplus(torch.logsumexp(above, 2, keepdim=True))
