@@ -215,7 +215,7 @@ class FirstSpike(LearningRule):
             fired = dict(self._at_spikes(twin, raster))
         steps = twin.network.steps
         times, potential = fired[twin.network.output.name]
-        keeps = AT_SPIKE in twin.network.output.neuron.state_variables
+        keeps = AT_SPIKE in twin.network.output.neuron.settable_variables
         at_spike = potential if keeps else torch.zeros_like(potential)
         score = first_spike_output(times.detach(), at_spike, potential, steps)
         output = substitute(score, times, torch.full_like(times, -1.0))

@@ -41,6 +41,7 @@ RANGES: dict[str, dict[str, tuple[float, float, Any]]] = {
     "multi_threshold_lif": {"theta": (0.3, 1.0, 1), "tau": (2, 50, ms)},
     "multi_threshold_lif_zero": {"theta": (0.3, 1.0, 1), "tau": (2, 50, ms)},
     "single_spike_if": {"theta": (0.5, 2.5, 1)},
+    "single_spike_lif": {"tau": (2, 30, ms), "theta": (0.5, 2.5, 1)},
     "cuba_lif": {"theta": (0.2, 1.0, 1), "tau": (2, 50, ms), "tau_s": (1, 20, ms)},
     "lif_refractory": {"theta": (0.5, 1.5, 1), "tau": (2, 50, ms), "t_ref": (0, 5, ms)},
     "adex": {

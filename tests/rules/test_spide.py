@@ -194,7 +194,7 @@ def test_an_update_points_where_the_exact_one_does(neuron):
         "input_to_hidden.weight", "input_to_hidden.bias", "hidden_to_hidden.weight",
         "hidden_to_output.weight", "hidden_to_output.bias",
     )}  # fmt: skip
-    assert all(cosine > 0.99 for cosine in cosines.values())
+    assert min(cosines.values()) > 0.98, cosines
 
 
 # ---------------------------------------------------------------------- both engines

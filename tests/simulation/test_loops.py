@@ -111,7 +111,7 @@ def random_group(model: Any, n: int, **keywords: Any) -> NeuronGroup:
 def test_library_model_runs_as_in_numpy(name):
     rtol = 1e-12 if name in TRANSCENDENTAL else 0
     found = assert_same(lambda: random_group(name, 501), steps=100, rtol=rtol)
-    assert len(found["spike i"]) > 300
+    assert len(found["spike i"]) > (250 if neuron_model(name).fires_once else 300)
 
 
 def test_spikes_of_a_large_group_ascend():
