@@ -106,6 +106,13 @@ class LearningRule(ABC):
         """Set right what a step of the optimiser may have broken; by default nothing."""
         return
 
+    def after_epoch(self, twin: SurrogateNetwork) -> None:
+        """Look back at an epoch, before the next; by default nothing.
+
+        Random numbers are to come from torch's generator, which depends on seed and epoch here.
+        """
+        return
+
     def to_dict(self) -> dict[str, Any]:
         """Return name and options, for JSON."""
         return {"name": self.name, **asdict(self)}

@@ -59,6 +59,7 @@ from .base import LearningRule, Response
 from .calibration import let_neurons_fire
 from .layers import check_layers, parameter_of, substitute
 from .race import log_chances
+from .revival import note_fired, revive
 
 __all__ = ["FirstSpike", "relative_targets"]
 
@@ -122,6 +123,9 @@ class FirstSpike(LearningRule):
     calibrate : float
         How large initial weights make the potentials of layers that are not dense, half-way
         through a presentation (see `brianbridge.rules.calibration`); 0 leaves all weights alone.
+    revive : float
+        Neurons that fire in less than this share of an epoch's samples get new weights, but for
+        the output and the last epoch (`brianbridge.rules.revival`); 0 for none. S4NN: 0.001.
     threshold : str
         The parameter of the neuron models that is the threshold.
     """
@@ -137,6 +141,7 @@ class FirstSpike(LearningRule):
     margin: float = 3.0
     gain: float = 1.0
     calibrate: float = 1.0
+    revive: float = 0.0
     threshold: str = "theta"
 
     def __post_init__(self) -> None:
@@ -165,6 +170,12 @@ class FirstSpike(LearningRule):
             raise InputError(
                 f"learning rule '{self.name}': calibrate = {self.calibrate}; give a size of "
                 "potentials such as 1.0, in thresholds, or 0 to leave the initial weights alone"
+            )
+
+        if not 0 <= self.revive < 1:
+            raise InputError(
+                f"learning rule '{self.name}': revive = {self.revive}; give a share of the samples "
+                "such as 0.001, or 0 to leave silent neurons alone"
             )
 
     @property
@@ -220,6 +231,11 @@ class FirstSpike(LearningRule):
         score = first_spike_output(times.detach(), at_spike, potential, steps)
         output = substitute(score, times, torch.full_like(times, -1.0))
 
+        if self.revive and twin.training and torch.is_grad_enabled():
+            for name in fired:
+                if name != twin.network.output.name:
+                    note_fired(twin, name, fired[name].times < steps)
+
         def counts_of(name: str) -> Tensor:
             moments = fired[name].times
             counts = (moments < steps).to(moments.dtype)
@@ -242,6 +258,11 @@ class FirstSpike(LearningRule):
             return cross_entropy(self.gain * earliness, labels)
         targets = relative_targets(whole, labels, self.margin)
         return (earliness - targets).square().sum(1).mean() / 2
+
+    def after_epoch(self, twin: SurrogateNetwork) -> None:
+        """Give new weights to neurons that hardly fired."""
+        if self.revive:
+            revive(twin, self.revive)
 
     # ------------------------------------------------------------------ in every step
 

@@ -267,6 +267,8 @@ class _Trainer:
                 hits += int((response.output.argmax(1) == labels).sum())
                 for name, value in response.notes.items():
                     told[name] = told.get(name, 0.0) + value * len(labels) / len(self.train_data)
+            if self.epoch + 1 < options.epochs:
+                self.rule.after_epoch(self.twin)
         self._note("train", losses, hits, len(self.train_data))
         for name, value in told.items():
             self.curve.setdefault(name, []).append(value)
