@@ -62,7 +62,7 @@ def revive(twin: SurrogateNetwork, share: float) -> dict[str, int]:
             if projection.frozen or len(weights.weight) != len(fired):
                 continue
             for row in dead.nonzero().flatten():
-                model = alive[torch.randint(len(alive), ()).item()]
+                model = alive[int(torch.randint(len(alive), ()))]
                 values = weights.weight[model].flatten()
                 order = torch.randperm(len(values), device=values.device)
                 weights.weight[row] = values[order].reshape(weights.weight[row].shape)
