@@ -8,8 +8,10 @@ takes away, settle at ``z = g + J^T z``, and a weight changes by the product of 
 each stage. Nothing is differentiated but the loss by the readout.
 
 The error of a sample is scaled before the second stage, and z is scaled back after it: too small
-an error makes no spikes, too large a one more than there can be. A neuron that fires in every step
-is refused; above a rate of 0.5 there is a warning.
+an error makes no spikes, too large a one more than there can be. The authors multiply all errors by
+a constant; as errors of samples differ by orders of magnitude, and shrink as a network learns, the
+default (ours) brings the largest error of each sample to the same size. A neuron that fires in
+every step is refused; above a rate of 0.5 there is a warning.
 
 Two engines run both stages: the twin, and Brian2 itself (``"brian2"``), so that a network is
 trained by spikes in the simulator. With double precision their spikes are the same.
@@ -18,7 +20,7 @@ trained by spikes in the simulator. With double precision their spikes are the s
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 from weakref import WeakKeyDictionary
@@ -48,10 +50,13 @@ class Spide(AtEquilibrium):
     ----------
     steps : int
         Steps of the backward stage.
-    scale : float
-        What the gradient of a sample's own loss is multiplied by before it. The authors' loss
-        scale (100, and 400 for CIFAR-10) multiplies the mean of a batch of 128: 0.8 and 3.1 here.
-        On digits 1 made a neuron fire in every step before long, and 0.3 lost nothing.
+    largest : float
+        Size that the largest error of each sample is brought to before the backward stage, as a
+        share of what makes a neuron fire in every step (without feedback).
+    scale : float, optional
+        What the gradient of a sample's own loss is multiplied by, in place of `largest`. The
+        authors' loss scale (100, and 400 for CIFAR-10) multiplies the mean of a batch of 128: 0.8
+        and 3.1 here. On digits 1 made a neuron fire in every step before long.
     backward_threshold, backward_rest : float
         Threshold of the ternary neurons, and what a spike resets a neuron at the threshold to.
     engine : {"twin", "brian2"}
@@ -63,7 +68,8 @@ class Spide(AtEquilibrium):
     name: ClassVar[str] = "spide"
 
     steps: int = 100
-    scale: float = 0.3
+    largest: float = 0.3
+    scale: float | None = None
     backward_threshold: float = 0.5
     backward_rest: float = -0.5
     engine: Literal["twin", "brian2"] = "twin"
@@ -73,9 +79,10 @@ class Spide(AtEquilibrium):
         what = f"learning rule '{self.name}'"
         if self.steps < 1:
             raise InputError(f"{what}: steps = {self.steps}; give at least 1")
-        for option in ("scale", "backward_threshold"):
-            if not 0 < getattr(self, option) < math.inf:
-                raise InputError(f"{what}: {option} = {getattr(self, option)}; give more than 0")
+        for option in ("largest", "scale", "backward_threshold"):
+            value = getattr(self, option)
+            if value is not None and not 0 < value < math.inf:
+                raise InputError(f"{what}: {option} = {value}; give more than 0")
         if not -math.inf < self.backward_rest < self.backward_threshold:
             raise InputError(
                 f"{what}: backward_rest = {self.backward_rest}; give less than the threshold"
@@ -107,10 +114,11 @@ class Spide(AtEquilibrium):
         """Return z of each population, from the rates of ternary neurons."""
         amount = self.backward_threshold - self.backward_rest
         back = self.backward(twin)
-        batch = len(settled.output)
+        learns = {name: slope > 0 for name, slope in settled.slope.items()}
+        factor = self._factor([(given[name] * learns[name]).flatten(1) for name in learns])
         silent = silencing_input(back)
         errors = [
-            torch.where(settled.slope[p.name] > 0, batch * self.scale * given[p.name], silent)
+            torch.where(learns[p.name], _each(factor, given[p.name]), silent)
             for p in back.populations
         ]
         current = torch.cat([error.flatten(1) for error in errors], 1)
@@ -121,9 +129,17 @@ class Spide(AtEquilibrium):
         settled.notes["backward_rate"] = self._checked_rate(spikes)
         leak = self.leak(twin.network)
         return {
-            name: mean_rate(values, leak) * (amount / (batch * self.scale))
-            for name, values in spikes.items()
+            name: _each(amount / factor, mean_rate(values, leak)) for name, values in spikes.items()
         }
+
+    def _factor(self, errors: Sequence[Tensor]) -> Tensor:
+        """Return what the errors of each sample, ``(batch, neurons)`` each, are multiplied by."""
+        batch = len(errors[0])
+        if self.scale is not None:
+            return errors[0].new_full((batch,), batch * self.scale)
+        size = torch.cat(errors, 1).abs().amax(1)
+        amount = self.backward_threshold - self.backward_rest
+        return self.largest * amount / torch.where(size > 0, size, 1.0)
 
     def backward(self, twin: SurrogateNetwork) -> SpikingNetwork:
         """Return the network of the backward stage, with the twin's present weights."""
@@ -141,6 +157,10 @@ class Spide(AtEquilibrium):
             tau=parameters.get(self.tau),
         )
 
+    @property
+    def _size(self) -> str:
+        return f"largest = {self.largest:g}" if self.scale is None else f"scale = {self.scale:g}"
+
     def _checked_rate(self, spikes: Mapping[str, Tensor]) -> float:
         """Return the mean rate of the ternary neurons; refuse one that fires in every step."""
         rates = {name: (values != 0).float().mean(0) for name, values in spikes.items()}
@@ -149,18 +169,22 @@ class Spide(AtEquilibrium):
         if highest[most] >= 1:
             raise InputError(
                 f"learning rule '{self.name}': in the backward stage a neuron of population "
-                f"'{most}' fires in every step, so that its error is cut off; lower scale = "
-                f"{self.scale:g}"
+                f"'{most}' fires in every step, so that its error is cut off; lower {self._size}"
             )
         if highest[most] > 0.5:
             logger.warn(
                 "in the backward stage a neuron fires in more than half of the steps; where it "
-                f"fires in all, its error is cut off: lower scale = {self.scale:g}",
+                f"fires in all, its error is cut off: lower {self._size}",
                 "backward_rate",
                 once=True,
             )
         number = sum(rate.numel() for rate in rates.values())
         return float(sum(rate.sum() for rate in rates.values())) / number
+
+
+def _each(factor: Tensor, values: Tensor) -> Tensor:
+    """Return values ``(batch, ...)``, those of each sample times its factor ``(batch,)``."""
+    return factor.reshape(-1, *(1,) * (values.ndim - 1)) * values
 
 
 #: The twin of the backward stage, by the twin that is trained.

@@ -44,10 +44,15 @@ def in_numpy(hand, inputs, rule):
     delta = by_hand.cross_entropy_gradient(output, LABELS)
     m = hand.gates(spikes)
     theta, rest = rule.backward_threshold, rule.backward_rest
-    scaled = {n: len(delta) * rule.scale * g for n, g in hand.given(delta).items()}
+    given = hand.given(delta)
+    if rule.scale is None:
+        errors = np.concatenate([np.abs(g * (m[n] != 0)) for n, g in given.items()], 1)
+        factor = rule.largest * (theta - rest) / errors.max(1, keepdims=True)
+    else:
+        factor = np.full((len(delta), 1), len(delta) * rule.scale)
+    scaled = {n: factor * g for n, g in given.items()}
     ternary = hand.ternary(scaled, m, steps=rule.steps, theta=theta, rest=rest)
-    unit = (theta - rest) / (len(delta) * rule.scale)
-    beta = {n: unit * hand.mean(s) for n, s in ternary.items()}
+    beta = {n: (theta - rest) / factor * hand.mean(s) for n, s in ternary.items()}
     rates = {n: hand.mean(s) for n, s in spikes.items()}
     mean = x if raster is None else hand.mean(x)
     fired = np.concatenate([(s != 0).mean(0).ravel() for s in ternary.values()])
@@ -88,6 +93,9 @@ def test_gradients_are_those_of_numpy(shape, neuron, encoding):
         {"scale": 0.05},
         {"backward_threshold": 0.7, "backward_rest": 0.0},
         {"backward_threshold": 1.3, "backward_rest": -0.4},
+        {"scale": None},
+        {"scale": None, "largest": 0.1},
+        {"scale": None, "backward_threshold": 0.7, "backward_rest": 0.1},
     ],
     ids=str,
 )
@@ -194,7 +202,23 @@ def test_an_update_points_where_the_exact_one_does(neuron):
         "input_to_hidden.weight", "input_to_hidden.bias", "hidden_to_hidden.weight",
         "hidden_to_output.weight", "hidden_to_output.bias",
     )}  # fmt: skip
-    assert min(cosines.values()) > 0.98, cosines
+    assert min(cosines.values()) > 0.99, cosines
+
+
+def test_samples_without_an_error_and_with_tiny_ones_are_carried_back():
+    net = by_hand.make("recurrent")
+    twin, inputs = batch_for(net)
+    rule = Spide()
+    settled = rule._settle(twin, *inputs)
+    error = torch.rand(5, net.population("hidden").size, dtype=torch.float64) - 0.5
+    error[0] = 0
+    found = [
+        rule.settled_gradients(twin, settled, {"hidden": size * error.reshape(5, -1)})["hidden"]
+        for size in (1.0, 1e-9)
+    ]
+    assert not found[0][0].any()
+    assert found[0][1:].flatten(1).any(1).all()
+    torch.testing.assert_close(found[1], 1e-9 * found[0], rtol=1e-9, atol=0)
 
 
 # ---------------------------------------------------------------------- both engines
@@ -225,7 +249,7 @@ def test_the_spikes_of_both_stages_are_the_same_in_brian2(shape, neuron, encodin
     for engine in ("twin", "brian2"):
         twin, inputs = batch_for(net)
         Recorded.kept = []
-        learn(Recorded(scale=0.2, engine=engine), twin, inputs)
+        learn(Recorded(engine=engine), twin, inputs)
         stages.append(Recorded.kept)
         gradients.append([p.grad for p in twin.parameters()])
     for ours, theirs in zip(*stages, strict=True):
@@ -301,6 +325,8 @@ def test_an_error_that_is_cut_off_is_refused(refused):
     twin, inputs = batch_for(by_hand.make("layers"))
     with refused("learning rule 'spide'", "population 'hidden", "lower scale = 100"):
         learn(Spide(scale=100.0), twin, inputs)
+    with refused("learning rule 'spide'", "population 'hidden", "lower largest = 5"):
+        learn(Spide(largest=5.0), twin, inputs)
 
 
 def test_there_is_one_warning_where_neurons_fire_much(caplog):
@@ -338,6 +364,7 @@ def test_dropout_in_brian2_is_refused(refused):
         ({"steps": 0}, "steps = 0; give at least 1"),
         ({"scale": 0.0}, "scale = 0.0; give more than 0"),
         ({"scale": math.inf}, "scale = inf"),
+        ({"largest": 0.0}, "largest = 0.0; give more than 0"),
         ({"backward_threshold": -0.5}, "backward_threshold = -0.5"),
         ({"backward_rest": 0.5}, "backward_rest = 0.5; give less than the threshold"),
         ({"backward_rest": math.nan}, "backward_rest = nan"),
@@ -357,7 +384,7 @@ def test_bad_options_are_refused(options, message):
 def test_it_learns_digits(neuron):
     split = load("digits", seed=1)
     twin = to_torch(digits_network(hidden=40, neuron=neuron))
-    result = train(twin, split.train, Spide(scale=0.3), seed=1, epochs=3, learning_rate=5e-3)
+    result = train(twin, split.train, Spide(), seed=1, epochs=3, learning_rate=5e-3)
     accuracy = (twin(split.test.x).argmax(1).numpy() == split.test.y).mean()
     assert accuracy > 0.85
     assert all(0 < rate < 0.5 for rate in result.curve["backward_rate"])
