@@ -168,6 +168,15 @@ def test_initial_weights_may_be_normal():
     assert np.abs(uniform).max() <= 1 / np.sqrt(70)
 
 
+def test_initial_weights_may_have_a_mean():
+    net = chain(Conv2d(200, 3, LIF), Dense(400, LIF), weight_gain=0.5, weight_mean=5.0)
+    plain = chain(Conv2d(200, 3, LIF), Dense(400, LIF), weight_gain=0.5)
+    for projection, without in zip(net.projections, plain.projections, strict=True):
+        more = projection.weight[0].astype(float) - without.weight[0]
+        assert more.sum() == pytest.approx(5, abs=1e-3)
+        np.testing.assert_array_equal(projection.bias, without.bias)
+
+
 def test_recurrent_and_feedback_take_a_step():
     net = chain(
         Conv2d(3, (3, 2), LIF, stride=2), Recurrent(), Dense(4, LIF), Recurrent(delay=2 * ms),

@@ -230,6 +230,10 @@ def test_a_wrong_name_is_refused(refused, capsys):
         bb.SpikingNetwork.sequential(
             (2,), [bb.Dense(2, bb.neuron_model("if"))], encoding=bb.Current(2), weight_gain=0
         )
+    with refused("weight_mean = nan", "such as 5.0"):
+        bb.SpikingNetwork.sequential(
+            (2,), [bb.Dense(2, bb.neuron_model("if"))], encoding=bb.Current(2), weight_mean=np.nan
+        )
 
 
 def test_models_lists_networks_and_shows_one(capsys):
