@@ -105,7 +105,7 @@ class AtEquilibrium(LearningRule):
     ----------
     feedback_norm : float
         Largest Frobenius norm of the weights of a feedback projection, which are scaled down to it
-        after each step; 0 for no limit. Without one there may be no equilibrium.
+        at the start and after each step; 0 for no limit. Without one there may be no equilibrium.
     threshold, rest, tau : str
         The parameters of the neuron models that are the threshold, what a spike resets a neuron at
         the threshold to (0 for a model without it), and the time constant of the membrane (no leak
@@ -197,6 +197,10 @@ class AtEquilibrium(LearningRule):
     def scaled(self, twin: SurrogateNetwork, output: Tensor) -> Tensor:
         """Return the output's potential as a mean over the steps."""
         return output / self._weights(twin.network)
+
+    def begin(self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None) -> None:
+        """Let the first step too find feedback weights of a norm that they may have."""
+        self.after_step(twin)
 
     def after_step(self, twin: SurrogateNetwork) -> None:
         """Scale feedback weights down to the norm that they may have."""

@@ -131,9 +131,13 @@ def test_the_losses_of_training_and_of_validation_are_of_the_same_output():
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 @pytest.mark.parametrize("norm", [0.0, 0.5])
 def test_feedback_weights_keep_their_norm_in_every_step(rule, norm):
-    norms, others = [], []
+    norms, others, seen = [], [], []
 
     class Watched(type(rule)):
+        def respond(self, twin, current, raster):
+            seen.append(float(twin.projections["hidden_to_hidden"].weight.detach().norm()))
+            return super().respond(twin, current, raster)
+
         def after_step(self, twin):
             before = twin.projections["hidden_to_hidden"].weight.detach().clone()
             super().after_step(twin)
@@ -145,10 +149,14 @@ def test_feedback_weights_keep_their_norm_in_every_step(rule, norm):
     net = recurrent()
     options = {k: v for k, v in rule.to_dict().items() if k != "name"}
     watched = Watched(**{**options, "feedback_norm": norm})
-    train(to_torch(net), some_data(net), watched, epochs=2, batch_size=8, learning_rate=0.05)
+    twin = to_torch(net)
+    with torch.no_grad():
+        twin.projections["hidden_to_hidden"].weight *= 2
+    train(twin, some_data(net), watched, epochs=2, batch_size=8, learning_rate=0.05)
     assert len(norms) > 5
     assert max(others) > 0.5, "no other weights are scaled"
     if norm:
+        assert max(seen) <= norm * (1 + 1e-6), "from the first batch on"
         assert all(after <= norm * (1 + 1e-6) for _, after in norms)
         assert any(before > norm * (1 + 1e-3) for before, _ in norms)
     else:
