@@ -20,7 +20,7 @@ trained by spikes in the simulator. With double precision their spikes are the s
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 from weakref import WeakKeyDictionary
@@ -132,7 +132,7 @@ class Spide(AtEquilibrium):
             name: _each(amount / factor, mean_rate(values, leak)) for name, values in spikes.items()
         }
 
-    def _factor(self, errors: Sequence[Tensor]) -> Tensor:
+    def _factor(self, errors: list[Tensor]) -> Tensor:
         """Return what the errors of each sample, ``(batch, neurons)`` each, are multiplied by."""
         batch = len(errors[0])
         if self.scale is not None:
