@@ -261,3 +261,18 @@ def cross_entropy_gradient(output: np.ndarray, labels: np.ndarray) -> np.ndarray
     share = np.exp(output - output.max(1, keepdims=True))
     share /= share.sum(1, keepdims=True)
     return (share - np.eye(output.shape[1])[labels]) / len(labels)
+
+
+def masks_of(twin: Any) -> dict[str, np.ndarray]:
+    """Return the masks of dropout by population, filled as the twin draws them, once each."""
+    draw, masks = twin.mask, {}
+
+    def noted(name: str, batch: int) -> Any:
+        mask = draw(name, batch)
+        if mask is not None:
+            assert name not in masks, "one mask a presentation"
+            masks[name] = mask.flatten(1).numpy()
+        return mask
+
+    twin.mask = noted
+    return masks

@@ -112,7 +112,6 @@ class Spide(AtEquilibrium):
         self, twin: SurrogateNetwork, settled: Settled, given: Mapping[str, Tensor]
     ) -> Mapping[str, Tensor]:
         """Return z of each population, from the rates of ternary neurons."""
-        amount = self.backward_threshold - self.backward_rest
         back = self.backward(twin)
         learns = {name: slope > 0 for name, slope in settled.slope.items()}
         factor = self._factor([(given[name] * learns[name]).flatten(1) for name in learns])
@@ -129,7 +128,8 @@ class Spide(AtEquilibrium):
         settled.notes["backward_rate"] = self._checked_rate(spikes)
         leak = self.leak(twin.network)
         return {
-            name: _each(amount / factor, mean_rate(values, leak)) for name, values in spikes.items()
+            name: _each(self._amount / factor, mean_rate(values, leak))
+            for name, values in spikes.items()
         }
 
     def _factor(self, errors: list[Tensor]) -> Tensor:
@@ -138,8 +138,7 @@ class Spide(AtEquilibrium):
         if self.scale is not None:
             return errors[0].new_full((batch,), batch * self.scale)
         size = torch.cat(errors, 1).abs().amax(1)
-        amount = self.backward_threshold - self.backward_rest
-        return self.largest * amount / torch.where(size > 0, size, 1.0)
+        return self.largest * self._amount / torch.where(size > 0, size, 1.0)
 
     def backward(self, twin: SurrogateNetwork) -> SpikingNetwork:
         """Return the network of the backward stage, with the twin's present weights."""
@@ -156,6 +155,11 @@ class Spide(AtEquilibrium):
             rest=self.backward_rest,
             tau=parameters.get(self.tau),
         )
+
+    @property
+    def _amount(self) -> float:
+        """What a spike of a ternary neuron stands for."""
+        return self.backward_threshold - self.backward_rest
 
     @property
     def _size(self) -> str:

@@ -93,16 +93,7 @@ def test_gradients_are_those_of_numpy(shape, neuron, encoding):
 def test_dropout_is_one_mask_a_presentation_and_in_the_gradient(shape):
     net = by_hand.make(shape)
     twin, inputs = batch_for(net, dropout=0.3)
-    draw, masks = twin.mask, {}
-
-    def noted(name, batch):
-        mask = draw(name, batch)
-        if mask is not None:
-            assert name not in masks, "one mask a presentation"
-            masks[name] = mask.flatten(1).numpy()
-        return mask
-
-    twin.mask = noted
+    masks = by_hand.masks_of(twin)
     torch.manual_seed(1)
     learn(Implicit(tolerance=1e-13), twin, inputs)
     assert masks.keys() == {p.name for p in net.firing}

@@ -111,16 +111,7 @@ def test_options_are_those_of_numpy(options):
 def test_dropout_is_in_both_stages(shape):
     net = by_hand.make(shape)
     twin, inputs = batch_for(net, dropout=0.3)
-    draw, masks = twin.mask, {}
-
-    def noted(name, batch):
-        mask = draw(name, batch)
-        if mask is not None:
-            assert name not in masks, "one mask a presentation"
-            masks[name] = mask.flatten(1).numpy()
-        return mask
-
-    twin.mask = noted
+    masks = by_hand.masks_of(twin)
     torch.manual_seed(1)
     rule = Spide(scale=0.2)
     learn(rule, twin, inputs)
