@@ -34,7 +34,7 @@ def _computed(network: SpikingNetwork, name: str) -> float | np.ndarray | None:
     population = network.population(name)
     if not population.neuron.drive:
         return None
-    neurons = population.size if population.neuron.heterogeneous else 1
+    neurons = population.size if population.neuron.differ else 1
     group = probe(population.neuron, neurons, fires=False, dt=network.dt * second)
     exact = population.neuron.method == "exact"
     try:

@@ -169,6 +169,11 @@ class NeuronModel:
         return {k: v for k, v in self.parameters.items() if np.ndim(v) > 0}
 
     @property
+    def differ(self) -> bool:
+        """Whether neurons differ, in a parameter or in where they start."""
+        return bool(self.heterogeneous) or any(np.ndim(v) > 0 for v in self.initial.values())
+
+    @property
     def state_variables(self) -> tuple[str, ...]:
         """The variables that have a differential equation."""
         return tuple(re.findall(r"\bd(\w+)\s*/\s*dt\s*=", self.equations))

@@ -43,6 +43,7 @@ from ..encoding import Latency
 from ..errors import InputError, did_you_mean
 from ..network import INPUT, OneToOne, Pooling, Population, Projection, SpikingNetwork
 from ..network.readout import AT_SPIKE, first_spike_output
+from ..neurons.quantities import si_array
 from ..surrogate.fired import fired_so_far, unit_of
 from ..surrogate.first_crossing import (
     Credit,
@@ -196,6 +197,11 @@ class FirstSpike(LearningRule):
                 f"'{network.encoding.kind}'"
             )
         for population in network.populations:
+            if self.slope != "every_step" and np.any(_start(population)):
+                raise InputError(
+                    f"{what}: slope = '{self.slope}' takes potentials to start at 0, and those of "
+                    f"population '{population.name}' do not; give 'every_step'"
+                )
             if not _sums_and_fires_once(population, network.dt, self.threshold):
                 raise InputError(
                     f"{what}: neurons of population '{population.name}' must sum their input "
@@ -204,13 +210,19 @@ class FirstSpike(LearningRule):
                 )
 
     def prepare(self, twin: SurrogateNetwork) -> None:
-        """Refuse a normalisation: its shift is an input in every step, and here nothing repeats."""
+        """Refuse a normalisation of the input: here it is the potential that may be normalised."""
         for projection in twin.network.projections:
-            if twin.projection(projection.name).norm is not None:
+            weights = twin.projection(projection.name)
+            if weights.norm is not None and not weights.of_potential:
                 raise InputError(
                     f"learning rule '{self.name}': batch_norm = true normalises the mean input of "
-                    "a presentation, which is no quantity of single spikes; leave it out"
+                    "a presentation, which is no quantity of single spikes; give 'potential'"
                 )
+        if twin.normalises_potential and self.slope != "every_step":
+            raise InputError(
+                f"learning rule '{self.name}': batch_norm = 'potential' needs the potentials of "
+                f"every step, but slope = '{self.slope}'; give 'every_step'"
+            )
 
     def respond(
         self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None
@@ -268,7 +280,7 @@ class FirstSpike(LearningRule):
 
     def begin(self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None) -> None:
         """Scale the initial weights so that neurons fire; see `brianbridge.rules.calibration`."""
-        if not self.calibrate:
+        if not self.calibrate or twin.normalises_potential:
             return
         assert raster is not None, "latency coding makes a raster"
         network, sources = twin.network, {INPUT: raster.cumsum(0)}
@@ -320,16 +332,16 @@ class FirstSpike(LearningRule):
         network, parts = twin.network, []
         for projection in network.incoming(population.name):
             weights = twin.projection(projection.name)
-            parts.append(
-                weights(later(sources[projection.source], network.delay_steps(projection)))
-            )
+            heard = later(sources[projection.source], network.delay_steps(projection))
+            parts.append(weights.normalised_potential(weights(heard)))
             bias = weights.bias_of_neurons()
             if bias is not None:
                 steps = torch.arange(1, network.steps + 1, dtype=bias.dtype, device=bias.device)
                 parts.append(steps.reshape(-1, *(1,) * (bias.ndim + 1)) * bias)
         found = total(parts)
         assert found is not None
-        return found
+        start = torch.as_tensor(_start(population), dtype=found.dtype, device=found.device)
+        return found + (start.reshape(population.shape) if start.ndim else start)
 
     # ------------------------------------------------------------------ at the spike
 
@@ -381,6 +393,12 @@ class _Source(NamedTuple):
     scale: float
 
 
+def _start(population: Population) -> np.ndarray:
+    """Return where potentials start, in SI units: one value, or one for each neuron."""
+    neuron = population.neuron
+    return np.asarray(si_array(neuron.initial.get(neuron.potential, 0.0)), dtype=np.float64)
+
+
 def _sums_and_fires_once(population: Population, dt: float, threshold: str) -> bool:
     """Try a neuron: at the threshold it is silent, above it fires, once, and forgets nothing."""
     neuron, size = population.neuron, population.size
@@ -389,7 +407,10 @@ def _sums_and_fires_once(population: Population, dt: float, threshold: str) -> b
     theta = torch.as_tensor(np.array(neuron.parameters[threshold]), dtype=torch.float64)
     theta = theta.expand(size) if theta.ndim == 0 else theta.reshape(size)
     twin = PopulationTwin(neuron, (size,), dt, dtype=torch.float64)
-    x = torch.stack([theta, theta * 0 + 0.5, theta * 0, 1 + theta.abs()]).unsqueeze(1)
+    start = torch.as_tensor(_start(population)).expand(size)
+    # Where it does not start at 0, rounding must not carry it past the threshold.
+    almost = theta - start - 1e-9 * (start != 0)
+    x = torch.stack([almost, theta * 0 + 0.5, theta * 0, 1 + theta.abs()]).unsqueeze(1)
     ran = twin.run(x, record=(neuron.potential,))
     assert ran.spikes is not None
     silent, once = torch.zeros_like(theta), torch.ones_like(theta)

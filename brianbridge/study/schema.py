@@ -127,7 +127,7 @@ class TrainingEntry(_Entry):
     validation_fraction: float = Field(default=0.1, ge=0, lt=1)
     patience: int = Field(default=0, ge=0)
     # What follows is done by the twin.
-    batch_norm: bool = False
+    batch_norm: bool | Literal["potential"] = False
     dropout: float | dict[str, float] = 0.0
     quantisation: QuantisationEntry | None = None
 

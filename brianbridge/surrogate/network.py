@@ -7,19 +7,22 @@ Its spikes are those of the network's step, whatever the order in which they are
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 import torch
+from brian2 import Quantity
 from torch import Tensor, nn
 
 from ..encoding import EncodedInput
 from ..errors import InputError
-from ..network import INPUT, SpikingNetwork
+from ..network import INPUT, Population, SpikingNetwork
 from ..network.gain import input_gain
 from ..network.readout import AT_SPIKE, first_spike_output
+from ..neurons.quantities import si_array
 from ..recording import Events, Recording
+from .normalisation import Normalised
 from .population import PopulationTwin
 from .projections import ProjectionTwin
 from .quantisation import Quantisation
@@ -65,9 +68,9 @@ class SurrogateNetwork(nn.Module):
         How to differentiate through a spike.
     dtype : torch.dtype, optional
         Floating point type; torch's default type if not given.
-    batch_norm : bool
+    batch_norm : bool or "potential"
         Whether dense and convolutional projections to neurons that fire are normalised in
-        training; see `brianbridge.surrogate.normalisation`.
+        training, or their potentials; see `brianbridge.surrogate.normalisation`.
     dropout : float, or mapping of str to float
         Probability that a neuron is silenced in training, for a whole presentation: one mask for
         all its steps. For every population that fires but the output, or by population.
@@ -96,7 +99,7 @@ class SurrogateNetwork(nn.Module):
         *,
         spike_function: SpikeFunction | None = None,
         dtype: torch.dtype | None = None,
-        batch_norm: bool = False,
+        batch_norm: Normalised = False,
         dropout: float | Mapping[str, float] = 0.0,
         quantisation: Quantisation | None = None,
     ) -> None:
@@ -105,7 +108,8 @@ class SurrogateNetwork(nn.Module):
         self.network = network
         self.dropout = checked_dropout(network, dropout)
         self.quantisation = quantisation
-        normalised = projections_to_normalise(network) if batch_norm else frozenset()
+        normalised = projections_to_normalise(network, batch_norm)
+        self.normalises_potential = batch_norm == "potential"
         if quantisation is not None:
             check_quantisation(network, quantisation, batch_norm)
         self.register_buffer("_like", torch.zeros((), dtype=dtype), persistent=False)
@@ -116,7 +120,7 @@ class SurrogateNetwork(nn.Module):
                     network.shape_of(p.source),
                     network.shape_of(p.target),
                     dtype,
-                    batch_norm=p.name in normalised,
+                    batch_norm=batch_norm if p.name in normalised else False,
                     quantisation=None if p.frozen else quantisation,
                     theta=1.0
                     if p.frozen or quantisation is None
@@ -252,6 +256,15 @@ class SurrogateNetwork(nn.Module):
         record : sequence of str
             State variables to record in every population that has them.
         """
+        if self.normalises_potential:
+            if self.training:
+                raise InputError(
+                    "the twin normalises potentials, which only learning rule 'first_spike' does; "
+                    "call twin.eval() first, or train with that rule"
+                )
+            # Where potentials start is the neurons' affair, and changes in training.
+            deployed = to_torch(write_back(self), dtype=self.dtype, device=self.device)
+            return deployed.run(current, raster, record)
         batch = batch_of(current, raster)
         scan = run_together if self.network.has_loops else run_in_turn
         spikes, state, traces = scan(self, current, raster, batch, record)
@@ -384,4 +397,23 @@ def write_back(twin: SurrogateNetwork, **provenance: Any) -> SpikingNetwork:
         values = array(weight)
         assert values is not None
         weights[name] = (values, array(bias))
-    return twin.network.with_weights(weights, **provenance)
+    network = twin.network.with_weights(weights, **provenance)
+    if not twin.normalises_potential:
+        return network
+    return replace(network, populations=tuple(_with_start(twin, p) for p in network.populations))
+
+
+def _with_start(twin: SurrogateNetwork, population: Population) -> Population:
+    """Return neurons whose potential starts with what a normalisation adds to it."""
+    shift = total(
+        twin.projection(p.name).shift_of_potential() for p in twin.network.incoming(population.name)
+    )
+    if shift is None:
+        return population
+    neuron, added = population.neuron, shift.detach().flatten().cpu().double().numpy()
+    before = neuron.initial.get(neuron.potential, 0.0)
+    start = si_array(before) + added
+    if isinstance(before, Quantity):
+        start = Quantity.with_dimensions(start, before.dim)
+    initial = {**neuron.initial, neuron.potential: start}
+    return replace(population, neuron=replace(neuron, initial=initial))

@@ -12,16 +12,26 @@ for constant currents, it is the ordinary batch normalisation (Ioffe & Szegedy 2
 of the mean, not of single steps, is our choice: it is what counts add up from, and it is the same
 for rules that learn through time and for those that learn by counts.
 
+Neurons that sum their input without a leak and fire once may instead have their *potential*
+normalised (``batch_norm = "potential"``), over steps, batch and places: the constant is then where
+their potentials start, and none is left that would be added in each step, at a finer one in part
+before the spikes of a coarse one and in part after them.
+
 A twin in evaluation mode computes with the folded weights, so that what is evaluated is what is
 written back.
 """
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
-__all__ = ["BatchNorm"]
+__all__ = ["BatchNorm", "Normalised"]
+
+#: What is normalised: nothing, the mean input of a presentation, or the potential.
+Normalised = bool | Literal["potential"]
 
 
 class BatchNorm(nn.Module):

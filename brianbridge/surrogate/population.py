@@ -96,7 +96,7 @@ class PopulationTwin(nn.Module):
         self.fires = fires and bool(model.emit)
         neurons = int(np.prod(self.shape))
         dtype = dtype or torch.get_default_dtype()
-        needed = neurons if model.heterogeneous or _differ(model.initial) else 1
+        needed = neurons if model.differ else 1
         self.rendered: RenderedStep = render(
             model, needed, self.dt, fires=fires, spike_function=spike_function, dtype=dtype,
             received=self.received, schedule=schedule,
@@ -261,7 +261,3 @@ class Presentation:
         *state, emitted = result
         self._state = tuple(state)
         return emitted
-
-
-def _differ(values: Any) -> bool:
-    return any(np.ndim(v) > 0 for v in values.values())

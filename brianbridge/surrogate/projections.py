@@ -31,7 +31,7 @@ from ..network import (
     TransposedConvolution,
 )
 from ..network.convolution import image_shape
-from .normalisation import BatchNorm
+from .normalisation import BatchNorm, Normalised
 from .quantisation import Quantisation
 from .sparse import SparseProduct
 
@@ -53,8 +53,8 @@ class ProjectionTwin(nn.Module):
         Shapes of the populations.
     dtype : torch.dtype
         Floating point type.
-    batch_norm : bool
-        Whether to normalise the weighted input in training.
+    batch_norm : bool or "potential"
+        Whether to normalise the weighted input in training; of "potential", what it sums up to.
     quantisation : Quantisation, optional
         How to round the weights.
     theta : float
@@ -83,7 +83,7 @@ class ProjectionTwin(nn.Module):
         target: Shape,
         dtype: torch.dtype,
         *,
-        batch_norm: bool = False,
+        batch_norm: Normalised = False,
         quantisation: Quantisation | None = None,
         theta: float = 1.0,
     ) -> None:
@@ -103,7 +103,9 @@ class ProjectionTwin(nn.Module):
         # As many as there are biases: one for each channel, or for each neuron.
         images = isinstance(projection.connection, Convolution)
         self._channels = image_shape(target, "")[0] if images else int(np.prod(target))
+        self._each = int(np.prod(target)) // self._channels
         self.norm = BatchNorm(self._channels, dtype) if batch_norm else None
+        self.of_potential = batch_norm == "potential"
 
     def _how(self, connection: Connection, source: Shape, target: Shape, name: str) -> Apply:
         match connection:
@@ -173,8 +175,31 @@ class ProjectionTwin(nn.Module):
         scale, shift = self.norm(mean.reshape(len(mean), self._channels, -1))
         return weighted * self._spread(scale), self._spread(shift)
 
+    def normalised_potential(self, summed: Tensor) -> Tensor:
+        """Return what a potential gets from here, normalised over steps, batch and places.
+
+        Parameters
+        ----------
+        summed : Tensor, shape (T, batch, *target)
+            The outcome of `forward`, of all that was heard by each step.
+        """
+        if self.norm is None:
+            return summed
+        if not self.training:
+            return summed + self._spread(self.norm.running()[1])
+        scale, shift = self.norm(summed.reshape(-1, self._channels, self._each))
+        return summed * self._spread(scale) + self._spread(shift)
+
+    def shift_of_potential(self) -> Tensor | None:
+        """Return what the normalisation adds to a potential from the start, or None."""
+        if self.norm is None or not self.of_potential:
+            return None
+        return self._spread(self.norm.running()[1])
+
     def bias_of_neurons(self) -> Tensor | None:
         """Return the constant input of every neuron, shape `target`, or None."""
+        if self.of_potential:
+            return None
         # Not by `effective`, which would round and scale all weights for it.
         bias = self.bias if self.norm is None else self.norm.running()[1]
         return None if bias is None else self._spread(bias)
@@ -189,7 +214,8 @@ class ProjectionTwin(nn.Module):
         if self.norm is None:
             return weight, self.bias
         scale, shift = self.norm.running()
-        return weight * scale.reshape(-1, *(1,) * (weight.ndim - 1)), shift
+        folded = weight * scale.reshape(-1, *(1,) * (weight.ndim - 1))
+        return folded, None if self.of_potential else shift
 
     @property
     def _normalises(self) -> bool:
@@ -201,8 +227,9 @@ class ProjectionTwin(nn.Module):
 
     def _spread(self, values: Tensor) -> Tensor:
         """Return one value for each neuron, shape `target`, of one for each channel."""
-        each = int(np.prod(self.target)) // values.numel()
-        return values.repeat_interleave(each).reshape(self.target)
+        return values.repeat_interleave(self._each * self._channels // values.numel()).reshape(
+            self.target
+        )
 
 
 def _pooling(pool: Pooling, source: Shape) -> Callable[[Tensor], Tensor]:

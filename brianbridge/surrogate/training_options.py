@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import InputError, did_you_mean
 from ..network import AllToAll, Convolution, SpikingNetwork, TransposedConvolution
+from .normalisation import Normalised
 from .quantisation import Quantisation
 
 __all__ = ["check_quantisation", "checked_dropout", "projections_to_normalise", "threshold_of"]
@@ -36,14 +37,19 @@ def checked_dropout(
     return {name: float(p) for name, p in chosen.items() if p}
 
 
-def projections_to_normalise(network: SpikingNetwork) -> frozenset[str]:
+def projections_to_normalise(network: SpikingNetwork, batch_norm: Normalised) -> frozenset[str]:
     """Return the projections that a batch normalisation applies to.
 
     Raises
     ------
     InputError
-        If the network has loops, or a population that no constant can reach.
+        If the network has loops, or a population that no constant can reach; where potentials are
+        normalised, neurons that fire more than once, or biases.
     """
+    if batch_norm not in (True, False, "potential"):
+        raise InputError(f"batch_norm = {batch_norm!r}; give true, false or 'potential'")
+    if not batch_norm:
+        return frozenset()
     if network.has_loops:
         raise InputError(
             "batch_norm: in a network with feedback the mean input of a presentation is known "
@@ -58,7 +64,14 @@ def projections_to_normalise(network: SpikingNetwork) -> frozenset[str]:
     )
     for projection in network.projections:
         model = network.population(projection.target).neuron
-        if projection.name in chosen and not model.drive:
+        if projection.name in chosen and batch_norm == "potential":
+            if not model.fires_once or projection.bias is not None:
+                raise InputError(
+                    f"batch_norm = 'potential': neurons of population '{projection.target}' must "
+                    f"fire once and have no biases; give a single-spike model, not '{model.name}', "
+                    "and bias = false"
+                )
+        elif projection.name in chosen and not model.drive:
             raise InputError(
                 f"batch_norm: it leaves a constant input behind, but neuron model '{model.name}' "
                 f"of population '{projection.target}' has no drive; give it one"
@@ -67,7 +80,7 @@ def projections_to_normalise(network: SpikingNetwork) -> frozenset[str]:
 
 
 def check_quantisation(
-    network: SpikingNetwork, quantisation: Quantisation, batch_norm: bool
+    network: SpikingNetwork, quantisation: Quantisation, batch_norm: Normalised
 ) -> None:
     """Refuse to round weights that a normalisation would scale off their grid.
 
