@@ -10,12 +10,14 @@ from .neurons import (
     UnitSpikes,
 )
 from .time import BrianSchedule, FinerDt, InputTiming, SinglePrecision
+from .transmission import Delay, SynapticKinetics
 from .weights import WeightNoise, WeightQuantisation
 
 __all__ = [
     "BackgroundCurrent",
     "BrianSchedule",
     "DeadNeurons",
+    "Delay",
     "FinerDt",
     "InputTiming",
     "MembraneNoise",
@@ -24,6 +26,7 @@ __all__ = [
     "Refractory",
     "SinglePrecision",
     "Stage",
+    "SynapticKinetics",
     "UnitSpikes",
     "WeightNoise",
     "WeightQuantisation",

@@ -1,0 +1,155 @@
+"""Perturbations of transmission: how and when a spike becomes an input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from ...network import INPUT, SpikingNetwork
+from ...neurons.model import NeuronModel
+from ...neurons.quantities import seconds, unit_name
+from ...neurons.variants import with_equation, with_term
+from ..condition import Condition
+from .base import Perturbation, Stage
+
+__all__ = ["Delay", "SynapticKinetics"]
+
+
+@dataclass(frozen=True)
+class SynapticKinetics(Perturbation):
+    """Let a spike's charge flow in over time, by a current that decays, in place of at once.
+
+    ``exponential``: a weight w adds to a current s of ``ds/dt = -s/tau``, and the membrane receives
+    ``s/tau``. ``alpha``: a second such stage follows, so that the current rises first. Either way
+    the charge of a spike is w, as that of a jump (Brian2's documentation of synaptic models).
+
+    Parameters
+    ----------
+    tau : str or Quantity
+        Time constant.
+    kind : {"exponential", "alpha"}
+        What the current looks like.
+    """
+
+    name: ClassVar[str] = "synaptic_kinetics"
+    keeps: ClassVar[str] = "the charge of each spike, but for what is still to come at the end"
+    stage: ClassVar[Stage] = Stage.TRANSMISSION
+
+    tau: Any = "5 ms"
+    kind: Literal["exponential", "alpha"] = "exponential"
+
+    def __post_init__(self) -> None:
+        if not seconds(self.tau, f"perturbation '{self.name}': tau") > 0:
+            raise self.refuse("tau", "give a time above 0 ms")
+        if self.kind not in ("exponential", "alpha"):
+            raise self.refuse("kind", "give 'exponential' or 'alpha'")
+
+    def apply(self, condition: Condition, rng: np.random.Generator) -> Condition:
+        """Add the currents to all that receives spikes."""
+        network = condition.network
+        into = {p.name: network.received(p.name) for p in network.populations}
+        populations = []
+        for population in network.populations:
+            neuron = population.neuron
+            for variable in into[population.name]:
+                neuron = self._slowed(neuron, variable)
+            if neuron.receive in into[population.name]:
+                neuron = replace(neuron, receive=_named(neuron.receive), initial=neuron.initial)
+            populations.append(replace(population, neuron=neuron))
+        projections = tuple(
+            replace(p, receive=_named(p.receive)) if p.receive in into[p.target] else p
+            for p in network.projections
+        )
+        changed = replace(network, populations=tuple(populations), projections=projections)
+        return replace(condition, network=changed)
+
+    def _slowed(self, neuron: NeuronModel, variable: str) -> NeuronModel:
+        from brian2 import Equations
+
+        unit = unit_name(Equations(neuron.equations)[variable].dim)
+        arrives, flows = _named(variable), f"{_named(variable)}_flow"
+        last = flows if self.kind == "alpha" else arrives
+        tau = f"{arrives}_tau"
+        decay = f"d{arrives}/dt = -{arrives}/{tau} : {unit}"
+        neuron = with_equation(neuron, decay, **{tau: self.tau})
+        if self.kind == "alpha":
+            neuron = with_equation(neuron, f"d{flows}/dt = ({arrives} - {flows})/{tau} : {unit}")
+        return with_term(neuron, variable, f"+ {last}/{tau}")
+
+
+def _named(variable: str) -> str:
+    return f"{variable}_synaptic"
+
+
+@dataclass(frozen=True)
+class Delay(Perturbation):
+    """Let spikes travel for longer, all for the same time or each weight's for its own.
+
+    Parameters
+    ----------
+    time : str or Quantity
+        What comes on top of a projection's own delay; a multiple of the surrogate's step.
+    spread : str or Quantity
+        Times of the weights are drawn from ``time - spread`` to ``time + spread``, all multiples
+        of the surrogate's step with the same chance. Of a convolution a weight of the kernel has one,
+        wherever it is used.
+    projections : tuple of str
+        Names; all that carry spikes from neurons if empty.
+    """
+
+    name: ClassVar[str] = "delay"
+    keeps: ClassVar[str] = "all spikes, but for those that would arrive after the end"
+    stage: ClassVar[Stage] = Stage.TRANSMISSION
+    random: ClassVar[bool] = True
+
+    time: Any = "1 ms"
+    spread: Any = "0 ms"
+    projections: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "projections", tuple(self.projections))
+        time, spread = (
+            seconds(value, f"perturbation '{self.name}': {option}", zero=True)
+            for option, value in (("time", self.time), ("spread", self.spread))
+        )
+        if spread > time:
+            raise self.refuse("spread", f"give at most time = {self.time!r}: no spike is early")
+
+    def apply(self, condition: Condition, rng: np.random.Generator) -> Condition:
+        """Add the times; weights of different times become projections of their own."""
+        network, dt = condition.network, condition.network.dt
+        time, spread = (
+            seconds(self.time, "time", zero=True),
+            seconds(self.spread, "spread", zero=True),
+        )
+        reach = round(spread / dt)
+        chosen = self._chosen(network)
+        changed = []
+        for projection in network.projections:
+            if projection.name not in chosen:
+                changed.append(projection)
+                continue
+            steps = rng.integers(-reach, reach, projection.weight.shape, endpoint=True)
+            for number, step in enumerate(np.unique(steps)):
+                here = steps == step
+                changed.append(
+                    replace(
+                        projection,
+                        weight=np.where(here, projection.weight, 0).astype(projection.weight.dtype),
+                        bias=projection.bias if number == 0 else None,
+                        delay=projection.delay + time + float(step) * dt,
+                        label=f"{projection.label}d{step + reach}" if reach else projection.label,
+                    )
+                )
+        return replace(condition, network=replace(network, projections=tuple(changed)))
+
+    def _chosen(self, network: SpikingNetwork) -> set[str]:
+        known = {p.name for p in network.projections}
+        for name in self.projections:
+            if name not in known:
+                raise self.refuse("projections", f"there is no '{name}'; known are {sorted(known)}")
+        return set(self.projections) or {
+            p.name for p in network.projections if p.source != INPUT and network.delivers_spikes(p)
+        }
