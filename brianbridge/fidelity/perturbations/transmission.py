@@ -93,8 +93,8 @@ class Delay(Perturbation):
         What comes on top of a projection's own delay; a multiple of the surrogate's step.
     spread : str or Quantity
         Times of the weights are drawn from ``time - spread`` to ``time + spread``, all multiples
-        of the surrogate's step with the same chance. Of a convolution a weight of the kernel has one,
-        wherever it is used.
+        of the surrogate's step with the same chance. Of a convolution a weight of the kernel has
+        one, wherever it is used.
     projections : tuple of str
         Names; all that carry spikes from neurons if empty.
     """
