@@ -1,0 +1,287 @@
+"""Perturbations by their definitions: moments, grids, conserved charge, cases in closed form."""
+
+import numpy as np
+import pytest
+from brian2 import ms
+
+from brianbridge.encoding import Current
+from brianbridge.errors import InputError
+from brianbridge.fidelity.condition import Condition
+from brianbridge.fidelity.perturbations import (
+    BackgroundCurrent,
+    BrianSchedule,
+    DeadNeurons,
+    Delay,
+    FinerDt,
+    MembraneNoise,
+    Mismatch,
+    Refractory,
+    SinglePrecision,
+    SynapticKinetics,
+    UnitSpikes,
+    WeightNoise,
+    WeightQuantisation,
+    perturbation,
+    perturbed,
+)
+from brianbridge.network import Dense, SpikingNetwork
+from brianbridge.neurons.library import neuron_model
+from brianbridge.simulation.simulate import simulate
+
+ALL = (
+    BackgroundCurrent(), BrianSchedule(), DeadNeurons(), Delay(), FinerDt(), MembraneNoise(),
+    Mismatch(), Refractory(), SinglePrecision(), SynapticKinetics(), UnitSpikes(), WeightNoise(),
+    WeightQuantisation(),
+)  # fmt: skip
+
+
+def network(*models, sizes=(400, 300), inputs=50, steps=10, readout="potential", **options):
+    models = models or ("lif", "lif")
+    layers = [
+        Dense(n, neuron_model(m) if isinstance(m, str) else m)
+        for n, m in zip(sizes, models, strict=True)
+    ]
+    return SpikingNetwork.sequential(
+        (inputs,), layers, encoding=Current(steps), readout=readout, weight_gain=4.0, **options
+    )
+
+
+def apply(net, *perturbations, seed=0):
+    return perturbed(Condition(net), perturbations, seed)
+
+
+def run(condition, x, **options):
+    return simulate(
+        condition.network, x, dt=condition.dt, schedule=condition.schedule,
+        dtype=condition.dtype, seed=0, **options,
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------------- definitions
+
+
+def test_mismatch_has_the_mean_and_the_variation_that_it_says():
+    net = network(sizes=(200_000, 10), inputs=1)
+    changed = apply(net, Mismatch(cv=0.3)).network.population("hidden").neuron.parameters
+    for name, mean in (("tau", 10e-3), ("theta", 1.0)):
+        values = np.asarray(changed[name], dtype=float)
+        assert values.shape == (200_000,)
+        assert values.mean() == pytest.approx(mean, rel=0.005)
+        assert values.std() / values.mean() == pytest.approx(0.3, rel=0.01)
+        assert values.min() > 0
+    apart = np.corrcoef(np.asarray(changed["tau"]), np.asarray(changed["theta"]))[0, 1]
+    assert abs(apart) < 0.01
+
+
+def test_mismatch_of_one_population_leaves_the_others():
+    net = apply(network(), Mismatch(populations=("hidden",), parameters=("theta",))).network
+    assert np.ndim(net.population("hidden").neuron.parameters["theta"]) == 1
+    assert np.ndim(net.population("hidden").neuron.parameters["tau"]) == 0
+    assert np.ndim(net.output.neuron.parameters["theta"]) == 0
+
+
+def test_weight_noise_has_the_mean_and_the_variation_that_it_says():
+    net = network()
+    before = net.projections[1].weight
+    ratio = apply(net, WeightNoise(cv=0.2)).network.projections[1].weight / before
+    assert ratio.mean() == pytest.approx(1, abs=0.005)
+    assert ratio.std() == pytest.approx(0.2, rel=0.02)
+
+
+@pytest.mark.parametrize("per", ["tensor", "channel"])
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_weights_lie_on_a_grid_that_ends_at_the_largest(bits, per):
+    weight = network().projections[0].weight
+    found = WeightQuantisation(bits=bits, per=per).rounded(weight)
+    rows = [slice(None)] if per == "tensor" else range(len(weight))
+    for row in rows:
+        largest = np.abs(weight[row]).max()
+        step = largest / (2 ** (bits - 1) - 1)
+        multiples = found[row] / step
+        np.testing.assert_allclose(multiples, np.round(multiples), atol=1e-4)
+        assert np.abs(found[row]).max() == pytest.approx(largest)
+        assert np.abs(found[row] - weight[row]).max() <= step / 2 * (1 + 1e-5)
+    assert len(np.unique(np.round(found / np.abs(weight).max(), 6))) <= (
+        2**bits - 1 if per == "tensor" else found.size
+    )
+
+
+def test_so_many_neurons_are_dead_and_silent():
+    net = network(sizes=(400, 10))
+    x = np.random.default_rng(0).uniform(0, 1, (4, 50))
+    plain, changed = run(Condition(net), x), run(apply(net, DeadNeurons(share=0.25)), x)
+    silent = ~changed.counts["hidden"].any(0)
+    alive = apply(net, DeadNeurons(share=0.25)).network.population("hidden").neuron
+    dead = np.asarray(alive.parameters["alive"]) == 0
+    assert dead.sum() == 100
+    assert silent[dead].all()
+    np.testing.assert_array_equal(
+        changed.counts["hidden"][:, ~dead], plain.counts["hidden"][:, ~dead]
+    )
+
+
+# ---------------------------------------------------------------------- closed forms
+
+
+def constant(model, inputs, weight=1.0, steps=10, readout="counts", **options):
+    """Return one neuron that receives a constant current."""
+    net = SpikingNetwork.sequential(
+        (inputs,), [Dense(1, model)], encoding=Current(steps), readout=readout, **options
+    )
+    name = net.projections[0].name
+    return net.with_weights({name: (np.full((1, inputs), weight), np.zeros(1))})
+
+
+def test_a_refractory_neuron_fires_once_a_period():
+    net = constant(neuron_model("if"), 1, weight=5.0, steps=12)
+    found = run(apply(net, Refractory(period=3 * ms)), np.ones((1, 1)))
+    assert np.flatnonzero(found.spikes["output"][:, 0, 0]).tolist() == [0, 3, 6, 9]
+
+
+def test_a_background_current_alone_brings_a_neuron_to_its_threshold():
+    net = constant(neuron_model("if"), 1, weight=0.0, steps=10)
+    found = run(apply(net, BackgroundCurrent(size=0.25)), np.zeros((1, 1)))
+    assert np.flatnonzero(found.spikes["output"][:, 0, 0]).tolist() == [3, 7]
+
+
+@pytest.mark.parametrize("divisor", [1, 10])
+@pytest.mark.parametrize("kind", ["exponential", "alpha"])
+def test_kinetics_keep_the_charge_of_a_spike(kind, divisor):
+    spiking = neuron_model("if")
+    net = SpikingNetwork.sequential(
+        (1,), [Dense(1, spiking), Dense(1, neuron_model("if"))], encoding=Current(60),
+        readout="potential",
+    )  # fmt: skip
+    first, second = (p.name for p in net.projections)
+    net = net.with_weights({
+        first: (np.full((1, 1), 0.025), np.zeros(1)), second: (np.full((1, 1), 0.7), np.zeros(1)),
+    })  # fmt: skip
+    x = np.ones((1, 1))  # one spike, in step 40 of 60
+    condition = apply(net, SynapticKinetics(tau=2 * ms, kind=kind), FinerDt(divisor))
+    found = run(condition, x, record=("spikes", "v"))
+    assert found.counts["hidden"].sum() == 1
+    v, fired = found.traces["output"]["v"][:, 0, 0], found.spikes["hidden"][:, 0, 0].argmax()
+    assert v[fired] < 0.7 * 0.5, "not all at once"
+    after = (len(v) - 1 - fired) * condition.dt / 2e-3
+    left = np.exp(-after) * (1 if kind == "exponential" else 1 + after)
+    assert found.output[0, 0] == pytest.approx(0.7 * (1 - left), rel=1e-9)
+
+
+def test_noise_has_the_standard_deviation_of_its_process():
+    quiet = neuron_model("lif").with_parameters(theta=1e6, tau=5 * ms)
+    net = SpikingNetwork.sequential(
+        (1,), [Dense(2000, quiet)], encoding=Current(100), readout="potential"
+    )
+    net = net.with_weights({net.projections[0].name: (np.zeros((2000, 1)), np.zeros(2000))})
+    found = run(apply(net, MembraneNoise(sigma=1e-7), FinerDt(20)), np.zeros((1, 1)))
+    assert found.output.std() == pytest.approx(0.1, rel=0.05)
+    assert found.output.mean() == pytest.approx(0, abs=0.01)
+
+
+def test_unit_spikes_keep_the_charge_where_there_is_time():
+    graded = neuron_model("multi_threshold_lif").with_parameters(tau=1e6 * ms)
+    net = constant(graded, 1, weight=3.0, steps=2)
+    plain = run(Condition(net), np.ones((1, 1)))
+    unit = run(apply(net, UnitSpikes(), FinerDt(10)), np.ones((1, 1)))
+    assert plain.spikes["output"][:, 0, 0].tolist() == [3, 3]
+    assert set(unit.events("output").value.tolist()) == {1}
+    assert unit.counts["output"].sum() == pytest.approx(6, abs=1)
+
+
+def test_a_delay_shifts_what_arrives():
+    net = network("if", "if", sizes=(20, 5), readout="counts", steps=12)
+    net = net.with_weights({p.name: (p.weight, p.bias * 0) for p in net.projections})
+    x = np.random.default_rng(1).uniform(0, 1, (3, 50))
+    plain, later = run(Condition(net), x), run(apply(net, Delay(time=2 * ms)), x)
+    np.testing.assert_array_equal(plain.spikes["hidden"], later.spikes["hidden"])
+    np.testing.assert_array_equal(plain.spikes["output"][:-2], later.spikes["output"][2:])
+
+
+def test_spread_delays_use_every_weight_once():
+    net = network("if", "if", sizes=(20, 5))
+    changed = apply(net, Delay(time=3 * ms, spread=2 * ms)).network
+    parts = [p for p in changed.projections if p.source == "hidden"]
+    assert sorted({round(p.delay * 1e3) for p in parts}) == [1, 2, 3, 4, 5]
+    np.testing.assert_array_equal(sum(p.weight for p in parts), net.projections[1].weight)
+    assert sum(p.bias is not None for p in parts) == 1
+
+
+# ---------------------------------------------------------------------- sets of them
+
+
+def test_sets_mean_the_same_in_any_order():
+    net = network(sizes=(30, 10))
+    chosen = [p for p in ALL if not isinstance(p, BrianSchedule)]
+    x = np.random.default_rng(0).uniform(0, 1, (3, 50))
+    forth, back = apply(net, *chosen), apply(net, *chosen[::-1])
+    assert forth.network.to_dict() == back.network.to_dict()
+    for one, other in zip(forth.network.projections, back.network.projections, strict=True):
+        np.testing.assert_array_equal(one.weight, other.weight)
+    np.testing.assert_array_equal(run(forth, x, threads=1).output, run(back, x, threads=1).output)
+
+
+def test_what_one_draws_does_not_depend_on_the_others():
+    net = network(sizes=(40, 10))
+    alone = apply(net, DeadNeurons(share=0.5), seed=3)
+    among = apply(net, Mismatch(), WeightNoise(), DeadNeurons(share=0.5), FinerDt(), seed=3)
+    other = apply(net, DeadNeurons(share=0.5), seed=4)
+    dead = [
+        np.asarray(c.network.population("hidden").neuron.parameters["alive"])
+        for c in (alone, among, other)
+    ]
+    np.testing.assert_array_equal(dead[0], dead[1])
+    assert (dead[0] != dead[2]).any()
+
+
+@pytest.mark.parametrize("one", ALL, ids=lambda p: p.name)
+def test_every_one_has_a_name_options_and_something_that_it_keeps(one):
+    assert perturbation(one.name, **one.to_dict()) == one
+    assert one.keeps and one.stage is not None
+    assert type(one).__doc__
+
+
+def test_the_network_given_is_left_alone():
+    net = network(sizes=(20, 5))
+    before = net.to_dict(), [p.weight.copy() for p in net.projections]
+    apply(net, *ALL)
+    assert net.to_dict() == before[0]
+    for projection, weight in zip(net.projections, before[1], strict=True):
+        np.testing.assert_array_equal(projection.weight, weight)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("mismach", {}, "Did you mean 'mismatch'"),
+        ("mismatch", {"cvv": 1}, "Did you mean 'cv'"),
+        ("mismatch", {"cv": -1}, "cv = -1; give 0 or more"),
+        ("mismatch", {"parameters": ()}, "name at least one"),
+        ("finer_dt", {"divisor": 0}, "divisor = 0; give a whole number"),
+        ("weight_quantisation", {"bits": 1}, "bits = 1; give a whole number from 2"),
+        ("weight_quantisation", {"per": "row"}, "give 'tensor' or 'channel'"),
+        ("weight_noise", {"cv": float("nan")}, "cv = nan"),
+        ("dead_neurons", {"share": 1.5}, "share = 1.5"),
+        ("synaptic_kinetics", {"kind": "beta"}, "give 'exponential' or 'alpha'"),
+        ("delay", {"time": "1 ms", "spread": "2 ms"}, "no spike is early"),
+        ("membrane_noise", {"sigma": -1.0}, "sigma = -1.0"),
+        ("input_timing", {"kind": "early"}, "give 'uniform' or 'poisson'"),
+    ],
+)
+def test_bad_options_are_refused(name, options, message):
+    with pytest.raises(InputError, match=message):
+        perturbation(name, **options)
+
+
+def test_what_does_not_fit_the_network_is_refused():
+    net = network("if", "if", sizes=(20, 5))
+    for one, message in (
+        (MembraneNoise(), "have no 'tau'; give tau"),
+        (Mismatch(parameters=("gamma",)), "no neuron has any of them"),
+        (Mismatch(populations=("hiden",)), "Did you mean 'hidden'"),
+        (Delay(projections=("a_to_b",)), "there is no 'a_to_b'"),
+        (perturbation("input_timing"), "has no spikes; leave it out"),
+    ):
+        with pytest.raises(InputError, match=message):
+            apply(net, one)
+    with pytest.raises(InputError, match="'mismatch' is there twice"):
+        apply(net, Mismatch(parameters=("theta",)), Mismatch(cv=0.2, parameters=("theta",)))
