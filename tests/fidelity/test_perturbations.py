@@ -236,7 +236,8 @@ def test_what_one_draws_does_not_depend_on_the_others():
 @pytest.mark.parametrize("one", ALL, ids=lambda p: p.name)
 def test_every_one_has_a_name_options_and_something_that_it_keeps(one):
     assert perturbation(one.name, **one.to_dict()) == one
-    assert one.keeps and one.stage is not None
+    assert one.keeps
+    assert one.stage is not None
     assert type(one).__doc__
 
 
