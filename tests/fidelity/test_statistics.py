@@ -1,0 +1,62 @@
+"""Intervals that cover as often as they say, and McNemar's exact test."""
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from brianbridge.fidelity.metrics import paired_interval
+from brianbridge.fidelity.statistics import Discordant, bootstrap_interval, mcnemar
+
+
+def pairs_of(random, samples, gained, lost):
+    """Draw whether samples are right before and after, with these chances to change."""
+    drawn = random.random(samples)
+    kept = random.random(samples) < 0.9
+    before = np.where(drawn < gained, False, np.where(drawn < gained + lost, True, kept))
+    after = np.where(drawn < gained, True, np.where(drawn < gained + lost, False, kept))
+    return before, after
+
+
+@pytest.mark.parametrize(
+    ("samples", "gained", "lost"), [(1000, 0.02, 0.05), (1000, 0.1, 0.1), (300, 0.05, 0.1)]
+)
+@pytest.mark.parametrize("kind", ["wald", "bootstrap"])
+def test_95_percent_intervals_cover_95_percent(kind, samples, gained, lost):
+    random, repeats, covered = np.random.default_rng(0), 2000, 0
+    for number in range(repeats):
+        before, after = pairs_of(random, samples, gained, lost)
+        if kind == "wald":
+            low, high = paired_interval(before, after)
+        else:
+            pairs = Discordant.of(before, after)
+            low, high = bootstrap_interval(pairs, resamples=1000, seed=number)
+        covered += low <= gained - lost <= high
+    assert 0.93 <= covered / repeats <= 0.97
+
+
+def test_mcnemar_is_the_binomial_test_of_the_discordant_pairs():
+    random = np.random.default_rng(1)
+    for _ in range(20):
+        before, after = pairs_of(random, 200, *random.uniform(0, 0.2, 2))
+        gained, lost = np.sum(~before & after), np.sum(before & ~after)
+        expected = binomtest(int(gained), int(gained + lost), 0.5, "two-sided").pvalue
+        assert mcnemar(Discordant.of(before, after)) == pytest.approx(expected, abs=1e-15)
+
+
+def test_mcnemar_rejects_as_often_as_it_says_or_less():
+    random = np.random.default_rng(2)
+    found = [mcnemar(Discordant.of(*pairs_of(random, 400, 0.05, 0.05))) for _ in range(2000)]
+    assert 0.01 < np.mean(np.array(found) < 0.05) <= 0.06
+
+
+def test_no_discordant_pair_is_no_change():
+    pairs = Discordant.of(np.ones(10, bool), np.ones(10, bool))
+    assert (mcnemar(pairs), pairs.change, bootstrap_interval(pairs)) == (1.0, 0.0, (0.0, 0.0))
+
+
+def test_draws_are_those_of_the_seed():
+    pairs = Discordant(13, 40, 1000)
+    assert bootstrap_interval(pairs, seed=3) == bootstrap_interval(pairs, seed=3)
+    assert bootstrap_interval(pairs, resamples=50, seed=3) != bootstrap_interval(
+        pairs, resamples=50, seed=4
+    )
