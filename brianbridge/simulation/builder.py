@@ -209,7 +209,7 @@ def build(
 
 
 def _input_group(network: SpikingNetwork, batch: int, clock: Clock, poisson: bool) -> NeuronGroup:
-    """Return the group that replays the raster; a coarse step's spikes fall on its start."""
+    """Return the group that replays the raster; `place` says in which fine step of a coarse one."""
     if poisson:
         inputs = batch * int(np.prod(network.shape_of(INPUT)))
         return PoissonGroup(inputs, np.zeros(inputs) * hertz, clock=clock, name=INPUT)
@@ -223,7 +223,7 @@ def _input_group(network: SpikingNetwork, batch: int, clock: Clock, poisson: boo
         namespace={"coarse": steps_per_coarse_step(network, float(clock.dt_))},
     )
     group.run_regularly(
-        f"{SPIKE_VALUE} = raster(t, i)*int(timestep(t, dt) % coarse == 0)", when="start"
+        f"{SPIKE_VALUE} = raster(t, i)*int(timestep(t, dt) % coarse == place(t, i))", when="start"
     )
     return group
 

@@ -10,7 +10,6 @@ import numpy as np
 from brian2 import BrianObject, Clock, Network, PoissonGroup
 from brian2.core.variables import ArrayVariable
 
-from ..encoding import EncodedInput
 from ..network import INPUT
 from . import kernels
 from .drive import Drives
@@ -25,7 +24,7 @@ _FIRST = -(10**6)
 
 
 class RasterSource(BrianObject):
-    """Replay the input spikes of a chunk; those of a coarse step fall on its start.
+    """Replay the input spikes of a chunk.
 
     Parameters
     ----------
@@ -49,9 +48,12 @@ class RasterSource(BrianObject):
         self.variables: dict[str, Any] = {}
         self.rewind(None)
 
-    def rewind(self, raster: np.ndarray | None) -> None:
-        """Start again, with a raster ``(steps, samples, *inputs)``."""
-        self._raster, self._step = raster, 0
+    def rewind(self, raster: np.ndarray | None, places: np.ndarray | None = None) -> None:
+        """Start again, with a raster ``(steps, samples, *inputs)``.
+
+        The spikes of a coarse step fall on the fine step that `places` names, else on the first.
+        """
+        self._raster, self._places, self._step = raster, places, 0
         self._graded = raster is not None and _graded(raster)
         self.spike_list = self._silent
 
@@ -59,10 +61,13 @@ class RasterSource(BrianObject):
         """Show the spikes of this step."""
         step, rest = divmod(self._step, self._coarse)
         self._step += 1
-        if self._raster is None or rest:
+        if self._raster is None or (rest and self._places is None):
             self.spike_list = self._silent
             return
-        raster = self._raster[step].reshape(self._samples, -1)
+        raster = self._raster[step]
+        if self._places is not None:
+            raster = np.where(self._places[step] == rest, raster, 0)
+        raster = raster.reshape(self._samples, -1)
         found = kernels.from_dense(raster, self._empty, self._graded)
         self.spike_list = SpikeList(*found)
 
@@ -156,16 +161,19 @@ class Presenter(BrianObject):
             rows[: encoded.samples] = values
             rows[encoded.samples :] = 0
         if isinstance(built.source, RasterSource):
-            built.source.rewind(padded(encoded, built.batch))
+            places = request.places(encoded, self._low)
+            built.source.rewind(
+                padded(encoded.raster, built.batch),
+                None if places is None else padded(places, built.batch),
+            )
         elif built.source is not None:
             rates = built.source.variables["rates"].get_value().reshape(built.batch, -1)
             rates[: encoded.samples] = request.rates(self._low, self._low + encoded.samples)
             rates[encoded.samples :] = 0
 
 
-def padded(encoded: EncodedInput, batch: int) -> np.ndarray:
-    """Return the raster ``(steps, batch, *inputs)``; samples that are missing stay silent."""
-    given = encoded.raster
+def padded(given: np.ndarray | None, batch: int) -> np.ndarray:
+    """Return a raster ``(steps, batch, *inputs)``; of samples that are missing it is 0."""
     assert given is not None
     if given.shape[1] == batch:
         return given

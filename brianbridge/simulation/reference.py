@@ -20,7 +20,7 @@ from .memory import fitting_batch
 from .recorder import StateWatch, not_a_number
 from .request import Request
 
-__all__ = ["SYNAPSE", "chunk_of", "padded_drives", "padded_raster", "run_reference"]
+__all__ = ["SYNAPSE", "chunk_of", "input_arrays", "padded_drives", "run_reference"]
 
 #: What Brian2 needs for a synapse, in bytes, while it connects and runs.
 SYNAPSE = 60
@@ -82,9 +82,9 @@ def _run(
         rates = padded_drives({INPUT: request.rates(low, low + encoded.samples)}, built.batch)
         built.groups[INPUT].variables["rates"].set_value(rates[INPUT])
     elif INPUT in built.groups:
-        # A fixed name: Brian2's compiled code is found again for the next batch.
-        raster = padded_raster(encoded, built.batch)
-        namespace["raster"] = TimedArray(raster, dt=network.dt * second, name="input_raster")
+        for name, values in input_arrays(request, built.batch, encoded, low).items():
+            # A fixed name: Brian2's compiled code is found again for the next batch.
+            namespace[name] = TimedArray(values, dt=network.dt * second, name=f"input_{name}")
     built.brian2.run(request.steps * request.dt * second, namespace=namespace)
 
 
@@ -105,13 +105,23 @@ def chunk_of(request: Request, built: BuiltNetwork, samples: int) -> Recording:
     return request.recording(built.groups, built.batch, samples, events, traces)
 
 
-def padded_raster(encoded: EncodedInput, batch: int) -> np.ndarray:
-    """Return the raster ``(steps, batch*inputs)`` as float64; samples that are missing are 0."""
+def input_arrays(
+    request: Request, batch: int, encoded: EncodedInput, low: int
+) -> dict[str, np.ndarray]:
+    """Return what the input group reads, ``(steps, batch*inputs)``, as float64.
+
+    ``raster`` has the spike values, ``place`` in which fine step of a coarse one they fall. Of
+    samples that are missing both are 0.
+    """
     assert encoded.raster is not None
-    flat = encoded.raster.reshape(len(encoded.raster), -1)
-    raster = np.zeros((len(flat), flat.shape[1] // encoded.samples * batch))
-    raster[:, : flat.shape[1]] = flat
-    return raster
+    steps, given = len(encoded.raster), request.places(encoded, low)
+    arrays = {}
+    for name, values in (("raster", encoded.raster), ("place", given)):
+        arrays[name] = np.zeros((steps, encoded.raster[0, 0].size * batch))
+        if values is not None:
+            flat = values.reshape(steps, -1)
+            arrays[name][:, : flat.shape[1]] = flat
+    return arrays
 
 
 def _events(request: Request, built: BuiltNetwork, name: str, samples: int) -> Events:

@@ -15,6 +15,7 @@ from ..network.readout import AT_SPIKE, first_spike_output
 from ..neurons.quantities import seconds
 from ..recording import Events, Recording
 from .builder import checked_schedule, steps_per_coarse_step
+from .input_timing import Timing, places
 
 __all__ = ["Request"]
 
@@ -46,6 +47,10 @@ class Request:
         In which order things happen within a step.
     poisson : bool
         Whether Brian2 draws the input spikes.
+    timing : {"start", "uniform"}
+        Where in a coarse step its input spikes fall.
+    seed : int
+        Of the uniform timing.
     on_chunk : callable, optional
         Called with the recording of each chunk of samples.
     keep : bool
@@ -61,6 +66,8 @@ class Request:
     crossing: bool
     schedule: str
     poisson: bool
+    timing: Timing
+    seed: int
     on_chunk: Callable[[Recording], None] | None
     keep: bool
 
@@ -74,6 +81,8 @@ class Request:
         index: Any,
         schedule: str | None,
         poisson: bool,
+        timing: Timing,
+        seed: int,
         on_chunk: Callable[[Recording], None] | None,
         keep: bool,
     ) -> Request:
@@ -103,7 +112,7 @@ class Request:
         return cls(
             network, samples, numbers, step, steps_per_coarse_step(network, step),
             tuple(_checked_variables(network, record)), CROSSING in record,
-            checked_schedule(network, schedule), poisson, on_chunk, keep,
+            checked_schedule(network, schedule), poisson, timing, seed, on_chunk, keep,
         )  # fmt: skip
 
     @property
@@ -116,6 +125,12 @@ class Request:
         if isinstance(self.samples, EncodedInput):
             return self.samples.part(low, high)
         return self.network.encoding.encode(self.samples[low:high], self.numbers[low:high])
+
+    def places(self, encoded: EncodedInput, low: int) -> np.ndarray | None:
+        """Return the fine step of each cell of a raster; None if all fall on the start."""
+        if self.timing == "start" or self.coarse == 1 or encoded.raster is None:
+            return None
+        return places(encoded, self.numbers[low : low + encoded.samples], self.coarse, self.seed)
 
     def rates(self, low: int, high: int) -> np.ndarray:
         """Return the rates of the inputs, in Hz, ``(samples, inputs)``."""

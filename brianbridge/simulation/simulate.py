@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import InputError, did_you_mean
 from ..network import SpikingNetwork
 from ..recording import Recording
+from .input_timing import Timing
 from .request import Request
 
 __all__ = ["Path", "simulate"]
@@ -35,6 +36,7 @@ def simulate(
     device: Device = "runtime",
     dtype: Any = np.float64,
     poisson: bool = False,
+    timing: Timing = "start",
     seed: int | None = None,
     threads: int | None = None,
     batch_size: int | None = None,
@@ -54,7 +56,7 @@ def simulate(
         The samples, or what the network's encoding made of them.
     dt : Quantity or float, optional
         Brian2's step (seconds if a plain number); the surrogate's if not given. Input currents
-        stay what they are, input spikes fall on the start of their coarse step.
+        stay what they are, input spikes fall where `timing` says.
     record : sequence of str
         ``"spikes"``; ``"t_crossing"``, to find when within a step spikes crossed their threshold;
         and state variables to record wherever they exist.
@@ -71,8 +73,12 @@ def simulate(
     poisson : bool
         Whether Brian2 draws the input spikes itself, in every step of its own, at the rates of
         encoding `Poisson`; else it replays those that the twin sees.
+    timing : {"start", "uniform"}
+        Where input spikes fall if `dt` is finer than the surrogate's: on the start of their coarse
+        step, or on any of its fine steps, each with the same chance.
     seed : int, optional
-        Seed of Brian2's random numbers, where there are any.
+        Seed of Brian2's random numbers, where there are any, and of the uniform timing; 0 for the
+        latter if not given.
     threads : int, optional
         Threads of the batched path, which share the chunks of samples; one for each core if not
         given.
@@ -106,7 +112,8 @@ def simulate(
     >>> simulate(net, np.ones((2, 4))).spikes["output"].shape
     (5, 2, 3)
     """
-    for what, value, known in (("path", path, Path), ("device", device, Device)):
+    choices = (("path", path, Path), ("device", device, Device), ("timing", timing, Timing))
+    for what, value, known in choices:
         if value is not None and value not in get_args(known):
             hint = did_you_mean(str(value), get_args(known))
             raise InputError(f"there is no {what} '{value}'. {hint}")
@@ -118,7 +125,9 @@ def simulate(
         raise InputError(f"batch_size = {batch_size}; give at least 1")
     _check_dtype(dtype)
     _check_threads(threads)
-    request = Request.checked(network, x, dt, record, index, schedule, poisson, on_chunk, keep)
+    request = Request.checked(
+        network, x, dt, record, index, schedule, poisson, timing, seed or 0, on_chunk, keep
+    )
     if seed is not None:
         brian2.seed(seed)
     if device == "cpp_standalone":

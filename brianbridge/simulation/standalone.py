@@ -22,7 +22,7 @@ from .builder import build
 from .drive import Drives
 from .memory import fitting_batch
 from .recorder import not_a_number
-from .reference import SYNAPSE, chunk_of, padded_drives, padded_raster
+from .reference import SYNAPSE, chunk_of, input_arrays, padded_drives
 from .request import Request
 
 __all__ = ["run_standalone"]
@@ -68,11 +68,13 @@ def run_standalone(request: Request, *, batch_size: int | None = None) -> Record
                 network, batch, dt=request.dt, record=request.variables,
                 schedule=request.schedule, crossing=request.crossing,
             )  # fmt: skip
-            raster = None
+            namespace = {}
             if INPUT in built.groups:
                 silent = np.zeros((network.steps, built.groups[INPUT].N))
-                raster = TimedArray(silent, dt=network.dt * second, name="input_raster")
-            namespace = {} if raster is None else {"raster": raster}
+                namespace = {
+                    name: TimedArray(silent, dt=network.dt * second, name=f"input_{name}")
+                    for name in ("raster", "place")
+                }
             built.brian2.run(request.steps * request.dt * second, namespace=namespace)
             get_device().build(directory=folder, run=False, with_output=False)
             for low in range(0, number, batch):
@@ -82,8 +84,9 @@ def run_standalone(request: Request, *, batch_size: int | None = None) -> Record
                     variable = network.population(name).neuron.drive
                     view = getattr(built.groups[name], variable)
                     arguments[view] = Quantity.with_dimensions(values, view.dim)
-                if raster is not None:
-                    arguments[raster] = padded_raster(encoded, batch)
+                if namespace:
+                    arrays = input_arrays(request, batch, encoded, low)
+                    arguments |= {namespace[name]: values for name, values in arrays.items()}
                 get_device().run(run_args=arguments, with_output=False)
                 if found := not_a_number(network, built.groups, encoded.samples):
                     raise InputError(f"{found}; device 'runtime' also names the step")
