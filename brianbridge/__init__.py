@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .encoding import Bernoulli, Current, Frames, Latency, Poisson
     from .errors import InputError
     from .fidelity.energy import EnergyModel
-    from .fidelity.ladder import DEFAULT_LADDER, Rung, read_ladder
+    from .fidelity.ladder import Rung, read_ladder
     from .fidelity.operations import operations_of
     from .fidelity.verdict import Verdict
     from .fidelity.verify import verify
@@ -85,7 +85,7 @@ _HOME = {
     "encoding": ("Bernoulli", "Current", "Frames", "Latency", "Poisson"),
     "errors": ("InputError",),
     "fidelity.energy": ("EnergyModel",),
-    "fidelity.ladder": ("DEFAULT_LADDER", "Rung", "read_ladder"),
+    "fidelity.ladder": ("Rung", "read_ladder"),
     "fidelity.operations": ("operations_of",),
     "fidelity.verdict": ("Verdict",),
     "fidelity.verify": ("verify",),
@@ -139,7 +139,6 @@ _HOME = {
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
-    "DEFAULT_LADDER",
     "AllToAll",
     "Augmentation",
     "AvgPool2d",

@@ -95,7 +95,11 @@ def _parser() -> argparse.ArgumentParser:
     verify = add(commands, "verify", _verify, "run a network in Brian2 and judge what held")
     verify.add_argument("network", type=Path, help="a network file (network.h5)")
     verify.add_argument("--data", required=True, help="data set to verify on; its test samples")
-    verify.add_argument("--ladder", default="default", help="ladder file (default: parity, dt/10)")
+    verify.add_argument(
+        "--ladder",
+        default="short",
+        help="short (parity, dt/10), default (what a network may meet), or a file (default: short)",
+    )
     verify.add_argument("--samples", type=int, help="only the first so many samples")
     verify.add_argument("--folder", help="where the data set's files are")
     verify.add_argument("--out", type=Path, help="write verdict.json and spikes.h5 here")
@@ -175,7 +179,7 @@ def _train(options: Arguments) -> int:
 
 
 def _verify(options: Arguments) -> int:
-    from .fidelity.ladder import DEFAULT_LADDER, read_ladder
+    from .fidelity.ladder import read_ladder
     from .fidelity.verify import verify
     from .io.atomic import writable_folder
     from .io.network_file import load
@@ -183,7 +187,7 @@ def _verify(options: Arguments) -> int:
 
     if options.samples is not None and options.samples < 1:
         raise InputError(f"--samples {options.samples} is not above 0")
-    ladder = DEFAULT_LADDER if options.ladder == "default" else read_ladder(Path(options.ladder))
+    ladder = read_ladder(options.ladder)
     network = load(options.network)
     test = first_samples(
         held_out(network.provenance, options.data, options.folder), options.samples

@@ -149,12 +149,12 @@ def activity_of_input(network: SpikingNetwork, x: Any, index: Any = None) -> dic
     return {INPUT: found}
 
 
-def input_spikes_by_step(network: SpikingNetwork, x: Any) -> np.ndarray | None:
+def input_spikes_by_step(network: SpikingNetwork, x: Any, index: Any = None) -> np.ndarray | None:
     """Return how many input spikes each step of each sample has; None for a constant current.
 
     Parameters
     ----------
-    network, x
+    network, x, index
         As in `activity_of_input`.
 
     Returns
@@ -179,7 +179,7 @@ def input_spikes_by_step(network: SpikingNetwork, x: Any) -> np.ndarray | None:
         return None
     blocks = [
         np.count_nonzero(raster.reshape(*raster.shape[:2], -1), axis=2).T
-        for raster in _input_rasters(network, x)
+        for raster in _input_rasters(network, x, index)
     ]
     return np.concatenate(blocks)
 

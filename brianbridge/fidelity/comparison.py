@@ -7,6 +7,7 @@ and its spikes forgotten.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +18,9 @@ from ..recording import Recording
 from . import metrics
 
 __all__ = ["Comparison", "CountSums"]
+
+#: Counts in a range of so many whole numbers are tabulated without sorting.
+_VALUES = 1000
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class CountSums:
         How many there are.
     x, y, xx, yy, xy : float
         Sums of the counts, their squares and their product; exact for whole spike values.
+    apart : float
+        Sum of ``abs(x - y)``.
     """
 
     pairs: int
@@ -37,12 +43,14 @@ class CountSums:
     xx: float
     yy: float
     xy: float
+    apart: float
 
     @classmethod
     def of(cls, one: np.ndarray, other: np.ndarray) -> CountSums:
         """Add up two arrays of counts of the same shape."""
         x, y = one.ravel(), other.ravel()
-        return cls(x.size, *(float(v) for v in (x.sum(), y.sum(), x @ x, y @ y, x @ y)))
+        sums = (x.sum(), y.sum(), x @ x, y @ y, x @ y, np.abs(x - y).sum())
+        return cls(x.size, *(float(v) for v in sums))
 
     def __add__(self, other: CountSums) -> CountSums:
         """Return the sums over the pairs of both."""
@@ -53,6 +61,7 @@ class CountSums:
             self.xx + other.xx,
             self.yy + other.yy,
             self.xy + other.xy,
+            self.apart + other.apart,
         )
 
     @property
@@ -73,7 +82,7 @@ class CountSums:
         return float(n * xy - x * y) / (math.sqrt(of_x) * math.sqrt(of_y))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """Hold what differs between the spikes of a twin and those of Brian2.
 
@@ -85,20 +94,30 @@ class Comparison:
         (sample, neuron) pairs with different summed spike values.
     counts : mapping of str to CountSums
         By population.
+    joint : mapping of str to Counter
+        How many (sample, neuron) pairs have a count of x in the twin and y in Brian2, by ``(x, y)``
+        and population.
+    since : numpy.ndarray of int64, shape (samples,)
+        The first step of the surrogate in which a sample differs; all steps if it does not.
     """
 
     spike_mismatches: int
     count_mismatches: int
     counts: Mapping[str, CountSums]
+    joint: Mapping[str, Counter[tuple[float, float]]]
+    since: np.ndarray
 
     @classmethod
     def of(cls, surrogate: Recording, brian2: Recording) -> Comparison:
         """Compare two recordings of the same samples."""
         counts = {n: (surrogate.counts[n], brian2.counts[n]) for n in surrogate.shapes}
+        cells, since = metrics.spike_differences(surrogate, brian2)
         return cls(
-            metrics.spike_mismatches(surrogate, brian2),
+            cells,
             sum(int(np.sum(x != y)) for x, y in counts.values()),
             {name: CountSums.of(x, y) for name, (x, y) in counts.items()},
+            {name: _joint(x.ravel(), y.ravel()) for name, (x, y) in counts.items()},
+            since,
         )
 
     def __add__(self, other: Comparison) -> Comparison:
@@ -107,9 +126,32 @@ class Comparison:
             self.spike_mismatches + other.spike_mismatches,
             self.count_mismatches + other.count_mismatches,
             {name: sums + other.counts[name] for name, sums in self.counts.items()},
+            {name: found + other.joint[name] for name, found in self.joint.items()},
+            np.concatenate([self.since, other.since]),
         )
 
     @property
     def count_correlation(self) -> dict[str, float | None]:
         """Pearson's correlation of counts over samples and neurons, by population."""
         return {name: sums.correlation for name, sums in self.counts.items()}
+
+
+def _joint(x: np.ndarray, y: np.ndarray) -> Counter[tuple[float, float]]:
+    """Count the pairs of values, to a hundredth."""
+    both = np.round(np.stack([x, y]), 2)
+    low = both.min()
+    values = np.arange(low, both.max() + 1)
+    if len(values) < _VALUES and (both == np.rint(both)).all():
+        codes = (both - low).astype(np.int64)  # what `unique` would find by sorting
+    else:
+        values, codes = np.unique(both, return_inverse=True)
+        codes = codes.reshape(both.shape)
+    cell = codes[0] * len(values) + codes[1]
+    if len(values) < _VALUES:
+        number = np.bincount(cell)
+        cells = np.flatnonzero(number)
+        number = number[cells]
+    else:
+        cells, number = np.unique(cell, return_counts=True)
+    x_value, y_value = (values[i].tolist() for i in np.divmod(cells, len(values)))
+    return Counter(dict(zip(zip(x_value, y_value, strict=True), number.tolist(), strict=True)))

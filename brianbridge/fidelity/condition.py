@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..encoding import EncodedInput
 from ..network import Schedule, SpikingNetwork
 from ..recording import Recording
+
+if TYPE_CHECKING:
+    from ..simulation.input_timing import Timing
 
 __all__ = ["Condition"]
 
@@ -42,7 +46,7 @@ class Condition:
     divisor: int = 1
     schedule: Schedule | None = None
     dtype: type[np.floating[Any]] = np.float64
-    timing: Literal["start", "uniform"] = "start"
+    timing: Timing = "start"
     poisson: bool = False
 
     @property
@@ -52,7 +56,7 @@ class Condition:
 
     def simulate(
         self,
-        x: np.ndarray,
+        x: np.ndarray | EncodedInput,
         *,
         index: np.ndarray | None = None,
         record: Sequence[str] = ("spikes",),

@@ -1,46 +1,121 @@
 """The ladder: simulation conditions of rising fidelity, and what each must hold.
 
-The first rung is ``parity`` (same dt, same inputs), where every spike must agree; the second,
-``dt/10``, resolves time ten times finer.
+A rung is a set of perturbations (`brianbridge.fidelity.perturbations`), how often it is repeated
+with other random numbers, and its tolerances. Ladders are TOML files of ``[[rung]]`` tables:
+
+.. code-block:: toml
+
+    [[rung]]
+    name = "a bad chip"
+    repeats = 3
+    attribute = true
+    max_accuracy_drop = 0.05
+    perturb.mismatch = { cv = 0.2 }
+    perturb.weight_quantisation = { bits = 4 }
+
+Two come with the package: ``short`` (parity and a ten times finer step) and ``default``.
 """
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 from ..schema import read_toml, validated
+from .perturbations import Perturbation, perturbation
 
-__all__ = ["DEFAULT_LADDER", "Rung", "read_ladder"]
+__all__ = ["Rung", "Tolerances", "ladder_names", "read_ladder"]
 
 
-class Rung(BaseModel):
+class Tolerances(BaseModel):
+    """Say what a rung must hold; None of a tolerance for no limit.
+
+    Parameters
+    ----------
+    max_accuracy_drop : float or None
+        How far accuracy may fall below the surrogate's, as a share of samples.
+    min_agreement : float, optional
+        Least share of samples for which Brian2 predicts the surrogate's class.
+    min_count_correlation : float, optional
+        Least correlation of spike counts with the surrogate's, in every population that has one.
+    max_spikes_change : float, optional
+        How far spikes per sample may be from the surrogate's, as a share of those.
+    max_spike_mismatches : int, optional
+        Most (step, sample, neuron) cells that may differ.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_accuracy_drop: float | None = Field(default=0.02, ge=0, le=1)
+    min_agreement: float | None = Field(default=None, ge=0, le=1)
+    min_count_correlation: float | None = Field(default=None, ge=-1, le=1)
+    max_spikes_change: float | None = Field(default=None, ge=0)
+    max_spike_mismatches: int | None = Field(default=None, ge=0)
+
+
+class Rung(Tolerances):
     """Describe one simulation condition and its tolerances.
 
     Parameters
     ----------
     name : str
         How the rung is called in the verdict.
-    dt_divisor : int
-        Brian2's step is the surrogate's divided by this.
-    poisson : bool
-        Whether Brian2 draws the input spikes itself, at the rates of encoding 'poisson', so that
-        only statistics can agree.
-    max_spike_mismatches : int, optional
-        Most (step, sample, neuron) cells that may differ; no limit if not given.
-    max_accuracy_drop : float
-        How far accuracy may fall below the surrogate's, as a share of samples.
+    perturb : mapping of str to mapping
+        Options of each perturbation, by its name; nothing is changed if empty.
+    repeats : int
+        How often it runs, each time with other random numbers; where there are none, once.
+    optional : bool
+        Whether the rung is left out, and not an error, if it does not apply to the network.
+    attribute : bool
+        Whether to tell what each perturbation costs, where there are several.
+    **tolerances
+        Those of `Tolerances`.
+
+    Raises
+    ------
+    InputError
+        If there is no such perturbation, or an option does not fit.
+
+    Examples
+    --------
+    >>> Rung(name="dt/10", perturb={"finer_dt": {"divisor": 10}}).perturbations
+    (FinerDt(divisor=10),)
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str = Field(min_length=1)
+    perturb: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    repeats: int = Field(default=1, ge=1)
+    optional: bool = False
+    attribute: bool = False
 
-    name: str
-    dt_divisor: int = Field(default=1, ge=1)
-    poisson: bool = False
-    max_spike_mismatches: int | None = Field(default=None, ge=0)
-    max_accuracy_drop: float = Field(default=0.02, ge=0, le=1)
+    @field_validator("perturb")
+    @classmethod
+    def _known(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        for name, options in value.items():
+            try:
+                perturbation(name, **options)
+            except InputError as error:
+                raise InputError(f"rung '{info.data.get('name', '')}': {error}") from None
+        return value
+
+    @property
+    def perturbations(self) -> tuple[Perturbation, ...]:
+        """What is changed."""
+        return tuple(perturbation(name, **options) for name, options in self.perturb.items())
+
+    @property
+    def runs(self) -> int:
+        """How often it runs: once if nothing is random."""
+        return self.repeats if any(p.random for p in self.perturbations) else 1
+
+    @property
+    def tolerances(self) -> Tolerances:
+        """What it must hold."""
+        return Tolerances(**self.model_dump(include=set(Tolerances.model_fields)))
 
 
 class _LadderFile(BaseModel):
@@ -49,23 +124,41 @@ class _LadderFile(BaseModel):
     rung: list[Rung] = Field(min_length=1)
 
 
-DEFAULT_LADDER: tuple[Rung, ...] = (
-    Rung(name="parity", max_spike_mismatches=0, max_accuracy_drop=0.0),
-    Rung(name="dt/10", dt_divisor=10),
-)
+def ladder_names() -> list[str]:
+    """Return the names of the ladders that come with the package."""
+    return sorted(path.name.removesuffix(".toml") for path in _folder().iterdir())
 
 
-def read_ladder(path: Path) -> tuple[Rung, ...]:
-    """Read a ladder from a TOML file of ``[[rung]]`` tables.
+def read_ladder(ladder: str | Path) -> tuple[Rung, ...]:
+    """Read a ladder: one that comes with the package by name, or a TOML file.
 
     Raises
     ------
     InputError
         If the file cannot be read, or a key is unknown or out of range.
+
+    Examples
+    --------
+    >>> [rung.name for rung in read_ladder("short")]
+    ['parity', 'dt/10']
     """
+    name = str(ladder)
+    if name in ladder_names():
+        path = Path(str(_folder() / f"{name}.toml"))
+    elif Path(name).suffix == ".toml":
+        path = Path(name)
+    else:
+        raise InputError(
+            f"there is no ladder '{name}'. {did_you_mean(name, ladder_names())} One of your own is "
+            "named by its .toml file"
+        )
     entries = read_toml(path, "ladder file")
     rungs = tuple(validated(_LadderFile, entries, f"ladder file '{path}'").rung)
     names = [rung.name for rung in rungs]
     if len(set(names)) < len(names):
         raise InputError(f"ladder file '{path}': two rungs have the same name")
     return rungs
+
+
+def _folder() -> Any:
+    return files("brianbridge.fidelity") / "ladders"

@@ -10,7 +10,7 @@ __all__ = [
     "accuracy",
     "agreement",
     "paired_interval",
-    "spike_mismatches",
+    "spike_differences",
 ]
 
 _Z95 = 1.959963984540054
@@ -54,13 +54,20 @@ def paired_interval(before: np.ndarray, after: np.ndarray) -> tuple[float, float
     return float(change - _Z95 * spread), float(change + _Z95 * spread)
 
 
-def spike_mismatches(surrogate: Recording, brian2: Recording) -> int:
-    """Return the number of (step, sample, neuron) cells with different spike values.
+def spike_differences(surrogate: Recording, brian2: Recording) -> tuple[int, np.ndarray]:
+    """Return how many (step, sample, neuron) cells have different spike values, and since when.
 
     A finer Brian2 run is first summed onto the surrogate's grid.
+
+    Returns
+    -------
+    int
+        Cells that differ, of all populations.
+    numpy.ndarray of int64, shape (samples,)
+        The first step in which any neuron differs; the number of steps where none does.
     """
     coarse = brian2.steps // surrogate.steps
-    total = 0
+    total, since = 0, np.full(surrogate.samples, surrogate.steps)
     for name, shape in surrogate.shapes.items():
         neurons = int(np.prod(shape))
         block = max(1, _CELLS // (surrogate.steps * neurons))
@@ -72,5 +79,10 @@ def spike_mismatches(surrogate: Recording, brian2: Recording) -> int:
             )
             steps = surrogate.steps
             ours = one.to_raster(steps, samples, neurons)
-            total += int(np.sum(ours != other.to_raster(steps, samples, neurons, coarse)))
-    return total
+            differ = ours != other.to_raster(steps, samples, neurons, coarse)
+            if found := int(np.count_nonzero(differ)):
+                total += found
+                steps_with = differ.any(axis=2)
+                first = np.where(steps_with.any(axis=0), steps_with.argmax(axis=0), steps)
+                np.minimum(since[low : low + samples], first, out=since[low : low + samples])
+    return total, since

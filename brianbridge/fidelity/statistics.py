@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm, t
 
-__all__ = ["Discordant", "bootstrap_interval", "mcnemar"]
+__all__ = ["Discordant", "bootstrap_interval", "mcnemar", "repeated_interval"]
 
 
 class Discordant(NamedTuple):
@@ -85,3 +85,40 @@ def bootstrap_interval(
     changes = (drawn[:, 0] - drawn[:, 1]) / n
     low, high = np.quantile(changes, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def repeated_interval(
+    before: np.ndarray, after: np.ndarray, *, level: float = 0.95
+) -> tuple[float, float]:
+    """Return an interval of the mean change in accuracy over devices and samples.
+
+    Where a condition is random (a chip with its mismatch), each run is another device on the same
+    samples. Both were drawn, and the variance of the mean change has a part of each: that of the
+    samples' changes, averaged over devices, over the number of samples; and that of the devices'
+    changes over the number of devices. The half-widths of the two, the second with Student's t for
+    few devices, are added in squares.
+
+    Parameters
+    ----------
+    before : numpy.ndarray of bool, shape (samples,)
+        Whether each sample was classified rightly without.
+    after : numpy.ndarray of bool, shape (runs, samples)
+        And in each run; at least two.
+    level : float
+        Of confidence.
+
+    Examples
+    --------
+    >>> right = np.ones(100, dtype=bool)
+    >>> after = np.stack([right, right]); after[0, :4] = after[1, 4:8] = False
+    >>> [round(float(x), 3) for x in repeated_interval(right, after)]
+    [-0.067, -0.013]
+    """
+    change = after.astype(float) - before
+    runs, samples = change.shape
+    of_samples = change.mean(0).std(ddof=1) / np.sqrt(samples)
+    of_runs = change.mean(1).std(ddof=1) / np.sqrt(runs)
+    tail = (1 + level) / 2
+    half = float(np.hypot(norm.ppf(tail) * of_samples, t.ppf(tail, runs - 1) * of_runs))
+    mean = float(change.mean())
+    return mean - half, mean + half

@@ -7,7 +7,8 @@ fit ``prefs.brianbridge.memory``; beyond that, a block of samples runs again whe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,6 +38,10 @@ class TwinRun:
         The samples.
     on_block : callable, optional
         Called with the recording of each block of samples, in order, as soon as it is done.
+    first : int
+        Number of the first sample in its data set.
+    share : float
+        What part of the memory it may have.
 
     Examples
     --------
@@ -54,14 +59,17 @@ class TwinRun:
         network: SpikingNetwork,
         x: Any,
         on_block: Callable[[Recording], None] | None = None,
+        *,
+        first: int = 0,
+        share: float = 1.0,
     ) -> None:
         self._twin = to_torch(network, dtype=torch.float64)
-        self._x = np.asarray(x)
+        self._x, self._first = np.asarray(x), first
         cells = network.steps * sum(p.size for p in network.firing)
         self._size = max(1, min(_SAMPLES, _CELLS // max(cells, 1)))
         self._kept: dict[int, _Packed] = {}
         self._latest: tuple[int, Recording] | None = None
-        room = memory_budget()
+        room = share * memory_budget()
         outcomes: list[Recording] = []
         #: What each neuron did, by population, over all samples.
         self.activity: dict[str, Activity] = {}
@@ -101,7 +109,19 @@ class TwinRun:
             return self._kept[number].recording()
         low = number * self._size
         x = self._x[low : low + self._size]
-        return self._twin.record_batch(x, np.arange(low, low + len(x)))
+        with _one_thread():
+            return self._twin.record_batch(x, self._first + np.arange(low, low + len(x)))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch compute in one thread, for rounding may depend on how many there are."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..io.atomic import atomic_path
 from .operation_counts import Operations
+
+if TYPE_CHECKING:
+    from .evidence import Evidence
 
 __all__ = ["RungOutcome", "Verdict"]
 
@@ -27,11 +30,19 @@ class RungOutcome:
     dt_ms : float
         Brian2's step.
     perturbations : mapping
-        What else was changed; empty here.
+        What was changed: options of perturbations, by name.
+    runs : int
+        How often it ran, with other random numbers.
     accuracy : float
-        In Brian2.
+        In Brian2; as all that follows the mean, or the sum, over the runs.
+    accuracy_by_run : tuple of float
+        Of each.
     accuracy_change_ci95 : tuple of float
         Interval of accuracy minus the surrogate's, on the same samples.
+    accuracy_change_bootstrap95 : tuple of float, optional
+        The same by the bootstrap; of a single run.
+    mcnemar_p : float, optional
+        Of McNemar's exact test, that as many samples were lost as gained; of a single run.
     agreement : float
         Share of samples with the surrogate's prediction.
     spikes_per_sample : mapping of str to float
@@ -40,36 +51,72 @@ class RungOutcome:
         Differing (sample, neuron) pairs and (step, sample, neuron) cells.
     count_correlation : mapping of str to float or None
         By population.
+    count_differences : mapping of str to mapping
+        ``mean`` of Brian2's count minus the surrogate's, and ``mean_absolute``, of a neuron in a
+        sample, by population.
+    first_divergence : mapping
+        ``samples``: share of them in which any spike differs, on the surrogate's grid;
+        ``median_ms``: when the first one does, in those.
+    distances : mapping
+        ``van_rossum`` and ``victor_purpura``: mean distance of a neuron's spike train from the
+        surrogate's, by population (`brianbridge.fidelity.train_distances`).
+    latency_ms : float, optional
+        Mean time until the running prediction is the final one; of readout ``counts``.
     synops_per_sample, synops_by_mass_per_sample : float
         Synaptic operations: each spike once, and as often as its value says.
     seconds : float
-        Wall time, compilation and comparison included.
+        Simulation, compilation and comparison, added up over all processes.
     tolerances : mapping
         What the rung had to hold.
-    passed : bool
-        Whether it did.
+    fell_short : tuple of str
+        Which of them did not.
     decision : mapping, optional
         When output neurons decided, at what cost, and whether they fired in the twin's order; of
         networks with readout ``first_spike`` only. The keys are those of the `to_dict` of
         `Decision` and of `FirstSpikes` in `brianbridge.fidelity.decision`.
+    attribution : mapping, optional
+        ``accuracy`` and ``agreement``: what each perturbation costs ``alone``, ``last`` and its
+        ``share`` (`brianbridge.fidelity.attribution`), by name.
     """
 
     name: str
     dt_ms: float
     perturbations: Mapping[str, Any]
+    runs: int
     accuracy: float
+    accuracy_by_run: tuple[float, ...]
     accuracy_change_ci95: tuple[float, float]
+    accuracy_change_bootstrap95: tuple[float, float] | None
+    mcnemar_p: float | None
     agreement: float
     spikes_per_sample: Mapping[str, float]
     count_mismatches: int
     spike_mismatches: int
     count_correlation: Mapping[str, float | None]
+    count_differences: Mapping[str, Mapping[str, float]]
+    first_divergence: Mapping[str, float | None]
+    distances: Mapping[str, Mapping[str, float]]
+    latency_ms: float | None
     synops_per_sample: float
     synops_by_mass_per_sample: float
     seconds: float
     tolerances: Mapping[str, Any]
-    passed: bool
+    fell_short: tuple[str, ...]
     decision: Mapping[str, Any] | None = None
+    attribution: Mapping[str, Mapping[str, Mapping[str, float]]] | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether it held its tolerances."""
+        return not self.fell_short
+
+    def with_shortfalls(self, names: tuple[str, ...]) -> RungOutcome:
+        """Return the outcome with the tolerances that did not hold."""
+        return replace(self, fell_short=names)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the outcome for JSON."""
+        return {**asdict(self), "passed": self.passed}
 
 
 @dataclass(frozen=True)
@@ -91,8 +138,12 @@ class Verdict:
         Versions, date and machine.
     operations : Operations, optional
         Of the twin; see its `table`.
+    skipped : mapping of str to str
+        Why rungs were left out that are optional, by name.
     baseline : mapping, optional
         As `surrogate`, of the network that it is compared with: the one that a study started from.
+    evidence : Evidence, optional
+        What was judged by, for a report; of no other use, and in no file.
     """
 
     network: str
@@ -101,7 +152,9 @@ class Verdict:
     rungs: tuple[RungOutcome, ...]
     provenance: Mapping[str, Any]
     operations: Operations | None = None
+    skipped: Mapping[str, str] = field(default_factory=dict)
     baseline: Mapping[str, Any] | None = None
+    evidence: Evidence | None = field(default=None, repr=False, compare=False)
 
     @property
     def passed(self) -> bool:
@@ -110,8 +163,13 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the verdict as it is written to ``verdict.json``."""
-        counted = None if self.operations is None else self.operations.to_dict()
-        return {"schema": SCHEMA, **asdict(self), "operations": counted, "passed": self.passed}
+        return {
+            "schema": SCHEMA,
+            **{f.name: getattr(self, f.name) for f in fields(self) if f.name != "evidence"},
+            "rungs": [rung.to_dict() for rung in self.rungs],
+            "operations": None if self.operations is None else self.operations.to_dict(),
+            "passed": self.passed,
+        }
 
     def to_json(self) -> str:
         """Return the verdict as JSON text."""
@@ -165,6 +223,7 @@ class Verdict:
             for label, found, spikes in runs
             if found is not None
         ]
+        notes += [f"left out: {name} ({why})" for name, why in self.skipped.items()]
         return notes if self.operations is None else [*notes, self.operations.summary()]
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,16 +14,20 @@ from ..errors import InputError
 from ..io.spike_file import SpikeFileWriter
 from ..network import SpikingNetwork
 from ..provenance import collect
-from ..recording import Recording
-from ..simulation.simulate import simulate
-from . import metrics
-from .activity import Activity, activity_of_input, input_spikes_by_step, joined
-from .comparison import Comparison
-from .decision import Decision, FirstSpikes
-from .ladder import DEFAULT_LADDER, Rung
+from .activity import Activity, activity_of_input
+from .attribution import costs, subsets
+from .condition import Condition
+from .evidence import Evidence
+from .judge import outcome_of, spikes_per_sample
+from .ladder import Rung, read_ladder
 from .operations import count_operations
-from .twin_run import TwinRun
+from .perturbations import Perturbation, perturbed
+from .sweep import Sweep
+from .tasks import Piece, Shards, Task, run_task
 from .verdict import RungOutcome, Verdict
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 __all__ = ["verify"]
 
@@ -33,11 +35,14 @@ __all__ = ["verify"]
 def verify(
     network: SpikingNetwork,
     data: Dataset,
-    ladder: Sequence[Rung] = DEFAULT_LADDER,
+    ladder: Sequence[Rung] | str | Path = "short",
     *,
     name: str = "network",
+    seed: int = 0,
     spikes: Path | None = None,
     baseline: SpikingNetwork | None = None,
+    client: Client | None = None,
+    folder: Path | None = None,
     on_rung: Callable[[RungOutcome], None] | None = None,
 ) -> Verdict:
     """Check in Brian2 whether accuracy and spikes of a trained network hold.
@@ -48,15 +53,22 @@ def verify(
         The network, with its weights.
     data : Dataset
         The test samples.
-    ladder : sequence of Rung
-        The conditions, in order.
+    ladder : sequence of Rung, str or Path
+        The conditions, in order; or the name of a ladder that comes with the package, or a file.
     name : str
         What the verdict calls the network.
+    seed : int
+        Of the random numbers of perturbations.
     spikes : Path, optional
         Where to write the spikes of the first rung (``spikes.h5``).
     baseline : SpikingNetwork, optional
         What the network is to be compared with: the same without a constraint. Its twin runs on
         the same samples.
+    client : distributed.Client, optional
+        A Dask cluster to share the work out to (`brianbridge.fidelity.on_dask`); all is done here
+        if not given. The verdict is the same.
+    folder : Path, optional
+        Where finished parts are kept, so that a verification that was interrupted goes on.
     on_rung : callable, optional
         Called with each outcome as soon as it is there.
 
@@ -67,7 +79,8 @@ def verify(
     Raises
     ------
     InputError
-        If data and network do not fit.
+        Before any work, if data and network do not fit, or a rung that is not optional does not
+        apply to the network.
 
     Examples
     --------
@@ -86,182 +99,161 @@ def verify(
             f"data set '{data.name}' has samples of shape {data.shape}; network '{name}' takes "
             f"{tuple(network.input_shape)}"
         )
-    decisions = _Decisions.of(network, data)
-    twin = TwinRun(network, data.x, decisions)
-    surrogate = _summary(twin, data, decisions)
-    compared = None
-    if baseline is not None:
-        of_baseline = _Decisions.of(baseline, data)
-        compared = _summary(TwinRun(baseline, data.x, of_baseline), data, of_baseline)
+    rungs = read_ladder(ladder) if isinstance(ladder, str | Path) else tuple(ladder)
+    climbs, skipped = _climbs(network, rungs, seed)
+    shards = Shards(network, data)
+    sweep = Sweep(shards, client, folder)
+    twin = _of_twin(shards)
     inputs = activity_of_input(network, data.x)
-    outcomes = []
-    for position, rung in enumerate(ladder):
-        watch = _Watch(twin, None if decisions is None else decisions.anew())
-        file = spikes if position == 0 else None
-        outcome = _climb(network, data, twin, inputs, rung, watch, file)
-        outcomes.append(outcome)
-        if on_rung is not None:
-            on_rung(outcome)
+    if spikes is not None and climbs:
+        _write_spikes(sweep, shards, climbs[0], spikes, data)
+    outcomes: dict[str, RungOutcome] = {}
+
+    def judge() -> None:
+        """Judge the rungs whose tasks are all done, in order."""
+        for climb in climbs[len(outcomes) :]:
+            if not sweep.has(climb.tasks(len(shards))):
+                return
+            outcome = climb.outcome(sweep, shards, twin, inputs)
+            outcomes[climb.rung.name] = outcome
+            if on_rung is not None:
+                on_rung(outcome)
+
+    sweep.run((task for climb in climbs for task in climb.tasks(len(shards))), judge)
+    judge()
+    compared = None if baseline is None else _summary(_of_twin(Shards(baseline, data)), data.y)
     return Verdict(
         network=name,
         dataset={
             "name": data.name, "split": data.split, "part": data.part,
             "samples": len(data), "sha256": data.sha256,
         },
-        surrogate=surrogate,
-        rungs=tuple(outcomes),
-        provenance=collect(),
+        surrogate=_summary(twin, data.y),
+        rungs=tuple(outcomes.values()),
+        provenance=collect(seed=seed),
         operations=count_operations(
             network, {**twin.activity, **inputs}, len(data), network.steps
         ),
+        skipped=skipped,
         baseline=compared,
+        evidence=Evidence(
+            network, data, twin,
+            {climb.rung.name: climb.piece(sweep, len(shards)) for climb in climbs},
+            {climb.rung.name: (climb.perturbations, climb.seeds[0]) for climb in climbs},
+        ),
     )  # fmt: skip
 
 
-def _summary(twin: TwinRun, data: Dataset, decisions: _Decisions | None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Climb:
+    """Hold what is to be run for a rung.
+
+    Parameters
+    ----------
+    rung : Rung
+        The rung.
+    condition : Condition
+        Its condition, of the first run.
+    perturbations : tuple of Perturbation
+        What is changed.
+    seeds : tuple of int
+        Of each run.
+    """
+
+    rung: Rung
+    condition: Condition
+    perturbations: tuple[Perturbation, ...]
+    seeds: tuple[int, ...]
+
+    def tasks(self, shards: int) -> list[Task]:
+        """Return all tasks, those of attribution last."""
+        return [t for subset in self.subsets() for run in self.runs(shards, subset) for t in run]
+
+    def runs(self, shards: int, subset: frozenset[str]) -> list[list[Task]]:
+        """Return the tasks of each run under a subset of the perturbations."""
+        chosen = tuple(p for p in self.perturbations if p.name in subset)
+        seeds = self.seeds if any(p.random for p in chosen) else self.seeds[:1]
+        return [[Task(chosen, seed, shard) for shard in range(shards)] for seed in seeds]
+
+    def subsets(self) -> list[frozenset[str]]:
+        """Return the sets of perturbations that run: all of them; for attribution each subset."""
+        whole = frozenset(p.name for p in self.perturbations)
+        if not self.rung.attribute or len(whole) < 2:
+            return [whole]
+        return [whole, *(s for s in subsets(whole) if s != whole)]
+
+    def piece(self, sweep: Sweep, shards: int) -> Piece:
+        """Return what the first run gave."""
+        return sweep.piece(self.runs(shards, self.subsets()[0])[0])
+
+    def outcome(
+        self, sweep: Sweep, shards: Shards, twin: Piece, inputs: Mapping[str, Activity]
+    ) -> RungOutcome:
+        """Judge the rung, when all of its tasks are done."""
+        number, labels = len(shards), shards.data.y
+        whole, *others = self.subsets()
+        found = [sweep.piece(run) for run in self.runs(number, whole)]
+        outcome = outcome_of(self.rung, self.condition, twin, found, labels, inputs)
+        if not others:
+            return outcome
+        lost: dict[str, dict[frozenset[str], float]] = {"accuracy": {}, "agreement": {}}
+        for subset in (whole, *others):
+            runs = np.stack([sweep.piece(run).prediction for run in self.runs(number, subset)])
+            right = twin.prediction == labels
+            lost["accuracy"][subset] = float(right.mean() - (runs == labels).mean())
+            lost["agreement"][subset] = float((runs != twin.prediction).mean())
+        shares = {
+            what: {name: asdict(cost) for name, cost in costs(loss).items()}
+            for what, loss in lost.items()
+        }
+        return replace(outcome, attribution=shares)
+
+
+def _climbs(
+    network: SpikingNetwork, rungs: Sequence[Rung], seed: int
+) -> tuple[list[_Climb], dict[str, str]]:
+    """Return what is to be run, and why some rungs are not; nothing has run yet."""
+    climbs, skipped = [], {}
+    for rung in rungs:
+        chosen = rung.perturbations
+        seeds = tuple(seed + run for run in range(rung.runs))
+        try:
+            climb = _Climb(rung, perturbed(Condition(network), chosen, seed), chosen, seeds)
+            for subset in climb.subsets():
+                perturbed(Condition(network), [p for p in chosen if p.name in subset], seed)
+        except InputError as error:
+            if not rung.optional:
+                raise InputError(f"rung '{rung.name}': {error}") from None
+            skipped[rung.name] = str(error)
+        else:
+            climbs.append(climb)
+    return climbs, skipped
+
+
+def _of_twin(shards: Shards) -> Piece:
+    first, *others = (shards.twin_piece(shard) for shard in range(len(shards)))
+    for piece in others:
+        first = first + piece
+    return first
+
+
+def _summary(twin: Piece, labels: np.ndarray) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "accuracy": metrics.accuracy(twin.outcome, data.y),
-        "spikes_per_sample": _spikes_per_sample(twin.activity),
+        "accuracy": float(np.mean(twin.prediction == labels)),
+        "spikes_per_sample": spikes_per_sample(twin),
     }
-    if decisions is not None:
-        found["decision"] = decisions.total.to_dict()
+    if twin.decision is not None:
+        found["decision"] = twin.decision.to_dict()
     return found
 
 
-def _spikes_per_sample(activity: Mapping[str, Activity]) -> dict[str, float]:
-    return {name: int(a.events.sum()) / a.samples for name, a in activity.items()}
-
-
-@dataclass
-class _Decisions:
-    """Add up how a network with readout ``first_spike`` decides, as its chunks come."""
-
-    output: str
-    labels: np.ndarray
-    input_spikes: np.ndarray | None
-    found: Decision | None = None
-    samples: int = 0
-
-    @classmethod
-    def of(cls, network: SpikingNetwork, data: Dataset) -> _Decisions | None:
-        """Return what watches a run on `data`; None for another readout."""
-        if network.readout != "first_spike":
-            return None
-        return cls(network.output.name, data.y, input_spikes_by_step(network, data.x))
-
-    def anew(self) -> _Decisions:
-        """Return what watches another run on the same samples."""
-        return _Decisions(self.output, self.labels, self.input_spikes)
-
-    def __call__(self, chunk: Recording) -> None:
-        here = slice(self.samples, self.samples + chunk.samples)
-        inputs = None if self.input_spikes is None else self.input_spikes[here]
-        found = Decision.of(chunk, self.output, self.labels[here], inputs)
-        self.found = found if self.found is None else self.found + found
-        self.samples += chunk.samples
-
-    @property
-    def total(self) -> Decision:
-        """What was added up."""
-        assert self.found is not None, "there is at least one sample"
-        return self.found
-
-
-class _Watch:
-    """Compare Brian2's chunks with the twin as they come; nothing of them is kept."""
-
-    def __init__(self, twin: TwinRun, decisions: _Decisions | None) -> None:
-        self._twin, self._samples = twin, 0
-        self._decisions = decisions
-        self._first_spikes: FirstSpikes | None = None
-        self.comparison: Comparison | None = None
-        self.activity: dict[str, Activity] = {}
-
-    def __call__(self, chunk: Recording) -> None:
-        low, self._samples = self._samples, self._samples + chunk.samples
-        part = self._twin.part(low, self._samples)
-        found = Comparison.of(part, chunk)
-        self.comparison = found if self.comparison is None else self.comparison + found
-        self.activity = joined(self.activity, chunk)
-        if self._decisions is not None:
-            self._decisions(chunk)
-            first = FirstSpikes.of(part, chunk, self._decisions.output)
-            before = self._first_spikes
-            self._first_spikes = first if before is None else before + first
-
-    @property
-    def decision(self) -> dict[str, Any] | None:
-        """How Brian2 decided, for JSON; None for readouts other than ``first_spike``."""
-        if self._decisions is None or self._first_spikes is None:
-            return None
-        return {**self._decisions.total.to_dict(), **self._first_spikes.to_dict()}
-
-
-def _climb(
-    network: SpikingNetwork,
-    data: Dataset,
-    twin: TwinRun,
-    inputs: Mapping[str, Activity],
-    rung: Rung,
-    watch: _Watch,
-    spikes: Path | None,
-) -> RungOutcome:
-    """Simulate one rung and compare it with the twin."""
-    dt = network.dt / rung.dt_divisor
-    started = time.perf_counter()
-    with ExitStack() as stack:
-        seen: list[Callable[[Recording], None]] = [watch]
-        if spikes is not None:
-            shapes = {p.name: p.shape for p in network.firing}
-            provenance = {**collect(), "rung": rung.name, "dataset": data.name, "part": data.part}
-            steps = network.steps * rung.dt_divisor
-            writer = SpikeFileWriter(spikes, shapes, dt, steps, provenance)
-            seen.append(stack.enter_context(writer).append)
-
-        def show(chunk: Recording) -> None:
-            for see in seen:
-                see(chunk)
-
-        brian2 = simulate(
-            network,
-            data.x,
-            dt=dt,
-            record=("spikes",) if spikes is None else ("spikes", "t_crossing"),
-            on_chunk=show,
-            keep=False,
-            poisson=rung.poisson,
-            seed=0,
-        )
-    seconds = time.perf_counter() - started
-    comparison = watch.comparison
-    assert comparison is not None, "there is at least one sample"
-    right = twin.outcome.prediction == data.y
-    score = metrics.accuracy(brian2, data.y)
-    drop = metrics.accuracy(twin.outcome, data.y) - score
-    # A billionth, so that a tolerance of 2 samples in 100 is not missed by rounding.
-    held = drop <= rung.max_accuracy_drop + 1e-9
-    if rung.max_spike_mismatches is not None:
-        held = held and comparison.spike_mismatches <= rung.max_spike_mismatches
-    # Where Brian2 draws the input spikes itself, the twin's stand for them: they are not recorded,
-    # but come at the same rates.
-    operations = count_operations(
-        network, {**watch.activity, **inputs}, brian2.samples, brian2.steps
-    )
-    return RungOutcome(
-        name=rung.name,
-        dt_ms=dt * 1e3,
-        perturbations={"poisson": True} if rung.poisson else {},
-        accuracy=score,
-        accuracy_change_ci95=metrics.paired_interval(right, brian2.prediction == data.y),
-        agreement=metrics.agreement(twin.outcome, brian2),
-        spikes_per_sample=_spikes_per_sample(watch.activity),
-        count_mismatches=comparison.count_mismatches,
-        spike_mismatches=comparison.spike_mismatches,
-        count_correlation=comparison.count_correlation,
-        synops_per_sample=operations.synops,
-        synops_by_mass_per_sample=operations.synops_by_mass,
-        seconds=seconds,
-        tolerances=rung.model_dump(include={"max_spike_mismatches", "max_accuracy_drop"}),
-        passed=bool(held),
-        decision=watch.decision,
-    )
+def _write_spikes(sweep: Sweep, shards: Shards, climb: _Climb, path: Path, data: Dataset) -> None:
+    """Run the first rung here, in order, and write its spikes."""
+    network, condition = shards.network, climb.condition
+    provenance = {**collect(), "rung": climb.rung.name, "dataset": data.name, "part": data.part}
+    with SpikeFileWriter(
+        path, {p.name: p.shape for p in network.firing}, condition.dt,
+        network.steps * condition.divisor, provenance,
+    ) as writer:  # fmt: skip
+        for task in climb.runs(len(shards), climb.subsets()[0])[0]:
+            sweep.add(task, run_task(shards, task, on_chunk=[writer.append]))

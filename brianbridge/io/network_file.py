@@ -87,6 +87,11 @@ def save(network: SpikingNetwork, path: str | os.PathLike[str]) -> None:
     }
     arrays = {f"training/{name}": values for name, values in curves.items()}
     for projection in network.projections:
+        if projection.failure is not None:
+            raise InputError(
+                f"{what}: spikes of projection '{projection.name}' fail to arrive, which belongs "
+                "to a simulation and not to a file; save the network without its failure"
+            )
         parts = {"weight": projection.weight, **projection.connection.arrays()}
         if projection.bias is not None:
             parts["bias"] = projection.bias

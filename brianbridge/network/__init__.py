@@ -16,7 +16,7 @@ from .layers import (
     SumPool2d,
 )
 from .network import Schedule, SpikingNetwork
-from .parts import INPUT, Population, Projection
+from .parts import INPUT, Failure, Population, Projection
 from .readout import Readout
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Conv2d",
     "Convolution",
     "Dense",
+    "Failure",
     "Feedback",
     "Flatten",
     "Layer",

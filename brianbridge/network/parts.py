@@ -17,7 +17,7 @@ from ..neurons.quantities import seconds
 from .connections import AllToAll, Connection, SynapseTable
 from .convolution import Pooling
 
-__all__ = ["INPUT", "Population", "Projection"]
+__all__ = ["INPUT", "Failure", "Population", "Projection"]
 
 #: The name under which projections find the encoded samples.
 INPUT = "input"
@@ -78,6 +78,31 @@ class Population:
         return int(np.prod(self.shape))
 
 
+@dataclass(frozen=True)
+class Failure:
+    """Let spikes fail to arrive, at each synapse for itself.
+
+    Parameters
+    ----------
+    probability : float
+        That a spike does not arrive, from 0 to 1.
+    key : int
+        From 0 on; what the draws of the batched path depend on beside the number of the sample,
+        the step, and the neurons at either end. Brian2 draws its own on the reference path.
+    """
+
+    probability: float
+    key: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.probability <= 1:
+            raise InputError(
+                f"failure of a projection: probability = {self.probability!r}; give 0 to 1"
+            )
+        if not 0 <= self.key < 2**63:
+            raise InputError(f"failure of a projection: key = {self.key!r}; give 0 to 2**63 - 1")
+
+
 @dataclass(frozen=True, eq=False)
 class Projection:
     """Hold the weights from one population to another.
@@ -107,6 +132,9 @@ class Projection:
         Whether training leaves the weights alone.
     label : str
         Tells apart several projections between the same two populations.
+    failure : Failure, optional
+        How spikes fail to arrive. Part of a simulation only: the twin takes no notice, and no
+        file holds it.
     """
 
     source: str
@@ -120,6 +148,7 @@ class Projection:
     feedback: bool = False
     frozen: bool = False
     label: str = ""
+    failure: Failure | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weight", np.asarray(self.weight))

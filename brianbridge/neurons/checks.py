@@ -198,6 +198,7 @@ def _check_method(
     """Refuse a state update method that there is not, or that cannot step the equations."""
     from brian2.stateupdaters.base import StateUpdateMethod, UnsupportedEquationsException
 
+    from .conditional import METHOD
     from .propagator import why_not_linear
 
     known = StateUpdateMethod.stateupdaters
@@ -214,7 +215,7 @@ def _check_method(
                 "'euler', 'rk4' or 'exponential_euler'"
             )
         return
-    if model.method != "exponential_euler" and not equations.is_stochastic:
+    if model.method not in ("exponential_euler", METHOD) and not equations.is_stochastic:
         return  # the explicit methods take all else, and writing out their steps takes time
     try:
         known[model.method](equations, variables, None)

@@ -232,7 +232,7 @@ class NeuronModel:
         """
         from brian2 import NeuronGroup
 
-        from . import propagator  # noqa: F401  (registers the exact method)
+        from . import conditional, propagator  # noqa: F401  (they register their methods)
 
         lines = [self.equations]
         namespace = {k: v for k, v in self.parameters.items() if np.ndim(v) == 0}

@@ -52,6 +52,9 @@ class LearningRule(ABC):
     """Compute the response of a twin so that its gradient is the rule's."""
 
     name: ClassVar[str]
+    #: Whether it learns from what the twin is made to emit (`SurrogateNetwork.emitting`), and not
+    #: from a forward pass of its own.
+    follows_spikes: ClassVar[bool] = False
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -85,6 +88,18 @@ class LearningRule(ABC):
     def scaled(self, twin: SurrogateNetwork, output: Tensor) -> Tensor:
         """Return what the loss looks at, of a twin's own output; that itself unless overridden."""
         return output
+
+    def deployed(
+        self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None
+    ) -> Tensor:
+        """Return the output ``(batch, classes)`` by which a network is chosen: the twin's own.
+
+        Parameters
+        ----------
+        twin, current, raster
+            As in `respond`; the twin is in evaluation mode.
+        """
+        return twin.run(current, raster).output
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Return the mean loss of a batch; cross-entropy unless the rule says otherwise.

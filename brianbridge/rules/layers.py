@@ -100,8 +100,10 @@ def run_layer(
         drive = twin.drive(name, None if constant is None else constant.detach())
         ran = population.run(still or None, drive, steps=twin.network.steps, batch=batch)
         if ran.spikes is None:
-            return Ran(None, ran.state[population.model.potential], None)
-        return Ran(ran.spikes, None, twin.mask(name, batch))
+            potential = ran.state[population.model.potential]
+            concluded = twin.concluded(potential.flatten(1)).reshape(potential.shape)
+            return Ran(None, concluded, None)
+        return Ran(twin.emitted(name, ran.spikes), None, twin.mask(name, batch))
 
 
 #: ``slope(twin, population, free potential, what it did)``: the derivative of a count.

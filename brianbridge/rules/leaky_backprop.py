@@ -138,6 +138,7 @@ class LeakyBackprop(LearningRule):
     """
 
     name: ClassVar[str] = "leaky_backprop"
+    follows_spikes: ClassVar[bool] = True
 
     credit: Literal["windowed", "count"] = "windowed"
     correction: bool = True

@@ -81,6 +81,7 @@ class MultiThreshold(LearningRule):
     """
 
     name: ClassVar[str] = "multi_threshold"
+    follows_spikes: ClassVar[bool] = True
 
     derivative: Derivative = "rectangle"
     width: float = 1.0

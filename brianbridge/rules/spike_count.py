@@ -54,6 +54,7 @@ class SpikeCount(LearningRule):
     """
 
     name: ClassVar[str] = "spike_count"
+    follows_spikes: ClassVar[bool] = True
 
     gate: Literal["potential", "count"] = "potential"
     threshold: str = "theta"

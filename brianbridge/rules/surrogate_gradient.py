@@ -47,6 +47,7 @@ class SurrogateGradient(LearningRule):
     """
 
     name: ClassVar[str] = "surrogate_gradient"
+    follows_spikes: ClassVar[bool] = True
 
     derivative: str = ""
     width: float = 1.0

@@ -301,7 +301,7 @@ class _Trainer:
         losses, hits = 0.0, 0
         with torch.no_grad():
             for inputs, labels in self._batches(data, np.arange(len(data)), stream=0):
-                output = twin.run(*inputs).output
+                output = self.rule.deployed(twin, *inputs)
                 seen = self.rule.scaled(twin, output)
                 losses += self.rule.loss(seen, labels).item() * len(labels)
                 hits += int((output.argmax(1) == labels).sum())

@@ -27,11 +27,17 @@ _compiled: dict[Any, Any] = {}
 
 @contextmanager
 def little_garbage() -> Iterator[None]:
-    """Spare Brian2, which collects garbage before every run, a walk through all of torch."""
+    """Spare Brian2, which collects garbage before every run, a walk through all of torch.
+
+    What a run leaves is collected at its end, while everything else is still out of the way:
+    afterwards it would count as old, for which Python hardly ever looks, and Brian2 goes through
+    all objects that it ever made for each name that it gives.
+    """
     gc.freeze()
     try:
         yield
     finally:
+        gc.collect()
         gc.unfreeze()
 
 

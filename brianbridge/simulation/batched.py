@@ -33,6 +33,7 @@ from ..neurons.model import NeuronModel
 from ..recording import Recording
 from .arithmetic import little_garbage, strict_arithmetic
 from .delivery import Delivery, delivery
+from .failure import UnreliableDelivery, UnreliableProjection
 from .loops import run_as_loops
 from .memory import fitting_batch
 from .presenter import BatchedNetwork, Presenter, RasterSource
@@ -238,8 +239,9 @@ class _Plan:
                 continue
             # Feedback reads its source before that emits: the spikes of the last step.
             early = 1 if projection.feedback and canonical else 0
+            kind = BatchedProjection if projection.failure is None else UnreliableProjection
             projections.append(
-                BatchedProjection(
+                kind(
                     source if projection.source == INPUT else groups[projection.source],
                     groups[projection.target],
                     self.ways[projection.name],
@@ -300,7 +302,8 @@ def _deliveries(network: SpikingNetwork, dtype: np.dtype) -> dict[str, Delivery]
     for projection in network.projections:
         if network.delivers_spikes(projection):
             ends = network.shape_of(projection.source), network.shape_of(projection.target)
-            ways[projection.name] = delivery(projection, *ends, dtype.type)
+            make = delivery if projection.failure is None else UnreliableDelivery
+            ways[projection.name] = make(projection, *ends, dtype.type)
             ways[projection.name].prepare()
     return ways
 

@@ -30,6 +30,7 @@ from ..network.connections import SynapseTable
 from ..neurons.crossing import CrossingFinder, crossing_finder
 from ..neurons.model import SPIKE_VALUE
 from ..neurons.quantities import unit_name
+from .input_timing import Timing
 from .relay import Relay, relay_of
 from .schedule import put_in_order
 
@@ -106,6 +107,7 @@ def build(
     schedule: str | None = None,
     crossing: bool = False,
     poisson: bool = False,
+    timing: Timing = "start",
 ) -> BuiltNetwork:
     """Build the reference path for `batch` samples at once.
 
@@ -125,6 +127,8 @@ def build(
         Whether to record what crossing times need.
     poisson : bool
         Whether the input group is a `PoissonGroup`, whose ``rates`` are to be set.
+    timing : {"start", "uniform"}
+        Whether input spikes fall on the start of their coarse step, or where ``place`` says.
 
     Examples
     --------
@@ -141,7 +145,7 @@ def build(
     groups: dict[str, NeuronGroup] = {}
     synapses: dict[str, Synapses] = {}
     if any(network.delivers_spikes(p) and p.source == INPUT for p in network.projections):
-        groups[INPUT] = _input_group(network, batch, clock, poisson)
+        groups[INPUT] = _input_group(network, batch, clock, poisson, timing)
     for population in network.populations:
         groups[population.name] = population.neuron.group(
             batch * population.size,
@@ -208,8 +212,10 @@ def build(
     return BuiltNetwork(Network(*parts), groups, synapses, spikes, traces, starts, batch)
 
 
-def _input_group(network: SpikingNetwork, batch: int, clock: Clock, poisson: bool) -> NeuronGroup:
-    """Return the group that replays the raster; `place` says in which fine step of a coarse one."""
+def _input_group(
+    network: SpikingNetwork, batch: int, clock: Clock, poisson: bool, timing: Timing
+) -> NeuronGroup:
+    """Return the group that replays ``raster``, in a fine step of each coarse one."""
     if poisson:
         inputs = batch * int(np.prod(network.shape_of(INPUT)))
         return PoissonGroup(inputs, np.zeros(inputs) * hertz, clock=clock, name=INPUT)
@@ -222,8 +228,9 @@ def _input_group(network: SpikingNetwork, batch: int, clock: Clock, poisson: boo
         name=INPUT,
         namespace={"coarse": steps_per_coarse_step(network, float(clock.dt_))},
     )
+    place = "0" if timing == "start" else "place(t, i)"
     group.run_regularly(
-        f"{SPIKE_VALUE} = raster(t, i)*int(timestep(t, dt) % coarse == place(t, i))", when="start"
+        f"{SPIKE_VALUE} = raster(t, i)*int(timestep(t, dt) % coarse == {place})", when="start"
     )
     return group
 
@@ -275,11 +282,14 @@ def _synapses(
     target, table = groups[projection.target], part.table
     receive = network.receive_of(projection)
     graded = SPIKE_VALUE in source.variables
+    added = "weight" + (f"*{SPIKE_VALUE}_pre" if graded else "")
+    if projection.failure is not None:
+        added += f"*int(rand() >= {projection.failure.probability!r})"
     synapses = Synapses(
         source,
         target,
         f"weight : {unit_name(target.variables[receive].dim)}",
-        on_pre=f"{receive}_post += weight" + (f"*{SPIKE_VALUE}_pre" if graded else ""),
+        on_pre=f"{receive}_post += {added}",
         clock=clock,
         name=part.name,
     )

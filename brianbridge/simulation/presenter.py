@@ -148,7 +148,7 @@ class Presenter(BrianObject):
             for variable, values in self._initial[name].items():
                 group.variables[variable].get_value()[...] = values
         for projection in built.projections:
-            projection.forget()
+            projection.begin(request.numbers[self._low : self._low + built.batch])
         for spikes in built.spikes.values():
             spikes.rewind()
         for traces in built.traces.values():

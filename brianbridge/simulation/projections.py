@@ -154,7 +154,15 @@ class BatchedProjection(BrianObject):
             self._waiting.append(spikes)
             spikes = self._waiting.pop(0)
         if spikes is not None and len(spikes.node):
-            self.how.add(self._values, spikes, self._mask)
+            self.deliver(spikes)
+
+    def deliver(self, spikes: SpikeList) -> None:
+        """Add the weights of spikes to the target."""
+        self.how.add(self._values, spikes, self._mask)
+
+    def begin(self, numbers: np.ndarray) -> None:
+        """Start a presentation of the samples of these numbers in their data set."""
+        self.forget()
 
     def forget(self) -> None:
         """Drop the spikes that are on their way."""

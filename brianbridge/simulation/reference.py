@@ -45,7 +45,7 @@ def run_reference(request: Request, *, batch_size: int | None = None) -> Recordi
     with strict_arithmetic(), little_garbage():
         built = build(
             network, batch, dt=request.dt, record=request.variables, schedule=request.schedule,
-            crossing=request.crossing, poisson=request.poisson,
+            crossing=request.crossing, poisson=request.poisson, timing=request.timing,
         )  # fmt: skip
         drives = Drives(network)
         built.brian2.store("start")
@@ -110,16 +110,16 @@ def input_arrays(
 ) -> dict[str, np.ndarray]:
     """Return what the input group reads, ``(steps, batch*inputs)``, as float64.
 
-    ``raster`` has the spike values, ``place`` in which fine step of a coarse one they fall. Of
-    samples that are missing both are 0.
+    ``raster`` has the spike values, ``place``, where timing is not that of the start, in which fine
+    step of a coarse one they fall. Of samples that are missing both are 0.
     """
     assert encoded.raster is not None
-    steps, given = len(encoded.raster), request.places(encoded, low)
+    given = {"raster": encoded.raster, "place": request.places(encoded, low)}
     arrays = {}
-    for name, values in (("raster", encoded.raster), ("place", given)):
-        arrays[name] = np.zeros((steps, encoded.raster[0, 0].size * batch))
+    for name, values in given.items():
         if values is not None:
-            flat = values.reshape(steps, -1)
+            arrays[name] = np.zeros((len(values), values[0, 0].size * batch))
+            flat = values.reshape(len(values), -1)
             arrays[name][:, : flat.shape[1]] = flat
     return arrays
 

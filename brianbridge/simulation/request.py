@@ -128,7 +128,7 @@ class Request:
 
     def places(self, encoded: EncodedInput, low: int) -> np.ndarray | None:
         """Return the fine step of each cell of a raster; None if all fall on the start."""
-        if self.timing == "start" or self.coarse == 1 or encoded.raster is None:
+        if self.timing == "start" or encoded.raster is None:
             return None
         return places(encoded, self.numbers[low : low + encoded.samples], self.coarse, self.seed)
 

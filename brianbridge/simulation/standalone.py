@@ -66,14 +66,14 @@ def run_standalone(request: Request, *, batch_size: int | None = None) -> Record
         try:
             built = build(
                 network, batch, dt=request.dt, record=request.variables,
-                schedule=request.schedule, crossing=request.crossing,
+                schedule=request.schedule, crossing=request.crossing, timing=request.timing,
             )  # fmt: skip
             namespace = {}
             if INPUT in built.groups:
                 silent = np.zeros((network.steps, built.groups[INPUT].N))
                 namespace = {
                     name: TimedArray(silent, dt=network.dt * second, name=f"input_{name}")
-                    for name in ("raster", "place")
+                    for name in ("raster", *(["place"] if request.timing == "uniform" else []))
                 }
             built.brian2.run(request.steps * request.dt * second, namespace=namespace)
             get_device().build(directory=folder, run=False, with_output=False)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..datasets import Dataset, Split, load
-from ..fidelity.ladder import DEFAULT_LADDER, Rung, read_ladder
+from ..fidelity.ladder import Rung, read_ladder
 from ..fidelity.metrics import accuracy
 from ..fidelity.twin_run import TwinRun
 from ..fidelity.verdict import Verdict
@@ -78,8 +78,7 @@ def prepare(study: Study, data: Dataset) -> tuple[SpikingNetwork, LearningRule, 
 
 def ladder_of(study: Study) -> tuple[Rung, ...]:
     """Return the ladder that the study names."""
-    name = study.verification.ladder
-    return DEFAULT_LADDER if name == "default" else read_ladder(Path(name))
+    return read_ladder(study.verification.ladder)
 
 
 def train_study(study: Study, out: Path, split: Split, fold: int | None = None) -> SpikingNetwork:

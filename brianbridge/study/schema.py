@@ -174,7 +174,7 @@ class SpikeFunctionEntry(_Entry):
 class VerificationEntry(_Entry):
     """Choose the ladder and how many test samples climb it."""
 
-    ladder: str = "default"
+    ladder: str = "short"
     samples: int | None = Field(default=None, ge=1)
 
 

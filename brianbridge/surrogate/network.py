@@ -6,7 +6,8 @@ Its spikes are those of the network's step, whatever the order in which they are
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from ..network.gain import input_gain
 from ..network.readout import AT_SPIKE, first_spike_output
 from ..neurons.quantities import si_array
 from ..recording import Events, Recording
+from .forced import Forced, straight_through
 from .normalisation import Normalised
 from .population import PopulationTwin
 from .projections import ProjectionTwin
@@ -92,6 +94,7 @@ class SurrogateNetwork(nn.Module):
     """
 
     _like: Tensor
+    _forced: Forced | None = None
 
     def __init__(
         self,
@@ -239,6 +242,29 @@ class SurrogateNetwork(nn.Module):
         like = self._like.new_ones((batch, *self.network.population(name).shape))
         return torch.nn.functional.dropout(like, probability)
 
+    @contextmanager
+    def emitting(self, forced: Forced) -> Iterator[None]:
+        """Emit what is given in place of the own spikes and output, as long as the block lasts.
+
+        The gradient stays that of the own ones; see `brianbridge.surrogate.forced`.
+        """
+        self._forced = forced
+        try:
+            yield
+        finally:
+            self._forced = None
+
+    def emitted(self, name: str, own: Tensor, step: int | None = None) -> Tensor:
+        """Return what a population emits in a step, or in all: its own spikes but in `emitting`."""
+        if self._forced is None:
+            return own
+        spikes = self._forced.spikes[name]
+        return straight_through(spikes if step is None else spikes[step], own)
+
+    def concluded(self, own: Tensor) -> Tensor:
+        """Return the output ``(batch, classes)``: the twin's own, but in `emitting`."""
+        return own if self._forced is None else straight_through(self._forced.output, own)
+
     def run(
         self,
         current: Tensor | None = None,
@@ -269,7 +295,8 @@ class SurrogateNetwork(nn.Module):
         scan = run_together if self.network.has_loops else run_in_turn
         spikes, state, traces = scan(self, current, raster, batch, record)
         last = self.network.output.name
-        return Activity(spikes, self._output(spikes.get(last), state[last]).flatten(1), traces)
+        output = self._output(spikes.get(last), state[last]).flatten(1)
+        return Activity(spikes, self.concluded(output), traces)
 
     def _output(self, spikes: Tensor | None, state: Mapping[str, Tensor]) -> Tensor:
         """Return the output of the last population, by the network's readout."""

@@ -70,7 +70,8 @@ def run_in_turn(
         state[name], traces[name] = result.state, result.traces
         if result.spikes is not None:
             mask = twin.mask(name, batch)
-            spikes[name] = result.spikes if mask is None else result.spikes * mask
+            values = twin.emitted(name, result.spikes)
+            spikes[name] = values if mask is None else values * mask
             sources[name] = spikes[name]
     return spikes, state, traces
 
@@ -159,6 +160,7 @@ def run_together(
 
     def note(name: str, values: Tensor) -> None:
         mask = masks[name]
+        values = twin.emitted(name, values, len(emitted[name]))
         emitted[name].append(values if mask is None else values * mask)
 
     for k in range(steps):

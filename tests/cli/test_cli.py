@@ -95,7 +95,9 @@ def test_a_rung_that_falls_short_is_exit_1(finished, tmp_path):
     save(network.with_weights(weights), tmp_path / "saturated.h5")
     ladder = tmp_path / "ladder.toml"
     # A neuron driven far above its threshold fires once a step, so more often at a finer one.
-    ladder.write_text('[[rung]]\nname = "dt/7"\ndt_divisor = 7\nmax_spike_mismatches = 0\n')
+    ladder.write_text(
+        '[[rung]]\nname = "dt/7"\nperturb.finer_dt = { divisor = 7 }\nmax_spike_mismatches = 0\n'
+    )
     arguments = ["verify", str(tmp_path / "saturated.h5"), "--data", "iris"]
     assert main([*arguments, "--ladder", str(ladder)]) == 1
 
@@ -207,8 +209,9 @@ def test_an_output_folder_that_cannot_be_written_is_refused(finished, tmp_path, 
 def test_a_bad_ladder_is_refused(finished, tmp_path, capsys):
     ladder = tmp_path / "ladder.toml"
     for text, message in (
-        ('[[rung]]\nname = "x"\ndt_divisr = 3', "Did you mean 'dt_divisor'?"),
-        ('[[rung]]\nname = "x"\ndt_divisor = 0', "'rung.0.dt_divisor' = 0"),
+        ('[[rung]]\nname = "x"\nrepeat = 3', "Did you mean 'repeats'?"),
+        ('[[rung]]\nname = "x"\nperturb.finer_td = {}', "Did you mean 'finer_dt'?"),
+        ('[[rung]]\nname = "x"\nperturb.finer_dt = { divisor = 0 }', "divisor = 0; give"),
         ('[[rung]]\nname = "x"\n[[rung]]\nname = "x"', "two rungs have the same name"),
         ("", "the key 'rung' is missing"),
     ):

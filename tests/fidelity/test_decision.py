@@ -227,7 +227,11 @@ def test_numbers_are_those_of_whole_recordings():
     twin, fine = to_torch(net).record(X), simulate(net, X, dt=net.dt / 10)
     first = np.where(twin.spikes["output"].any(0), twin.spikes["output"].argmax(0), 16)
     when = first.min(1)
-    found = verify(net, DATA, [Rung(name="dt/10", dt_divisor=10)]).rungs[0].decision
+    found = (
+        verify(net, DATA, [Rung(name="dt/10", perturb={"finer_dt": {"divisor": 10}})])
+        .rungs[0]
+        .decision
+    )
     assert found["decision_time"] == pytest.approx(when[when < 16].mean() * net.dt)
     hidden = [twin.spikes["hidden"][: w + 1, s].sum() for s, w in enumerate(when)]
     assert found["spikes_until_decision"]["hidden"] == pytest.approx(np.mean(hidden))

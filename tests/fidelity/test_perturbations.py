@@ -10,13 +10,16 @@ from brianbridge.fidelity.condition import Condition
 from brianbridge.fidelity.perturbations import (
     BackgroundCurrent,
     BrianSchedule,
+    ConductanceSynapses,
     DeadNeurons,
     Delay,
     FinerDt,
     MembraneNoise,
     Mismatch,
+    OtherNeuron,
     Refractory,
     SinglePrecision,
+    SynapticFailure,
     SynapticKinetics,
     UnitSpikes,
     WeightNoise,
@@ -29,9 +32,9 @@ from brianbridge.neurons.library import neuron_model
 from brianbridge.simulation.simulate import simulate
 
 ALL = (
-    BackgroundCurrent(), BrianSchedule(), DeadNeurons(), Delay(), FinerDt(), MembraneNoise(),
-    Mismatch(), Refractory(), SinglePrecision(), SynapticKinetics(), UnitSpikes(), WeightNoise(),
-    WeightQuantisation(),
+    BackgroundCurrent(), BrianSchedule(), ConductanceSynapses(), DeadNeurons(), Delay(), FinerDt(),
+    MembraneNoise(), Mismatch(), OtherNeuron(), Refractory(), SinglePrecision(), SynapticFailure(),
+    SynapticKinetics(), UnitSpikes(), WeightNoise(), WeightQuantisation(),
 )  # fmt: skip
 
 
@@ -265,6 +268,8 @@ def test_the_network_given_is_left_alone():
         ("synaptic_kinetics", {"kind": "beta"}, "give 'exponential' or 'alpha'"),
         ("delay", {"time": "1 ms", "spread": "2 ms"}, "no spike is early"),
         ("membrane_noise", {"sigma": -1.0}, "sigma = -1.0"),
+        ("synaptic_failure", {"probability": 1.5}, "probability = 1.5; give 0 to 1"),
+        ("synaptic_failure", {"probability": 1, "compensate": True}, "give less than 1"),
         ("input_timing", {"kind": "early"}, "give 'uniform' or 'poisson'"),
     ],
 )

@@ -139,7 +139,10 @@ def test_verify_counts_no_different_spike():
     verdict = bb.verify(
         convolution(),
         data,
-        [Rung(name="parity"), Rung(name="fine", dt_divisor=2, max_accuracy_drop=1.0)],
+        [
+            Rung(name="parity"),
+            Rung(name="fine", perturb={"finer_dt": {"divisor": 2}}, max_accuracy_drop=1.0),
+        ],
     )
     assert verdict.rungs[0].spike_mismatches == 0
     assert verdict.rungs[0].count_mismatches == 0

@@ -37,7 +37,9 @@ class Stage(IntEnum):
     WEIGHT_NOISE = 3
     PARAMETERS = 4  #: values of neuron parameters
     NEURON = 5  #: what is added to a neuron's equations
-    TRANSMISSION = 6  #: how a spike becomes an input
+    ARRIVAL = 6  #: whether a spike arrives
+    TRANSMISSION = 7  #: when it arrives
+    SYNAPSE = 8  #: what it does there
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...errors import InputError
-from ...network import Population, SpikingNetwork
+from ...network import AllToAll, OneToOne, Population, Projection, SpikingNetwork
+from ...network.gain import input_gain
 from ...neurons.model import NeuronModel
 from ...neurons.quantities import seconds
 from ...neurons.variants import with_gate, with_term
@@ -202,7 +203,9 @@ class MembraneNoise(Perturbation):
                 noise_sigma=self.sigma * theta, noise_tau=tau,
             )  # fmt: skip
 
-        return with_neurons(condition, noisy, (), self.name)
+        changed = with_neurons(condition, noisy, (), self.name)
+        network = with_currents_of(condition.network, changed.network)
+        return replace(changed, network=network)
 
 
 @dataclass(frozen=True)
@@ -289,3 +292,33 @@ def threshold_of(population: Population, what: str) -> Any:
             f"'{population.name}' have no parameter 'theta'"
         )
     return population.neuron.parameters["theta"]
+
+
+def with_currents_of(before: SpikingNetwork, after: SpikingNetwork) -> SpikingNetwork:
+    """Return the network `after` in which the constant currents are those of `before`.
+
+    The twin's input of a step is the exact propagator's charge; any other method takes it for the
+    plain charge, ``current*dt``, and a leaky neuron would receive less current. Where neurons of a
+    convolution differ, the mean is kept.
+    """
+
+    def kept(projection: Projection) -> Projection:
+        old, new = (input_gain(network, projection.target) for network in (before, after))
+        if old is None or new is None or np.array_equal(old, new):
+            return projection
+        ratio = np.asarray(new / old)
+        own = isinstance(projection.connection, AllToAll | OneToOne)
+
+        def scaled(values: np.ndarray) -> np.ndarray:
+            factor = ratio if own and len(values) == ratio.size else np.asarray(ratio.mean())
+            rows = factor.reshape(-1, *[1] * (values.ndim - 1))
+            return (values * rows).astype(np.result_type(values, np.float32))
+
+        weight, bias = projection.weight, projection.bias
+        return replace(
+            projection,
+            weight=weight if before.delivers_spikes(projection) else scaled(weight),
+            bias=None if bias is None else scaled(bias),
+        )
+
+    return replace(after, projections=tuple(map(kept, after.projections)))

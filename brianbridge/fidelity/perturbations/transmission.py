@@ -1,4 +1,4 @@
-"""Perturbations of transmission: how and when a spike becomes an input."""
+"""Perturbations of transmission: whether, when and how a spike becomes an input."""
 
 from __future__ import annotations
 
@@ -7,14 +7,71 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from ...network import INPUT, SpikingNetwork
+from ...errors import did_you_mean
+from ...network import INPUT, Failure, Projection, SpikingNetwork
 from ...neurons.model import NeuronModel
 from ...neurons.quantities import seconds, unit_name
 from ...neurons.variants import with_equation, with_term
 from ..condition import Condition
 from .base import Perturbation, Stage
 
-__all__ = ["Delay", "SynapticKinetics"]
+__all__ = ["Delay", "SynapticFailure", "SynapticKinetics"]
+
+
+@dataclass(frozen=True)
+class SynapticFailure(Perturbation):
+    """Let each spike fail to arrive at each synapse, independently, with the same probability.
+
+    What arrives is unchanged: release is all or none. It is the simplest model of unreliable
+    transmitter release, one site a synapse, without depletion or facilitation; in Brian2's
+    documentation of synapses it is ``on_pre="v_post += w*int(rand() > p)"`` (as remembered), and
+    the reference path runs that, with Brian2's own random numbers. In the batched path whether a
+    spike arrives is a function of the seed, the number of the sample, Brian2's step, and the
+    neurons at either end, so that batches and threads change nothing
+    (`brianbridge.simulation.failure`). Biases and constant currents come from no spike and stay.
+
+    Parameters
+    ----------
+    probability : float
+        That a spike fails to arrive.
+    compensate : bool
+        Whether weights are divided by ``1 - probability``, so that the mean charge is kept.
+    projections : tuple of str
+        Names; all that carry spikes, those of the input too, if empty.
+    """
+
+    name: ClassVar[str] = "synaptic_failure"
+    keeps: ClassVar[str] = "what a spike does where it arrives (compensated: the mean charge)"
+    stage: ClassVar[Stage] = Stage.ARRIVAL
+    random: ClassVar[bool] = True
+
+    probability: float = 0.1
+    compensate: bool = False
+    projections: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "projections", tuple(self.projections))
+        if not 0 <= self.probability <= 1:
+            raise self.refuse("probability", "give 0 to 1, such as 0.1")
+        if self.compensate and self.probability == 1:
+            raise self.refuse("probability", "give less than 1: nothing arrives to compensate with")
+
+    def apply(self, condition: Condition, rng: np.random.Generator) -> Condition:
+        """Give each projection a failure with a key of its own."""
+        network = condition.network
+        chosen = spike_projections(network, self, self.projections)
+        scale = 1 / (1 - self.probability) if self.compensate else 1.0
+
+        def failing(projection: Projection) -> Projection:
+            # Drawn for all, so that a key does not depend on which are chosen.
+            key = int(rng.integers(2**63))
+            if projection.name not in chosen:
+                return projection
+            failure = Failure(self.probability, key)
+            return replace(projection, weight=projection.weight * scale, failure=failure)
+
+        changed = replace(network, projections=tuple(map(failing, network.projections)))
+        return replace(condition, network=changed)
 
 
 @dataclass(frozen=True)
@@ -35,7 +92,7 @@ class SynapticKinetics(Perturbation):
 
     name: ClassVar[str] = "synaptic_kinetics"
     keeps: ClassVar[str] = "the charge of each spike, but for what is still to come at the end"
-    stage: ClassVar[Stage] = Stage.TRANSMISSION
+    stage: ClassVar[Stage] = Stage.SYNAPSE
 
     tau: Any = "5 ms"
     kind: Literal["exponential", "alpha"] = "exponential"
@@ -125,7 +182,9 @@ class Delay(Perturbation):
             seconds(self.spread, "spread", zero=True),
         )
         reach = round(spread / dt)
-        chosen = self._chosen(network)
+        chosen = spike_projections(network, self, self.projections)
+        if not self.projections:
+            chosen -= {p.name for p in network.projections if p.source == INPUT}
         changed = []
         for projection in network.projections:
             if projection.name not in chosen:
@@ -145,11 +204,22 @@ class Delay(Perturbation):
                 )
         return replace(condition, network=replace(network, projections=tuple(changed)))
 
-    def _chosen(self, network: SpikingNetwork) -> set[str]:
-        known = {p.name for p in network.projections}
-        for name in self.projections:
-            if name not in known:
-                raise self.refuse("projections", f"there is no '{name}'; known are {sorted(known)}")
-        return set(self.projections) or {
-            p.name for p in network.projections if p.source != INPUT and network.delivers_spikes(p)
-        }
+
+def spike_projections(
+    network: SpikingNetwork, one: Perturbation, names: tuple[str, ...]
+) -> set[str]:
+    """Return the names of the projections that are meant: those named, or all that carry spikes.
+
+    Raises
+    ------
+    InputError
+        If there is none of a name, or it carries a constant current.
+    """
+    known = {p.name: network.delivers_spikes(p) for p in network.projections}
+    for name in names:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            raise one.refuse("projections", f"there is no '{name}'. {hint}")
+        if not known[name]:
+            raise one.refuse("projections", f"'{name}' carries a constant current and no spikes")
+    return set(names) or {name for name, spikes in known.items() if spikes}

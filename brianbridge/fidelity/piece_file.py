@@ -1,0 +1,83 @@
+"""Keep finished pieces of a verification in files, so that an interrupted one can go on.
+
+A file is JSON: dataclasses by name, arrays with their type. Only the classes below are ever made
+from one, and never code is run.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import gzip
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..io.atomic import atomic_path
+from .activity import Activity
+from .comparison import Comparison, CountSums
+from .decision import Decision, FirstSpikes
+from .tasks import Piece
+from .train_distances import TrainDistances
+
+__all__ = ["read_piece", "write_piece"]
+
+_CLASSES = {
+    cls.__name__: cls
+    for cls in (Activity, Comparison, CountSums, Decision, FirstSpikes, Piece, TrainDistances)
+}
+
+
+def write_piece(piece: Piece, path: Path) -> None:
+    """Write a piece beside its target and rename it.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "piece.json.gz"
+    ...     write_piece(Piece(np.array([3, 1]), {}), path)
+    ...     read_piece(path).prediction
+    array([3, 1])
+    """
+    text = json.dumps(_plain(piece), allow_nan=False)
+    with atomic_path(path) as part:
+        Path(part).write_bytes(gzip.compress(text.encode(), mtime=0))
+
+
+def read_piece(path: Path) -> Piece:
+    """Read what `write_piece` wrote."""
+    found = _object(json.loads(gzip.decompress(path.read_bytes())))
+    assert isinstance(found, Piece)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {"is": type(value).__name__, **fields}
+    if isinstance(value, np.ndarray):
+        data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
+        return {"is": "array", "dtype": value.dtype.str, "shape": value.shape, "data": data}
+    if isinstance(value, Counter):
+        return {"is": "Counter", "rows": [[*key, number] for key, number in value.items()]}
+    if isinstance(value, dict):
+        return {"is": "dict", "of": {key: _plain(entry) for key, entry in value.items()}}
+    return value
+
+
+def _object(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    kind = value.pop("is")
+    if kind == "array":
+        data = np.frombuffer(base64.b64decode(value["data"]), np.dtype(value["dtype"]))
+        return data.reshape(value["shape"])
+    if kind == "Counter":
+        return Counter({(x, y): number for x, y, number in value["rows"]})
+    if kind == "dict":
+        return {key: _object(entry) for key, entry in value["of"].items()}
+    return _CLASSES[kind](**{name: _object(entry) for name, entry in value.items()})

@@ -1,0 +1,118 @@
+"""Do the tasks of a verification: here, or in the processes of a Dask cluster.
+
+Pieces come back in any order and are put in theirs. Those that are finished are kept in a folder,
+if there is one, under a name that tells network, data, condition and shard; a sweep that was
+interrupted, or one of other rungs, takes up what is there. Dask runs the tasks of a worker that
+died once more elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tqdm import tqdm
+
+from ..provenance import collect
+from .piece_file import read_piece, write_piece
+from .tasks import Piece, Shards, Task, run_task
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+__all__ = ["Sweep"]
+
+
+class Sweep:
+    """Do tasks, each once.
+
+    Parameters
+    ----------
+    shards : Shards
+        The samples.
+    client : distributed.Client, optional
+        Where tasks run; in this process if not given.
+    folder : Path, optional
+        Where finished pieces are kept.
+    """
+
+    def __init__(
+        self, shards: Shards, client: Client | None = None, folder: Path | None = None
+    ) -> None:
+        self._shards, self._client, self._folder = shards, client, folder
+        self._done: dict[str, Piece] = {}
+        self._key = _fingerprint(shards) if folder is not None else ""
+
+    def run(self, tasks: Iterable[Task], on_piece: Callable[[], None] = lambda: None) -> None:
+        """Do those of the tasks that are not done yet.
+
+        Parameters
+        ----------
+        tasks : iterable of Task
+            What is wanted; twice the same is done once.
+        on_piece : callable
+            Called after each.
+        """
+        wanted = [task for task in {t.key: t for t in tasks}.values() if not self._found(task)]
+        with tqdm(
+            total=len(wanted), unit="task", disable=None if sys.stderr.isatty() else True
+        ) as bar:
+            for task, piece in self._pieces(wanted):
+                self.add(task, piece)
+                bar.update()
+                on_piece()
+
+    def add(self, task: Task, piece: Piece) -> None:
+        """Note a piece as done."""
+        self._done[task.key] = piece
+        if self._folder is not None:
+            write_piece(piece, self._path(task))
+
+    def piece(self, tasks: Sequence[Task]) -> Piece:
+        """Return what tasks gave that were done, added up in order."""
+        first, *others = (self._done[task.key] for task in tasks)
+        for piece in others:
+            first = first + piece
+        return first
+
+    def has(self, tasks: Iterable[Task]) -> bool:
+        """Tell whether all of the tasks are done."""
+        return all(self._found(task) for task in tasks)
+
+    def _pieces(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Piece]]:
+        if self._client is None:
+            for task in tasks:
+                yield task, run_task(self._shards, task)
+        elif tasks:
+            from .on_dask import run_on
+
+            yield from run_on(self._client, self._shards, tasks)
+
+    def _found(self, task: Task) -> bool:
+        if task.key not in self._done and self._folder is not None and self._path(task).exists():
+            self._done[task.key] = read_piece(self._path(task))
+        return task.key in self._done
+
+    def _path(self, task: Task) -> Path:
+        assert self._folder is not None
+        digest = hashlib.sha256(f"{self._key} {task.key}".encode()).hexdigest()
+        return self._folder / f"{digest[:24]}.json.gz"
+
+
+def _fingerprint(shards: Shards) -> str:
+    """Return a text that changes with the network, the data or the versions."""
+    data, network = shards.data, shards.network
+    digest = hashlib.sha256()
+    for facts in (network.to_dict(), collect()["versions"]):
+        digest.update(json.dumps(facts, sort_keys=True, default=repr).encode())
+    for projection in network.projections:
+        arrays = {"weight": projection.weight, "bias": projection.bias}
+        for name, array in (arrays | dict(projection.connection.arrays())).items():
+            digest.update(name.encode() + (b"" if array is None else np.asarray(array).tobytes()))
+    digest.update(data.x.tobytes() + data.y.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,253 @@
+"""The unit of work of a verification: one condition, one shard of the samples.
+
+A verification is a table of conditions times shards. Each cell is a `Task` that any process can do
+by itself, and its result a `Piece`; pieces of consecutive shards add up to what a rung did. Shards
+are the same wherever they run, and so are the batches, random numbers and rounding within: the
+verdict does not depend on how many processes there are, or which of them did what.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
+
+import numpy as np
+
+from ..datasets import Dataset
+from ..network import SpikingNetwork
+from ..recording import Recording
+from .activity import Activity, input_spikes_by_step, joined
+from .comparison import Comparison
+from .condition import Condition
+from .decision import Decision, FirstSpikes
+from .latency import last_changes
+from .perturbations import Perturbation, perturbed
+from .train_distances import TrainDistances
+from .twin_run import TwinRun
+
+__all__ = ["Piece", "Shards", "Task", "run_task"]
+
+#: Samples of a shard: enough that to start a simulation costs little beside it.
+SHARD = 2_500
+#: Spikes of so many samples, at most, are kept to be compared as trains.
+TRAINS = 20
+
+
+@dataclass(frozen=True)
+class Task:
+    """Name a cell of the table.
+
+    Parameters
+    ----------
+    perturbations : tuple of Perturbation
+        The condition.
+    seed : int
+        Of its random numbers.
+    shard : int
+        Which samples.
+    """
+
+    perturbations: tuple[Perturbation, ...]
+    seed: int
+    shard: int
+
+    @property
+    def key(self) -> str:
+        """A text that is the same for the same cell, in whatever order perturbations are."""
+        changes = sorted((p.name, p.to_dict()) for p in self.perturbations)
+        return json.dumps([changes, self.seed, self.shard, SHARD], default=str)
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Hold what a simulation of some samples gave; those of consecutive samples add.
+
+    Parameters
+    ----------
+    prediction : numpy.ndarray of int, shape (samples,)
+        The class of each.
+    activity : mapping of str to Activity
+        What each neuron did, by population.
+    comparison : Comparison, optional
+        With the twin; None of the twin itself.
+    latency : numpy.ndarray of int, shape (samples,), optional
+        Steps until the running prediction is the last one; of readout ``counts``.
+    decision, first_spikes : optional
+        Of readout ``first_spike``.
+    distances : TrainDistances, optional
+        From the spike trains of the twin, of the first samples.
+    seconds : float
+        What it took.
+    """
+
+    prediction: np.ndarray
+    activity: Mapping[str, Activity]
+    comparison: Comparison | None = None
+    latency: np.ndarray | None = None
+    decision: Decision | None = None
+    first_spikes: FirstSpikes | None = None
+    distances: TrainDistances | None = None
+    seconds: float = 0.0
+
+    def __add__(self, other: Piece) -> Piece:
+        """Return the piece of the samples of both, those of `other` last."""
+        return Piece(
+            np.concatenate([self.prediction, other.prediction]),
+            {name: a + other.activity[name] for name, a in self.activity.items()},
+            _both(self.comparison, other.comparison),
+            None
+            if self.latency is None or other.latency is None
+            else np.concatenate([self.latency, other.latency]),
+            _both(self.decision, other.decision),
+            _both(self.first_spikes, other.first_spikes),
+            _both(self.distances, other.distances),
+            self.seconds + other.seconds,
+        )
+
+
+def _both(one, other):  # type: ignore[no-untyped-def]
+    """Return the sum of two numbers that may be missing; of one alone if the other is."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one + other
+
+
+class Shards:
+    """Hand out samples shard by shard, with what the twin did on them.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        The network, as it was trained.
+    data : Dataset
+        All samples.
+    """
+
+    def __init__(self, network: SpikingNetwork, data: Dataset) -> None:
+        self.network, self.data = network, data
+        self._runs: dict[int, tuple[TwinRun, Piece]] = {}
+
+    def __len__(self) -> int:
+        return -(-len(self.data) // SHARD)
+
+    def bounds(self, shard: int) -> tuple[int, int]:
+        """Return the first sample of a shard, and the first one after it."""
+        return shard * SHARD, min((shard + 1) * SHARD, len(self.data))
+
+    def twin(self, shard: int) -> TwinRun:
+        """Return what the twin did; it runs when it is asked for first."""
+        return self._of(shard)[0]
+
+    def twin_piece(self, shard: int) -> Piece:
+        """Return the twin's own piece."""
+        return self._of(shard)[1]
+
+    def _of(self, shard: int) -> tuple[TwinRun, Piece]:
+        if shard not in self._runs:
+            watch = self.watch(shard, None)
+            low, high = self.bounds(shard)
+            run = TwinRun(
+                self.network, self.data.x[low:high], watch, first=low, share=1 / len(self)
+            )
+            self._runs[shard] = run, watch.piece
+        return self._runs[shard]
+
+    def watch(self, shard: int, twin: TwinRun | None) -> _Watch:
+        """Return what adds up the chunks of a run of a shard."""
+        low, high = self.bounds(shard)
+        labels, inputs = self.data.y[low:high], None
+        if self.network.readout == "first_spike":
+            inputs = input_spikes_by_step(self.network, self.data.x[low:high], np.arange(low, high))
+        return _Watch(self.network, labels, inputs, twin, TRAINS if shard == 0 else 0)
+
+
+class _Watch:
+    """Add up the chunks of a run as they come; nothing of them is kept."""
+
+    def __init__(
+        self,
+        network: SpikingNetwork,
+        labels: np.ndarray,
+        inputs: np.ndarray | None,
+        twin: TwinRun | None,
+        trains: int,
+    ) -> None:
+        self._network, self._labels, self._inputs = network, labels, inputs
+        self._twin, self._trains, self._samples = twin, trains, 0
+        self._pieces: list[Piece] = []
+
+    def __call__(self, chunk: Recording) -> None:
+        low, self._samples = self._samples, self._samples + chunk.samples
+        here = slice(low, self._samples)
+        output = self._network.output.name
+        decision = first = comparison = distances = latency = None
+        if self._network.readout == "first_spike":
+            inputs = None if self._inputs is None else self._inputs[here]
+            decision = Decision.of(chunk, output, self._labels[here], inputs)
+        if self._network.readout == "counts":
+            latency = last_changes(chunk, output)
+        if self._twin is not None:
+            part = self._twin.part(low, self._samples)
+            comparison = Comparison.of(part, chunk)
+            if decision is not None:
+                first = FirstSpikes.of(part, chunk, output)
+            if low < self._trains:
+                distances = TrainDistances.of(part, chunk, self._trains - low)
+        self._pieces.append(
+            Piece(
+                chunk.prediction, joined({}, chunk), comparison, latency, decision, first, distances
+            )
+        )
+
+    @property
+    def piece(self) -> Piece:
+        """What was added up."""
+        return reduce(add, self._pieces)
+
+
+def run_task(
+    shards: Shards,
+    task: Task,
+    *,
+    threads: int | None = None,
+    on_chunk: Sequence[Callable[[Recording], None]] = (),
+) -> Piece:
+    """Simulate a shard in Brian2 and compare it with the twin.
+
+    Parameters
+    ----------
+    shards : Shards
+        The samples and their twin.
+    task : Task
+        What is to be done.
+    threads : int, optional
+        Of the simulation; one for each core if not given. They change nothing but the time.
+    on_chunk : sequence of callable
+        Shown every recording beside.
+    """
+    twin = shards.twin(task.shard)  # not on this clock: other conditions use it too
+    started = time.perf_counter()
+    low, high = shards.bounds(task.shard)
+    watch = shards.watch(task.shard, twin)
+    condition = perturbed(Condition(shards.network), task.perturbations, task.seed)
+
+    def show(chunk: Recording) -> None:
+        watch(chunk)
+        for see in on_chunk:
+            see(chunk)
+
+    condition.simulate(
+        shards.data.x[low:high],
+        index=np.arange(low, high),
+        record=("spikes", "t_crossing") if on_chunk else ("spikes",),
+        # Shards differ in their noise, and conditions of the same seed do not.
+        seed=np.random.SeedSequence((task.seed, task.shard)).generate_state(1)[0].item(),
+        threads=threads,
+        on_chunk=show,
+        keep=False,
+    )
+    return replace(watch.piece, seconds=time.perf_counter() - started)

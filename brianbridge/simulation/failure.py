@@ -1,0 +1,319 @@
+"""Deliver spikes that fail to arrive, each at each synapse for itself.
+
+Whether a spike arrives is no draw from a stream of random numbers but a function of what it
+concerns: the projection's key, the number of the sample in its data set, the step, and the neurons
+at either end (a counter-based generator, here the finaliser of SplitMix64 by Steele, Lea & Flood
+2014, as remembered, once for each of them). So it depends neither on how samples are batched nor
+on the number of threads, nor on whether a synapse belongs to a matrix, a kernel or a list.
+
+These deliveries go synapse by synapse, and take several times as long as those without failure.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from ..network import AllToAll, Convolution, Projection, TransposedConvolution
+from ..network.connections import SynapseTable
+from ..network.convolution import image_shape
+from .delivery import Delivery, Shape
+from .kernels import NO_MASK, SpikeList
+from .projections import BatchedProjection
+
+__all__ = ["UnreliableDelivery", "UnreliableProjection", "fate"]
+
+_compiled = njit(nogil=True, cache=True, error_model="numpy")
+_inline = njit(nogil=True, cache=True, error_model="numpy", inline="always")
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+_FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+#: Fates are whole numbers below this.
+_RANGE = 2.0**53
+
+
+@_compiled
+def _drawn(key: Any, counter: Any) -> Any:
+    """Return number `counter` of the generator `key`, itself the key of another."""
+    x = key + _ODD * (np.uint64(counter) + np.uint64(1))
+    x = (x ^ (x >> np.uint64(30))) * _FIRST
+    x = (x ^ (x >> np.uint64(27))) * _SECOND
+    return x ^ (x >> np.uint64(31))
+
+
+@_inline
+def _arrives(key: Any, synapse: Any, limit: Any) -> Any:
+    return (_drawn(key, synapse) >> np.uint64(11)) >= limit
+
+
+@_compiled
+def _of_samples(key: Any, numbers: np.ndarray, step: int) -> np.ndarray:
+    """Return a key for each sample in a step."""
+    keys = np.empty(numbers.size, np.uint64)
+    for b in range(numbers.size):
+        keys[b] = _drawn(_drawn(key, numbers[b]), step)
+    return keys
+
+
+def fate(key: int, sample: int, step: int, source: int, target: int) -> float:
+    """Return the number from 0 to 1 that a spike must not fall below `probability` to arrive.
+
+    Parameters
+    ----------
+    key : int
+        Of the projection's `Failure`.
+    sample : int
+        Its number in the data set.
+    step : int
+        Brian2's step in which the spike arrives, from 0 on in each presentation.
+    source, target : int
+        The neurons at either end.
+
+    Examples
+    --------
+    >>> fate(1, 2, 3, 4, 5) == fate(1, 2, 3, 4, 5) != fate(1, 2, 3, 5, 4)
+    True
+    """
+    at = _of_samples(np.uint64(key), np.array([sample]), step)[0]
+    return float((int(_drawn(np.uint64(_drawn(at, source)), target)) >> 11) / _RANGE)
+
+
+@_inline
+def _add(target: np.ndarray, total: np.ndarray, mask: np.ndarray, low: int) -> None:
+    for j in range(total.size):
+        if mask.size == 0 or mask[low + j]:
+            target[j] += total[j]
+
+
+@_compiled
+def _add_sparse(
+    target: np.ndarray, first: np.ndarray, reached: np.ndarray, copy: np.ndarray,
+    weight: np.ndarray, spikes: SpikeList, origin: np.ndarray, mask: np.ndarray, keys: np.ndarray,
+    limit: Any,
+) -> None:  # fmt: skip
+    """Add the synapses ``first[i]:first[i + 1]`` at which a spike of neuron i arrives."""
+    samples, outputs = target.shape
+    start, node, value = spikes
+    graded = value.size > 0
+    real = target.dtype.type
+    for b in range(samples):
+        if start[b] == start[b + 1]:
+            continue
+        total = np.zeros(outputs, target.dtype)
+        for k in range(start[b], start[b + 1]):
+            scale = value[k] if graded else real(1)
+            key = _drawn(keys[b], origin[k])
+            for synapse in range(first[node[k]], first[node[k] + 1]):
+                j = reached[synapse]
+                if _arrives(key, j + np.int64(copy[synapse]) * outputs, limit):
+                    total[j] += scale * real(weight[synapse])
+        _add(target[b], total, mask, b * outputs)
+
+
+@_compiled
+def _add_conv(
+    target: np.ndarray, weight: np.ndarray, image: tuple, out: tuple, stride: tuple,
+    padding: tuple, dilation: tuple, groups: int, transposed: bool, spikes: SpikeList,
+    origin: np.ndarray, mask: np.ndarray, keys: np.ndarray, limit: Any,
+) -> None:  # fmt: skip
+    """Stamp kernels onto the target where a spike arrives; see `kernels.add_conv`."""
+    samples, outputs = target.shape
+    start, node, value = spikes
+    rows, columns, channels = weight.shape[1], weight.shape[2], weight.shape[3]
+    places = out[1] * out[2]
+    pixels = image[1] * image[2]
+    each = image[0] // groups
+    graded = value.size > 0
+    real = target.dtype.type
+    for b in range(samples):
+        if start[b] == start[b + 1]:
+            continue
+        total = np.zeros(outputs, target.dtype)
+        for k in range(start[b], start[b + 1]):
+            scale = value[k] if graded else real(1)
+            key = _drawn(keys[b], origin[k])
+            channel, pixel = divmod(node[k], pixels)
+            y, x = divmod(pixel, image[2])
+            low = channel // each * channels
+            for ky in range(rows):
+                oy = _place(y, stride[0], padding[0], ky * dilation[0], out[1], transposed)
+                if oy < 0:
+                    continue
+                for kx in range(columns):
+                    ox = _place(x, stride[1], padding[1], kx * dilation[1], out[2], transposed)
+                    if ox < 0:
+                        continue
+                    kernel = weight[channel, ky, kx]
+                    for c in range(channels):
+                        j = (low + c) * places + oy * out[2] + ox
+                        if _arrives(key, j, limit):
+                            total[j] += scale * real(kernel[c])
+        _add(target[b], total, mask, b * outputs)
+
+
+@_inline
+def _place(at: Any, stride: int, padding: int, offset: int, size: int, transposed: bool) -> Any:
+    """Return where an element of a kernel falls; -1 if nowhere."""
+    if transposed:
+        place = at * stride - padding + offset
+    else:
+        far = at + padding - offset
+        place = far // stride
+        if place * stride != far:
+            place = -1
+    return place if 0 <= place < size else -1
+
+
+@_compiled
+def _windows(
+    first: np.ndarray, reached: np.ndarray, weight: np.ndarray, spikes: SpikeList,
+    empty: np.ndarray,
+) -> tuple:  # fmt: skip
+    """Return the spikes once for each pooling window that they lie in, and where they are from."""
+    start, node, value = spikes
+    graded = value.size > 0
+    samples, number = start.size - 1, 0
+    for k in range(node.size):
+        number += first[node[k] + 1] - first[node[k]]
+    starts = np.zeros(samples + 1, np.int64)
+    nodes, values = np.empty(number, np.int32), np.empty(number, empty.dtype)
+    origin = np.empty(number, np.int32)
+    found = 0
+    for b in range(samples):
+        for k in range(start[b], start[b + 1]):
+            for window in range(first[node[k]], first[node[k] + 1]):
+                nodes[found], origin[found] = reached[window], node[k]
+                values[found] = weight[window] * (value[k] if graded else 1)
+                found += 1
+        starts[b + 1] = found
+    return starts, nodes, values, origin
+
+
+class _Listed:
+    """Hold synapses by source neuron."""
+
+    def __init__(self, table: SynapseTable, sources: int) -> None:
+        self.first = np.searchsorted(table.source, np.arange(sources + 1))
+        self.reached = table.target.astype(np.int32)
+        self.weight = table.weight
+        # A pair of neurons may be connected twice, and each of the two fails for itself.
+        same = (np.diff(table.source) == 0) & (np.diff(table.target) == 0)
+        place = np.arange(len(table.source))
+        begins = np.concatenate([[True], ~same])[: len(place)]
+        self.copy = (place - np.maximum.accumulate(np.where(begins, place, 0))).astype(np.int32)
+
+
+class UnreliableDelivery(Delivery):
+    """Apply the weights of a projection that has a `Failure`.
+
+    Parameters
+    ----------
+    projection : Projection
+        The projection.
+    source, target : tuple of int
+        Shapes of the populations.
+    dtype : type
+        Of the target's variable.
+    """
+
+    def __init__(
+        self, projection: Projection, source: Shape, target: Shape, dtype: type = np.float64
+    ) -> None:
+        super().__init__(int(np.prod(source)), int(np.prod(target)))
+        assert projection.failure is not None
+        self.key = np.uint64(projection.failure.key)
+        self.limit = np.uint64(projection.failure.probability * _RANGE)
+        self.empty: np.ndarray = np.empty(0, dtype)
+        pool, seen = projection.pool, projection.pooled_shape(source)
+        self.windows = None if pool is None else _Listed(pool.synapses(source), self.sources)
+        how, weight = projection.connection, projection.weight
+        self.stamp: tuple[Any, ...] | None = None
+        match how:
+            case AllToAll():
+                # A matrix is a kernel of one pixel.
+                one = np.ascontiguousarray(weight.T)[:, None, None, :]
+                ends = (_size(seen), 1, 1), (self.targets, 1, 1)
+                self.stamp = one, *ends, (1, 1), (0, 0), (1, 1), 1, False
+            case Convolution() | TransposedConvolution():
+                image, out = image_shape(seen, ""), image_shape(target, "")
+                back = isinstance(how, TransposedConvolution)
+                self.stamp = (
+                    _stamps(weight, how.groups, back), image, out, how.stride, how.padding,
+                    how.dilation, how.groups, back,
+                )  # fmt: skip
+            case _:
+                self.listed = _Listed(how.synapses(weight, seen, target), _size(seen))
+
+    def add(
+        self,
+        target: np.ndarray,
+        spikes: SpikeList,
+        mask: np.ndarray = NO_MASK,
+        keys: np.ndarray | None = None,
+    ) -> None:
+        """Add the weights of the spikes that arrive.
+
+        Parameters
+        ----------
+        target, spikes, mask
+            As for `Delivery.add`.
+        keys : numpy.ndarray of uint64, shape (samples,), optional
+            From `keys`; those of samples 0, 1, ... in step 0 if not given.
+        """
+        keys = self.keys(np.arange(len(target)), 0) if keys is None else keys
+        origin = spikes.node
+        if self.windows is not None:
+            way = self.windows
+            start, node, value, origin = _windows(
+                way.first, way.reached, way.weight, spikes, self.empty
+            )
+            spikes = SpikeList(start, node, value)
+        if self.stamp is not None:
+            _add_conv(target, *self.stamp, spikes, origin, mask, keys, self.limit)
+        else:
+            way = self.listed
+            _add_sparse(
+                target, way.first, way.reached, way.copy, way.weight, spikes, origin, mask, keys,
+                self.limit,
+            )  # fmt: skip
+
+    def keys(self, numbers: np.ndarray, step: int) -> np.ndarray:
+        """Return the keys of samples by their numbers in the data set, in one of Brian2's steps."""
+        return np.asarray(_of_samples(self.key, numbers, step))
+
+
+def _size(shape: Shape) -> int:
+    """Return the number of neurons of a shape."""
+    return int(np.prod(shape))
+
+
+def _stamps(weight: np.ndarray, groups: int, transposed: bool) -> np.ndarray:
+    """Return kernels as ``(in, height, width, out/groups)``."""
+    if transposed:
+        return np.ascontiguousarray(weight.transpose(0, 2, 3, 1))
+    grouped = weight.reshape(groups, -1, *weight.shape[1:]).transpose(0, 2, 3, 4, 1)
+    return np.ascontiguousarray(grouped.reshape(-1, *grouped.shape[2:]))
+
+
+class UnreliableProjection(BatchedProjection):
+    """Deliver spikes that may fail to arrive; its delivery is an `UnreliableDelivery`."""
+
+    how: UnreliableDelivery
+
+    def begin(self, numbers: np.ndarray) -> None:
+        """Start a presentation of the samples of these numbers; more may be silent behind them."""
+        super().begin(numbers)
+        self._numbers = np.zeros(self.samples, np.int64)
+        self._numbers[: len(numbers)] = numbers
+        self._step = -1
+
+    def run(self) -> None:
+        """Deliver what arrives in this step."""
+        self._step += 1
+        super().run()
+
+    def deliver(self, spikes: SpikeList) -> None:
+        """Add the weights of the spikes that arrive."""
+        keys = self.how.keys(self._numbers, self._step)
+        self.how.add(self._values, spikes, self._mask, keys)
