@@ -12,6 +12,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -103,6 +104,9 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--samples", type=int, help="only the first so many samples")
     verify.add_argument("--folder", help="where the data set's files are")
     verify.add_argument("--out", type=Path, help="write verdict.json and spikes.h5 here")
+    verify.add_argument("--seed", type=int, default=0, help="of random perturbations")
+    verify.add_argument("--workers", type=int, help="share the work out to so many processes")
+    verify.add_argument("--scheduler", help="share it out to a Dask cluster, by its address")
     verify.add_argument("--operations", action="store_true", help="also tell the operations")
 
     inspect = add(commands, "inspect", _inspect, "tell what a network or spike file holds")
@@ -180,6 +184,7 @@ def _train(options: Arguments) -> int:
 
 def _verify(options: Arguments) -> int:
     from .fidelity.ladder import read_ladder
+    from .fidelity.sweep import forget
     from .fidelity.verify import verify
     from .io.atomic import writable_folder
     from .io.network_file import load
@@ -187,6 +192,10 @@ def _verify(options: Arguments) -> int:
 
     if options.samples is not None and options.samples < 1:
         raise InputError(f"--samples {options.samples} is not above 0")
+    if options.seed < 0:
+        raise InputError(f"--seed {options.seed} is below 0")
+    if options.workers is not None and options.scheduler is not None:
+        raise InputError("--workers starts processes here, --scheduler uses others; give one")
     ladder = read_ladder(options.ladder)
     network = load(options.network)
     test = first_samples(
@@ -195,9 +204,19 @@ def _verify(options: Arguments) -> int:
     if options.out is not None:
         writable_folder(options.out)
     spikes = None if options.out is None else options.out / "spikes.h5"
-    verdict = verify(network, test, ladder, name=options.network.name, spikes=spikes)
+    with ExitStack() as stack:
+        client = None
+        if options.workers is not None or options.scheduler is not None:
+            from .fidelity.on_dask import connected
+
+            client = stack.enter_context(connected(options.workers, options.scheduler))
+        verdict = verify(
+            network, test, ladder, name=options.network.name, seed=options.seed, spikes=spikes,
+            client=client, folder=None if options.out is None else options.out / "unfinished",
+        )  # fmt: skip
     if options.out is not None:
         verdict.save(options.out / "verdict.json")
+        forget(options.out / "unfinished")
     if options.json:
         print(verdict.to_json())
     else:

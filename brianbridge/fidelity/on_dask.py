@@ -1,8 +1,7 @@
 """Tasks of a verification on Dask: processes of this machine, or a cluster's.
 
-Network and samples are sent to each worker once. A worker runs one task at a time, in one thread,
-and keeps what the twin did on its samples, for the next condition on the same. Dask gives the
-tasks of a worker that died to others.
+Network and samples are sent to each worker once. A worker runs one task at a time, in one thread.
+Dask gives the tasks of a worker that died to others.
 
 Needs the extra ``cluster`` (``pip install "brianbridge[cluster]"``).
 """
@@ -10,20 +9,24 @@ Needs the extra ``cluster`` (``pip install "brianbridge[cluster]"``).
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from brian2 import prefs
+
 from ..errors import InputError
 from .tasks import Piece, Shards, Task, run_task
+from .twin_run import TwinRun
 
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["connected", "run_on"]
+__all__ = ["Workers", "connected"]
 
-#: What a worker holds between tasks: the shards of the sweep it works for.
-_HELD: dict[str, Shards] = {}
+#: Preferences that tasks depend on.
+_SETTINGS = ("brianbridge.memory", "codegen.target")
+Sent = tuple[Shards, dict[str, Any]]
 
 
 @contextmanager
@@ -84,8 +87,11 @@ def connected(
             yield client
 
 
-def run_on(client: Client, shards: Shards, tasks: Sequence[Task]) -> Iterator[tuple[Task, Piece]]:
-    """Do tasks on a cluster and yield them as they are done, in any order.
+class Workers:
+    """Let a cluster do the tasks of one verification.
+
+    What the twin did on a shard stays with the worker that ran it; Dask gives the shard's tasks to
+    that one first, and sends it to others that have nothing to do.
 
     Parameters
     ----------
@@ -93,29 +99,52 @@ def run_on(client: Client, shards: Shards, tasks: Sequence[Task]) -> Iterator[tu
         The cluster.
     shards : Shards
         The samples.
-    tasks : sequence of Task
-        What is to be done.
     """
-    from distributed import as_completed
 
-    name = uuid.uuid4().hex
-    (sent,) = client.scatter([(shards.network, shards.data)], broadcast=True, hash=False)
-    # Conditions of the same samples side by side, so that what a worker holds is of use.
-    futures = {
-        client.submit(_work, name, sent, task, key=f"{name}-{number}", pure=False): task
-        for number, task in enumerate(tasks)
-    }
-    try:
-        for future in as_completed(list(futures)):
-            yield futures[future], future.result()
-            future.release()
-    finally:
-        client.cancel(list(futures))
+    def __init__(self, client: Client, shards: Shards) -> None:
+        self._client = client
+        settings = {name: prefs[name] for name in _SETTINGS}
+        (self._sent,) = client.scatter([(shards, settings)], broadcast=True, hash=False)
+        self._twins = [self._submit(_run_twin, shard) for shard in range(len(shards))]
+
+    def _submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        # Names of their own: two verifications on one cluster must not share results.
+        key = f"{function.__name__.strip('_')}-{uuid.uuid4().hex}"
+        return self._client.submit(function, self._sent, *arguments, key=key, pure=False)
+
+    def twins(self) -> list[Piece]:
+        """Return what the twin did, shard by shard."""
+        found = [self._submit(_piece_of, twin) for twin in self._twins]
+        return list(self._client.gather(found))
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Piece]]:
+        """Do tasks and yield them as they are done, in any order."""
+        from distributed import as_completed
+
+        futures = {self._submit(_work, task, self._twins[task.shard]): task for task in tasks}
+        try:
+            for future in as_completed(list(futures)):
+                yield futures[future], future.result()
+                future.release()
+        finally:
+            self._client.cancel(list(futures))
 
 
-def _work(name: str, sent: Any, task: Task) -> Piece:
-    """Do a task in a worker."""
-    if name not in _HELD:
-        _HELD.clear()
-        _HELD[name] = Shards(*sent)
-    return run_task(_HELD[name], task, threads=1)
+def _run_twin(sent: Sent, shard: int) -> tuple[TwinRun, Piece]:
+    return _settled(sent).run_twin(shard)
+
+
+def _piece_of(sent: Sent, twin: tuple[TwinRun, Piece]) -> Piece:
+    return twin[1]
+
+
+def _work(sent: Sent, task: Task, twin: tuple[TwinRun, Piece]) -> Piece:
+    return run_task(_settled(sent), task, twin[0], threads=1)
+
+
+def _settled(sent: Sent) -> Shards:
+    """Return the shards, in a process with the preferences of the one that sent them."""
+    shards, settings = sent
+    for name, value in settings.items():
+        prefs[name] = value
+    return shards

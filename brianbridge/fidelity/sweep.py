@@ -12,10 +12,14 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from brian2 import prefs
 from tqdm import tqdm
 
 from ..provenance import collect
@@ -23,9 +27,9 @@ from .piece_file import read_piece, write_piece
 from .tasks import Piece, Shards, Task, run_task
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from .on_dask import Workers
 
-__all__ = ["Sweep"]
+__all__ = ["Sweep", "forget"]
 
 
 class Sweep:
@@ -35,16 +39,16 @@ class Sweep:
     ----------
     shards : Shards
         The samples.
-    client : distributed.Client, optional
-        Where tasks run; in this process if not given.
+    workers : Workers, optional
+        Who does the tasks; this process if not given.
     folder : Path, optional
         Where finished pieces are kept.
     """
 
     def __init__(
-        self, shards: Shards, client: Client | None = None, folder: Path | None = None
+        self, shards: Shards, workers: Workers | None = None, folder: Path | None = None
     ) -> None:
-        self._shards, self._client, self._folder = shards, client, folder
+        self._shards, self._workers, self._folder = shards, workers, folder
         self._done: dict[str, Piece] = {}
         self._key = _fingerprint(shards) if folder is not None else ""
 
@@ -67,6 +71,12 @@ class Sweep:
                 bar.update()
                 on_piece()
 
+    def twin(self) -> Piece:
+        """Return what the twin did on all samples."""
+        if self._workers is None:
+            return reduce(add, (self._shards.twin(n)[1] for n in range(len(self._shards))))
+        return reduce(add, self._workers.twins())
+
     def add(self, task: Task, piece: Piece) -> None:
         """Note a piece as done."""
         self._done[task.key] = piece
@@ -75,23 +85,18 @@ class Sweep:
 
     def piece(self, tasks: Sequence[Task]) -> Piece:
         """Return what tasks gave that were done, added up in order."""
-        first, *others = (self._done[task.key] for task in tasks)
-        for piece in others:
-            first = first + piece
-        return first
+        return reduce(add, (self._done[task.key] for task in tasks))
 
     def has(self, tasks: Iterable[Task]) -> bool:
         """Tell whether all of the tasks are done."""
         return all(self._found(task) for task in tasks)
 
     def _pieces(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Piece]]:
-        if self._client is None:
+        if self._workers is None:
             for task in tasks:
-                yield task, run_task(self._shards, task)
-        elif tasks:
-            from .on_dask import run_on
-
-            yield from run_on(self._client, self._shards, tasks)
+                yield task, run_task(self._shards, task, self._shards.twin(task.shard)[0])
+        else:
+            yield from self._workers.run(tasks)
 
     def _found(self, task: Task) -> bool:
         if task.key not in self._done and self._folder is not None and self._path(task).exists():
@@ -102,6 +107,14 @@ class Sweep:
         assert self._folder is not None
         digest = hashlib.sha256(f"{self._key} {task.key}".encode()).hexdigest()
         return self._folder / f"{digest[:24]}.json.gz"
+
+
+def forget(folder: Path) -> None:
+    """Take away the pieces in a folder, and the folder if nothing else is in it."""
+    for path in folder.glob("*.json.gz"):
+        path.unlink()
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _fingerprint(shards: Shards) -> str:
@@ -115,4 +128,5 @@ def _fingerprint(shards: Shards) -> str:
         for name, array in (arrays | dict(projection.connection.arrays())).items():
             digest.update(name.encode() + (b"" if array is None else np.asarray(array).tobytes()))
     digest.update(data.x.tobytes() + data.y.tobytes())
+    digest.update(str((shards.size, prefs["brianbridge.memory"])).encode())
     return digest.hexdigest()

@@ -29,7 +29,7 @@ from .perturbations import Perturbation, perturbed
 from .train_distances import TrainDistances
 from .twin_run import TwinRun
 
-__all__ = ["Piece", "Shards", "Task", "run_task"]
+__all__ = ["SHARD", "Piece", "Shards", "Task", "run_task"]
 
 #: Samples of a shard: enough that to start a simulation costs little beside it.
 SHARD = 2_500
@@ -59,7 +59,7 @@ class Task:
     def key(self) -> str:
         """A text that is the same for the same cell, in whatever order perturbations are."""
         changes = sorted((p.name, p.to_dict()) for p in self.perturbations)
-        return json.dumps([changes, self.seed, self.shard, SHARD], default=str)
+        return json.dumps([changes, self.seed, self.shard], default=str)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,36 +125,35 @@ class Shards:
         The network, as it was trained.
     data : Dataset
         All samples.
+    size : int
+        Samples of a shard.
     """
 
-    def __init__(self, network: SpikingNetwork, data: Dataset) -> None:
-        self.network, self.data = network, data
+    def __init__(self, network: SpikingNetwork, data: Dataset, size: int = SHARD) -> None:
+        self.network, self.data, self.size = network, data, size
         self._runs: dict[int, tuple[TwinRun, Piece]] = {}
 
     def __len__(self) -> int:
-        return -(-len(self.data) // SHARD)
+        return -(-len(self.data) // self.size)
 
     def bounds(self, shard: int) -> tuple[int, int]:
         """Return the first sample of a shard, and the first one after it."""
-        return shard * SHARD, min((shard + 1) * SHARD, len(self.data))
+        return shard * self.size, min((shard + 1) * self.size, len(self.data))
 
-    def twin(self, shard: int) -> TwinRun:
-        """Return what the twin did; it runs when it is asked for first."""
-        return self._of(shard)[0]
-
-    def twin_piece(self, shard: int) -> Piece:
-        """Return the twin's own piece."""
-        return self._of(shard)[1]
-
-    def _of(self, shard: int) -> tuple[TwinRun, Piece]:
+    def twin(self, shard: int) -> tuple[TwinRun, Piece]:
+        """Return what the twin did on a shard, and its own piece; it runs once."""
         if shard not in self._runs:
-            watch = self.watch(shard, None)
-            low, high = self.bounds(shard)
-            run = TwinRun(
-                self.network, self.data.x[low:high], watch, first=low, share=1 / len(self)
-            )
-            self._runs[shard] = run, watch.piece
+            self._runs[shard] = self.run_twin(shard)
         return self._runs[shard]
+
+    def run_twin(self, shard: int) -> tuple[TwinRun, Piece]:
+        """Run the twin on a shard."""
+        watch = self.watch(shard, None)
+        low, high = self.bounds(shard)
+        share = 1 / len(self)
+        return TwinRun(self.network, self.data.x[low:high], watch, first=low, share=share), (
+            watch.piece
+        )
 
     def watch(self, shard: int, twin: TwinRun | None) -> _Watch:
         """Return what adds up the chunks of a run of a shard."""
@@ -212,6 +211,7 @@ class _Watch:
 def run_task(
     shards: Shards,
     task: Task,
+    twin: TwinRun,
     *,
     threads: int | None = None,
     on_chunk: Sequence[Callable[[Recording], None]] = (),
@@ -224,12 +224,13 @@ def run_task(
         The samples and their twin.
     task : Task
         What is to be done.
+    twin : TwinRun
+        What the twin did on that shard.
     threads : int, optional
         Of the simulation; one for each core if not given. They change nothing but the time.
     on_chunk : sequence of callable
         Shown every recording beside.
     """
-    twin = shards.twin(task.shard)  # not on this clock: other conditions use it too
     started = time.perf_counter()
     low, high = shards.bounds(task.shard)
     watch = shards.watch(task.shard, twin)

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import torch
 from ..network import SpikingNetwork
 from ..recording import Events, Recording
 from ..simulation.memory import memory_budget
-from ..surrogate.network import to_torch
+from ..surrogate.network import SurrogateNetwork, to_torch
 from .activity import Activity, joined
 
 __all__ = ["TwinRun"]
@@ -63,7 +64,7 @@ class TwinRun:
         first: int = 0,
         share: float = 1.0,
     ) -> None:
-        self._twin = to_torch(network, dtype=torch.float64)
+        self._network = network
         self._x, self._first = np.asarray(x), first
         cells = network.steps * sum(p.size for p in network.firing)
         self._size = max(1, min(_SAMPLES, _CELLS // max(cells, 1)))
@@ -85,6 +86,14 @@ class TwinRun:
                 self._kept[number] = packed
         #: The outputs of all samples, without any spikes.
         self.outcome = Recording.concatenate(outcomes)
+
+    @cached_property
+    def _twin(self) -> SurrogateNetwork:
+        return to_torch(self._network, dtype=torch.float64)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the twin itself, which is made again where a block has to run once more."""
+        return {name: value for name, value in vars(self).items() if name != "_twin"}
 
     def part(self, low: int, high: int) -> Recording:
         """Return the recording of samples `low` up to `high`."""

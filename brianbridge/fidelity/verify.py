@@ -23,7 +23,7 @@ from .ladder import Rung, read_ladder
 from .operations import count_operations
 from .perturbations import Perturbation, perturbed
 from .sweep import Sweep
-from .tasks import Piece, Shards, Task, run_task
+from .tasks import SHARD, Piece, Shards, Task, run_task
 from .verdict import RungOutcome, Verdict
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def verify(
     baseline: SpikingNetwork | None = None,
     client: Client | None = None,
     folder: Path | None = None,
+    shard: int = SHARD,
     on_rung: Callable[[RungOutcome], None] | None = None,
 ) -> Verdict:
     """Check in Brian2 whether accuracy and spikes of a trained network hold.
@@ -69,6 +70,8 @@ def verify(
         if not given. The verdict is the same.
     folder : Path, optional
         Where finished parts are kept, so that a verification that was interrupted goes on.
+    shard : int
+        Samples of a part. With another number, where there is noise, it is other noise.
     on_rung : callable, optional
         Called with each outcome as soon as it is there.
 
@@ -101,9 +104,16 @@ def verify(
         )
     rungs = read_ladder(ladder) if isinstance(ladder, str | Path) else tuple(ladder)
     climbs, skipped = _climbs(network, rungs, seed)
-    shards = Shards(network, data)
-    sweep = Sweep(shards, client, folder)
-    twin = _of_twin(shards)
+    if shard < 1:
+        raise InputError(f"shard = {shard}; give at least 1 sample")
+    shards = Shards(network, data, shard)
+    workers = None
+    if client is not None:
+        from .on_dask import Workers
+
+        workers = Workers(client, shards)
+    sweep = Sweep(shards, workers, folder)
+    twin = sweep.twin()
     inputs = activity_of_input(network, data.x)
     if spikes is not None and climbs:
         _write_spikes(sweep, shards, climbs[0], spikes, data)
@@ -121,7 +131,7 @@ def verify(
 
     sweep.run((task for climb in climbs for task in climb.tasks(len(shards))), judge)
     judge()
-    compared = None if baseline is None else _summary(_of_twin(Shards(baseline, data)), data.y)
+    compared = None if baseline is None else _summary(Sweep(Shards(baseline, data)).twin(), data.y)
     return Verdict(
         network=name,
         dataset={
@@ -230,13 +240,6 @@ def _climbs(
     return climbs, skipped
 
 
-def _of_twin(shards: Shards) -> Piece:
-    first, *others = (shards.twin_piece(shard) for shard in range(len(shards)))
-    for piece in others:
-        first = first + piece
-    return first
-
-
 def _summary(twin: Piece, labels: np.ndarray) -> dict[str, Any]:
     found: dict[str, Any] = {
         "accuracy": float(np.mean(twin.prediction == labels)),
@@ -256,4 +259,5 @@ def _write_spikes(sweep: Sweep, shards: Shards, climb: _Climb, path: Path, data:
         network.steps * condition.divisor, provenance,
     ) as writer:  # fmt: skip
         for task in climb.runs(len(shards), climb.subsets()[0])[0]:
-            sweep.add(task, run_task(shards, task, on_chunk=[writer.append]))
+            twin = shards.twin(task.shard)[0]
+            sweep.add(task, run_task(shards, task, twin, on_chunk=[writer.append]))

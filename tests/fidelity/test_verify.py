@@ -1,0 +1,230 @@
+"""A verification: rungs, repeats, attribution, and the same verdict however it is run."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+import brianbridge as bb
+from brianbridge.datasets import from_arrays
+from brianbridge.encoding import Bernoulli, Current
+from brianbridge.errors import InputError
+from brianbridge.fidelity import sweep as sweeping
+from brianbridge.fidelity import tasks
+from brianbridge.fidelity.ladder import Rung, read_ladder
+from brianbridge.fidelity.verify import verify
+from brianbridge.neurons.model import NeuronModel
+
+CHIP = Rung(
+    name="chip",
+    perturb={"mismatch": {"cv": 0.3}, "membrane_noise": {"sigma": 0.2, "tau": "10 ms"}},
+    repeats=2,
+    max_accuracy_drop=None,
+)
+
+
+def network(neuron=None, encoding=None, seed=3):
+    neuron = neuron or bb.neuron_model("if")
+    return bb.SpikingNetwork.sequential(
+        (8,),
+        [bb.Dense(40, neuron), bb.Dense(4, neuron)],
+        encoding=encoding or Current(12),
+        weight_gain=4.0,
+        seed=seed,
+    )
+
+
+def data_of(net, samples=24):
+    """Return samples whose labels are what the twin says, so that every loss is Brian2's."""
+    x = np.random.default_rng(5).random((samples, 8))
+    labels = bb.to_torch(net).record(x).prediction
+    return from_arrays("labelled by the twin", x, labels)
+
+
+def told(verdict):
+    """Return what a verdict says, without time and date."""
+    found = verdict.to_dict()
+    del found["provenance"]
+    for rung in found["rungs"]:
+        del rung["seconds"]
+    return found
+
+
+def test_the_default_ladder_runs_on_a_network_of_each_kind_of_input():
+    for encoding, left_out in (
+        (Current(6), {"input spikes anywhere in their step"}),
+        (Bernoulli(6), set()),
+    ):
+        net = network(encoding=encoding)
+        verdict = verify(net, data_of(net, 6), "default")
+        assert set(verdict.skipped) == left_out
+        ladder = [rung.name for rung in read_ladder("default")]
+        assert [r.name for r in verdict.rungs] == [n for n in ladder if n not in left_out]
+        assert verdict.rungs[0].spike_mismatches == 0
+        assert verdict.rungs[0].first_divergence == {"samples": 0.0, "median_ms": None}
+
+
+def test_parity_has_no_distance_and_a_finer_step_has_some():
+    net = network()
+    parity, finer = verify(net, data_of(net)).rungs
+    for kind in ("van_rossum", "victor_purpura"):
+        assert set(parity.distances[kind].values()) == {0.0}
+        assert min(finer.distances[kind].values()) > 0
+    assert parity.mcnemar_p == 1.0
+    assert parity.agreement == 1.0
+
+
+def test_attribution_names_the_schedule_where_several_things_were_changed():
+    """Brian2's default order with a hard reset loses what arrives in the step of a spike."""
+    hard = NeuronModel(
+        "dv/dt = drive : 1\ndrive : Hz",
+        threshold="v > theta",
+        reset="v = 0",
+        drive="drive",
+        parameters={"theta": 1.0},
+    )
+    net = network(hard, Bernoulli(40))
+    rung = Rung(
+        name="several",
+        perturb={
+            "brian_schedule": {},
+            "weight_quantisation": {"bits": 8},
+            "weight_noise": {"cv": 0.01},
+        },
+        attribute=True,
+        max_accuracy_drop=0.05,
+    )
+    (found,) = verify(net, data_of(net, 40), [rung]).rungs
+    assert found.fell_short == ("max_accuracy_drop",)
+    assert sum(found.count_differences[name]["mean"] for name in ("hidden", "output")) < 0
+    shares = {name: cost["share"] for name, cost in found.attribution["accuracy"].items()}
+    assert max(shares, key=shares.get) == "brian_schedule"
+    assert shares["brian_schedule"] > 0.8 * sum(shares.values())
+    assert sum(shares.values()) == pytest.approx(1 - found.accuracy)
+
+
+def test_runs_of_a_random_rung_differ_and_their_mean_is_told():
+    net = network()
+    (found,) = verify(net, data_of(net), [CHIP]).rungs
+    one, other = found.accuracy_by_run
+    assert found.accuracy == pytest.approx((one + other) / 2)
+    assert found.mcnemar_p is None
+    low, high = found.accuracy_change_ci95
+    assert low < found.accuracy - 1 < high
+    # A rung in which nothing is random runs once.
+    (parity,) = verify(net, data_of(net), [Rung(name="parity", repeats=3)]).rungs
+    assert parity.runs == 1
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "value"),
+    [
+        ("max_accuracy_drop", 0.0),
+        ("min_agreement", 1.0),
+        ("min_count_correlation", 1.0),
+        ("max_spikes_change", 0.0),
+        ("max_spike_mismatches", 0),
+    ],
+)
+def test_each_tolerance_can_be_missed(tolerance, value):
+    net = network()
+    limits = {"max_accuracy_drop": None, tolerance: value}
+    change = {"dead_neurons": {"share": 0.5}}
+    (found,) = verify(net, data_of(net), [Rung(name="x", perturb=change, **limits)]).rungs
+    assert found.fell_short == (tolerance,)
+    (found,) = verify(net, data_of(net), [Rung(name="x", max_accuracy_drop=0.0)]).rungs
+    assert found.passed
+
+
+def test_what_does_not_apply_is_an_error_before_any_work_or_left_out(refused, monkeypatch):
+    net = network()
+    change = {"input_timing": {"kind": "uniform"}}
+    monkeypatch.setattr(tasks.Shards, "run_twin", lambda *_: pytest.fail("work began"))
+    with refused("rung 'x'", "the input is a constant current"):
+        verify(net, data_of(net), [Rung(name="x", perturb=change)])
+    monkeypatch.undo()
+    verdict = verify(net, data_of(net), [Rung(name="x", perturb=change, optional=True)])
+    assert not verdict.rungs
+    assert "constant current" in verdict.skipped["x"]
+
+
+def test_rungs_of_the_same_condition_run_once(monkeypatch):
+    net, ran = network(), []
+    run = tasks.run_task
+    monkeypatch.setattr(sweeping, "run_task", lambda *a, **k: ran.append(1) or run(*a, **k))
+    finer = {"finer_dt": {"divisor": 2}}
+    verdict = verify(net, data_of(net), [Rung(name=n, perturb=finer) for n in "ab"], shard=12)
+    assert len(ran) == 2
+    assert verdict.rungs[0].accuracy == verdict.rungs[1].accuracy
+
+
+def test_an_interrupted_verification_goes_on(tmp_path, monkeypatch):
+    net = network()
+    data, ladder = data_of(net), [Rung(name="parity"), CHIP]
+    whole = told(verify(net, data, ladder, shard=7))
+    run, left = tasks.run_task, [5]
+
+    def stops(*arguments, **options):
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return run(*arguments, **options)
+
+    monkeypatch.setattr(sweeping, "run_task", stops)
+    with pytest.raises(KeyboardInterrupt):
+        verify(net, data, ladder, shard=7, folder=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 5
+    left[0] = 12 - 5  # four shards, three runs
+    assert told(verify(net, data, ladder, shard=7, folder=tmp_path)) == whole
+    assert left[0] == 0
+    # Another network finds nothing there.
+    left[0] = 1
+    with pytest.raises(KeyboardInterrupt):
+        verify(network(seed=4), data, ladder, shard=7, folder=tmp_path)
+    sweeping.forget(tmp_path)
+    assert not tmp_path.exists()
+
+
+def test_two_workers_one_of_them_killed_give_the_same_verdict(monkeypatch):
+    pytest.importorskip("distributed")
+    from brianbridge.fidelity.on_dask import Workers, connected
+
+    net = network()
+    data, ladder = data_of(net), [Rung(name="parity"), CHIP]
+    expected = told(verify(net, data, ladder, shard=4))
+    run, killed = Workers.run, []
+
+    def kills(self, tasks):
+        for number, found in enumerate(run(self, tasks)):
+            if number == 1:
+                (victim, *_) = self._client.run(os.getpid).values()
+                os.kill(victim, signal.SIGKILL)
+                killed.append(victim)
+            yield found
+
+    with connected(workers=2) as client:
+        assert told(verify(net, data, ladder, shard=4, client=client)) == expected
+        monkeypatch.setattr(Workers, "run", kills)
+        assert told(verify(net, data, ladder, shard=4, client=client)) == expected
+    assert killed
+
+
+def test_a_scheduler_that_is_not_there_is_refused(refused):
+    pytest.importorskip("distributed")
+    from brianbridge.fidelity.on_dask import connected
+
+    with refused("scheduler 'tcp://127.0.0.1:9'"), connected(scheduler="tcp://127.0.0.1:9"):
+        pass
+    with refused("workers = 0"), connected(workers=0):
+        pass
+
+
+def test_a_ladder_that_is_not_there_is_refused(refused):
+    with refused("there is no ladder 'defualt'", "default"):
+        read_ladder("defualt")
+    assert issubclass(InputError, ValueError)
+    with pytest.raises(ValueError, match="finer_dt"):
+        Rung(name="x", perturb={"finer_td": {}})
