@@ -188,7 +188,7 @@ def _verify(options: Arguments) -> int:
     from .fidelity.verify import verify
     from .io.atomic import writable_folder
     from .io.network_file import load
-    from .study.run import first_samples, held_out
+    from .study.run import first_samples, split_of
 
     if options.samples is not None and options.samples < 1:
         raise InputError(f"--samples {options.samples} is not above 0")
@@ -198,9 +198,8 @@ def _verify(options: Arguments) -> int:
         raise InputError("--workers starts processes here, --scheduler uses others; give one")
     ladder = read_ladder(options.ladder)
     network = load(options.network)
-    test = first_samples(
-        held_out(network.provenance, options.data, options.folder), options.samples
-    )
+    split = split_of(network.provenance, options.data, options.folder)
+    test = first_samples(split.test, options.samples)
     if options.out is not None:
         writable_folder(options.out)
     spikes = None if options.out is None else options.out / "spikes.h5"
@@ -211,9 +210,16 @@ def _verify(options: Arguments) -> int:
 
             client = stack.enter_context(connected(options.workers, options.scheduler))
         verdict = verify(
-            network, test, ladder, name=options.network.name, seed=options.seed, spikes=spikes,
-            client=client, folder=None if options.out is None else options.out / "unfinished",
-        )  # fmt: skip
+            network,
+            test,
+            ladder,
+            name=options.network.name,
+            seed=options.seed,
+            spikes=spikes,
+            train=split.train,
+            client=client,
+            folder=None if options.out is None else options.out / "unfinished",
+        )
     if options.out is not None:
         verdict.save(options.out / "verdict.json")
         forget(options.out / "unfinished")

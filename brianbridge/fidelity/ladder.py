@@ -12,6 +12,7 @@ with other random numbers, and its tolerances. Ladders are TOML files of ``[[run
     max_accuracy_drop = 0.05
     perturb.mismatch = { cv = 0.2 }
     perturb.weight_quantisation = { bits = 4 }
+    remedy.fine_tune = { epochs = 3 }
 
 Two come with the package: ``short`` (parity and a ten times finer step) and ``default``.
 """
@@ -27,6 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from ..errors import InputError, did_you_mean
 from ..schema import read_toml, validated
 from .perturbations import Perturbation, perturbation
+from .remedies import Remedies
 
 __all__ = ["Rung", "Tolerances", "ladder_names", "read_ladder"]
 
@@ -72,6 +74,8 @@ class Rung(Tolerances):
         Whether the rung is left out, and not an error, if it does not apply to the network.
     attribute : bool
         Whether to tell what each perturbation costs, where there are several.
+    remedy : Remedies
+        What is tried to win back what it costs; of the first run.
     **tolerances
         Those of `Tolerances`.
 
@@ -91,6 +95,7 @@ class Rung(Tolerances):
     repeats: int = Field(default=1, ge=1)
     optional: bool = False
     attribute: bool = False
+    remedy: Remedies = Remedies()
 
     @field_validator("perturb")
     @classmethod

@@ -9,6 +9,7 @@ from ..recording import Recording
 __all__ = [
     "accuracy",
     "agreement",
+    "confusion_matrix",
     "paired_interval",
     "spike_differences",
 ]
@@ -26,6 +27,19 @@ def accuracy(recording: Recording, labels: np.ndarray) -> float:
 def agreement(one: Recording, other: Recording) -> float:
     """Return the share of samples for which both predict the same class."""
     return float(np.mean(one.prediction == other.prediction))
+
+
+def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.ndarray:
+    """Return how many samples of class ``i`` were predicted as ``j``, ``(classes, classes)``.
+
+    Examples
+    --------
+    >>> confusion_matrix(np.array([0, 1, 1]), np.array([0, 0, 1]), 2)
+    array([[1, 0],
+           [1, 1]])
+    """
+    flat = np.bincount(labels * classes + predictions, minlength=classes**2)
+    return flat.reshape(classes, classes)
 
 
 def paired_interval(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:

@@ -245,10 +245,19 @@ def run_task(
         shards.data.x[low:high],
         index=np.arange(low, high),
         record=("spikes", "t_crossing") if on_chunk else ("spikes",),
-        # Shards differ in their noise, and conditions of the same seed do not.
-        seed=np.random.SeedSequence((task.seed, task.shard)).generate_state(1)[0].item(),
+        seed=seed_of_shard(task.seed, task.shard),
         threads=threads,
         on_chunk=show,
         keep=False,
     )
     return replace(watch.piece, seconds=time.perf_counter() - started)
+
+
+def shard_of(sample: int) -> int:
+    """Return the shard that a sample is in."""
+    return sample // SHARD
+
+
+def seed_of_shard(seed: int, shard: int) -> int:
+    """Return the seed of a simulation: shards differ in noise, conditions of a seed do not."""
+    return np.random.SeedSequence((seed, shard)).generate_state(1)[0].item()

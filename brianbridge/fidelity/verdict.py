@@ -77,6 +77,9 @@ class RungOutcome:
     attribution : mapping, optional
         ``accuracy`` and ``agreement``: what each perturbation costs ``alone``, ``last`` and its
         ``share`` (`brianbridge.fidelity.attribution`), by name.
+    remedies : mapping, optional
+        Of the same rung ``calibrated`` and ``fine_tuned``: what was done, accuracy and its change,
+        agreement and spikes per sample (`brianbridge.fidelity.remedies`).
     """
 
     name: str
@@ -104,6 +107,7 @@ class RungOutcome:
     fell_short: tuple[str, ...]
     decision: Mapping[str, Any] | None = None
     attribution: Mapping[str, Mapping[str, Mapping[str, float]]] | None = None
+    remedies: Mapping[str, Mapping[str, Any]] | None = None
 
     @property
     def passed(self) -> bool:
@@ -222,6 +226,12 @@ class Verdict:
             f"{label}: {_decision(found, spikes)}"
             for label, found, spikes in runs
             if found is not None
+        ]
+        notes += [
+            f"Brian2, {rung.name}, {how.replace('_', '-')}: {_percent(found['accuracy'])} "
+            f"in place of {_percent(rung.accuracy_by_run[0])}"
+            for rung in self.rungs
+            for how, found in (rung.remedies or {}).items()
         ]
         notes += [f"left out: {name} ({why})" for name, why in self.skipped.items()]
         return notes if self.operations is None else [*notes, self.operations.summary()]

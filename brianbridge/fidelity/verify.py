@@ -41,6 +41,7 @@ def verify(
     seed: int = 0,
     spikes: Path | None = None,
     baseline: SpikingNetwork | None = None,
+    train: Dataset | None = None,
     client: Client | None = None,
     folder: Path | None = None,
     shard: int = SHARD,
@@ -65,6 +66,8 @@ def verify(
     baseline : SpikingNetwork, optional
         What the network is to be compared with: the same without a constraint. Its twin runs on
         the same samples.
+    train : Dataset, optional
+        Training samples, for the remedies that rungs may name.
     client : distributed.Client, optional
         A Dask cluster to share the work out to (`brianbridge.fidelity.on_dask`); all is done here
         if not given. The verdict is the same.
@@ -103,7 +106,7 @@ def verify(
             f"{tuple(network.input_shape)}"
         )
     rungs = read_ladder(ladder) if isinstance(ladder, str | Path) else tuple(ladder)
-    climbs, skipped = _climbs(network, rungs, seed)
+    climbs, skipped = _climbs(network, rungs, seed, train)
     if shard < 1:
         raise InputError(f"shard = {shard}; give at least 1 sample")
     shards = Shards(network, data, shard)
@@ -125,6 +128,9 @@ def verify(
             if not sweep.has(climb.tasks(len(shards))):
                 return
             outcome = climb.outcome(sweep, shards, twin, inputs)
+            if train is not None and climb.rung.remedy.any:
+                tried = climb.rung.remedy.tried(shards, train, climb.perturbations, climb.seeds[0])
+                outcome = replace(outcome, remedies=tried)
             outcomes[climb.rung.name] = outcome
             if on_rung is not None:
                 on_rung(outcome)
@@ -220,7 +226,7 @@ class _Climb:
 
 
 def _climbs(
-    network: SpikingNetwork, rungs: Sequence[Rung], seed: int
+    network: SpikingNetwork, rungs: Sequence[Rung], seed: int, train: Dataset | None
 ) -> tuple[list[_Climb], dict[str, str]]:
     """Return what is to be run, and why some rungs are not; nothing has run yet."""
     climbs, skipped = [], {}
@@ -231,6 +237,7 @@ def _climbs(
             climb = _Climb(rung, perturbed(Condition(network), chosen, seed), chosen, seeds)
             for subset in climb.subsets():
                 perturbed(Condition(network), [p for p in chosen if p.name in subset], seed)
+            rung.remedy.check(network, train)
         except InputError as error:
             if not rung.optional:
                 raise InputError(f"rung '{rung.name}': {error}") from None

@@ -37,7 +37,9 @@ from ..surrogate.spike_function import SpikeFunction
 from .network import build_network
 from .schema import Study
 
-__all__ = ["first_samples", "held_out", "load_split", "prepare", "run_study", "train_study"]
+__all__ = [
+    "first_samples", "held_out", "load_split", "prepare", "run_study", "split_of", "train_study",
+]  # fmt: skip
 
 Report = Callable[[str], None]
 
@@ -125,13 +127,18 @@ def train_study(study: Study, out: Path, split: Split, fold: int | None = None) 
     return trained
 
 
-def held_out(provenance: Any, name: str, folder: str | None = None) -> Dataset:
-    """Return the test samples of data set `name`, by the split that a network was trained with."""
+def split_of(provenance: Any, name: str, folder: str | None = None) -> Split:
+    """Return data set `name`, split as it was when the network was trained."""
     entry = provenance.get("dataset", {})
     known = entry if entry.get("name") == name else {}
     keys = ("seed", "test_fraction", "folds", "fold")
     arguments = {k: known[k] for k in keys if known.get(k) is not None}
-    return load(name, folder=folder, **arguments).test
+    return load(name, folder=folder, **arguments)
+
+
+def held_out(provenance: Any, name: str, folder: str | None = None) -> Dataset:
+    """Return the test samples of data set `name`, by the split that a network was trained with."""
+    return split_of(provenance, name, folder).test
 
 
 def first_samples(data: Dataset, samples: int | None) -> Dataset:
@@ -180,6 +187,7 @@ def run_study(
             name=study.name,
             spikes=folder / "spikes.h5" if spikes else None,
             baseline=None if start is None else load_network(Path(start)),
+            train=split.train,
         )
         verdict.save(folder / "verdict.json")
         report(verdict.table())

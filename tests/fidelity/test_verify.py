@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -228,3 +229,33 @@ def test_a_ladder_that_is_not_there_is_refused(refused):
     assert issubclass(InputError, ValueError)
     with pytest.raises(ValueError, match="finer_dt"):
         Rung(name="x", perturb={"finer_td": {}})
+
+
+def test_remedies_are_tried_on_the_same_device_and_told(refused):
+    net = network()
+    data = data_of(net, 60)
+    rung = Rung(
+        name="driven",
+        perturb={"background_current": {"size": 0.2}},
+        remedy={
+            "calibrate": {"of": "weights"},
+            "fine_tune": {"epochs": 10, "batch_size": 20, "learning_rate": 0.01},
+        },
+        max_accuracy_drop=None,
+    )
+    with refused("rung 'driven'", "give train ="):
+        verify(net, data, [rung])
+    with refused("rung 'driven'", "learning rule must be known"):
+        verify(net, data, [rung], train=data)
+    rule = {"name": "surrogate_gradient"}
+    net = replace(net, provenance={**net.provenance, "rule": rule})
+    (found,) = verify(net, data, [rung], train=data).rungs
+    calibrated, tuned = found.remedies["calibrated"], found.remedies["fine_tuned"]
+    before = sum(found.spikes_per_sample.values())
+    wanted = sum(verify(net, data, [Rung(name="parity")]).rungs[0].spikes_per_sample.values())
+    assert abs(calibrated["spikes_per_sample"] - wanted) < 0.1 * abs(before - wanted)
+    assert max(calibrated["scales"].values()) < 1
+    assert tuned["accuracy"] > found.accuracy
+    assert tuned["samples"] == 60
+    # The network itself is as it was.
+    assert found.accuracy == verify(net, data, [rung], train=data).rungs[0].accuracy

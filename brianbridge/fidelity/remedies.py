@@ -1,0 +1,170 @@
+"""What to do when a rung fails, and how far it helps: the verdict's before and after.
+
+A remedy changes the network on training samples, under the rung's perturbations and on the same
+device (their seed): `calibrate` scales populations until they fire as much as the twin's
+(`brianbridge.fidelity.calibrate`), `fine_tune` trains with Brian2 in the loop
+(`brianbridge.rules.in_the_loop`). The changed network climbs the rung again, beside the twin as it
+was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+from operator import add
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..datasets import Dataset
+from ..errors import InputError
+from ..network import SpikingNetwork
+from . import metrics
+from .perturbations import Perturbation
+from .tasks import Shards, Task, run_task
+
+if TYPE_CHECKING:
+    from ..rules import LearningRule
+
+__all__ = ["CalibrateEntry", "FineTuneEntry", "Remedies"]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CalibrateEntry(_Entry):
+    """Say how a network is calibrated; see `brianbridge.fidelity.calibrate.calibrate`."""
+
+    of: Literal["weights", "threshold"] = "weights"
+    samples: int = Field(default=1000, ge=1)
+
+
+class FineTuneEntry(_Entry):
+    """Say how a network is trained on; see `brianbridge.rules.in_the_loop.fine_tune`."""
+
+    samples: int = Field(default=4000, ge=1)
+    epochs: int = Field(default=3, ge=1)
+    batch_size: int = Field(default=100, ge=1)
+    learning_rate: float = Field(default=1e-4, gt=0)
+
+
+class Remedies(_Entry):
+    """Say what is tried on a rung.
+
+    Parameters
+    ----------
+    calibrate : CalibrateEntry, optional
+        Scale populations.
+    fine_tune : FineTuneEntry, optional
+        Train on.
+    """
+
+    calibrate: CalibrateEntry | None = None
+    fine_tune: FineTuneEntry | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to try."""
+        return self.calibrate is not None or self.fine_tune is not None
+
+    def check(self, network: SpikingNetwork, train: Dataset | None) -> None:
+        """Refuse what cannot be tried, before any work.
+
+        Raises
+        ------
+        InputError
+            If there are no training samples, or the network's rule cannot learn in the loop.
+        """
+        if not self.any:
+            return
+        if train is None:
+            raise InputError("a remedy needs training samples; give train = a data set")
+        if self.fine_tune is not None:
+            from ..rules.in_the_loop import InTheLoop
+
+            InTheLoop(_rule_of(network))
+
+    def tried(
+        self,
+        shards: Shards,
+        train: Dataset,
+        perturbations: tuple[Perturbation, ...],
+        seed: int,
+    ) -> dict[str, dict[str, Any]]:
+        """Try each remedy and return what the rung gives with it, for the verdict.
+
+        Parameters
+        ----------
+        shards : Shards
+            The test samples.
+        train : Dataset
+            The training samples.
+        perturbations, seed
+            The condition.
+        """
+        network = shards.network
+        found: dict[str, dict[str, Any]] = {}
+        if self.calibrate is not None:
+            from .calibrate import calibrate
+
+            fitted = calibrate(
+                network, train, perturbations,
+                seed=seed, of=self.calibrate.of, samples=self.calibrate.samples,
+            )  # fmt: skip
+            facts: dict[str, Any] = {"of": fitted.of, "scales": dict(fitted.scales)}
+            found["calibrated"] = facts | _again(shards, fitted.network, perturbations, seed)
+        if self.fine_tune is not None:
+            from ..rules.in_the_loop import fine_tune
+
+            options = self.fine_tune.model_dump()
+            chosen = np.random.default_rng(seed).permutation(len(train))[: options.pop("samples")]
+            tuned = fine_tune(
+                network, train.subset(np.sort(chosen)), perturbations, _rule_of(network),
+                seed=seed, schedule="cosine", validation_fraction=0.0, **options,
+            )  # fmt: skip
+            facts = {**self.fine_tune.model_dump(), "samples": len(chosen)}
+            found["fine_tuned"] = facts | _again(shards, tuned.network, perturbations, seed)
+        return found
+
+
+def _again(
+    shards: Shards,
+    changed: SpikingNetwork,
+    perturbations: tuple[Perturbation, ...],
+    seed: int,
+) -> dict[str, Any]:
+    """Climb a rung with the changed network, beside the twin of the one that it was."""
+    beside = Shards(changed, shards.data, shards.size)
+    piece = reduce(
+        add,
+        (
+            run_task(beside, Task(perturbations, seed, shard), shards.twin(shard)[0])
+            for shard in range(len(shards))
+        ),
+    )
+    twin = reduce(add, (shards.twin(shard)[1] for shard in range(len(shards))))
+    labels = shards.data.y
+    right, after = twin.prediction == labels, piece.prediction == labels
+    return {
+        "accuracy": float(after.mean()),
+        "accuracy_change_ci95": metrics.paired_interval(right, after),
+        "agreement": float(np.mean(piece.prediction == twin.prediction)),
+        "spikes_per_sample": sum(int(a.events.sum()) for a in piece.activity.values())
+        / len(shards.data),
+    }
+
+
+def _rule_of(network: SpikingNetwork) -> LearningRule:
+    """Return the rule that a network was trained with."""
+    from ..rules.base import learning_rule
+
+    entry: Mapping[str, Any] = network.provenance.get("rule", {})
+    if "name" not in entry:
+        raise InputError(
+            "to fine-tune a network its learning rule must be known, but its provenance has no "
+            "'rule'; train it with brianbridge, or use brianbridge.rules.in_the_loop.fine_tune"
+        )
+    options = {key: value for key, value in entry.items() if key != "name"}
+    return learning_rule(entry["name"], **options)
