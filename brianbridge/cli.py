@@ -1,4 +1,4 @@
-"""The command line: ``study``, ``train``, ``verify``, ``inspect``, ``models``, ``data``, ``bench``.
+"""The command line: studies, training, verification; what there is, and how fast it is.
 
 Exit status 0: done and passed; 1: done, a rung fell short of its tolerance; 2: bad input, one
 line on standard error, nothing written. Heavy libraries are imported by the command that needs
@@ -114,6 +114,9 @@ def _parser() -> argparse.ArgumentParser:
 
     models = add(commands, "models", _models, "list neuron models and networks, or show one")
     models.add_argument("name", nargs="?", help="its name, or the path of its .toml file")
+
+    changes = add(commands, "perturbations", _perturbations, "list what a rung can change")
+    changes.add_argument("name", nargs="?")
 
     data = add(commands, "data", _data, "list the data sets, and what is here")
     data.add_argument("name", nargs="?")
@@ -275,6 +278,30 @@ def _models(options: Arguments) -> int:
         print(json.dumps(read_entries(path), indent=2))
     else:
         print(path.read_text(encoding="utf-8").rstrip())
+    return 0
+
+
+def _perturbations(options: Arguments) -> int:
+    from .fidelity.perturbations import overview, perturbation_names
+
+    if options.name is not None:
+        found = overview(options.name)
+        defaults = ", ".join(
+            f"{k} = {json.dumps(v, default=str)}" for k, v in found["options"].items()
+        )
+        in_file = (
+            f"perturb.{options.name} = {{ {defaults} }}"
+            if defaults
+            else f"perturb.{options.name} = {{}}"
+        )
+        text = f"{found['text']}\n\nKeeps {found['keeps']}.\n\nIn a ladder file: {in_file}"
+        print(json.dumps(found, indent=2, default=str) if options.json else text)
+        return 0
+    every = {name: overview(name) for name in perturbation_names()}
+    if options.json:
+        print(json.dumps(list(every.values()), indent=2, default=str))
+        return 0
+    _print_entries({name: found["summary"] for name, found in every.items()}, as_json=False)
     return 0
 
 

@@ -184,6 +184,12 @@ class Verdict:
         with atomic_path(path) as part:
             Path(part).write_text(self.to_json() + "\n", encoding="utf-8")
 
+    def report(self, path: str | Path, command: str = "") -> Path:
+        """Write an HTML page with figures; see `brianbridge.fidelity.report.write_report`."""
+        from .report import write_report
+
+        return write_report(self, path, command)
+
     def table(self) -> Any:
         """Return a `rich` table for the terminal."""
         from rich.table import Table

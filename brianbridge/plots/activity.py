@@ -78,10 +78,12 @@ def _bubbles(
     """Draw bubbles of a few sizes, each size in one go: it makes small vector files."""
     size = np.ceil(_SIZES * np.log1p(many) / np.log1p(most)).astype(int)
     for step in np.unique(size):
+        # A legend names the largest.
+        told = label if step == size.max() else f"_{label}, size {step}"
         x, y = where[size == step].T
         ax.plot(
             x, y, marker, color=colour, mec="none", ls="", alpha=0.75,
-            ms=(2.0 + 1.3 * step) * (0.8 if marker == "D" else 1), label=f"{label}, size {step}",
+            ms=(2.0 + 1.3 * step) * (0.8 if marker == "D" else 1), label=told,
         )  # fmt: skip
 
 

@@ -118,7 +118,7 @@ def plot_confusion(
         if number <= _NAMED:
             ax.text(
                 column, row, f"{matrix[row, column]}", ha="center", va="center",
-                fontsize="x-small" if number > 6 else "small",
+                fontsize="small",
                 fontweight="normal" if right else "bold",
             )  # fmt: skip
     ax.set(xlim=(-0.5, number - 0.5), ylim=(number - 0.5, -0.5), aspect="equal")

@@ -1,6 +1,6 @@
 """What may differ from the twin in a simulation, one small frozen dataclass each."""
 
-from .base import Perturbation, Stage, perturbation, perturbed
+from .base import Perturbation, Stage, overview, perturbation, perturbation_names, perturbed
 from .conductances import ConductanceSynapses
 from .neurons import (
     BackgroundCurrent,
@@ -35,6 +35,8 @@ __all__ = [
     "UnitSpikes",
     "WeightNoise",
     "WeightQuantisation",
+    "overview",
     "perturbation",
+    "perturbation_names",
     "perturbed",
 ]

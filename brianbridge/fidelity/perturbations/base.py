@@ -10,6 +10,7 @@ perturbation is dead on a rung of three, and attribution compares like with like
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import itertools
 import zlib
 from abc import ABC, abstractmethod
@@ -23,7 +24,9 @@ import numpy as np
 from ...errors import InputError, did_you_mean
 from ..condition import Condition
 
-__all__ = ["Perturbation", "Stage", "perturbation", "perturbed"]
+__all__ = [
+    "Perturbation", "Stage", "overview", "perturbation", "perturbation_names", "perturbed",
+]  # fmt: skip
 
 _KNOWN: dict[str, type[Perturbation]] = {}
 
@@ -81,6 +84,43 @@ class Perturbation(ABC):
         )
 
 
+def perturbation_names() -> tuple[str, ...]:
+    """Return the names of the perturbations there are."""
+    return tuple(sorted(_KNOWN))
+
+
+def overview(name: str) -> dict[str, Any]:
+    """Tell about a perturbation what ladder files and readers need, for JSON.
+
+    Returns
+    -------
+    dict
+        ``summary``, ``keeps``, ``random``, ``options`` with their defaults, and ``text``: all of
+        its documentation.
+
+    Examples
+    --------
+    >>> overview("finer_dt")["options"]
+    {'divisor': 10}
+    """
+    known = _named(name)
+    text = inspect.getdoc(known) or ""
+    return {
+        "name": name,
+        "summary": text.partition("\n\n")[0].replace("\n", " "),
+        "keeps": known.keeps,
+        "random": known.random,
+        "options": known().to_dict(),
+        "text": text,
+    }
+
+
+def _named(name: str) -> type[Perturbation]:
+    if name not in _KNOWN:
+        raise InputError(f"there is no perturbation '{name}'. {did_you_mean(name, _KNOWN)}")
+    return _KNOWN[name]
+
+
 def perturbation(name: str, **options: Any) -> Perturbation:
     """Return a perturbation by name.
 
@@ -94,9 +134,7 @@ def perturbation(name: str, **options: Any) -> Perturbation:
     >>> perturbation("finer_dt", divisor=10)
     FinerDt(divisor=10)
     """
-    if name not in _KNOWN:
-        raise InputError(f"there is no perturbation '{name}'. {did_you_mean(name, _KNOWN)}")
-    chosen = _KNOWN[name]
+    chosen = _named(name)
     known = [f.name for f in dataclasses.fields(chosen)]
     for option in options:
         if option not in known:

@@ -257,6 +257,12 @@ class UnitSpikes(Perturbation):
 
     def apply(self, condition: Condition, rng: np.random.Generator) -> Condition:
         """Clip what is emitted to one, of either sign."""
+        graded = [p for p in condition.network.firing if not p.neuron.is_binary]
+        if not graded:
+            raise InputError(
+                f"perturbation '{self.name}': all neurons send spikes of size 1 as it is; leave "
+                "it out"
+            )
 
         def clipped(population: Population) -> NeuronModel:
             neuron = population.neuron

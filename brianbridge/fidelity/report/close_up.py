@@ -35,7 +35,8 @@ class CloseUp:
     population : Population
         The last hidden population that fires; the output if there is none.
     neuron : int
-        Flat index of the one that differs in most steps; where none does, of the most active.
+        Flat index of the one that differs in most steps; where none does, of the most active of
+        those that are silent at least half of the time.
     variable : str
         The membrane potential of that population.
     comparable : bool
@@ -120,7 +121,10 @@ def _neuron(twin: Recording, brian2: Recording, population: Population) -> int:
     differ = differing_steps(twin, brian2, name)
     if differ.any():
         return int(differ.argmax())
-    return int(np.abs(twin.raster(name)).sum(axis=(0, 1)).argmax())
+    fired = (twin.raster(name) != 0).sum(axis=(0, 1))
+    # One that fires in nearly every step says little; there may be no other.
+    lively = np.where(fired <= twin.steps // 2, fired, 0)
+    return int((lively if lively.any() else fired).argmax())
 
 
 def _unit(neuron) -> object:  # type: ignore[no-untyped-def]

@@ -28,7 +28,11 @@ def _rung(rung: RungOutcome) -> str:
         lines.append(f"repeats = {rung.runs}")
     if rung.attribution is not None:
         lines.append("attribute = true")
-    lines += [f"{key} = {_value(v)}" for key, v in rung.tolerances.items() if v is not None]
+    # A file cannot say "no limit" where there is a default; a drop of 1 is none.
+    limits = {"max_accuracy_drop": 1.0} | {
+        k: v for k, v in rung.tolerances.items() if v is not None
+    }
+    lines += [f"{key} = {_value(v)}" for key, v in limits.items()]
     lines += [f"perturb.{key} = {_value(v)}" for key, v in rung.perturbations.items()]
     return "\n".join(lines) + "\n"
 

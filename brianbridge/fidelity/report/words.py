@@ -19,8 +19,8 @@ __all__ = [
 
 
 def percent(share: float) -> str:
-    """Return ``"98.5 %"``."""
-    return f"{100 * share:.4g} %"
+    """Return ``"98.50 %"``."""
+    return f"{100 * share:.2f} %"
 
 
 def points(share: float) -> str:
