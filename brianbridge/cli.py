@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -103,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     verify.add_argument("--samples", type=int, help="only the first so many samples")
     verify.add_argument("--folder", help="where the data set's files are")
-    verify.add_argument("--out", type=Path, help="write verdict.json and spikes.h5 here")
+    verify.add_argument("--out", type=Path, help="write verdict.json, report.html, spikes.h5")
     verify.add_argument("--seed", type=int, default=0, help="of random perturbations")
     verify.add_argument("--workers", type=int, help="share the work out to so many processes")
     verify.add_argument("--scheduler", help="share it out to a Dask cluster, by its address")
@@ -146,7 +147,15 @@ def _study_run(options: Arguments) -> int:
     study = study.quick() if options.quick else study
     seed = "" if options.seed is None else f"-{options.seed}"
     out = options.out or Path("runs") / f"{study.name}{seed}"
-    summary = run_study(study, out, report=_say(options.json), spikes=not options.no_spikes)
+    summary = run_study(
+        study,
+        out,
+        report=_say(options.json),
+        spikes=not options.no_spikes,
+        command=_command_line(
+            ["study", "run"], options.study, quick=options.quick, seed=options.seed
+        ),
+    )
     if options.json:
         print(json.dumps(summary, indent=2))
     else:
@@ -187,6 +196,7 @@ def _train(options: Arguments) -> int:
 
 def _verify(options: Arguments) -> int:
     from .fidelity.ladder import read_ladder
+    from .fidelity.report import report_beside
     from .fidelity.sweep import forget
     from .fidelity.verify import verify
     from .io.atomic import writable_folder
@@ -226,6 +236,11 @@ def _verify(options: Arguments) -> int:
     if options.out is not None:
         verdict.save(options.out / "verdict.json")
         forget(options.out / "unfinished")
+        command = _command_line(
+            ["verify"], options.network, data=options.data, ladder=options.ladder,
+            samples=options.samples, seed=options.seed,
+        )  # fmt: skip
+        report_beside(verdict, options.out, command, _say(options.json))
     if options.json:
         print(verdict.to_json())
     else:
@@ -371,6 +386,23 @@ def _bench_simulate(options: Arguments) -> int:
 
 
 # ---------------------------------------------------------------------- printing
+
+
+def _command_line(command: list[str], subject: str | Path, **options: Any) -> str:
+    """Return a command for a report: files by their names, for folders are nobody's business.
+
+    Examples
+    --------
+    >>> _command_line(["verify"], Path("runs/a.h5"), data="iris", samples=None, seed=0)
+    'brianbridge verify a.h5 --data iris --seed 0'
+    """
+    words = ["brianbridge", *command, Path(subject).name]
+    for name, value in options.items():
+        if value is True:
+            words.append(f"--{name}")
+        elif value is not None and value is not False:
+            words += [f"--{name}", Path(str(value)).name]
+    return shlex.join(words)
 
 
 def _say(silent: bool) -> Callable[[Any], None]:

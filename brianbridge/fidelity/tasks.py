@@ -253,11 +253,6 @@ def run_task(
     return replace(watch.piece, seconds=time.perf_counter() - started)
 
 
-def shard_of(sample: int) -> int:
-    """Return the shard that a sample is in."""
-    return sample // SHARD
-
-
 def seed_of_shard(seed: int, shard: int) -> int:
     """Return the seed of a simulation: shards differ in noise, conditions of a seed do not."""
     return np.random.SeedSequence((seed, shard)).generate_state(1)[0].item()

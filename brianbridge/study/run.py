@@ -5,9 +5,10 @@ OUT/checkpoint.pt   after every epoch; the same command resumes from it
 OUT/network.h5      the trained network, with its training curve and provenance
 OUT/spikes.h5       every spike of the first rung
 OUT/verdict.json    what held in Brian2
+OUT/report.html     the same as a page with figures, where matplotlib and jinja2 are installed
 OUT/summary.json    the numbers in short; of a study with folds, all folds and their means
 ```
-A study with folds has the first four in ``OUT/fold0``, ``OUT/fold1``, ...
+A study with folds has all but the last in ``OUT/fold0``, ``OUT/fold1``, ...
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 from ..datasets import Dataset, Split, load
 from ..fidelity.ladder import Rung, read_ladder
 from ..fidelity.metrics import accuracy
+from ..fidelity.report import report_beside
 from ..fidelity.twin_run import TwinRun
 from ..fidelity.verdict import Verdict
 from ..fidelity.verify import verify
@@ -147,7 +149,12 @@ def first_samples(data: Dataset, samples: int | None) -> Dataset:
 
 
 def run_study(
-    study: Study, out: Path, report: Report = lambda line: None, *, spikes: bool = True
+    study: Study,
+    out: Path,
+    report: Report = lambda line: None,
+    *,
+    spikes: bool = True,
+    command: str = "",
 ) -> dict[str, Any]:
     """Carry out a study and return its summary; see the module's docstring for the files.
 
@@ -161,6 +168,8 @@ def run_study(
         Told what is going on, line by line or as a table.
     spikes : bool
         Whether to write ``spikes.h5``. While it is written, a spike takes 30 bytes.
+    command : str
+        The command line that asked for it, for ``report.html``.
 
     Raises
     ------
@@ -191,6 +200,7 @@ def run_study(
         )
         verdict.save(folder / "verdict.json")
         report(verdict.table())
+        report_beside(verdict, folder, command, report)
         parts.append(_numbers(network, split.test, verdict, whole=len(test) == len(split.test)))
     summary = {
         "study": study.name,

@@ -12,7 +12,7 @@ from ...plots.activity import differing_steps
 from ...recording import Recording
 from ...surrogate.network import to_torch
 from ..evidence import Evidence
-from ..tasks import seed_of_shard, shard_of
+from ..tasks import SHARD, seed_of_shard
 
 __all__ = ["CloseUp", "close_up"]
 
@@ -91,7 +91,7 @@ def close_up(evidence: Evidence, rung: str) -> CloseUp:
         x,
         index=number,
         record=("spikes", *sorted(theirs)),
-        seed=seed_of_shard(seed, shard_of(sample)),
+        seed=seed_of_shard(seed, sample // SHARD),
         threads=1,
     )
     population = _last_hidden(network)

@@ -10,6 +10,12 @@ from ..verdict import RungOutcome
 
 __all__ = ["ladder_text"]
 
+#: What the verdict calls a remedy, and what a ladder file does, with its options.
+_REMEDIES = {
+    "calibrated": ("calibrate", ("of",)),
+    "fine_tuned": ("fine_tune", ("samples", "epochs", "batch_size", "learning_rate")),
+}
+
 
 def ladder_text(rungs: Iterable[RungOutcome]) -> str:
     """Return the text of a ladder file with these rungs; those that were left out are not there.
@@ -34,6 +40,9 @@ def _rung(rung: RungOutcome) -> str:
     }
     lines += [f"{key} = {_value(v)}" for key, v in limits.items()]
     lines += [f"perturb.{key} = {_value(v)}" for key, v in rung.perturbations.items()]
+    for how, found in (rung.remedies or {}).items():
+        name, keys = _REMEDIES[how]
+        lines.append(f"remedy.{name} = {_value({key: found[key] for key in keys})}")
     return "\n".join(lines) + "\n"
 
 

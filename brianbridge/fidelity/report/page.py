@@ -89,6 +89,11 @@ def page_of(verdict: Verdict, command: str = "") -> str:
         attributions=_attributions(verdict),
         network=_network(evidence),
         decided=_decided(verdict),
+        remedied=[
+            (rung, how, found)
+            for rung in verdict.rungs
+            for how, found in (rung.remedies or {}).items()
+        ],
         command=command,
         ladder_file=ladder_text(verdict.rungs),
         trained=_trained(evidence),
