@@ -101,7 +101,7 @@ def plot_rasters(
     population: str,
     *,
     sample: int = 0,
-    neurons: Sequence[int] | None = None,
+    neurons: Sequence[int] | np.ndarray | None = None,
     ax: Any = None,
 ) -> Any:
     """Draw the spikes of one sample in the twin and in Brian2 over each other.
@@ -157,6 +157,8 @@ def plot_rasters(
             x, y = cells(chosen)
             ax.plot(x, y, marker, color=colour, mfc="none", ms=4, mew=1.2, ls="", label=label)
     ax.set_xlim(-0.5 * grid, (twin.steps - 0.5) * grid)
+    if twin.steps * grid > 3:
+        ax.locator_params(axis="x", integer=True)
     ax.set_ylim(max(len(rows), 1) - 0.3, -0.7)
     shown = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), 6)).astype(int))
     ax.set_yticks(shown, [str(n) for n in rows[shown]])

@@ -119,7 +119,8 @@ def _ladder(verdict: Verdict) -> Figure | None:
         height=0.8 + 0.42 * len(verdict.rungs),
         caption=(
             "Dashed line: the torch twin. Bar: 95 % interval of the change on the same samples, "
-            "about the twin's accuracy. Filled circle: the rung held. Hollow diamond: it fell short."
+            "about the twin's accuracy. Filled circle: the rung held. Hollow diamond: it fell "
+            "short."
         ),
     )
 
@@ -217,7 +218,7 @@ def _close_figures(name: str, rung: str, close: CloseUp) -> list[Figure]:
                     variable=close.variable, threshold=close.threshold, ax=ax,
                 ),
                 height=2.9,
-                caption=f"{about} Values are those after the reset; marks above are spikes.",
+                caption=f"{about} Values are those at the end of a step; marks above are spikes.",
             )
         )  # fmt: skip
     return found

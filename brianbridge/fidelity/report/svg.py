@@ -17,6 +17,7 @@ __all__ = ["Figure", "draw"]
 _SVG = "{http://www.w3.org/2000/svg}"
 #: Stands for the page's text colour, which is light in dark mode; no plot uses it.
 _INK = "#010203"
+_INKED = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
 _COLOURS = {
     _INK: "currentColor",
     BLUE: "var(--blue)",
@@ -97,12 +98,9 @@ def _style(name: str) -> Iterator[None]:
                 "font.family": "DejaVu Sans",
                 "text.parse_math": False,  # names are names
                 "savefig.transparent": True,
-                **dict.fromkeys(
-                    ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"),
-                    _INK,
-                ),
+                **dict.fromkeys(_INKED, _INK),
             }
-        )  # fmt: skip
+        )
         yield
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ...plots.activity import differing_steps
 from ..evidence import Evidence
 from ..verdict import RungOutcome, Verdict
 from .close_up import CloseUp
@@ -123,8 +122,8 @@ def about_ladder(verdict: Verdict) -> str:
     for rung in verdict.rungs:
         low, high = rung.accuracy_change_ci95
         parts.append(
-            f"{rung.name}: {percent(rung.accuracy)}, change {points(low)} to {points(high)} points, "
-            f"{'held' if rung.passed else 'fell short'}."
+            f"{rung.name}: {percent(rung.accuracy)}, change {points(low)} to {points(high)} "
+            f"points, {'held' if rung.passed else 'fell short'}."
         )
     return " ".join(parts)
 

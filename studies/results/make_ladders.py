@@ -1,0 +1,93 @@
+"""Run the default ladder on kept networks: a verdict and a report each, and one table of all.
+
+    python studies/results/make_ladders.py [NAME ...] [--samples 10000] [--workers 2]
+
+NAME is that of a file of studies/trained, without ``.h5``; all of Fashion-MNIST if none is given.
+Writes studies/results/ladders/NAME.json and NAME.html, and ladders.md from all verdicts that are
+there. What was learned from them is in docs/learned.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import brianbridge as bb
+from brianbridge.fidelity.on_dask import connected
+from brianbridge.study.run import first_samples, split_of
+
+STUDIES = Path(__file__).parents[1]
+FOLDER = STUDIES / "results" / "ladders"
+
+
+def climb(name: str, samples: int, client: Any) -> None:
+    """Verify a kept network and write what was found."""
+    network = bb.load(STUDIES / "trained" / f"{name}.h5")
+    test = split_of(network.provenance, network.provenance["dataset"]["name"]).test
+    verdict = bb.verify(
+        network, first_samples(test, samples), "default", name=name, client=client,
+        folder=STUDIES.parent / "runs" / "ladders",
+        on_rung=lambda found: print(name, found.name, f"{found.accuracy:.2%}", flush=True),
+    )  # fmt: skip
+    verdict.save(FOLDER / f"{name}.json")
+    data = network.provenance["dataset"]["name"]
+    verdict.report(
+        FOLDER / f"{name}.html",
+        command=f"brianbridge verify {name}.h5 --data {data} --ladder default --samples {samples}",
+    )
+
+
+def table(verdicts: list[dict[str, Any]]) -> list[str]:
+    """Return accuracies as a table in Markdown: a row for each rung, a column for each network."""
+    names = [v["network"] for v in verdicts]
+    rungs = list(dict.fromkeys(r["name"] for v in verdicts for r in v["rungs"]))
+    found = [{r["name"]: r for r in v["rungs"]} for v in verdicts]
+    head = ["torch twin", *(f"{v['surrogate']['accuracy']:.2%}" for v in verdicts)]
+    rows = [[rung, *(_cell(of.get(rung)) for of in found)] for rung in rungs]
+    lines = [["condition", *(f"`{name}`" for name in names)], ["---"] * (len(names) + 1)]
+    return ["| " + " | ".join(cells) + " |" for cells in (*lines, head, *rows)]
+
+
+def _cell(rung: dict[str, Any] | None) -> str:
+    """Return accuracy and spikes; in brackets where the rung fell short."""
+    if rung is None:
+        return "-"
+    spikes = sum(rung["spikes_per_sample"].values())
+    text = f"{rung['accuracy']:.2%}, {spikes:,.0f}"
+    return text if rung["passed"] else f"({text})"
+
+
+def main() -> None:
+    """Run the ladders and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--samples", type=int, default=10_000)
+    parser.add_argument("--workers", type=int)
+    given = parser.parse_args()
+    kept = sorted(path.stem for path in (STUDIES / "trained").glob("fashion_mnist_*.h5"))
+    FOLDER.mkdir(exist_ok=True)
+    with ExitStack() as stack:
+        client = stack.enter_context(connected(given.workers)) if given.workers else None
+        for name in given.names or kept:
+            climb(name, given.samples, client)
+    verdicts = [json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))]
+    dates = sorted(v["provenance"]["date"][:10] for v in verdicts)
+    machine = verdicts[0]["provenance"]["machine"]
+    lines = [
+        "# The default ladder on the kept networks", "",
+        "Accuracy in Brian2, and spikes per sample; in brackets where a rung fell short of its "
+        "tolerance (2 points of accuracy, unless the ladder says otherwise); - where it does not "
+        f"apply. {min(v['dataset']['samples'] for v in verdicts):,} test images or more. "
+        f"`python studies/results/make_ladders.py`, {dates[0]} to {dates[-1]}, "
+        f"{machine['cores']} cores, {machine['memory_gb']:.0f} GB. Reports: [ladders](ladders).",
+        "",
+        *table(verdicts),
+    ]  # fmt: skip
+    (STUDIES / "results" / "ladders.md").write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
