@@ -13,8 +13,8 @@ from .style import BLUE, GREEN, VERMILLION, axes, dress, ink
 
 __all__ = ["differing_steps", "plot_counts", "plot_rasters", "plot_traces"]
 
-#: Different counts of an axis that are drawn one by one; beyond, they are drawn in so many bins.
-_BINS = 30
+#: Different counts that are drawn one by one; more of them are rounded to so many.
+_BINS = 40
 #: Sizes of bubbles, from one pair to as many as there are at most.
 _SIZES = 6
 #: Neurons that a raster shows if none are named.
@@ -67,7 +67,7 @@ def _binned(
     """Return where the bubbles are, and how many pairs each stands for."""
     if len(np.unique(pairs)) > _BINS:
         width = (high - low) / _BINS
-        pairs = low + (np.minimum((pairs - low) // width, _BINS - 1) + 0.5) * width
+        pairs = low + np.rint((pairs - low) / width) * width
     where, place = np.unique(pairs, axis=0, return_inverse=True)
     return where, np.bincount(place.ravel(), number, minlength=len(where))
 
@@ -157,7 +157,7 @@ def plot_rasters(
             x, y = cells(chosen)
             ax.plot(x, y, marker, color=colour, mfc="none", ms=4, mew=1.2, ls="", label=label)
     ax.set_xlim(-0.5 * grid, (twin.steps - 0.5) * grid)
-    if twin.steps * grid > 3:
+    if twin.steps * grid >= 2:
         ax.locator_params(axis="x", integer=True)
     ax.set_ylim(max(len(rows), 1) - 0.3, -0.7)
     shown = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), 6)).astype(int))

@@ -174,8 +174,8 @@ def plot_attribution(
         )  # fmt: skip
         for y, value in zip(rows, points, strict=True):
             ax.annotate(
-                f"{value:.1f}", (value, y), xytext=(3 if value >= 0 else -3, 0),
-                textcoords="offset points", va="center", fontsize="x-small",
+                f"{round(value, 1) + 0.0:.1f}", (value, y), xytext=(3 if value >= 0 else -3, 0),
+                textcoords="offset points", va="center", fontsize="small",
                 ha="left" if value >= 0 else "right",
             )  # fmt: skip
     ax.axvline(0, color=ink(), lw=0.8)

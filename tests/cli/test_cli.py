@@ -76,6 +76,7 @@ def test_study_leaves_network_spikes_and_verdict(finished):
     with h5py.File(finished / "spikes.h5") as file:
         spikes = len(file["spikes/hidden/timestamps"])
     assert spikes == round(30 * parity["spikes_per_sample"]["hidden"])
+    assert "brianbridge study run hurry.toml" in (finished / "report.html").read_text()
 
 
 def test_verify_agrees_with_the_study_and_writes_its_own(finished, tmp_path, capsys):
@@ -87,6 +88,9 @@ def test_verify_agrees_with_the_study_and_writes_its_own(finished, tmp_path, cap
     assert told["dataset"] == before["dataset"]
     assert json.loads((tmp_path / "verdict.json").read_text())["rungs"][0]["passed"]
     assert (tmp_path / "spikes.h5").exists()
+    report = (tmp_path / "report.html").read_text()
+    assert "brianbridge verify network.h5 --data iris --ladder short --seed 0" in report
+    assert str(finished) not in report
 
 
 def test_a_rung_that_falls_short_is_exit_1(finished, tmp_path):

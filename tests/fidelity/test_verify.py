@@ -55,10 +55,8 @@ def told(verdict):
 
 
 def test_the_default_ladder_runs_on_a_network_of_each_kind_of_input():
-    for encoding, left_out in (
-        (Current(6), {"input spikes anywhere in their step"}),
-        (Bernoulli(6), set()),
-    ):
+    binary, still = "unit spikes, dt/10", "input spikes anywhere in their step"
+    for encoding, left_out in ((Current(6), {binary, still}), (Bernoulli(6), {binary})):
         net = network(encoding=encoding)
         verdict = verify(net, data_of(net, 6), "default")
         assert set(verdict.skipped) == left_out

@@ -16,6 +16,9 @@ from ..tasks import SHARD, seed_of_shard
 
 __all__ = ["CloseUp", "close_up"]
 
+#: Potentials are recorded of all populations alike: up to so many values, 160 MB.
+_VALUES = 20_000_000
+
 
 @dataclass(frozen=True, eq=False)
 class CloseUp:
@@ -39,8 +42,8 @@ class CloseUp:
         those that are silent at least half of the time.
     variable : str
         The membrane potential of that population.
-    comparable : bool
-        Whether Brian2's neurons have the same potential, in the same unit.
+    untraced : str
+        Why potentials are not to be drawn; empty if they are.
     """
 
     sample: int
@@ -51,7 +54,7 @@ class CloseUp:
     population: Population
     neuron: int
     variable: str
-    comparable: bool
+    untraced: str
 
     @property
     def fires(self) -> bool:
@@ -82,20 +85,24 @@ def close_up(evidence: Evidence, rung: str) -> CloseUp:
     sample = int(np.argmax(found != evidence.twin.prediction))  # 0 where none differs
     number, x = np.array([sample]), data.x[sample : sample + 1]
     condition, seed = evidence.condition(rung), evidence.changes[rung][1]
-    potentials = {p.neuron.potential for p in network.populations}
-    twin = to_torch(network, dtype=torch.float64).record(
-        x, record=("spikes", *sorted(potentials)), index=number
-    )
-    theirs = {p.neuron.potential for p in condition.network.populations}
+    population = _last_hidden(network)
+    before, after = population.neuron, condition.network.population(population.name).neuron
+    neurons = sum(p.size for p in condition.network.populations)
+    untraced = ""
+    if neurons * network.steps * condition.divisor > _VALUES:
+        untraced = f"potentials of all {neurons:,} neurons would not fit the memory set aside"
+    elif before.potential != after.potential or _unit(before) != _unit(after):
+        untraced = "on this rung its neurons are of another model, in other units"
+    record = ("spikes",) if untraced else ("spikes", before.potential)
+    twin = to_torch(network, dtype=torch.float64).record(x, record=record, index=number)
+    # Uniform timing draws by seed and sample, so as on the rung if its shards had the usual size.
     brian2 = condition.simulate(
         x,
         index=number,
-        record=("spikes", *sorted(theirs)),
+        record=record,
         seed=seed_of_shard(seed, sample // SHARD),
         threads=1,
     )
-    population = _last_hidden(network)
-    before, after = population.neuron, condition.network.population(population.name).neuron
     return CloseUp(
         sample,
         int(data.y[sample]),
@@ -105,7 +112,7 @@ def close_up(evidence: Evidence, rung: str) -> CloseUp:
         population,
         _neuron(twin, brian2, population),
         before.potential,
-        before.potential == after.potential and _unit(before) == _unit(after),
+        untraced,
     )
 
 

@@ -68,7 +68,9 @@ def page_of(verdict: Verdict, command: str = "") -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(percent=words.percent, points=words.points, by_layer=words.by_layer)
+    environment.filters.update(
+        percent=words.percent, points=words.points, cost=words.cost, by_layer=words.by_layer
+    )
     template = environment.from_string(
         (files(__package__) / "report.html").read_text(encoding="utf-8")
     )
@@ -172,10 +174,9 @@ def _detail(
         rung,
         words.sample_sentence(close, _classes(evidence, close)),
         tuple(_close_figures(name, rung.name, close)),
-        ""
-        if close.comparable
-        else f"The potential of {close.population.name} is not drawn: on this rung its neurons are "
-        "of another model, in other units.",
+        f"The potential of {close.population.name} is not drawn: {close.untraced}."
+        if close.untraced
+        else "",
         tuple(figures),
     )
 
@@ -206,7 +207,7 @@ def _close_figures(name: str, rung: str, close: CloseUp) -> list[Figure]:
                 caption=f"{about} {shown}: those that differ most, then those that fire most.",
             )
         )
-    if close.comparable:
+    if not close.untraced:
         about = words.about_traces(close)
         found.append(
             draw(

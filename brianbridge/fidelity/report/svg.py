@@ -94,7 +94,7 @@ def _style(name: str) -> Iterator[None]:
             {
                 "svg.fonttype": "none",
                 "svg.hashsalt": name,
-                "font.size": 10.5,
+                "font.size": 11,
                 "font.family": "DejaVu Sans",
                 "text.parse_math": False,  # names are names
                 "savefig.transparent": True,

@@ -12,8 +12,8 @@ from .close_up import CloseUp
 
 __all__ = [
     "about_attribution", "about_confusion", "about_counts", "about_ladder", "about_raster",
-    "about_traces", "by_layer", "costliest", "number", "percent", "points", "sample_sentence",
-    "shortfalls", "verdict_sentences",
+    "about_traces", "by_layer", "cost", "costliest", "number", "percent", "points",
+    "sample_sentence", "shortfalls", "verdict_sentences",
 ]  # fmt: skip
 
 
@@ -24,7 +24,16 @@ def percent(share: float) -> str:
 
 def points(share: float) -> str:
     """Return a change in points, ``"−1.50"``; with a minus that is as wide as the plus."""
-    return f"{100 * share:+.2f}".replace("-", "−")
+    return f"{_hundredths(share):+.2f}".replace("-", "−")
+
+
+def cost(share: float) -> str:
+    """Return a loss in points, ``"1.50"``."""
+    return f"{_hundredths(share):.2f}".replace("-", "−")
+
+
+def _hundredths(share: float) -> float:
+    return round(100 * share, 2) + 0.0  # which makes 0 of -0
 
 
 def number(count: int) -> str:
@@ -214,9 +223,9 @@ def about_confusion(matrix: np.ndarray, classes: Sequence[str]) -> str:
 def about_attribution(costs: Mapping[str, Mapping[str, float]], of: str) -> str:
     """Tell what each perturbation costs."""
     told = (
-        f"{name}: {100 * cost['alone']:.2f} alone, {100 * cost['share']:.2f} as its share, "
-        f"{100 * cost['last']:.2f} on top of the others"
-        for name, cost in costs.items()
+        f"{name}: {cost(lost['alone'])} alone, {cost(lost['share'])} as its share, "
+        f"{cost(lost['last'])} on top of the others"
+        for name, lost in costs.items()
     )
     return f"Points of {of} lost. {'. '.join(told)}."
 

@@ -1,0 +1,339 @@
+"""The report: all there, in words too, safe, self-contained, reproducible, fit for a phone."""
+
+import html
+import shutil
+import subprocess
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from brianbridge.datasets import from_arrays
+from brianbridge.encoding import Bernoulli, Current
+from brianbridge.fidelity import report
+from brianbridge.fidelity.ladder import Rung, read_ladder
+from brianbridge.fidelity.report import words
+from brianbridge.fidelity.report.close_up import close_up
+from brianbridge.fidelity.report.ladder_text import ladder_text
+from brianbridge.fidelity.report.page import page_of
+from brianbridge.fidelity.verify import verify
+from brianbridge.network import Dense, SpikingNetwork
+from brianbridge.neurons.library import neuron_model
+
+EVIL = "<script>alert('$x$')</script>"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+VOID = {"meta", "br", "link", "img", "input", "hr"}
+
+LADDER = (
+    Rung(name="parity", max_spike_mismatches=0, max_accuracy_drop=0.0),
+    Rung(name=f"few bits {EVIL}", perturb={"weight_quantisation": {"bits": 2}},
+         max_spike_mismatches=1, min_agreement=1.0, max_accuracy_drop=0.0),
+    Rung(name="twice", perturb={"membrane_noise": {"sigma": 0.5, "tau": "10 ms"}}, repeats=2),
+    Rung(name="a chip", attribute=True,
+         perturb={"finer_dt": {"divisor": 2}, "weight_noise": {"cv": 0.5}}),
+    Rung(name="no input spikes", optional=True, perturb={"input_timing": {"kind": "uniform"}}),
+)  # fmt: skip
+
+
+def samples(number=30, seed=0):
+    rng = np.random.default_rng(seed)
+    classes = (EVIL, "zwei & drei", "c")
+    return from_arrays("mine", rng.random((number, 6)), np.arange(number) % 3, classes=classes)
+
+
+def network(readout="counts", encoding=None, sizes=(12, 3)):
+    layers = [Dense(n, neuron_model("lif")) for n in sizes]
+    return SpikingNetwork.sequential(
+        (6,), layers, encoding=encoding or Current(12), readout=readout, weight_gain=6.0, seed=3
+    )
+
+
+@pytest.fixture(scope="module")
+def verdict():
+    from brian2 import prefs
+
+    before = prefs.codegen.target
+    prefs.codegen.target = "numpy"
+    found = verify(network(), samples(), LADDER, name=f"net {EVIL}")
+    prefs.codegen.target = before
+    return found
+
+
+@pytest.fixture(scope="module")
+def page(verdict):
+    from brian2 import prefs
+
+    before = prefs.codegen.target
+    prefs.codegen.target = "numpy"
+    text = page_of(verdict, f"brianbridge verify '{EVIL}'")
+    prefs.codegen.target = before
+    return text
+
+
+class Reader(HTMLParser):
+    """Check that tags are nested, and keep elements, text by element, and identifiers."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.tags, self.ids, self.text = [], [], [], {}
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        self.ids += [value for key, value in attributes if key == "id"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open:
+            self.text[self.open[-1]] = self.text.get(self.open[-1], "") + data
+
+    def all(self, tag):
+        return [attributes for found, attributes in self.tags if found == tag]
+
+
+@pytest.fixture(scope="module")
+def read(page):
+    reader = Reader()
+    reader.feed(page)
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+def test_verdict_comes_first_and_all_sections_are_there(read, page, verdict):
+    held = sum(r.passed for r in verdict.rungs)
+    assert 0 < held < 4
+    main = page[page.index("<main") :]
+    sentence = f"{held} of 4 rungs held; 1 was left out. Parity: 0 of 5,400 cells"
+    assert sentence in main
+    assert main.index(sentence) < main.index("<nav")
+    sections = ["ladder", "closer", "others", "attribution", "provenance", "reproduce"]
+    assert [i for i in read.ids if i in sections] == sections
+    links = [a["href"].removeprefix("#") for a in read.all("a")]
+    assert links == ["main", *sections]
+    assert read.all("html")[0]["lang"] == "en"
+    assert len(read.all("h1")) == 1
+    assert "input_timing" in main
+    assert verdict.dataset["sha256"] in main
+    for name, version in verdict.provenance["versions"].items():
+        assert f"{name} {version}" in main
+
+
+def test_tables_have_captions_scopes_and_can_be_scrolled_by_keyboard(read):
+    assert len(read.all("caption")) == len(read.all("table")) >= 3
+    assert all(a.get("scope") in ("col", "row") for a in read.all("th"))
+    boxes = [a for a in read.all("div") if a.get("class") == "scroll"]
+    assert len(boxes) == len(read.all("table"))
+    assert all(box["tabindex"] == "0" and box["aria-labelledby"] in read.ids for box in boxes)
+
+
+def test_nothing_is_loaded_from_elsewhere(read, page):
+    for tag in ("script", "link", "img", "iframe", "object", "image"):
+        assert read.all(tag) == []
+    for _, attributes in read.tags:
+        for key in ("src", "href", "xlink:href"):
+            assert attributes.get(key, "#").startswith("#")
+    assert "@import" not in page
+    assert all(part.startswith("#") for part in page.split("url(")[1:])
+
+
+def test_every_figure_has_a_title_and_its_numbers_in_words(read, page, verdict):
+    figures = [ElementTree.fromstring(f"<svg{part.split('</svg>')[0]}</svg>")
+               for part in page.split("<svg")[1:]]  # fmt: skip
+    rungs, layers, looked_at = len(verdict.rungs), 2, 2
+    assert len(figures) == 2 + rungs * (layers + 1) + 2 * looked_at + 1
+    for figure in figures:
+        assert figure.get("role") == "img"
+        title, desc = list(figure)[:2]
+        assert (title.tag, desc.tag) == ("title", "desc")
+        assert figure.get("aria-labelledby") == f"{title.get('id')} {desc.get('id')}"
+        assert title.text
+        assert any(c.isdigit() for c in desc.text)
+    assert len(set(read.ids)) == len(read.ids)
+    referred = {part.split(")")[0][1:] for part in page.split("url(")[1:]}
+    referred |= {a["href"][1:] for a in read.all("use")}
+    assert referred <= set(read.ids)
+
+
+def test_figures_take_the_colours_of_the_page(page):
+    assert "#010203" not in page
+    assert "#0072b2" not in page[page.index("</style>") :]
+    assert page.count("<style") == 1
+    assert "currentColor" in page
+
+
+def test_names_of_users_are_text(read, page):
+    assert EVIL not in page
+    assert "<script" not in page
+    assert html.escape(EVIL, quote=False) in page.replace("&#39;", "'")
+    assert f"net {EVIL}" in read.text["h1"]
+    assert EVIL in read.text["desc"]
+    assert "brianbridge verify" in read.text["code"]
+
+
+def test_words_tell_the_numbers_of_the_verdict(verdict, page):
+    piece = verdict.evidence.rungs["parity"]
+    about = words.about_counts(piece.comparison.joint["hidden"], 1.0)
+    assert about.startswith("Of 360 pairs of sample and neuron, 100.00 % have the same count")
+    few = verdict.rungs[1]
+    told = words.shortfalls(few, verdict)
+    assert len(told) == len(few.fell_short) > 0
+    assert f"{few.spike_mismatches:,} cells differ, 1 allowed" in told
+    worst = min(verdict.rungs, key=lambda rung: rung.accuracy)
+    if worst.accuracy < verdict.surrogate["accuracy"]:
+        assert words.costliest(verdict)[0].startswith(worst.name)
+    for rung in verdict.rungs:
+        assert f"{100 * rung.accuracy:.2f} %" in page
+
+
+def test_the_sample_looked_at_is_the_first_that_brian2_takes_for_another_class(verdict):
+    name = verdict.rungs[1].name
+    differ = verdict.evidence.rungs[name].prediction != verdict.evidence.twin.prediction
+    close = close_up(verdict.evidence, name)
+    assert close.sample == np.flatnonzero(differ)[0]
+    assert not close.drawn_anew
+    assert close.twin.prediction[0] == verdict.evidence.twin.prediction[close.sample]
+    assert close.brian2.prediction[0] == verdict.evidence.rungs[name].prediction[close.sample]
+    assert close.population.name == "hidden"
+    assert close.threshold == 1.0
+    assert close_up(verdict.evidence, "parity").sample == 0
+
+
+def test_a_sample_of_spikes_is_drawn_as_in_the_verification():
+    found = verify(network(encoding=Bernoulli(12)), samples(seed=2), LADDER[:2])
+    close = close_up(found.evidence, found.rungs[1].name)
+    assert close.sample == 7
+    assert close.twin.prediction[0] == found.evidence.twin.prediction[close.sample]
+    assert not close.drawn_anew
+
+
+def test_the_same_verdict_gives_the_same_file(verdict, page, tmp_path):
+    path = verdict.report(tmp_path / "r.html", f"brianbridge verify '{EVIL}'")
+    assert path.read_text(encoding="utf-8") == page
+
+
+def test_rungs_can_be_climbed_again(verdict, tmp_path):
+    (tmp_path / "again.toml").write_text(ladder_text(verdict.rungs), encoding="utf-8")
+    again = read_ladder(tmp_path / "again.toml")
+    assert [r.name for r in again] == [r.name for r in LADDER[:4]]
+    for before, after in zip(LADDER[:4], again, strict=True):
+        assert after.perturbations == before.perturbations
+        assert after.tolerances == before.tolerances
+        assert (after.runs, after.attribute) == (before.runs, before.attribute)
+
+
+def test_remedies_are_told_and_tried_again(verdict, tmp_path):
+    again = {"accuracy": 0.875, "accuracy_change_ci95": (-0.1, 0.02), "agreement": 0.75,
+             "spikes_per_sample": 12.5}  # fmt: skip
+    tuned = {"samples": 9, "epochs": 2, "batch_size": 3, "learning_rate": 1e-5}
+    remedies = {
+        "calibrated": {"of": "threshold", "scales": {}, **again},
+        "fine_tuned": tuned | again,
+    }
+    first = replace(verdict.rungs[0], remedies=remedies)
+    text = page_of(replace(verdict, rungs=(first,)))
+    assert "What remedies win back" in text
+    assert "87.50 %</td>\n<td>−10.00 to +2.00</td><td>75.00 %</td><td>12.5</td>" in text
+    (tmp_path / "again.toml").write_text(ladder_text([first]), encoding="utf-8")
+    (rung,) = read_ladder(tmp_path / "again.toml")
+    assert rung.remedy.calibrate.of == "threshold"
+    assert rung.remedy.fine_tune.model_dump() == tuned
+
+
+def test_a_network_that_is_read_by_potentials_or_has_one_layer(tmp_path):
+    for sizes in ((8, 3), (3,)):
+        found = verify(network("potential", sizes=sizes), samples(9), LADDER[:2])
+        text = found.report(tmp_path / "r.html").read_text(encoding="utf-8")
+        assert "membrane potential of neuron" in text
+
+
+def test_neurons_of_another_model_have_no_trace_beside_the_twins():
+    other = Rung(name="adex", perturb={"other_neuron": {"model": "adex"}})
+    found = verify(network(), samples(6), (LADDER[0], other))
+    text = page_of(found)
+    assert "in other units" in text
+    assert text.count("membrane potential of neuron") == 2  # title and caption, of parity
+
+
+def test_potentials_that_take_too_much_memory_are_not_recorded(verdict, monkeypatch):
+    from brianbridge.fidelity.report import close_up as module
+
+    monkeypatch.setattr(module, "_VALUES", 10)
+    close = module.close_up(verdict.evidence, "parity")
+    assert "15 neurons" in close.untraced
+    assert not any(close.twin.traces.values())
+    assert not any(close.brian2.traces.values())
+
+
+def test_a_verdict_without_evidence_is_refused(verdict, refused, tmp_path):
+    with refused("no evidence", "Run brianbridge.verify again"):
+        replace(verdict, evidence=None).report(tmp_path / "r.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_missing_is_said_in_a_line(verdict, refused, tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "find_spec", lambda name: None if name == "jinja2" else name)
+    with refused("jinja2", 'pip install "brianbridge[plot]"'):
+        verdict.report(tmp_path / "r.html")
+    said = []
+    assert report.report_beside(verdict, tmp_path, "", said.append) is None
+    assert len(said) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+# The page in a frame of a phone's or a desktop's width; headless windows cannot be as narrow.
+FRAME = """<!doctype html><body><iframe id="f" width="{width}" height="{height}" srcdoc="{page}">
+</iframe><p id="found"></p><script>
+document.getElementById("f").onload = function () {{
+  const page = this.contentDocument, root = page.documentElement;
+  const wide = [...page.querySelectorAll("main > *, section > *, figure, svg")].filter(
+    e => e.getBoundingClientRect().right > root.clientWidth + 1).length;
+  page.querySelectorAll("details").forEach(d => {{ d.open = true; }});
+  const texts = [...page.querySelectorAll("svg text")].filter(
+    e => e.getBoundingClientRect().width);
+  const small = texts.filter(e => {{
+    const at = e.getCTM(), size = parseFloat(getComputedStyle(e).fontSize);
+    return Math.hypot(at.a, at.b) * size < 9; }}).length;
+  const clipped = texts.filter(e => {{
+    const box = e.getBoundingClientRect();
+    return box.left < -1 || box.right > root.clientWidth + 1; }}).length;
+  document.getElementById("found").textContent = [root.scrollWidth - root.clientWidth, wide, small,
+    clipped, getComputedStyle(page.body).color].join("|");
+}};
+</script></body>"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+@pytest.mark.parametrize(("mode", "light_ink"), [("light", False), ("dark", True)])
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 900)])
+def test_the_page_fits_a_phone_and_a_desktop_in_light_and_dark(
+    page, tmp_path, width, height, mode, light_ink
+):
+    file = tmp_path / "frame.html"
+    file.write_text(
+        FRAME.format(width=width, height=height, page=html.escape(page)), encoding="utf-8"
+    )
+    preferred = {"light": "1", "dark": "0"}[mode]
+    command = [
+        CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+        f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width + 40},{height + 100}",
+        f"--blink-settings=preferredColorScheme={preferred}", "--virtual-time-budget=5000",
+        "--dump-dom", Path(file).as_uri(),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    found = done.stdout.rsplit('<p id="found">', 1)[1].split("</p>")[0]
+    overflow, wide, small, clipped, colour = found.split("|")
+    assert (overflow, wide, small, clipped) == ("0", "0", "0", "0")
+    ink = [int(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(",")]
+    assert (min(ink) > 128) is light_ink
