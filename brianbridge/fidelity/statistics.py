@@ -93,10 +93,11 @@ def repeated_interval(
     """Return an interval of the mean change in accuracy over devices and samples.
 
     Where a condition is random (a chip with its mismatch), each run is another device on the same
-    samples. Both were drawn, and the variance of the mean change has a part of each: that of the
-    samples' changes, averaged over devices, over the number of samples; and that of the devices'
-    changes over the number of devices. The half-widths of the two, the second with Student's t for
-    few devices, are added in squares.
+    samples. Both were drawn, and the variance of the mean change has a part of each, as in an
+    analysis of variance with two random factors: that of the devices' changes over the number of
+    devices, and that of the samples' changes, averaged over devices, over the number of samples,
+    less the chance of single cells, which the first has already. The half-widths of the two, the
+    first with Student's t for few devices, are added in squares.
 
     Parameters
     ----------
@@ -110,15 +111,21 @@ def repeated_interval(
     Examples
     --------
     >>> right = np.ones(100, dtype=bool)
-    >>> after = np.stack([right, right]); after[0, :4] = after[1, 4:8] = False
+    >>> after = np.stack([right]*3); after[0, :4] = after[1, 2:7] = after[2, 3:8] = False
     >>> [round(float(x), 3) for x in repeated_interval(right, after)]
-    [-0.067, -0.013]
+    [-0.079, -0.015]
     """
     change = after.astype(float) - before
     runs, samples = change.shape
-    of_samples = change.mean(0).std(ddof=1) / np.sqrt(samples)
-    of_runs = change.mean(1).std(ddof=1) / np.sqrt(runs)
+    by_sample, by_run, mean = change.mean(0), change.mean(1), float(change.mean())
+    rest = change - by_sample - by_run[:, None] + mean
+    noise = np.square(rest).sum() / ((runs - 1) * (samples - 1))
+    of_runs = by_run.var(ddof=1) / runs
+    # Devices that lose just as much by chance say nothing about chance.
+    known = noise / runs if of_runs else 0.0
+    of_samples = max(0.0, by_sample.var(ddof=1) - known) / samples
     tail = (1 + level) / 2
-    half = float(np.hypot(norm.ppf(tail) * of_samples, t.ppf(tail, runs - 1) * of_runs))
-    mean = float(change.mean())
+    half = float(
+        np.hypot(norm.ppf(tail) * np.sqrt(of_samples), t.ppf(tail, runs - 1) * np.sqrt(of_runs))
+    )
     return mean - half, mean + half

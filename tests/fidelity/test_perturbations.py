@@ -83,6 +83,15 @@ def test_mismatch_of_one_population_leaves_the_others():
     assert np.ndim(net.output.neuron.parameters["theta"]) == 0
 
 
+def test_mismatch_by_population():
+    net = apply(network(), Mismatch(cv={"hidden": 0.4, "output": 0.05})).network
+    for name, cv in (("hidden", 0.4), ("output", 0.05)):
+        theta = np.asarray(net.population(name).neuron.parameters["theta"])
+        assert theta.std() / theta.mean() == pytest.approx(cv, rel=0.5)
+    with pytest.raises(InputError, match="cv names them already"):
+        Mismatch(cv={"hidden": 0.4}, populations=("hidden",))
+
+
 def test_weight_noise_has_the_mean_and_the_variation_that_it_says():
     net = network()
     before = net.projections[1].weight

@@ -5,7 +5,12 @@ import pytest
 from scipy.stats import binomtest
 
 from brianbridge.fidelity.metrics import paired_interval
-from brianbridge.fidelity.statistics import Discordant, bootstrap_interval, mcnemar
+from brianbridge.fidelity.statistics import (
+    Discordant,
+    bootstrap_interval,
+    mcnemar,
+    repeated_interval,
+)
 
 
 def pairs_of(random, samples, gained, lost):
@@ -31,6 +36,28 @@ def test_95_percent_intervals_cover_95_percent(kind, samples, gained, lost):
             pairs = Discordant.of(before, after)
             low, high = bootstrap_interval(pairs, resamples=1000, seed=number)
         covered += low <= gained - lost <= high
+    assert 0.93 <= covered / repeats <= 0.97
+
+
+@pytest.mark.parametrize(
+    ("runs", "samples", "lost", "spread", "common"),
+    [
+        (3, 500, 0.05, 0.02, 0.5),  # devices differ
+        (3, 2000, 0.05, 0.005, 0.7),
+        (10, 1000, 0.03, 0.01, 0.5),
+        (3, 1000, 0.05, 0.0, 0.0),  # chance alone: each device loses other samples
+    ],
+)
+def test_an_interval_over_devices_and_samples_covers_too(runs, samples, lost, spread, common):
+    """A device loses a share of its own; which samples it is, is in part the same for all."""
+    random, repeats, covered = np.random.default_rng(0), 1500, 0
+    before = np.ones(samples, bool)
+    for _ in range(repeats):
+        share = np.clip(lost + spread * random.standard_normal(runs), 0, 1)
+        same = random.random(samples) < common
+        drawn = np.where(same, random.random(samples), random.random((runs, samples)))
+        low, high = repeated_interval(before, drawn >= share[:, None])
+        covered += low <= -lost <= high
     assert 0.93 <= covered / repeats <= 0.97
 
 

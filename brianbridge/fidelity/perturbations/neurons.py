@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -36,8 +36,8 @@ class Mismatch(Perturbation):
 
     Parameters
     ----------
-    cv : float
-        Standard deviation of the factor.
+    cv : float, or mapping of str to float
+        Standard deviation of the factor; or of each population by name, and 0 for others.
     parameters : tuple of str
         Those that vary, in every population whose model has them.
     populations : tuple of str
@@ -49,26 +49,30 @@ class Mismatch(Perturbation):
     stage: ClassVar[Stage] = Stage.PARAMETERS
     random: ClassVar[bool] = True
 
-    cv: float = 0.1
+    cv: float | Mapping[str, float] = 0.1
     parameters: tuple[str, ...] = ("tau", "theta")
     populations: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", tuple(self.parameters))
         object.__setattr__(self, "populations", tuple(self.populations))
-        if not 0 <= self.cv < np.inf:
+        spreads = self.cv.values() if isinstance(self.cv, Mapping) else (self.cv,)
+        if not all(0 <= spread < np.inf for spread in spreads):
             raise self.refuse("cv", "give 0 or more, such as 0.1")
+        if isinstance(self.cv, Mapping) and self.populations:
+            raise self.refuse("populations", "cv names them already; leave one of the two out")
         if not self.parameters:
             raise self.refuse("parameters", "name at least one, such as 'theta'")
 
     def apply(self, condition: Condition, rng: np.random.Generator) -> Condition:
         """Draw the factors."""
         network, found = condition.network, False
-        width = np.sqrt(np.log1p(self.cv**2))
 
         def vary(population: Population) -> NeuronModel:
             nonlocal found
             neuron = population.neuron
+            spread = self.cv[population.name] if isinstance(self.cv, Mapping) else self.cv
+            width = np.sqrt(np.log1p(spread**2))
             for key in self.parameters:
                 if key in neuron.parameters:
                     found = True
@@ -79,7 +83,8 @@ class Mismatch(Perturbation):
                     neuron = neuron.with_parameters(**{key: factor * whole})
             return neuron
 
-        changed = with_neurons(condition, vary, self.populations, self.name)
+        chosen = tuple(self.cv) if isinstance(self.cv, Mapping) else self.populations
+        changed = with_neurons(condition, vary, chosen, self.name)
         if not found:
             known = sorted({k for p in network.populations for k in p.neuron.parameters})
             raise self.refuse("parameters", f"no neuron has any of them; known are {known}")
