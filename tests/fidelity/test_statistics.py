@@ -42,7 +42,7 @@ def test_95_percent_intervals_cover_95_percent(kind, samples, gained, lost):
 @pytest.mark.parametrize(
     ("runs", "samples", "lost", "spread", "common"),
     [
-        (3, 500, 0.05, 0.02, 0.5),  # devices differ
+        (5, 500, 0.05, 0.02, 0.5),  # devices differ
         (3, 2000, 0.05, 0.005, 0.7),
         (10, 1000, 0.03, 0.01, 0.5),
         (3, 1000, 0.05, 0.0, 0.0),  # chance alone: each device loses other samples
