@@ -258,7 +258,7 @@ def test_the_chunks_of_a_run_add_up(monkeypatch):
     def in_chunks(*arguments, **options):
         return simulate(*arguments, **options, batch_size=9)
 
-    monkeypatch.setattr("brianbridge.fidelity.verify.simulate", in_chunks)
+    monkeypatch.setattr("brianbridge.simulation.simulate.simulate", in_chunks)
     parts = verify(network(), DATA)
     assert parts.surrogate == whole.surrogate
     assert [r.decision for r in parts.rungs] == [r.decision for r in whole.rungs]

@@ -34,7 +34,7 @@ from brianbridge.simulation.simulate import simulate
 ALL = (
     BackgroundCurrent(), BrianSchedule(), ConductanceSynapses(), DeadNeurons(), Delay(), FinerDt(),
     MembraneNoise(), Mismatch(), OtherNeuron(), Refractory(), SinglePrecision(), SynapticFailure(),
-    SynapticKinetics(), UnitSpikes(), WeightNoise(), WeightQuantisation(),
+    SynapticKinetics(), WeightNoise(), WeightQuantisation(),
 )  # fmt: skip
 
 

@@ -54,5 +54,5 @@ def test_only_some_samples_and_the_twin_on_all(tmp_path):
 def test_no_spikes(tmp_path):
     run_study(read_study("digits_spike_count").quick(), tmp_path, spikes=False)
     assert {file.name for file in tmp_path.iterdir()} == {
-        "checkpoint.pt", "network.h5", "summary.json", "verdict.json"
+        "checkpoint.pt", "network.h5", "report.html", "summary.json", "verdict.json"
     }  # fmt: skip

@@ -58,7 +58,7 @@ class Perturbation(ABC):
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        if "name" in cls.__dict__:
+        if isinstance(cls.__dict__.get("name"), str):
             _KNOWN[cls.name] = cls
 
     @abstractmethod
