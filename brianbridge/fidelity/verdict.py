@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["RungOutcome", "Verdict"]
 
 SCHEMA = 1
+#: Rungs of which the table tells how they decided.
+_DECISIONS = 2
 
 
 @dataclass(frozen=True)
@@ -224,10 +226,12 @@ class Verdict:
         return table
 
     def _notes(self) -> list[str]:
-        """Return the lines below the table: of each run's decisions, and of operations."""
+        """Return the lines below the table: decisions, attribution, remedies, operations."""
         twin = self.surrogate
         runs = [("torch twin", twin.get("decision"), twin["spikes_per_sample"])]
-        runs += [(f"Brian2, {r.name}", r.decision, r.spikes_per_sample) for r in self.rungs]
+        # A line for each of many rungs would bury the table; the verdict has them all.
+        told = self.rungs[:_DECISIONS]
+        runs += [(f"Brian2, {r.name}", r.decision, r.spikes_per_sample) for r in told]
         notes = [
             f"{label}: {_decision(found, spikes)}"
             for label, found, spikes in runs
@@ -239,6 +243,11 @@ class Verdict:
             for rung in self.rungs
             for how, found in (rung.remedies or {}).items()
         ]
+        for rung in self.rungs:
+            shares = (rung.attribution or {}).get("accuracy", {})
+            parts = [f"{name} {100 * cost['share']:+.2f}" for name, cost in shares.items()]
+            if parts:
+                notes.append(f"Brian2, {rung.name}, points lost to: {', '.join(parts)}")
         notes += [f"left out: {name} ({why})" for name, why in self.skipped.items()]
         return notes if self.operations is None else [*notes, self.operations.summary()]
 
