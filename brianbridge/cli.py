@@ -431,4 +431,4 @@ def _print_summary(summary: dict[str, Any], out: Path) -> None:
         rungs = [key.removesuffix("_accuracy") for key in mean if key.endswith("_accuracy")]
         text = ", ".join(f"{rung} {100 * mean[f'{rung}_accuracy']:.2f} %" for rung in rungs)
         print(f"mean accuracy over {summary['folds']} folds: {text}")
-    print(f"network, spikes and verdict are in {out}")
+    print(f"network, verdict and report are in {out}")
