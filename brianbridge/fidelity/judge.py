@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from operator import add
 from typing import Any
@@ -102,7 +103,8 @@ def outcome_of(
         decision=decision,
     )
     twin_accuracy, twin_spikes = float(right.mean()), spikes_per_sample(twin)
-    return found.with_shortfalls(_shortfalls(rung.tolerances, found, twin_accuracy, twin_spikes))
+    short = _shortfalls(rung.tolerances, found, twin_accuracy, twin_spikes)
+    return replace(found, fell_short=short)
 
 
 def spikes_per_sample(piece: Piece) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,10 +115,6 @@ class RungOutcome:
     def passed(self) -> bool:
         """Whether it held its tolerances."""
         return not self.fell_short
-
-    def with_shortfalls(self, names: tuple[str, ...]) -> RungOutcome:
-        """Return the outcome with the tolerances that did not hold."""
-        return replace(self, fell_short=names)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the outcome for JSON."""

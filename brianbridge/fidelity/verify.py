@@ -235,7 +235,7 @@ def _climbs(
         seeds = tuple(seed + run for run in range(rung.runs))
         try:
             climb = _Climb(rung, perturbed(Condition(network), chosen, seed), chosen, seeds)
-            for subset in climb.subsets():
+            for subset in climb.subsets()[1:]:  # the first is the whole set, which applies
                 perturbed(Condition(network), [p for p in chosen if p.name in subset], seed)
             rung.remedy.check(network, train)
         except InputError as error:

@@ -4,7 +4,7 @@
 
 NAME is that of a file of studies/trained, without ``.h5``; all of Fashion-MNIST if none is given.
 Writes studies/results/ladders/NAME.json and NAME.html, and ladders.md from all verdicts that are
-there. What was learned from them is in docs/learned.md.
+there.
 """
 
 from __future__ import annotations
