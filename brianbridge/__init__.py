@@ -28,9 +28,12 @@ if TYPE_CHECKING:
     from .datasets import Dataset, from_arrays
     from .encoding import Bernoulli, Current, Frames, Latency, Poisson
     from .errors import InputError
+    from .fidelity.calibrate import calibrate
+    from .fidelity.condition import Condition
     from .fidelity.energy import EnergyModel
     from .fidelity.ladder import Rung, read_ladder
     from .fidelity.operations import operations_of
+    from .fidelity.perturbations import perturbed
     from .fidelity.verdict import Verdict
     from .fidelity.verify import verify
     from .io.network_file import load, save
@@ -62,15 +65,20 @@ if TYPE_CHECKING:
     from .recording import Events, Recording
     from .rules import (
         Augmentation,
+        FirstSpike,
+        Implicit,
         LeakyBackprop,
         LearningRule,
         MultiThreshold,
+        SingleSpikeVectorised,
+        Spide,
         SpikeCount,
         SpikeRate,
         SurrogateGradient,
         TrainingOptions,
         train,
     )
+    from .rules.in_the_loop import fine_tune
     from .simulation.from_brian2 import from_brian2
     from .simulation.projections import DenseProjection
     from .simulation.simulate import simulate
@@ -84,9 +92,12 @@ _HOME = {
     "datasets": ("Dataset", "from_arrays"),
     "encoding": ("Bernoulli", "Current", "Frames", "Latency", "Poisson"),
     "errors": ("InputError",),
+    "fidelity.calibrate": ("calibrate",),
+    "fidelity.condition": ("Condition",),
     "fidelity.energy": ("EnergyModel",),
     "fidelity.ladder": ("Rung", "read_ladder"),
     "fidelity.operations": ("operations_of",),
+    "fidelity.perturbations": ("perturbed",),
     "fidelity.verdict": ("Verdict",),
     "fidelity.verify": ("verify",),
     "io.network_file": ("load", "save"),
@@ -118,15 +129,20 @@ _HOME = {
     "recording": ("Events", "Recording"),
     "rules": (
         "Augmentation",
+        "FirstSpike",
+        "Implicit",
         "LeakyBackprop",
         "LearningRule",
         "MultiThreshold",
+        "SingleSpikeVectorised",
+        "Spide",
         "SpikeCount",
         "SpikeRate",
         "SurrogateGradient",
         "TrainingOptions",
         "train",
     ),
+    "rules.in_the_loop": ("fine_tune",),
     "simulation.from_brian2": ("from_brian2",),
     "simulation.projections": ("DenseProjection",),
     "simulation.simulate": ("simulate",),
@@ -143,6 +159,7 @@ __all__ = [
     "Augmentation",
     "AvgPool2d",
     "Bernoulli",
+    "Condition",
     "Conv2d",
     "Convolution",
     "Current",
@@ -152,8 +169,10 @@ __all__ = [
     "EnergyModel",
     "Events",
     "Feedback",
+    "FirstSpike",
     "Flatten",
     "Frames",
+    "Implicit",
     "InputError",
     "Latency",
     "LeakyBackprop",
@@ -172,7 +191,9 @@ __all__ = [
     "Recurrent",
     "Residual",
     "Rung",
+    "SingleSpikeVectorised",
     "Sparse",
+    "Spide",
     "SpikeCount",
     "SpikeFileWriter",
     "SpikeFunction",
@@ -184,7 +205,9 @@ __all__ = [
     "TrainingOptions",
     "TransposedConvolution",
     "Verdict",
+    "calibrate",
     "exact_propagator",
+    "fine_tune",
     "from_arrays",
     "from_brian2",
     "load",
@@ -193,6 +216,7 @@ __all__ = [
     "network_names",
     "neuron_model",
     "operations_of",
+    "perturbed",
     "read_ladder",
     "read_spikes",
     "register_spike_function",

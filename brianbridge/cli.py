@@ -107,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--out", type=Path, help="write verdict.json, report.html, spikes.h5")
     verify.add_argument("--seed", type=int, default=0, help="of random perturbations")
     verify.add_argument("--workers", type=int, help="share the work out to so many processes")
+    verify.add_argument("--worker-memory", default="4 GB", help="of each such process, at most")
     verify.add_argument("--scheduler", help="share it out to a Dask cluster, by its address")
     verify.add_argument("--operations", action="store_true", help="also tell the operations")
 
@@ -221,7 +222,9 @@ def _verify(options: Arguments) -> int:
         if options.workers is not None or options.scheduler is not None:
             from .fidelity.on_dask import connected
 
-            client = stack.enter_context(connected(options.workers, options.scheduler))
+            client = stack.enter_context(
+                connected(options.workers, options.scheduler, options.worker_memory)
+            )
         verdict = verify(
             network,
             test,

@@ -1,7 +1,8 @@
 """Tasks of a verification on Dask: processes of this machine, or a cluster's.
 
 Network and samples are sent to each worker once. A worker runs one task at a time, in one thread.
-Dask gives the tasks of a worker that died to others.
+Dask gives the tasks of a worker that died to others, or to the one that is started in its place:
+network and samples are themselves the outcome of a task, which can be done again.
 
 Needs the extra ``cluster`` (``pip install "brianbridge[cluster]"``).
 """
@@ -9,6 +10,7 @@ Needs the extra ``cluster`` (``pip install "brianbridge[cluster]"``).
 from __future__ import annotations
 
 import uuid
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -31,7 +33,7 @@ Sent = tuple[Shards, dict[str, Any]]
 
 @contextmanager
 def connected(
-    workers: int | None = None, scheduler: str | None = None, memory: str = "4GB"
+    workers: int | None = None, scheduler: str | None = None, memory: str = "4 GB"
 ) -> Iterator[Client]:
     """Give a client: of processes that are started here, or of a cluster that runs.
 
@@ -47,17 +49,24 @@ def connected(
     Raises
     ------
     InputError
-        If Dask is not installed, or nothing answers at the address.
+        If Dask is not installed, or nothing answers at the address; or if, in the body, processes
+        died again and again over the same task.
     """
     try:
         import dask
+        from dask.utils import parse_bytes
         from distributed import Client, LocalCluster
+        from distributed.scheduler import KilledWorker
     except ImportError:
         raise InputError(
             'several workers need Dask, which is not installed; pip install "brianbridge[cluster]"'
         ) from None
     if workers is not None and workers < 1:
         raise InputError(f"workers = {workers}; give at least 1")
+    try:
+        limit = parse_bytes(memory)
+    except ValueError:
+        raise InputError(f"memory = '{memory}' of a worker; write it like '4 GB'") from None
     # One thread a worker, also of the numerical libraries: no more are worth it, and rounding must
     # not depend on how many there are. They read these when they are loaded.
     alone = {f"{name}_NUM_THREADS": 1 for name in ("OMP", "MKL", "OPENBLAS", "NUMBA")}
@@ -65,8 +74,13 @@ def connected(
         "distributed.nanny.pre-spawn-environ": alone,
         # A task takes seconds, in which no message is answered: that is no sign of death.
         "distributed.comm.timeouts.connect": "30s",
-        "distributed.scheduler.allowed-failures": 10,
+        "distributed.scheduler.allowed-failures": 3,
         "distributed.admin.tick.limit": "1h",
+        # A worker near its limit would wait for memory that nothing gives back. Above it, it is
+        # started anew.
+        "distributed.worker.memory.target": False,
+        "distributed.worker.memory.spill": False,
+        "distributed.worker.memory.pause": False,
     }
     with dask.config.set(settings):
         if scheduler is not None:
@@ -79,12 +93,20 @@ def connected(
             return
         with (
             LocalCluster(
-                n_workers=workers, threads_per_worker=1, processes=True, memory_limit=memory,
-                dashboard_address=None, silence_logs="ERROR",
+                n_workers=workers, threads_per_worker=1, processes=True, memory_limit=limit,
+                dashboard_address=None, silence_logs="CRITICAL",
             ) as cluster,
             Client(cluster) as client,
         ):  # fmt: skip
-            yield client
+            try:
+                yield client
+            except KilledWorker as error:
+                raise InputError(
+                    f"workers died {error.allowed_failures + 1} times over task '{error.task}', "
+                    f"most likely because it takes more than {memory}; give each more "
+                    "(--worker-memory), or simulate fewer samples at once (preference "
+                    "brianbridge.memory)"
+                ) from None
 
 
 class Workers:
@@ -104,13 +126,15 @@ class Workers:
     def __init__(self, client: Client, shards: Shards) -> None:
         self._client = client
         settings = {name: prefs[name] for name in _SETTINGS}
-        (self._sent,) = client.scatter([(shards, settings)], broadcast=True, hash=False)
+        with warnings.catch_warnings():
+            # What is scattered is lost with the last worker that has it; what is part of the graph
+            # is not. It is large, and sent once.
+            warnings.filterwarnings("ignore", message="Sending large graph")
+            self._sent = client.submit(_send, (shards, settings), key=_key(_send), pure=False)
         self._twins = [self._submit(_run_twin, shard) for shard in range(len(shards))]
 
     def _submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        # Names of their own: two verifications on one cluster must not share results.
-        key = f"{function.__name__.strip('_')}-{uuid.uuid4().hex}"
-        return self._client.submit(function, self._sent, *arguments, key=key, pure=False)
+        return self._client.submit(function, self._sent, *arguments, key=_key(function), pure=False)
 
     def twins(self) -> list[Piece]:
         """Return what the twin did, shard by shard."""
@@ -128,6 +152,15 @@ class Workers:
                 future.release()
         finally:
             self._client.cancel(list(futures))
+
+
+def _key(function: Callable[..., Any]) -> str:
+    """Return a name of its own: two verifications on one cluster must not share results."""
+    return f"{function.__name__.strip('_')}-{uuid.uuid4().hex}"
+
+
+def _send(sent: Sent) -> Sent:
+    return sent
 
 
 def _run_twin(sent: Sent, shard: int) -> tuple[TwinRun, Piece]:
