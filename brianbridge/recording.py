@@ -71,8 +71,9 @@ class Events:
         >>> Events.from_raster(raster, dt=1e-3).value
         array([-1.])
         """
-        step, sample, node = (index.astype(np.int32) for index in np.nonzero(raster))
-        value = raster[step, sample, node]
+        cell = np.flatnonzero(raster)  # several times faster than `nonzero` of three axes
+        step, sample, node = (i.astype(np.int32) for i in np.unravel_index(cell, raster.shape))
+        value = raster.reshape(-1)[cell]
         # Most spikes are 1, which needs no eight bytes.
         small = np.int8 if (value == 1).all() else np.float64
         return cls(sample, node, step, value.astype(small), dt)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import uuid
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,10 @@ __all__ = ["Workers", "connected"]
 
 #: Preferences that tasks depend on.
 _SETTINGS = ("brianbridge.memory", "codegen.target")
+#: Seconds between two looks at who is still there, and workers that may die before anything is done.
+_PATIENCE, _DEATHS = 5, 3
+#: Seconds in which workers must have started.
+_START = 60
 Sent = tuple[Shards, dict[str, Any]]
 
 
@@ -49,14 +53,12 @@ def connected(
     Raises
     ------
     InputError
-        If Dask is not installed, or nothing answers at the address; or if, in the body, processes
-        died again and again over the same task.
+        If Dask is not installed, or nothing answers at the address.
     """
     try:
         import dask
         from dask.utils import parse_bytes
         from distributed import Client, LocalCluster
-        from distributed.scheduler import KilledWorker
     except ImportError:
         raise InputError(
             'several workers need Dask, which is not installed; pip install "brianbridge[cluster]"'
@@ -76,6 +78,7 @@ def connected(
         "distributed.comm.timeouts.connect": "30s",
         "distributed.scheduler.allowed-failures": 3,
         "distributed.admin.tick.limit": "1h",
+        "distributed.worker.profile.enabled": False,
         # A worker near its limit would wait for memory that nothing gives back. Above it, it is
         # started anew.
         "distributed.worker.memory.target": False,
@@ -94,19 +97,18 @@ def connected(
         with (
             LocalCluster(
                 n_workers=workers, threads_per_worker=1, processes=True, memory_limit=limit,
-                dashboard_address=None, silence_logs="CRITICAL",
+                dashboard_address=":0", silence_logs="CRITICAL",
             ) as cluster,
             Client(cluster) as client,
         ):  # fmt: skip
             try:
-                yield client
-            except KilledWorker as error:
+                client.wait_for_workers(workers, timeout=_START)
+            except TimeoutError:
                 raise InputError(
-                    f"workers died {error.allowed_failures + 1} times over task '{error.task}', "
-                    f"most likely because it takes more than {memory}; give each more "
-                    "(--worker-memory), or simulate fewer samples at once (preference "
-                    "brianbridge.memory)"
+                    f"workers did not start within {_START} s; give each more memory than {memory} "
+                    "(--worker-memory)"
                 ) from None
+            yield client
 
 
 class Workers:
@@ -139,19 +141,49 @@ class Workers:
     def twins(self) -> list[Piece]:
         """Return what the twin did, shard by shard."""
         found = [self._submit(_piece_of, twin) for twin in self._twins]
+        for _ in self._done(found):
+            pass
         return list(self._client.gather(found))
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Piece]]:
         """Do tasks and yield them as they are done, in any order."""
-        from distributed import as_completed
-
         futures = {self._submit(_work, task, self._twins[task.shard]): task for task in tasks}
         try:
-            for future in as_completed(list(futures)):
+            for future in self._done(futures):
                 yield futures[future], future.result()
                 future.release()
         finally:
             self._client.cancel(list(futures))
+
+    def _done(self, futures: Iterable[Any]) -> Iterator[Any]:
+        """Yield futures as they are done, in any order.
+
+        Raises
+        ------
+        InputError
+            If worker after worker dies and no task is done. Dask itself starts one that had too
+            much memory again for ever.
+        """
+        from distributed import KilledWorker, wait
+
+        waiting, seen = set(futures), set[str]()
+        while waiting:
+            try:
+                done = wait(waiting, timeout=_PATIENCE, return_when="FIRST_COMPLETED").done
+            except TimeoutError:
+                done = set()
+            here = set(self._client.scheduler_info(n_workers=-1)["workers"])
+            seen = here if done else seen | here
+            if len(seen - here) > _DEATHS or any(
+                isinstance(future.exception(), KilledWorker) for future in done
+            ):
+                raise InputError(
+                    "worker after worker dies over the same work, most likely because it needs "
+                    "more memory than they may take; give each more (--worker-memory), or simulate "
+                    "fewer samples at once (preference brianbridge.memory)"
+                )
+            waiting -= done
+            yield from done
 
 
 def _key(function: Callable[..., Any]) -> str:

@@ -271,7 +271,7 @@ def weighted(projection: Projection, current: np.ndarray, target: Shape) -> np.n
     """
     flat = current.reshape(len(current), -1)
     if isinstance(projection.connection, AllToAll) and projection.pool is None:
-        return flat @ projection.weight.astype(np.float64).T
+        return flat @ projection.weight.astype(np.float64, copy=False).T
     total = np.zeros((len(flat), int(np.prod(target))))
     spikes = SpikeList(*kernels.from_dense(flat, np.empty(0), True))
     delivery(projection, current.shape[1:], target).add(total, spikes)
