@@ -28,7 +28,7 @@ __all__ = ["Workers", "connected"]
 
 #: Preferences that tasks depend on.
 _SETTINGS = ("brianbridge.memory", "codegen.target")
-#: Seconds between two looks at who is still there, and workers that may die before anything is done.
+#: Seconds between two looks at who is still there; workers that may die before anything is done.
 _PATIENCE, _DEATHS = 5, 3
 #: Seconds in which workers must have started.
 _START = 60

@@ -45,10 +45,11 @@ def table(verdicts: list[dict[str, Any]]) -> list[str]:
     names = [v["network"] for v in verdicts]
     rungs = list(dict.fromkeys(r["name"] for v in verdicts for r in v["rungs"]))
     found = [{r["name"]: r for r in v["rungs"]} for v in verdicts]
+    images = ["test images", *(f"{v['dataset']['samples']:,}" for v in verdicts)]
     head = ["torch twin", *(f"{v['surrogate']['accuracy']:.2%}" for v in verdicts)]
     rows = [[rung, *(_cell(of.get(rung)) for of in found)] for rung in rungs]
     lines = [["condition", *(f"`{name}`" for name in names)], ["---"] * (len(names) + 1)]
-    return ["| " + " | ".join(cells) + " |" for cells in (*lines, head, *rows)]
+    return ["| " + " | ".join(cells) + " |" for cells in (*lines, images, head, *rows)]
 
 
 def _cell(rung: dict[str, Any] | None) -> str:
@@ -78,11 +79,11 @@ def main() -> None:
     machine = verdicts[0]["provenance"]["machine"]
     lines = [
         "# The default ladder on the kept networks", "",
-        "Accuracy in Brian2, and spikes per sample; in brackets where a rung fell short of its "
-        "tolerance (2 points of accuracy, unless the ladder says otherwise); - where it does not "
-        f"apply. {min(v['dataset']['samples'] for v in verdicts):,} test images or more. "
-        f"`python studies/results/make_ladders.py`, {dates[0]} to {dates[-1]}, "
-        f"{machine['cores']} cores, {machine['memory_gb']:.0f} GB. Reports: [ladders](ladders).",
+        "Accuracy in Brian2, and spikes per sample without the input's; in brackets where a rung "
+        "fell short of its tolerance (2 points of accuracy, unless the ladder says otherwise); - "
+        "where it does not apply. `python studies/results/make_ladders.py NAME ... --samples N`, "
+        f"{dates[0]} to {dates[-1]}, {machine['cores']} cores, {machine['memory_gb']:.0f} GB. "
+        "Reports: [ladders](ladders); what was learned: [docs/learned.md](../../docs/learned.md).",
         "",
         *table(verdicts),
     ]  # fmt: skip

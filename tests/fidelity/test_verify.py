@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -219,6 +220,29 @@ def test_a_scheduler_that_is_not_there_is_refused(refused):
         pass
     with refused("workers = 0"), connected(workers=0):
         pass
+    with refused("memory = '4 kg'", "'4 GB'"), connected(workers=1, memory="4 kg"):
+        pass
+
+
+def test_workers_that_die_for_lack_of_memory_are_told(refused, monkeypatch):
+    pytest.importorskip("distributed")
+    from brianbridge.fidelity import on_dask
+
+    def takes_a_gigabyte(sent, task, twin):
+        held = np.ones(1_000_000_000, np.uint8)
+        time.sleep(5)
+        return held.size
+
+    takes_a_gigabyte.__module__ = "__main__"  # sent to the worker as it is, not by its name
+    monkeypatch.setattr(on_dask, "_work", takes_a_gigabyte)
+    monkeypatch.setattr(on_dask, "_PATIENCE", 1)
+    monkeypatch.setattr(on_dask, "_DEATHS", 1)
+    net = network()
+    with (
+        refused("worker after worker dies", "--worker-memory"),
+        on_dask.connected(workers=1, memory="1.2 GB") as client,
+    ):
+        verify(net, data_of(net), [Rung(name="parity")], client=client)
 
 
 def test_a_ladder_that_is_not_there_is_refused(refused):
