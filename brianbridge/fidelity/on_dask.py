@@ -9,6 +9,7 @@ Needs the extra ``cluster`` (``pip install "brianbridge[cluster]"``).
 
 from __future__ import annotations
 
+import logging
 import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -63,6 +64,8 @@ def connected(
         raise InputError(
             'several workers need Dask, which is not installed; pip install "brianbridge[cluster]"'
         ) from None
+    # Its notes are for administrators; what users can mend is raised here.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     if workers is not None and workers < 1:
         raise InputError(f"workers = {workers}; give at least 1")
     try:
@@ -97,7 +100,7 @@ def connected(
         with (
             LocalCluster(
                 n_workers=workers, threads_per_worker=1, processes=True, memory_limit=limit,
-                dashboard_address=":0", silence_logs="CRITICAL",
+                dashboard_address=":0",
             ) as cluster,
             Client(cluster) as client,
         ):  # fmt: skip
