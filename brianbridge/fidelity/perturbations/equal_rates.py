@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +27,8 @@ _MEAN, _DEVIATION = 0.02, 0.1
 #: Gains tried at once, at first from 1/32 to 32 times the ratio of thresholds; and how often the
 #: interval is divided. The last one is of less than a thousandth.
 _TRIED, _WIDEST, _ROUNDS = 33, 32.0, 3
+#: What was found before: a sweep asks again for every shard.
+_found: dict[str, float] = {}
 
 
 def calibrated_gain(
@@ -63,6 +66,21 @@ def calibrated_gain(
     """
     mine = _typical(population.neuron)
     theta = float(si_array(threshold_of(replace(population, neuron=mine), what)))
+    facts = [
+        mine.to_dict(), other.to_dict(), theta, condition.network.steps, condition.dt,
+        condition.schedule, condition.timing,
+    ]  # fmt: skip
+    key = json.dumps(facts, sort_keys=True)
+    if key not in _found:
+        _found[key] = _search(condition, population, mine, other, theta, what)
+    return _found[key]
+
+
+def _search(
+    condition: Condition, population: Population, mine: NeuronModel, other: NeuronModel,
+    theta: float, what: str,
+) -> float:  # fmt: skip
+    """Find the gain; see `calibrated_gain`."""
     currents = bool(mine.drive and other.drive)
 
     def mean_counts(model: NeuronModel, gains: np.ndarray) -> np.ndarray:

@@ -85,8 +85,7 @@ class OtherNeuron(Perturbation):
                 f"perturbation '{self.name}': no population but the output fires; name it in "
                 f"populations = ['{network.output.name}'] if its neurons are meant"
             )
-        known: list[tuple[NeuronModel, float]] = []
-        gains = {name: self._gain(condition, network.population(name), known) for name in chosen}
+        gains = {name: self._gain(condition, network.population(name)) for name in chosen}
 
         def weighed(projection: Projection) -> Projection:
             gain, bias = gains.get(projection.target), projection.bias
@@ -108,14 +107,7 @@ class OtherNeuron(Perturbation):
     def _other(self) -> NeuronModel:
         return neuron_model(self.model, parameters=self.parameters)
 
-    def _gain(
-        self, condition: Condition, population: Population, known: list[tuple[NeuronModel, float]]
-    ) -> float:
+    def _gain(self, condition: Condition, population: Population) -> float:
         if self.gain is not None:
             return self.gain
-        for model, gain in known:
-            if model == population.neuron:
-                return gain
-        gain = calibrated_gain(condition, population, self._other(), self.name)
-        known.append((population.neuron, gain))
-        return gain
+        return calibrated_gain(condition, population, self._other(), self.name)
