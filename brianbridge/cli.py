@@ -107,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--out", type=Path, help="write verdict.json, report.html, spikes.h5")
     verify.add_argument("--seed", type=int, default=0, help="of random perturbations")
     verify.add_argument("--workers", type=int, help="share the work out to so many processes")
-    verify.add_argument("--worker-memory", default="4 GB", help="of each such process, at most")
+    verify.add_argument("--worker-memory", help="of each such process, at most (4 GB)")
     verify.add_argument("--scheduler", help="share it out to a Dask cluster, by its address")
     verify.add_argument("--operations", action="store_true", help="also tell the operations")
 
@@ -210,6 +210,8 @@ def _verify(options: Arguments) -> int:
         raise InputError(f"--seed {options.seed} is below 0")
     if options.workers is not None and options.scheduler is not None:
         raise InputError("--workers starts processes here, --scheduler uses others; give one")
+    if options.worker_memory is not None and options.workers is None:
+        raise InputError("--worker-memory is that of processes started here; give --workers too")
     ladder = read_ladder(options.ladder)
     network = load(options.network)
     split = split_of(network.provenance, options.data, options.folder)
@@ -223,7 +225,7 @@ def _verify(options: Arguments) -> int:
             from .fidelity.on_dask import connected
 
             client = stack.enter_context(
-                connected(options.workers, options.scheduler, options.worker_memory)
+                connected(options.workers, options.scheduler, options.worker_memory or "4 GB")
             )
         verdict = verify(
             network,

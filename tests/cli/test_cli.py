@@ -141,6 +141,13 @@ def test_lists(command, style, capsys):
         json.loads(out)
 
 
+def test_options_of_workers_that_do_not_go_together_are_refused(capsys):
+    given = ["verify", "network.h5", "--data", "iris"]
+    both = [*given, "--workers", "2", "--scheduler", "tcp://127.0.0.1:9"]
+    assert "give one" in refusal(capsys, *both)
+    assert "give --workers too" in refusal(capsys, *given, "--worker-memory", "2 GB")
+
+
 def test_study_list(capsys):
     assert main(["study", "list"]) == 0
     assert "digits_spike_count" in capsys.readouterr().out
