@@ -136,6 +136,10 @@ class Workers:
             # is not. It is large, and sent once.
             warnings.filterwarnings("ignore", message="Sending large graph")
             self._sent = client.submit(_send, (shards, settings), key=_key(_send), pure=False)
+        for _ in self._done([self._sent]):
+            pass
+        # Without a copy of its own a worker is left out: the tasks go where their data are.
+        client.replicate([self._sent])
         self._twins = [self._submit(_run_twin, shard) for shard in range(len(shards))]
 
     def _submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
