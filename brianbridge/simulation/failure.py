@@ -20,7 +20,7 @@ from ..network import AllToAll, Convolution, Projection, TransposedConvolution
 from ..network.connections import SynapseTable
 from ..network.convolution import image_shape
 from .delivery import Delivery, Shape
-from .kernels import NO_MASK, SpikeList
+from .kernels import NO_MASK, SpikeList, add_open, place_of
 from .projections import BatchedProjection
 
 __all__ = ["UnreliableDelivery", "UnreliableProjection", "fate"]
@@ -79,13 +79,6 @@ def fate(key: int, sample: int, step: int, source: int, target: int) -> float:
     return float((int(_drawn(np.uint64(_drawn(at, source)), target)) >> 11) / _RANGE)
 
 
-@_inline
-def _add(target: np.ndarray, total: np.ndarray, mask: np.ndarray, low: int) -> None:
-    for j in range(total.size):
-        if mask.size == 0 or mask[low + j]:
-            target[j] += total[j]
-
-
 @_compiled
 def _add_sparse(
     target: np.ndarray, first: np.ndarray, reached: np.ndarray, copy: np.ndarray,
@@ -108,7 +101,7 @@ def _add_sparse(
                 j = reached[synapse]
                 if _arrives(key, j + np.int64(copy[synapse]) * outputs, limit):
                     total[j] += scale * real(weight[synapse])
-        _add(target[b], total, mask, b * outputs)
+        add_open(target[b], total, mask, b * outputs)
 
 
 @_compiled
@@ -137,11 +130,11 @@ def _add_conv(
             y, x = divmod(pixel, image[2])
             low = channel // each * channels
             for ky in range(rows):
-                oy = _place(y, stride[0], padding[0], ky * dilation[0], out[1], transposed)
+                oy = place_of(y, stride[0], padding[0], ky * dilation[0], out[1], transposed)
                 if oy < 0:
                     continue
                 for kx in range(columns):
-                    ox = _place(x, stride[1], padding[1], kx * dilation[1], out[2], transposed)
+                    ox = place_of(x, stride[1], padding[1], kx * dilation[1], out[2], transposed)
                     if ox < 0:
                         continue
                     kernel = weight[channel, ky, kx]
@@ -149,20 +142,7 @@ def _add_conv(
                         j = (low + c) * places + oy * out[2] + ox
                         if _arrives(key, j, limit):
                             total[j] += scale * real(kernel[c])
-        _add(target[b], total, mask, b * outputs)
-
-
-@_inline
-def _place(at: Any, stride: int, padding: int, offset: int, size: int, transposed: bool) -> Any:
-    """Return where an element of a kernel falls; -1 if nowhere."""
-    if transposed:
-        place = at * stride - padding + offset
-    else:
-        far = at + padding - offset
-        place = far // stride
-        if place * stride != far:
-            place = -1
-    return place if 0 <= place < size else -1
+        add_open(target[b], total, mask, b * outputs)
 
 
 @_compiled

@@ -23,10 +23,12 @@ __all__ = [
     "add_conv",
     "add_dense",
     "add_matching",
+    "add_open",
     "add_product",
     "add_sparse",
     "from_dense",
     "image_columns",
+    "place_of",
     "pooled",
     "split",
 ]
@@ -116,7 +118,8 @@ def from_dense(raster: np.ndarray, dtype: np.ndarray, graded: bool) -> tuple:
 
 
 @_inline
-def _add_open(target: np.ndarray, total: np.ndarray, mask: np.ndarray, low: int) -> None:
+def add_open(target: np.ndarray, total: np.ndarray, mask: np.ndarray, low: int) -> None:
+    """Add sums to the targets of a sample that are open; its mask begins at `low`."""
     if mask.size == 0:
         for j in range(total.size):
             target[j] += total[j]
@@ -168,7 +171,7 @@ def add_dense(
                     total[j] += ((real(r0[j]) + real(r1[j])) + (real(r2[j]) + real(r3[j]))) + (
                         (real(r4[j]) + real(r5[j])) + (real(r6[j]) + real(r7[j]))
                     )
-        _add_open(target[b], total, mask, b * outputs)
+        add_open(target[b], total, mask, b * outputs)
 
 
 @_compiled
@@ -188,7 +191,7 @@ def add_sparse(
             scale = value[k] if graded else real(1)
             for synapse in range(first[node[k]], first[node[k] + 1]):
                 total[reached[synapse]] += scale * real(weight[synapse])
-        _add_open(target[b], total, mask, b * outputs)
+        add_open(target[b], total, mask, b * outputs)
 
 
 @_compiled
@@ -206,6 +209,19 @@ def add_matching(
             if mask.size == 0 or mask[b * outputs + i]:
                 scale = value[k] if graded else real(1)
                 target[b, i] += scale * real(weight[i if weight.size > 1 else 0])
+
+
+@_inline
+def place_of(at: Any, stride: int, padding: int, offset: int, size: int, transposed: bool) -> Any:
+    """Return the row or column that an element of a kernel falls on; -1 if none."""
+    if transposed:
+        place = at * stride - padding + offset
+    else:
+        far = at + padding - offset
+        place = far // stride
+        if place * stride != far:
+            place = -1
+    return place if 0 <= place < size else -1
 
 
 @_compiled
@@ -236,24 +252,12 @@ def add_conv(
             y, x = divmod(pixel, image[2])
             low = channel // each * channels
             for ky in range(rows):
-                if transposed:
-                    oy = y * stride[0] - padding[0] + ky * dilation[0]
-                else:
-                    far = y + padding[0] - ky * dilation[0]
-                    oy = far // stride[0]
-                    if oy * stride[0] != far:
-                        continue
-                if oy < 0 or oy >= high:
+                oy = place_of(y, stride[0], padding[0], ky * dilation[0], high, transposed)
+                if oy < 0:
                     continue
                 for kx in range(columns):
-                    if transposed:
-                        ox = x * stride[1] - padding[1] + kx * dilation[1]
-                    else:
-                        far = x + padding[1] - kx * dilation[1]
-                        ox = far // stride[1]
-                        if ox * stride[1] != far:
-                            continue
-                    if ox < 0 or ox >= wide:
+                    ox = place_of(x, stride[1], padding[1], kx * dilation[1], wide, transposed)
+                    if ox < 0:
                         continue
                     place = total[oy * wide + ox]
                     kernel = weight[channel, ky, kx]
@@ -271,7 +275,7 @@ def add_conv(
 def add_product(target: np.ndarray, total: np.ndarray, mask: np.ndarray) -> None:
     """Add what was multiplied densely, ``(B, out)``."""
     for b in range(target.shape[0]):
-        _add_open(target[b], total[b], mask, b * target.shape[1])
+        add_open(target[b], total[b], mask, b * target.shape[1])
 
 
 @_compiled
