@@ -212,6 +212,17 @@ def test_two_workers_one_of_them_killed_give_the_same_verdict(monkeypatch):
     assert killed
 
 
+def test_every_worker_has_the_samples_before_work_is_shared_out():
+    pytest.importorskip("distributed")
+    from brianbridge.fidelity.on_dask import Workers, connected
+
+    net = network()
+    with connected(workers=2) as client:
+        workers = Workers(client, tasks.Shards(net, data_of(net), 4))
+        (holders,) = client.who_has([workers._sent]).values()
+        assert len(holders) == 2
+
+
 def test_a_scheduler_that_is_not_there_is_refused(refused):
     pytest.importorskip("distributed")
     from brianbridge.fidelity.on_dask import connected
