@@ -104,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     verify.add_argument("--samples", type=int, help="only the first so many samples")
     verify.add_argument("--folder", help="where the data set's files are")
-    verify.add_argument("--out", type=Path, help="write verdict.json, report.html, spikes.h5")
+    verify.add_argument("--out", type=Path, help="folder for verdict.json, report.html, spikes.h5")
     verify.add_argument("--seed", type=int, default=0, help="of random perturbations")
     verify.add_argument("--workers", type=int, help="share the work out to so many processes")
     verify.add_argument("--worker-memory", help="of each such process, at most (4 GB)")

@@ -10,9 +10,11 @@ was.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,7 +29,23 @@ from .tasks import Shards, Task, run_task
 if TYPE_CHECKING:
     from ..rules import LearningRule
 
-__all__ = ["CalibrateEntry", "FineTuneEntry", "Remedies"]
+__all__ = ["CalibrateEntry", "FineTuneEntry", "Remedied", "Remedies"]
+
+
+@dataclass(frozen=True, eq=False)
+class Remedied:
+    """Hold what a remedy gave.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        The changed network, without perturbations.
+    facts : mapping
+        For the verdict: what was done, and what the rung gives with it.
+    """
+
+    network: SpikingNetwork
+    facts: Mapping[str, Any]
 
 
 class _Entry(BaseModel):
@@ -92,8 +110,8 @@ class Remedies(_Entry):
         train: Dataset,
         perturbations: tuple[Perturbation, ...],
         seed: int,
-    ) -> dict[str, dict[str, Any]]:
-        """Try each remedy and return what the rung gives with it, for the verdict.
+    ) -> dict[str, Remedied]:
+        """Try each remedy and return what it gives.
 
         Parameters
         ----------
@@ -105,16 +123,21 @@ class Remedies(_Entry):
             The condition.
         """
         network = shards.network
-        found: dict[str, dict[str, Any]] = {}
+        found: dict[str, Remedied] = {}
+
+        def climb_again(how: str, changed: SpikingNetwork, done: Mapping[str, Any]) -> None:
+            again = _again(shards, changed, perturbations, seed)
+            found[how] = Remedied(changed, {**done, **again})
+
         if self.calibrate is not None:
             from .calibrate import calibrate
 
             fitted = calibrate(
-                network, train, perturbations,
-                seed=seed, of=self.calibrate.of, samples=self.calibrate.samples,
-            )  # fmt: skip
-            facts: dict[str, Any] = {"of": fitted.of, "scales": dict(fitted.scales)}
-            found["calibrated"] = facts | _again(shards, fitted.network, perturbations, seed)
+                network, train, perturbations, seed=seed, **self.calibrate.model_dump()
+            )
+            used = min(self.calibrate.samples, len(train))
+            done = {"of": fitted.of, "samples": used, "scales": dict(fitted.scales)}
+            climb_again("calibrated", fitted.network, done)
         if self.fine_tune is not None:
             from ..rules.in_the_loop import fine_tune
 
@@ -124,9 +147,20 @@ class Remedies(_Entry):
                 network, train.subset(np.sort(chosen)), perturbations, _rule_of(network),
                 seed=seed, schedule="cosine", validation_fraction=0.0, **options,
             )  # fmt: skip
-            facts = {**self.fine_tune.model_dump(), "samples": len(chosen)}
-            found["fine_tuned"] = facts | _again(shards, tuned.network, perturbations, seed)
+            done = {**self.fine_tune.model_dump(), "samples": len(chosen)}
+            climb_again("fine_tuned", tuned.network, done)
         return found
+
+
+def file_of(rung: str, how: str) -> str:
+    """Return the name of the file that keeps a remedied network; each rung has its own.
+
+    Examples
+    --------
+    >>> file_of("a bad chip", "fine_tuned"), file_of("dt/10", "calibrated")
+    ('a bad chip-fine-tuned.h5', 'dt%2F10-calibrated.h5')
+    """
+    return f"{quote(rung, safe=' ,+=()')}-{how.replace('_', '-')}.h5"
 
 
 def _again(

@@ -12,6 +12,7 @@ from ..io.atomic import atomic_path
 from .operation_counts import Operations
 
 if TYPE_CHECKING:
+    from ..network import SpikingNetwork
     from .evidence import Evidence
 
 __all__ = ["RungOutcome", "Verdict"]
@@ -81,7 +82,8 @@ class RungOutcome:
         ``share`` (`brianbridge.fidelity.attribution`), by name.
     remedies : mapping, optional
         Of the same rung ``calibrated`` and ``fine_tuned``: what was done, accuracy and its change,
-        agreement and spikes per sample (`brianbridge.fidelity.remedies`).
+        agreement and spikes per sample, and the ``file`` of the changed network
+        (`brianbridge.fidelity.remedies`).
     """
 
     name: str
@@ -144,6 +146,8 @@ class Verdict:
         Why rungs were left out that are optional, by name.
     baseline : mapping, optional
         As `surrogate`, of the network that it is compared with: the one that a study started from.
+    remedied : mapping of str to SpikingNetwork
+        The networks that remedies gave, by the name of the file that `save` writes.
     evidence : Evidence, optional
         What was judged by, for a report; of no other use, and in no file.
     """
@@ -156,6 +160,7 @@ class Verdict:
     operations: Operations | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)
     baseline: Mapping[str, Any] | None = None
+    remedied: Mapping[str, SpikingNetwork] = field(default_factory=dict, repr=False, compare=False)
     evidence: Evidence | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -167,7 +172,7 @@ class Verdict:
         """Return the verdict as it is written to ``verdict.json``."""
         return {
             "schema": SCHEMA,
-            **{f.name: getattr(self, f.name) for f in fields(self) if f.name != "evidence"},
+            **{f.name: getattr(self, f.name) for f in fields(self) if f.compare},
             "rungs": [rung.to_dict() for rung in self.rungs],
             "operations": None if self.operations is None else self.operations.to_dict(),
             "passed": self.passed,
@@ -178,7 +183,11 @@ class Verdict:
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
     def save(self, path: Path) -> None:
-        """Write ``verdict.json`` in one step."""
+        """Write ``verdict.json``, each file in one step; beside it the networks of remedies."""
+        from ..io.network_file import save
+
+        for name, network in self.remedied.items():
+            save(network, path.with_name(name))
         with atomic_path(path) as part:
             Path(part).write_text(self.to_json() + "\n", encoding="utf-8")
 

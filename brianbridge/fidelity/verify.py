@@ -22,6 +22,7 @@ from .judge import outcome_of, spikes_per_sample
 from .ladder import Rung, read_ladder
 from .operations import count_operations
 from .perturbations import Perturbation, perturbed
+from .remedies import file_of
 from .sweep import Sweep
 from .tasks import SHARD, Piece, Shards, Task, run_task
 from .verdict import RungOutcome, Verdict
@@ -121,6 +122,7 @@ def verify(
     if spikes is not None and climbs:
         _write_spikes(sweep, shards, climbs[0], spikes, data)
     outcomes: dict[str, RungOutcome] = {}
+    remedied: dict[str, SpikingNetwork] = {}
 
     def judge() -> None:
         """Judge the rungs whose tasks are all done, in order."""
@@ -129,8 +131,11 @@ def verify(
                 return
             outcome = climb.outcome(sweep, shards, twin, inputs)
             if train is not None and climb.rung.remedy.any:
+                name = climb.rung.name
                 tried = climb.rung.remedy.tried(shards, train, climb.perturbations, climb.seeds[0])
-                outcome = replace(outcome, remedies=tried)
+                remedied.update((file_of(name, how), r.network) for how, r in tried.items())
+                told = {how: {**r.facts, "file": file_of(name, how)} for how, r in tried.items()}
+                outcome = replace(outcome, remedies=told)
             outcomes[climb.rung.name] = outcome
             if on_rung is not None:
                 on_rung(outcome)
@@ -152,6 +157,7 @@ def verify(
         ),
         skipped=skipped,
         baseline=compared,
+        remedied=remedied,
         evidence=Evidence(
             network, data, twin,
             {climb.rung.name: climb.piece(sweep, len(shards)) for climb in climbs},

@@ -50,8 +50,8 @@ def row(summaries: list[dict[str, Any]]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def with_and_without(summaries: list[dict[str, Any]]) -> str:
-    """Return one line of the second table: a trained network under a constraint, and before."""
+def before_and_after(summaries: list[dict[str, Any]]) -> str:
+    """Return one line of the second table: a trained network that was trained on, and before."""
     percent, number = "{:.2%}", "{:,.0f}"
     mean = [s["mean"] for s in summaries]
     lost = [100 * (m["start_accuracy"] - m["parity_accuracy"]) for m in mean]
@@ -77,7 +77,7 @@ def main(paths: list[str]) -> None:
     for summary in found:
         if "study" in summary:
             studies.setdefault(summary["study"], []).append(summary)
-    constrained = [s for s in studies.values() if "start_accuracy" in s[0]["mean"]]
+    trained_on = [s for s in studies.values() if "start_accuracy" in s[0]["mean"]]
     everything = [s for summaries in studies.values() for s in summaries]
     versions = sorted({json.dumps(s["provenance"]["versions"]) for s in everything})
     lines = [
@@ -91,11 +91,12 @@ def main(paths: list[str]) -> None:
         "| Brian2, dt/10 | spikes | synaptic operations | ANN's MACs | date | machine |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
         *(row(summaries) for summaries in studies.values()), "",
-        "Constraints in training: each study goes on from a trained network, which is verified "
-        "beside it on the same samples, at parity.", "",
-        "| study | accuracy without | with | points lost | spikes without | with | share |",
+        "Trained on: each of these studies goes on from a trained network, under a constraint or "
+        "with more time, and that network is verified beside it on the same samples, at parity.",
+        "",
+        "| study | accuracy before | after | points lost | spikes before | after | share |",
         "|---|---|---|---|---|---|---|",
-        *(with_and_without(summaries) for summaries in constrained), "",
+        *(before_and_after(summaries) for summaries in trained_on), "",
         "Versions: " + "; ".join(
             ", ".join(f"{k} {v}" for k, v in json.loads(v).items()) for v in versions
         ) + ".",

@@ -235,19 +235,21 @@ def test_rungs_can_be_climbed_again(verdict, tmp_path):
 
 def test_remedies_are_told_and_tried_again(verdict, tmp_path):
     again = {"accuracy": 0.875, "accuracy_change_ci95": (-0.1, 0.02), "agreement": 0.75,
-             "spikes_per_sample": 12.5}  # fmt: skip
+             "spikes_per_sample": 12.5, "file": "parity-calibrated.h5"}  # fmt: skip
+    fitted = {"of": "threshold", "samples": 7}
     tuned = {"samples": 9, "epochs": 2, "batch_size": 3, "learning_rate": 1e-5}
     remedies = {
-        "calibrated": {"of": "threshold", "scales": {}, **again},
+        "calibrated": {"scales": {}, **fitted, **again},
         "fine_tuned": tuned | again,
     }
     first = replace(verdict.rungs[0], remedies=remedies)
     text = page_of(replace(verdict, rungs=(first,)))
     assert "What remedies win back" in text
     assert "87.50 %</td>\n<td>−10.00 to +2.00</td><td>75.00 %</td><td>12.5</td>" in text
+    assert '<td class="text">parity-calibrated.h5</td>' in text
     (tmp_path / "again.toml").write_text(ladder_text([first]), encoding="utf-8")
     (rung,) = read_ladder(tmp_path / "again.toml")
-    assert rung.remedy.calibrate.of == "threshold"
+    assert rung.remedy.calibrate.model_dump() == fitted
     assert rung.remedy.fine_tune.model_dump() == tuned
 
 

@@ -17,6 +17,7 @@ from brianbridge.errors import InputError
 from brianbridge.fidelity import sweep as sweeping
 from brianbridge.fidelity import tasks
 from brianbridge.fidelity.ladder import Rung, read_ladder
+from brianbridge.fidelity.remedies import Remedies
 from brianbridge.fidelity.verify import verify
 from brianbridge.neurons.model import NeuronModel
 
@@ -264,7 +265,7 @@ def test_a_ladder_that_is_not_there_is_refused(refused):
         Rung(name="x", perturb={"finer_td": {}})
 
 
-def test_remedies_are_tried_on_the_same_device_and_told(refused):
+def test_remedies_are_tried_on_the_same_device_told_and_kept(refused, tmp_path):
     net = network()
     data = data_of(net, 60)
     rung = Rung(
@@ -282,7 +283,8 @@ def test_remedies_are_tried_on_the_same_device_and_told(refused):
         verify(net, data, [rung], train=data)
     rule = {"name": "surrogate_gradient"}
     net = replace(net, provenance={**net.provenance, "rule": rule})
-    (found,) = verify(net, data, [rung], train=data).rungs
+    verdict = verify(net, data, [rung], train=data)
+    (found,) = verdict.rungs
     calibrated, tuned = found.remedies["calibrated"], found.remedies["fine_tuned"]
     before = sum(found.spikes_per_sample.values())
     wanted = sum(verify(net, data, [Rung(name="parity")]).rungs[0].spikes_per_sample.values())
@@ -290,5 +292,13 @@ def test_remedies_are_tried_on_the_same_device_and_told(refused):
     assert max(calibrated["scales"].values()) < 1
     assert tuned["accuracy"] > found.accuracy
     assert tuned["samples"] == 60
+    # The changed networks are kept, and give on the same device what the verdict says of them.
+    verdict.save(tmp_path / "verdict.json")
+    for told in (calibrated, tuned):
+        changed = bb.load(tmp_path / told["file"])
+        (again,) = verify(changed, data, [rung.model_copy(update={"remedy": Remedies()})]).rungs
+        assert again.accuracy == told["accuracy"]
+        spikes = sum(again.spikes_per_sample.values())
+        assert spikes == pytest.approx(told["spikes_per_sample"], rel=1e-12)
     # The network itself is as it was.
     assert found.accuracy == verify(net, data, [rung], train=data).rungs[0].accuracy
