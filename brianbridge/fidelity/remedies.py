@@ -60,8 +60,17 @@ class CalibrateEntry(_Entry):
 
 
 class FineTuneEntry(_Entry):
-    """Say how a network is trained on; see `brianbridge.rules.in_the_loop.fine_tune`."""
+    """Say how a network is trained on; see `brianbridge.rules.in_the_loop.fine_tune`.
 
+    Parameters
+    ----------
+    start : {"trained", "calibrated"}
+        Whether it goes on from the network as it was trained, or from what `calibrate` made of it.
+    samples, epochs, batch_size, learning_rate
+        Of the training.
+    """
+
+    start: Literal["trained", "calibrated"] = "trained"
     samples: int = Field(default=4000, ge=1)
     epochs: int = Field(default=3, ge=1)
     batch_size: int = Field(default=100, ge=1)
@@ -93,13 +102,19 @@ class Remedies(_Entry):
         Raises
         ------
         InputError
-            If there are no training samples, or the network's rule cannot learn in the loop.
+            If there are no training samples, the network's rule cannot learn in the loop, or
+            training is to start from a calibration that is not asked for.
         """
         if not self.any:
             return
         if train is None:
             raise InputError("a remedy needs training samples; give train = a data set")
         if self.fine_tune is not None:
+            if self.fine_tune.start == "calibrated" and self.calibrate is None:
+                raise InputError(
+                    "remedy.fine_tune has start = 'calibrated', but there is no remedy.calibrate; "
+                    "add it"
+                )
             from ..rules.in_the_loop import InTheLoop
 
             InTheLoop(_rule_of(network))
@@ -142,9 +157,10 @@ class Remedies(_Entry):
             from ..rules.in_the_loop import fine_tune
 
             options = self.fine_tune.model_dump()
+            start = found["calibrated"].network if options.pop("start") == "calibrated" else network
             chosen = np.random.default_rng(seed).permutation(len(train))[: options.pop("samples")]
             tuned = fine_tune(
-                network, train.subset(np.sort(chosen)), perturbations, _rule_of(network),
+                start, train.subset(np.sort(chosen)), perturbations, _rule_of(network),
                 seed=seed, schedule="cosine", validation_fraction=0.0, **options,
             )  # fmt: skip
             done = {**self.fine_tune.model_dump(), "samples": len(chosen)}

@@ -243,7 +243,7 @@ class Verdict:
             if found is not None
         ]
         notes += [
-            f"Brian2, {rung.name}, {how.replace('_', '-')}: {_percent(found['accuracy'])} "
+            f"Brian2, {rung.name}, {remedy_in_words(how, found)}: {_percent(found['accuracy'])} "
             f"in place of {_percent(rung.accuracy_by_run[0])}"
             for rung in self.rungs
             for how, found in (rung.remedies or {}).items()
@@ -255,6 +255,18 @@ class Verdict:
                 notes.append(f"Brian2, {rung.name}, points lost to: {', '.join(parts)}")
         notes += [f"left out: {name} ({why})" for name, why in self.skipped.items()]
         return notes if self.operations is None else [*notes, self.operations.summary()]
+
+
+def remedy_in_words(how: str, found: Mapping[str, Any]) -> str:
+    """Return what was tried on a rung, of the key and the facts in its ``remedies``.
+
+    Examples
+    --------
+    >>> remedy_in_words("fine_tuned", {"start": "calibrated"})
+    'calibrated and fine-tuned'
+    """
+    words = how.replace("_", "-")
+    return f"calibrated and {words}" if found.get("start") == "calibrated" else words
 
 
 def _decision(found: Mapping[str, Any], spikes: Mapping[str, float]) -> str:

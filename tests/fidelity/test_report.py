@@ -237,7 +237,13 @@ def test_remedies_are_told_and_tried_again(verdict, tmp_path):
     again = {"accuracy": 0.875, "accuracy_change_ci95": (-0.1, 0.02), "agreement": 0.75,
              "spikes_per_sample": 12.5, "file": "parity-calibrated.h5"}  # fmt: skip
     fitted = {"of": "threshold", "samples": 7}
-    tuned = {"samples": 9, "epochs": 2, "batch_size": 3, "learning_rate": 1e-5}
+    tuned = {
+        "start": "calibrated",
+        "samples": 9,
+        "epochs": 2,
+        "batch_size": 3,
+        "learning_rate": 1e-5,
+    }
     remedies = {
         "calibrated": {"scales": {}, **fitted, **again},
         "fine_tuned": tuned | again,
@@ -246,6 +252,7 @@ def test_remedies_are_told_and_tried_again(verdict, tmp_path):
     text = page_of(replace(verdict, rungs=(first,)))
     assert "What remedies win back" in text
     assert "87.50 %</td>\n<td>−10.00 to +2.00</td><td>75.00 %</td><td>12.5</td>" in text
+    assert '<td class="text">calibrated and fine-tuned</td>' in text
     assert '<td class="text">parity-calibrated.h5</td>' in text
     (tmp_path / "again.toml").write_text(ladder_text([first]), encoding="utf-8")
     (rung,) = read_ladder(tmp_path / "again.toml")

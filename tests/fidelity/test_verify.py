@@ -265,6 +265,11 @@ def test_a_ladder_that_is_not_there_is_refused(refused):
         Rung(name="x", perturb={"finer_td": {}})
 
 
+def again_as(rung, **remedies):
+    """Return the rung with other remedies."""
+    return rung.model_copy(update={"remedy": Remedies(**remedies)})
+
+
 def test_remedies_are_tried_on_the_same_device_told_and_kept(refused, tmp_path):
     net = network()
     data = data_of(net, 60)
@@ -296,9 +301,16 @@ def test_remedies_are_tried_on_the_same_device_told_and_kept(refused, tmp_path):
     verdict.save(tmp_path / "verdict.json")
     for told in (calibrated, tuned):
         changed = bb.load(tmp_path / told["file"])
-        (again,) = verify(changed, data, [rung.model_copy(update={"remedy": Remedies()})]).rungs
+        (again,) = verify(changed, data, [again_as(rung)]).rungs
         assert again.accuracy == told["accuracy"]
         spikes = sum(again.spikes_per_sample.values())
         assert spikes == pytest.approx(told["spikes_per_sample"], rel=1e-12)
+    # From the calibrated network, where that is asked for.
+    alone = {"epochs": 1, "batch_size": 20, "learning_rate": 1e-9, "start": "calibrated"}
+    with refused("rung 'driven'", "no remedy.calibrate"):
+        verify(net, data, [again_as(rung, fine_tune=alone)], train=data)
+    both = again_as(rung, fine_tune=alone, calibrate={"of": "weights"})
+    (then,) = verify(net, data, [both], train=data).rungs
+    assert then.remedies["fine_tuned"]["spikes_per_sample"] == calibrated["spikes_per_sample"]
     # The network itself is as it was.
     assert found.accuracy == verify(net, data, [rung], train=data).rungs[0].accuracy

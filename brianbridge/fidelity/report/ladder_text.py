@@ -13,7 +13,7 @@ __all__ = ["ladder_text"]
 #: What the verdict calls a remedy, and what a ladder file does, with its options.
 _REMEDIES = {
     "calibrated": ("calibrate", ("of", "samples")),
-    "fine_tuned": ("fine_tune", ("samples", "epochs", "batch_size", "learning_rate")),
+    "fine_tuned": ("fine_tune", ("start", "samples", "epochs", "batch_size", "learning_rate")),
 }
 
 

@@ -11,7 +11,7 @@ from ... import plots
 from ...plots.activity import most_telling
 from ..evidence import Evidence
 from ..metrics import confusion_matrix
-from ..verdict import RungOutcome, Verdict
+from ..verdict import RungOutcome, Verdict, remedy_in_words
 from . import words
 from .close_up import CloseUp, close_up
 from .ladder_text import ladder_text
@@ -92,7 +92,7 @@ def page_of(verdict: Verdict, command: str = "") -> str:
         network=_network(evidence),
         decided=_decided(verdict),
         remedied=[
-            (rung, how, found)
+            (rung, remedy_in_words(how, found), found)
             for rung in verdict.rungs
             for how, found in (rung.remedies or {}).items()
         ],
