@@ -1,0 +1,90 @@
+"""Try remedies on the kept networks where their ladders cost most: one table of before and after.
+
+    python studies/results/make_remedies.py [NAME ...] [--samples 1000]
+
+NAME is that of a ladder of studies/remedies, and of the network of studies/trained that climbs it;
+all of them if none is given. Writes studies/results/remedies/NAME.json, and remedies.md from all
+verdicts that are there; the changed networks go to runs/remedies/NAME.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import brianbridge as bb
+from brianbridge.study.run import first_samples, split_of
+
+STUDIES = Path(__file__).parents[1]
+FOLDER = STUDIES / "results" / "remedies"
+
+
+def climb(name: str, samples: int) -> None:
+    """Verify a kept network with the remedies of its ladder, and write what was found."""
+    network = bb.load(STUDIES / "trained" / f"{name}.h5")
+    split = split_of(network.provenance, network.provenance["dataset"]["name"])
+    out = STUDIES.parent / "runs" / "remedies" / name
+    out.mkdir(parents=True, exist_ok=True)
+    verdict = bb.verify(
+        network, first_samples(split.test, samples), STUDIES / "remedies" / f"{name}.toml",
+        name=name, train=split.train,
+        on_rung=lambda found: print(name, found.name, f"{found.accuracy:.2%}", flush=True),
+    )  # fmt: skip
+    verdict.save(out / "verdict.json")
+    (FOLDER / f"{name}.json").write_text(verdict.to_json() + "\n", encoding="utf-8")
+
+
+def rows(verdict: dict[str, Any]) -> list[str]:
+    """Return a line of the table for each rung of a verdict."""
+    lines = []
+    for rung in verdict["rungs"]:
+        twin, tried = verdict["surrogate"], rung["remedies"]
+        lost = twin["accuracy"] - rung["accuracy"]
+        back = (tried["fine_tuned"]["accuracy"] - rung["accuracy"]) / lost
+        runs = (twin, rung, tried.get("calibrated"), tried["fine_tuned"])
+        samples = f"{verdict['dataset']['samples']:,}"
+        cells = (f"`{verdict['network']}`", samples, rung["name"], *map(_cell, runs), f"{back:.0%}")
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def _cell(run: dict[str, Any] | None) -> str:
+    """Return accuracy and spikes."""
+    if run is None:
+        return "-"
+    spikes = run["spikes_per_sample"]  # of a remedy one number, else by population
+    total = sum(spikes.values()) if isinstance(spikes, dict) else spikes
+    return f"{run['accuracy']:.2%}, {total:,.0f}"
+
+
+def main() -> None:
+    """Try the remedies and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--samples", type=int, default=1000)
+    given = parser.parse_args()
+    FOLDER.mkdir(exist_ok=True)
+    for name in given.names or sorted(path.stem for path in (STUDIES / "remedies").glob("*.toml")):
+        climb(name, given.samples)
+    verdicts = [json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))]
+    dates = sorted(v["provenance"]["date"][:10] for v in verdicts)
+    machine = verdicts[0]["provenance"]["machine"]
+    lines = [
+        "# What remedies win back where a ladder costs most", "",
+        "Accuracy and spikes per sample: of the torch twin, of Brian2 on the rung, with thresholds "
+        "calibrated, and fine-tuned from there (from the trained network where there is a dash) "
+        "with Brian2 in the loop. Won back: share of the accuracy that the rung costs. One "
+        "device and one training each, as [studies/remedies](../remedies) says; remedies saw "
+        f"training samples only. `python studies/results/make_remedies.py --samples N`, {dates[0]} to {dates[-1]}, "
+        f"{machine['cores']} cores, {machine['memory_gb']:.0f} GB.", "",
+        "| network | test images | rung | twin | Brian2 | calibrated | and fine-tuned | won back |",
+        "|---|---|---|---|---|---|---|---|",
+        *(line for verdict in verdicts for line in rows(verdict)),
+    ]  # fmt: skip
+    (STUDIES / "results" / "remedies.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
