@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["RungOutcome", "Verdict"]
 
 SCHEMA = 1
+_COLOURED = {
+    "held": "[green]held[/green]",
+    "fell short": "[red]fell short[/red]",
+    "no limit": "no limit",
+}
 #: Rungs of which the table tells how they decided.
 _DECISIONS = 2
 
@@ -115,12 +120,21 @@ class RungOutcome:
 
     @property
     def passed(self) -> bool:
-        """Whether it held its tolerances."""
+        """Whether it held its tolerances; where there are none, it did."""
         return not self.fell_short
+
+    @property
+    def outcome(self) -> str:
+        """Whether it ``held`` or ``fell short``, or had ``no limit`` to hold, in words."""
+        limits = {name: limit for name, limit in self.tolerances.items() if limit is not None}
+        # Accuracy cannot fall by more than 1.
+        if limits.pop("max_accuracy_drop", 1.0) >= 1 and not limits:
+            return "no limit"
+        return "held" if self.passed else "fell short"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the outcome for JSON."""
-        return {**asdict(self), "passed": self.passed}
+        return {**asdict(self), "passed": self.passed, "outcome": self.outcome}
 
 
 @dataclass(frozen=True)
@@ -226,7 +240,7 @@ class Verdict:
                 f"{100 * low:+.2f} to {100 * high:+.2f}", _percent(rung.agreement),
                 _spikes(rung.spikes_per_sample), f"{rung.spike_mismatches:,}",
                 f"{rung.count_mismatches:,}", f"{rung.seconds:.1f}",
-                "[green]held[/green]" if rung.passed else "[red]fell short[/red]",
+                _COLOURED[rung.outcome],
             )  # fmt: skip
         return table
 

@@ -23,9 +23,10 @@ _LONGEST = 12
 def plot_ladder(verdict: Verdict, *, ax: Any = None) -> Any:
     """Draw the accuracy on each rung, with the interval of its change, beside the twin's.
 
-    A rung that held is a filled circle, one that fell short a hollow diamond. The bar is the 95 %
-    interval of the change in accuracy on the same samples, drawn about the twin's accuracy: where
-    it covers the line, nothing is known to have changed.
+    A rung that held is a filled circle, one that fell short a hollow diamond, one that had no limit
+    to hold a hollow square. The bar is the 95 % interval of the change in accuracy on the same
+    samples, drawn about the twin's accuracy: where it covers the line, nothing is known to have
+    changed.
 
     Parameters
     ----------
@@ -42,11 +43,12 @@ def plot_ladder(verdict: Verdict, *, ax: Any = None) -> Any:
     ax = axes(ax, 4.4, 0.8 + 0.42 * len(rungs))
     ax.axvline(twin, color=ink(), lw=1, ls="--", label=f"torch twin, {twin:.2f} %")
     kinds = (
-        (True, "o", BLUE, BLUE, "held"),
-        (False, "D", VERMILLION, "none", "fell short"),
+        ("o", BLUE, BLUE, "held"),
+        ("D", VERMILLION, "none", "fell short"),
+        ("s", ink(), "none", "no limit"),
     )
-    for passed, marker, colour, face, label in kinds:
-        rows = [y for y, rung in enumerate(rungs) if rung.passed is passed]
+    for marker, colour, face, label in kinds:
+        rows = [y for y, rung in enumerate(rungs) if rung.outcome == label]
         if not rows:
             continue
         low, high = (
@@ -70,7 +72,7 @@ def plot_ladder(verdict: Verdict, *, ax: Any = None) -> Any:
     ax.set_xlabel("accuracy in Brian2 (%)")
     ax.grid(axis="x", color=ink(), alpha=0.15, lw=0.7)
     ax.legend(
-        loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, fontsize="small",
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, fontsize="small",
         borderaxespad=0, handletextpad=0.3, columnspacing=1.0,
     )  # fmt: skip
     dress(ax)

@@ -53,12 +53,12 @@ def table(verdicts: list[dict[str, Any]]) -> list[str]:
 
 
 def _cell(rung: dict[str, Any] | None) -> str:
-    """Return accuracy and spikes; in brackets where the rung fell short."""
+    """Return accuracy and spikes; in brackets where the rung fell short, with ~ without a limit."""
     if rung is None:
         return "-"
     spikes = sum(rung["spikes_per_sample"].values())
     text = f"{rung['accuracy']:.2%}, {spikes:,.0f}"
-    return text if rung["passed"] else f"({text})"
+    return {"held": text, "fell short": f"({text})", "no limit": f"~ {text}"}[rung["outcome"]]
 
 
 def main() -> None:
@@ -80,8 +80,9 @@ def main() -> None:
     lines = [
         "# The default ladder on the kept networks", "",
         "Accuracy in Brian2, and spikes per sample without the input's; in brackets where a rung "
-        "fell short of its tolerance (2 points of accuracy, unless the ladder says otherwise); - "
-        "where it does not apply. `python studies/results/make_ladders.py NAME ... --samples N`, "
+        "fell short of its tolerance (2 points of accuracy, unless the ladder says otherwise); ~ "
+        "where the ladder sets no limit; - where it does not apply. `python "
+        "studies/results/make_ladders.py NAME ... --samples N`, "
         f"{dates[0]} to {dates[-1]}, {machine['cores']} cores, {machine['memory_gb']:.0f} GB. "
         "Reports: [ladders](ladders); what was learned: [docs/learned.md](../../docs/learned.md).",
         "",

@@ -22,6 +22,7 @@ from brianbridge.fidelity.report.page import page_of
 from brianbridge.fidelity.verify import verify
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
+from brianbridge.plots import plot_ladder
 
 EVIL = "<script>alert('$x$')</script>"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
@@ -231,6 +232,27 @@ def test_rungs_can_be_climbed_again(verdict, tmp_path):
         assert after.perturbations == before.perturbations
         assert after.tolerances == before.tolerances
         assert (after.runs, after.attribute) == (before.runs, before.attribute)
+
+
+def test_a_rung_without_a_limit_is_not_said_to_have_held(verdict):
+    free = replace(
+        verdict.rungs[3], fell_short=(),
+        tolerances=dict.fromkeys(verdict.rungs[3].tolerances) | {"max_accuracy_drop": 1.0},
+    )  # fmt: skip
+    assert free.passed
+    assert free.to_dict()["outcome"] == "no limit"
+    assert replace(free, tolerances={**free.tolerances, "min_agreement": 0.1}).outcome == "held"
+    found = replace(verdict, rungs=(verdict.rungs[0], free))
+    first = words.verdict_sentences(found, found.evidence)[0]
+    assert first == "1 of 1 rung held; 1 had no limit to hold; 1 was left out."
+    text = page_of(found)
+    assert f"<h3>a chip: {words.percent(free.accuracy)}, no limit</h3>" in text
+    assert text.count("✓ held") == 1
+    row = found.table().columns[-1]
+    assert [str(cell) for cell in row.cells][-2:] == ["[green]held[/green]", "no limit"]
+    drawn = {line.get_label() for line in plot_ladder(found).lines}
+    assert {"held", "no limit"} <= drawn
+    assert "fell short" not in drawn
 
 
 def test_remedies_are_told_and_tried_again(verdict, tmp_path):

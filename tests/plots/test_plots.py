@@ -27,7 +27,8 @@ def rung(name, accuracy, interval, fell_short=()):
         accuracy_change_bootstrap95=None, mcnemar_p=1.0, agreement=1.0, spikes_per_sample={},
         count_mismatches=0, spike_mismatches=0, count_correlation={}, count_differences={},
         first_divergence={}, distances={}, latency_ms=None, synops_per_sample=0.0,
-        synops_by_mass_per_sample=0.0, seconds=0.0, tolerances={}, fell_short=fell_short,
+        synops_by_mass_per_sample=0.0, seconds=0.0, tolerances={"max_accuracy_drop": 0.02},
+        fell_short=fell_short,
     )  # fmt: skip
 
 

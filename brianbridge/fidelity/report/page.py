@@ -122,7 +122,7 @@ def _ladder(verdict: Verdict) -> Figure | None:
         caption=(
             "Dashed line: the torch twin. Bar: 95 % interval of the change on the same samples, "
             "about the twin's accuracy. Filled circle: the rung held. Hollow diamond: it fell "
-            "short."
+            "short. Square: there was no limit to hold."
         ),
     )
 

@@ -55,10 +55,12 @@ def by_layer(values: Mapping[str, float | None], digits: int = 3) -> str:
 
 def verdict_sentences(verdict: Verdict, evidence: Evidence) -> list[str]:
     """Tell how many rungs held, and whether the bridge itself is exact."""
-    held = sum(rung.passed for rung in verdict.rungs)
-    total = len(verdict.rungs)
-    out = len(verdict.skipped)
-    first = f"{held} of {total} {_plural(total, 'rung')} held"
+    outcomes = [rung.outcome for rung in verdict.rungs]
+    free, out = outcomes.count("no limit"), len(verdict.skipped)
+    total = len(outcomes) - free
+    first = f"{outcomes.count('held')} of {total} {_plural(total, 'rung')} held"
+    if free:
+        first += f"; {free} had no limit to hold"
     if out:
         first += f"; {out} {'was' if out == 1 else 'were'} left out"
     sentences = [f"{first}."]
@@ -132,7 +134,7 @@ def about_ladder(verdict: Verdict) -> str:
         low, high = rung.accuracy_change_ci95
         parts.append(
             f"{rung.name}: {percent(rung.accuracy)}, change {points(low)} to {points(high)} "
-            f"points, {'held' if rung.passed else 'fell short'}."
+            f"points, {rung.outcome}."
         )
     return " ".join(parts)
 
