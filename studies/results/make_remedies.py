@@ -77,8 +77,8 @@ def main() -> None:
         "calibrated, and fine-tuned from there (from the trained network where there is a dash) "
         "with Brian2 in the loop. Won back: share of the accuracy that the rung costs. One "
         "device and one training each, as [studies/remedies](../remedies) says; remedies saw "
-        "training samples only. What the same training gives without the loop was measured on other "
-        "networks ([in_the_loop.md](in_the_loop.md)), not here. "
+        "training samples only. What the same training gives without the loop was measured on "
+        "other networks ([in_the_loop.md](in_the_loop.md)), not here. "
         f"`python studies/results/make_remedies.py --samples N`, "
         f"{dates[0]} to {dates[-1]}, {machine['cores']} cores, {machine['memory_gb']:.0f} GB.", "",
         "| network | test images | rung | twin | Brian2 | calibrated | and fine-tuned | won back |",
