@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import quote
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -166,17 +165,6 @@ class Remedies(_Entry):
             done = {**self.fine_tune.model_dump(), "samples": len(chosen)}
             climb_again("fine_tuned", tuned.network, done)
         return found
-
-
-def file_of(rung: str, how: str) -> str:
-    """Return the name of the file that keeps a remedied network; each rung has its own.
-
-    Examples
-    --------
-    >>> file_of("a bad chip", "fine_tuned"), file_of("dt/10", "calibrated")
-    ('a bad chip-fine-tuned.h5', 'dt%2F10-calibrated.h5')
-    """
-    return f"{quote(rung, safe=' ,+=()')}-{how.replace('_', '-')}.h5"
 
 
 def _again(

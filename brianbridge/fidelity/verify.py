@@ -22,7 +22,6 @@ from .judge import outcome_of, spikes_per_sample
 from .ladder import Rung, read_ladder
 from .operations import count_operations
 from .perturbations import Perturbation, perturbed
-from .remedies import file_of
 from .sweep import Sweep
 from .tasks import SHARD, Piece, Shards, Task, run_task
 from .verdict import RungOutcome, Verdict
@@ -131,10 +130,13 @@ def verify(
                 return
             outcome = climb.outcome(sweep, shards, twin, inputs)
             if train is not None and climb.rung.remedy.any:
-                name = climb.rung.name
                 tried = climb.rung.remedy.tried(shards, train, climb.perturbations, climb.seeds[0])
-                remedied.update((file_of(name, how), r.network) for how, r in tried.items())
-                told = {how: {**r.facts, "file": file_of(name, how)} for how, r in tried.items()}
+                told = {}
+                for how, found in tried.items():
+                    # By number: the name of a rung may be anything, also what no file is called.
+                    file = f"rung{len(outcomes) + 1}-{how.replace('_', '-')}.h5"
+                    remedied[file] = found.network
+                    told[how] = {**found.facts, "file": file}
                 outcome = replace(outcome, remedies=told)
             outcomes[climb.rung.name] = outcome
             if on_rung is not None:

@@ -40,6 +40,26 @@ def climb(name: str, samples: int, client: Any) -> None:
     )
 
 
+def kept(folder: Path) -> list[dict[str, Any]]:
+    """Return all verdicts in a folder."""
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+
+
+def when_and_where(verdicts: list[dict[str, Any]]) -> str:
+    """Return from when the verdicts are, and the size of the machine."""
+    dates = [v["provenance"]["date"][:10] for v in verdicts]
+    machine = verdicts[0]["provenance"]["machine"]
+    days = " to ".join(dict.fromkeys((min(dates), max(dates))))
+    return f"{days}, {machine['cores']} cores, {machine['memory_gb']:.0f} GB"
+
+
+def accuracy_and_spikes(run: dict[str, Any]) -> str:
+    """Return both as text; spikes are by population, or of a remedy one number."""
+    spikes = run["spikes_per_sample"]
+    total = sum(spikes.values()) if isinstance(spikes, dict) else spikes
+    return f"{run['accuracy']:.2%}, {total:,.0f}"
+
+
 def table(verdicts: list[dict[str, Any]]) -> list[str]:
     """Return accuracies as a table in Markdown: a row for each rung, a column for each network."""
     names = [v["network"] for v in verdicts]
@@ -56,8 +76,7 @@ def _cell(rung: dict[str, Any] | None) -> str:
     """Return accuracy and spikes; in brackets where the rung fell short, with ~ without a limit."""
     if rung is None:
         return "-"
-    spikes = sum(rung["spikes_per_sample"].values())
-    text = f"{rung['accuracy']:.2%}, {spikes:,.0f}"
+    text = accuracy_and_spikes(rung)
     return {"held": text, "fell short": f"({text})", "no limit": f"~ {text}"}[rung["outcome"]]
 
 
@@ -68,22 +87,20 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=10_000)
     parser.add_argument("--workers", type=int)
     given = parser.parse_args()
-    kept = sorted(path.stem for path in (STUDIES / "trained").glob("fashion_mnist_*.h5"))
+    names = sorted(path.stem for path in (STUDIES / "trained").glob("fashion_mnist_*.h5"))
     FOLDER.mkdir(exist_ok=True)
     with ExitStack() as stack:
         client = stack.enter_context(connected(given.workers)) if given.workers else None
-        for name in given.names or kept:
+        for name in given.names or names:
             climb(name, given.samples, client)
-    verdicts = [json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))]
-    dates = sorted(v["provenance"]["date"][:10] for v in verdicts)
-    machine = verdicts[0]["provenance"]["machine"]
+    verdicts = kept(FOLDER)
     lines = [
         "# The default ladder on the kept networks", "",
         "Accuracy in Brian2, and spikes per sample without the input's; in brackets where a rung "
         "fell short of its tolerance (2 points of accuracy, unless the ladder says otherwise); ~ "
         "where the ladder sets no limit; - where it does not apply. `python "
         "studies/results/make_ladders.py NAME ... --samples N`, "
-        f"{dates[0]} to {dates[-1]}, {machine['cores']} cores, {machine['memory_gb']:.0f} GB. "
+        f"{when_and_where(verdicts)}. "
         "Reports: [ladders](ladders); what was learned: [docs/learned.md](../../docs/learned.md).",
         "",
         *table(verdicts),

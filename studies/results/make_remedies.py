@@ -10,14 +10,13 @@ verdicts that are there; the changed networks go to runs/remedies/NAME.
 from __future__ import annotations
 
 import argparse
-import json
-from pathlib import Path
 from typing import Any
+
+from make_ladders import STUDIES, accuracy_and_spikes, kept, when_and_where
 
 import brianbridge as bb
 from brianbridge.study.run import first_samples, split_of
 
-STUDIES = Path(__file__).parents[1]
 FOLDER = STUDIES / "results" / "remedies"
 
 
@@ -44,19 +43,11 @@ def rows(verdict: dict[str, Any]) -> list[str]:
         lost = twin["accuracy"] - rung["accuracy"]
         back = (tried["fine_tuned"]["accuracy"] - rung["accuracy"]) / lost
         runs = (twin, rung, tried.get("calibrated"), tried["fine_tuned"])
+        told = ["-" if run is None else accuracy_and_spikes(run) for run in runs]
         samples = f"{verdict['dataset']['samples']:,}"
-        cells = (f"`{verdict['network']}`", samples, rung["name"], *map(_cell, runs), f"{back:.0%}")
+        cells = (f"`{verdict['network']}`", samples, rung["name"], *told, f"{back:.0%}")
         lines.append("| " + " | ".join(cells) + " |")
     return lines
-
-
-def _cell(run: dict[str, Any] | None) -> str:
-    """Return accuracy and spikes."""
-    if run is None:
-        return "-"
-    spikes = run["spikes_per_sample"]  # of a remedy one number, else by population
-    total = sum(spikes.values()) if isinstance(spikes, dict) else spikes
-    return f"{run['accuracy']:.2%}, {total:,.0f}"
 
 
 def main() -> None:
@@ -68,9 +59,7 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for name in given.names or sorted(path.stem for path in (STUDIES / "remedies").glob("*.toml")):
         climb(name, given.samples)
-    verdicts = [json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))]
-    dates = sorted(v["provenance"]["date"][:10] for v in verdicts)
-    machine = verdicts[0]["provenance"]["machine"]
+    verdicts = kept(FOLDER)
     lines = [
         "# What remedies win back where a ladder costs most", "",
         "Accuracy and spikes per sample: of the torch twin, of Brian2 on the rung, with thresholds "
@@ -79,8 +68,7 @@ def main() -> None:
         "device and one training each, as [studies/remedies](../remedies) says; remedies saw "
         "training samples only. What the same training gives without the loop was measured on "
         "other networks ([in_the_loop.md](in_the_loop.md)), not here. "
-        f"`python studies/results/make_remedies.py --samples N`, "
-        f"{dates[0]} to {dates[-1]}, {machine['cores']} cores, {machine['memory_gb']:.0f} GB.", "",
+        f"`python studies/results/make_remedies.py --samples N`, {when_and_where(verdicts)}.", "",
         "| network | test images | rung | twin | Brian2 | calibrated | and fine-tuned | won back |",
         "|---|---|---|---|---|---|---|---|",
         *(line for verdict in verdicts for line in rows(verdict)),

@@ -242,10 +242,14 @@ def test_a_rung_without_a_limit_is_not_said_to_have_held(verdict):
     assert free.passed
     assert free.to_dict()["outcome"] == "no limit"
     assert replace(free, tolerances={**free.tolerances, "min_agreement": 0.1}).outcome == "held"
+    assert words.headline(replace(verdict, rungs=(free,))) == "no rung had a limit"
+    assert words.headline(replace(verdict, rungs=verdict.rungs[:1])) == "every rung held"
+    assert words.headline(verdict) == "not every rung held"
     found = replace(verdict, rungs=(verdict.rungs[0], free))
     first = words.verdict_sentences(found, found.evidence)[0]
     assert first == "1 of 1 rung held; 1 had no limit to hold; 1 was left out."
     text = page_of(found)
+    assert "every rung with a limit held</h1>" in text
     assert f"<h3>a chip: {words.percent(free.accuracy)}, no limit</h3>" in text
     assert text.count("✓ held") == 1
     row = found.table().columns[-1]
@@ -257,7 +261,7 @@ def test_a_rung_without_a_limit_is_not_said_to_have_held(verdict):
 
 def test_remedies_are_told_and_tried_again(verdict, tmp_path):
     again = {"accuracy": 0.875, "accuracy_change_ci95": (-0.1, 0.02), "agreement": 0.75,
-             "spikes_per_sample": 12.5, "file": "parity-calibrated.h5"}  # fmt: skip
+             "spikes_per_sample": 12.5, "file": "rung1-calibrated.h5"}  # fmt: skip
     fitted = {"of": "threshold", "samples": 7}
     tuned = {
         "start": "calibrated",
@@ -275,7 +279,7 @@ def test_remedies_are_told_and_tried_again(verdict, tmp_path):
     assert "What remedies win back" in text
     assert "87.50 %</td>\n<td>−10.00 to +2.00</td><td>75.00 %</td><td>12.5</td>" in text
     assert '<td class="text">calibrated and fine-tuned</td>' in text
-    assert '<td class="text">parity-calibrated.h5</td>' in text
+    assert '<td class="text">rung1-calibrated.h5</td>' in text
     (tmp_path / "again.toml").write_text(ladder_text([first]), encoding="utf-8")
     (rung,) = read_ladder(tmp_path / "again.toml")
     assert rung.remedy.calibrate.model_dump() == fitted

@@ -297,6 +297,7 @@ def test_remedies_are_tried_on_the_same_device_told_and_kept(refused, tmp_path):
     assert max(calibrated["scales"].values()) < 1
     assert tuned["accuracy"] > found.accuracy
     assert tuned["samples"] == 60
+    assert [told["file"] for told in (calibrated, tuned)] == list(verdict.remedied)
     # The changed networks are kept, and give on the same device what the verdict says of them.
     verdict.save(tmp_path / "verdict.json")
     for told in (calibrated, tuned):

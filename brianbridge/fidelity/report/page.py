@@ -81,6 +81,7 @@ def page_of(verdict: Verdict, command: str = "") -> str:
     ]
     return template.render(
         verdict=verdict,
+        headline=words.headline(verdict),
         sentences=words.verdict_sentences(verdict, evidence),
         costliest=words.costliest(verdict),
         shortfalls={rung.name: words.shortfalls(rung, verdict) for rung in verdict.rungs},

@@ -53,6 +53,16 @@ def by_layer(values: Mapping[str, float | None], digits: int = 3) -> str:
     return ", ".join(told) or "–"
 
 
+def headline(verdict: Verdict) -> str:
+    """Tell in a few words whether the network held."""
+    outcomes = {rung.outcome for rung in verdict.rungs}
+    if "fell short" in outcomes:
+        return "not every rung held"
+    if "no limit" not in outcomes:
+        return "every rung held"
+    return "every rung with a limit held" if "held" in outcomes else "no rung had a limit"
+
+
 def verdict_sentences(verdict: Verdict, evidence: Evidence) -> list[str]:
     """Tell how many rungs held, and whether the bridge itself is exact."""
     outcomes = [rung.outcome for rung in verdict.rungs]
