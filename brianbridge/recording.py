@@ -86,14 +86,13 @@ class Events:
         return Events(*columns, self.dt, crossing)
 
     def to_raster(self, steps: int, samples: int, neurons: int, coarse: int = 1) -> np.ndarray:
-        """Return the dense raster ``(steps, samples, neurons)``.
+        """Return the dense raster ``(steps, samples, neurons)``, float64.
 
         With ``coarse > 1`` the spike values of that many steps are summed into one: the raster
         of a run at ``dt/coarse`` seen on the grid of ``dt``.
         """
         cell = self.cells(samples, neurons, coarse)
-        flat = np.bincount(cell, self.value, minlength=steps * samples * neurons)
-        return flat.reshape(steps, samples, neurons)
+        return self._summed(cell, steps * samples * neurons).reshape(steps, samples, neurons)
 
     def cells(self, samples: int, neurons: int, coarse: int = 1) -> np.ndarray:
         """Return the flat index of each event in a raster ``(steps, samples, neurons)``."""
@@ -103,8 +102,12 @@ class Events:
     def counts(self, samples: int, neurons: int) -> np.ndarray:
         """Return the summed spike values, float64, ``(samples, neurons)``."""
         cell = self.sample.astype(np.int64) * neurons + self.node
-        flat = np.bincount(cell, self.value, minlength=samples * neurons)
-        return flat.reshape(samples, neurons)
+        return self._summed(cell, samples * neurons).reshape(samples, neurons)
+
+    def _summed(self, cell: np.ndarray, cells: int) -> np.ndarray:
+        """Return the summed spike values of each cell, float64."""
+        flat = np.bincount(cell, self.value, minlength=cells)
+        return flat.astype(float, copy=False)  # without any event it is of integers
 
     def first_steps(self, samples: int, neurons: int, steps: int) -> np.ndarray:
         """Return the step of each neuron's first spike, float64 `steps` where there is none.

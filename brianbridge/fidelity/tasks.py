@@ -12,8 +12,6 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
-from operator import add
 
 import numpy as np
 
@@ -177,7 +175,8 @@ class _Watch:
     ) -> None:
         self._network, self._labels, self._inputs = network, labels, inputs
         self._twin, self._trains, self._samples = twin, trains, 0
-        self._pieces: list[Piece] = []
+        #: Of the chunks so far; None before the first.
+        self._sum: Piece | None = None
 
     def __call__(self, chunk: Recording) -> None:
         low, self._samples = self._samples, self._samples + chunk.samples
@@ -196,16 +195,15 @@ class _Watch:
                 first = FirstSpikes.of(part, chunk, output)
             if low < self._trains:
                 distances = TrainDistances.of(part, chunk, self._trains - low)
-        self._pieces.append(
-            Piece(
-                chunk.prediction, joined({}, chunk), comparison, latency, decision, first, distances
-            )
-        )
+        activity = joined({}, chunk)
+        found = Piece(chunk.prediction, activity, comparison, latency, decision, first, distances)
+        self._sum = _both(self._sum, found)
 
     @property
     def piece(self) -> Piece:
         """What was added up."""
-        return reduce(add, self._pieces)
+        assert self._sum is not None, "no chunk came"
+        return self._sum
 
 
 def run_task(

@@ -84,6 +84,7 @@ class TwinRun:
                 packed = _Packed.of(block)
                 room -= packed.nbytes
                 self._kept[number] = packed
+            del block  # before the next one runs
         #: The outputs of all samples, without any spikes.
         self.outcome = Recording.concatenate(outcomes)
 
@@ -110,6 +111,7 @@ class TwinRun:
     def _block(self, number: int) -> Recording:
         """Return a block; always the same samples run together, so that rounding is the same."""
         if self._latest is None or self._latest[0] != number:
+            self._latest = None  # two blocks at a time would take twice the memory
             self._latest = (number, self._unpacked_or_run(number))
         return self._latest[1]
 
