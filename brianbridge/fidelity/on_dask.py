@@ -14,6 +14,7 @@ import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from brian2 import prefs
@@ -130,17 +131,27 @@ class Workers:
 
     def __init__(self, client: Client, shards: Shards) -> None:
         self._client = client
+        self._sent = self._sent_once(shards)
+        self._twins = [self._submit(_run_twin, shard) for shard in range(len(shards))]
+
+    def beside(self, shards: Shards) -> Workers:
+        """Return workers for a changed network, who compare it with the same twin."""
+        found = copy(self)
+        found._sent = self._sent_once(shards)
+        return found
+
+    def _sent_once(self, shards: Shards) -> Any:
+        """Send shards to every worker."""
         settings = {name: prefs[name] for name in _SETTINGS}
         with warnings.catch_warnings():
             # What is scattered is lost with the last worker that has it; what is part of the graph
             # is not. It is large, and sent once.
             warnings.filterwarnings("ignore", message="Sending large graph")
-            self._sent = client.submit(_send, (shards, settings), key=_key(_send), pure=False)
-        for _ in self._done([self._sent]):
-            pass
+            sent = self._client.submit(_send, (shards, settings), key=_key(_send), pure=False)
+        self._wait([sent])
         # Without a copy of its own a worker is left out: the tasks go where their data are.
-        client.replicate([self._sent])
-        self._twins = [self._submit(_run_twin, shard) for shard in range(len(shards))]
+        self._client.replicate([sent])
+        return sent
 
     def _submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return self._client.submit(function, self._sent, *arguments, key=_key(function), pure=False)
@@ -148,8 +159,7 @@ class Workers:
     def twins(self) -> list[Piece]:
         """Return what the twin did, shard by shard."""
         found = [self._submit(_piece_of, twin) for twin in self._twins]
-        for _ in self._done(found):
-            pass
+        self._wait(found)
         return list(self._client.gather(found))
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Piece]]:
@@ -161,6 +171,11 @@ class Workers:
                 future.release()
         finally:
             self._client.cancel(list(futures))
+
+    def _wait(self, futures: Sequence[Any]) -> None:
+        """Wait until all futures are done."""
+        for _ in self._done(futures):
+            pass
 
     def _done(self, futures: Iterable[Any]) -> Iterator[Any]:
         """Yield futures as they are done, in any order.

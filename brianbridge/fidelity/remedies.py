@@ -9,10 +9,10 @@ was.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import reduce
-from operator import add
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -20,10 +20,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..datasets import Dataset
 from ..errors import InputError
+from ..io.network_file import load, save
 from ..network import SpikingNetwork
 from . import metrics
 from .perturbations import Perturbation
-from .tasks import Shards, Task, run_task
+from .sweep import Sweep, digest_of
+from .tasks import Task
 
 if TYPE_CHECKING:
     from ..rules import LearningRule
@@ -120,7 +122,7 @@ class Remedies(_Entry):
 
     def tried(
         self,
-        shards: Shards,
+        sweep: Sweep,
         train: Dataset,
         perturbations: tuple[Perturbation, ...],
         seed: int,
@@ -129,60 +131,73 @@ class Remedies(_Entry):
 
         Parameters
         ----------
-        shards : Shards
-            The test samples.
+        sweep : Sweep
+            Of the network on the test samples. Where it keeps what is finished, changed networks
+            are kept too, and the training that makes one goes on after an interruption.
         train : Dataset
             The training samples.
         perturbations, seed
             The condition.
         """
-        network = shards.network
-        found: dict[str, Remedied] = {}
+        network = sweep.shards.network
+        told = [self.model_dump(), Task(perturbations, seed, 0).key, digest_of(train)]
 
-        def climb_again(how: str, changed: SpikingNetwork, done: Mapping[str, Any]) -> None:
-            again = _again(shards, changed, perturbations, seed)
-            found[how] = Remedied(changed, {**done, **again})
+        def made(how: str, make: Callable[[Path | None], SpikingNetwork]) -> SpikingNetwork:
+            what = json.dumps([how, *told])
+            path = sweep.kept(what, ".h5")
+            if path is not None and path.exists():
+                return load(path)
+            changed = make(sweep.kept(what, ".pt"))
+            if path is not None:
+                save(changed, path)
+            return changed
 
-        if self.calibrate is not None:
+        def calibrated(_: Path | None) -> SpikingNetwork:
             from .calibrate import calibrate
 
-            fitted = calibrate(
-                network, train, perturbations, seed=seed, **self.calibrate.model_dump()
-            )
-            used = min(self.calibrate.samples, len(train))
-            done = {"of": fitted.of, "samples": used, "scales": dict(fitted.scales)}
-            climb_again("calibrated", fitted.network, done)
-        if self.fine_tune is not None:
+            assert self.calibrate is not None
+            options = self.calibrate.model_dump()
+            return calibrate(network, train, perturbations, seed=seed, **options).network
+
+        def fine_tuned(checkpoint: Path | None) -> SpikingNetwork:
             from ..rules.in_the_loop import fine_tune
 
+            assert self.fine_tune is not None
             options = self.fine_tune.model_dump()
             start = found["calibrated"].network if options.pop("start") == "calibrated" else network
             chosen = np.random.default_rng(seed).permutation(len(train))[: options.pop("samples")]
-            tuned = fine_tune(
+            return fine_tune(
                 start, train.subset(np.sort(chosen)), perturbations, _rule_of(network),
-                seed=seed, schedule="cosine", validation_fraction=0.0, **options,
-            )  # fmt: skip
-            done = {**self.fine_tune.model_dump(), "samples": len(chosen)}
-            climb_again("fine_tuned", tuned.network, done)
+                seed=seed, schedule="cosine", validation_fraction=0.0, checkpoint=checkpoint,
+                **options,
+            ).network  # fmt: skip
+
+        found: dict[str, Remedied] = {}
+        for how, entry, make in (
+            ("calibrated", self.calibrate, calibrated),
+            ("fine_tuned", self.fine_tune, fine_tuned),
+        ):
+            if entry is not None:
+                changed = made(how, make)
+                done = {**entry.model_dump(), "samples": min(entry.samples, len(train))}
+                if how == "calibrated":
+                    done["scales"] = changed.provenance["calibration"]["scales"]
+                again = _again(sweep, changed, perturbations, seed)
+                found[how] = Remedied(changed, {**done, **again})
         return found
 
 
 def _again(
-    shards: Shards,
+    sweep: Sweep,
     changed: SpikingNetwork,
     perturbations: tuple[Perturbation, ...],
     seed: int,
 ) -> dict[str, Any]:
     """Climb a rung with the changed network, beside the twin of the one that it was."""
-    beside = Shards(changed, shards.data, shards.size)
-    piece = reduce(
-        add,
-        (
-            run_task(beside, Task(perturbations, seed, shard), shards.twin(shard)[0])
-            for shard in range(len(shards))
-        ),
-    )
-    twin = reduce(add, (shards.twin(shard)[1] for shard in range(len(shards))))
+    again, shards = sweep.beside(changed), sweep.shards
+    tasks = [Task(perturbations, seed, shard) for shard in range(len(shards))]
+    again.run(tasks)
+    piece, twin = again.piece(tasks), sweep.twin()
     labels = shards.data.y
     right, after = twin.prediction == labels, piece.prediction == labels
     return {

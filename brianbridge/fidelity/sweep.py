@@ -22,6 +22,8 @@ import numpy as np
 from brian2 import prefs
 from tqdm import tqdm
 
+from ..datasets import Dataset
+from ..network import SpikingNetwork
 from ..provenance import collect
 from .piece_file import read_piece, write_piece
 from .tasks import Piece, Shards, Task, run_task
@@ -29,7 +31,7 @@ from .tasks import Piece, Shards, Task, run_task
 if TYPE_CHECKING:
     from .on_dask import Workers
 
-__all__ = ["Sweep", "forget"]
+__all__ = ["Sweep", "digest_of", "forget"]
 
 
 class Sweep:
@@ -48,9 +50,15 @@ class Sweep:
     def __init__(
         self, shards: Shards, workers: Workers | None = None, folder: Path | None = None
     ) -> None:
-        self._shards, self._workers, self._folder = shards, workers, folder
+        self.shards, self._workers, self._folder = shards, workers, folder
         self._done: dict[str, Piece] = {}
         self._key = _fingerprint(shards) if folder is not None else ""
+
+    def beside(self, network: SpikingNetwork) -> Sweep:
+        """Return a sweep of a changed network, compared with the twin of the one it was."""
+        shards = self.shards.beside(network)
+        workers = None if self._workers is None else self._workers.beside(shards)
+        return Sweep(shards, workers, self._folder)
 
     def run(self, tasks: Iterable[Task], on_piece: Callable[[], None] = lambda: None) -> None:
         """Do those of the tasks that are not done yet.
@@ -74,14 +82,15 @@ class Sweep:
     def twin(self) -> Piece:
         """Return what the twin did on all samples."""
         if self._workers is None:
-            return reduce(add, (self._shards.twin(n)[1] for n in range(len(self._shards))))
+            return reduce(add, (self.shards.twin(n)[1] for n in range(len(self.shards))))
         return reduce(add, self._workers.twins())
 
     def add(self, task: Task, piece: Piece) -> None:
         """Note a piece as done."""
         self._done[task.key] = piece
-        if self._folder is not None:
-            write_piece(piece, self._path(task))
+        path = self.kept(task.key, ".json.gz")
+        if path is not None:
+            write_piece(piece, path)
 
     def piece(self, tasks: Sequence[Task]) -> Piece:
         """Return what tasks gave that were done, added up in order."""
@@ -94,39 +103,66 @@ class Sweep:
     def _pieces(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Piece]]:
         if self._workers is None:
             for task in tasks:
-                yield task, run_task(self._shards, task, self._shards.twin(task.shard)[0])
+                yield task, run_task(self.shards, task, self.shards.twin(task.shard)[0])
         else:
             yield from self._workers.run(tasks)
 
     def _found(self, task: Task) -> bool:
-        if task.key not in self._done and self._folder is not None and self._path(task).exists():
-            self._done[task.key] = read_piece(self._path(task))
+        path = self.kept(task.key, ".json.gz")
+        if task.key not in self._done and path is not None and path.exists():
+            self._done[task.key] = read_piece(path)
         return task.key in self._done
 
-    def _path(self, task: Task) -> Path:
-        assert self._folder is not None
-        digest = hashlib.sha256(f"{self._key} {task.key}".encode()).hexdigest()
-        return self._folder / f"{digest[:24]}.json.gz"
+    def kept(self, what: str, suffix: str) -> Path | None:
+        """Return the file that keeps something of these shards; None where nothing is kept.
+
+        Parameters
+        ----------
+        what : str
+            Tells it from everything else that is kept of them.
+        suffix : str
+            One of those that `forget` takes away: ``".json.gz"``, ``".h5"``, ``".pt"``.
+        """
+        if self._folder is None:
+            return None
+        digest = hashlib.sha256(f"{self._key} {what}".encode()).hexdigest()
+        return self._folder / f"{digest[:24]}{suffix}"
 
 
 def forget(folder: Path) -> None:
-    """Take away the pieces in a folder, and the folder if nothing else is in it."""
-    for path in folder.glob("*.json.gz"):
-        path.unlink()
+    """Take away what sweeps kept in a folder, and the folder if nothing else is in it."""
+    for suffix in (".json.gz", ".h5", ".pt"):
+        for path in folder.glob(f"{'[0-9a-f]' * 24}{suffix}"):
+            path.unlink()
     with suppress(OSError):
         folder.rmdir()
 
 
+def digest_of(data: Dataset) -> str:
+    """Return a text that changes with samples and labels.
+
+    Examples
+    --------
+    >>> from brianbridge.datasets import from_arrays
+    >>> data = from_arrays("mine", np.eye(4), np.array([0, 1, 0, 1]))
+    >>> digest_of(data) == digest_of(data.subset(np.array([1, 0, 2, 3])))
+    False
+    """
+    return hashlib.sha256(data.x.tobytes() + data.y.tobytes()).hexdigest()
+
+
 def _fingerprint(shards: Shards) -> str:
     """Return a text that changes with the network, the data or the versions."""
-    data, network = shards.data, shards.network
-    digest = hashlib.sha256()
-    for facts in (network.to_dict(), collect()["versions"]):
-        digest.update(json.dumps(facts, sort_keys=True, default=repr).encode())
-    for projection in network.projections:
-        arrays = {"weight": projection.weight, "bias": projection.bias}
-        for name, array in (arrays | dict(projection.connection.arrays())).items():
-            digest.update(name.encode() + (b"" if array is None else np.asarray(array).tobytes()))
-    digest.update(data.x.tobytes() + data.y.tobytes())
+    data = shards.data
+    digest = hashlib.sha256(json.dumps(collect()["versions"], sort_keys=True).encode())
+    for network in (shards.network, shards.reference):
+        facts = json.dumps(network.to_dict(), sort_keys=True, default=repr)
+        digest.update(facts.encode())
+        for projection in network.projections:
+            arrays = {"weight": projection.weight, "bias": projection.bias}
+            for name, array in (arrays | dict(projection.connection.arrays())).items():
+                digest.update(name.encode())
+                digest.update(b"" if array is None else np.asarray(array).tobytes())
+    digest.update(digest_of(data).encode())
     digest.update(str((shards.size, prefs["brianbridge.memory"])).encode())
     return digest.hexdigest()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -129,6 +130,8 @@ class Shards:
 
     def __init__(self, network: SpikingNetwork, data: Dataset, size: int = SHARD) -> None:
         self.network, self.data, self.size = network, data, size
+        #: Whose twin runs are compared with: the network, but see `beside`.
+        self.reference = network
         self._runs: dict[int, tuple[TwinRun, Piece]] = {}
 
     def __len__(self) -> int:
@@ -137,6 +140,12 @@ class Shards:
     def bounds(self, shard: int) -> tuple[int, int]:
         """Return the first sample of a shard, and the first one after it."""
         return shard * self.size, min((shard + 1) * self.size, len(self.data))
+
+    def beside(self, network: SpikingNetwork) -> Shards:
+        """Return the shards of a changed network, compared with the twin of the one it was."""
+        found = copy(self)
+        found.network = network
+        return found
 
     def twin(self, shard: int) -> tuple[TwinRun, Piece]:
         """Return what the twin did on a shard, and its own piece; it runs once."""
@@ -149,7 +158,7 @@ class Shards:
         watch = self.watch(shard, None)
         low, high = self.bounds(shard)
         share = 1 / len(self)
-        return TwinRun(self.network, self.data.x[low:high], watch, first=low, share=share), (
+        return TwinRun(self.reference, self.data.x[low:high], watch, first=low, share=share), (
             watch.piece
         )
 

@@ -130,7 +130,7 @@ def verify(
                 return
             outcome = climb.outcome(sweep, shards, twin, inputs)
             if train is not None and climb.rung.remedy.any:
-                tried = climb.rung.remedy.tried(shards, train, climb.perturbations, climb.seeds[0])
+                tried = climb.rung.remedy.tried(sweep, train, climb.perturbations, climb.seeds[0])
                 told = {}
                 for how, found in tried.items():
                     # By number: the name of a rung may be anything, also what no file is called.

@@ -2,6 +2,7 @@
 
 ```
 OUT/checkpoint.pt   after every epoch; the same command resumes from it
+OUT/unfinished      parts of a verification that was interrupted, from which it goes on
 OUT/network.h5      the trained network, with its training curve and provenance
 OUT/spikes.h5       every spike of the first rung
 OUT/verdict.json    what held in Brian2
@@ -24,6 +25,7 @@ from ..datasets import Dataset, Split, load
 from ..fidelity.ladder import Rung, read_ladder
 from ..fidelity.metrics import accuracy
 from ..fidelity.report import report_beside
+from ..fidelity.sweep import forget
 from ..fidelity.twin_run import TwinRun
 from ..fidelity.verdict import Verdict
 from ..fidelity.verify import verify
@@ -197,8 +199,10 @@ def run_study(
             spikes=folder / "spikes.h5" if spikes else None,
             baseline=None if start is None else load_network(Path(start)),
             train=split.train,
+            folder=folder / "unfinished",
         )
         verdict.save(folder / "verdict.json")
+        forget(folder / "unfinished")
         report(verdict.table())
         report_beside(verdict, folder, command, report)
         parts.append(_numbers(network, split.test, verdict, whole=len(test) == len(split.test)))

@@ -14,12 +14,14 @@ import brianbridge as bb
 from brianbridge.datasets import from_arrays
 from brianbridge.encoding import Bernoulli, Current
 from brianbridge.errors import InputError
+from brianbridge.fidelity import calibrate as calibrating
 from brianbridge.fidelity import sweep as sweeping
 from brianbridge.fidelity import tasks
 from brianbridge.fidelity.ladder import Rung, read_ladder
 from brianbridge.fidelity.remedies import Remedies
 from brianbridge.fidelity.verify import verify
 from brianbridge.neurons.model import NeuronModel
+from brianbridge.rules.in_the_loop import InTheLoop
 
 CHIP = Rung(
     name="chip",
@@ -189,6 +191,48 @@ def test_an_interrupted_verification_goes_on(tmp_path, monkeypatch):
     assert not tmp_path.exists()
 
 
+#: A device whose calibration and training take a few seconds.
+REMEDIED = Rung(
+    name="driven",
+    perturb={"background_current": {"size": 0.2}},
+    remedy={
+        "calibrate": {"samples": 20},
+        "fine_tune": {"epochs": 3, "batch_size": 10, "learning_rate": 0.01},
+    },
+    max_accuracy_drop=None,
+)
+
+
+def learnt(net):
+    """Return the network with a rule in its provenance."""
+    return replace(net, provenance={**net.provenance, "rule": {"name": "surrogate_gradient"}})
+
+
+def test_interrupted_remedies_go_on(tmp_path, monkeypatch):
+    net = learnt(network())
+    data = data_of(net)
+    whole = told(verify(net, data, [REMEDIED], train=data, shard=10))
+    after, epochs = InTheLoop.after_epoch, []
+
+    def stops(self, twin):
+        epochs.append(self)
+        if len(epochs) == 2:
+            raise KeyboardInterrupt
+        after(self, twin)
+
+    monkeypatch.setattr(InTheLoop, "after_epoch", stops)
+    with pytest.raises(KeyboardInterrupt):
+        verify(net, data, [REMEDIED], train=data, shard=10, folder=tmp_path)
+    # Three shards of the network and of the calibrated one; the training after its first epoch.
+    suffixes = sorted("".join(path.suffixes) for path in tmp_path.iterdir())
+    assert suffixes == [".h5", *[".json.gz"] * 6, ".pt"]
+    monkeypatch.setattr(calibrating, "calibrate", None)  # not again
+    assert told(verify(net, data, [REMEDIED], train=data, shard=10, folder=tmp_path)) == whole
+    assert len(epochs) == 3  # the second and, which calls nothing after it, the third
+    sweeping.forget(tmp_path)
+    assert not tmp_path.exists()
+
+
 def test_two_workers_one_of_them_killed_give_the_same_verdict(monkeypatch):
     pytest.importorskip("distributed")
     from brianbridge.fidelity.on_dask import Workers, connected
@@ -211,6 +255,19 @@ def test_two_workers_one_of_them_killed_give_the_same_verdict(monkeypatch):
         monkeypatch.setattr(Workers, "run", kills)
         assert told(verify(net, data, ladder, shard=4, client=client)) == expected
     assert killed
+
+
+def test_workers_climb_again_after_a_remedy(monkeypatch):
+    pytest.importorskip("distributed")
+    from brianbridge.fidelity.on_dask import connected
+
+    net = learnt(network())
+    data = data_of(net)
+    expected = told(verify(net, data, [REMEDIED], train=data, shard=10))
+    monkeypatch.setattr(sweeping, "run_task", None)  # not in this process
+    with connected(workers=2) as client:
+        found = verify(net, data, [REMEDIED], train=data, shard=10, client=client)
+    assert told(found) == expected
 
 
 def test_every_worker_has_the_samples_before_work_is_shared_out():

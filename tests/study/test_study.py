@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from brianbridge.fidelity import sweep
 from brianbridge.io.network_file import load
 from brianbridge.study import read_study, run_study, study_names
-from brianbridge.study.run import held_out, load_split, prepare
+from brianbridge.study.run import held_out, ladder_of, load_split, prepare
 
 
 @pytest.mark.parametrize("name", study_names())
@@ -49,6 +50,28 @@ def test_only_some_samples_and_the_twin_on_all(tmp_path):
     assert 0 < part["twin_accuracy_all"] < 1
     assert part["parity_spike_mismatches"] == 0
     assert (tmp_path / "spikes.h5").exists()
+
+
+def test_an_interrupted_verification_of_a_study_goes_on(tmp_path, monkeypatch):
+    study = read_study("digits_spike_count").quick()
+    whole = run_study(study, tmp_path / "whole", spikes=False)
+    run, left = sweep.run_task, [1]
+
+    def stops(*arguments, **options):
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return run(*arguments, **options)
+
+    monkeypatch.setattr(sweep, "run_task", stops)
+    with pytest.raises(KeyboardInterrupt):
+        run_study(study, tmp_path / "again", spikes=False)
+    assert (tmp_path / "again/unfinished").is_dir()
+    left[0] = len(ladder_of(study)) - 1
+    again = run_study(study, tmp_path / "again", spikes=False)
+    assert left[0] == 0
+    assert again["mean"] == whole["mean"]
+    assert not (tmp_path / "again/unfinished").exists()
 
 
 def test_no_spikes(tmp_path):
