@@ -23,7 +23,10 @@ from .decision import Decision, FirstSpikes
 from .tasks import Piece
 from .train_distances import TrainDistances
 
-__all__ = ["read_piece", "write_piece"]
+__all__ = ["FORMAT", "read_piece", "write_piece"]
+
+#: Of the files. Part of their names (`brianbridge.fidelity.sweep`): those of another are not found.
+FORMAT = 2
 
 _CLASSES = {
     cls.__name__: cls

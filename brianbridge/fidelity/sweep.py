@@ -25,7 +25,7 @@ from tqdm import tqdm
 from ..datasets import Dataset
 from ..network import SpikingNetwork
 from ..provenance import collect
-from .piece_file import read_piece, write_piece
+from .piece_file import FORMAT, read_piece, write_piece
 from .tasks import Piece, Shards, Task, run_task
 
 if TYPE_CHECKING:
@@ -164,5 +164,5 @@ def _fingerprint(shards: Shards) -> str:
                 digest.update(name.encode())
                 digest.update(b"" if array is None else np.asarray(array).tobytes())
     digest.update(digest_of(data).encode())
-    digest.update(str((shards.size, prefs["brianbridge.memory"])).encode())
+    digest.update(str((FORMAT, shards.size, prefs["brianbridge.memory"])).encode())
     return digest.hexdigest()

@@ -21,19 +21,18 @@ NEURONS = 200
 
 @dataclass(frozen=True)
 class TrainDistances:
-    """Hold sums of distances over (sample, neuron) pairs, by population.
+    """Hold mean distances over neurons, for each sample, by population.
 
     Parameters
     ----------
-    pairs : mapping of str to int
-        How many were looked at.
-    van_rossum, victor_purpura : mapping of str to float
-        Sums of `brianbridge.fidelity.distances`; spikes count once whatever their value.
+    van_rossum, victor_purpura : mapping of str to numpy.ndarray, shape (samples,)
+        Means of `brianbridge.fidelity.distances` over the neurons that were looked at; spikes count
+        once whatever their value. By sample, so that what they add up to does not depend on which
+        samples ran together.
     """
 
-    pairs: Mapping[str, int]
-    van_rossum: Mapping[str, float]
-    victor_purpura: Mapping[str, float]
+    van_rossum: Mapping[str, np.ndarray]
+    victor_purpura: Mapping[str, np.ndarray]
 
     @classmethod
     def of(cls, surrogate: Recording, brian2: Recording, samples: int) -> TrainDistances:
@@ -46,44 +45,41 @@ class TrainDistances:
         ...     raster = np.zeros((20, 1, 1)); raster[list(steps)] = 1
         ...     events = {"output": Events.from_raster(raster, dt=1e-3)}
         ...     return Recording(1e-3, 20, 1, {"output": (1,)}, events, np.zeros((1, 1)))
-        >>> round(TrainDistances.of(run(2, 9), run(4), 1).victor_purpura["output"], 4)
-        1.2
+        >>> TrainDistances.of(run(2, 9), run(4), 1).victor_purpura["output"]
+        array([1.2])
         """
         samples = min(samples, surrogate.samples)
-        pairs, rossum, purpura = {}, {}, {}
+        rossum, purpura = {}, {}
         for name, shape in surrogate.shapes.items():
             size = int(np.prod(shape))
             chosen = np.unique(np.linspace(0, size - 1, min(size, NEURONS)).astype(int))
             ours, theirs = (_trains(run, name, samples, size) for run in (surrogate, brian2))
-            pairs[name] = samples * len(chosen)
-            apart = [
-                (one, other)
-                for cell in (np.arange(samples)[:, None] * size + chosen).ravel().tolist()
-                if not np.array_equal(
-                    one := ours.get(cell, _NONE), other := theirs.get(cell, _NONE)
-                )
-            ]
-            rossum[name] = sum(van_rossum(one, other, TAU) for one, other in apart)
-            purpura[name] = sum(victor_purpura(one, other, COST) for one, other in apart)
-        return cls(pairs, rossum, purpura)
+            rossum[name], purpura[name] = np.zeros(samples), np.zeros(samples)
+            for sample in range(samples):
+                for cell in (sample * size + chosen).tolist():
+                    one, other = ours.get(cell, _NONE), theirs.get(cell, _NONE)
+                    if not np.array_equal(one, other):
+                        rossum[name][sample] += van_rossum(one, other, TAU) / len(chosen)
+                        purpura[name][sample] += victor_purpura(one, other, COST) / len(chosen)
+        return cls(rossum, purpura)
 
     def __add__(self, other: TrainDistances) -> TrainDistances:
-        """Return the sums over the pairs of both."""
+        """Return those of the samples of both, those of `other` last."""
         return TrainDistances(
             *(
-                {name: value + getattr(other, field)[name] for name, value in mine.items()}
-                for field, mine in vars(self).items()
+                {
+                    name: np.concatenate([one, getattr(other, kind)[name]])
+                    for name, one in of.items()
+                }
+                for kind, of in vars(self).items()
             )
         )
 
     def to_dict(self) -> dict[str, dict[str, float]]:
         """Return mean distances of a neuron's train in a sample, for JSON."""
         return {
-            kind: {name: value / self.pairs[name] for name, value in sums.items()}
-            for kind, sums in (
-                ("van_rossum", self.van_rossum),
-                ("victor_purpura", self.victor_purpura),
-            )
+            kind: {name: float(values.mean()) for name, values in of.items()}
+            for kind, of in vars(self).items()
         }
 
 
