@@ -4,7 +4,8 @@
 
 NAME is that of a ladder of studies/remedies, and of the network of studies/trained that climbs it;
 all of them if none is given. Writes studies/results/remedies/NAME.json, and remedies.md from all
-verdicts that are there; the changed networks go to runs/remedies/NAME.
+verdicts that are there; the changed networks go to runs/remedies/NAME, and until then what is
+finished, so that the same command goes on where it was interrupted.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from make_ladders import STUDIES, accuracy_and_spikes, kept, when_and_where
 
 import brianbridge as bb
+from brianbridge.fidelity.sweep import forget
 from brianbridge.study.run import first_samples, split_of
 
 FOLDER = STUDIES / "results" / "remedies"
@@ -28,10 +30,11 @@ def climb(name: str, samples: int) -> None:
     out.mkdir(parents=True, exist_ok=True)
     verdict = bb.verify(
         network, first_samples(split.test, samples), STUDIES / "remedies" / f"{name}.toml",
-        name=name, train=split.train,
+        name=name, train=split.train, folder=out / "unfinished",
         on_rung=lambda found: print(name, found.name, f"{found.accuracy:.2%}", flush=True),
     )  # fmt: skip
     verdict.save(out / "verdict.json")
+    forget(out / "unfinished")
     (FOLDER / f"{name}.json").write_text(verdict.to_json() + "\n", encoding="utf-8")
 
 
