@@ -173,7 +173,15 @@ def perturbed(
 
 
 def generator(name: str, seed: int) -> np.random.Generator:
-    """Return the random numbers of a perturbation."""
+    """Return the random numbers of a perturbation.
+
+    Raises
+    ------
+    InputError
+        If the seed is below 0.
+    """
+    if seed < 0:
+        raise InputError(f"perturbation '{name}': seed = {seed}; give 0 or more")
     return np.random.default_rng((seed, zlib.crc32(name.encode())))
 
 
