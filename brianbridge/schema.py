@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -164,3 +164,9 @@ def check_kinds(cls: type, values: Mapping[str, Any], what: str) -> None:
             good = isinstance(value, accepted) and (kind is bool) == isinstance(value, bool)
             if hints[name] is kind and not good:
                 raise InputError(f"{what}: {name} = {value!r}; give {wanted}")
+        if hints[name] == tuple[str, ...] and (
+            isinstance(value, str)
+            or not isinstance(value, Collection)
+            or not all(isinstance(entry, str) for entry in value)
+        ):
+            raise InputError(f"{what}: {name} = {value!r}; give a list of names")
