@@ -200,7 +200,7 @@ def _verify(options: Arguments) -> int:
     from .fidelity.report import report_beside
     from .fidelity.sweep import forget
     from .fidelity.verify import verify
-    from .io.atomic import writable_folder
+    from .io.atomic import writable_file
     from .io.network_file import load
     from .study.run import first_samples, split_of
 
@@ -217,7 +217,8 @@ def _verify(options: Arguments) -> int:
     split = split_of(network.provenance, options.data, options.folder)
     test = first_samples(split.test, options.samples)
     if options.out is not None:
-        writable_folder(options.out)
+        for name in ("verdict.json", "report.html", "spikes.h5"):
+            writable_file(options.out / name)
     spikes = None if options.out is None else options.out / "spikes.h5"
     with ExitStack() as stack:
         client = None

@@ -1,17 +1,18 @@
-"""Read TOML files into pydantic models, with one-line errors that name the file and the key."""
+"""Check what users write, files and options, and tell in a line what is wrong."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
 from .errors import InputError, did_you_mean
 
-__all__ = ["read_toml", "validated"]
+__all__ = ["check_kinds", "read_toml", "validated"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -128,3 +129,44 @@ def validated(model: type[Model], entries: Mapping[str, Any], what: str) -> Mode
         # A whole table would be no help.
         shown = "" if isinstance(first["input"], Mapping | BaseModel) else f" = {first['input']!r}"
         raise InputError(f"{what}: '{key}'{shown}: {message}") from None
+
+
+#: What a value of a type may be, and how to ask for it.
+_KINDS: dict[type, tuple[type, str]] = {
+    bool: (bool, "true or false"),
+    int: (Integral, "a whole number"),
+    float: (Real, "a number"),
+    str: (str, "a text"),
+}
+
+
+def check_kinds(cls: type, values: Mapping[str, Any], what: str) -> None:
+    """Check that values are of the type that a dataclass states, where that is a simple one.
+
+    Parameters
+    ----------
+    cls : type
+        The dataclass.
+    values : mapping of str to object
+        Of some of its fields.
+    what : str
+        Whose they are, for the message.
+
+    Raises
+    ------
+    InputError
+        If not; names the first.
+    """
+    hints = get_type_hints(cls)
+    for name, value in values.items():
+        for kind, (accepted, wanted) in _KINDS.items():
+            # True is a number to Python, but none that anybody means.
+            good = isinstance(value, accepted) and (kind is bool) == isinstance(value, bool)
+            if hints[name] is kind and not good:
+                raise InputError(f"{what}: {name} = {value!r}; give {wanted}")
+        if hints[name] == tuple[str, ...] and (
+            isinstance(value, str)
+            or not isinstance(value, Collection)
+            or not all(isinstance(entry, str) for entry in value)
+        ):
+            raise InputError(f"{what}: {name} = {value!r}; give a list of names")

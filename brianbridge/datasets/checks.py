@@ -63,9 +63,9 @@ def check_labels(name: str, y: npt.NDArray[np.int64], classes: tuple[str, ...]) 
     InputError
         If not; names the first wrong label or the repeated class.
     """
-    repeated = [c for k, c in enumerate(classes) if c in classes[:k]]
-    if repeated:
-        raise InputError(f"dataset {name!r}: class {repeated[0]!r} occurs twice in {classes}")
+    if len(set(classes)) < len(classes):
+        repeated = next(c for k, c in enumerate(classes) if c in classes[:k])
+        raise InputError(f"dataset {name!r}: class {repeated!r} occurs twice in {classes}")
     wrong = np.flatnonzero((y < 0) | (y >= len(classes)))
     if wrong.size:
         raise InputError(

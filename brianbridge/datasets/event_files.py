@@ -17,7 +17,9 @@ from __future__ import annotations
 import io
 import os
 import struct
+import tokenize
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -163,8 +165,10 @@ def check_inside(events: Events, size: tuple[int, int], source: str) -> None:
     Raises
     ------
     InputError
-        If one does not; names the first.
+        If one does not; names the first. If `size` is no pair.
     """
+    if not isinstance(size, list | tuple) or len(size) != 2:
+        raise InputError(f"{source}: sensor = {size!r}; give rows and columns, (34, 34)")
     height, width = size
     x, y = events["x"], events["y"]
     outside = (x < 0) | (x >= width) | (y < 0) | (y >= height)
@@ -261,13 +265,20 @@ def _npz(content: bytes, path: Path) -> Events:
     return _checked({name: arrays[name] for name in "txyp"}, path)
 
 
+#: What NumPy raises over damaged files. A header of another type may ask for any amount of memory.
+_DAMAGED = (
+    ValueError, EOFError, OSError, KeyError, MemoryError, NotImplementedError, RuntimeError,
+    SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+
+
 def _loaded(content: bytes, path: Path) -> Any:
     """Return an array, or the arrays of an ``.npz`` by name."""
     try:
         # No pickles: opening one may execute code.
         found = np.load(io.BytesIO(content), allow_pickle=False)
         return found if isinstance(found, np.ndarray) else dict(found)
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, KeyError) as error:
+    except _DAMAGED as error:
         raise InputError(
             f"{path}: cannot be read ({' '.join(str(error).split())}); save numbers with np.save "
             "or np.savez once more"

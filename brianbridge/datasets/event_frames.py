@@ -66,8 +66,13 @@ def frames(
         raise InputError("frames: there are no events; leave the recording out")
     check_inside(events, size, "frames")
     if by == "time":
-        time = events["t"] - events["t"].min()
-        step = time * steps // (time.max() + 1)
+        first, last = int(events["t"].min()), int(events["t"].max())
+        if (last - first) * steps >= 2**63:
+            raise InputError(
+                f"frames: events go from {first} to {last} us, which is too long for {steps} "
+                "slices; give microseconds, and leave out events with a wrong time"
+            )
+        step = (events["t"] - first) * steps // (last - first + 1)
     else:
         step = np.arange(len(events)) * steps // len(events)
     place = (step, events["p"].astype(int), events["y"], events["x"])

@@ -62,13 +62,23 @@ def from_arrays(
     return Dataset(name, part, "as given", inputs, labels, known, sha256_of_arrays(inputs, labels))
 
 
+#: More classes than this are not numbered by themselves: such labels are names in figures.
+_CLASSES = 100_000
+
+
 def _labels(
     name: str, y: npt.ArrayLike, classes: Sequence[str] | None
 ) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
     raw = np.asarray(y)
     if raw.dtype.kind in "biu":
         if classes is None:
-            classes = [str(k) for k in range(int(raw.max(initial=-1)) + 1)]
+            largest = int(raw.max(initial=-1))
+            if largest >= _CLASSES:
+                raise InputError(
+                    f"dataset {name!r}: y has the label {largest}; number classes from 0, or give "
+                    "their names"
+                )
+            classes = [str(k) for k in range(largest + 1)]
         return raw.astype(np.int64), tuple(classes)
     given = raw.ravel().tolist()
     if not all(isinstance(label, str) for label in given):

@@ -110,7 +110,9 @@ def _guarded(name: str, what: str, split: Callable[[], Any]) -> Indices:
     try:
         rest, chosen = split()
     except ValueError as error:
-        raise InputError(f"dataset {name!r}: cannot {what}: {error}") from error
+        raise InputError(
+            f"dataset {name!r}: cannot {what}: {error} (each class needs samples on both sides)"
+        ) from error
     return rest, chosen
 
 

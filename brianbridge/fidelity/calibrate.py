@@ -26,7 +26,7 @@ from .condition import Condition
 from .perturbations import Perturbation, perturbed
 from .twin_run import TwinRun
 
-__all__ = ["Calibration", "calibrate", "fitted_gain", "with_gain"]
+__all__ = ["Calibration", "calibrate", "check_calibration", "fitted_gain", "with_gain"]
 
 #: A gain at most doubles or halves until the count that is wanted lies between two.
 _STEP = math.log(2.0)
@@ -129,7 +129,7 @@ def calibrate(
     >>> found.before["output"], found.after["output"], round(found.scales["output"], 1)
     (75.0, 50.0, 0.5)
     """
-    _check(network, data, of, rounds, tolerance, samples)
+    check_calibration(network, data, of, samples, rounds, tolerance)
     chosen = np.random.default_rng(seed).permutation(len(data))[:samples]
     x, applied = data.x[np.sort(chosen)], tuple(perturbations)
 
@@ -267,10 +267,15 @@ def _scalable(network: SpikingNetwork, population: Population, of: str) -> bool:
     return any(not p.frozen for p in network.incoming(population.name))
 
 
-def _check(
-    network: SpikingNetwork, data: Dataset, of: str, rounds: int, tolerance: float, samples: int
+def check_calibration(
+    network: SpikingNetwork,
+    data: Dataset,
+    of: str,
+    samples: int,
+    rounds: int = 1,
+    tolerance: float = 0.0,
 ) -> None:
-    """Refuse what cannot be calibrated, before anything runs."""
+    """Refuse what cannot be calibrated, before anything runs; arguments as of `calibrate`."""
     if of not in ("weights", "threshold"):
         raise InputError(f"calibration: of = {of!r}; give 'weights' or 'threshold'")
     for option, value, good in (

@@ -140,8 +140,8 @@ def _joint(x: np.ndarray, y: np.ndarray) -> Counter[tuple[float, float]]:
     """Count the pairs of values, to a hundredth."""
     both = np.round(np.stack([x, y]), 2)
     low = both.min()
-    values = np.arange(low, both.max() + 1)
-    if len(values) < _VALUES and (both == np.rint(both)).all():
+    if both.max() - low < _VALUES - 1 and (both == np.rint(both)).all():
+        values = np.arange(low, both.max() + 1)
         codes = (both - low).astype(np.int64)  # what `unique` would find by sorting
     else:
         values, codes = np.unique(both, return_inverse=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from operator import add
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..neurons.quantities import plain
 from . import metrics
 from .activity import Activity
 from .condition import Condition
@@ -71,7 +72,7 @@ def outcome_of(
     found = RungOutcome(
         name=rung.name,
         dt_ms=dt * 1e3,
-        perturbations=rung.perturb,
+        perturbations=plain(rung.perturb, as_text=True),
         runs=len(runs),
         accuracy=float(rights.mean()),
         accuracy_by_run=tuple(float(r.mean()) for r in rights),
@@ -103,7 +104,8 @@ def outcome_of(
         decision=decision,
     )
     twin_accuracy, twin_spikes = float(right.mean()), spikes_per_sample(twin)
-    short = _shortfalls(rung.tolerances, found, twin_accuracy, twin_spikes)
+    apart = {name for name, sums in comparison.counts.items() if sums.apart}
+    short = _shortfalls(rung.tolerances, found, twin_accuracy, twin_spikes, apart)
     return replace(found, fell_short=short)
 
 
@@ -113,13 +115,32 @@ def spikes_per_sample(piece: Piece) -> dict[str, float]:
 
 
 def _shortfalls(
-    limits: Tolerances, found: RungOutcome, accuracy: float, spikes: Mapping[str, float]
+    limits: Tolerances,
+    found: RungOutcome,
+    accuracy: float,
+    spikes: Mapping[str, float],
+    apart: Collection[str],
 ) -> tuple[str, ...]:
-    """Return the names of the tolerances that did not hold."""
+    """Return the names of the tolerances that did not hold.
+
+    Parameters
+    ----------
+    limits, found
+        What is wanted, and what was found.
+    accuracy, spikes
+        Of the twin.
+    apart : collection of str
+        Populations whose counts differ anywhere.
+    """
     # A billionth, so that a tolerance of 2 samples in 100 is not missed by rounding.
     tiny = 1e-9
     before, after = sum(spikes.values()), sum(found.spikes_per_sample.values())
-    correlations = [c for c in found.count_correlation.values() if c is not None]
+    # Where neither varies there is nothing to correlate; where one of the two does, all is lost.
+    correlations = [
+        0.0 if c is None else c
+        for name, c in found.count_correlation.items()
+        if c is not None or name in apart
+    ]
     values: dict[str, tuple[Any, bool]] = {
         "max_accuracy_drop": (accuracy - found.accuracy, True),
         "min_agreement": (found.agreement, False),

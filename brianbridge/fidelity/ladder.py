@@ -19,6 +19,7 @@ Two come with the package: ``short`` (parity and a ten times finer step) and ``d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from ..schema import read_toml, validated
 from .perturbations import Perturbation, perturbation
 from .remedies import Remedies
 
-__all__ = ["Rung", "Tolerances", "ladder_names", "read_ladder"]
+__all__ = ["Rung", "Tolerances", "check_ladder", "ladder_names", "read_ladder"]
 
 
 class Tolerances(BaseModel):
@@ -50,7 +51,7 @@ class Tolerances(BaseModel):
         Most (step, sample, neuron) cells that may differ.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     max_accuracy_drop: float | None = Field(default=0.02, ge=0, le=1)
     min_agreement: float | None = Field(default=None, ge=0, le=1)
@@ -81,8 +82,9 @@ class Rung(Tolerances):
 
     Raises
     ------
-    InputError
-        If there is no such perturbation, or an option does not fit.
+    pydantic.ValidationError
+        If there is no such perturbation, or an option does not fit; a ``ValueError``. Of a file,
+        `read_ladder` makes one line of it.
 
     Examples
     --------
@@ -96,6 +98,13 @@ class Rung(Tolerances):
     optional: bool = False
     attribute: bool = False
     remedy: Remedies = Remedies()
+
+    @field_validator("name")
+    @classmethod
+    def _printable(cls, value: str) -> str:
+        if not value.isprintable():
+            raise ValueError(f"{value!r} cannot be printed; leave control characters out")
+        return value
 
     @field_validator("perturb")
     @classmethod
@@ -159,10 +168,24 @@ def read_ladder(ladder: str | Path) -> tuple[Rung, ...]:
         )
     entries = read_toml(path, "ladder file")
     rungs = tuple(validated(_LadderFile, entries, f"ladder file '{path}'").rung)
-    names = [rung.name for rung in rungs]
-    if len(set(names)) < len(names):
-        raise InputError(f"ladder file '{path}': two rungs have the same name")
+    check_ladder(rungs, f"ladder file '{path}'")
     return rungs
+
+
+def check_ladder(rungs: Sequence[Rung], what: str = "ladder") -> None:
+    """Check that there are rungs, each with a name of its own.
+
+    Raises
+    ------
+    InputError
+        If not.
+    """
+    if not rungs:
+        raise InputError(f"{what}: there is no rung; give at least one")
+    names = [rung.name for rung in rungs]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            raise InputError(f"{what}: two rungs have the same name, {name!r}; rename one")
 
 
 def _folder() -> Any:

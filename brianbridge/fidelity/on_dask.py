@@ -72,7 +72,9 @@ def connected(
     try:
         limit = parse_bytes(memory)
     except ValueError:
-        raise InputError(f"memory = '{memory}' of a worker; write it like '4 GB'") from None
+        limit = 0
+    if limit <= 0:
+        raise InputError(f"memory = '{memory}' of a worker; write it like '4 GB'")
     # One thread a worker, also of the numerical libraries: no more are worth it, and rounding must
     # not depend on how many there are. They read these when they are loaded.
     alone = {f"{name}_NUM_THREADS": 1 for name in ("OMP", "MKL", "OPENBLAS", "NUMBA")}
@@ -162,12 +164,13 @@ class Workers:
         self._wait(found)
         return list(self._client.gather(found))
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Piece]]:
-        """Do tasks and yield them as they are done, in any order."""
+    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Piece | InputError]]:
+        """Do tasks and yield what each gave, or why it cannot be done, in any order."""
         futures = {self._submit(_work, task, self._twins[task.shard]): task for task in tasks}
         try:
             for future in self._done(futures):
-                yield futures[future], future.result()
+                error = future.exception()
+                yield futures[future], error if isinstance(error, InputError) else future.result()
                 future.release()
         finally:
             self._client.cancel(list(futures))

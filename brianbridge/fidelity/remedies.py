@@ -97,7 +97,13 @@ class Remedies(_Entry):
         """Whether there is anything to try."""
         return self.calibrate is not None or self.fine_tune is not None
 
-    def check(self, network: SpikingNetwork, train: Dataset | None) -> None:
+    def check(
+        self,
+        network: SpikingNetwork,
+        train: Dataset | None,
+        perturbations: tuple[Perturbation, ...],
+        seed: int,
+    ) -> None:
         """Refuse what cannot be tried, before any work.
 
         Raises
@@ -110,6 +116,10 @@ class Remedies(_Entry):
             return
         if train is None:
             raise InputError("a remedy needs training samples; give train = a data set")
+        if self.calibrate is not None:
+            from .calibrate import check_calibration
+
+            check_calibration(network, train, **self.calibrate.model_dump())
         if self.fine_tune is not None:
             if self.fine_tune.start == "calibrated" and self.calibrate is None:
                 raise InputError(
@@ -117,8 +127,10 @@ class Remedies(_Entry):
                     "add it"
                 )
             from ..rules.in_the_loop import InTheLoop
+            from ..rules.trainer import check_fit
 
-            InTheLoop(_rule_of(network))
+            InTheLoop(_rule_of(network), perturbations, seed).check(network)
+            check_fit(network, train)
 
     def tried(
         self,

@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import binomtest, t
 
+from .metrics import paired_interval
+
 __all__ = ["Discordant", "bootstrap_interval", "mcnemar", "repeated_interval"]
 
 
@@ -117,6 +119,8 @@ def repeated_interval(
     """
     change = after.astype(float) - before
     runs, samples = change.shape
+    if samples == 1:
+        return -1.0, 1.0  # one sample says nothing of others
     by_sample, by_run, mean = change.mean(0), change.mean(1), float(change.mean())
     rest = change - by_sample - by_run[:, None] + mean
     noise = np.square(rest).sum() / ((runs - 1) * (samples - 1))
@@ -125,8 +129,8 @@ def repeated_interval(
     known = noise / runs if of_runs else 0.0
     of_samples = max(0.0, by_sample.var(ddof=1) - known) / samples
     variance = of_samples + of_runs
-    if variance == 0:
-        return mean, mean
+    if variance == 0:  # all runs did the same, as one would have
+        return paired_interval(before, after[0])
     freedom = variance**2 / (of_samples**2 / (samples - 1) + of_runs**2 / (runs - 1))
     half = float(t.ppf((1 + level) / 2, freedom) * np.sqrt(variance))
-    return mean - half, mean + half
+    return max(mean - half, -1.0), min(mean + half, 1.0)

@@ -23,6 +23,7 @@ from brian2 import prefs
 from tqdm import tqdm
 
 from ..datasets import Dataset
+from ..errors import InputError
 from ..network import SpikingNetwork
 from ..provenance import collect
 from .piece_file import FORMAT, read_piece, write_piece
@@ -60,7 +61,12 @@ class Sweep:
         workers = None if self._workers is None else self._workers.beside(shards)
         return Sweep(shards, workers, self._folder)
 
-    def run(self, tasks: Iterable[Task], on_piece: Callable[[], None] = lambda: None) -> None:
+    def run(
+        self,
+        tasks: Iterable[Task],
+        on_piece: Callable[[], None] = lambda: None,
+        on_error: Callable[[Task, InputError], None] | None = None,
+    ) -> None:
         """Do those of the tasks that are not done yet.
 
         Parameters
@@ -69,13 +75,25 @@ class Sweep:
             What is wanted; twice the same is done once.
         on_piece : callable
             Called after each.
+        on_error : callable, optional
+            Called with a task that cannot be done, and why; the error is raised if not given.
+
+        Raises
+        ------
+        InputError
+            If a simulation fails, as where potentials grow beyond all numbers.
         """
         wanted = [task for task in {t.key: t for t in tasks}.values() if not self._found(task)]
         with tqdm(
             total=len(wanted), unit="task", disable=None if sys.stderr.isatty() else True
         ) as bar:
             for task, piece in self._pieces(wanted):
-                self.add(task, piece)
+                if not isinstance(piece, InputError):
+                    self.add(task, piece)
+                elif on_error is None:
+                    raise piece
+                else:
+                    on_error(task, piece)
                 bar.update()
                 on_piece()
 
@@ -100,10 +118,15 @@ class Sweep:
         """Tell whether all of the tasks are done."""
         return all(self._found(task) for task in tasks)
 
-    def _pieces(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Piece]]:
+    def _pieces(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Piece | InputError]]:
         if self._workers is None:
             for task in tasks:
-                yield task, run_task(self.shards, task, self.shards.twin(task.shard)[0])
+                twin = self.shards.twin(task.shard)[0]
+                try:
+                    piece: Piece | InputError = run_task(self.shards, task, twin)
+                except InputError as error:
+                    piece = error
+                yield task, piece
         else:
             yield from self._workers.run(tasks)
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..datasets import Dataset
 from ..network import SpikingNetwork
+from ..neurons.quantities import plain
 from ..recording import Recording
 from .activity import Activity, input_spikes_by_step, joined
 from .comparison import Comparison
@@ -57,8 +58,8 @@ class Task:
     @property
     def key(self) -> str:
         """A text that is the same for the same cell, in whatever order perturbations are."""
-        changes = sorted((p.name, p.to_dict()) for p in self.perturbations)
-        return json.dumps([changes, self.seed, self.shard], default=str)
+        changes = sorted((p.name, plain(p.to_dict())) for p in self.perturbations)
+        return json.dumps([changes, int(self.seed), self.shard])
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +169,7 @@ class Shards:
         labels, inputs = self.data.y[low:high], None
         if self.network.readout == "first_spike":
             inputs = input_spikes_by_step(self.network, self.data.x[low:high], np.arange(low, high))
-        return _Watch(self.network, labels, inputs, twin, TRAINS if shard == 0 else 0)
+        return _Watch(self.network, labels, inputs, twin, max(0, TRAINS - low))
 
 
 class _Watch:

@@ -179,8 +179,8 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Whether every rung held its tolerances."""
-        return all(rung.passed for rung in self.rungs)
+        """Whether there are rungs, and every one held its tolerances."""
+        return bool(self.rungs) and all(rung.passed for rung in self.rungs)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the verdict as it is written to ``verdict.json``."""
@@ -213,14 +213,15 @@ class Verdict:
 
     def table(self) -> Any:
         """Return a `rich` table for the terminal."""
+        from rich.markup import escape
         from rich.table import Table
 
         data = self.dataset
         table = Table(
-            title=(
+            title=escape(
                 f"{self.network} on {data['samples']} samples of {data['name']} ({data['split']})"
             ),
-            caption="\n".join(self._notes()) or None,
+            caption=escape("\n".join(self._notes())) or None,
         )
         for heading in (
             "condition", "dt", "accuracy", "change, 95 % interval", "agreement",
@@ -236,7 +237,7 @@ class Verdict:
         for rung in self.rungs:
             low, high = rung.accuracy_change_ci95
             table.add_row(
-                f"Brian2, {rung.name}", f"{rung.dt_ms:g} ms", _percent(rung.accuracy),
+                escape(f"Brian2, {rung.name}"), f"{rung.dt_ms:g} ms", _percent(rung.accuracy),
                 f"{100 * low:+.2f} to {100 * high:+.2f}", _percent(rung.agreement),
                 _spikes(rung.spikes_per_sample), f"{rung.spike_mismatches:,}",
                 f"{rung.count_mismatches:,}", f"{rung.seconds:.1f}",

@@ -19,7 +19,7 @@ from .attribution import costs, subsets
 from .condition import Condition
 from .evidence import Evidence
 from .judge import outcome_of, spikes_per_sample
-from .ladder import Rung, read_ladder
+from .ladder import Rung, check_ladder, read_ladder
 from .operations import count_operations
 from .perturbations import Perturbation, perturbed
 from .sweep import Sweep
@@ -85,8 +85,8 @@ def verify(
     Raises
     ------
     InputError
-        Before any work, if data and network do not fit, or a rung that is not optional does not
-        apply to the network.
+        Before any work, if data and network do not fit, no rung applies to the network, or one does
+        not that is not optional; and where the potentials of one come to no numbers.
 
     Examples
     --------
@@ -105,10 +105,17 @@ def verify(
             f"data set '{data.name}' has samples of shape {data.shape}; network '{name}' takes "
             f"{tuple(network.input_shape)}"
         )
-    rungs = read_ladder(ladder) if isinstance(ladder, str | Path) else tuple(ladder)
-    climbs, skipped = _climbs(network, rungs, seed, train)
     if shard < 1:
         raise InputError(f"shard = {shard}; give at least 1 sample")
+    seed = int(seed)
+    if seed < 0:
+        raise InputError(f"seed = {seed}; give 0 or more")
+    rungs = read_ladder(ladder) if isinstance(ladder, str | Path) else tuple(ladder)
+    check_ladder(rungs)
+    climbs, skipped = _climbs(network, rungs, seed, train)
+    if not climbs:
+        told = "; ".join(f"'{name}': {why}" for name, why in skipped.items())
+        raise InputError(f"no rung of the ladder applies to network '{name}' ({told})")
     shards = Shards(network, data, shard)
     workers = None
     if client is not None:
@@ -125,7 +132,7 @@ def verify(
 
     def judge() -> None:
         """Judge the rungs whose tasks are all done, in order."""
-        for climb in climbs[len(outcomes) :]:
+        for climb in [climb for climb in climbs if climb.rung.name not in outcomes]:
             if not sweep.has(climb.tasks(len(shards))):
                 return
             outcome = climb.outcome(sweep, shards, twin, inputs)
@@ -134,7 +141,7 @@ def verify(
                 told = {}
                 for how, found in tried.items():
                     # By number: the name of a rung may be anything, also what no file is called.
-                    file = f"rung{len(outcomes) + 1}-{how.replace('_', '-')}.h5"
+                    file = f"rung{rungs.index(climb.rung) + 1}-{how.replace('_', '-')}.h5"
                     remedied[file] = found.network
                     told[how] = {**found.facts, "file": file}
                 outcome = replace(outcome, remedies=told)
@@ -142,7 +149,17 @@ def verify(
             if on_rung is not None:
                 on_rung(outcome)
 
-    sweep.run((task for climb in climbs for task in climb.tasks(len(shards))), judge)
+    def leave_out(task: Task, error: InputError) -> None:
+        """Leave out the rungs that need a task which cannot be done, if they are optional."""
+        for climb in list(climbs):
+            if any(task.key == one.key for one in climb.tasks(len(shards))):
+                if not climb.rung.optional:
+                    raise InputError(f"rung '{climb.rung.name}': {error}") from None
+                skipped[climb.rung.name] = str(error)
+                climbs.remove(climb)
+
+    every = [task for climb in climbs for task in climb.tasks(len(shards))]
+    sweep.run(every, judge, leave_out)
     judge()
     compared = None if baseline is None else _summary(Sweep(Shards(baseline, data)).twin(), data.y)
     return Verdict(
@@ -245,7 +262,12 @@ def _climbs(
             climb = _Climb(rung, perturbed(Condition(network), chosen, seed), chosen, seeds)
             for subset in climb.subsets()[1:]:  # the first is the whole set, which applies
                 perturbed(Condition(network), [p for p in chosen if p.name in subset], seed)
-            rung.remedy.check(network, train)
+            if climb.condition.timing == "uniform" and climb.condition.divisor == 1:
+                raise InputError(
+                    "perturbation 'input_timing': a step of the surrogate has one place for a "
+                    "spike; add finer_dt"
+                )
+            rung.remedy.check(network, train, chosen, seed)
         except InputError as error:
             if not rung.optional:
                 raise InputError(f"rung '{rung.name}': {error}") from None

@@ -56,10 +56,10 @@ class Population:
     neuron: NeuronModel
 
     def __post_init__(self) -> None:
-        if not self.name.isidentifier() or self.name == INPUT:
+        if not (self.name.isidentifier() and self.name.isascii()) or self.name == INPUT:
             raise InputError(
-                f"'{self.name}' cannot name a population; use letters, digits and underscores, "
-                f"and not '{INPUT}'"
+                f"'{self.name}' cannot name a population; use letters a to z, digits and "
+                f"underscores, and not '{INPUT}'"
             )
         shape = checked_shape(self.shape, f"population '{self.name}'")
         object.__setattr__(self, "shape", shape)
@@ -154,9 +154,10 @@ class Projection:
         object.__setattr__(self, "weight", np.asarray(self.weight))
         if self.bias is not None:
             object.__setattr__(self, "bias", np.asarray(self.bias))
-        if self.label and not self.label.isidentifier():
+        if self.label and not (self.label.isidentifier() and self.label.isascii()):
             raise InputError(
-                f"'{self.label}' cannot label a projection; use letters, digits and underscores"
+                f"'{self.label}' cannot label a projection; use letters a to z, digits and "
+                "underscores"
             )
         delay = seconds(self.delay, f"delay of projection '{self.name}'", zero=True)
         object.__setattr__(self, "delay", delay)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -139,6 +140,19 @@ def seconds(value: Any, what: str, *, zero: bool = False) -> float:
     return length
 
 
+def as_time(value: Any) -> Any:
+    """Return a time as a `Quantity`; a plain number is one of seconds.
+
+    Examples
+    --------
+    >>> as_time(0.002), as_time("5 ms")
+    (2. * msecond, 5. * msecond)
+    """
+    from brian2 import second
+
+    return seconds(value, "time", zero=True) * second
+
+
 def si_array(value: Any) -> np.ndarray:
     """Return the plain float64 array of `value` in SI base units.
 
@@ -169,6 +183,38 @@ def to_json(value: Any) -> dict[str, Any]:
     if any(dimensions):
         entry["dimensions"] = dimensions
     return entry
+
+
+def plain(value: Any, *, as_text: bool = False) -> Any:
+    """Return options as JSON has them: `to_json` of quantities and arrays, wherever they are.
+
+    Parameters
+    ----------
+    value : object
+        An option, or options in mappings and sequences.
+    as_text : bool
+        Whether a quantity becomes what a user would write, rounded to what is printed.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> plain({"divisor": 10, "tau": "5 ms", "cv": np.float32(0.5)})
+    {'divisor': 10, 'tau': '5 ms', 'cv': 0.5}
+    >>> plain([2 * ms])
+    [{'value': 0.002, 'dimensions': [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]}]
+    >>> plain({"tau": 2 * ms}, as_text=True)
+    {'tau': '2. ms'}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry, as_text=as_text) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(entry, as_text=as_text) for entry in value]
+    if value is None or isinstance(value, str | bool) or type(value) in (int, float):
+        return value
+    entry = to_json(value)
+    if list(entry) == ["value"]:
+        return entry["value"]
+    return str(value) if as_text and np.ndim(value) == 0 else entry
 
 
 def from_json(entry: dict[str, Any]) -> Any:

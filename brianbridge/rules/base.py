@@ -16,6 +16,7 @@ from torch.nn.functional import cross_entropy
 
 from ..errors import InputError, did_you_mean
 from ..network import SpikingNetwork
+from ..schema import check_kinds
 from ..surrogate.network import SurrogateNetwork
 
 __all__ = ["LearningRule", "Response", "learning_rule", "rule_names"]
@@ -144,7 +145,7 @@ def learning_rule(rule: str | LearningRule, **options: Any) -> LearningRule:
     Raises
     ------
     InputError
-        If there is no such rule, or it has no such option.
+        If there is no such rule, it has no such option, or an option is of another type.
 
     Examples
     --------
@@ -154,6 +155,8 @@ def learning_rule(rule: str | LearningRule, **options: Any) -> LearningRule:
     """
     if isinstance(rule, LearningRule):
         return rule
+    if not isinstance(rule, str):
+        raise InputError(f"learning rule {rule!r} is no name of one. {did_you_mean('', _RULES)}")
     if rule not in _RULES:
         raise InputError(f"there is no learning rule '{rule}'. {did_you_mean(rule, _RULES)}")
     known = {field.name for field in fields(_RULES[rule])}
@@ -162,4 +165,5 @@ def learning_rule(rule: str | LearningRule, **options: Any) -> LearningRule:
             raise InputError(
                 f"learning rule '{rule}' has no option '{name}'. {did_you_mean(name, known)}"
             )
+    check_kinds(_RULES[rule], options, f"learning rule '{rule}'")
     return _RULES[rule](**options)

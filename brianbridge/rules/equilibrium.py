@@ -31,12 +31,16 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..network import INPUT, Projection, SpikingNetwork
+from ..network import INPUT, Population, Projection, SpikingNetwork
 from ..surrogate.network import SurrogateNetwork
+from ..surrogate.population import PopulationTwin
 from .base import LearningRule, Response
-from .layers import check_threshold, leak_of, mean_input, substitute
+from .layers import check_threshold, leak_of, mean_input, start_of, substitute
 
 __all__ = ["AtEquilibrium", "Settled", "mean_rate"]
+
+#: Steps in which a neuron is tried.
+_TRIED = 30
 
 
 def mean_rate(spikes: Tensor, leak: float) -> Tensor:
@@ -77,6 +81,8 @@ class Settled:
         Mean rates of the input and of all populations that fire, as others hear them.
     slope : mapping of str to Tensor, shape (batch, *shape)
         The derivative of a population's by its mean input: ``m/U``, times what dropout makes of it.
+    counts : mapping of str to Tensor, shape (batch, *shape)
+        Summed spikes of each population that fires, as others hear them.
     output : Tensor, shape (batch, classes)
         What the loss looks at.
     notes : dict of str to float
@@ -85,6 +91,7 @@ class Settled:
 
     rates: Mapping[str, Tensor]
     slope: Mapping[str, Tensor]
+    counts: Mapping[str, Tensor]
     output: Tensor
     notes: dict[str, float] = field(default_factory=dict)
 
@@ -153,6 +160,17 @@ class AtEquilibrium(LearningRule):
                 f"{what}: rates are weighted by the leak, which must be that of all populations, "
                 f"but a step leaves {leaks} of a potential"
             )
+        firing = {population.name for population in network.firing}
+        for population in network.populations:
+            unit = self.unit(network, population.name) if population.name in firing else None
+            if not _sums_and_subtracts(population, network.dt, leaks[population.name], unit):
+                raise InputError(
+                    f"{what}: its equilibrium is that of neurons whose spikes are worth 1 and take "
+                    f"{self.threshold} - {self.rest} away, whose potential nothing but the leak "
+                    "changes besides, and that may fire in every step; model "
+                    f"'{population.neuron.name}' of population '{population.name}' is not like "
+                    "that; use 'if_rest' or 'lif_rest'"
+                )
 
     def prepare(self, twin: SurrogateNetwork) -> None:
         """Refuse a batch normalisation, whose statistics are not those of an equilibrium."""
@@ -191,8 +209,13 @@ class AtEquilibrium(LearningRule):
         heard = {**settled.rates, **rates}
         read = mean_input(twin, twin.network.output.name, lambda p: heard[p.source]).flatten(1)
         output = substitute(settled.output, read, torch.ones_like(read))
-        steps = twin.network.steps
-        return Response(output, lambda name: steps * rates[name], settled.notes)
+
+        def counts_of(name: str) -> Tensor:
+            # With a leak rates say more of late spikes; a count is a count.
+            counts = settled.counts[name]
+            return substitute(counts, rates[name], torch.full_like(counts, twin.network.steps))
+
+        return Response(output, counts_of, settled.notes)
 
     def scaled(self, twin: SurrogateNetwork, output: Tensor) -> Tensor:
         """Return the output's potential as a mean over the steps."""
@@ -234,15 +257,16 @@ class AtEquilibrium(LearningRule):
                 rates[INPUT] = mean_rate(raster, leak)
             elif current is not None:
                 rates[INPUT] = current
-            slope = {}
+            slope, counts = {}, {}
             for population in network.firing:
                 name = population.name
-                counts = (spikes[name] != 0).sum(0)
-                between = (counts > 0) & (counts < network.steps)
+                counts[name] = spikes[name].sum(0)
+                fired = (spikes[name] != 0).sum(0)
+                between = (fired > 0) & (fired < network.steps)
                 rates[name] = mean_rate(spikes[name], leak)
                 loudness = self.loudness(twin, name)
                 slope[name] = between.to(rates[name]) * (loudness / self.unit(network, name))
-            return Settled(rates, slope, self.scaled(twin, potential))
+            return Settled(rates, slope, counts, self.scaled(twin, potential))
 
     def loudness(self, twin: SurrogateNetwork, name: str) -> float:
         """Return what dropout multiplies the spikes by that it leaves."""
@@ -266,3 +290,33 @@ class AtEquilibrium(LearningRule):
             far += float((rate - expected).abs()[fires].sum())
             number += int(fires.sum())
         settled.notes["equilibrium_distance"] = far / max(number, 1)
+
+
+def _sums_and_subtracts(population: Population, dt: float, leak: float, unit: float | None) -> bool:
+    """Try a neuron: ``v = leak*v + x``, and at the threshold a spike that takes `unit` away.
+
+    Parameters
+    ----------
+    population : Population
+        Whose neurons.
+    dt : float
+        Step, in seconds.
+    leak : float
+        What a step leaves of a potential.
+    unit : float, optional
+        What a spike is to take away; None of neurons that do not fire.
+    """
+    neuron, size = population.neuron, population.size
+    twin = PopulationTwin(neuron, (size,), dt, fires=unit is not None, dtype=torch.float64)
+    # Between silence and a spike in every step, with some of either sign that are far off.
+    scale = 1.0 if unit is None else abs(unit)
+    x = scale * np.random.default_rng(0).normal(0.4, 1.0, (_TRIED, 1, size))
+    ran = twin.run(torch.as_tensor(x), record=(neuron.potential,))
+    v = ran.traces[neuron.potential]
+    before = torch.as_tensor(start_of(population)).expand(size) + torch.zeros_like(v[:1])
+    free = leak * torch.cat([before, v[:-1]]) + torch.as_tensor(x)
+    if unit is None or ran.spikes is None:
+        return torch.allclose(v, free)
+    return bool(set(ran.spikes.unique().tolist()) == {0.0, 1.0}) and torch.allclose(
+        v, free - unit * ran.spikes
+    )

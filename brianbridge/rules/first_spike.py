@@ -43,7 +43,6 @@ from ..encoding import Latency
 from ..errors import InputError, did_you_mean
 from ..network import INPUT, OneToOne, Pooling, Population, Projection, SpikingNetwork
 from ..network.readout import AT_SPIKE, first_spike_output
-from ..neurons.quantities import si_array
 from ..surrogate.fired import fired_so_far, unit_of
 from ..surrogate.first_crossing import (
     Credit,
@@ -58,9 +57,9 @@ from ..surrogate.population import PopulationTwin
 from ..surrogate.scan import first_steps, later, total
 from .base import LearningRule, Response
 from .calibration import let_neurons_fire
-from .layers import check_layers, parameter_of, substitute
+from .layers import check_layers, parameter_of, start_of, substitute
 from .race import log_chances
-from .revival import note_fired, revive
+from .revival import forget, note_fired, revive
 
 __all__ = ["FirstSpike", "relative_targets"]
 
@@ -197,10 +196,17 @@ class FirstSpike(LearningRule):
                 f"'{network.encoding.kind}'"
             )
         for population in network.populations:
-            if self.slope != "every_step" and np.any(_start(population)):
+            if self.slope != "every_step" and np.any(start_of(population)):
                 raise InputError(
                     f"{what}: slope = '{self.slope}' takes potentials to start at 0, and those of "
                     f"population '{population.name}' do not; give 'every_step'"
+                )
+            theta = np.asarray(population.neuron.parameters[self.threshold])
+            if self.slope != "every_step" and np.any(theta < 0):
+                raise InputError(
+                    f"{what}: slope = '{self.slope}' takes neurons without input to be silent, but "
+                    f"{self.threshold} = {theta.min():g} of population '{population.name}' is "
+                    "below 0; give 'every_step'"
                 )
             if not _sums_and_fires_once(population, network.dt, self.threshold):
                 raise InputError(
@@ -223,6 +229,7 @@ class FirstSpike(LearningRule):
                 f"learning rule '{self.name}': batch_norm = 'potential' needs the potentials of "
                 f"every step, but slope = '{self.slope}'; give 'every_step'"
             )
+        forget(twin)
 
     def respond(
         self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None
@@ -340,7 +347,7 @@ class FirstSpike(LearningRule):
                 parts.append(steps.reshape(-1, *(1,) * (bias.ndim + 1)) * bias)
         found = total(parts)
         assert found is not None
-        start = torch.as_tensor(_start(population), dtype=found.dtype, device=found.device)
+        start = torch.as_tensor(start_of(population), dtype=found.dtype, device=found.device)
         return found + (start.reshape(population.shape) if start.ndim else start)
 
     # ------------------------------------------------------------------ at the spike
@@ -393,12 +400,6 @@ class _Source(NamedTuple):
     scale: float
 
 
-def _start(population: Population) -> np.ndarray:
-    """Return where potentials start, in SI units: one value, or one for each neuron."""
-    neuron = population.neuron
-    return np.asarray(si_array(neuron.initial.get(neuron.potential, 0.0)), dtype=np.float64)
-
-
 def _sums_and_fires_once(population: Population, dt: float, threshold: str) -> bool:
     """Try a neuron: at the threshold it is silent, above it fires, once, and forgets nothing."""
     neuron, size = population.neuron, population.size
@@ -407,7 +408,7 @@ def _sums_and_fires_once(population: Population, dt: float, threshold: str) -> b
     theta = torch.as_tensor(np.array(neuron.parameters[threshold]), dtype=torch.float64)
     theta = theta.expand(size) if theta.ndim == 0 else theta.reshape(size)
     twin = PopulationTwin(neuron, (size,), dt, dtype=torch.float64)
-    start = torch.as_tensor(_start(population)).expand(size)
+    start = torch.as_tensor(start_of(population)).expand(size)
     # Where it does not start at 0, rounding must not carry it past the threshold.
     almost = theta - start - 1e-9 * (start != 0)
     x = torch.stack([almost, theta * 0 + 0.5, theta * 0, 1 + theta.abs()]).unsqueeze(1)

@@ -214,7 +214,7 @@ def fine_tune(
     spike_function: SpikeFunction | None = None,
     dtype: torch.dtype | None = None,
     threads: int | None = 1,
-    checkpoint: Path | None = None,
+    checkpoint: str | Path | None = None,
     **changes: Any,
 ) -> FineTuned:
     """Train a network on under perturbations, in Brian2 forward and in its twin backward.
@@ -240,7 +240,7 @@ def fine_tune(
     threads : int, optional
         Threads of the simulation; one for each core if None, which is worth it for large batches
         of large networks.
-    checkpoint : Path, optional
+    checkpoint : str or Path, optional
         As in `train`.
     **changes
         Single options (``epochs=3``).

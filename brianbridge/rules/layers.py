@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..network import INPUT, Projection, SpikingNetwork
+from ..network import INPUT, Population, Projection, SpikingNetwork
+from ..neurons.quantities import si_array
 from ..surrogate.network import SurrogateNetwork
 from ..surrogate.scan import batch_of, inputs_of, later, total
 from .base import Response
@@ -31,6 +32,7 @@ __all__ = [
     "parameter_of",
     "respond_by_counts",
     "run_layer",
+    "start_of",
     "substitute",
 ]
 
@@ -209,6 +211,12 @@ def check_threshold(network: SpikingNetwork, rule: str, threshold: str) -> None:
                 f"learning rule '{rule}': neuron model '{population.neuron.name}' has no "
                 f"parameter '{threshold}'; name its threshold with the option 'threshold'"
             )
+
+
+def start_of(population: Population) -> np.ndarray:
+    """Return where potentials start, in SI units: one value, or one for each neuron."""
+    neuron = population.neuron
+    return np.asarray(si_array(neuron.initial.get(neuron.potential, 0.0)), dtype=np.float64)
 
 
 def leak_of(network: SpikingNetwork, name: str, tau: str) -> float:

@@ -161,8 +161,15 @@ class LeakyBackprop(LearningRule):
             raise InputError(f"learning rule '{self.name}': gain = {self.gain}; give more than 0")
 
     def check(self, network: SpikingNetwork) -> None:
-        """Refuse loops, neurons without a threshold parameter, and an output that fires."""
+        """Refuse loops, neurons without a threshold, graded spikes, and an output that fires."""
         check_layers(network, self.name, self.threshold)
+        for population in network.firing:
+            if not population.neuron.is_binary:
+                raise InputError(
+                    f"learning rule '{self.name}': spikes of neuron model "
+                    f"'{population.neuron.name}' may carry other values than 1, by which its "
+                    "derivative does not go; use 'surrogate_gradient' or 'multi_threshold'"
+                )
         if network.readout != "potential":
             raise InputError(
                 f"learning rule '{self.name}': the output must not fire; give readout = 'potential'"

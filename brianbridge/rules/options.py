@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import torch
 
 from ..errors import InputError
+from ..schema import check_kinds
 from .augmentation import Augmentation
 from .spike_rate import SpikeRate
 
@@ -91,13 +92,14 @@ class TrainingOptions:
     patience: int = 0
 
     def __post_init__(self) -> None:
+        check_kinds(type(self), vars(self), "training")
         for name, good in (
             ("epochs", self.epochs >= 1),
             ("batch_size", self.batch_size >= 1),
             ("optimizer", self.optimizer in get_args(Optimizer)),
-            ("learning_rate", self.learning_rate > 0),
+            ("learning_rate", 0 < self.learning_rate < math.inf),
             ("momentum", 0 <= self.momentum < 1),
-            ("weight_decay", self.weight_decay >= 0),
+            ("weight_decay", 0 <= self.weight_decay < math.inf),
             ("schedule", self.schedule in get_args(Schedule)),
             ("step_at", all(epoch >= 1 for epoch in self.step_at)),
             ("step_factor", 0 < self.step_factor <= 1),

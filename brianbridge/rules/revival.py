@@ -14,9 +14,13 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
+from ..network import AllToAll, Convolution
 from ..surrogate.network import SurrogateNetwork
 
-__all__ = ["note_fired", "revive"]
+__all__ = ["forget", "note_fired", "revive"]
+
+#: Connections whose weights have the target's neuron, or channel, first.
+_BY_TARGET = (AllToAll, Convolution)
 
 #: Of each twin in training: by population, in how many samples of this epoch neurons fired, and
 #: of how many.
@@ -36,8 +40,9 @@ def note_fired(twin: SurrogateNetwork, name: str, fired: Tensor) -> None:
 def revive(twin: SurrogateNetwork, share: float) -> dict[str, int]:
     """Give new weights to neurons that fired in less than a share of the samples noted.
 
-    Forgets what was noted. Only the weights of projections that are trained change, and only
-    where there is a neuron that fires.
+    Forgets what was noted. Only the weights of projections that are trained and have those of a
+    neuron, or channel, in a row (all to all, convolutions) change, and only where there is a neuron
+    that fires.
 
     Parameters
     ----------
@@ -59,7 +64,8 @@ def revive(twin: SurrogateNetwork, share: float) -> dict[str, int]:
             continue
         for projection in twin.network.incoming(name):
             weights = twin.projection(projection.name)
-            if projection.frozen or len(weights.weight) != len(fired):
+            by_target = isinstance(projection.connection, _BY_TARGET)
+            if projection.frozen or not by_target or len(weights.weight) != len(fired):
                 continue
             for row in dead.nonzero().flatten():
                 model = alive[int(torch.randint(len(alive), ()))]
@@ -68,5 +74,10 @@ def revive(twin: SurrogateNetwork, share: float) -> dict[str, int]:
                 weights.weight[row] = values[order].reshape(weights.weight[row].shape)
                 if weights.bias is not None:
                     weights.bias[row] = weights.bias[model]
-        revived[name] = int(dead.sum())
+            revived[name] = int(dead.sum())
     return revived
+
+
+def forget(twin: SurrogateNetwork) -> None:
+    """Forget what was noted, of a training that ended or was interrupted."""
+    _noted.pop(twin, None)

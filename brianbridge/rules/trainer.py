@@ -58,7 +58,7 @@ def train(
     rule: str | LearningRule = "spike_count",
     *,
     seed: int = 0,
-    checkpoint: Path | None = None,
+    checkpoint: str | Path | None = None,
     options: TrainingOptions | None = None,
     **changes: Any,
 ) -> TrainingResult:
@@ -74,7 +74,7 @@ def train(
         How it learns.
     seed : int
         Seed of the order of samples, of their encoding and of the validation split.
-    checkpoint : Path, optional
+    checkpoint : str or Path, optional
         File to write after every epoch, and to resume from if it exists.
     options : TrainingOptions, optional
         How long and how fast.
@@ -95,7 +95,8 @@ def train(
         if name not in known:
             raise InputError(f"training has no option '{name}'. {did_you_mean(name, known)}")
     chosen = replace(options or TrainingOptions(), **changes)
-    return _Trainer(twin, data, learning_rule(rule), seed, chosen).run(checkpoint)
+    file = None if checkpoint is None else Path(checkpoint)
+    return _Trainer(twin, data, learning_rule(rule), seed, chosen).run(file)
 
 
 def check_fit(network: SpikingNetwork, data: Dataset) -> None:
@@ -142,6 +143,13 @@ class _Trainer:
     ) -> None:
         rule.check(twin.network)
         check_fit(twin.network, data)
+        if seed < 0:
+            raise InputError(f"training: seed = {seed}; give 0 or more")
+        if not any(values.requires_grad for values in twin.parameters()):
+            raise InputError(
+                "training: all projections are frozen, so that there is nothing to train; "
+                "unfreeze one"
+            )
         options.augmentation.check(data.shape)
         rate = options.spike_rate
         self.constrained = () if rate is None else tuple(rate.rates(twin.network))
@@ -163,7 +171,7 @@ class _Trainer:
             self.average = AveragedModel(twin, multi_avg_fn=average, use_buffers=True)
         self.epoch = 0
         self.curve: dict[str, list[float]] = {}
-        self.best_epoch, self.best_score = 0, -1.0
+        self.best_epoch, self.best_score, self.improved_epoch = 0, -1.0, 0
         self.best = self._weights()
 
     def _fingerprint(self, data: Dataset) -> str:
@@ -186,6 +194,9 @@ class _Trainer:
         for name, values in [*self.twin.named_parameters(), *frozen]:
             if values is not None:
                 digest.update(name.encode() + values.detach().cpu().numpy().tobytes())
+        for projection in self.twin.network.projections:
+            for name, array in projection.connection.arrays().items():
+                digest.update(f"{projection.name}.{name}".encode() + np.asarray(array).tobytes())
         return digest.hexdigest()
 
     def _weights(self) -> dict[str, Tensor]:
@@ -234,7 +245,7 @@ class _Trainer:
 
     def _stalled(self) -> bool:
         patience = self.options.patience
-        return 0 < patience <= self.epoch - self.best_epoch
+        return 0 < patience <= self.epoch - self.improved_epoch
 
     def _one_epoch(self) -> None:
         options = self.options
@@ -251,10 +262,7 @@ class _Trainer:
             for inputs, labels in self._batches(self.train_data, order, stream=self.epoch + 1):
                 response, loss = self._loss(inputs, labels)
                 if not torch.isfinite(loss):
-                    raise InputError(
-                        f"training diverged: the loss became {loss.item()} in epoch "
-                        f"{self.epoch + 1}; lower the learning rate ({options.learning_rate:g})"
-                    )
+                    raise self._diverged(f"the loss became {loss.item()}")
                 self.optimizer.zero_grad()
                 loss.backward()
                 if options.gradient_clip:
@@ -267,6 +275,10 @@ class _Trainer:
                 hits += int((response.output.argmax(1) == labels).sum())
                 for name, value in response.notes.items():
                     told[name] = told.get(name, 0.0) + value * len(labels) / len(self.train_data)
+            # The loss need not tell: a potential that is no number never crosses a threshold.
+            for name, values in self.twin.named_parameters():
+                if not torch.isfinite(values).all():
+                    raise self._diverged(f"'{name}' became infinite or no number")
             if self.epoch + 1 < options.epochs:
                 self.rule.after_epoch(self.twin)
         self._note("train", losses, hits, len(self.train_data))
@@ -276,8 +288,18 @@ class _Trainer:
             self._note("validation", *self._evaluate(self.validation), len(self.validation))
         self.epoch += 1
         score = self.curve["validation_accuracy"][-1] if self.validation is not None else self.epoch
+        if score > self.best_score:
+            self.improved_epoch = self.epoch
         if score >= self.best_score:  # of equals the later, which has settled further
             self.best_score, self.best_epoch, self.best = score, self.epoch, self._weights()
+
+    def _diverged(self, how: str) -> InputError:
+        options = self.options
+        return InputError(
+            f"training diverged: {how} in epoch {self.epoch + 1}; lower the learning rate "
+            f"({options.learning_rate:g})"
+            + (f" or weight_decay ({options.weight_decay:g})" if options.weight_decay else "")
+        )
 
     def _loss(
         self, inputs: tuple[Tensor | None, Tensor | None], labels: Tensor
@@ -330,7 +352,8 @@ class _Trainer:
         return {
             "fingerprint": self.fingerprint, "epoch": self.epoch, "curve": self.curve,
             "best_epoch": self.best_epoch, "best_score": float(self.best_score),
-            "best": self.best, "weights": self.twin.state_dict(),
+            "improved_epoch": self.improved_epoch, "best": self.best,
+            "weights": self.twin.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
         }  # fmt: skip
@@ -338,7 +361,7 @@ class _Trainer:
     def _restore(self, state: dict[str, Any]) -> None:
         self.epoch, self.curve = state["epoch"], state["curve"]
         self.best_epoch, self.best_score = state["best_epoch"], state["best_score"]
-        self.best = state["best"]
+        self.improved_epoch, self.best = state["improved_epoch"], state["best"]
         self.twin.load_state_dict(state["weights"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.average is not None:

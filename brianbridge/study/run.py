@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..datasets import Dataset, Split, load
+from ..datasets.splits import by_fraction
 from ..fidelity.ladder import Rung, read_ladder
 from ..fidelity.metrics import accuracy
 from ..fidelity.report import report_beside
@@ -78,8 +79,12 @@ def prepare(study: Study, data: Dataset) -> tuple[SpikingNetwork, LearningRule, 
     training.augmentation.check(data.shape)
     if training.spike_rate is not None:
         training.spike_rate.rates(network)
-    to_torch(network, **study.training.of_twin())  # refuses what a twin cannot do
-    return network, rule, SpikeFunction(**study.spike_function.model_dump())
+    spike_function = SpikeFunction(**study.spike_function.model_dump())
+    # Refused are what a twin cannot do, and what the rule cannot do with the twin.
+    rule.prepare(to_torch(network, spike_function=spike_function, **study.training.of_twin()))
+    if training.validation_fraction > 0:
+        by_fraction(data.name, data.y, training.validation_fraction, study.seed)
+    return network, rule, spike_function
 
 
 def ladder_of(study: Study) -> tuple[Rung, ...]:

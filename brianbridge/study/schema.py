@@ -195,7 +195,7 @@ class Study(_Entry):
 
     name: str
     title: str
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)  # what scikit-learn takes
     dataset: DatasetEntry
     network: NetworkEntry
     rule: dict[str, Any]

@@ -69,3 +69,12 @@ def npz(**arrays: np.ndarray) -> bytes:
     file = io.BytesIO()
     np.savez(file, **arrays)
     return file.getvalue()
+
+
+def damaged_npz(**arrays: np.ndarray) -> bytes:
+    """Return a compressed file with one wrong byte in the numbers."""
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    content = bytearray(file.getvalue())
+    content[60] ^= 0xFF
+    return bytes(content)

@@ -11,6 +11,7 @@ from event_writers import (
     HEADER_3,
     aedat_2,
     aedat_3,
+    damaged_npz,
     nmnist,
     npy,
     npz,
@@ -139,7 +140,9 @@ def test_a_file_may_have_no_events(write, name, content):
         ("a.npy", npy(np.ones((3, 4))), "holds an array of float64 and shape (3, 4)"),
         ("a.npy", npy(EVENTS[["t", "x", "p"]]), "expected a flat structured array"),
         ("a.npy", npy(np.array([None])), "cannot be read"),
+        ("a.npy", npy(EVENTS).replace(b"'descr'", b"('descr'"), "cannot be read"),
         ("a.npz", npz(**arrays(EVENTS))[:-50], "cannot be read"),
+        ("a.npz", damaged_npz(**arrays(EVENTS)), "cannot be read"),
         ("a.npz", npz(t=EVENTS["t"]), "has no array 'x'; expected the arrays t, x, y and p"),
         ("a.npz", npz(**{**arrays(EVENTS), "x": np.ones(3)}), "make them flat and equal"),
         ("a.npz", npz(**{**arrays(EVENTS), "t": EVENTS["t"] / 1e6}), "t must be whole numbers"),
@@ -169,6 +172,8 @@ def test_an_event_outside_of_the_sensor_is_named(write, refused):
     with refused(f"{path}: event 4 is at", said):
         read_events(path, sensor=(34, 34))
     assert len(read_events(path, sensor=(34, 41))) == 9
+    with refused(f"{path}: sensor = 34; give rows and columns"):
+        read_events(path, sensor=34)
 
 
 def test_a_file_that_is_not_there(tmp_path, refused):

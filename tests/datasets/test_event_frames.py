@@ -48,6 +48,13 @@ def test_time_decides_whatever_the_order_and_the_start():
     np.testing.assert_array_equal(frames(mixed, 5, (6, 9)), frames(EVENTS, 5, (6, 9)))
 
 
+def test_a_time_too_long_to_divide_is_refused(refused):
+    events = np.array([(0, 0, 0, True), (1_700_000_000_000_000_000, 1, 0, True)], EVENT)
+    assert frames(events, 4, (2, 2)).sum((1, 2, 3)).tolist() == [1, 0, 0, 1]
+    with refused("frames: events go from 0 to 1700000000000000000 us", "10 slices"):
+        frames(events, 10, (2, 2))
+
+
 def test_events_of_one_moment_are_in_the_first_frame():
     events = np.array([(7, 0, 0, True)] * 3, EVENT)
     assert frames(events, 3, (1, 1)).ravel().tolist() == [0, 3, 0, 0, 0, 0]

@@ -218,6 +218,30 @@ def test_spread_delays_use_every_weight_once():
     assert sum(p.bias is not None for p in parts) == 1
 
 
+def test_spread_delays_are_within_their_bounds():
+    net = network("if", "if", sizes=(20, 5))
+    changed = apply(net, Delay(time=3 * ms, spread=1.5 * ms)).network
+    delays = {round(p.delay * 1e3) for p in changed.projections if p.source == "hidden"}
+    assert delays == {2, 3, 4}
+
+
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        ("membrane_noise", "tau"), ("synaptic_kinetics", "tau"), ("refractory", "period"),
+        ("conductance_synapses", "tau"), ("delay", "time"),
+    ],
+)  # fmt: skip
+def test_a_plain_number_is_one_of_seconds(name, option):
+    net = network("lif", "lif", sizes=(20, 5))
+    x = np.random.default_rng(1).uniform(0, 1, (3, 50))
+    found = [
+        run(apply(net, perturbation(name, **{option: value})), x).spikes["hidden"]
+        for value in ("2 ms", 0.002)
+    ]
+    np.testing.assert_array_equal(found[0], found[1])
+
+
 # ---------------------------------------------------------------------- sets of them
 
 
@@ -280,6 +304,14 @@ def test_the_network_given_is_left_alone():
         ("synaptic_failure", {"probability": 1.5}, "probability = 1.5; give 0 to 1"),
         ("synaptic_failure", {"probability": 1, "compensate": True}, "give less than 1"),
         ("input_timing", {"kind": "early"}, "give 'uniform' or 'poisson'"),
+        ("weight_noise", {"cv": "10 %"}, "cv = '10 %'; give a number"),
+        ("mismatch", {"cv": "0.1"}, "cv = '0.1'; give 0 or more"),
+        ("mismatch", {"cv": {}}, "cv = {}; give 0 or more"),
+        ("mismatch", {"parameters": "tau"}, "parameters = 'tau'; give a list of names"),
+        ("dead_neurons", {"populations": "hidden"}, "'hidden'; give a list of names"),
+        ("refractory", {"period": "0 ms"}, "period = 0.0 s is not above 0"),
+        ("other_neuron", {"parameters": 3}, "parameters = 3; give values by name"),
+        ("other_neuron", {"gain": "a"}, "gain = 'a'; give a number above 0"),
     ],
 )
 def test_bad_options_are_refused(name, options, message):
@@ -295,8 +327,23 @@ def test_what_does_not_fit_the_network_is_refused():
         (Mismatch(populations=("hiden",)), "Did you mean 'hidden'"),
         (Delay(projections=("a_to_b",)), "there is no 'a_to_b'"),
         (perturbation("input_timing"), "has no spikes; leave it out"),
+        (Delay(time=2 * ms, spread=0.5 * ms), "give a step of the surrogate, 1 ms, or more"),
+        (DeadNeurons(share=0.01), r"share = 0.01; of \[20\] neurons none is dead"),
     ):
         with pytest.raises(InputError, match=message):
             apply(net, one)
+    single = network("if", sizes=(5,))
+    for one, message in (
+        (DeadNeurons(share=0.5), "nothing but the output fires"),
+        *(
+            (perturbation(name), f"'{name}': no projection carries spikes; leave it out")
+            for name in ("delay", "synaptic_failure", "synaptic_kinetics", "conductance_synapses")
+        ),
+    ):
+        with pytest.raises(InputError, match=message):
+            apply(single, one)
+    slow = network("lif_refractory", "lif_refractory", sizes=(20, 5))
+    with pytest.raises(InputError, match="have a refractory period of their own"):
+        apply(slow, Refractory())
     with pytest.raises(InputError, match="'mismatch' is there twice"):
         apply(net, Mismatch(parameters=("theta",)), Mismatch(cv=0.2, parameters=("theta",)))

@@ -61,6 +61,17 @@ def test_an_interval_over_devices_and_samples_covers_too(runs, samples, lost, sp
     assert 0.93 <= covered / repeats <= 0.97
 
 
+def test_an_interval_over_devices_says_no_more_than_its_samples_do():
+    few = np.ones(5, bool)
+    same = np.stack([few, few])
+    assert repeated_interval(few, same) == paired_interval(few, few)
+    apart = same.copy()
+    apart[0, 0] = apart[1, 2:5] = False
+    low, high = repeated_interval(few, apart)
+    assert -1 <= low < high <= 1
+    assert repeated_interval(few[:1], same[:, :1]) == (-1.0, 1.0)
+
+
 def test_mcnemar_is_the_binomial_test_of_the_discordant_pairs():
     random = np.random.default_rng(1)
     for _ in range(20):

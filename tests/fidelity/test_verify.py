@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import ExitStack
 from dataclasses import replace
+from io import StringIO
 
 import numpy as np
 import pytest
+from brian2 import ms
+from rich.console import Console
 
 import brianbridge as bb
 from brianbridge.datasets import from_arrays
@@ -18,6 +22,7 @@ from brianbridge.fidelity import calibrate as calibrating
 from brianbridge.fidelity import sweep as sweeping
 from brianbridge.fidelity import tasks
 from brianbridge.fidelity.ladder import Rung, read_ladder
+from brianbridge.fidelity.perturbations.other_neuron import OtherNeuron
 from brianbridge.fidelity.remedies import Remedies
 from brianbridge.fidelity.verify import verify
 from brianbridge.neurons.model import NeuronModel
@@ -149,9 +154,112 @@ def test_what_does_not_apply_is_an_error_before_any_work_or_left_out(refused, mo
     with refused("rung 'x'", "the input is a constant current"):
         verify(net, data_of(net), [Rung(name="x", perturb=change)])
     monkeypatch.undo()
-    verdict = verify(net, data_of(net), [Rung(name="x", perturb=change, optional=True)])
-    assert not verdict.rungs
+    optional = Rung(name="x", perturb=change, optional=True)
+    verdict = verify(net, data_of(net), [optional, Rung(name="parity")])
+    assert [rung.name for rung in verdict.rungs] == ["parity"]
     assert "constant current" in verdict.skipped["x"]
+    with refused("no rung of the ladder applies to network 'network'", "'x': ", "current"):
+        verify(net, data_of(net), [optional])
+    assert not replace(verdict, rungs=()).passed
+
+
+def test_ladders_without_rungs_or_with_two_of_a_name_are_refused(refused):
+    net = network()
+    with refused("ladder: there is no rung"):
+        verify(net, data_of(net), [])
+    with refused("two rungs have the same name, 'a'"):
+        verify(net, data_of(net), [Rung(name="a"), Rung(name="b"), Rung(name="a")])
+    with refused("seed = -1; give 0 or more"):
+        verify(net, data_of(net), [Rung(name="a")], seed=-1)
+    for wrong in ({"name": "a\u0008"}, {"name": "a", "max_spikes_change": np.inf}):
+        with pytest.raises(ValueError, match=r"control characters|finite"):
+            Rung(**wrong)
+
+
+@pytest.mark.parametrize("workers", [None, 1])
+def test_an_optional_rung_whose_potentials_grow_beyond_numbers_is_left_out(workers, refused):
+    """AdEx without its reset: the exponential has no end."""
+    net = network(bb.neuron_model("adex"), Current(20))
+    dead = {"dead_neurons": {"share": 0.5}}
+    ladder = [Rung(name="a", perturb=dead, optional=True), Rung(name="parity")]
+    with ExitStack() as stack:
+        client = None
+        if workers:
+            pytest.importorskip("distributed")
+            from brianbridge.fidelity.on_dask import connected
+
+            client = stack.enter_context(connected(workers=workers))
+        verdict = verify(net, data_of(net, 4), ladder, client=client, shard=2)
+    assert [rung.name for rung in verdict.rungs] == ["parity"]
+    assert "not a number" in verdict.skipped["a"]
+    with refused("rung 'a': population", "not a number"):
+        verify(net, data_of(net, 4), [replace_optional(ladder[0])])
+
+
+def replace_optional(rung):
+    """Return the rung as one that must apply."""
+    return rung.model_copy(update={"optional": False})
+
+
+def test_names_are_no_markup():
+    net = network()
+    ladder = [Rung(name="a [/x] [red] b", max_spike_mismatches=0)]
+    verdict = verify(net, data_of(net, 4), ladder, name="net[x].h5")
+    console = Console(width=300, record=True, file=StringIO())
+    console.print(verdict.table())
+    text = console.export_text()
+    assert "net[x].h5 on 4 samples" in text
+    assert "Brian2, a [/x] [red] b" in text
+
+
+def test_quantities_in_a_rung_are_written_and_told_apart(tmp_path):
+    net = network()
+    rung = Rung(name="x", perturb={"refractory": {"period": 2 * ms}})
+    verdict = verify(net, data_of(net, 4), [rung], seed=np.int64(3))
+    verdict.save(tmp_path / "verdict.json")
+    assert verdict.rungs[0].perturbations == {"refractory": {"period": "2. ms"}}
+    theta = [np.ones(2000) for _ in range(2)]
+    theta[1][1000] = 2.0
+    keys = {tasks.Task((OtherNeuron("lif", {"theta": values}),), 0, 0).key for values in theta}
+    assert len(keys) == 2
+
+
+def test_distances_do_not_depend_on_shards():
+    net = network()
+    finer = [Rung(name="x", perturb={"finer_dt": {"divisor": 4}, "background_current": {}})]
+    found = [verify(net, data_of(net, 30), finer, shard=n).rungs[0].distances for n in (5, 2500)]
+    assert found[0] == found[1]
+    assert found[0]["van_rossum"]["hidden"] > 0
+
+
+def test_silence_has_no_correlation_to_hold():
+    net = network()
+    everywhere = {"share": 1.0, "populations": ["hidden", "output"]}
+    rung = Rung(
+        name="x", perturb={"dead_neurons": everywhere}, max_accuracy_drop=1.0,
+        min_count_correlation=0.5,
+    )  # fmt: skip
+    assert verify(net, data_of(net), [rung]).rungs[0].fell_short == ("min_count_correlation",)
+
+
+@pytest.mark.parametrize(
+    ("neuron", "rung", "train", "said"),
+    [
+        ("izhikevich", {"remedy": {"calibrate": {"of": "threshold"}}}, {}, "no parameter 'theta'"),
+        ("if", {"remedy": {"calibrate": {}}}, {"x": np.ones((4, 3))}, "samples of shape (3,)"),
+        ("if", {"remedy": {"fine_tune": {}}}, {"y": np.arange(4) + 9}, "13 classes"),
+    ],
+)
+def test_remedies_that_cannot_be_tried_are_refused_before_any_work(
+    neuron, rung, train, said, refused, monkeypatch
+):
+    monkeypatch.setattr(tasks.Shards, "run_twin", lambda *_: pytest.fail("work began"))
+    net = learnt(network(bb.neuron_model(neuron)))
+    given = {"x": np.ones((4, 8)), "y": np.arange(4), **train}
+    rung = Rung(name="w", perturb={"weight_noise": {}}, **rung)
+    data = from_arrays("mine", np.ones((4, 8)), np.arange(4))
+    with refused("rung 'w': ", said):
+        verify(net, data, [Rung(name="parity"), rung], train=from_arrays("train", **given))
 
 
 def test_rungs_of_the_same_condition_run_once(monkeypatch):
@@ -289,8 +397,9 @@ def test_a_scheduler_that_is_not_there_is_refused(refused):
         pass
     with refused("workers = 0"), connected(workers=0):
         pass
-    with refused("memory = '4 kg'", "'4 GB'"), connected(workers=1, memory="4 kg"):
-        pass
+    for memory in ("4 kg", "-3"):
+        with refused(f"memory = '{memory}'", "'4 GB'"), connected(workers=1, memory=memory):
+            pass
 
 
 def test_workers_that_die_for_lack_of_memory_are_told(refused, monkeypatch):

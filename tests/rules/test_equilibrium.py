@@ -187,6 +187,30 @@ def test_networks_that_have_no_such_equilibrium_are_refused(rule, refused):
     with refused(what, "neuron model 'adex' has no parameter 'theta'", "option 'threshold'"):
         rule.check(recurrent("adex"))
     rule.check(recurrent("lif_rest", "lif", tau=10 * ms))
+    for hidden, output in (
+        *((model, "if") for model in ("single_spike_if", "ternary_if", "if_zero")),
+        *((model, "lif") for model in ("single_spike_lif", "cuba_lif", "lif_refractory")),
+        ("multi_threshold_lif", "lif"), ("lif", "cuba_lif"),
+    ):  # fmt: skip
+        wrong = output if hidden == "lif" else hidden
+        with refused(what, f"model '{wrong}' of population", "use 'if_rest' or 'lif_rest'"):
+            rule.check(recurrent(hidden, output))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_counts_are_counts_whatever_the_leak(rule):
+    net = replace(recurrent("lif_rest", "lif", tau=10 * ms), encoding=Bernoulli(30, gain=0.9))
+    twin = to_torch(net, dtype=torch.float64)
+    for projection in twin.projections.values():
+        projection.weight.data.abs_().mul_(20)
+    _, raster = twin.encode(np.ones((4, 5)))
+    raster = raster.clone()
+    raster[10:] = 0  # early spikes weigh little in a rate with a leak
+    found = rule.respond(twin, None, raster).counts_of("hidden")
+    expected = twin.run(None, raster).spikes["hidden"].sum(0)
+    assert torch.equal(found.detach(), expected)
+    assert expected.mean() > 1
+    assert found.requires_grad
 
 
 def test_another_order_of_a_step_is_refused(refused):

@@ -307,6 +307,12 @@ def test_what_it_cannot_train_is_refused(layers, options, expected):
         FirstSpike().check(network(layers, (3,), **options))
 
 
+def test_a_threshold_that_silence_crosses_is_refused():
+    layers = [Dense(4, neuron_model("single_spike_if", theta=-1.0)), dense(3)]
+    with pytest.raises(InputError, match="theta = -1 of population 'hidden' is below 0"):
+        FirstSpike("unit", loss_function="cross_entropy").check(network(layers, (3,)))
+
+
 def test_a_leak_is_refused():
     leaky = NeuronModel(
         equations="dv/dt = -v/tau : 1\nfired : boolean", emit="int(v > theta and not fired)",

@@ -442,6 +442,14 @@ def test_loops_and_an_output_that_fires_are_refused():
         LeakyBackprop().check(loop)
 
 
+@pytest.mark.parametrize("model", ["ternary_if", "multi_threshold_lif"])
+def test_spikes_of_other_values_than_one_are_refused(model):
+    layers = [Dense(3, neuron_model(model)), Dense(2, neuron_model("lif_zero"))]
+    net = SpikingNetwork.sequential((2,), layers, encoding=Current(4), readout="potential")
+    with pytest.raises(InputError, match=f"'{model}' may carry other values than 1"):
+        LeakyBackprop().check(net)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -9,7 +9,15 @@ import torch
 from brianbridge.datasets import from_arrays, load
 from brianbridge.encoding import Latency
 from brianbridge.errors import InputError
-from brianbridge.network import Conv2d, Dense, SpikingNetwork
+from brianbridge.network import (
+    Conv2d,
+    Dense,
+    Population,
+    Projection,
+    Sparse,
+    SpikingNetwork,
+    TransposedConvolution,
+)
 from brianbridge.neurons.library import neuron_model
 from brianbridge.rules import FirstSpike, train
 from brianbridge.rules.checkpoint import write_checkpoint
@@ -63,6 +71,45 @@ def test_channels_are_revived_together():
     old, new = before["input_to_conv1"], weights_of(twin)["input_to_conv1"]
     for channel in (1, 2):
         assert torch.equal(new[channel].flatten().sort().values, old[0].flatten().sort().values)
+
+
+SPARSE = Sparse(np.arange(5)[::-1].copy(), np.array([0, 0, 1, 2, 3]))
+
+
+@pytest.mark.parametrize(
+    ("shape", "hidden", "weight", "connection"),
+    [
+        # Neuron 4 has no synapse; the synapse at its place is that of another.
+        ((5,), (5,), np.arange(1.0, 6.0), SPARSE),
+        # Kernels are those of a source channel.
+        ((5, 2, 2), (5, 3, 3), np.arange(100.0).reshape(5, 5, 2, 2), TransposedConvolution()),
+    ],
+    ids=["sparse", "transposed"],
+)
+def test_only_rows_that_are_a_neurons_weights_are_drawn_anew(shape, hidden, weight, connection):
+    net = SpikingNetwork(
+        shape,
+        Latency(8),
+        (Population("hidden", hidden, ONCE), Population("output", (3,), ONCE)),
+        (
+            Projection("input", "hidden", weight, None, connection),
+            Projection("hidden", "output", np.ones((3, int(np.prod(hidden)))), None),
+        ),
+        "first_spike",
+    )
+    twin = to_torch(net, dtype=torch.float64)
+    fired = torch.ones(10, *hidden)
+    fired[:, 4] = 0
+    note_fired(twin, "hidden", fired)
+    assert revive(twin, 0.5) == {}
+    np.testing.assert_array_equal(twin.projection("input_to_hidden").weight.detach(), weight)
+
+
+def test_nothing_is_left_over_from_a_training_before():
+    twin = twin_of([Dense(4, ONCE), Dense(3, ONCE)], (20,))
+    note_fired(twin, "hidden", torch.zeros(10, 4))
+    FirstSpike().prepare(twin)
+    assert revive(twin, 0.5) == {}
 
 
 def test_where_none_fires_there_is_nothing_to_copy():

@@ -168,6 +168,15 @@ def test_early_stop_keeps_the_best_epoch(monkeypatch):
     assert same(weights(twin), kept[1])
 
 
+def test_a_plateau_stops_and_keeps_its_last_epoch(monkeypatch):
+    from brianbridge.rules import trainer
+
+    monkeypatch.setattr(trainer._Trainer, "_evaluate", lambda self, data: (1.0, len(data)))
+    result = train(iris_twin(), load("iris").train, epochs=9, patience=2)
+    assert len(result.curve["train_loss"]) == 3
+    assert result.best_epoch == 3
+
+
 def test_checkpoint_of_another_training_is_refused(tmp_path):
     data, path = load("iris").train, tmp_path / "c.pt"
     train(iris_twin(), data, epochs=1, checkpoint=path)
@@ -201,6 +210,62 @@ def test_divergence_is_told():
         twin.projections["hidden_to_output"].bias.fill_(torch.nan)
     with pytest.raises(InputError, match="lower the learning rate"):
         train(twin, load("iris").train, epochs=1)
+
+
+def test_weights_that_are_no_numbers_are_told_where_the_loss_is_one():
+    """Potentials that are no numbers cross no threshold: the loss is that of silence."""
+    iris = load("iris").train
+    firing = SpikingNetwork.sequential(
+        (4,), [Dense(10, neuron_model("if")), Dense(3, neuron_model("if"))], encoding=Current(8)
+    )
+    with pytest.raises(InputError, match=r"diverged: 'projections.*or weight_decay \(3\)"):
+        train(to_torch(firing), iris, learning_rate=1.0, weight_decay=3.0, epochs=60, batch_size=8)
+    for option in ("learning_rate", "weight_decay"):
+        with pytest.raises(InputError, match=f"{option} = inf"):
+            TrainingOptions(**{option: np.inf})
+
+
+def test_nothing_to_train_and_a_seed_below_0_are_refused():
+    net = iris_twin().network
+    frozen = replace(net, projections=tuple(replace(p, frozen=True) for p in net.projections))
+    with pytest.raises(InputError, match="all projections are frozen"):
+        train(to_torch(frozen), load("iris").train)
+    with pytest.raises(InputError, match="seed = -1"):
+        train(iris_twin(), load("iris").train, seed=-1, validation_fraction=0.0)
+
+
+@pytest.mark.parametrize(
+    ("rule", "option", "value", "wanted"),
+    [
+        ("first_spike", "margin", "3", "a number"),
+        ("first_spike", "normalise", "no", "true or false"),
+        ("spide", "steps", 2.5, "a whole number"),
+        ("spide", "steps", True, "a whole number"),
+        ("spike_count", "threshold", 3, "a text"),
+    ],
+)
+def test_options_of_another_type_are_refused(rule, option, value, wanted):
+    with pytest.raises(InputError, match=f"{option} = {value!r}; give {wanted}"):
+        learning_rule(rule, **{option: value})
+    with pytest.raises(InputError, match="learning rule 3 is no name"):
+        learning_rule(3)
+    with pytest.raises(InputError, match=r"epochs = 1\.5; give a whole number"):
+        TrainingOptions(epochs=1.5)
+
+
+def test_the_wiring_is_in_the_fingerprint():
+    def of(seed):
+        target, source = np.divmod(np.random.default_rng(seed).permutation(12)[:6], 4)
+        sparse = Projection("input", "output", np.full(6, 0.5), None, Sparse(source, target))
+        net = SpikingNetwork(
+            (4,), Current(5), (Population("output", (3,), neuron_model("if")),), (sparse,)
+        )
+        data = from_arrays("mine", np.ones((3, 4)), np.arange(3))
+        rule = learning_rule("spike_count")
+        options = TrainingOptions(validation_fraction=0.0)
+        return _Trainer(to_torch(net), data, rule, 0, options).fingerprint
+
+    assert of(0) == of(0) != of(1)
 
 
 # ---------------------------------------------------------------------- all at once

@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...errors import InputError, did_you_mean
+from ...schema import check_kinds
 from ..condition import Condition
 
 __all__ = [
@@ -141,6 +142,7 @@ def perturbation(name: str, **options: Any) -> Perturbation:
             raise InputError(
                 f"perturbation '{name}' has no option '{option}'. {did_you_mean(option, known)}"
             )
+    check_kinds(chosen, options, f"perturbation '{name}'")
     return chosen(**options)
 
 
@@ -173,7 +175,15 @@ def perturbed(
 
 
 def generator(name: str, seed: int) -> np.random.Generator:
-    """Return the random numbers of a perturbation."""
+    """Return the random numbers of a perturbation.
+
+    Raises
+    ------
+    InputError
+        If the seed is below 0.
+    """
+    if seed < 0:
+        raise InputError(f"perturbation '{name}': seed = {seed}; give 0 or more")
     return np.random.default_rng((seed, zlib.crc32(name.encode())))
 
 

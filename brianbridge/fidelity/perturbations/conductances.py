@@ -10,12 +10,13 @@ import numpy as np
 from ...errors import InputError
 from ...network import INPUT, Population, Projection, SpikingNetwork
 from ...neurons.model import NeuronModel
-from ...neurons.quantities import seconds, unit_name
+from ...neurons.quantities import as_time, seconds, unit_name
 from ...neurons.variants import with_equation, with_term
 from ..condition import Condition
 from .base import Perturbation, Stage
 from .equal_rates import emitted
 from .neurons import threshold_of, with_currents_of
+from .transmission import spike_projections
 
 __all__ = ["ConductanceSynapses"]
 
@@ -67,8 +68,7 @@ class ConductanceSynapses(Perturbation):
     reference: float = 0.0
 
     def __post_init__(self) -> None:
-        if not seconds(self.tau, f"perturbation '{self.name}': tau") > 0:
-            raise self.refuse("tau", "give a time above 0 ms")
+        seconds(self.tau, f"perturbation '{self.name}': tau")  # refuses all but times above 0
         if not -np.inf < self.inhibitory < self.reference:
             raise self.refuse("inhibitory", f"give less than reference = {self.reference!r}")
         if not self.reference < self.excitatory < np.inf:
@@ -77,6 +77,7 @@ class ConductanceSynapses(Perturbation):
     def apply(self, condition: Condition, rng: np.random.Generator) -> Condition:
         """Add the conductances to all that receives spikes, and part weights by their sign."""
         network = condition.network
+        spike_projections(network, self, ())
         projections: list[Projection] = []
         for projection in network.projections:
             if network.delivers_spikes(projection):
@@ -126,7 +127,7 @@ class ConductanceSynapses(Perturbation):
             # Other methods follow the decay within a step, or (Euler) add up to the same.
             mean = f"*exprel(-dt/{tau})" if method in _HELD else ""
             neuron = with_equation(
-                neuron, f"d{charge}/dt = -{charge}/{tau} : {unit}", **{tau: self.tau}
+                neuron, f"d{charge}/dt = -{charge}/{tau} : {unit}", **{tau: as_time(self.tau)}
             )
             neuron = with_equation(
                 neuron,

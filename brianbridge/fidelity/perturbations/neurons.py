@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from ...errors import InputError
 from ...network import AllToAll, OneToOne, Population, Projection, SpikingNetwork
 from ...network.gain import input_gain
 from ...neurons.model import NeuronModel
-from ...neurons.quantities import seconds
+from ...neurons.quantities import as_time, seconds
 from ...neurons.variants import with_gate, with_term
 from ..condition import Condition
 from .base import Perturbation, Stage
@@ -56,8 +57,8 @@ class Mismatch(Perturbation):
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", tuple(self.parameters))
         object.__setattr__(self, "populations", tuple(self.populations))
-        spreads = self.cv.values() if isinstance(self.cv, Mapping) else (self.cv,)
-        if not all(0 <= spread < np.inf for spread in spreads):
+        spreads = tuple(self.cv.values()) if isinstance(self.cv, Mapping) else (self.cv,)
+        if not spreads or not all(isinstance(s, Real) and 0 <= s < np.inf for s in spreads):
             raise self.refuse("cv", "give 0 or more, such as 0.1")
         if isinstance(self.cv, Mapping) and self.populations:
             raise self.refuse("populations", "cv names them already; leave one of the two out")
@@ -123,6 +124,14 @@ class DeadNeurons(Perturbation):
             p.name for p in network.firing if p.name != network.output.name
         )
 
+        if not chosen:
+            raise InputError(
+                f"perturbation '{self.name}': nothing but the output fires; name it in populations"
+            )
+        sizes = [network.population(name).size for name in chosen]
+        if self.share and not any(round(self.share * size) for size in sizes):
+            raise self.refuse("share", f"of {sizes} neurons none is dead; give more")
+
         def kill(population: Population) -> NeuronModel:
             alive = np.ones(population.size)
             dead = round(self.share * population.size)
@@ -149,14 +158,20 @@ class Refractory(Perturbation):
     period: Any = "2 ms"
 
     def __post_init__(self) -> None:
-        if not seconds(self.period, f"perturbation '{self.name}': period") >= 0:
-            raise self.refuse("period", "give 0 ms or more")
+        seconds(self.period, f"perturbation '{self.name}': period")  # refuses all but times above 0
 
     def apply(self, condition: Condition, rng: np.random.Generator) -> Condition:
         """Set the period."""
+        for population in condition.network.firing:
+            if population.neuron.refractory is not None:
+                raise InputError(
+                    f"perturbation '{self.name}': neurons of population '{population.name}' have a "
+                    "refractory period of their own; leave it out"
+                )
+        period = as_time(self.period)
         return with_neurons(
             condition,
-            lambda p: replace(p.neuron, refractory=self.period, initial=p.neuron.initial),
+            lambda p: replace(p.neuron, refractory=period, initial=p.neuron.initial),
             (),
             self.name,
         )
@@ -188,15 +203,15 @@ class MembraneNoise(Perturbation):
     def __post_init__(self) -> None:
         if not 0 <= self.sigma < np.inf:
             raise self.refuse("sigma", "give 0 or more, in thresholds")
-        if self.tau is not None and not seconds(self.tau, f"perturbation '{self.name}': tau") > 0:
-            raise self.refuse("tau", "give a time above 0 ms")
+        if self.tau is not None:
+            seconds(self.tau, f"perturbation '{self.name}': tau")  # refuses all but times above 0
 
     def apply(self, condition: Condition, rng: np.random.Generator) -> Condition:
         """Add the term; its method is Brian2's ``euler``, which is exact for no equation."""
 
         def noisy(population: Population) -> NeuronModel:
             neuron = population.neuron
-            tau = neuron.parameters.get("tau") if self.tau is None else self.tau
+            tau = neuron.parameters.get("tau") if self.tau is None else as_time(self.tau)
             if tau is None:
                 raise InputError(
                     f"perturbation '{self.name}': neurons of population '{population.name}' have "

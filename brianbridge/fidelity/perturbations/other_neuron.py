@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -65,9 +66,11 @@ class OtherNeuron(Perturbation):
     gain: float | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.parameters, Mapping):
+            raise self.refuse("parameters", "give values by name, { tau = '20 ms' }")
         object.__setattr__(self, "parameters", dict(self.parameters))
         object.__setattr__(self, "populations", tuple(self.populations))
-        if self.gain is not None and not 0 < self.gain < np.inf:
+        if self.gain is not None and not (isinstance(self.gain, Real) and 0 < self.gain < np.inf):
             raise self.refuse("gain", "give a number above 0, or leave it out")
         self._other()  # or say what is wrong with it
 

@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from ...errors import did_you_mean
+from ...errors import InputError, did_you_mean
 from ...network import INPUT, Failure, Projection, SpikingNetwork
 from ...neurons.model import NeuronModel
-from ...neurons.quantities import seconds, unit_name
+from ...neurons.quantities import as_time, seconds, unit_name
 from ...neurons.variants import with_equation, with_term
 from ..condition import Condition
 from .base import Perturbation, Stage
@@ -98,14 +98,14 @@ class SynapticKinetics(Perturbation):
     kind: Literal["exponential", "alpha"] = "exponential"
 
     def __post_init__(self) -> None:
-        if not seconds(self.tau, f"perturbation '{self.name}': tau") > 0:
-            raise self.refuse("tau", "give a time above 0 ms")
+        seconds(self.tau, f"perturbation '{self.name}': tau")  # refuses all but times above 0
         if self.kind not in ("exponential", "alpha"):
             raise self.refuse("kind", "give 'exponential' or 'alpha'")
 
     def apply(self, condition: Condition, rng: np.random.Generator) -> Condition:
         """Add the currents to all that receives spikes."""
         network = condition.network
+        spike_projections(network, self, ())
         into = {p.name: network.received(p.name) for p in network.populations}
         populations = []
         for population in network.populations:
@@ -130,7 +130,7 @@ class SynapticKinetics(Perturbation):
         last = flows if self.kind == "alpha" else arrives
         tau = f"{arrives}_tau"
         decay = f"d{arrives}/dt = -{arrives}/{tau} : {unit}"
-        neuron = with_equation(neuron, decay, **{tau: self.tau})
+        neuron = with_equation(neuron, decay, **{tau: as_time(self.tau)})
         if self.kind == "alpha":
             neuron = with_equation(neuron, f"d{flows}/dt = ({arrives} - {flows})/{tau} : {unit}")
         return with_term(neuron, variable, f"+ {last}/{tau}")
@@ -149,9 +149,9 @@ class Delay(Perturbation):
     time : str or Quantity
         What comes on top of a projection's own delay; a multiple of the surrogate's step.
     spread : str or Quantity
-        Times of the weights are drawn from ``time - spread`` to ``time + spread``, all multiples
-        of the surrogate's step with the same chance. Of a convolution a weight of the kernel has
-        one, wherever it is used.
+        Times of the weights are drawn from ``time - spread`` to ``time + spread``, all that are
+        whole steps of the surrogate from `time` with the same chance. Of a convolution a weight
+        of the kernel has one, wherever it is used.
     projections : tuple of str
         Names; all that carry spikes from neurons if empty.
     """
@@ -181,10 +181,17 @@ class Delay(Perturbation):
             seconds(self.time, "time", zero=True),
             seconds(self.spread, "spread", zero=True),
         )
-        reach = round(spread / dt)
+        reach = int(spread / dt + 1e-9)  # steps; what is between two of them is left out
+        if spread and not reach:
+            raise self.refuse("spread", f"give a step of the surrogate, {dt * 1e3:g} ms, or more")
         chosen = spike_projections(network, self, self.projections)
         if not self.projections:
             chosen -= {p.name for p in network.projections if p.source == INPUT}
+            if not chosen:
+                raise InputError(
+                    f"perturbation '{self.name}': nothing but the input sends spikes; name its "
+                    "projections"
+                )
         changed = []
         for projection in network.projections:
             if projection.name not in chosen:
@@ -213,7 +220,7 @@ def spike_projections(
     Raises
     ------
     InputError
-        If there is none of a name, or it carries a constant current.
+        If there is none of a name, it carries a constant current, or no projection carries spikes.
     """
     known = {p.name: network.delivers_spikes(p) for p in network.projections}
     for name in names:
@@ -222,4 +229,6 @@ def spike_projections(
             raise one.refuse("projections", f"there is no '{name}'. {hint}")
         if not known[name]:
             raise one.refuse("projections", f"'{name}' carries a constant current and no spikes")
+    if not any(known.values()):
+        raise InputError(f"perturbation '{one.name}': no projection carries spikes; leave it out")
     return set(names) or {name for name, spikes in known.items() if spikes}

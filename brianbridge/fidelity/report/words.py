@@ -56,6 +56,8 @@ def by_layer(values: Mapping[str, float | None], digits: int = 3) -> str:
 def headline(verdict: Verdict) -> str:
     """Tell in a few words whether the network held."""
     outcomes = {rung.outcome for rung in verdict.rungs}
+    if not outcomes:
+        return "no rung could be climbed"
     if "fell short" in outcomes:
         return "not every rung held"
     if "no limit" not in outcomes:
