@@ -96,7 +96,7 @@ encodings = st.one_of(
 
 @st.composite
 def networks(draw: st.DrawFn) -> SpikingNetwork:
-    names = st.text("abé_1", min_size=1, max_size=3).filter(str.isidentifier)
+    names = st.text("abz_1", min_size=1, max_size=3).filter(str.isidentifier)
     populations, projections, source, fan_in = [], [], "input", 4
     for name in draw(st.lists(names, min_size=1, max_size=3, unique=True)):
         model = replace(
