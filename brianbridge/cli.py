@@ -46,7 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parser().parse_args(arguments)
         command: Callable[[Arguments], int] = options.command
-        return command(options)
+        status = command(options)
+        sys.stdout.flush()
+        return status
     except InputError as error:
         print(f"brianbridge: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -54,6 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of a pipe (`| head`) has gone away; that is no error of ours.
         sys.stderr.close()
         return 0
+    except OSError as error:  # a disk that is full, say
+        place = "" if error.filename is None else f" ({error.filename})"
+        print(f"brianbridge: {error.strerror or error}{place}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print(
             "brianbridge: interrupted; the same command goes on where it stopped", file=sys.stderr
@@ -81,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     studies = study.add_subparsers(metavar="COMMAND", required=True)
     run = add(studies, "run", _study_run, "train, write back and verify, as a study file says")
     run.add_argument("study", help="a study's name, or the path of its .toml file")
-    run.add_argument("--out", type=Path, help="output folder (default: runs/STUDY, or STUDY-SEED)")
+    run.add_argument("--out", type=Path, help="output folder (default: runs/STUDY[-SEED][-quick])")
     run.add_argument("--seed", type=int, help="another seed than the study's")
     run.add_argument("--quick", action="store_true", help="smoke test: 2 epochs, 50 samples")
     run.add_argument(
@@ -147,7 +153,9 @@ def _study_run(options: Arguments) -> int:
     study = _seeded(read_study(options.study), options.seed)
     study = study.quick() if options.quick else study
     seed = "" if options.seed is None else f"-{options.seed}"
-    out = options.out or Path("runs") / f"{study.name}{seed}"
+    # A quick look must not stand in the way of the whole study.
+    quick = "-quick" if options.quick else ""
+    out = options.out or Path("runs") / f"{study.name}{seed}{quick}"
     summary = run_study(
         study,
         out,
@@ -168,8 +176,8 @@ def _seeded(study: Study, seed: int | None) -> Study:
     """Return the study with another seed, if one is given."""
     if seed is None:
         return study
-    if seed < 0:
-        raise InputError(f"--seed {seed} is below 0")
+    if not 0 <= seed < 2**32:
+        raise InputError(f"--seed {seed}; give a whole number from 0 to {2**32 - 1}")
     return study.model_copy(update={"seed": seed})
 
 
@@ -295,8 +303,9 @@ def _models(options: Arguments) -> int:
         print(json.dumps(description, indent=2) if options.json else as_text(description))
         return 0
     path = model_path(options.name)
+    entries = read_entries(path)  # or say that it is no model
     if options.json:
-        print(json.dumps(read_entries(path), indent=2))
+        print(json.dumps(entries, indent=2))
     else:
         print(path.read_text(encoding="utf-8").rstrip())
     return 0

@@ -10,6 +10,7 @@ import base64
 import dataclasses
 import gzip
 import json
+import zlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,10 @@ from .decision import Decision, FirstSpikes
 from .tasks import Piece
 from .train_distances import TrainDistances
 
-__all__ = ["FORMAT", "read_piece", "write_piece"]
+__all__ = ["DAMAGED", "FORMAT", "read_piece", "write_piece"]
+
+#: What reading a damaged file may raise.
+DAMAGED = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, zlib.error)
 
 #: Of the files. Part of their names (`brianbridge.fidelity.sweep`): those of another are not found.
 FORMAT = 2
@@ -52,9 +56,10 @@ def write_piece(piece: Piece, path: Path) -> None:
 
 
 def read_piece(path: Path) -> Piece:
-    """Read what `write_piece` wrote."""
+    """Read what `write_piece` wrote; what else is there raises one of `DAMAGED`."""
     found = _object(json.loads(gzip.decompress(path.read_bytes())))
-    assert isinstance(found, Piece)
+    if not isinstance(found, Piece):
+        raise TypeError(f"'{path}' holds {type(found).__name__}, and no piece")
     return found
 
 

@@ -26,7 +26,7 @@ from ..datasets import Dataset
 from ..errors import InputError
 from ..network import SpikingNetwork
 from ..provenance import collect
-from .piece_file import FORMAT, read_piece, write_piece
+from .piece_file import DAMAGED, FORMAT, read_piece, write_piece
 from .tasks import Piece, Shards, Task, run_task
 
 if TYPE_CHECKING:
@@ -133,7 +133,8 @@ class Sweep:
     def _found(self, task: Task) -> bool:
         path = self.kept(task.key, ".json.gz")
         if task.key not in self._done and path is not None and path.exists():
-            self._done[task.key] = read_piece(path)
+            with suppress(*DAMAGED):  # and done anew
+                self._done[task.key] = read_piece(path)
         return task.key in self._done
 
     def kept(self, what: str, suffix: str) -> Path | None:

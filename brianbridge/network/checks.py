@@ -71,7 +71,37 @@ def check_network(network: SpikingNetwork) -> None:
             raise InputError(
                 f"two projections are called '{name}'; join their weights, or label them"
             )
+    _check_names(network, {*names, *_OURS})
     _check_activity(network)
+    if network.readout != "counts" and not network.output.neuron.potential:
+        raise InputError(
+            f"readout '{network.readout}' needs a potential, but it cannot be told which variable "
+            f"of neuron model '{network.output.neuron.name}' that is; call it 'v', or give the "
+            "model a 'receive'"
+        )
+
+
+#: What objects are called in a simulation besides populations, projections and their parts.
+_OURS = ("presenter", "simulation_clock")
+#: What Brian2 and the simulation call parts of a population's group.
+_PARTS = frozenset(
+    f"_{part}"
+    for part in (
+        "stateupdater", "spike_thresholder", "spike_resetter", "subexpression_update", "start",
+        "starts", "recorder", "traces", "watch", "spikes",
+    )
+)  # fmt: skip
+
+
+def _check_names(network: SpikingNetwork, taken: set[str]) -> None:
+    """Refuse populations that are called as something else is in a simulation."""
+    names = [population.name for population in network.populations]
+    taken = taken | {f"{name}{part}" for name in names for part in _PARTS}
+    for name in names:
+        if name in taken:
+            raise InputError(
+                f"population '{name}' is called as something else is in the simulation; rename it"
+            )
 
 
 def _check_choices(network: SpikingNetwork) -> None:

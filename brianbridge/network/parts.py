@@ -32,6 +32,14 @@ def checked_shape(shape: Any, what: str) -> tuple[int, ...]:
     return tuple(int(size) for size in sizes)
 
 
+def _in_order(values: Any) -> np.ndarray:
+    """Return an array as torch takes it: in C's order and the machine's, of at most 8 bytes."""
+    array = np.asarray(values)
+    wide = array.dtype.kind == "f" and array.dtype.itemsize > 8
+    dtype = np.dtype(np.float64) if wide else array.dtype.newbyteorder("=")
+    return np.asarray(array, dtype=dtype, order="C")
+
+
 def projection_name(source: str, target: str, label: str) -> str:
     """Return how a projection is called: ``source_to_target``, and its label."""
     return f"{source}_to_{target}" + (f"_{label}" if label else "")
@@ -151,9 +159,9 @@ class Projection:
     failure: Failure | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "weight", np.asarray(self.weight))
+        object.__setattr__(self, "weight", _in_order(self.weight))
         if self.bias is not None:
-            object.__setattr__(self, "bias", np.asarray(self.bias))
+            object.__setattr__(self, "bias", _in_order(self.bias))
         if self.label and not (self.label.isidentifier() and self.label.isascii()):
             raise InputError(
                 f"'{self.label}' cannot label a projection; use letters a to z, digits and "

@@ -50,7 +50,7 @@ def drive_gain(
     Raises
     ------
     ValueError
-        If the drive enters no equation, several, or not linearly.
+        If the drive enters no equation, several, not linearly, or by nothing at the start.
     """
     symbol = sp.Symbol(drive, real=True)
     found = []
@@ -68,6 +68,12 @@ def drive_gain(
     states = {sp.Symbol(n, real=True) for n in equations.diff_eq_names}
     if slope.free_symbols & (states | {symbol}):
         raise ValueError(f"the drive '{drive}' must enter the equation of '{name}' linearly")
+    unknown = sorted(str(s) for s in slope.free_symbols if str(s) not in variables)
+    if unknown:
+        raise ValueError(
+            f"the drive '{drive}' is multiplied by '{unknown[0]}' in the equation of '{name}', "
+            "which is not known before a run; multiply another term by it"
+        )
     symbols = sorted(slope.free_symbols, key=str)
     values = [np.asarray(variables[str(s)].get_value(), dtype=np.float64) for s in symbols]
     coefficient = np.asarray(sp.lambdify(symbols, slope, modules="numpy")(*values))
@@ -78,4 +84,9 @@ def drive_gain(
         i = system.names.index(name)
         per_step = gamma[..., i, i]
     gain = np.asarray(coefficient * per_step, dtype=np.float64)
+    if not (np.isfinite(gain).all() and gain.all()):
+        raise ValueError(
+            f"the drive '{drive}' adds {gain.ravel()[0]:g} to '{name}' in a step, by which nothing "
+            "can be divided; let it be multiplied by something else than 0"
+        )
     return name, float(gain.ravel()[0]) if gain.size == 1 else gain

@@ -194,8 +194,13 @@ class NeuronModel:
 
     @property
     def potential(self) -> str:
-        """The variable that stands for the membrane potential: ``v`` where there is one."""
-        return "v" if "v" in self.state_variables else self.receive
+        """The variable that stands for the membrane potential: ``v`` where there is one.
+
+        Else what receives, or the only one that has a differential equation; "" if there is none.
+        """
+        variables = self.state_variables
+        only = variables[0] if len(variables) == 1 else ""
+        return "v" if "v" in variables else self.receive or only
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, NeuronModel) and self.to_dict() == other.to_dict()

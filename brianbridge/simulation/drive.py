@@ -31,17 +31,23 @@ class Drives:
         self._gains = {name: gain for name, gain in gains.items() if gain is not None}
 
     def __call__(self, encoded: EncodedInput) -> dict[str, np.ndarray]:
-        """Return the drive of each population that has one, ``(samples, size)``."""
+        """Return the drive of each population that is given one, ``(samples, size)``.
+
+        That of others stays what it is at the start.
+        """
         drives: dict[str, np.ndarray] = {}
         for name, gain in self._gains.items():
             population = self._network.population(name)
-            constant = np.zeros(population.size)
+            constant, given = np.zeros(population.size), False
             for projection in self._network.incoming(name):
                 if projection.bias is not None:
+                    given = True
                     constant = constant + projection.connection.bias_of_neurons(
                         projection.bias, population.shape
                     )
                 if projection.source == INPUT and encoded.current is not None:
+                    given = True
                     constant = constant + weighted(projection, encoded.current, population.shape)
-            drives[name] = np.broadcast_to(constant / gain, (encoded.samples, population.size))
+            if given:
+                drives[name] = np.broadcast_to(constant / gain, (encoded.samples, population.size))
         return drives

@@ -98,11 +98,7 @@ class Request:
         if isinstance(x, EncodedInput):
             _check_encoded(network, x)
         number = samples.samples if isinstance(samples, EncodedInput) else len(samples)
-        numbers = np.arange(number) if index is None else np.asarray(index)
-        if numbers.shape != (number,):
-            raise InputError(
-                f"index has shape {numbers.shape}; give one number for each of the {number} samples"
-            )
+        numbers = checked_index(index, number)
         step = network.dt if dt is None else seconds(dt, "dt")
         if poisson and (isinstance(x, EncodedInput) or not isinstance(network.encoding, Poisson)):
             raise InputError(
@@ -111,7 +107,7 @@ class Request:
             )
         return cls(
             network, samples, numbers, step, steps_per_coarse_step(network, step),
-            tuple(_checked_variables(network, record)), CROSSING in record,
+            tuple(checked_variables(network, record)), CROSSING in record,
             checked_schedule(network, schedule), poisson, timing, seed, on_chunk, keep,
         )  # fmt: skip
 
@@ -193,8 +189,11 @@ class Request:
 
 def checked_samples(network: SpikingNetwork, x: Any) -> np.ndarray:
     """Return the samples as float64, or say what is wrong before anything runs."""
+    given = x.detach().cpu() if hasattr(x, "detach") else x
     try:
-        samples = np.asarray(x, dtype=np.float64)
+        if np.iscomplexobj(given):
+            raise TypeError("they are complex")
+        samples = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(f"the samples are no numbers ({error})") from None
     if samples.shape[1:] != tuple(network.input_shape) or not len(samples):
@@ -221,7 +220,21 @@ def _check_encoded(network: SpikingNetwork, encoded: EncodedInput) -> None:
         )
 
 
-def _checked_variables(network: SpikingNetwork, record: Sequence[str]) -> list[str]:
+def checked_index(index: Any, samples: int) -> np.ndarray:
+    """Return the numbers of samples in their data set; counted from 0 where none are given."""
+    if index is None:
+        return np.arange(samples)
+    numbers = np.asarray(index)
+    if numbers.shape != (samples,):
+        raise InputError(
+            f"index has shape {numbers.shape}; give one number for each of the {samples} samples"
+        )
+    if numbers.dtype.kind not in "iu" or (numbers < 0).any():
+        raise InputError("index: give whole numbers from 0 on, those of samples in their data set")
+    return numbers
+
+
+def checked_variables(network: SpikingNetwork, record: Sequence[str]) -> list[str]:
     """Return the state variables to record; each must exist somewhere."""
     known = {v for p in network.populations for v in p.neuron.state_variables}
     variables = [name for name in record if name not in (SPIKES, CROSSING)]

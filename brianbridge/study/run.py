@@ -30,7 +30,7 @@ from ..fidelity.sweep import forget
 from ..fidelity.twin_run import TwinRun
 from ..fidelity.verdict import Verdict
 from ..fidelity.verify import verify
-from ..io.atomic import atomic_path, writable_folder
+from ..io.atomic import atomic_path, writable_file
 from ..io.network_file import load as load_network
 from ..io.network_file import save
 from ..network import SpikingNetwork
@@ -101,7 +101,7 @@ def train_study(study: Study, out: Path, split: Split, fold: int | None = None) 
         If something does not fit, or `out` cannot be written.
     """
     network, rule, spike_function = prepare(study, split.train)
-    writable_folder(out)
+    writable_file(out / "network.h5")
     twin: SurrogateNetwork = to_torch(
         network, spike_function=spike_function, **study.training.of_twin()
     )
@@ -186,7 +186,11 @@ def run_study(
     folds: list[int | None] = list(range(study.dataset.folds)) if study.dataset.folds else [None]
     ladder = ladder_of(study)
     prepare(study, load_split(study, folds[0]).train)
-    writable_folder(out)
+    for fold in folds:
+        folder = out if fold is None else out / f"fold{fold}"
+        for name in ("network.h5", "verdict.json", "report.html", "spikes.h5"):
+            writable_file(folder / name)
+    writable_file(out / "summary.json")
     parts = []
     for fold in folds:
         folder = out if fold is None else out / f"fold{fold}"

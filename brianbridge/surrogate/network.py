@@ -201,6 +201,7 @@ class SurrogateNetwork(nn.Module):
         def tensor(array: np.ndarray | None) -> Tensor | None:
             if array is None:
                 return None
+            array = np.ascontiguousarray(array)  # torch takes no mirrored ones
             return torch.as_tensor(array).to(device=like.device, dtype=like.dtype)
 
         return tensor(encoded.current), tensor(encoded.raster)
@@ -339,8 +340,13 @@ class SurrogateNetwork(nn.Module):
         batch_size : int
             Samples run at a time.
         """
-        samples = np.asarray(x)
-        numbers = np.arange(len(samples)) if index is None else np.asarray(index)
+        from ..simulation.request import checked_index, checked_samples, checked_variables
+
+        samples = checked_samples(self.network, x)
+        numbers = checked_index(index, len(samples))
+        checked_variables(self.network, record)
+        if batch_size < 1:
+            raise InputError(f"batch_size = {batch_size}; give at least 1")
         exact = to_torch(write_back(self), dtype=torch.float64)
         parts = []
         for start in range(0, len(samples), batch_size):

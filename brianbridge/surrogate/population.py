@@ -124,10 +124,13 @@ class PopulationTwin(nn.Module):
         still = [getattr(self, f"_{name}_") for name in (*rendered.arrays, *rendered.inputs)]
         if drive is not None:
             if self.model.drive not in rendered.inputs:
-                raise InputError(
-                    f"neuron model '{self.model.name}' names no drive, so no constant input can "
-                    "reach it; give the model a 'drive'"
-                )
+                why = "names no drive, so no constant input can reach it; give the model a 'drive'"
+                if self.model.drive in rendered.state:
+                    why = (
+                        f"changes its drive '{self.model.drive}' by reset or synapses, and the "
+                        "twin holds it still; let them change another variable"
+                    )
+                raise InputError(f"neuron model '{self.model.name}' {why}")
             still[len(rendered.arrays) + rendered.inputs.index(self.model.drive)] = drive
         return Presentation(self, tuple(still), tuple(self.initial_state(batch).values()))
 

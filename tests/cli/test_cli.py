@@ -217,6 +217,37 @@ def test_an_output_folder_that_cannot_be_written_is_refused(finished, tmp_path, 
     assert blocked.read_text() == "in the way"
 
 
+@pytest.mark.parametrize("name", ["network.h5", "verdict.json", "report.html", "summary.json"])
+def test_a_file_that_cannot_be_written_is_refused_before_any_work(name, study, tmp_path, capsys):
+    out = tmp_path / "out"
+    (out / name).mkdir(parents=True)
+    assert f"'{out / name}' is a folder" in refusal(capsys, "study", "run", study(), "--out", out)
+    assert [path.name for path in out.iterdir()] == [name]
+
+
+def test_a_file_that_is_no_model_is_refused(study, capsys):
+    for style in ([], ["--json"]):
+        assert "unknown key 'title'" in refusal(capsys, "models", study(), *style)
+
+
+def test_a_seed_out_of_range_is_named(study, tmp_path, capsys):
+    for seed in (-1, 2**32):
+        said = refusal(capsys, "train", study(), "--out", tmp_path / "t", f"--seed={seed}")
+        assert f"--seed {seed}; give a whole number from 0 to 4294967295" in said
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
+def test_a_full_disk_is_told_in_a_line():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "brianbridge", "data"], stdout=full, stderr=subprocess.PIPE,
+            text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("brianbridge: No space left on device")
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_bad_ladder_is_refused(finished, tmp_path, capsys):
     ladder = tmp_path / "ladder.toml"
     for text, message in (

@@ -291,6 +291,11 @@ def test_an_interrupted_verification_goes_on(tmp_path, monkeypatch):
     left[0] = 12 - 5  # four shards, three runs
     assert told(verify(net, data, ladder, shard=7, folder=tmp_path)) == whole
     assert left[0] == 0
+    # What is damaged is done anew.
+    for path in tmp_path.iterdir():
+        path.write_bytes(path.read_bytes()[:40])
+    left[0] = 12
+    assert told(verify(net, data, ladder, shard=7, folder=tmp_path)) == whole
     # Another network finds nothing there.
     left[0] = 1
     with pytest.raises(KeyboardInterrupt):
