@@ -152,17 +152,16 @@ class Remedies(_Entry):
             The condition.
         """
         network = sweep.shards.network
-        told = [self.model_dump(), Task(perturbations, seed, 0).key, digest_of(train)]
 
         def made(how: str, make: Callable[[Path | None], SpikingNetwork]) -> SpikingNetwork:
-            what = json.dumps([how, *told])
+            if not sweep.keeps:
+                return make(None)
+            condition = Task(perturbations, seed, 0).key
+            what = json.dumps([how, self.model_dump(), condition, digest_of(train)])
             path = sweep.kept(what, ".h5")
-            if path is not None and path.exists():
-                return load(path)
-            changed = make(sweep.kept(what, ".pt"))
-            if path is not None:
-                save(changed, path)
-            return changed
+            if not path.exists():
+                save(make(sweep.kept(what, ".pt")), path)
+            return load(path)
 
         def calibrated(_: Path | None) -> SpikingNetwork:
             from .calibrate import calibrate

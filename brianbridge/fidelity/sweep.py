@@ -106,9 +106,8 @@ class Sweep:
     def add(self, task: Task, piece: Piece) -> None:
         """Note a piece as done."""
         self._done[task.key] = piece
-        path = self.kept(task.key, ".json.gz")
-        if path is not None:
-            write_piece(piece, path)
+        if self.keeps:
+            write_piece(piece, self.kept(task.key, ".json.gz"))
 
     def piece(self, tasks: Sequence[Task]) -> Piece:
         """Return what tasks gave that were done, added up in order."""
@@ -131,14 +130,20 @@ class Sweep:
             yield from self._workers.run(tasks)
 
     def _found(self, task: Task) -> bool:
-        path = self.kept(task.key, ".json.gz")
-        if task.key not in self._done and path is not None and path.exists():
-            with suppress(*DAMAGED):  # and done anew
-                self._done[task.key] = read_piece(path)
+        if task.key not in self._done and self.keeps:
+            path = self.kept(task.key, ".json.gz")
+            if path.exists():
+                with suppress(*DAMAGED):  # and done anew
+                    self._done[task.key] = read_piece(path)
         return task.key in self._done
 
-    def kept(self, what: str, suffix: str) -> Path | None:
-        """Return the file that keeps something of these shards; None where nothing is kept.
+    @property
+    def keeps(self) -> bool:
+        """Whether what is finished is kept in a folder."""
+        return self._folder is not None
+
+    def kept(self, what: str, suffix: str) -> Path:
+        """Return the file that keeps something of these shards, in the folder.
 
         Parameters
         ----------
@@ -147,8 +152,7 @@ class Sweep:
         suffix : str
             One of those that `forget` takes away: ``".json.gz"``, ``".h5"``, ``".pt"``.
         """
-        if self._folder is None:
-            return None
+        assert self._folder is not None
         digest = hashlib.sha256(f"{self._key} {what}".encode()).hexdigest()
         return self._folder / f"{digest[:24]}{suffix}"
 
