@@ -1,0 +1,331 @@
+"""Kill commands at random moments, run them again, and compare with a run that nobody disturbed.
+
+    python tests/trust/kills.py --kills 100 --seed 1 --jobs 2
+
+Each scenario runs once undisturbed. Then it starts again in an empty folder, gets SIGKILL (with all
+processes that it started) after a random share of the time that the undisturbed run took, and is
+killed once more in every third case. Whatever files are there must open. Then the same command runs
+to its end; its results must be those of the undisturbed run, but for dates and durations.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+#: Facts that differ between two runs of the same command.
+VOLATILE = ("date", "seconds", "seconds_per_epoch", "machine", "commit")
+
+STUDY = """
+title = "Kill me"
+[dataset]
+name = "digits"
+[network]
+encoding = { kind = "current", steps = 8, dt = "1 ms" }
+[[network.layers]]
+units = 40
+neuron = "lif"
+[[network.layers]]
+units = 10
+neuron = "lif"
+[rule]
+name = "spike_count"
+[training]
+epochs = 6
+batch_size = 64
+validation_fraction = 0.1
+"""
+LADDER = """
+[[rung]]
+name = "parity"
+[[rung]]
+name = "dt/10"
+perturb.finer_dt = { divisor = 10 }
+[[rung]]
+name = "noise"
+repeats = 2
+perturb.membrane_noise = { sigma = 0.1 }
+"""
+REMEDIES = """
+[[rung]]
+name = "dt/10"
+perturb.finer_dt = { divisor = 10 }
+remedy.calibrate = { samples = 100 }
+remedy.fine_tune = { samples = 300, epochs = 2 }
+"""
+DUMP = """
+import sys
+import numpy as np
+import brianbridge as bb
+from brianbridge.io.spike_file import SpikeFileWriter
+network = bb.load(sys.argv[1])
+x = np.random.default_rng(0).random((3000, 64))
+shapes = {p.name: p.shape for p in network.firing}
+with SpikeFileWriter(sys.argv[2] + "/spikes.h5", shapes, network.dt, network.steps) as spikes:
+    bb.simulate(network, x, batch_size=100, on_chunk=spikes.append, keep=False)
+"""
+SAVE = """
+import sys
+import brianbridge as bb
+network = bb.load(sys.argv[1])
+for _ in range(300):
+    bb.save(network, sys.argv[2] + "/network.h5")
+"""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Name a command that is killed.
+
+    Parameters
+    ----------
+    name : str
+        What the table calls it.
+    command : callable
+        From the folder of the inputs and that of the results to the arguments of Python.
+    """
+
+    name: str
+    command: Callable[[Path, Path], Sequence[str]]
+
+
+def _cli(*words: str) -> Callable[[Path, Path], list[str]]:
+    def command(given: Path, out: Path) -> list[str]:
+        places = {"GIVEN": str(given), "OUT": str(out)}
+        filled = [word.replace("GIVEN", places["GIVEN"]) for word in words]
+        return ["-m", "brianbridge", *filled, "--out", places["OUT"]]
+
+    return command
+
+
+def _script(name: str) -> Callable[[Path, Path], list[str]]:
+    return lambda given, out: [str(given / name), str(given / "network.h5"), str(out)]
+
+
+_VERIFY = ("verify", "GIVEN/network.h5", "--data", "digits", "--ladder")
+SCENARIOS = (
+    Scenario("train", _cli("train", "GIVEN/study.toml")),
+    Scenario("verify", _cli(*_VERIFY, "GIVEN/ladder.toml")),
+    Scenario("verify, 2 workers", _cli(*_VERIFY, "GIVEN/ladder.toml", "--workers", "2")),
+    Scenario("remedies", _cli(*_VERIFY, "GIVEN/remedies.toml")),
+    Scenario("study", _cli("study", "run", "GIVEN/study.toml")),
+    Scenario("dump", _script("dump.py")),
+    Scenario("save", _script("save.py")),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Hold what one killed run came to.
+
+    Parameters
+    ----------
+    scenario : str
+        Its name.
+    share : float
+        When it was killed, as a share of the undisturbed run's time.
+    before_any_file : bool
+        Whether no file was there yet.
+    problem : str
+        What went wrong; empty if nothing did.
+    """
+
+    scenario: str
+    share: float
+    before_any_file: bool
+    problem: str
+
+
+def results_of(folder: Path) -> dict[str, Any]:
+    """Return everything that a run left, without dates and durations, by file."""
+    found: dict[str, Any] = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.suffix == ".json":
+            found[name] = _settled(json.loads(path.read_text()))
+        elif path.suffix == ".h5":
+            with h5py.File(path, "r") as file:
+                found[name] = _members(file)
+        elif path.is_file():
+            # Pages and checkpoints hold durations; that they are there is compared.
+            found[name] = "a file"
+    return found
+
+
+def _members(file: h5py.File) -> dict[str, Any]:
+    """Return datasets as bytes, texts as JSON, and the attributes that say what is there."""
+    found: dict[str, Any] = {}
+
+    def visit(name: str, item: Any) -> None:
+        if not isinstance(item, h5py.Dataset):
+            return
+        if h5py.check_string_dtype(item.dtype) is not None:
+            text = np.ravel(item[()])[0]
+            found[name] = _settled(json.loads(text)) if text[:1] == b"{" else text
+        else:
+            found[name] = (str(item.dtype), item.shape, item[()].tobytes())
+
+    file.visititems(visit)
+    if "complete" in file.attrs:
+        found["complete"] = bool(file.attrs["complete"])
+    return found
+
+
+def _settled(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _settled(v) for key, v in value.items() if not key.endswith(VOLATILE)}
+    if isinstance(value, list):
+        return [_settled(entry) for entry in value]
+    return value
+
+
+def prepare(folder: Path) -> None:
+    """Write the inputs of all scenarios."""
+    texts = {"study.toml": STUDY, "ladder.toml": LADDER, "remedies.toml": REMEDIES}
+    texts |= {"dump.py": DUMP, "save.py": SAVE}
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    trained = folder / "trained"
+    _finish(["-m", "brianbridge", "train", str(folder / "study.toml"), "--out", str(trained)])
+    shutil.copy(trained / "network.h5", folder / "network.h5")
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def _finish(arguments: Sequence[str]) -> float:
+    """Run Python to its end and return the seconds it took."""
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, env=_environment()
+    )
+    # 1 and 3 say that a rung fell short, or that the samples do not tell.
+    if done.returncode not in (0, 1, 3):
+        raise RuntimeError(f"exit {done.returncode}: {done.stderr.strip()[-500:]}")
+    return time.perf_counter() - started
+
+
+def _kill_after(arguments: Sequence[str], seconds: float) -> bool:
+    """Start Python, and kill it and its processes; return whether it was still running."""
+    process = subprocess.Popen(
+        [sys.executable, *arguments],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True, env=_environment(),
+    )  # fmt: skip
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return True
+    return False
+
+
+def kill_and_rerun(
+    scenario: Scenario, given: Path, wanted: Any, seconds: float, shares: Sequence[float]
+) -> Outcome:
+    """Kill a scenario at the given shares of its time, run it to its end, and compare."""
+    out = Path(tempfile.mkdtemp(prefix="kills-"))
+    try:
+        command = scenario.command(given, out)
+        for share in shares:
+            _kill_after(command, share * seconds)
+        before = not any(path.is_file() for path in out.rglob("*"))
+        problem = ""
+        try:
+            results_of(out)  # every file that is there opens
+            _finish(command)
+            found = results_of(out)
+            if found != wanted:
+                problem = f"differs: {_first_difference(found, wanted)}"
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}"
+        return Outcome(scenario.name, shares[0], before, problem)
+    finally:
+        shutil.rmtree(out, ignore_errors=True)
+
+
+def _first_difference(found: Any, wanted: Any, where: str = "") -> str:
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        for key in sorted({*found, *wanted}):
+            if key not in found or key not in wanted:
+                return f"{where}/{key} is {'missing' if key in wanted else 'left over'}"
+            if found[key] != wanted[key]:
+                return _first_difference(found[key], wanted[key], f"{where}/{key}")
+    return f"{where}: {str(found)[:80]} for {str(wanted)[:80]}"
+
+
+def run(kills: int, seed: int, jobs: int = 1, say: Callable[[str], None] = print) -> list[Outcome]:
+    """Kill every scenario in turn until there were so many kills."""
+    rng = random.Random(seed)
+    with tempfile.TemporaryDirectory(prefix="kills-") as base:
+        given = Path(base) / "given"
+        given.mkdir()
+        prepare(given)
+        undisturbed: dict[str, tuple[Any, float]] = {}
+        for scenario in SCENARIOS:
+            out = Path(base) / "undisturbed" / scenario.name.replace(" ", "")
+            out.mkdir(parents=True)
+            seconds = _finish(scenario.command(given, out))
+            undisturbed[scenario.name] = results_of(out), seconds
+            say(f"{scenario.name}: {seconds:.1f} s undisturbed")
+        plans = []
+        for number in range(kills):
+            # Two kills in every third case, so that what goes on is interrupted too.
+            times = [rng.random() for _ in range(2 if number % 3 == 2 else 1)]
+            plans.append((SCENARIOS[number % len(SCENARIOS)], times))
+
+        def work(plan: tuple[Scenario, list[float]]) -> Outcome:
+            scenario, times = plan
+            outcome = kill_and_rerun(scenario, given, *undisturbed[scenario.name], times)
+            if outcome.problem:
+                say(f"{scenario.name}, killed at {times}: {outcome.problem}")
+            return outcome
+
+        with ThreadPoolExecutor(jobs) as pool:
+            return list(pool.map(work, plans))
+
+
+def table(outcomes: Iterable[Outcome]) -> str:
+    """Return the figures as a Markdown table."""
+    every = list(outcomes)
+    lines = ["| command | killed | before its first file | other result |", "|---|---|---|---|"]
+    for name in dict.fromkeys(outcome.scenario for outcome in every):
+        of = [outcome for outcome in every if outcome.scenario == name]
+        early = sum(outcome.before_any_file for outcome in of)
+        wrong = sum(bool(outcome.problem) for outcome in of)
+        lines.append(f"| {name} | {len(of)} | {early} | {wrong} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1)
+    options = parser.parse_args()
+    outcomes = run(options.kills, options.seed, options.jobs)
+    print(table(outcomes))
+    return int(any(outcome.problem for outcome in outcomes))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
