@@ -116,7 +116,11 @@ def test_verdict_comes_first_and_all_sections_are_there(read, page, verdict):
     held = sum(r.passed for r in verdict.rungs)
     assert 0 < held < 4
     main = page[page.index("<main") :]
-    sentence = f"{held} of 4 rungs held; 1 was left out. Parity: 0 of 5,400 cells"
+    outcomes = [r.outcome for r in verdict.rungs]
+    unknown = outcomes.count("undecided")
+    told = f", {unknown} {'is' if unknown == 1 else 'are'} undecided" if unknown else ""
+    sentence = f"{held} of 4 rungs held{told}; 1 was left out. Parity: 0 of 5,400 cells"
+    assert page.count("? undecided") == unknown
     assert sentence in main
     assert main.index(sentence) < main.index("<nav")
     sections = ["ladder", "closer", "others", "attribution", "provenance", "reproduce"]
@@ -188,9 +192,10 @@ def test_words_tell_the_numbers_of_the_verdict(verdict, page):
     about = words.about_counts(piece.comparison.joint["hidden"], 1.0)
     assert about.startswith("Of 360 pairs of sample and neuron, 100.00 % have the same count")
     few = verdict.rungs[1]
-    told = words.shortfalls(few, verdict)
-    assert len(told) == len(few.fell_short) > 0
-    assert f"{few.spike_mismatches:,} cells differ, 1 allowed" in told
+    told = few.reasons(30)
+    assert len(told) == len(few.fell_short) + len(few.undecided) > 0
+    assert f"differing cells: {few.spike_mismatches:,}, at most 1 allowed" in told
+    assert all(line in page for line in told)
     worst = min(verdict.rungs, key=lambda rung: rung.accuracy)
     if worst.accuracy < verdict.surrogate["accuracy"]:
         assert words.costliest(verdict)[0].startswith(worst.name)
@@ -236,7 +241,7 @@ def test_rungs_can_be_climbed_again(verdict, tmp_path):
 
 def test_a_rung_without_a_limit_is_not_said_to_have_held(verdict):
     free = replace(
-        verdict.rungs[3], fell_short=(),
+        verdict.rungs[3], fell_short=(), undecided=(),
         tolerances=dict.fromkeys(verdict.rungs[3].tolerances) | {"max_accuracy_drop": 1.0},
     )  # fmt: skip
     assert free.passed
