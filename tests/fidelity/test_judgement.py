@@ -198,8 +198,9 @@ def test_a_network_without_weights_is_told_to_say_nothing(readout):
 
 def test_silent_samples_and_ties_are_counted_in_each_run():
     net = network()
-    net = net.with_weights({p.name: (p.weight, None) for p in net.projections})
-    x = np.random.default_rng(5).random((24, 8)) * np.linspace(0, 1, 24)[:, None]
+    # Coarse weights and samples give ties; without bias, dim samples are silent.
+    net = net.with_weights({p.name: (np.rint(4 * p.weight) / 4, None) for p in net.projections})
+    x = np.rint(4 * np.random.default_rng(5).random((24, 8))) / 4 * np.linspace(0, 1, 24)[:, None]
     verdict = verify(net, from_arrays("dim", x, np.arange(24) % 4), [Rung(name="parity")])
     ahead = np.sort(to_torch(net, dtype=torch.float64).record(x).output, axis=1)
     ties, silent = (ahead[:, -1] == ahead[:, -2]) & (ahead[:, -1] > 0), ahead[:, -1] == 0
