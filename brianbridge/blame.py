@@ -7,6 +7,7 @@ think this is a bug in Brian 2, please report this issue".
 from __future__ import annotations
 
 import logging
+import os
 import traceback
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from .errors import InputError
 
 __all__ = ["take_the_blame"]
 
-_FOLDER = str(Path(__file__).parent)
+_FOLDER = str(Path(__file__).parent) + os.sep
 
 
 def take_the_blame() -> None:
@@ -35,6 +36,6 @@ def _renamed(record: logging.LogRecord) -> bool:
 
 
 def _ours(error: BaseException) -> bool:
-    """Tell whether an error is an `InputError`, or was raised in a file of this package."""
+    """Tell whether an error is an `InputError`, or was raised while this package was at work."""
     frames = traceback.extract_tb(error.__traceback__)
-    return isinstance(error, InputError) or bool(frames and frames[-1].filename.startswith(_FOLDER))
+    return isinstance(error, InputError) or any(f.filename.startswith(_FOLDER) for f in frames)

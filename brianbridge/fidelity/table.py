@@ -33,20 +33,20 @@ def table_of(verdict: Verdict) -> Any:
         caption=escape("\n".join(_notes(verdict))) or None,
     )
     for heading in (
-        "condition", "dt", "accuracy", "change, 95 % interval", "agreement", "silent", "tied",
+        "condition", "dt", "accuracy", "change, 95 %", "agreement", "silent, tied",
         "spikes/sample", "spikes differ", "counts differ", "seconds", "",
     ):  # fmt: skip
         table.add_column(heading, justify="left" if heading == "condition" else "right")
     for label, twin in (("start, torch twin", verdict.baseline), ("torch twin", verdict.surrogate)):
         if twin is not None:
             table.add_row(
-                label, "", _percent(twin["accuracy"]), "", "", count(twin.get("silent")),
-                count(twin.get("ties")), _spikes(twin["spikes_per_sample"]), "", "", "", "",
+                label, "", _percent(twin["accuracy"]), "", "", _unsaid(twin),
+                _spikes(twin["spikes_per_sample"]), "", "", "", "",
             )  # fmt: skip
     for rung in verdict.rungs:
         table.add_row(
             escape(f"Brian2, {rung.name}"), f"{rung.dt_ms:g} ms", _percent(rung.accuracy),
-            _change(rung), _percent(rung.agreement), count(rung.silent), count(rung.ties),
+            _change(rung), _percent(rung.agreement), _unsaid(vars(rung)),
             _spikes(rung.spikes_per_sample), f"{rung.spike_mismatches:,}",
             f"{rung.count_mismatches:,}", f"{rung.seconds:.1f}",
             _COLOURED[rung.outcome],
@@ -100,10 +100,15 @@ def count(number: float | None) -> str:
     return f"{number:,.0f}" if number == int(number) else f"{number:,.1f}"
 
 
+def _unsaid(found: Mapping[str, Any]) -> str:
+    """Return in how many samples the output is silent, and in how many others it is tied."""
+    return f"{count(found.get('silent'))}, {count(found.get('ties'))}"
+
+
 def _change(rung: RungOutcome) -> str:
     """Return the interval of the change in accuracy; where a rung is exact there is no estimate."""
     if rung.exact:
-        return "none: all the same"
+        return "none, all same"
     low, high = rung.accuracy_change_ci95
     return f"{100 * low:+.2f} to {100 * high:+.2f}"
 
