@@ -447,7 +447,7 @@ def _say(silent: bool) -> Callable[[Any], None]:
     from rich.console import Console
 
     # A pipe has no width of its own; do not squeeze tables into 80 columns there.
-    width = None if sys.stdout.isatty() else 140
+    width = None if sys.stdout.isatty() else 160
     console = Console(file=sys.stdout, width=width, highlight=False)
     return console.print
 

@@ -29,7 +29,7 @@ def seeds_of(summaries: list[dict[str, Any]], key: str, form: str) -> str:
 def outcomes(summaries: list[dict[str, Any]]) -> str:
     """Return the outcomes of all parts, each with its number if there are several."""
     # Summaries of before there were three outcomes say only whether a part passed.
-    old = {True: "held", False: "fell short"}
+    old = {True: "held (by estimate)", False: "fell short (by estimate)"}
     found = [p.get("outcome", old[bool(p["passed"])]) for s in summaries for p in s["parts"]]
     if len(found) == 1:
         return found[0]
