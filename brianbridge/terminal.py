@@ -63,11 +63,14 @@ def terminal() -> Iterator[None]:
         # Python has None for a stream that was closed when it started.
         out, err = (nowhere if stream is None else stream for stream in before)
         # What cannot be said on standard error cannot be said at all.
-        sys.stdout, sys.stderr = _Stream(out, BrokenPipeError), _Stream(err, OSError)
+        streams = _Stream(out, BrokenPipeError), _Stream(err, OSError)
+        sys.stdout, sys.stderr = streams
         try:
             yield
         finally:
             sys.stdout, sys.stderr = before
+            for stream in streams:
+                stream.finish()
 
 
 def _occupy_closed_descriptors() -> None:
@@ -108,6 +111,13 @@ class _Stream:
             if not self._gone:
                 self._stream.flush()
         except self._forgiven:
+            self._leave()
+
+    def finish(self) -> None:
+        """Write what is left; what cannot be written is not tried again when Python ends."""
+        try:
+            self.flush()
+        except OSError:
             self._leave()
 
     def _leave(self) -> None:

@@ -44,6 +44,8 @@ def test_a_terminal_without_utf8_is_given_ascii():
         ("<&- >&- 2>&-", ["models", "--json"], 0),
         ("2>/dev/full", ["models", "nonsense"], 2),
         ("| true", ["models"], 0),
+        ("| true", ["--help"], 0),
+        (">/dev/full", ["--help"], 0),
     ],
 )
 def test_output_that_goes_nowhere_changes_no_status(redirected, arguments, status):
