@@ -223,7 +223,7 @@ def in_words(name: str, judged: Mapping[str, Any], samples: int, runs: int) -> s
 
 #: What is found, how it is written, what is allowed, and its unit, by tolerance.
 _WORDS = {
-    "max_accuracy_drop": ("accuracy fell by", "percent", "at most {} allowed", " points"),
+    "max_accuracy_drop": ("accuracy drop", "percent", "at most {} allowed", " points"),
     "min_agreement": ("agreement", "percent", "at least {} wanted", " %"),
     "min_count_correlation": ("count correlation", "number", "at least {} wanted", ""),
     "max_spikes_change": ("spikes per sample changed by", "percent", "at most {} allowed", " %"),

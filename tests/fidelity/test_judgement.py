@@ -74,7 +74,7 @@ def test_words_tell_how_many_samples_would_decide_or_that_none_would():
         "max_accuracy_drop", judge("max_accuracy_drop", 0.02, nothing_lost, "interval"), 30, 1
     )
     assert told == (
-        "accuracy fell by 0.00 points (-11.35 to 11.35), at most 2 points allowed; "
+        "accuracy drop 0.00 points (-11.35 to 11.35), at most 2 points allowed; "
         "about 190 samples would decide"
     )
     judged = judge("max_accuracy_drop", 0.0, nothing_lost, "interval")

@@ -284,7 +284,7 @@ def test_an_undecided_verdict_and_a_silent_network_are_told(verdict):
     text = page_of(found)
     assert "<title>Undecided: net" in text
     assert '<p class="verdict open">' in text
-    assert '<span class="open">? undecided</span>: accuracy fell by 0.00 points' in text
+    assert '<span class="open">? undecided</span>: accuracy drop 0.00 points' in text
     assert "about 190 samples would decide" in text
     assert "warning: Brian2, twice: every sample is taken for class 0; no output neuron" in text
     # Where every spike is the same the change is no estimate.
