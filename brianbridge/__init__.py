@@ -22,6 +22,8 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
+from .blame import take_the_blame
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
@@ -241,6 +243,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
+take_the_blame()
 if "brian2" in sys.modules:
     # In a Brian2 script, method="propagator" works as soon as the package is imported.
     importlib.import_module(".neurons.propagator", __name__)

@@ -1,8 +1,7 @@
 """The command line: studies, training, verification; what there is, and how fast it is.
 
-Exit status 0: done and passed; 1: done, a rung fell short of its tolerance; 2: bad input, one
-line on standard error, nothing written. Heavy libraries are imported by the command that needs
-them, so that ``--help`` and ``models`` answer at once.
+What the exit status means is told in `brianbridge.exits`. Heavy libraries are imported by the
+command that needs them, so that ``--help`` and ``models`` answer at once.
 """
 
 from __future__ import annotations
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import InputError
+from .exits import OF_OUTCOME, ended
+from .terminal import terminal
 
 if TYPE_CHECKING:
     from .study import Study
@@ -42,29 +43,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     >>> main(["models", "nonsense"])
     2
     """
-    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
-    try:
-        options = _parser().parse_args(arguments)
-        command: Callable[[Arguments], int] = options.command
-        status = command(options)
-        sys.stdout.flush()
-        return status
-    except InputError as error:
-        print(f"brianbridge: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:
-        # The reader of a pipe (`| head`) has gone away; that is no error of ours.
-        sys.stderr.close()
-        return 0
-    except OSError as error:  # a disk that is full, say
-        place = "" if error.filename is None else f" ({error.filename})"
-        print(f"brianbridge: {error.strerror or error}{place}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(
-            "brianbridge: interrupted; the same command goes on where it stopped", file=sys.stderr
-        )
-        return 130
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = None
+    with terminal():
+        try:
+            logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+            options = _parser().parse_args(given)
+            command: Callable[[Arguments], int] = options.command
+            status = command(options)
+            sys.stdout.flush()
+            return status
+        except (Exception, KeyboardInterrupt) as error:
+            return ended(error, given, getattr(options, "out", None), _resumes(options))
+
+
+def _resumes(options: Arguments | None) -> bool:
+    """Tell whether a command keeps what it has done when it is interrupted."""
+    command = getattr(options, "command", None)
+    return command in (_study_run, _train) or (
+        command is _verify and getattr(options, "out", None) is not None
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -89,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("study", help="a study's name, or the path of its .toml file")
     run.add_argument("--out", type=Path, help="output folder (default: runs/STUDY[-SEED][-quick])")
     run.add_argument("--seed", type=int, help="another seed than the study's")
+    _add_decide_by(run)
     run.add_argument("--quick", action="store_true", help="smoke test: 2 epochs, 50 samples")
     run.add_argument(
         "--no-spikes", action="store_true", help="no spikes.h5: gigabytes, for a large network"
@@ -112,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--folder", help="where the data set's files are")
     verify.add_argument("--out", type=Path, help="folder for verdict.json, report.html, spikes.h5")
     verify.add_argument("--seed", type=int, default=0, help="of random perturbations")
+    _add_decide_by(verify)
     verify.add_argument("--workers", type=int, help="share the work out to so many processes")
     verify.add_argument("--worker-memory", help="of each such process, at most (4 GB)")
     verify.add_argument("--scheduler", help="share it out to a Dask cluster, by its address")
@@ -144,6 +144,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_decide_by(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--decide-by",
+        choices=("interval", "estimate"),
+        default="interval",
+        help="judge a tolerance by the whole 95 %% interval (default) or by the number itself",
+    )
+
+
 # ---------------------------------------------------------------------- commands
 
 
@@ -162,14 +171,19 @@ def _study_run(options: Arguments) -> int:
         report=_say(options.json),
         spikes=not options.no_spikes,
         command=_command_line(
-            ["study", "run"], options.study, quick=options.quick, seed=options.seed
+            ["study", "run"],
+            options.study,
+            quick=options.quick,
+            seed=options.seed,
+            decide_by=_unless_default(options.decide_by),
         ),
+        decide_by=options.decide_by,
     )
     if options.json:
         print(json.dumps(summary, indent=2))
     else:
         _print_summary(summary, out)
-    return 0 if summary["passed"] else 1
+    return OF_OUTCOME[summary["outcome"]]
 
 
 def _seeded(study: Study, seed: int | None) -> Study:
@@ -246,6 +260,7 @@ def _verify(options: Arguments) -> int:
             train=split.train,
             client=client,
             folder=None if options.out is None else options.out / "unfinished",
+            decide_by=options.decide_by,
         )
     if options.out is not None:
         verdict.save(options.out / "verdict.json")
@@ -253,6 +268,7 @@ def _verify(options: Arguments) -> int:
         command = _command_line(
             ["verify"], options.network, data=options.data, ladder=options.ladder,
             samples=options.samples, seed=options.seed,
+            decide_by=_unless_default(options.decide_by),
         )  # fmt: skip
         report_beside(verdict, options.out, command, _say(options.json))
     if options.json:
@@ -262,7 +278,7 @@ def _verify(options: Arguments) -> int:
         say(verdict.table())
         if options.operations and verdict.operations is not None:
             say(verdict.operations.table())
-    return 0 if verdict.passed else 1
+    return OF_OUTCOME[verdict.outcome]
 
 
 def _inspect(options: Arguments) -> int:
@@ -414,10 +430,14 @@ def _command_line(command: list[str], subject: str | Path, **options: Any) -> st
     words = ["brianbridge", *command, Path(subject).name]
     for name, value in options.items():
         if value is True:
-            words.append(f"--{name}")
+            words.append(f"--{name.replace('_', '-')}")
         elif value is not None and value is not False:
-            words += [f"--{name}", Path(str(value)).name]
+            words += [f"--{name.replace('_', '-')}", Path(str(value)).name]
     return shlex.join(words)
+
+
+def _unless_default(decide_by: str) -> str | None:
+    return None if decide_by == "interval" else decide_by
 
 
 def _say(silent: bool) -> Callable[[Any], None]:
@@ -427,7 +447,8 @@ def _say(silent: bool) -> Callable[[Any], None]:
     from rich.console import Console
 
     # A pipe has no width of its own; do not squeeze tables into 80 columns there.
-    console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+    width = None if sys.stdout.isatty() else 160
+    console = Console(file=sys.stdout, width=width, highlight=False)
     return console.print
 
 

@@ -1,8 +1,8 @@
-"""From what a rung gave to what it says: numbers, intervals, and whether tolerances held."""
+"""Judge a rung: from what its runs gave to numbers, intervals, and whether tolerances held."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from operator import add
@@ -14,8 +14,11 @@ from ..neurons.quantities import plain
 from . import metrics
 from .activity import Activity
 from .condition import Condition
-from .ladder import Rung, Tolerances
+from .intervals import Interval, ratio_interval, score_interval, share_interval
+from .judgement import DecideBy, Measured, judge
+from .ladder import Rung
 from .operations import count_operations
+from .outputs import describe_outputs
 from .statistics import Discordant, bootstrap_interval, mcnemar, repeated_interval
 from .tasks import Piece
 from .verdict import RungOutcome
@@ -30,6 +33,7 @@ def outcome_of(
     runs: Sequence[Piece],
     labels: np.ndarray,
     inputs: Mapping[str, Activity],
+    decide_by: DecideBy = "interval",
 ) -> RungOutcome:
     """Judge a rung.
 
@@ -47,13 +51,16 @@ def outcome_of(
         The classes.
     inputs : mapping of str to Activity
         Of the input, over the samples once.
+    decide_by : {"interval", "estimate"}
+        Whether tolerances are judged by 95 % intervals, or by what was found on these samples.
     """
     pooled = reduce(add, runs)
     comparison = pooled.comparison
     assert comparison is not None, "Brian2 was compared with the twin"
     samples, network = len(labels), condition.network
     right = twin.prediction == labels
-    rights = np.stack([run.prediction == labels for run in runs])
+    predictions = np.stack([run.prediction for run in runs])
+    rights = predictions == labels
     pairs = Discordant.of(right, rights[0])
     alone = len(runs) == 1
     dt = condition.dt
@@ -81,7 +88,7 @@ def outcome_of(
         else repeated_interval(right, rights),
         accuracy_change_bootstrap95=bootstrap_interval(pairs) if alone else None,
         mcnemar_p=mcnemar(pairs) if alone else None,
-        agreement=float(np.mean(np.tile(twin.prediction, len(runs)) == pooled.prediction)),
+        agreement=float(np.mean(predictions == twin.prediction)),
         spikes_per_sample=spikes_per_sample(pooled),
         count_mismatches=comparison.count_mismatches,
         spike_mismatches=comparison.spike_mismatches,
@@ -102,11 +109,25 @@ def outcome_of(
         tolerances=rung.tolerances.model_dump(),
         fell_short=(),
         decision=decision,
+        **describe_outputs([run.outputs for run in runs], predictions, labels),
+        # The same programs, or so the ladder says: any difference is a fault, and none is no luck.
+        exact=bool(
+            (not rung.perturb or rung.max_spike_mismatches == 0)
+            and comparison.spike_mismatches == 0
+            and (predictions == twin.prediction).all()
+        ),
     )
-    twin_accuracy, twin_spikes = float(right.mean()), spikes_per_sample(twin)
-    apart = {name for name, sums in comparison.counts.items() if sums.apart}
-    short = _shortfalls(rung.tolerances, found, twin_accuracy, twin_spikes, apart)
-    return replace(found, fell_short=short)
+    judged = _judged(rung, found, twin, runs, labels, decide_by)
+    by_outcome = {
+        outcome: tuple(name for name, one in judged.items() if one["outcome"] == outcome)
+        for outcome in ("fell short", "undecided")
+    }
+    return replace(
+        found,
+        judged=judged,
+        fell_short=by_outcome["fell short"],
+        undecided=by_outcome["undecided"],
+    )
 
 
 def spikes_per_sample(piece: Piece) -> dict[str, float]:
@@ -114,43 +135,93 @@ def spikes_per_sample(piece: Piece) -> dict[str, float]:
     return {name: int(a.events.sum()) / a.samples for name, a in piece.activity.items()}
 
 
-def _shortfalls(
-    limits: Tolerances,
+def _judged(
+    rung: Rung,
     found: RungOutcome,
-    accuracy: float,
-    spikes: Mapping[str, float],
-    apart: Collection[str],
-) -> tuple[str, ...]:
-    """Return the names of the tolerances that did not hold.
+    twin: Piece,
+    runs: Sequence[Piece],
+    labels: np.ndarray,
+    decide_by: DecideBy,
+) -> dict[str, dict[str, Any]]:
+    """Judge each tolerance that the rung has, by name.
 
-    Parameters
-    ----------
-    limits, found
-        What is wanted, and what was found.
-    accuracy, spikes
-        Of the twin.
-    apart : collection of str
-        Populations whose counts differ anywhere.
+    Where a rung is exact, all that it measures is a fact: the same spikes give the same counts and
+    the same predictions.
     """
-    # A billionth, so that a tolerance of 2 samples in 100 is not missed by rounding.
-    tiny = 1e-9
-    before, after = sum(spikes.values()), sum(found.spikes_per_sample.values())
+    measured = {
+        "max_accuracy_drop": lambda: _drop(found, twin, runs, labels),
+        "min_agreement": lambda: _agreement(found, twin, runs, rung.min_agreement),
+        "min_count_correlation": lambda: _correlation(found, runs),
+        "max_spikes_change": lambda: _spikes_change(twin, runs),
+        "max_spike_mismatches": lambda: Measured(float(found.spike_mismatches), fact=True),
+    }
+    judged = {}
+    for name, limit in rung.tolerances.model_dump().items():
+        if limit is None:
+            continue
+        one = measured[name]()
+        if found.exact:
+            one = Measured(one.estimate, fact=True, reason="every spike and prediction is the same")
+        judged[name] = judge(name, limit, one, decide_by)
+    return judged
+
+
+def _drop(found: RungOutcome, twin: Piece, runs: Sequence[Piece], labels: np.ndarray) -> Measured:
+    """Return by how much accuracy is below the twin's."""
+    right = twin.prediction == labels
+    drop = float(right.mean()) - found.accuracy
+    rights = np.stack([run.prediction == labels for run in runs])
+    pairs = Discordant.of(right, rights[0])
+
+    def at(times: float) -> Interval:
+        if len(runs) > 1:
+            low, high = repeated_interval(right, rights, times)
+        else:
+            low, high = score_interval(*(times * number for number in pairs))
+        return -high, -low
+
+    return Measured(drop, at)
+
+
+def _agreement(
+    found: RungOutcome, twin: Piece, runs: Sequence[Piece], limit: float | None
+) -> Measured:
+    """Return the share of samples with the twin's prediction."""
+    if limit == 1:
+        reason = "a limit of 1 is about these samples: no prediction may differ"
+        return Measured(found.agreement, fact=True, reason=reason)
+    same = np.stack([run.prediction == twin.prediction for run in runs])
+    all_of_them = np.ones(same.shape[1], bool)
+
+    def at(times: float) -> Interval:
+        if len(runs) == 1:
+            return share_interval(times * int(same.sum()), times * same.size)
+        low, high = repeated_interval(all_of_them, same, times)
+        return max(1 + low, 0.0), min(1 + high, 1.0)
+
+    return Measured(found.agreement, at)
+
+
+def _correlation(found: RungOutcome, runs: Sequence[Piece]) -> Measured:
+    """Return the least correlation of counts of a population."""
+    counts = reduce(add, runs).comparison.counts  # type: ignore[union-attr]
     # Where neither varies there is nothing to correlate; where one of the two does, all is lost.
     correlations = [
         0.0 if c is None else c
         for name, c in found.count_correlation.items()
-        if c is not None or name in apart
+        if c is not None or counts[name].apart
     ]
-    values: dict[str, tuple[Any, bool]] = {
-        "max_accuracy_drop": (accuracy - found.accuracy, True),
-        "min_agreement": (found.agreement, False),
-        "min_count_correlation": (min(correlations, default=1.0), False),
-        "max_spikes_change": (abs(after - before) / before if before else float(after > 0), True),
-        "max_spike_mismatches": (found.spike_mismatches, True),
-    }
-    short = []
-    for name, (value, at_most) in values.items():
-        limit = getattr(limits, name)
-        if limit is not None and (value > limit + tiny if at_most else value < limit - tiny):
-            short.append(name)
-    return tuple(short)
+    return Measured(
+        min(correlations, default=1.0),
+        reason="a correlation over samples and neurons has no interval here",
+    )
+
+
+def _spikes_change(twin: Piece, runs: Sequence[Piece]) -> Measured:
+    """Return by which share the spikes per sample differ from the twin's."""
+    before = twin.outputs.spikes.astype(float)
+    after = np.stack([run.outputs.spikes for run in runs]).astype(float)
+    if not before.any():
+        return Measured(float(after.any()), fact=True, reason="the twin has no spikes")
+    change = float(after.mean() / before.mean()) - 1
+    return Measured(change, lambda times: ratio_interval(before, after, times))

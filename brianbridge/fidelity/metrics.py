@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..recording import Recording
+from .intervals import score_interval
 
 __all__ = [
     "accuracy",
@@ -14,7 +15,6 @@ __all__ = [
     "spike_differences",
 ]
 
-_Z95 = 1.959963984540054
 #: Cells of a dense raster that are compared at once.
 _CELLS = 10_000_000
 
@@ -45,9 +45,8 @@ def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, classes: int) 
 def paired_interval(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
     """Return a 95 % interval of the change in accuracy, on the same samples.
 
-    The Wald interval of a difference of paired proportions after adding half a sample to each
-    of the four cells (Agresti & Min 2005, Stat. Med. 24:729; formula remembered), which keeps
-    its coverage where few samples change, and a width where none does.
+    Tango's score interval (`brianbridge.fidelity.intervals.score_interval`), which keeps its
+    coverage where few samples change, and a width where none does.
 
     Parameters
     ----------
@@ -57,15 +56,11 @@ def paired_interval(before: np.ndarray, after: np.ndarray) -> tuple[float, float
     Examples
     --------
     >>> right = np.ones(98, dtype=bool)
-    >>> [round(x, 4) for x in paired_interval(right, right)]
-    [-0.0196, 0.0196]
+    >>> [round(x, 3) for x in paired_interval(right, right)]
+    [-0.038, 0.038]
     """
-    gained = np.sum(after & ~before) + 0.5
-    lost = np.sum(before & ~after) + 0.5
-    n = len(before) + 2
-    change = (gained - lost) / n
-    spread = np.sqrt(gained + lost - (gained - lost) ** 2 / n) / n
-    return float(change - _Z95 * spread), float(change + _Z95 * spread)
+    gained, lost = int(np.sum(after & ~before)), int(np.sum(before & ~after))
+    return score_interval(gained, lost, len(before))
 
 
 def spike_differences(surrogate: Recording, brian2: Recording) -> tuple[int, np.ndarray]:

@@ -21,6 +21,7 @@ from ..io.atomic import atomic_path
 from .activity import Activity
 from .comparison import Comparison, CountSums
 from .decision import Decision, FirstSpikes
+from .outputs import Outputs
 from .tasks import Piece
 from .train_distances import TrainDistances
 
@@ -30,11 +31,20 @@ __all__ = ["DAMAGED", "FORMAT", "read_piece", "write_piece"]
 DAMAGED = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, zlib.error)
 
 #: Of the files. Part of their names (`brianbridge.fidelity.sweep`): those of another are not found.
-FORMAT = 2
+FORMAT = 3
 
 _CLASSES = {
     cls.__name__: cls
-    for cls in (Activity, Comparison, CountSums, Decision, FirstSpikes, Piece, TrainDistances)
+    for cls in (
+        Activity,
+        Comparison,
+        CountSums,
+        Decision,
+        FirstSpikes,
+        Outputs,
+        Piece,
+        TrainDistances,
+    )
 }
 
 
@@ -46,7 +56,8 @@ def write_piece(piece: Piece, path: Path) -> None:
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
     ...     path = Path(folder) / "piece.json.gz"
-    ...     write_piece(Piece(np.array([3, 1]), {}), path)
+    ...     outputs = Outputs(np.array([9, 4]), None, np.array([False, True]))
+    ...     write_piece(Piece(np.array([3, 1]), {}, outputs), path)
     ...     read_piece(path).prediction
     array([3, 1])
     """

@@ -11,11 +11,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import binomtest, t
+from scipy.stats import binomtest
 
-from .metrics import paired_interval
+from .intervals import Interval, mean_interval, score_interval
 
 __all__ = ["Discordant", "bootstrap_interval", "mcnemar", "repeated_interval"]
+
+#: With fewer samples that change, an estimate of their variance is not worth much.
+_FEW = 10
 
 
 class Discordant(NamedTuple):
@@ -61,7 +64,7 @@ def bootstrap_interval(
 
     To draw samples with replacement is to draw how many were gained, lost and the same from a
     multinomial distribution. Where no pair is discordant its width is 0; the interval of
-    `brianbridge.fidelity.metrics.paired_interval` is wider there, and better.
+    `brianbridge.fidelity.metrics.paired_interval` is wider there, and right.
 
     Parameters
     ----------
@@ -89,17 +92,12 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
-def repeated_interval(
-    before: np.ndarray, after: np.ndarray, *, level: float = 0.95
-) -> tuple[float, float]:
-    """Return an interval of the mean change in accuracy over devices and samples.
+def repeated_interval(before: np.ndarray, after: np.ndarray, times: float = 1.0) -> Interval:
+    """Return a 95 % interval of the mean change of a share over devices and samples.
 
-    Where a condition is random (a chip with its mismatch), each run is another device on the same
-    samples. Both were drawn, and the variance of the mean change has a part of each, as in an
-    analysis of variance with two random factors: that of the devices' changes over the number of
-    devices, and that of the samples' changes, averaged over devices, over the number of samples,
-    less the chance of single cells, which the first has already. The interval is Student's, with
-    the degrees of freedom of Satterthwaite (1946, Biometrics Bull. 2:110).
+    That of `brianbridge.fidelity.intervals.mean_interval`. Where fewer than ten samples change on
+    any device, their variance is hardly known: there it is no narrower than the score interval of
+    one device that changes as much as the mean of all.
 
     Parameters
     ----------
@@ -107,30 +105,20 @@ def repeated_interval(
         Whether each sample was classified rightly without.
     after : numpy.ndarray of bool, shape (runs, samples)
         And in each run; at least two.
-    level : float
-        Of confidence.
+    times : float
+        The interval if there were so many times the samples and the runs, of the same kind.
 
     Examples
     --------
     >>> right = np.ones(100, dtype=bool)
-    >>> after = np.stack([right]*3); after[0, :4] = after[1, 2:7] = after[2, 3:8] = False
+    >>> after = np.stack([right]*3); after[0, :4] = after[1, 2:7] = after[2, 3:12] = False
     >>> [round(float(x), 3) for x in repeated_interval(right, after)]
-    [-0.076, -0.017]
+    [-0.11, -0.01]
     """
     change = after.astype(float) - before
-    runs, samples = change.shape
-    if samples == 1:
-        return -1.0, 1.0  # one sample says nothing of others
-    by_sample, by_run, mean = change.mean(0), change.mean(1), float(change.mean())
-    rest = change - by_sample - by_run[:, None] + mean
-    noise = np.square(rest).sum() / ((runs - 1) * (samples - 1))
-    of_runs = by_run.var(ddof=1) / runs
-    # Devices that lose just as much by chance say nothing about chance.
-    known = noise / runs if of_runs else 0.0
-    of_samples = max(0.0, by_sample.var(ddof=1) - known) / samples
-    variance = of_samples + of_runs
-    if variance == 0:  # all runs did the same, as one would have
-        return paired_interval(before, after[0])
-    freedom = variance**2 / (of_samples**2 / (samples - 1) + of_runs**2 / (runs - 1))
-    half = float(t.ppf((1 + level) / 2, freedom) * np.sqrt(variance))
-    return max(mean - half, -1.0), min(mean + half, 1.0)
+    found = mean_interval(change, times)
+    if found is None or times * (change != 0).any(0).sum() < _FEW:
+        gained, lost = (float(np.maximum(sign * change, 0).mean(0).sum()) for sign in (1, -1))
+        low, high = score_interval(times * gained, times * lost, times * change.shape[1])
+        found = (low, high) if found is None else (min(low, found[0]), max(high, found[1]))
+    return max(found[0], -1.0), min(found[1], 1.0)

@@ -25,6 +25,7 @@ from .comparison import Comparison
 from .condition import Condition
 from .decision import Decision, FirstSpikes
 from .latency import last_changes
+from .outputs import Outputs
 from .perturbations import Perturbation, perturbed
 from .train_distances import TrainDistances
 from .twin_run import TwinRun
@@ -72,6 +73,8 @@ class Piece:
         The class of each.
     activity : mapping of str to Activity
         What each neuron did, by population.
+    outputs : Outputs
+        What the output of each sample says.
     comparison : Comparison, optional
         With the twin; None of the twin itself.
     latency : numpy.ndarray of int, shape (samples,), optional
@@ -86,6 +89,7 @@ class Piece:
 
     prediction: np.ndarray
     activity: Mapping[str, Activity]
+    outputs: Outputs
     comparison: Comparison | None = None
     latency: np.ndarray | None = None
     decision: Decision | None = None
@@ -98,6 +102,7 @@ class Piece:
         return Piece(
             np.concatenate([self.prediction, other.prediction]),
             {name: a + other.activity[name] for name, a in self.activity.items()},
+            self.outputs + other.outputs,
             _both(self.comparison, other.comparison),
             None
             if self.latency is None or other.latency is None
@@ -206,7 +211,10 @@ class _Watch:
             if low < self._trains:
                 distances = TrainDistances.of(part, chunk, self._trains - low)
         activity = joined({}, chunk)
-        found = Piece(chunk.prediction, activity, comparison, latency, decision, first, distances)
+        outputs = Outputs.of(chunk, output)
+        found = Piece(
+            chunk.prediction, activity, outputs, comparison, latency, decision, first, distances
+        )
         self._sum = _both(self._sum, found)
 
     @property

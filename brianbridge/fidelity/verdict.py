@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..io.atomic import atomic_path
+from .judgement import in_words, worst_outcome
 from .operation_counts import Operations
+from .outputs import says_nothing
 
 if TYPE_CHECKING:
     from ..network import SpikingNetwork
@@ -17,14 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RungOutcome", "Verdict"]
 
-SCHEMA = 1
-_COLOURED = {
-    "held": "[green]held[/green]",
-    "fell short": "[red]fell short[/red]",
-    "no limit": "no limit",
-}
-#: Rungs of which the table tells how they decided.
-_DECISIONS = 2
+#: 2: a rung may be undecided, and says of each tolerance how it was judged.
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -77,7 +73,22 @@ class RungOutcome:
     tolerances : mapping
         What the rung had to hold.
     fell_short : tuple of str
-        Which of them did not.
+        Which of them did not hold.
+    undecided : tuple of str
+        Of which that cannot be told: the interval has the limit within.
+    judged : mapping of str to mapping
+        How each tolerance was judged, by name (`brianbridge.fidelity.judgement.Judgement`).
+    exact : bool
+        Whether not one spike and not one prediction differs, on a rung that changes nothing or
+        allows no spike to differ. What follows from that is no estimate.
+    silent : float, optional
+        Samples without an output spike, a mean over the runs; None where the output has no
+        threshold.
+    ties : float
+        Other samples in which no class was ahead, so that the first of them was predicted; also a
+        mean.
+    only_class : int, optional
+        The one class that is predicted for every sample, where labels have several.
     decision : mapping, optional
         When output neurons decided, at what cost, and whether they fired in the twin's order; of
         networks with readout ``first_spike`` only. The keys are those of the `to_dict` of
@@ -114,23 +125,44 @@ class RungOutcome:
     seconds: float
     tolerances: Mapping[str, Any]
     fell_short: tuple[str, ...]
+    undecided: tuple[str, ...] = ()
+    judged: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    exact: bool = False
+    silent: float | None = None
+    ties: float = 0.0
+    only_class: int | None = None
     decision: Mapping[str, Any] | None = None
     attribution: Mapping[str, Mapping[str, Mapping[str, float]]] | None = None
     remedies: Mapping[str, Mapping[str, Any]] | None = None
 
     @property
     def passed(self) -> bool:
-        """Whether it held its tolerances; where there are none, it did."""
-        return not self.fell_short
+        """Whether it held its tolerances, or has none."""
+        return self.outcome in ("held", "no limit")
 
     @property
     def outcome(self) -> str:
-        """Whether it ``held`` or ``fell short``, or had ``no limit`` to hold, in words."""
+        """One of ``held``, ``fell short``, ``undecided``, and ``no limit`` where there is none."""
         limits = {name: limit for name, limit in self.tolerances.items() if limit is not None}
         # Accuracy cannot fall by more than 1.
         if limits.pop("max_accuracy_drop", 1.0) >= 1 and not limits:
             return "no limit"
-        return "held" if self.passed else "fell short"
+        if self.fell_short:
+            return "fell short"
+        return "undecided" if self.undecided else "held"
+
+    def reasons(self, samples: int) -> list[str]:
+        """Return a line for each tolerance that fell short or is undecided.
+
+        Parameters
+        ----------
+        samples : int
+            Of the verdict.
+        """
+        return [
+            in_words(name, self.judged[name], samples, self.runs) if name in self.judged else name
+            for name in (*self.fell_short, *self.undecided)
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the outcome for JSON."""
@@ -148,8 +180,8 @@ class Verdict:
     dataset : mapping
         ``name``, ``split``, ``samples``, ``sha256``.
     surrogate : mapping
-        ``accuracy`` and ``spikes_per_sample`` of the twin, in float64; ``decision``, as that of a
-        rung, if its readout is ``first_spike``.
+        ``accuracy`` and ``spikes_per_sample`` of the twin, in float64; ``silent``, ``ties`` and
+        ``only_class``, as those of a rung; ``decision`` too, if its readout is ``first_spike``.
     rungs : tuple of RungOutcome
         In the order of the ladder.
     provenance : mapping
@@ -160,6 +192,8 @@ class Verdict:
         Why rungs were left out that are optional, by name.
     baseline : mapping, optional
         As `surrogate`, of the network that it is compared with: the one that a study started from.
+    decide_by : {"interval", "estimate"}
+        What tolerances were judged by.
     remedied : mapping of str to SpikingNetwork
         The networks that remedies gave, by the name of the file that `save` writes.
     evidence : Evidence, optional
@@ -174,13 +208,31 @@ class Verdict:
     operations: Operations | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)
     baseline: Mapping[str, Any] | None = None
+    decide_by: str = "interval"
     remedied: Mapping[str, SpikingNetwork] = field(default_factory=dict, repr=False, compare=False)
     evidence: Evidence | None = field(default=None, repr=False, compare=False)
 
     @property
     def passed(self) -> bool:
         """Whether there are rungs, and every one held its tolerances."""
-        return bool(self.rungs) and all(rung.passed for rung in self.rungs)
+        return self.outcome in ("held", "no limit")
+
+    @property
+    def outcome(self) -> str:
+        """Of all rungs: ``fell short`` if one did, ``undecided`` if one is, else ``held``.
+
+        Where no rung has a limit it is ``no limit``; without a rung, ``undecided``.
+        """
+        return worst_outcome(rung.outcome for rung in self.rungs)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Return a line for each run whose output does not tell samples apart."""
+        runs: list[tuple[str, Mapping[str, Any]]] = [("torch twin", self.surrogate)]
+        runs += [(f"Brian2, {rung.name}", vars(rung)) for rung in self.rungs]
+        samples = self.dataset.get("samples", 0)
+        told = ((label, says_nothing(found, samples)) for label, found in runs)
+        return [f"warning: {label}: {why}" for label, why in told if why]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the verdict as it is written to ``verdict.json``."""
@@ -190,6 +242,8 @@ class Verdict:
             "rungs": [rung.to_dict() for rung in self.rungs],
             "operations": None if self.operations is None else self.operations.to_dict(),
             "passed": self.passed,
+            "outcome": self.outcome,
+            "warnings": self.warnings,
         }
 
     def to_json(self) -> str:
@@ -213,94 +267,6 @@ class Verdict:
 
     def table(self) -> Any:
         """Return a `rich` table for the terminal."""
-        from rich.markup import escape
-        from rich.table import Table
+        from .table import table_of
 
-        data = self.dataset
-        table = Table(
-            title=escape(
-                f"{self.network} on {data['samples']} samples of {data['name']} ({data['split']})"
-            ),
-            caption=escape("\n".join(self._notes())) or None,
-        )
-        for heading in (
-            "condition", "dt", "accuracy", "change, 95 % interval", "agreement",
-            "spikes/sample", "spikes differ", "counts differ", "seconds", "",
-        ):  # fmt: skip
-            table.add_column(heading, justify="left" if heading == "condition" else "right")
-        for label, twin in (("start, torch twin", self.baseline), ("torch twin", self.surrogate)):
-            if twin is not None:
-                table.add_row(
-                    label, "", _percent(twin["accuracy"]), "", "",
-                    _spikes(twin["spikes_per_sample"]), "", "", "", "",
-                )  # fmt: skip
-        for rung in self.rungs:
-            low, high = rung.accuracy_change_ci95
-            table.add_row(
-                escape(f"Brian2, {rung.name}"), f"{rung.dt_ms:g} ms", _percent(rung.accuracy),
-                f"{100 * low:+.2f} to {100 * high:+.2f}", _percent(rung.agreement),
-                _spikes(rung.spikes_per_sample), f"{rung.spike_mismatches:,}",
-                f"{rung.count_mismatches:,}", f"{rung.seconds:.1f}",
-                _COLOURED[rung.outcome],
-            )  # fmt: skip
-        return table
-
-    def _notes(self) -> list[str]:
-        """Return the lines below the table: decisions, attribution, remedies, operations."""
-        twin = self.surrogate
-        runs = [("torch twin", twin.get("decision"), twin["spikes_per_sample"])]
-        # A line for each of many rungs would bury the table; the verdict has them all.
-        told = self.rungs[:_DECISIONS]
-        runs += [(f"Brian2, {r.name}", r.decision, r.spikes_per_sample) for r in told]
-        notes = [
-            f"{label}: {_decision(found, spikes)}"
-            for label, found, spikes in runs
-            if found is not None
-        ]
-        notes += [
-            f"Brian2, {rung.name}, {remedy_in_words(how, found)}: {_percent(found['accuracy'])} "
-            f"in place of {_percent(rung.accuracy_by_run[0])}"
-            for rung in self.rungs
-            for how, found in (rung.remedies or {}).items()
-        ]
-        for rung in self.rungs:
-            shares = (rung.attribution or {}).get("accuracy", {})
-            parts = [f"{name} {100 * cost['share']:+.2f}" for name, cost in shares.items()]
-            if parts:
-                notes.append(f"Brian2, {rung.name}, points lost to: {', '.join(parts)}")
-        notes += [f"left out: {name} ({why})" for name, why in self.skipped.items()]
-        return notes if self.operations is None else [*notes, self.operations.summary()]
-
-
-def remedy_in_words(how: str, found: Mapping[str, Any]) -> str:
-    """Return what was tried on a rung, of the key and the facts in its ``remedies``.
-
-    Examples
-    --------
-    >>> remedy_in_words("fine_tuned", {"start": "calibrated"})
-    'calibrated and fine-tuned'
-    """
-    words = how.replace("_", "-")
-    return f"calibrated and {words}" if found.get("start") == "calibrated" else words
-
-
-def _decision(found: Mapping[str, Any], spikes: Mapping[str, float]) -> str:
-    """Tell in a line when and how a run decided; orders are compared for Brian2 only."""
-    when = found["decision_time"]
-    text = (
-        f"decided {'never' if when is None else f'after {1e3 * when:.3g} ms'}, "
-        f"{_spikes(found['spikes_until_decision'])} of {_spikes(spikes)} spikes, "
-        f"{found['undecided']:,} undecided, {_percent(found['ties'])} ties, "
-        f"accuracy {_percent(found['accuracy_ties_right'])} with ties right"
-    )
-    if "order_mismatches" not in found:
-        return text
-    return f"{text}, {found['order_mismatches']:,} orders differ"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f} %"
-
-
-def _spikes(by_population: Mapping[str, float]) -> str:
-    return f"{sum(by_population.values()):.1f}"
+        return table_of(self)

@@ -19,8 +19,10 @@ from .attribution import costs, subsets
 from .condition import Condition
 from .evidence import Evidence
 from .judge import outcome_of, spikes_per_sample
+from .judgement import DecideBy, decided_by
 from .ladder import Rung, check_ladder, read_ladder
 from .operations import count_operations
+from .outputs import describe_outputs
 from .perturbations import Perturbation, perturbed
 from .sweep import Sweep
 from .tasks import SHARD, Piece, Shards, Task, run_task
@@ -46,6 +48,7 @@ def verify(
     folder: Path | None = None,
     shard: int = SHARD,
     on_rung: Callable[[RungOutcome], None] | None = None,
+    decide_by: str = "interval",
 ) -> Verdict:
     """Check in Brian2 whether accuracy and spikes of a trained network hold.
 
@@ -77,6 +80,9 @@ def verify(
         Samples of a part. With another number, where there is noise, it is other noise.
     on_rung : callable, optional
         Called with each outcome as soon as it is there.
+    decide_by : {"interval", "estimate"}
+        Whether a tolerance is judged by the whole 95 % interval of a number, so that it may be
+        undecided, or by the number itself, as it was found on these samples.
 
     Returns
     -------
@@ -105,6 +111,7 @@ def verify(
             f"data set '{data.name}' has samples of shape {data.shape}; network '{name}' takes "
             f"{tuple(network.input_shape)}"
         )
+    by = decided_by(decide_by)
     if shard < 1:
         raise InputError(f"shard = {shard}; give at least 1 sample")
     seed = int(seed)
@@ -135,7 +142,7 @@ def verify(
         for climb in [climb for climb in climbs if climb.rung.name not in outcomes]:
             if not sweep.has(climb.tasks(len(shards))):
                 return
-            outcome = climb.outcome(sweep, shards, twin, inputs)
+            outcome = climb.outcome(sweep, shards, twin, inputs, by)
             if train is not None and climb.rung.remedy.any:
                 tried = climb.rung.remedy.tried(sweep, train, climb.perturbations, climb.seeds[0])
                 told = {}
@@ -176,6 +183,7 @@ def verify(
         ),
         skipped=skipped,
         baseline=compared,
+        decide_by=by,
         remedied=remedied,
         evidence=Evidence(
             network, data, twin,
@@ -228,13 +236,18 @@ class _Climb:
         return sweep.piece(self.runs(shards, self.subsets()[0])[0])
 
     def outcome(
-        self, sweep: Sweep, shards: Shards, twin: Piece, inputs: Mapping[str, Activity]
+        self,
+        sweep: Sweep,
+        shards: Shards,
+        twin: Piece,
+        inputs: Mapping[str, Activity],
+        decide_by: DecideBy,
     ) -> RungOutcome:
         """Judge the rung, when all of its tasks are done."""
         number, labels = len(shards), shards.data.y
         whole, *others = self.subsets()
         found = [sweep.piece(run) for run in self.runs(number, whole)]
-        outcome = outcome_of(self.rung, self.condition, twin, found, labels, inputs)
+        outcome = outcome_of(self.rung, self.condition, twin, found, labels, inputs, decide_by)
         if not others:
             return outcome
         lost: dict[str, dict[frozenset[str], float]] = {"accuracy": {}, "agreement": {}}
@@ -281,6 +294,7 @@ def _summary(twin: Piece, labels: np.ndarray) -> dict[str, Any]:
     found: dict[str, Any] = {
         "accuracy": float(np.mean(twin.prediction == labels)),
         "spikes_per_sample": spikes_per_sample(twin),
+        **describe_outputs([twin.outputs], twin.prediction[None], labels),
     }
     if twin.decision is not None:
         found["decision"] = twin.decision.to_dict()

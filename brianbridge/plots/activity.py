@@ -106,9 +106,9 @@ def plot_rasters(
 ) -> Any:
     """Draw the spikes of one sample in the twin and in Brian2 over each other.
 
-    Both are seen on the twin's time grid. Spikes that both have are ticks, those of the twin alone
-    hollow circles, those of Brian2 alone crosses; where both fire with another value, or another
-    number of times, there is a square.
+    Both are seen on the twin's time grid, a spike at the start of its step. Spikes that both have
+    are ticks, those of the twin alone hollow circles, those of Brian2 alone crosses; where both
+    fire with another value, or another number of times, there is a square.
 
     Parameters
     ----------
@@ -217,7 +217,8 @@ def plot_traces(
     """Draw the membrane potential of one neuron in the twin and in Brian2.
 
     A value is drawn at the end of its step, after the reset; so the potential that crossed the
-    threshold is not seen, but the spikes are: as marks above the axes.
+    threshold is not seen, but the spikes are: as marks above the axes. As everywhere, a spike is
+    drawn at the start of its step; the reset that it brings is seen at the end of that step.
 
     Parameters
     ----------
@@ -262,7 +263,7 @@ def plot_traces(
         )  # fmt: skip
         if population in run.shapes:
             events = run.events(population).of_samples(sample, sample + 1)
-            fired = (events.step[events.node == neuron] + 1) * run.dt * 1e3
+            fired = events.step[events.node == neuron] * run.dt * 1e3
             ax.plot(
                 fired, np.full(len(fired), above), "|", color=colour, ms=6, mew=1.5,
                 transform=ax.get_xaxis_transform(), clip_on=False, label=f"_spikes, {label}",

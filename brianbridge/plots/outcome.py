@@ -23,10 +23,10 @@ _LONGEST = 12
 def plot_ladder(verdict: Verdict, *, ax: Any = None) -> Any:
     """Draw the accuracy on each rung, with the interval of its change, beside the twin's.
 
-    A rung that held is a filled circle, one that fell short a hollow diamond, one that had no limit
-    to hold a hollow square. The bar is the 95 % interval of the change in accuracy on the same
-    samples, drawn about the twin's accuracy: where it covers the line, nothing is known to have
-    changed.
+    A rung that held is a filled circle, one that fell short a hollow diamond, one that is undecided
+    a hollow triangle, one that had no limit to hold a hollow square. The bar is the 95 % interval
+    of the change in accuracy on the same samples, drawn about the twin's accuracy: where it covers
+    the line, nothing is known to have changed. A rung on which every spike is the twin's has none.
 
     Parameters
     ----------
@@ -45,17 +45,19 @@ def plot_ladder(verdict: Verdict, *, ax: Any = None) -> Any:
     kinds = (
         ("o", BLUE, BLUE, "held"),
         ("D", VERMILLION, "none", "fell short"),
+        ("^", SKY, "none", "undecided"),
         ("s", ink(), "none", "no limit"),
     )
     for marker, colour, face, label in kinds:
         rows = [y for y, rung in enumerate(rungs) if rung.outcome == label]
         if not rows:
             continue
+        barred = [y for y in rows if not rungs[y].exact]
         low, high = (
-            np.array([twin + 100 * rungs[y].accuracy_change_ci95[end] for y in rows])
+            np.array([twin + 100 * rungs[y].accuracy_change_ci95[end] for y in barred])
             for end in (0, 1)
         )
-        ax.hlines(rows, low, high, color=colour, lw=2.5, alpha=0.6)
+        ax.hlines(barred, low, high, color=colour, lw=2.5, alpha=0.6)
         ax.plot(
             [100 * rungs[y].accuracy for y in rows], rows,
             marker, color=colour, mfc=face, mew=1.8, ms=6.5, ls="", label=label,

@@ -23,6 +23,7 @@ import numpy as np
 
 from ..datasets import Dataset, Split, load
 from ..datasets.splits import by_fraction
+from ..fidelity.judgement import decided_by, worst_outcome
 from ..fidelity.ladder import Rung, read_ladder
 from ..fidelity.metrics import accuracy
 from ..fidelity.report import report_beside
@@ -162,6 +163,7 @@ def run_study(
     *,
     spikes: bool = True,
     command: str = "",
+    decide_by: str = "interval",
 ) -> dict[str, Any]:
     """Carry out a study and return its summary; see the module's docstring for the files.
 
@@ -177,12 +179,15 @@ def run_study(
         Whether to write ``spikes.h5``. While it is written, a spike takes 30 bytes.
     command : str
         The command line that asked for it, for ``report.html``.
+    decide_by : {"interval", "estimate"}
+        What tolerances are judged by; see `brianbridge.verify`.
 
     Raises
     ------
     InputError
         Before any work, if something in the study does not fit.
     """
+    decided_by(decide_by)
     folds: list[int | None] = list(range(study.dataset.folds)) if study.dataset.folds else [None]
     ladder = ladder_of(study)
     prepare(study, load_split(study, folds[0]).train)
@@ -209,6 +214,7 @@ def run_study(
             baseline=None if start is None else load_network(Path(start)),
             train=split.train,
             folder=folder / "unfinished",
+            decide_by=decide_by,
         )
         verdict.save(folder / "verdict.json")
         forget(folder / "unfinished")
@@ -221,8 +227,10 @@ def run_study(
         "seed": study.seed,
         "folds": study.dataset.folds,
         "passed": all(part["passed"] for part in parts),
+        "outcome": worst_outcome(part["outcome"] for part in parts),
+        "decide_by": decide_by,
         "parts": parts,
-        "mean": {key: _mean(parts, key) for key in parts[0] if key != "passed"},
+        "mean": {key: _mean(parts, key) for key in parts[0] if key not in ("passed", "outcome")},
         "provenance": collect(),
     }
     with atomic_path(out / "summary.json") as part:
@@ -243,6 +251,8 @@ def _numbers(
     numbers["samples"] = verdict.dataset["samples"]
     for rung in verdict.rungs:
         numbers[f"{rung.name}_accuracy"] = rung.accuracy
+        numbers[f"{rung.name}_silent"] = rung.silent
+        numbers[f"{rung.name}_ties"] = rung.ties
         numbers[f"{rung.name}_spike_mismatches"] = rung.spike_mismatches
         numbers[f"{rung.name}_spikes_per_sample"] = sum(rung.spikes_per_sample.values())
         numbers[f"{rung.name}_synops_per_sample"] = rung.synops_per_sample
@@ -256,6 +266,7 @@ def _numbers(
         numbers["macs_per_sample"] = verdict.operations.macs
         numbers["ann_macs_per_sample"] = verdict.operations.ann_macs
     numbers["passed"] = verdict.passed
+    numbers["outcome"] = verdict.outcome
     return numbers
 
 

@@ -73,11 +73,12 @@ def table(verdicts: list[dict[str, Any]]) -> list[str]:
 
 
 def _cell(rung: dict[str, Any] | None) -> str:
-    """Return accuracy and spikes; in brackets where the rung fell short, with ~ without a limit."""
+    """Return accuracy and spikes: (fell short), ? undecided, ~ without a limit."""
     if rung is None:
         return "-"
     text = accuracy_and_spikes(rung)
-    return {"held": text, "fell short": f"({text})", "no limit": f"~ {text}"}[rung["outcome"]]
+    marked = {"fell short": f"({text})", "undecided": f"? {text}", "no limit": f"~ {text}"}
+    return marked.get(rung["outcome"], text)
 
 
 def main() -> None:
@@ -97,7 +98,8 @@ def main() -> None:
     lines = [
         "# The default ladder on the kept networks", "",
         "Accuracy in Brian2, and spikes per sample without the input's; in brackets where a rung "
-        "fell short of its tolerance (2 points of accuracy, unless the ladder says otherwise); ~ "
+        "fell short of its tolerance (2 points of accuracy, unless the ladder says otherwise); ? "
+        "where the samples do not decide that; ~ "
         "where the ladder sets no limit; - where it does not apply. `python "
         "studies/results/make_ladders.py NAME ... --samples N`, "
         f"{when_and_where(verdicts)}. "

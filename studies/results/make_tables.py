@@ -26,6 +26,16 @@ def seeds_of(summaries: list[dict[str, Any]], key: str, form: str) -> str:
     return f"{form.format(sum(found) / len(found))} ({low} to {high})"
 
 
+def outcomes(summaries: list[dict[str, Any]]) -> str:
+    """Return the outcomes of all parts, each with its number if there are several."""
+    # Summaries of before there were three outcomes say only whether a part passed.
+    old = {True: "held (by estimate)", False: "fell short (by estimate)"}
+    found = [p.get("outcome", old[bool(p["passed"])]) for s in summaries for p in s["parts"]]
+    if len(found) == 1:
+        return found[0]
+    return ", ".join(f"{found.count(one)} {one}" for one in dict.fromkeys(found))
+
+
 def row(summaries: list[dict[str, Any]]) -> str:
     """Return one line of the table: a study, with all its seeds."""
     first = summaries[0]
@@ -44,7 +54,7 @@ def row(summaries: list[dict[str, Any]]) -> str:
         seeds_of(summaries, "parity_spikes_per_sample", "{:,.1f}"),
         seeds_of(summaries, "parity_synops_per_sample", number),
         seeds_of(summaries, "ann_macs_per_sample", number),
-        max(s["provenance"]["date"][:10] for s in summaries),
+        outcomes(summaries), max(s["provenance"]["date"][:10] for s in summaries),
         f"{machine['cores']} cores, {machine['memory_gb']:.0f} GB",
     )  # fmt: skip
     return "| " + " | ".join(cells) + " |"
@@ -88,8 +98,8 @@ def main(paths: list[str]) -> None:
         "there are several seeds: mean (lowest to highest). Spikes, synaptic operations and the "
         "multiply-accumulates of an artificial network of the same shape are per sample.", "",
         "| study | how | twin | samples in Brian2 | Brian2, parity | differing spikes "
-        "| Brian2, dt/10 | spikes | synaptic operations | ANN's MACs | date | machine |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+        "| Brian2, dt/10 | spikes | synaptic operations | ANN's MACs | outcome | date | machine |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
         *(row(summaries) for summaries in studies.values()), "",
         "Trained on: each of these studies goes on from a trained network, under a constraint or "
         "with more time, and that network is verified beside it on the same samples, at parity.",

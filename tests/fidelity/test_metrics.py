@@ -61,5 +61,5 @@ def test_interval_covers_the_true_change():
 def test_interval_of_no_change_has_a_width():
     right = np.ones(500, dtype=bool)
     low, high = metrics.paired_interval(right, right)
-    assert low == -high
-    assert 0 < high < 0.005
+    assert low == pytest.approx(-high)
+    assert high == pytest.approx(3.8415 / (500 + 3.8415), rel=1e-3)  # Wilson's

@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -116,7 +117,11 @@ def test_verdict_comes_first_and_all_sections_are_there(read, page, verdict):
     held = sum(r.passed for r in verdict.rungs)
     assert 0 < held < 4
     main = page[page.index("<main") :]
-    sentence = f"{held} of 4 rungs held; 1 was left out. Parity: 0 of 5,400 cells"
+    outcomes = [r.outcome for r in verdict.rungs]
+    unknown = outcomes.count("undecided")
+    told = f", {unknown} {'is' if unknown == 1 else 'are'} undecided" if unknown else ""
+    sentence = f"{held} of 4 rungs held{told}; 1 was left out. Parity: 0 of 5,400 cells"
+    assert page.count("? undecided") == unknown
     assert sentence in main
     assert main.index(sentence) < main.index("<nav")
     sections = ["ladder", "closer", "others", "attribution", "provenance", "reproduce"]
@@ -188,9 +193,10 @@ def test_words_tell_the_numbers_of_the_verdict(verdict, page):
     about = words.about_counts(piece.comparison.joint["hidden"], 1.0)
     assert about.startswith("Of 360 pairs of sample and neuron, 100.00 % have the same count")
     few = verdict.rungs[1]
-    told = words.shortfalls(few, verdict)
-    assert len(told) == len(few.fell_short) > 0
-    assert f"{few.spike_mismatches:,} cells differ, 1 allowed" in told
+    told = few.reasons(30)
+    assert len(told) == len(few.fell_short) + len(few.undecided) > 0
+    assert f"differing cells: {few.spike_mismatches:,}, at most 1 allowed" in told
+    assert all(line in page for line in told)
     worst = min(verdict.rungs, key=lambda rung: rung.accuracy)
     if worst.accuracy < verdict.surrogate["accuracy"]:
         assert words.costliest(verdict)[0].startswith(worst.name)
@@ -236,7 +242,7 @@ def test_rungs_can_be_climbed_again(verdict, tmp_path):
 
 def test_a_rung_without_a_limit_is_not_said_to_have_held(verdict):
     free = replace(
-        verdict.rungs[3], fell_short=(),
+        verdict.rungs[3], fell_short=(), undecided=(),
         tolerances=dict.fromkeys(verdict.rungs[3].tolerances) | {"max_accuracy_drop": 1.0},
     )  # fmt: skip
     assert free.passed
@@ -257,6 +263,52 @@ def test_a_rung_without_a_limit_is_not_said_to_have_held(verdict):
     drawn = {line.get_label() for line in plot_ladder(found).lines}
     assert {"held", "no limit"} <= drawn
     assert "fell short" not in drawn
+
+
+def test_an_undecided_verdict_and_a_silent_network_are_told(verdict):
+    limits = dict.fromkeys(verdict.rungs[2].tolerances) | {"max_accuracy_drop": 0.02}
+    judged = {"max_accuracy_drop": {
+        "limit": 0.02, "estimate": 0.0, "interval": (-0.1, 0.1), "by": "interval",
+        "outcome": "undecided", "times_to_decide": 6.3,
+    }}  # fmt: skip
+    few = replace(
+        verdict.rungs[2], fell_short=(), undecided=("max_accuracy_drop",), judged=judged,
+        tolerances=limits, runs=1, silent=30.0, ties=0.0, only_class=0,
+    )  # fmt: skip
+    found = replace(verdict, rungs=(verdict.rungs[0], few))
+    assert found.outcome == "undecided"
+    assert words.headline(found) == "undecided: too few samples for every rung"
+    assert words.verdict_sentences(found, found.evidence)[0].startswith(
+        "1 of 2 rungs held, 1 is un"
+    )
+    text = page_of(found)
+    assert "<title>Undecided: net" in text
+    assert '<p class="verdict open">' in text
+    assert '<span class="open">? undecided</span>: accuracy drop 0.00 points' in text
+    assert "about 190 samples would decide" in text
+    assert "warning: Brian2, twice: every sample is taken for class 0; no output neuron" in text
+    # Where every spike is the same the change is no estimate.
+    assert text.count("none: all the same") == 1
+    cells = [str(cell) for cell in found.table().columns[-1].cells]
+    assert cells[-2:] == ["[green]held[/green]", "[yellow]undecided[/yellow]"]
+
+
+def test_a_caption_says_no_more_than_what_was_compared():
+    """At the end of the twin's steps both are the same; in between only Brian2 has values."""
+
+    def run(values, dt):
+        traces = {"hidden": {"v": np.array(values, dtype=float).reshape(-1, 1, 1)}}
+        return SimpleNamespace(steps=len(values), dt=dt, traces=traces)
+
+    twin = run([1, 2], 1e-3)
+    close = {"population": SimpleNamespace(name="hidden"), "variable": "v", "neuron": 0}
+    close = SimpleNamespace(**close, fires=False, twin=twin, brian2=run([9, 1, 7, 2], 5e-4))
+    told = words.about_traces(close)
+    assert "at the end of every step of the torch twin; in between only Brian2 has values" in told
+    close.brian2 = run([1, 2], 1e-3)
+    assert words.about_traces(close).endswith("the same potential at the end of every step.")
+    close.brian2 = run([1, 2.5], 1e-3)
+    assert "0.5 apart at most, at 2 ms." in words.about_traces(close)
 
 
 def test_remedies_are_told_and_tried_again(verdict, tmp_path):

@@ -20,7 +20,7 @@ def lines(ax):
     return {line.get_label(): line.get_xydata() for line in ax.lines}
 
 
-def rung(name, accuracy, interval, fell_short=()):
+def rung(name, accuracy, interval, fell_short=(), **more):
     return RungOutcome(
         name=name, dt_ms=1.0, perturbations={}, runs=1, accuracy=accuracy,
         accuracy_by_run=(accuracy,), accuracy_change_ci95=interval,
@@ -28,7 +28,7 @@ def rung(name, accuracy, interval, fell_short=()):
         count_mismatches=0, spike_mismatches=0, count_correlation={}, count_differences={},
         first_divergence={}, distances={}, latency_ms=None, synops_per_sample=0.0,
         synops_by_mass_per_sample=0.0, seconds=0.0, tolerances={"max_accuracy_drop": 0.02},
-        fell_short=fell_short,
+        fell_short=fell_short, **more,
     )  # fmt: skip
 
 
@@ -45,18 +45,21 @@ def test_ladder_draws_accuracies_intervals_and_the_twin(ax):
     rungs = (
         rung("parity", 0.9, (-0.01, 0.01)),
         rung("costs $5$", 0.7, (-0.3, -0.1), ("max_accuracy_drop",)),
+        rung("few", 0.9, (-0.1, 0.1), undecided=("max_accuracy_drop",)),
+        rung("same", 0.9, (-0.1, 0.1), exact=True),
     )
     verdict = Verdict("net", {}, {"accuracy": 0.9}, rungs, {})
     assert plots.plot_ladder(verdict, ax=ax) is ax
     drawn = lines(ax)
-    np.testing.assert_allclose(drawn["held"], [[90, 0]])
+    np.testing.assert_allclose(drawn["held"], [[90, 0], [90, 3]])
+    np.testing.assert_allclose(drawn["undecided"], [[90, 2]])
     np.testing.assert_allclose(drawn["fell short"], [[70, 1]])
     np.testing.assert_allclose(drawn["torch twin, 90.00 %"][:, 0], 90)
     bars = [segment[:, 0] for group in ax.collections for segment in group.get_segments()]
-    np.testing.assert_allclose(bars, [[89, 91], [60, 80]])
+    np.testing.assert_allclose(bars, [[89, 91], [60, 80], [80, 100]])
     shapes = {line.get_label(): line.get_marker() for line in ax.lines}
-    assert shapes["held"] != shapes["fell short"]
-    assert [text.get_text() for text in ax.texts] == ["parity", r"costs \$5\$"]
+    assert len({shapes[outcome] for outcome in ("held", "fell short", "undecided")}) == 3
+    assert [text.get_text() for text in ax.texts][:2] == ["parity", r"costs \$5\$"]
     ax.figure.canvas.draw()
 
 
@@ -111,7 +114,7 @@ def test_a_silent_population_is_an_empty_raster(ax, silent):
     ax.figure.canvas.draw()
 
 
-def test_traces_are_drawn_at_the_end_of_their_steps(ax):
+def test_traces_are_drawn_at_the_end_of_their_steps_and_spikes_at_the_start(ax):
     fine = np.arange(8.0).reshape(8, 1, 1) * [1, 10, 100]
     twin = recording((1, 1), traces=fine[1::2])
     brian2 = recording((3, 1), steps=8, dt=0.5e-3, traces=fine)
@@ -120,8 +123,17 @@ def test_traces_are_drawn_at_the_end_of_their_steps(ax):
     np.testing.assert_allclose(drawn["torch twin"], [[1, 10], [2, 30], [3, 50], [4, 70]])
     np.testing.assert_allclose(drawn["Brian2"][1::2], drawn["torch twin"])
     np.testing.assert_allclose(drawn["threshold"][:, 1], 5)
-    np.testing.assert_allclose(drawn["_spikes, torch twin"][:, 0], 2)
-    np.testing.assert_allclose(drawn["_spikes, Brian2"][:, 0], 2)
+    np.testing.assert_allclose(drawn["_spikes, torch twin"][:, 0], 1)
+    np.testing.assert_allclose(drawn["_spikes, Brian2"][:, 0], 1.5)
+
+
+def test_a_spike_has_one_time_in_events_rasters_and_traces():
+    run = recording((1, 1), (3, 1), traces=np.zeros((4, 1, 3)))
+    raster = lines(plots.plot_rasters(run, run, "hidden", neurons=[1], ax=Figure().subplots()))
+    marks = lines(plots.plot_traces(run, run, "hidden", 1, ax=Figure().subplots()))
+    times = 1e3 * run.events("hidden").time
+    np.testing.assert_allclose(np.unique(raster["both"][:, 0]), times)
+    np.testing.assert_allclose(marks["_spikes, torch twin"][:, 0], times)
 
 
 def test_confusion_writes_every_number_into_its_cell(ax):

@@ -11,7 +11,8 @@ from ... import plots
 from ...plots.activity import most_telling
 from ..evidence import Evidence
 from ..metrics import confusion_matrix
-from ..verdict import RungOutcome, Verdict, remedy_in_words
+from ..table import count, remedy_in_words
+from ..verdict import RungOutcome, Verdict
 from . import words
 from .close_up import CloseUp, close_up
 from .ladder_text import ladder_text
@@ -69,7 +70,11 @@ def page_of(verdict: Verdict, command: str = "") -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(
-        percent=words.percent, points=words.points, cost=words.cost, by_layer=words.by_layer
+        percent=words.percent,
+        points=words.points,
+        cost=words.cost,
+        by_layer=words.by_layer,
+        count=count,
     )
     template = environment.from_string(
         (files(__package__) / "report.html").read_text(encoding="utf-8")
@@ -84,7 +89,7 @@ def page_of(verdict: Verdict, command: str = "") -> str:
         headline=words.headline(verdict),
         sentences=words.verdict_sentences(verdict, evidence),
         costliest=words.costliest(verdict),
-        shortfalls={rung.name: words.shortfalls(rung, verdict) for rung in verdict.rungs},
+        reasons={rung.name: rung.reasons(verdict.dataset["samples"]) for rung in verdict.rungs},
         ladder=_ladder(verdict),
         twin=_of_twin(verdict, evidence),
         looked_at=[d for d in details if d.rung in chosen],
@@ -122,8 +127,9 @@ def _ladder(verdict: Verdict) -> Figure | None:
         height=0.8 + 0.42 * len(verdict.rungs),
         caption=(
             "Dashed line: the torch twin. Bar: 95 % interval of the change on the same samples, "
-            "about the twin's accuracy. Filled circle: the rung held. Hollow diamond: it fell "
-            "short. Square: there was no limit to hold."
+            "about the twin's accuracy; none where every spike is the same. Filled circle: the "
+            "rung held. Hollow diamond: it fell short. Triangle: undecided. Square: there was no "
+            "limit to hold."
         ),
     )
 
@@ -205,7 +211,10 @@ def _close_figures(name: str, rung: str, close: CloseUp) -> list[Figure]:
                     close.twin, close.brian2, population, neurons=rows, ax=ax
                 ),
                 height=1.4 + 0.055 * max(len(rows), 20),
-                caption=f"{about} {shown}: those that differ most, then those that fire most.",
+                caption=(
+                    f"{about} {shown}: those that differ most, then those that fire most. A spike "
+                    "is drawn at the start of its step, as Brian2 stamps it."
+                ),
             )
         )
     if not close.untraced:
@@ -220,7 +229,8 @@ def _close_figures(name: str, rung: str, close: CloseUp) -> list[Figure]:
                     variable=close.variable, threshold=close.threshold, ax=ax,
                 ),
                 height=2.9,
-                caption=f"{about} Values are those at the end of a step; marks above are spikes.",
+                caption=f"{about} A value is drawn at the end of its step, after the "
+                "reset; marks above are spikes, each at the start of its step, as in Brian2.",
             )
         )  # fmt: skip
     return found

@@ -13,7 +13,7 @@ from .close_up import CloseUp
 __all__ = [
     "about_attribution", "about_confusion", "about_counts", "about_ladder", "about_raster",
     "about_traces", "by_layer", "cost", "costliest", "number", "percent", "points",
-    "sample_sentence", "shortfalls", "verdict_sentences",
+    "sample_sentence", "verdict_sentences",
 ]  # fmt: skip
 
 
@@ -60,6 +60,8 @@ def headline(verdict: Verdict) -> str:
         return "no rung could be climbed"
     if "fell short" in outcomes:
         return "not every rung held"
+    if "undecided" in outcomes:
+        return "undecided: too few samples for every rung"
     if "no limit" not in outcomes:
         return "every rung held"
     return "every rung with a limit held" if "held" in outcomes else "no rung had a limit"
@@ -71,6 +73,8 @@ def verdict_sentences(verdict: Verdict, evidence: Evidence) -> list[str]:
     free, out = outcomes.count("no limit"), len(verdict.skipped)
     total = len(outcomes) - free
     first = f"{outcomes.count('held')} of {total} {_plural(total, 'rung')} held"
+    if unknown := outcomes.count("undecided"):
+        first += f", {unknown} {'is' if unknown == 1 else 'are'} undecided"
     if free:
         first += f"; {free} had no limit to hold"
     if out:
@@ -105,35 +109,6 @@ def costliest(verdict: Verdict, most: int = 3) -> list[str]:
         for rung in worst
         if rung.accuracy < twin
     ]
-
-
-def shortfalls(rung: RungOutcome, verdict: Verdict) -> list[str]:
-    """Tell which tolerances did not hold, with what was found and what is allowed."""
-    twin = verdict.surrogate["accuracy"]
-    before = sum(verdict.surrogate["spikes_per_sample"].values())
-    after = sum(rung.spikes_per_sample.values())
-    correlation = min((c for c in rung.count_correlation.values() if c is not None), default=1.0)
-    limit = rung.tolerances
-    told = {
-        "max_accuracy_drop": lambda: (
-            f"accuracy fell by {100 * (twin - rung.accuracy):.2f} points, "
-            f"{100 * limit['max_accuracy_drop']:.4g} allowed"
-        ),
-        "min_agreement": lambda: (
-            f"agreement {percent(rung.agreement)}, {percent(limit['min_agreement'])} wanted"
-        ),
-        "min_count_correlation": lambda: (
-            f"count correlation {correlation:.3g}, {limit['min_count_correlation']:.3g} wanted"
-        ),
-        "max_spikes_change": lambda: (
-            f"{after:.1f} spikes a sample instead of {before:.1f}, a change of "
-            f"{percent(limit['max_spikes_change'])} allowed"
-        ),
-        "max_spike_mismatches": lambda: (
-            f"{rung.spike_mismatches:,} cells differ, {limit['max_spike_mismatches']:,} allowed"
-        ),
-    }
-    return [told[name]() if name in told else name for name in rung.fell_short]
 
 
 # ---------------------------------------------------------------------- figures in words
@@ -202,14 +177,17 @@ def about_traces(close: CloseUp) -> str:
     coarse = close.brian2.steps // close.twin.steps
     ours = close.twin.traces[name][v].reshape(close.twin.steps, -1)[:, close.neuron]
     fine = close.brian2.traces[name][v].reshape(close.brian2.steps, -1)[:, close.neuron]
+    # Both have a value at the end of each step of the twin, and Brian2 others in between.
     apart = np.abs(fine[coarse - 1 :: coarse] - ours)
+    when = "at the end of every step" + (" of the torch twin" if coarse > 1 else "")
+    between = "; in between only Brian2 has values" if coarse > 1 else ""
     text = f"{v} of neuron {close.neuron} of {name}: "
-    if not apart.max() > 1e-9:
-        return text + "both have the same potential in every step."
+    if not apart.max() > 1e-9 * max(1.0, float(np.abs(ours).max())):
+        return f"{text}both have the same potential {when}{between}."
     step = int(apart.argmax())
     text += (
         f"the potentials are {apart.max():.3g} apart at most, "
-        f"at {(step + 1) * close.twin.dt * 1e3:.4g} ms"
+        f"at {(step + 1) * close.twin.dt * 1e3:.4g} ms{between}"
     )
     if close.fires:
         fired = [

@@ -1,0 +1,134 @@
+"""Standard output and error as they may be: closed, without a reader, or without UTF-8."""
+
+from __future__ import annotations
+
+import os
+import sys
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+__all__ = ["plain", "terminal"]
+
+#: What stands for characters that have no decomposition into ASCII.
+_PLAIN = {
+    "×": "x", "−": "-", "–": "-", "—": "-", "…": "...", "‘": "'", "’": "'", "“": '"', "”": '"',
+    "·": "*", "→": "->", "✓": "+", "✗": "x", "±": "+-", "µ": "u", "μ": "u", "≤": "<=", "≥": ">=",
+}  # fmt: skip
+
+
+def plain(text: str, encoding: str) -> str:
+    """Return a text with other characters in place of those that an encoding lacks.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+    encoding : str
+        What it will be written in.
+
+    Examples
+    --------
+    >>> plain("3×3 → ‘Kükén’ 你", "ascii")
+    "3x3 -> 'Kuken' ?"
+    """
+    return "".join(c if _encodable(c, encoding) else _ascii(c) for c in text)
+
+
+def _encodable(text: str, encoding: str) -> bool:
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _ascii(character: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", character)
+    return _PLAIN.get(character) or decomposed.encode("ascii", "ignore").decode() or "?"
+
+
+@contextmanager
+def terminal() -> Iterator[None]:
+    """Let `sys.stdout` and `sys.stderr` take whatever is written to them.
+
+    Characters that they cannot encode are replaced. A reader that has gone away (``| head``) is not
+    told of, and does not stop the work. A stream that is closed (``>&-``) takes everything and
+    keeps nothing. On leaving, both are what they were.
+    """
+    _occupy_closed_descriptors()
+    before = sys.stdout, sys.stderr
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        # Python has None for a stream that was closed when it started.
+        out, err = (nowhere if stream is None else stream for stream in before)
+        # What cannot be said on standard error cannot be said at all.
+        streams = _Stream(out, BrokenPipeError), _Stream(err, OSError)
+        sys.stdout, sys.stderr = streams
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr = before
+            for stream in streams:
+                stream.finish()
+
+
+def _occupy_closed_descriptors() -> None:
+    """Open the null device for standard streams that are closed.
+
+    A file that is opened next would have their numbers, and a library that prints would write into
+    it.
+    """
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+
+
+class _Stream:
+    """Write to a stream; leave out what it cannot take."""
+
+    def __init__(self, stream: TextIO, forgiven: type[OSError]) -> None:
+        self._stream, self._forgiven, self._gone = stream, forgiven, False
+
+    def write(self, text: str) -> int:
+        try:
+            if not self._gone:
+                self._stream.write(text)
+        except UnicodeEncodeError:
+            self._stream.write(plain(text, self._stream.encoding))
+        except self._forgiven:
+            self._leave()
+        return len(text)
+
+    def writelines(self, lines: Any) -> None:
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        try:
+            if not self._gone:
+                self._stream.flush()
+        except self._forgiven:
+            self._leave()
+
+    def finish(self) -> None:
+        """Write what is left; what cannot be written is not tried again when Python ends."""
+        try:
+            self.flush()
+        except OSError:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Write no more; what is in the stream's buffer goes nowhere when Python ends."""
+        self._gone = True
+        try:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+        except (OSError, ValueError):  # a stream without a descriptor
+            pass
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
