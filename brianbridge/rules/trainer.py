@@ -19,15 +19,16 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
+from ..arrays import as_array
 from ..datasets import Dataset, train_validation
+from ..datasets.fit import CLASSES, fitted
 from ..errors import InputError, did_you_mean
-from ..network import SpikingNetwork
 from ..surrogate.network import SurrogateNetwork
 from .base import LearningRule, Response, learning_rule
 from .checkpoint import read_checkpoint, write_checkpoint
 from .options import TrainingOptions
 
-__all__ = ["TrainingResult", "check_fit", "train"]
+__all__ = ["TrainingResult", "train"]
 
 #: Leads to the random numbers of the augmentation, apart from those of the order of samples.
 _AUGMENTATION = 0xA06
@@ -99,21 +100,6 @@ def train(
     return _Trainer(twin, data, learning_rule(rule), seed, chosen).run(file)
 
 
-def check_fit(network: SpikingNetwork, data: Dataset) -> None:
-    """Refuse data whose samples or classes the network has no room for."""
-    if data.shape != tuple(network.input_shape):
-        raise InputError(
-            f"data set '{data.name}' has samples of shape {data.shape}; the network takes "
-            f"{tuple(network.input_shape)}"
-        )
-    outputs = network.output.size
-    if len(data.classes) > outputs:
-        raise InputError(
-            f"data set '{data.name}' has {len(data.classes)} classes; the network has only "
-            f"{outputs} outputs"
-        )
-
-
 def moving_average(decay: float) -> Callable[[Any, Any, Any], None]:
     """Return what moves averages on by a step, faster at first: by ``(1 + n)/(10 + n)``.
 
@@ -142,7 +128,7 @@ class _Trainer:
         options: TrainingOptions,
     ) -> None:
         rule.check(twin.network)
-        check_fit(twin.network, data)
+        data = fitted(twin.network, data)
         if seed < 0:
             raise InputError(f"training: seed = {seed}; give 0 or more")
         if not any(values.requires_grad for values in twin.parameters()):
@@ -158,7 +144,7 @@ class _Trainer:
             twin.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.twin, self.rule, self.seed, self.options = twin, rule, seed, options
         self.fingerprint = self._fingerprint(data)
-        self.train_data = data
+        self.train_data, self.classes = data, list(data.classes)
         self.validation: Dataset | None = None
         if options.validation_fraction > 0:
             self.train_data, self.validation = train_validation(
@@ -179,7 +165,7 @@ class _Trainer:
         description = json.dumps(
             [
                 self.twin.network.to_dict(), str(self.twin.spike_function), self.rule.to_dict(),
-                str(self.options), self.seed, data.sha256, data.split, len(data),
+                str(self.options), self.seed, data.sha256, data.split, len(data), data.classes,
                 self.twin.dropout, str(self.twin.quantisation),
             ],
             sort_keys=True,
@@ -193,7 +179,7 @@ class _Trainer:
         ]
         for name, values in [*self.twin.named_parameters(), *frozen]:
             if values is not None:
-                digest.update(name.encode() + values.detach().cpu().numpy().tobytes())
+                digest.update(name.encode() + as_array(values, name).tobytes())
         for projection in self.twin.network.projections:
             for name, array in projection.connection.arrays().items():
                 digest.update(f"{projection.name}.{name}".encode() + np.asarray(array).tobytes())
@@ -229,6 +215,8 @@ class _Trainer:
                 progress.set_postfix({k: f"{v[-1]:.3f}" for k, v in self.curve.items()})
         self.twin.load_state_dict(self.best)
         self.twin.eval()
+        # What the outputs now mean; `write_back` hands it on.
+        self.twin.network = self.twin.network.with_weights({}, **{CLASSES: self.classes})
         return TrainingResult(self.curve, self.best_epoch)
 
     def _begin(self) -> None:

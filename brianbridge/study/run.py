@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..datasets import Dataset, Split, load
+from ..datasets.fit import fitted
 from ..datasets.splits import by_fraction
 from ..fidelity.ladder import Rung, read_ladder
 from ..fidelity.metrics import accuracy
@@ -36,7 +37,6 @@ from ..io.network_file import save
 from ..network import SpikingNetwork
 from ..provenance import collect
 from ..rules import LearningRule, learning_rule, train
-from ..rules.trainer import check_fit
 from ..surrogate.network import SurrogateNetwork, to_torch, write_back
 from ..surrogate.spike_function import SpikeFunction
 from .network import build_network
@@ -74,7 +74,7 @@ def prepare(study: Study, data: Dataset) -> tuple[SpikingNetwork, LearningRule, 
     options = dict(study.rule)
     rule = learning_rule(options.pop("name"), **options)
     rule.check(network)
-    check_fit(network, data)
+    data = fitted(network, data)
     training = study.training.options()
     training.augmentation.check(data.shape)
     if training.spike_rate is not None:
