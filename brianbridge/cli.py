@@ -26,6 +26,8 @@ __all__ = ["main"]
 
 Arguments = argparse.Namespace
 
+_DETERMINISTIC = "train in one thread: the same weights whatever the number of threads"
+
 
 class _Parser(argparse.ArgumentParser):
     """Report a misuse in one line."""
@@ -89,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("study", help="a study's name, or the path of its .toml file")
     run.add_argument("--out", type=Path, help="output folder (default: runs/STUDY[-SEED][-quick])")
     run.add_argument("--seed", type=int, help="another seed than the study's")
+    run.add_argument("--deterministic", action="store_true", help=_DETERMINISTIC)
     run.add_argument("--quick", action="store_true", help="smoke test: 2 epochs, 50 samples")
     run.add_argument(
         "--no-spikes", action="store_true", help="no spikes.h5: gigabytes, for a large network"
@@ -99,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("study", help="a study's name, or the path of its .toml file")
     train.add_argument("--out", type=Path, required=True, help="output folder")
     train.add_argument("--seed", type=int, help="another seed than the study's")
+    train.add_argument("--deterministic", action="store_true", help=_DETERMINISTIC)
 
     verify = add(commands, "verify", _verify, "run a network in Brian2 and judge what held")
     verify.add_argument("network", type=Path, help="a network file (network.h5)")
@@ -150,7 +154,7 @@ def _parser() -> argparse.ArgumentParser:
 def _study_run(options: Arguments) -> int:
     from .study import read_study, run_study
 
-    study = _seeded(read_study(options.study), options.seed)
+    study = _changed(read_study(options.study), options.seed, options.deterministic)
     study = study.quick() if options.quick else study
     seed = "" if options.seed is None else f"-{options.seed}"
     # A quick look must not stand in the way of the whole study.
@@ -162,7 +166,11 @@ def _study_run(options: Arguments) -> int:
         report=_say(options.json),
         spikes=not options.no_spikes,
         command=_command_line(
-            ["study", "run"], options.study, quick=options.quick, seed=options.seed
+            ["study", "run"],
+            options.study,
+            quick=options.quick,
+            seed=options.seed,
+            deterministic=options.deterministic,
         ),
     )
     if options.json:
@@ -172,8 +180,11 @@ def _study_run(options: Arguments) -> int:
     return 0 if summary["passed"] else 1
 
 
-def _seeded(study: Study, seed: int | None) -> Study:
-    """Return the study with another seed, if one is given."""
+def _changed(study: Study, seed: int | None, deterministic: bool) -> Study:
+    """Return the study with another seed, if one is given, and trained in one thread if asked."""
+    if deterministic:
+        training = study.training.model_copy(update={"deterministic": True})
+        study = study.model_copy(update={"training": training})
     if seed is None:
         return study
     if not 0 <= seed < 2**32:
@@ -193,7 +204,7 @@ def _train(options: Arguments) -> int:
     from .study import read_study, train_study
     from .study.run import load_split
 
-    study = _seeded(read_study(options.study), options.seed)
+    study = _changed(read_study(options.study), options.seed, options.deterministic)
     network = train_study(study, options.out, load_split(study))
     curve = {k: v[-1] for k, v in network.provenance["training_curve"].items()}
     if options.json:

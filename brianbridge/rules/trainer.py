@@ -26,6 +26,7 @@ from ..errors import InputError, did_you_mean
 from ..surrogate.network import SurrogateNetwork
 from .base import LearningRule, Response, learning_rule
 from .checkpoint import read_checkpoint, write_checkpoint
+from .determinism import one_thread, seeded
 from .options import TrainingOptions
 
 __all__ = ["TrainingResult", "train"]
@@ -34,6 +35,8 @@ __all__ = ["TrainingResult", "train"]
 _AUGMENTATION = 0xA06
 #: The same of the samples that a rule looks at before training, and how many these are.
 _FIRST, _BEGIN = 0xB16, 256
+#: The same of neurons that draw random numbers, where the validation samples are looked at.
+_EVALUATION = 0xE7A
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,8 @@ def train(
             raise InputError(f"training has no option '{name}'. {did_you_mean(name, known)}")
     chosen = replace(options or TrainingOptions(), **changes)
     file = None if checkpoint is None else Path(checkpoint)
-    return _Trainer(twin, data, learning_rule(rule), seed, chosen).run(file)
+    with one_thread(chosen.deterministic):
+        return _Trainer(twin, data, learning_rule(rule), seed, chosen).run(file)
 
 
 def moving_average(decay: float) -> Callable[[Any, Any, Any], None]:
@@ -225,8 +229,9 @@ class _Trainer:
             return
         order = np.random.default_rng((self.seed, _FIRST)).permutation(len(self.train_data))
         self.twin.eval()
-        for inputs, _ in self._batches(self.train_data, order[:_BEGIN], stream=0):
-            self.rule.begin(self.twin, *inputs)
+        with seeded(self.twin.device, self.seed, _FIRST):
+            for inputs, _ in self._batches(self.train_data, order[:_BEGIN], stream=0):
+                self.rule.begin(self.twin, *inputs)
         if self.average is not None:
             self.average.module.load_state_dict(self.twin.state_dict())
         self.best = self._weights()
@@ -240,13 +245,11 @@ class _Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = options.rate_in(self.epoch)
         order = np.random.default_rng((self.seed, self.epoch)).permutation(len(self.train_data))
-        devices = [p.device for p in self.twin.parameters() if p.device.type == "cuda"]
         self.twin.train()
         losses, hits = 0.0, 0
         told: dict[str, float] = {}
-        with torch.random.fork_rng(devices=devices[:1]):
-            # Whatever draws from torch's generator depends on seed and epoch alone.
-            torch.manual_seed(hash((self.seed, self.epoch)) % 2**63)
+        # Whatever draws from torch's generator depends on seed and epoch alone.
+        with seeded(self.twin.device, self.seed, self.epoch):
             for inputs, labels in self._batches(self.train_data, order, stream=self.epoch + 1):
                 response, loss = self._loss(inputs, labels)
                 if not torch.isfinite(loss):
@@ -309,7 +312,7 @@ class _Trainer:
         twin = self._kept
         twin.eval()
         losses, hits = 0.0, 0
-        with torch.no_grad():
+        with torch.no_grad(), seeded(twin.device, self.seed, self.epoch, _EVALUATION):
             for inputs, labels in self._batches(data, np.arange(len(data)), stream=0):
                 output = self.rule.deployed(twin, *inputs)
                 seen = self.rule.scaled(twin, output)

@@ -37,6 +37,7 @@ from ..io.network_file import save
 from ..network import SpikingNetwork
 from ..provenance import collect
 from ..rules import LearningRule, learning_rule, train
+from ..rules.determinism import one_thread
 from ..surrogate.network import SurrogateNetwork, to_torch, write_back
 from ..surrogate.spike_function import SpikeFunction
 from .network import build_network
@@ -113,6 +114,8 @@ def train_study(study: Study, out: Path, split: Split, fold: int | None = None) 
         checkpoint=out / "checkpoint.pt",
         options=study.training.options(),
     )
+    with one_thread(study.training.deterministic):
+        origin = collect()  # the threads are those that trained
     trained = write_back(
         twin,
         study=study.name,
@@ -130,7 +133,7 @@ def train_study(study: Study, out: Path, split: Split, fold: int | None = None) 
             "folds": study.dataset.folds if fold is not None else None,
             "fold": fold,
         },
-        **collect(),
+        **origin,
     )
     save(trained, out / "network.h5")
     return trained
