@@ -27,6 +27,8 @@ __all__ = ["main"]
 
 Arguments = argparse.Namespace
 
+_DETERMINISTIC = "train in one thread: the same weights whatever the number of threads"
+
 
 class _Parser(argparse.ArgumentParser):
     """Report a misuse in one line."""
@@ -88,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--out", type=Path, help="output folder (default: runs/STUDY[-SEED][-quick])")
     run.add_argument("--seed", type=int, help="another seed than the study's")
     _add_decide_by(run)
+    run.add_argument("--deterministic", action="store_true", help=_DETERMINISTIC)
     run.add_argument("--quick", action="store_true", help="smoke test: 2 epochs, 50 samples")
     run.add_argument(
         "--no-spikes", action="store_true", help="no spikes.h5: gigabytes, for a large network"
@@ -98,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("study", help="a study's name, or the path of its .toml file")
     train.add_argument("--out", type=Path, required=True, help="output folder")
     train.add_argument("--seed", type=int, help="another seed than the study's")
+    train.add_argument("--deterministic", action="store_true", help=_DETERMINISTIC)
 
     verify = add(commands, "verify", _verify, "run a network in Brian2 and judge what held")
     verify.add_argument("network", type=Path, help="a network file (network.h5)")
@@ -159,7 +163,7 @@ def _add_decide_by(parser: argparse.ArgumentParser) -> None:
 def _study_run(options: Arguments) -> int:
     from .study import read_study, run_study
 
-    study = _seeded(read_study(options.study), options.seed)
+    study = _changed(read_study(options.study), options.seed, options.deterministic)
     study = study.quick() if options.quick else study
     seed = "" if options.seed is None else f"-{options.seed}"
     # A quick look must not stand in the way of the whole study.
@@ -176,6 +180,7 @@ def _study_run(options: Arguments) -> int:
             quick=options.quick,
             seed=options.seed,
             decide_by=_unless_default(options.decide_by),
+            deterministic=options.deterministic,
         ),
         decide_by=options.decide_by,
     )
@@ -186,8 +191,11 @@ def _study_run(options: Arguments) -> int:
     return OF_OUTCOME[summary["outcome"]]
 
 
-def _seeded(study: Study, seed: int | None) -> Study:
-    """Return the study with another seed, if one is given."""
+def _changed(study: Study, seed: int | None, deterministic: bool) -> Study:
+    """Return the study with another seed, if one is given, and trained in one thread if asked."""
+    if deterministic:
+        training = study.training.model_copy(update={"deterministic": True})
+        study = study.model_copy(update={"training": training})
     if seed is None:
         return study
     if not 0 <= seed < 2**32:
@@ -207,7 +215,7 @@ def _train(options: Arguments) -> int:
     from .study import read_study, train_study
     from .study.run import load_split
 
-    study = _seeded(read_study(options.study), options.seed)
+    study = _changed(read_study(options.study), options.seed, options.deterministic)
     network = train_study(study, options.out, load_split(study))
     curve = {k: v[-1] for k, v in network.provenance["training_curve"].items()}
     if options.json:

@@ -1,4 +1,4 @@
-"""Where a result comes from: versions, commit, date and machine.
+"""Where a result comes from: versions, commit, date, machine and threads.
 
 What goes into files that people share; so there is no path, user or host name in it.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -35,13 +36,14 @@ def collect(**extra: Any) -> dict[str, Any]:
         JSON values. ``date`` (ISO 8601, UTC), ``versions`` (by package; None where not
         installed), ``commit`` (of brianbridge's source tree, ending in ``-dirty`` if files were
         changed; None for an installed package), ``machine`` (``cores`` that may be used,
-        ``memory_gb``, ``processor``, ``platform``) and the `extra` ones.
+        ``memory_gb``, ``processor``, ``platform``), ``threads`` (see `threads`) and the `extra`
+        ones.
 
     Examples
     --------
     >>> facts = collect(seed=1)
     >>> sorted(facts)
-    ['commit', 'date', 'machine', 'seed', 'versions']
+    ['commit', 'date', 'machine', 'seed', 'threads', 'versions']
     """
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -57,7 +59,46 @@ def collect(**extra: Any) -> dict[str, Any]:
             "processor": _processor(),
             "platform": platform.platform(),
         },
+        "threads": threads(),
         **extra,
+    }
+
+
+def threads() -> dict[str, Any]:
+    """Return how many threads compute now, which decides the order in which sums are added up.
+
+    Returns
+    -------
+    dict
+        JSON values. ``torch`` and ``numba`` (None where not imported, which these functions leave
+        so), and ``blas``, a list with ``library``, ``version``, ``threads`` and the
+        ``architecture`` it is tuned for (None where unknown) of each BLAS that is loaded.
+
+    Examples
+    --------
+    >>> sorted(threads())
+    ['blas', 'numba', 'torch']
+    """
+    from threadpoolctl import threadpool_info
+
+    torch, numba = (sys.modules.get(name) for name in ("torch", "numba"))
+    # Not the paths of the libraries: they name folders of this machine.
+    blas = [
+        {
+            "library": entry["internal_api"],
+            "version": entry["version"],
+            "threads": entry["num_threads"],
+            "architecture": entry.get("architecture"),
+        }
+        for entry in threadpool_info()
+        if entry["user_api"] == "blas"
+    ]
+    return {
+        "torch": None if torch is None else torch.get_num_threads(),
+        # Not get_num_threads(), which starts them.
+        "numba": None if numba is None else numba.config.NUMBA_NUM_THREADS,
+        # SciPy and NumPy bring one each, often the same.
+        "blas": [entry for number, entry in enumerate(blas) if entry not in blas[:number]],
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from brianbridge.errors import InputError
 
-__all__ = ["check_arrays", "check_finite", "check_labels"]
+__all__ = ["check_arrays", "check_finite", "check_labels", "check_names"]
 
 
 def check_arrays(name: str, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> None:
@@ -55,17 +56,36 @@ def check_finite(name: str, x: npt.NDArray[np.floating]) -> None:
         )
 
 
-def check_labels(name: str, y: npt.NDArray[np.int64], classes: tuple[str, ...]) -> None:
-    """Check that each label has a class, and each class a name of its own.
+def check_names(name: str, classes: Any) -> None:
+    """Check that class names are texts, each another one, and what a set is called is one too.
 
     Raises
     ------
     InputError
-        If not; names the first wrong label or the repeated class.
+        If not; names the first that is none, or that occurs twice.
     """
+    if not isinstance(name, str):
+        raise InputError(f"dataset {name!r}: its name is no text; give one, such as 'mine'")
+    if isinstance(classes, str) or not isinstance(classes, Sequence | np.ndarray):
+        raise InputError(f"dataset {name!r}: classes = {classes!r}; give a list of names")
+    for number, label in enumerate(classes):
+        if not isinstance(label, str):
+            raise InputError(
+                f"dataset {name!r}: the name of class {number} is {label!r}; give a text"
+            )
     if len(set(classes)) < len(classes):
         repeated = next(c for k, c in enumerate(classes) if c in classes[:k])
         raise InputError(f"dataset {name!r}: class {repeated!r} occurs twice in {classes}")
+
+
+def check_labels(name: str, y: npt.NDArray[np.int64], classes: tuple[str, ...]) -> None:
+    """Check that each label has a class.
+
+    Raises
+    ------
+    InputError
+        If not; names the first wrong label.
+    """
     wrong = np.flatnonzero((y < 0) | (y >= len(classes)))
     if wrong.size:
         raise InputError(

@@ -19,6 +19,7 @@ from brianbridge.datasets import places
 from brianbridge.datasets.idx import decompressed
 from brianbridge.datasets.registry import DataFile, Entry
 from brianbridge.errors import InputError
+from brianbridge.paths import checked_path
 
 __all__ = ["Content", "check_range", "contents", "not_of"]
 
@@ -114,7 +115,7 @@ def _home(entry: Entry, folder: str | os.PathLike[str] | None) -> Path:
             _refuse_pickles(entry, *places.usual_folders(entry.name))
             raise InputError(f"dataset {entry.name!r} is not here. Get it: {places.remedy(entry)}")
         return home
-    given = Path(folder).expanduser()
+    given = checked_path(folder, f"folder of dataset {entry.name!r}")
     if entry.archive is not None and given.is_file():
         return given
     home = places.home_in(entry, given)

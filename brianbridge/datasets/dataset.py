@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from brianbridge.datasets.checks import check_arrays, check_finite, check_labels
+from brianbridge.datasets.checks import check_arrays, check_finite, check_labels, check_names
 from brianbridge.errors import InputError
 
 __all__ = ["Dataset", "Split"]
@@ -65,6 +65,7 @@ class Dataset:
     sha256: str
 
     def __post_init__(self) -> None:
+        check_names(self.name, self.classes)
         check_arrays(self.name, self.x, self.y)
         check_finite(self.name, self.x)
         check_labels(self.name, self.y, self.classes)

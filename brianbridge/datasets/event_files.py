@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brianbridge.errors import InputError
+from brianbridge.paths import checked_path
 
 __all__ = [
     "EVENT",
@@ -87,7 +88,7 @@ def read_events(path: str | os.PathLike[str], sensor: tuple[int, int] | None = N
     ...     read_events(file.name)["t"]
     array([256])
     """
-    path = Path(path)
+    path = checked_path(path, "event file")
     events = parse_events(read_content(path), path)
     if sensor is not None:
         check_inside(events, sensor, str(path))

@@ -23,6 +23,8 @@ def frames(
     *,
     by: By = "time",
     binary: bool = False,
+    start: int | None = None,
+    end: int | None = None,
 ) -> npt.NDArray[np.float32]:
     """Add events up in slices, one frame a slice.
 
@@ -35,20 +37,26 @@ def frames(
     size : (int, int)
         Rows and columns of the sensor, H and W.
     by : {"time", "number"}
-        Whether slices are of equal time, from the first event to the last, or of equal numbers of
-        events (but for one), in the order given.
+        Whether slices are of equal time, or of equal numbers of events (but for one), in the order
+        given.
     binary : bool
         Put 1 wherever there was any event.
+    start, end : int, optional
+        Where the first slice begins and the last one ends, in microseconds of the recording's own
+        clock; events before `start`, or from `end` on, are left out. Without them slices go from
+        the first event to the last, so that the same moment lies in other slices in another
+        recording.
 
     Returns
     -------
     ndarray of float32, shape (T, 2, H, W)
-        Number of events; channel 0 counts those where it became darker, channel 1 brighter.
+        Number of events; channel 0 counts those where it became darker, channel 1 brighter. All 0
+        where none is between `start` and `end`.
 
     Raises
     ------
     InputError
-        If there are no events, one is outside, or an option is wrong.
+        If there are no events, a pixel is outside, or an option is wrong.
 
     Examples
     --------
@@ -61,25 +69,49 @@ def frames(
            [[1., 0.],
             [0., 0.]]], dtype=float32)
     """
-    Slicing(steps, size, by, binary)  # refuses wrong options
+    Slicing(steps, size, by, binary, start, end)  # refuses wrong options
     if not len(events):
         raise InputError("frames: there are no events; leave the recording out")
     check_inside(events, size, "frames")
+    events = _between(events, start, end)
     if by == "time":
-        first, last = int(events["t"].min()), int(events["t"].max())
-        if (last - first) * steps >= 2**63:
-            raise InputError(
-                f"frames: events go from {first} to {last} us, which is too long for {steps} "
-                "slices; give microseconds, and leave out events with a wrong time"
-            )
-        step = (events["t"] - first) * steps // (last - first + 1)
+        step = _slices_of_time(events["t"], steps, start, end)
     else:
-        step = np.arange(len(events)) * steps // len(events)
+        step = np.arange(len(events)) * steps // max(len(events), 1)
     place = (step, events["p"].astype(int), events["y"], events["x"])
     shape = (steps, 2, *size)
     counts = np.bincount(np.ravel_multi_index(place, shape), minlength=int(np.prod(shape)))
     found = counts.reshape(shape).astype(np.float32)
     return np.minimum(found, 1) if binary else found
+
+
+def _between(events: Events, start: int | None, end: int | None) -> Events:
+    """Return the events from `start` up to, and without, `end`."""
+    if start is None and end is None:
+        return events
+    kept = np.ones(len(events), bool)
+    if start is not None:
+        kept &= events["t"] >= start
+    if end is not None:
+        kept &= events["t"] < end
+    return events[kept]
+
+
+def _slices_of_time(
+    t: npt.NDArray[np.int64], steps: int, start: int | None, end: int | None
+) -> npt.NDArray[np.int64]:
+    """Return in which slice each moment is; they go from `start`, or the first, to `end`."""
+    if not len(t):
+        return np.zeros(0, np.int64)
+    first = int(t.min()) if start is None else start
+    after = int(t.max()) + 1 if end is None else end
+    if (after - first) * steps >= 2**63:
+        raise InputError(
+            f"frames: events go from {first} to {after - 1} us, which is too long for {steps} "
+            "slices; give microseconds, and leave out events with a wrong time (start, end)"
+        )
+    found: npt.NDArray[np.int64] = (t - first) * steps // (after - first)
+    return found
 
 
 def shrunk(events: Events, sensor: tuple[int, int], size: tuple[int, int]) -> Events:
@@ -132,17 +164,21 @@ class Slicing:
         What is equal in all slices.
     binary : bool
         Put 1 wherever there was any event.
+    start, end : int, optional
+        Microseconds at which slices begin and end; the first and last event if not given.
 
     Raises
     ------
     InputError
-        If a number is not a whole one above 0, or `by` is neither.
+        If a number is not a whole one above 0, `by` is neither, or `end` is not after `start`.
     """
 
     steps: int
     size: tuple[int, int]
     by: By = "time"
     binary: bool = False
+    start: int | None = None
+    end: int | None = None
 
     def __post_init__(self) -> None:
         size = tuple(self.size) if isinstance(self.size, list | tuple) else (self.size,)
@@ -157,6 +193,14 @@ class Slicing:
             )
         if not isinstance(self.binary, bool):
             raise InputError(f"frames: binary = {self.binary!r}; give true or false")
+        for name in ("start", "end"):
+            value = getattr(self, name)
+            if value is not None and (not _is_whole(value) or abs(value) >= 2**62):
+                raise InputError(f"frames: {name} = {value!r}; give whole microseconds")
+        if self.start is not None and self.end is not None and self.end <= self.start:
+            raise InputError(
+                f"frames: end = {self.end} is not after start = {self.start}; give microseconds"
+            )
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -166,12 +210,18 @@ class Slicing:
     def __call__(self, events: Events, sensor: tuple[int, int]) -> npt.NDArray[np.float32]:
         """Return the frames of the events of a sensor."""
         smaller = events if self.size == sensor else shrunk(events, sensor, self.size)
-        return frames(smaller, self.steps, self.size, by=self.by, binary=self.binary)
+        return frames(
+            smaller, self.steps, self.size, by=self.by, binary=self.binary,
+            start=self.start, end=self.end,
+        )  # fmt: skip
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _above_0(value: Any) -> bool:
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    return whole and value > 0
+    return _is_whole(value) and value > 0
 
 
 def _by(size: tuple[int, int]) -> str:

@@ -18,11 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from brianbridge.datasets import places
+from brianbridge.datasets.checks import check_names
 from brianbridge.datasets.dataset import Dataset, Split
 from brianbridge.datasets.event_files import SUFFIXES, check_inside, parse_events, read_content
 from brianbridge.datasets.event_frames import By, Slicing
 from brianbridge.datasets.registry import Entry
 from brianbridge.errors import InputError, did_you_mean
+from brianbridge.paths import checked_path
 
 __all__ = ["from_event_folder", "read_event_set", "slicing_of"]
 
@@ -40,6 +42,8 @@ def from_event_folder(
     size: tuple[int, int] | None = None,
     by: By = "time",
     binary: bool = False,
+    start: int | None = None,
+    end: int | None = None,
     classes: Sequence[str] | None = None,
     part: str = "all",
 ) -> Dataset:
@@ -61,6 +65,9 @@ def from_event_folder(
         Whether frames are of equal time or of equal numbers of events.
     binary : bool
         Put 1 wherever there was any event, instead of how many.
+    start, end : int, optional
+        Microseconds, of each recording's own clock, at which its slices begin and end; see
+        `frames`.
     classes : sequence of str, optional
         Subfolders in the order of the labels; all of them, sorted, if not given.
     part : str
@@ -88,10 +95,12 @@ def from_event_folder(
     >>> data.shape, data.y, data.classes
     ((5, 2, 34, 34), array([0, 1]), ('left', 'right'))
     """
-    home = Path(folder).expanduser()
+    home = checked_path(folder, f"folder of dataset {name!r}")
+    if classes is not None:
+        check_names(name, classes)
     if not home.is_dir():
         raise InputError(f"dataset {name!r}: {home} is no folder; give one with a folder a class")
-    slicing = Slicing(steps, sensor if size is None else size, by, binary)
+    slicing = Slicing(steps, sensor if size is None else size, by, binary, start, end)
     if classes is None:
         classes = sorted(p.name for p in home.iterdir() if p.is_dir())
         if not classes:
@@ -197,7 +206,7 @@ def _recordings(name: str, home: Path, classes: Sequence[str]) -> _Recordings:
     paths: list[Path] = []
     labels: list[int] = []
     for label, folder in enumerate(classes):
-        if not (home / folder).is_dir():
+        if not checked_path(home / folder, f"folder of class {folder!r:.40}").is_dir():
             raise InputError(
                 f"dataset {name!r}: {home} has no folder {folder!r}; make one for each class"
             )
@@ -229,7 +238,7 @@ def _home(entry: Entry, folder: str | os.PathLike[str] | None) -> Path:
         if home is None:
             raise InputError(f"dataset {entry.name!r} is not here. Get it: {places.remedy(entry)}")
         return home
-    given = Path(folder).expanduser()
+    given = checked_path(folder, f"folder of dataset {entry.name!r}")
     missing = places.lacking(entry, given)
     if missing:
         raise InputError(

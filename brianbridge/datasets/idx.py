@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brianbridge.errors import InputError
+from brianbridge.paths import checked_path
 
 __all__ = ["decompressed", "parse_idx", "read_idx"]
 
@@ -122,5 +123,5 @@ def read_idx(path: str | Path) -> npt.NDArray[Any]:
     >>> read_idx(file)
     array([4, 2], dtype=uint8)
     """
-    path = Path(path)
+    path = checked_path(path, "IDX file")
     return parse_idx(decompressed(path), path)

@@ -53,8 +53,8 @@ def load(
         folders and the download cache.
     frames : mapping of str, optional
         How event recordings become frames, where it differs from the registry: ``steps``, ``size``
-        (rows and columns), ``by`` (``"time"`` or ``"number"``), ``binary``; see
-        `from_event_folder`.
+        (rows and columns), ``by`` (``"time"`` or ``"number"``), ``binary``, ``start`` and ``end``
+        (microseconds); see `from_event_folder`.
 
     Returns
     -------

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from brianbridge.arrays import as_array, as_numbers
+from brianbridge.datasets.checks import check_names
 from brianbridge.datasets.dataset import Dataset
 from brianbridge.datasets.raw import sha256_of_arrays
 from brianbridge.errors import InputError, did_you_mean
@@ -29,8 +32,9 @@ def from_arrays(
         What to call it.
     x : array_like, shape (samples, *shape)
         Inputs; taken as they are, not scaled. Most encodings expect [0, 1].
-    y : array_like of int or str, shape (samples,)
-        Labels from 0, or class names.
+    y : array_like of int, bool or str, shape (samples,) or (samples, 1)
+        Labels from 0, in any integer type, or class names; a column is taken as its values. False
+        is class 0 and True class 1.
     classes : sequence of str, optional
         Class names in the order of the labels. Without it: ``"0"`` to the largest label, or the
         names that occur, sorted. Give it when a part may lack a class.
@@ -45,7 +49,7 @@ def from_arrays(
     Raises
     ------
     InputError
-        If the arrays cannot be converted or `Dataset` refuses them.
+        If an array is masked, holds no real numbers or no labels, or `Dataset` refuses it.
 
     Examples
     --------
@@ -53,11 +57,8 @@ def from_arrays(
     >>> data.classes, data.y
     (('apple', 'pear'), array([1, 0]))
     """
-    try:
-        with np.errstate(over="ignore"):  # Dataset reports the infinities
-            inputs = np.array(x, np.float32)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"dataset {name!r}: x is not an array of numbers: {error}") from error
+    # Dataset reports values that are not finite, also those that are too large for float32.
+    inputs = as_numbers(x, np.float32, f"dataset {name!r}: the samples x", copy=True)
     labels, known = _labels(name, y, classes)
     return Dataset(name, part, "as given", inputs, labels, known, sha256_of_arrays(inputs, labels))
 
@@ -69,20 +70,24 @@ _CLASSES = 100_000
 def _labels(
     name: str, y: npt.ArrayLike, classes: Sequence[str] | None
 ) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
-    raw = np.asarray(y)
+    if classes is not None:
+        check_names(name, classes)
+    raw = as_array(y, f"dataset {name!r}: the labels y")
+    if raw.ndim == 2 and raw.shape[1] == 1:
+        raw = raw[:, 0]
+    if raw.ndim != 1:
+        remedy = "; of one-hot rows give y.argmax(1)" if raw.ndim == 2 else ""
+        raise InputError(
+            f"dataset {name!r}: y has shape {raw.shape}; give one label for each sample{remedy}"
+        )
     if raw.dtype.kind in "biu":
-        if classes is None:
-            largest = int(raw.max(initial=-1))
-            if largest >= _CLASSES:
-                raise InputError(
-                    f"dataset {name!r}: y has the label {largest}; number classes from 0, or give "
-                    "their names"
-                )
-            classes = [str(k) for k in range(largest + 1)]
-        return raw.astype(np.int64), tuple(classes)
-    given = raw.ravel().tolist()
+        return _numbered(name, raw, classes)
+    given = raw.tolist()
     if not all(isinstance(label, str) for label in given):
-        raise InputError(f"dataset {name!r}: y must be integers or class names, not {raw.dtype}")
+        raise InputError(
+            f"dataset {name!r}: y must be integers or class names, not {raw.dtype}; "
+            "y.astype(int) or y.astype(str) may be what you mean"
+        )
     known = tuple(sorted(set(given)) if classes is None else classes)
     number = {label: k for k, label in enumerate(known)}
     for sample, label in enumerate(given):
@@ -92,3 +97,17 @@ def _labels(
                 f"{did_you_mean(label, known)}"
             )
     return np.array([number[label] for label in given], np.int64), known
+
+
+def _numbered(
+    name: str, y: npt.NDArray[Any], classes: Sequence[str] | None
+) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+    """Return integer labels and the classes they stand for."""
+    largest = 1 if y.dtype.kind == "b" else int(y.max(initial=0))
+    if largest >= _CLASSES:
+        raise InputError(
+            f"dataset {name!r}: y has the label {largest}; number classes from 0, or give their "
+            "names as labels"
+        )
+    known = tuple(str(k) for k in range(largest + 1)) if classes is None else tuple(classes)
+    return y.astype(np.int64), known

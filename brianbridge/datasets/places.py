@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from brianbridge.datasets.registry import Entry
+from brianbridge.paths import checked_path
 
 __all__ = [
     "cache_folder",
@@ -103,7 +104,7 @@ def usual_folders(name: str) -> Iterator[Path]:
     """
     own = os.environ.get("BRIANBRIDGE_DATA")
     if own:
-        yield Path(own).expanduser() / name
+        yield checked_path(own, "$BRIANBRIDGE_DATA") / name
     yield from _system_folders(name)
     # Last, so that pooch is imported only when needed.
     cached = cache_folder(name)

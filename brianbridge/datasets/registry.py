@@ -178,13 +178,15 @@ def lookup(name: str) -> Entry:
     Raises
     ------
     InputError
-        If there is no such dataset; suggests the nearest name.
+        If there is no such dataset, and what is near; or if it is no name.
 
     Examples
     --------
     >>> lookup("iris").title
     'Iris plants'
     """
+    if not isinstance(name, str):
+        raise InputError(f"dataset {name!r:.80} is no name; give a text, one of datasets.names()")
     if name not in registry():
-        raise InputError(f"unknown dataset {name!r}. {did_you_mean(name, names())}")
+        raise InputError(f"unknown dataset {name!r:.80}. {did_you_mean(name, names())}")
     return registry()[name]

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..datasets import Dataset
+from ..datasets.fit import fitted
 from ..errors import InputError
 from ..network import Population, SpikingNetwork
 from ..recording import Recording
@@ -285,11 +286,7 @@ def check_calibration(
     ):
         if not good:
             raise InputError(f"calibration: {option} = {value!r} is out of range")
-    if data.shape != tuple(network.input_shape):
-        raise InputError(
-            f"calibration: data set '{data.name}' has samples of shape {data.shape}; the network "
-            f"takes {tuple(network.input_shape)}"
-        )
+    fitted(network, data)
     for population in network.firing:
         if of == "threshold" and "theta" not in population.neuron.parameters:
             raise InputError(

@@ -19,6 +19,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..datasets import Dataset
+from ..datasets.fit import fitted
 from ..errors import InputError
 from ..io.network_file import load, save
 from ..network import SpikingNetwork
@@ -127,10 +128,9 @@ class Remedies(_Entry):
                     "add it"
                 )
             from ..rules.in_the_loop import InTheLoop
-            from ..rules.trainer import check_fit
 
             InTheLoop(_rule_of(network), perturbations, seed).check(network)
-            check_fit(network, train)
+            fitted(network, train)
 
     def tried(
         self,

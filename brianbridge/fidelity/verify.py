@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..datasets import Dataset
+from ..datasets.fit import fitted
 from ..errors import InputError
 from ..io.spike_file import SpikeFileWriter
 from ..network import SpikingNetwork
@@ -106,11 +107,8 @@ def verify(
     >>> verify(net, data).rungs[0].spike_mismatches
     0
     """
-    if data.shape != tuple(network.input_shape):
-        raise InputError(
-            f"data set '{data.name}' has samples of shape {data.shape}; network '{name}' takes "
-            f"{tuple(network.input_shape)}"
-        )
+    data = fitted(network, data, f"network '{name}'")
+    same = data if baseline is None else fitted(baseline, data, "the baseline")
     by = decided_by(decide_by)
     if shard < 1:
         raise InputError(f"shard = {shard}; give at least 1 sample")
@@ -168,7 +166,7 @@ def verify(
     every = [task for climb in climbs for task in climb.tasks(len(shards))]
     sweep.run(every, judge, leave_out)
     judge()
-    compared = None if baseline is None else _summary(Sweep(Shards(baseline, data)).twin(), data.y)
+    compared = None if baseline is None else _summary(Sweep(Shards(baseline, same)).twin(), same.y)
     return Verdict(
         network=name,
         dataset={

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 from ..errors import InputError, did_you_mean
+from ..neurons.types import no_real_numbers
 from .connections import Sparse
 from .parts import INPUT, Projection
 
@@ -160,6 +161,12 @@ def _check_target(network: SpikingNetwork, projection: Projection) -> None:
         raise InputError(
             f"projection '{projection.name}': spikes cannot add to '{receive}' of neuron model "
             f"'{neuron.name}'. " + did_you_mean(receive, neuron.settable_variables)
+        )
+    kind = no_real_numbers(neuron.equations).get(receive)
+    if kind is not None:
+        raise InputError(
+            f"projection '{projection.name}': weights cannot add to '{receive}' of neuron model "
+            f"'{neuron.name}', which is {kind}; declare it '{receive} : 1'"
         )
 
 

@@ -22,6 +22,7 @@ from .expressions import (
     split_equations,
 )
 from .quantities import parse_quantity, unit_name
+from .types import check_types
 
 if TYPE_CHECKING:
     from .model import NeuronModel
@@ -189,6 +190,7 @@ def check_model_units(model: NeuronModel, what: str) -> None:
                 f"{what}: initial value {value!r} of '{name}' has the wrong unit; '{name}' is in "
                 f"{unit_name(wanted)}"
             )
+    check_types(model, variables, what)
     _check_method(model, group.equations, variables, what)
 
 

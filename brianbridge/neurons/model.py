@@ -248,7 +248,8 @@ class NeuronModel:
                     f"{self._what}: '{key}' has {np.size(values)} values for {n} neurons"
                 )
         for key, values in self.heterogeneous.items():
-            unit = unit_name(getattr(values, "dim", None))
+            condition = np.asarray(values).dtype == bool
+            unit = "boolean" if condition else unit_name(getattr(values, "dim", None))
             lines.append(f"{key} : {unit} (constant)")
         arguments: dict[str, Any] = {}
         if fires and self.emit:

@@ -81,7 +81,9 @@ def parse_quantity(value: Any, what: str) -> Any:
 
     if np.size(value) == 0:
         raise InputError(f"{what} has no values; give at least one")
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple) and all(isinstance(item, bool) for item in value):
+        result = np.array(value)
+    elif isinstance(value, list | tuple):
         try:
             quantity = Quantity([parse_quantity(item, what) for item in value])
         except DimensionMismatchError as error:
@@ -105,7 +107,9 @@ def parse_quantity(value: Any, what: str) -> Any:
         else:
             result = number
     elif isinstance(value, bool | int | float | np.generic | np.ndarray):
-        result = value
+        # Brian2 knows Python's True and False, and not NumPy's.
+        flag = np.ndim(value) == 0 and np.asarray(value).dtype == bool
+        result = bool(value) if flag else value
     else:
         raise InputError(f"{what}: {value!r} is no quantity; write a number and a unit")
     numbers = np.ravel(np.asarray(result, dtype=float))
@@ -176,8 +180,8 @@ def to_json(value: Any) -> dict[str, Any]:
     """
     from brian2.units.fundamentalunits import get_dimensions
 
-    if isinstance(value, bool | np.bool_):
-        return {"value": bool(value)}
+    if np.asarray(value).dtype == bool:
+        return {"value": np.asarray(value).tolist()}
     dimensions = [float(d) for d in get_dimensions(value)._dims]
     entry: dict[str, Any] = {"value": si_array(value).tolist()}
     if any(dimensions):
@@ -223,7 +227,8 @@ def from_json(entry: dict[str, Any]) -> Any:
 
     value = entry["value"]
     if isinstance(value, list):
-        value = np.array(value, dtype=np.float64)
+        flags = all(isinstance(item, bool) for item in value)
+        value = np.array(value, dtype=bool if flags else np.float64)
     if "dimensions" not in entry:
         return value
     return Quantity(value, dim=get_or_create_dimension(entry["dimensions"]))

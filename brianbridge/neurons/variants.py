@@ -11,10 +11,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ..errors import InputError, did_you_mean
+from .checks import probe
 from .model import NeuronModel
 
-__all__ = ["with_equation", "with_gate", "with_term"]
+__all__ = ["with_bounds", "with_equation", "with_gate", "with_term"]
+
+#: No bound: larger than any state.
+_HUGE = 1e300
 
 
 def with_term(
@@ -104,6 +110,48 @@ def with_gate(model: NeuronModel, name: str, values: Any) -> NeuronModel:
         emit = f"({model.emit})*int({gate})"
     return replace(
         model, emit=emit, parameters={**model.parameters, name: values}, initial=model.initial
+    )
+
+
+def with_bounds(model: NeuronModel, held: Any) -> NeuronModel:
+    """Return the model in which the equations of some neurons see their state as it was at first.
+
+    Their right-hand sides then do not depend on their state, so that they cannot run away; those of
+    all other neurons are what they were.
+
+    Parameters
+    ----------
+    model : NeuronModel
+        The model.
+    held : array of bool
+        One a neuron.
+
+    Examples
+    --------
+    >>> from brianbridge.neurons.library import neuron_model
+    >>> with_bounds(neuron_model("izhikevich"), [True, False]).equations.splitlines()[1]
+    'du/dt = a*(b*clip(v, v_lowest, v_highest) - clip(u, u_lowest, u_highest)) : volt/second'
+    """
+    from brian2 import Quantity
+
+    variables = probe(model, np.size(held), fires=False).variables
+    bounds = {}
+    for name in model.state_variables:
+        start, dim = variables[name].get_value(), variables[name].dim
+        for bound, value in (("lowest", -_HUGE), ("highest", _HUGE)):
+            bounds[f"{name}_{bound}"] = Quantity(np.where(held, start, value), dim=dim)
+    _check_free(model, bounds)
+    states = "|".join(model.state_variables)
+    seen = r"clip(\1, \1_lowest, \1_highest)"
+
+    def limited(match: re.Match[str]) -> str:
+        return match[1] + re.sub(rf"\b({states})\b", seen, match[2])
+
+    return replace(
+        model,
+        equations=re.sub(r"^([^=:\n]*=)([^:\n]*)", limited, model.equations, flags=re.MULTILINE),
+        parameters={**model.parameters, **bounds},
+        initial=model.initial,
     )
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..arrays import as_numbers
 from ..errors import InputError, did_you_mean
 from ..surrogate.network import SurrogateNetwork
 from .equilibrium import AtEquilibrium, Settled
@@ -76,7 +77,7 @@ class Implicit(AtEquilibrium):
 
         def joined(values: Mapping[str, Tensor]) -> np.ndarray:
             flat = torch.cat([values[name].flatten() for name in sizes])
-            return flat.cpu().numpy().astype(np.float64)
+            return as_numbers(flat, np.float64, "state")
 
         def left(flat: np.ndarray) -> np.ndarray:
             """Return ``z - J^T z``."""

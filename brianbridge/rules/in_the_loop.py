@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..arrays import as_numbers
 from ..datasets import Dataset
 from ..encoding import EncodedInput
 from ..errors import InputError
@@ -184,7 +185,7 @@ class InTheLoop(LearningRule):
 
 
 def _array(values: Tensor | None) -> np.ndarray | None:
-    return None if values is None else values.detach().cpu().numpy().astype(np.float64)
+    return None if values is None else as_numbers(values, np.float64, "encoded samples")
 
 
 @dataclass(frozen=True)

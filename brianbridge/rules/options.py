@@ -65,6 +65,9 @@ class TrainingOptions:
         and then the last epoch is kept.
     patience : int
         Stop after this many epochs without a better validation accuracy; 0 for never.
+    deterministic : bool
+        Whether to train in one thread, so that the weights do not depend on the number of threads.
+        With the same number of threads they are the same in either case.
 
     Raises
     ------
@@ -90,6 +93,7 @@ class TrainingOptions:
     autocast: Autocast = "none"
     validation_fraction: float = 0.1
     patience: int = 0
+    deterministic: bool = False
 
     def __post_init__(self) -> None:
         check_kinds(type(self), vars(self), "training")

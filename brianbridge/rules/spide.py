@@ -30,6 +30,7 @@ import torch
 from brian2.utils.logger import get_logger
 from torch import Tensor
 
+from ..arrays import as_array
 from ..encoding import EncodedInput
 from ..errors import InputError
 from ..network import SpikingNetwork
@@ -105,7 +106,9 @@ class Spide(AtEquilibrium):
         """Return spikes ``(T, batch, *shape)`` by population, and the output's potential."""
         if self.engine == "twin":
             return super().present(twin, current, raster)
-        encoded = EncodedInput(*(None if a is None else a.cpu().numpy() for a in (current, raster)))
+        encoded = EncodedInput(
+            *(None if a is None else as_array(a, "input") for a in (current, raster))
+        )
         return _in_brian2(write_back(twin), encoded, like=twin)
 
     def settled_gradients(
@@ -124,7 +127,9 @@ class Spide(AtEquilibrium):
         if self.engine == "twin":
             spikes = _twin_of(twin, back).run(current).spikes
         else:
-            spikes, _ = _in_brian2(back, EncodedInput(current=current.cpu().numpy()), like=twin)
+            spikes, _ = _in_brian2(
+                back, EncodedInput(current=as_array(current, "input")), like=twin
+            )
         settled.notes["backward_rate"] = self._checked_rate(spikes)
         leak = self.leak(twin.network)
         return {

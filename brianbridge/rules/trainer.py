@@ -19,20 +19,24 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
+from ..arrays import as_array
 from ..datasets import Dataset, train_validation
+from ..datasets.fit import CLASSES, fitted
 from ..errors import InputError, did_you_mean
-from ..network import SpikingNetwork
 from ..surrogate.network import SurrogateNetwork
 from .base import LearningRule, Response, learning_rule
 from .checkpoint import read_checkpoint, write_checkpoint
+from .determinism import one_thread, seeded
 from .options import TrainingOptions
 
-__all__ = ["TrainingResult", "check_fit", "train"]
+__all__ = ["TrainingResult", "train"]
 
 #: Leads to the random numbers of the augmentation, apart from those of the order of samples.
 _AUGMENTATION = 0xA06
 #: The same of the samples that a rule looks at before training, and how many these are.
 _FIRST, _BEGIN = 0xB16, 256
+#: The same of neurons that draw random numbers, where the validation samples are looked at.
+_EVALUATION = 0xE7A
 
 
 @dataclass(frozen=True)
@@ -96,22 +100,8 @@ def train(
             raise InputError(f"training has no option '{name}'. {did_you_mean(name, known)}")
     chosen = replace(options or TrainingOptions(), **changes)
     file = None if checkpoint is None else Path(checkpoint)
-    return _Trainer(twin, data, learning_rule(rule), seed, chosen).run(file)
-
-
-def check_fit(network: SpikingNetwork, data: Dataset) -> None:
-    """Refuse data whose samples or classes the network has no room for."""
-    if data.shape != tuple(network.input_shape):
-        raise InputError(
-            f"data set '{data.name}' has samples of shape {data.shape}; the network takes "
-            f"{tuple(network.input_shape)}"
-        )
-    outputs = network.output.size
-    if len(data.classes) > outputs:
-        raise InputError(
-            f"data set '{data.name}' has {len(data.classes)} classes; the network has only "
-            f"{outputs} outputs"
-        )
+    with one_thread(chosen.deterministic):
+        return _Trainer(twin, data, learning_rule(rule), seed, chosen).run(file)
 
 
 def moving_average(decay: float) -> Callable[[Any, Any, Any], None]:
@@ -142,7 +132,7 @@ class _Trainer:
         options: TrainingOptions,
     ) -> None:
         rule.check(twin.network)
-        check_fit(twin.network, data)
+        data = fitted(twin.network, data)
         if seed < 0:
             raise InputError(f"training: seed = {seed}; give 0 or more")
         if not any(values.requires_grad for values in twin.parameters()):
@@ -158,7 +148,7 @@ class _Trainer:
             twin.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.twin, self.rule, self.seed, self.options = twin, rule, seed, options
         self.fingerprint = self._fingerprint(data)
-        self.train_data = data
+        self.train_data, self.classes = data, list(data.classes)
         self.validation: Dataset | None = None
         if options.validation_fraction > 0:
             self.train_data, self.validation = train_validation(
@@ -179,7 +169,7 @@ class _Trainer:
         description = json.dumps(
             [
                 self.twin.network.to_dict(), str(self.twin.spike_function), self.rule.to_dict(),
-                str(self.options), self.seed, data.sha256, data.split, len(data),
+                str(self.options), self.seed, data.sha256, data.split, len(data), data.classes,
                 self.twin.dropout, str(self.twin.quantisation),
             ],
             sort_keys=True,
@@ -193,7 +183,7 @@ class _Trainer:
         ]
         for name, values in [*self.twin.named_parameters(), *frozen]:
             if values is not None:
-                digest.update(name.encode() + values.detach().cpu().numpy().tobytes())
+                digest.update(name.encode() + as_array(values, name).tobytes())
         for projection in self.twin.network.projections:
             for name, array in projection.connection.arrays().items():
                 digest.update(f"{projection.name}.{name}".encode() + np.asarray(array).tobytes())
@@ -229,6 +219,8 @@ class _Trainer:
                 progress.set_postfix({k: f"{v[-1]:.3f}" for k, v in self.curve.items()})
         self.twin.load_state_dict(self.best)
         self.twin.eval()
+        # What the outputs now mean; `write_back` hands it on.
+        self.twin.network = self.twin.network.with_weights({}, **{CLASSES: self.classes})
         return TrainingResult(self.curve, self.best_epoch)
 
     def _begin(self) -> None:
@@ -237,8 +229,9 @@ class _Trainer:
             return
         order = np.random.default_rng((self.seed, _FIRST)).permutation(len(self.train_data))
         self.twin.eval()
-        for inputs, _ in self._batches(self.train_data, order[:_BEGIN], stream=0):
-            self.rule.begin(self.twin, *inputs)
+        with seeded(self.twin.device, self.seed, _FIRST):
+            for inputs, _ in self._batches(self.train_data, order[:_BEGIN], stream=0):
+                self.rule.begin(self.twin, *inputs)
         if self.average is not None:
             self.average.module.load_state_dict(self.twin.state_dict())
         self.best = self._weights()
@@ -252,13 +245,11 @@ class _Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = options.rate_in(self.epoch)
         order = np.random.default_rng((self.seed, self.epoch)).permutation(len(self.train_data))
-        devices = [p.device for p in self.twin.parameters() if p.device.type == "cuda"]
         self.twin.train()
         losses, hits = 0.0, 0
         told: dict[str, float] = {}
-        with torch.random.fork_rng(devices=devices[:1]):
-            # Whatever draws from torch's generator depends on seed and epoch alone.
-            torch.manual_seed(hash((self.seed, self.epoch)) % 2**63)
+        # Whatever draws from torch's generator depends on seed and epoch alone.
+        with seeded(self.twin.device, self.seed, self.epoch):
             for inputs, labels in self._batches(self.train_data, order, stream=self.epoch + 1):
                 response, loss = self._loss(inputs, labels)
                 if not torch.isfinite(loss):
@@ -321,7 +312,7 @@ class _Trainer:
         twin = self._kept
         twin.eval()
         losses, hits = 0.0, 0
-        with torch.no_grad():
+        with torch.no_grad(), seeded(twin.device, self.seed, self.epoch, _EVALUATION):
             for inputs, labels in self._batches(data, np.arange(len(data)), stream=0):
                 output = self.rule.deployed(twin, *inputs)
                 seen = self.rule.scaled(twin, output)

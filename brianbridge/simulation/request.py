@@ -12,6 +12,7 @@ from ..encoding import EncodedInput, Poisson
 from ..errors import InputError, did_you_mean
 from ..network import INPUT, SpikingNetwork
 from ..network.readout import AT_SPIKE, first_spike_output
+from ..network.samples import checked_samples
 from ..neurons.quantities import seconds
 from ..recording import Events, Recording
 from .builder import checked_schedule, steps_per_coarse_step
@@ -185,26 +186,6 @@ class Request:
         if self.on_chunk is not None:
             self.on_chunk(part)
         return part if self.keep else part.without_events()
-
-
-def checked_samples(network: SpikingNetwork, x: Any) -> np.ndarray:
-    """Return the samples as float64, or say what is wrong before anything runs."""
-    given = x.detach().cpu() if hasattr(x, "detach") else x
-    try:
-        if np.iscomplexobj(given):
-            raise TypeError("they are complex")
-        samples = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"the samples are no numbers ({error})") from None
-    if samples.shape[1:] != tuple(network.input_shape) or not len(samples):
-        raise InputError(
-            f"the samples have shape {samples.shape}; the network takes (samples, "
-            f"{', '.join(map(str, network.input_shape))})"
-        )
-    if not np.isfinite(samples).all():
-        bad = np.argwhere(~np.isfinite(samples))[0].tolist()
-        raise InputError(f"the sample value at {bad} is not finite")
-    return samples
 
 
 def _check_encoded(network: SpikingNetwork, encoded: EncodedInput) -> None:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..datasets import Dataset, Split, load
+from ..datasets.fit import fitted
 from ..datasets.splits import by_fraction
 from ..fidelity.judgement import decided_by, worst_outcome
 from ..fidelity.ladder import Rung, read_ladder
@@ -37,7 +38,7 @@ from ..io.network_file import save
 from ..network import SpikingNetwork
 from ..provenance import collect
 from ..rules import LearningRule, learning_rule, train
-from ..rules.trainer import check_fit
+from ..rules.determinism import one_thread
 from ..surrogate.network import SurrogateNetwork, to_torch, write_back
 from ..surrogate.spike_function import SpikeFunction
 from .network import build_network
@@ -75,7 +76,7 @@ def prepare(study: Study, data: Dataset) -> tuple[SpikingNetwork, LearningRule, 
     options = dict(study.rule)
     rule = learning_rule(options.pop("name"), **options)
     rule.check(network)
-    check_fit(network, data)
+    data = fitted(network, data)
     training = study.training.options()
     training.augmentation.check(data.shape)
     if training.spike_rate is not None:
@@ -114,6 +115,8 @@ def train_study(study: Study, out: Path, split: Split, fold: int | None = None) 
         checkpoint=out / "checkpoint.pt",
         options=study.training.options(),
     )
+    with one_thread(study.training.deterministic):
+        origin = collect()  # the threads are those that trained
     trained = write_back(
         twin,
         study=study.name,
@@ -131,7 +134,7 @@ def train_study(study: Study, out: Path, split: Split, fold: int | None = None) 
             "folds": study.dataset.folds if fold is not None else None,
             "fold": fold,
         },
-        **collect(),
+        **origin,
     )
     save(trained, out / "network.h5")
     return trained

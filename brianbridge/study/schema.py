@@ -126,6 +126,7 @@ class TrainingEntry(_Entry):
     autocast: Literal["none", "bfloat16"] = "none"
     validation_fraction: float = Field(default=0.1, ge=0, lt=1)
     patience: int = Field(default=0, ge=0)
+    deterministic: bool = False
     # What follows is done by the twin.
     batch_norm: bool | Literal["potential"] = False
     dropout: float | dict[str, float] = 0.0

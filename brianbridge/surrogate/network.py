@@ -16,11 +16,13 @@ import torch
 from brian2 import Quantity
 from torch import Tensor, nn
 
+from ..arrays import as_array
 from ..encoding import EncodedInput
 from ..errors import InputError
 from ..network import INPUT, Population, SpikingNetwork
 from ..network.gain import input_gain
 from ..network.readout import AT_SPIKE, first_spike_output
+from ..network.samples import checked_samples
 from ..neurons.quantities import si_array
 from ..recording import Events, Recording
 from .forced import Forced, straight_through
@@ -185,12 +187,7 @@ class SurrogateNetwork(nn.Module):
         self, x: Any, index: Any = None, stream: int = 0
     ) -> tuple[Tensor | None, Tensor | None]:
         """Encode samples ``(batch, *input_shape)`` into a current and a raster, one being None."""
-        samples = np.asarray(x.detach().cpu() if isinstance(x, Tensor) else x)
-        if samples.shape[1:] != self.network.input_shape:
-            raise InputError(
-                f"the samples have shape {samples.shape[1:]}; the network takes "
-                f"{self.network.input_shape}"
-            )
+        samples = checked_samples(self.network, x)
         numbers = np.arange(len(samples)) if index is None else np.asarray(index)
         return self.as_tensors(self.network.encoding.encode(samples, numbers, stream))
 
@@ -340,7 +337,7 @@ class SurrogateNetwork(nn.Module):
         batch_size : int
             Samples run at a time.
         """
-        from ..simulation.request import checked_index, checked_samples, checked_variables
+        from ..simulation.request import checked_index, checked_variables
 
         samples = checked_samples(self.network, x)
         numbers = checked_index(index, len(samples))
@@ -365,18 +362,22 @@ class SurrogateNetwork(nn.Module):
     def _recording(self, activity: Activity) -> Recording:
         network = self.network
         shapes = {p.name: p.shape for p in network.firing}
+
+        def numbers(values: Tensor) -> np.ndarray:
+            return as_array(values, "recorded values")
+
         return Recording(
             dt=network.dt,
             steps=network.steps,
             samples=len(activity.output),
             shapes=shapes,
             all_events={
-                name: Events.from_raster(activity.spikes[name].flatten(2).cpu().numpy(), network.dt)
+                name: Events.from_raster(numbers(activity.spikes[name].flatten(2)), network.dt)
                 for name in shapes
             },
-            output=activity.output.cpu().numpy(),
+            output=numbers(activity.output),
             traces={
-                name: {v: trace.cpu().numpy() for v, trace in variables.items()}
+                name: {v: numbers(trace) for v, trace in variables.items()}
                 for name, variables in activity.traces.items()
             },
         )
@@ -422,7 +423,7 @@ def write_back(twin: SurrogateNetwork, **provenance: Any) -> SpikingNetwork:
     """
 
     def array(parameter: Tensor | None) -> np.ndarray | None:
-        return None if parameter is None else parameter.detach().cpu().numpy().copy()
+        return None if parameter is None else as_array(parameter, "weights").copy()
 
     weights: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
     for name in twin.projections:

@@ -250,7 +250,8 @@ class _StepWriter:
             if isinstance(variable, Constant) or getattr(variable, "scalar", False):
                 self.numbers[name] = float(np.ravel(variable.get_value())[0])
             elif isinstance(variable, ArrayVariable):
-                self.arrays[name] = np.array(variable.get_value(), dtype=np.float64)
+                values = np.array(variable.get_value())
+                self.arrays[name] = values if values.dtype == bool else values.astype(np.float64)
         self.inputs = tuple(sorted((arrays - set(self.state)) & (used | {model.drive} - {""})))
         moving = {*self.state, "t", "emit"}
         self.renderer = TorchRenderer(moving, self._unused, like=self.state[0])

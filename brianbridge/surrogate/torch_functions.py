@@ -69,7 +69,19 @@ def _exprel(x: Any) -> Any:
 @register_torch_function("clip")
 def _clip(x: Any, low: Any, high: Any) -> Any:
     # One bound at a time, for one may be a number and the other differ by neuron.
-    return x.clamp(min=low).clamp(max=high) if isinstance(x, Tensor) else min(max(x, low), high)
+    return _smaller(_larger(x, low), high)
+
+
+def _larger(x: Any, low: Any) -> Any:
+    if isinstance(x, Tensor):
+        return x.clamp(min=low)
+    return torch.clamp(low, min=x) if isinstance(low, Tensor) else max(x, low)
+
+
+def _smaller(x: Any, high: Any) -> Any:
+    if isinstance(x, Tensor):
+        return x.clamp(max=high)
+    return torch.clamp(high, max=x) if isinstance(high, Tensor) else min(x, high)
 
 
 @register_torch_function("timestep")

@@ -4,6 +4,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
+import torch
 
 from brianbridge.datasets import Dataset, from_arrays
 from brianbridge.errors import InputError
@@ -101,6 +102,74 @@ def test_digest_depends_on_values_shape_and_labels():
     assert from_arrays("mine", x, [0, 1]).sha256 == from_arrays("x", x.tolist(), [0, 1]).sha256
 
 
+@pytest.mark.parametrize(
+    "dtype", ["u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", ">i4", ">u2", "intp"]
+)
+@pytest.mark.parametrize("shape", [(3,), (3, 1)])
+def test_labels_of_any_integer_type_and_shape_are_the_same(dtype, shape):
+    y = np.array([2, 0, 1], dtype).reshape(shape)
+    data = from_arrays("mine", np.ones((3, 2)), y)
+    assert data.y.tolist() == [2, 0, 1]
+    assert (data.y.dtype, data.classes) == (np.int64, ("0", "1", "2"))
+    assert data.sha256 == from_arrays("mine", np.ones((3, 2)), [2, 0, 1]).sha256
+
+
+def test_booleans_are_two_classes_even_if_one_does_not_occur():
+    data = from_arrays("mine", np.ones((2, 1)), [False, False])
+    assert (data.y.tolist(), data.classes) == ([0, 0], ("0", "1"))
+
+
+@pytest.mark.parametrize("kind", [list, np.array, torch.tensor])
+def test_labels_as_a_column(kind):
+    assert from_arrays("mine", np.ones((2, 1)), kind([[1], [0]])).y.tolist() == [1, 0]
+
+
+def test_names_as_a_column():
+    assert from_arrays("mine", np.ones((2, 1)), [["b"], ["a"]]).y.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("y", "expected"),
+    [
+        (np.eye(2, dtype=int), r"y has shape \(2, 2\).*y\.argmax\(1\)"),
+        ([["a", "b"], ["c", "d"]], r"y has shape \(2, 2\)"),
+        (np.zeros((2, 1, 1), int), r"y has shape \(2, 1, 1\)"),
+        (1, r"y has shape \(\)"),
+        (np.array([2**63, 0], np.uint64), "the label 9223372036854775808"),
+        (np.ma.masked_array([0, 1], [False, True]), "1 values are masked"),
+        (np.array([b"a", b"b"]), r"not \|S1; .*y\.astype\(str\)"),
+        (np.array([0, None]), "not object"),
+        ([0, 1j], "not complex128"),
+        (np.array([0, 1], "datetime64[s]"), "not datetime64"),
+        ([], "has no samples|as many samples"),
+    ],
+)
+def test_labels_that_are_none(y, expected):
+    with pytest.raises(InputError, match=expected) as found:
+        from_arrays("mine", np.ones((2, 1)), y)
+    assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [
+        ("ab", "give a list of names"),
+        ([0, 1], "name of class 0 is 0"),
+        (["a", "a"], "occurs twice"),
+        ({"a", "b"}, "give a list of names"),
+    ],
+)
+def test_class_names_that_are_none(classes, expected):
+    with pytest.raises(InputError, match=expected):
+        from_arrays("mine", np.ones((2, 1)), [0, 1], classes=classes)
+
+
+@pytest.mark.parametrize("name", [None, 3, b"x", ["x"]])
+def test_a_data_set_is_called_by_a_text(name):
+    with pytest.raises(InputError, match="its name is no text"):
+        from_arrays(name, np.ones((2, 1)), [0, 1])
+
+
 def test_class_names_as_labels():
     data = from_arrays("mine", np.ones((3, 2)), ["no", "yes", "no"], classes=("yes", "no", "maybe"))
     assert data.y.tolist() == [1, 0, 1]
@@ -116,8 +185,8 @@ def test_class_names_as_labels():
             "label 'dgo' of sample 1 is not a class. Did you mean 'dog'",
         ),
         ([[1.0], [2.0]], [0.0, 1.0], "y must be integers or class names, not float64"),
-        ([[1.0], [2.0, 3.0]], [0, 1], "x is not an array of numbers"),
-        ([["a"], ["b"]], [0, 1], "x is not an array of numbers"),
+        ([[1.0], [2.0, 3.0]], [0, 1], "x are not an array of numbers"),
+        ([["a"], ["b"]], [0, 1], "x are text; give numbers"),
         ([[1.0], [1e300]], [0, 1], r"inf, at index \(1, 0\)"),
         ([[1.0], [2.0]], [0, 2], "label 2 of sample 1"),
     ],

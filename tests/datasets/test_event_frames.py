@@ -108,3 +108,44 @@ def test_wrong_options_are_refused(refused, options, said):
 def test_more_pixels_than_the_sensor_has_are_refused(refused):
     with refused("size = 6 x 10 is larger than the sensor, 6 x 9"):
         Slicing(3, (6, 10))(EVENTS, (6, 9))
+
+
+def test_given_bins_are_the_same_for_every_recording():
+    early = np.array([(5, 0, 0, True), (30, 0, 0, True)], EVENT)
+    late = np.array([(30, 0, 0, True), (95, 0, 0, True)], EVENT)
+    options = {"start": 0, "end": 100}
+    assert frames(early, 10, (1, 1), **options)[:, 1, 0, 0].tolist() == [1, 0, 0, 1] + [0] * 6
+    assert frames(late, 10, (1, 1), **options)[:, 1, 0, 0].tolist() == [0, 0, 0, 1] + [0] * 5 + [1]
+    # Without them the event at 30 us is in the last slice of one and the first of the other.
+    assert frames(early, 10, (1, 1))[:, 1, 0, 0].argmax() != 3
+
+
+@pytest.mark.parametrize("by", ["time", "number"])
+@pytest.mark.parametrize(("start", "end"), [(None, 20), (20, None), (10, 20), (0, 100)])
+def test_events_outside_of_the_bins_are_left_out(by, start, end):
+    events = np.array([(t, 0, 0, True) for t in range(5, 35)], EVENT)
+    low, high = 0 if start is None else start, 100 if end is None else end
+    kept = sum(low <= t < high for t in range(5, 35))
+    assert frames(events, 4, (1, 1), by=by, start=start, end=end).sum() == kept
+
+
+@pytest.mark.parametrize("by", ["time", "number"])
+def test_a_stretch_without_events_is_all_zero(by):
+    events = np.array([(5, 0, 0, True)], EVENT)
+    found = frames(events, 4, (1, 1), by=by, start=10, end=20)
+    assert found.shape == (4, 2, 1, 1)
+    assert not found.any()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"start": 5, "end": 5}, "end = 5 is not after start = 5"),
+        ({"start": 0.5}, "start = 0.5; give whole microseconds"),
+        ({"end": True}, "end = True; give whole microseconds"),
+        ({"end": 2**70}, "give whole microseconds"),
+    ],
+)
+def test_wrong_bins(options, said, refused):
+    with refused(said):
+        frames(EVENTS, 4, (6, 9), **options)

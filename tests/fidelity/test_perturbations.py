@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from brian2 import ms
 
-from brianbridge.encoding import Current
+from brianbridge.encoding import Bernoulli, Current
 from brianbridge.errors import InputError
 from brianbridge.fidelity.condition import Condition
 from brianbridge.fidelity.perturbations import (
@@ -130,6 +130,31 @@ def test_so_many_neurons_are_dead_and_silent():
     np.testing.assert_array_equal(
         changed.counts["hidden"][:, ~dead], plain.counts["hidden"][:, ~dead]
     )
+
+
+@pytest.mark.parametrize("encoding", [Current(30), Bernoulli(30)], ids=["current", "spikes"])
+@pytest.mark.parametrize("model", ["adex", "izhikevich"])
+@pytest.mark.parametrize("path", ["batched", "reference"])
+def test_a_dead_neuron_whose_upstroke_only_a_reset_ends_stays_finite(model, encoding, path):
+    neuron = neuron_model(model)
+    layers = [Dense(12, neuron, bias=False), Dense(3, neuron, bias=False)]
+    net = SpikingNetwork.sequential((6,), layers, encoding=encoding, seed=1)
+    # Strong enough that each neuron fires, and would run away if it were not reset.
+    size = 60e-3 if encoding.kind == "current" else 20e-3
+    weights = {p.name: (np.full(p.weight.shape, size / 6), None) for p in net.projections}
+    net = net.with_weights(weights)
+    x = np.random.default_rng(0).uniform(0.5, 1, (3, 6))
+    record = ("spikes", neuron.potential)
+    changed = apply(net, DeadNeurons(share=0.5))
+    dead = np.asarray(changed.network.population("hidden").neuron.parameters["alive"]) == 0
+    plain = simulate(net, x, record=record, path=path)
+    found = simulate(changed.network, x, record=record, path=path)
+    assert plain.counts["hidden"].any(0).all()
+    assert not found.counts["hidden"][:, dead].any()
+    np.testing.assert_array_equal(
+        found.counts["hidden"][:, ~dead], plain.counts["hidden"][:, ~dead]
+    )
+    assert np.isfinite(found.traces["hidden"][neuron.potential]).all()
 
 
 # ---------------------------------------------------------------------- closed forms

@@ -12,6 +12,8 @@ from pathlib import Path
 import brian2
 import numpy as np
 import pytest
+import threadpoolctl
+import torch
 
 from brianbridge import __version__, provenance
 from brianbridge.provenance import collect
@@ -36,6 +38,19 @@ def test_what_is_collected() -> None:
     assert timedelta(0) <= age < timedelta(minutes=1)
     assert facts["machine"]["cores"] >= 1
     assert facts["machine"]["processor"]
+
+
+def test_threads_are_told_as_they_are() -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(before + 1)
+        found = collect()["threads"]
+    finally:
+        torch.set_num_threads(before)
+    assert found["torch"] == before + 1
+    blas = threadpoolctl.threadpool_info()
+    wanted = {(b["internal_api"], b["num_threads"]) for b in blas if b["user_api"] == "blas"}
+    assert {(b["library"], b["threads"]) for b in found["blas"]} == wanted
 
 
 def test_nothing_tells_where_or_by_whom() -> None:

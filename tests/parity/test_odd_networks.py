@@ -89,8 +89,8 @@ def test_arrays_of_any_order_will_do(dtype):
     [
         (X[:0], {}, "the samples have shape (0, 4)"),
         (3.0, {}, "the samples have shape ()"),
-        ([[1, 2], [1]], {}, "the samples are no numbers"),
-        (X + 1j, {}, "they are complex"),
+        ([[1, 2], [1]], {}, "the samples are not an array of numbers"),
+        (X + 1j, {}, "the samples are complex numbers"),
         (X, {"record": ("spikes", "zz")}, "no population has a state variable 'zz'"),
         (X, {"index": [-1, 0, 1]}, "index: give whole numbers from 0 on"),
         (X, {"index": [0.5, 0, 1]}, "index: give whole numbers from 0 on"),

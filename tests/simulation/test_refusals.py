@@ -11,6 +11,7 @@ from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.simulation.builder import build
 from brianbridge.simulation.simulate import simulate
+from brianbridge.surrogate.network import to_torch
 
 
 @pytest.fixture
@@ -28,6 +29,39 @@ def x() -> np.ndarray:
 def test_samples_of_another_shape(network, shape):
     with pytest.raises(InputError, match=r"have shape .*; the network takes \(samples, 2, 3\)"):
         simulate(network, np.zeros(shape))
+
+
+def simulated(network, x):
+    simulate(network, x)
+
+
+def recorded(network, x):
+    to_torch(network).record(x)
+
+
+def called(network, x):
+    to_torch(network)(x)
+
+
+@pytest.mark.parametrize("use", [simulated, recorded, called])
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        (np.zeros((0, 2, 3)), r"shape \(0, 2, 3\).*there are no samples; give at least one"),
+        (np.zeros((2, 3)), r"shape \(2, 3\).*one sample; give it a leading axis, x\[None\]"),
+        (3.0, r"shape \(\).*a single number"),
+        (np.zeros((5, 6)), r"shape \(5, 6\).*x\.reshape\(-1, 2, 3\)"),
+        (np.zeros((5, 2, 4)), r"takes \(samples, 2, 3\): give samples of that shape"),
+        (np.ma.masked_array(np.zeros((1, 2, 3)), True), "6 values are masked"),
+        (np.zeros((1, 2, 3), complex), "are complex"),
+        (np.zeros((1, 2, 3), "datetime64[s]"), "are dates"),
+        (np.full((1, 2, 3), np.nan), r"at \[0, 0, 0\] is not finite \(nan\)"),
+    ],
+)
+def test_wrong_batches_are_told_the_same_by_twin_and_brian2(network, x, use, expected):
+    with pytest.raises(InputError, match=expected) as found:
+        use(network, x)
+    assert "\n" not in str(found.value)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -14,7 +14,7 @@ from ...network import AllToAll, OneToOne, Population, Projection, SpikingNetwor
 from ...network.gain import input_gain
 from ...neurons.model import NeuronModel
 from ...neurons.quantities import as_time, seconds
-from ...neurons.variants import with_gate, with_term
+from ...neurons.variants import with_bounds, with_gate, with_term
 from ..condition import Condition
 from .base import Perturbation, Stage
 
@@ -26,6 +26,9 @@ __all__ = [
     "Refractory",
     "UnitSpikes",
 ]
+
+#: Methods for equations that are linear in each variable, and do not run away without a reset.
+_BOUNDED = ("exact", "exponential_euler", "conditional")
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,12 @@ class Mismatch(Perturbation):
 class DeadNeurons(Perturbation):
     """Keep some neurons from firing, drawn without replacement.
 
+    A dead neuron is not reset, for it does not fire. Where equations are solved exactly or by
+    exponential Euler its potential goes on, which nobody reads. By any other method they may have
+    an upstroke that only a reset ends (`adex`, `izhikevich`), and a potential that nothing bounds
+    would become infinite: there the equations of a dead neuron keep to the state it started with,
+    so that its potential only adds up what it receives.
+
     Parameters
     ----------
     share : float
@@ -136,7 +145,8 @@ class DeadNeurons(Perturbation):
             alive = np.ones(population.size)
             dead = round(self.share * population.size)
             alive[rng.choice(population.size, dead, replace=False)] = 0
-            return with_gate(population.neuron, "alive", alive)
+            gated = with_gate(population.neuron, "alive", alive)
+            return gated if gated.method in _BOUNDED else with_bounds(gated, alive == 0)
 
         return with_neurons(condition, kill, chosen, self.name)
 

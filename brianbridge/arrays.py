@@ -1,0 +1,116 @@
+"""Turn what users pass as numbers into NumPy arrays, and refuse what would lose its meaning.
+
+`numpy.asarray` drops the mask of a masked array, the imaginary part of complex numbers and the
+units of a quantity, and turns dates into numbers, all without an error. Samples and labels go
+through `as_array` and `as_numbers` instead.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import InputError
+
+__all__ = ["as_array", "as_numbers"]
+
+#: What a kind of array is called, and what to do about it.
+_NO_NUMBERS = {
+    "c": ("complex numbers", "give their real part or absolute value"),
+    "m": ("time differences", "divide them by a unit, x / np.timedelta64(1, 's')"),
+    "M": ("dates", "give numbers, such as seconds since the first one"),
+    "O": ("Python objects", "give an array of numbers; of a sparse matrix x.toarray()"),
+    "S": ("bytes", "give numbers"),
+    "T": ("text", "give numbers"),
+    "U": ("text", "give numbers"),
+    "V": ("records", "give a plain array of numbers"),
+}
+
+
+def as_array(values: Any, what: str) -> npt.NDArray[Any]:
+    """Return an array of any type, without a copy where that is possible.
+
+    Parameters
+    ----------
+    values : array_like or torch.Tensor
+        The values. Tensors are detached; bfloat16, which NumPy lacks, becomes float32.
+    what : str
+        What they are, for the message, in the plural: ``"the samples"``.
+
+    Returns
+    -------
+    numpy.ndarray
+
+    Raises
+    ------
+    InputError
+        If rows differ in length, values are masked, or they carry a unit.
+
+    Examples
+    --------
+    >>> as_array([1, 2], "the labels")
+    array([1, 2])
+    """
+    if np.ma.isMaskedArray(values):
+        masked = int(np.ma.count_masked(values))
+        if masked:
+            raise InputError(
+                f"{what} are a masked array, and {masked} values are masked; remove these samples "
+                "or give the values a meaning: x.filled(0)"
+            )
+        values = values.data
+    if getattr(values, "is_dimensionless", True) is False:
+        raise InputError(f"{what} have a unit ({values.dim}); divide them by it")
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+        if values.is_floating_point() and values.element_size() < 4:
+            values = values.float()
+        values = values.numpy()
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{what} are not an array of numbers ({reason})") from None
+
+
+def as_numbers(
+    values: Any, dtype: npt.DTypeLike, what: str, *, copy: bool = False
+) -> npt.NDArray[Any]:
+    """Return an array of real numbers.
+
+    Parameters
+    ----------
+    values : array_like or torch.Tensor
+        Booleans, integers or floating point numbers. NaN and infinities are kept.
+    dtype : dtype
+        A floating point type. A value that is too large for it becomes infinite.
+    what : str
+        What they are, for the message, in the plural.
+    copy : bool
+        Whether the array must be a new one.
+
+    Returns
+    -------
+    numpy.ndarray of `dtype`
+
+    Raises
+    ------
+    InputError
+        As `as_array`; and if the values are complex, dates, objects, text or records.
+
+    Examples
+    --------
+    >>> as_numbers([1, 2], np.float32, "the samples")
+    array([1., 2.], dtype=float32)
+    >>> as_numbers([1j], np.float32, "the samples")
+    Traceback (most recent call last):
+    brianbridge.errors.InputError: the samples are complex numbers; give their real part or absolute value
+    """  # noqa: E501
+    array = as_array(values, what)
+    if array.dtype.kind in _NO_NUMBERS:
+        found, remedy = _NO_NUMBERS[array.dtype.kind]
+        raise InputError(f"{what} are {found}; {remedy}")
+    with np.errstate(over="ignore"):
+        return array.astype(dtype, copy=copy)

@@ -1,0 +1,110 @@
+"""Whether a data set fits a network: shape, number of classes, and their names.
+
+A network that was trained keeps the class names of its training data in its provenance, under
+`CLASSES`. String labels are numbered by the names that occur, so that a part that lacks a class has
+other numbers; comparing names shows that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from brianbridge.datasets.dataset import Dataset
+from brianbridge.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from brianbridge.network import SpikingNetwork
+
+__all__ = ["CLASSES", "fitted", "named_classes"]
+
+#: Key of the class names in the provenance of a network.
+CLASSES = "classes"
+
+
+def fitted(network: SpikingNetwork, data: Dataset, called: str = "the network") -> Dataset:
+    """Return the data with the network's class numbers, or refuse data that do not fit.
+
+    Names are compared where both sides have some. ``"0"``, ``"1"``, ... in order are what integer
+    labels are called by themselves; these are taken as numbers, unless they can be found by name.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        What is to see the data.
+    data : Dataset
+        The samples.
+    called : str
+        What the message calls the network.
+
+    Returns
+    -------
+    Dataset
+        `data` itself; or, where its classes are some of the network's in another order, the same
+        samples with labels and classes numbered as the network's.
+
+    Raises
+    ------
+    InputError
+        If samples have another shape than the network takes, there are more classes than outputs,
+        or the network was trained for classes of other names.
+
+    Examples
+    --------
+    >>> from brianbridge.datasets import from_arrays
+    >>> from brianbridge.encoding import Current
+    >>> from brianbridge.network import Dense, SpikingNetwork
+    >>> from brianbridge.neurons.library import neuron_model
+    >>> net = SpikingNetwork.sequential((1,), [Dense(3, neuron_model("if"))], encoding=Current(5))
+    >>> net = net.with_weights({}, classes=["bird", "cat", "dog"])
+    >>> part = from_arrays("pets", [[0.1], [0.2]], ["dog", "cat"])
+    >>> part.y, fitted(net, part).y
+    (array([1, 0]), array([2, 1]))
+    """
+    if data.shape != tuple(network.input_shape):
+        raise InputError(
+            f"data set '{data.name}' has samples of shape {data.shape}; {called} takes "
+            f"{tuple(network.input_shape)}"
+        )
+    outputs = network.output.size
+    known = named_classes(network)
+    if known is None or data.classes == known:
+        found = data
+    elif set(data.classes) <= set(known):
+        number = np.array([known.index(name) for name in data.classes], np.int64)
+        found = replace(data, y=number[data.y], classes=known)
+    elif _are_numbers(data.classes) or _are_numbers(known):
+        found = data
+    else:
+        strange = next(name for name in data.classes if name not in known)
+        raise InputError(
+            f"data set '{data.name}' has the class {strange!r}; {called} was trained for other "
+            f"classes. {did_you_mean(strange, known)} Give the names in training and here "
+            "(classes=...), or drop those of the network: network.with_weights({}, classes=None)"
+        )
+    if len(found.classes) > outputs:
+        raise InputError(
+            f"data set '{data.name}' has {len(found.classes)} classes; {called} has only "
+            f"{outputs} outputs"
+        )
+    return found
+
+
+def named_classes(network: SpikingNetwork) -> tuple[str, ...] | None:
+    """Return the class names that a network was trained for; None if it does not know.
+
+    A file may hold anything there: what is no list of different names counts as nothing.
+    """
+    entry = network.provenance.get(CLASSES)
+    if not isinstance(entry, list | tuple) or not all(isinstance(name, str) for name in entry):
+        return None
+    if len(set(entry)) < len(entry) or not 0 < len(entry) <= network.output.size:
+        return None
+    return tuple(entry)
+
+
+def _are_numbers(classes: Sequence[str]) -> bool:
+    return list(classes) == [str(number) for number in range(len(classes))]

@@ -1,0 +1,73 @@
+"""Check samples that are given to a network, in the twin and in Brian2."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..arrays import as_numbers
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from .network import SpikingNetwork
+
+__all__ = ["checked_samples"]
+
+
+def checked_samples(network: SpikingNetwork, x: Any) -> np.ndarray:
+    """Return samples as float64, or say what is wrong before anything runs.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        What is to see them.
+    x : array_like or torch.Tensor, shape (samples, *input_shape)
+        The samples.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (samples, *input_shape)
+
+    Raises
+    ------
+    InputError
+        If these are no numbers, of another shape, none, or not finite.
+
+    Examples
+    --------
+    >>> from brianbridge.encoding import Current
+    >>> from brianbridge.network import Dense, SpikingNetwork
+    >>> from brianbridge.neurons.library import neuron_model
+    >>> net = SpikingNetwork.sequential((4,), [Dense(2, neuron_model("if"))], encoding=Current(5))
+    >>> checked_samples(net, [[1, 2, 3, 4]])
+    array([[1., 2., 3., 4.]])
+    """
+    samples = as_numbers(x, np.float64, "the samples")
+    wanted = tuple(network.input_shape)
+    if samples.shape[1:] != wanted or not len(samples):
+        takes = ", ".join(map(str, ("samples", *wanted)))
+        raise InputError(
+            f"the samples have shape {samples.shape}; the network takes ({takes}): "
+            f"{_remedy(samples.shape, wanted)}"
+        )
+    if not np.isfinite(samples).all():
+        bad = np.argwhere(~np.isfinite(samples))[0].tolist()
+        raise InputError(
+            f"the sample value at {bad} is not finite ({samples[tuple(bad)]}); remove or replace it"
+        )
+    return samples
+
+
+def _remedy(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    """Say what to do about samples of a shape."""
+    if shape == wanted:
+        return "this is one sample; give it a leading axis, x[None]"
+    if shape == ():
+        return "this is a single number; give an array of samples"
+    if shape[0] == 0:
+        return "there are no samples; give at least one"
+    if math.prod(shape[1:]) == math.prod(wanted):
+        return f"reshape them, x.reshape({', '.join(map(str, (-1, *wanted)))})"
+    return "give samples of that shape, or another network"

@@ -1,0 +1,107 @@
+"""Integers and conditions among a neuron's variables: what may be written to them.
+
+Brian2's code generators differ in what they do with a fraction for an integer: NumPy refuses
+``k += 1.5``, C++ cuts it off. So a model must say ``int(...)`` itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import InputError
+from .expressions import Statement, parse_statements, substitute_name
+from .quantities import si_array
+
+if TYPE_CHECKING:
+    from .model import NeuronModel
+
+__all__ = ["check_types", "no_real_numbers"]
+
+_TYPED = re.compile(r"^\s*(\w+)\s*(?:=([^:]+))?:\s*(integer|boolean)\b", re.MULTILINE)
+
+
+def no_real_numbers(equations: str) -> dict[str, str]:
+    r"""Return the variables that are integers or conditions, and which of the two.
+
+    Examples
+    --------
+    >>> no_real_numbers("dv/dt = -v/tau : 1\nfired : boolean\nk : integer (constant)")
+    {'fired': 'boolean', 'k': 'integer'}
+    """
+    return {name: kind for name, _, kind in _TYPED.findall(equations)}
+
+
+def check_types(model: NeuronModel, variables: Mapping[str, Any], what: str) -> None:
+    """Refuse what would be cut off, or be taken for something else, in silence.
+
+    Parameters
+    ----------
+    model : NeuronModel
+        The model; names and units have been checked.
+    variables : mapping of str to brian2 Variable or Function
+        What its names refer to.
+    what : str
+        Whose it is, for the message.
+
+    Raises
+    ------
+    InputError
+        If an integer is set to what may be no whole number, or a condition to a number; or if
+        synapses or a constant input are to add to one of them.
+    """
+    kinds = no_real_numbers(model.equations)
+    spike = "1" if model.is_binary else "spike_value"
+    for line in parse_statements(model.reset if model.emit else "", f"{what}, reset"):
+        if line.target in kinds:
+            code = substitute_name(line.expression, "emit", spike)
+            kind = _kind_of(code, variables) if line.operation != "/=" else "float"
+            _check_written(line, kinds[line.target], kind, f"{what}, reset")
+    for name, expression, wanted in _TYPED.findall(model.equations):
+        if expression:
+            line = Statement(name, "=", expression.strip())
+            kind = _kind_of(line.expression, variables)
+            _check_written(line, wanted, kind, f"{what}, equation")
+    for name, value in model.initial.items():
+        values = si_array(value)
+        if kinds.get(name) == "integer" and (values != np.round(values)).any():
+            raise InputError(
+                f"{what}: initial value {value} of integer '{name}' is no whole number"
+            )
+        if kinds.get(name) == "boolean" and not np.isin(values, (0, 1)).all():
+            raise InputError(f"{what}: initial value {value} of '{name}' is neither true nor false")
+    for role, name in (("receive", model.receive), ("drive", model.drive)):
+        if name in kinds:
+            raise InputError(
+                f"{what}: {role} names '{name}', which is {kinds[name]} and cannot take real "
+                f"numbers; declare it '{name} : 1'"
+            )
+
+
+def _kind_of(expression: str, variables: Mapping[str, Any]) -> str:
+    """Return the type that Brian2 gives to an expression: boolean, integer or float."""
+    from brian2.parsing.bast import brian_ast
+
+    found: str = brian_ast(expression, variables).dtype
+    return found
+
+
+def _check_written(line: Statement, wanted: str, found: str, what: str) -> None:
+    """Refuse a statement whose value is of another type than the variable it is written to."""
+    name, written = line.target, f"{line.target} {line.operation} {line.expression}"
+    if wanted == "boolean" and (found != "boolean" or line.operation != "="):
+        raise InputError(
+            f"{what} '{written}': '{name}' is a condition; set it to one, such as "
+            f"'{name} = v > 0' or '{name} = True'"
+        )
+    if wanted == "integer" and found != "integer":
+        remedy = f"{name} {line.operation} int({line.expression})"
+        if line.operation in ("*=", "/="):
+            remedy = f"{name} = int({name}{line.operation[0]}({line.expression}))"
+        raise InputError(
+            f"{what} '{written}': '{name}' is an integer, and this may be a fraction; write "
+            f"'{remedy}', or declare it '{name} : 1'"
+        )

@@ -1,0 +1,73 @@
+"""Random numbers and threads of a training, which leave those of the rest of the program alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import torch
+from threadpoolctl import threadpool_limits
+
+__all__ = ["one_thread", "seeded"]
+
+
+@contextmanager
+def seeded(device: torch.device, *seed: int) -> Iterator[None]:
+    """Seed torch's generators as long as the block lasts; afterwards they are as before.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where the twin computes. The processor's generator is seeded too.
+    *seed : int
+        What the random numbers depend on.
+
+    Examples
+    --------
+    >>> before = torch.get_rng_state()
+    >>> with seeded(torch.device("cpu"), 1, 2):
+    ...     drawn = torch.rand(1)
+    >>> with seeded(torch.device("cpu"), 1, 2):
+    ...     again = torch.rand(1)
+    >>> bool(drawn == again), torch.equal(before, torch.get_rng_state())
+    (True, True)
+    """
+    number = hash(seed) % 2**63
+    cuda = device.type == "cuda"
+    with torch.random.fork_rng(devices=[device] if cuda else []):
+        # Not torch.manual_seed, which seeds every device there is, also those not set back.
+        torch.default_generator.manual_seed(number)
+        if cuda:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(number)
+        yield
+
+
+@contextmanager
+def one_thread(wanted: bool = True) -> Iterator[None]:
+    """Let torch and BLAS compute in one thread as long as the block lasts.
+
+    How many threads share a sum decides in which order it is added up, and so its last digit.
+
+    Parameters
+    ----------
+    wanted : bool
+        False leaves everything as it is.
+
+    Examples
+    --------
+    >>> before = torch.get_num_threads()
+    >>> with one_thread():
+    ...     inside = torch.get_num_threads()
+    >>> inside, torch.get_num_threads() == before
+    (1, True)
+    """
+    if not wanted:
+        yield
+        return
+    threads = torch.get_num_threads()
+    with ExitStack() as stack:
+        stack.callback(torch.set_num_threads, threads)
+        stack.enter_context(threadpool_limits(limits=1, user_api="blas"))
+        torch.set_num_threads(1)
+        yield
