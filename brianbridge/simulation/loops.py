@@ -20,7 +20,7 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -32,14 +32,15 @@ from brian2.codegen.generators.numpy_generator import NumpyCodeGenerator
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from brian2.codegen.templates import Templater
 from brian2.core.functions import DEFAULT_FUNCTIONS, Function
-from brian2.core.variables import Constant, Subexpression
+from brian2.core.variables import Constant
 from brian2.devices.device import RuntimeDevice, get_device
 from brian2.parsing.bast import brian_dtype_from_dtype
 from brian2.parsing.rendering import NumpyNodeRenderer
-from brian2.utils.stringtools import deindent, get_identifiers, strip_empty_lines
+from brian2.utils.stringtools import get_identifiers
 
 from ..errors import InputError
 from ..io.atomic import atomic_path, writable_folder
+from .group_code import calls, parts_of
 
 __all__ = ["LoopCodeObject", "run_as_loops"]
 
@@ -267,18 +268,8 @@ def run_as_loops(group: Any) -> dict[str, str]:
     >>> run_as_loops(group)
     {'reset': 'rand() has no compiled form'}
     """
-    update = [str(e.expr.code) for e in group.equations.values() if e.expr is not None]
-    refractory = [group._refractory] if isinstance(group._refractory, str) else []
-    parts = {"state update": (group.state_updater, update + refractory)}
-    if group.subexpression_updater is not None:
-        parts["subexpressions"] = (group.subexpression_updater, update)
-    for event, condition in group.events.items():
-        of = "" if event == "spike" else f" of {event}"
-        parts[f"threshold{of}"] = (group.thresholder[event], [condition])
-        if event in group.resetter:
-            parts[f"reset{of}"] = (group.resetter[event], [group.event_codes[event]])
     left = {}
-    for name, (runner, code) in parts.items():
+    for name, (runner, code) in parts_of(group).items():
         if reason := _why_not(runner, code, group):
             left[name] = reason
         else:
@@ -302,20 +293,5 @@ def _why_not(runner: Any, code: Iterable[str], group: Any) -> str:
             return "GSL integrates it"
         if group.equations.is_stochastic:
             return "random numbers (xi) have no compiled form"
-    calls = set().union(*(_calls(c, group.variables) for c in code)) - _FUNCTIONS
-    return f"{min(calls)}() has no compiled form" if calls else ""
-
-
-def _calls(code: str, variables: Mapping[str, Any]) -> set[str]:
-    """Name the functions that statements call, also by way of subexpressions."""
-    names: set[str] = set()
-    try:
-        tree = ast.parse(strip_empty_lines(deindent(code)))
-    except SyntaxError:
-        return names  # Brian2 says better what is wrong
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            names.add(node.func.id)
-        elif isinstance(node, ast.Name) and isinstance(variables.get(node.id), Subexpression):
-            names |= _calls(variables[node.id].expr, variables)
-    return names
+    unknown = calls(code, group.variables) - _FUNCTIONS
+    return f"{min(unknown)}() has no compiled form" if unknown else ""

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args
 
-import brian2
 import numpy as np
 
 from ..errors import InputError, did_you_mean
 from ..network import SpikingNetwork
 from ..recording import Recording
+from .counter_random import checked_seed
 from .input_timing import Timing
 from .request import Request
 
@@ -77,8 +77,11 @@ def simulate(
         Where input spikes fall if `dt` is finer than the surrogate's: on the start of their coarse
         step, or on any of its fine steps, each with the same chance.
     seed : int, optional
-        Seed of Brian2's random numbers, where there are any, and of the uniform timing; 0 for the
-        latter if not given.
+        Seed of all random numbers; a fresh one each time if not given. Each number is a function
+        of the seed, the population, the number of the sample in its data set, the step and the
+        neuron, so that batches, threads and paths have the same ones. A C++ program has numbers of
+        its own, which also depend on `batch_size`. Nothing is drawn from NumPy's global generator,
+        or Brian2's.
     threads : int, optional
         Threads of the batched path, which share the chunks of samples; one for each core if not
         given.
@@ -126,10 +129,8 @@ def simulate(
     _check_dtype(dtype)
     _check_threads(threads)
     request = Request.checked(
-        network, x, dt, record, index, schedule, poisson, timing, seed or 0, on_chunk, keep
+        network, x, dt, record, index, schedule, poisson, timing, checked_seed(seed), on_chunk, keep
     )
-    if seed is not None:
-        brian2.seed(seed)
     if device == "cpp_standalone":
         from .standalone import run_standalone
 
