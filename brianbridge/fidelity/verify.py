@@ -100,6 +100,9 @@ def verify(
     >>> verify(net, data).rungs[0].spike_mismatches
     0
     """
+    from ..simulation.device import check_runtime_device
+
+    check_runtime_device("verify")
     if data.shape != tuple(network.input_shape):
         raise InputError(
             f"data set '{data.name}' has samples of shape {data.shape}; network '{name}' takes "

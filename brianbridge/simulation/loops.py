@@ -33,13 +33,13 @@ from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from brian2.codegen.templates import Templater
 from brian2.core.functions import DEFAULT_FUNCTIONS, Function
 from brian2.core.variables import Constant
-from brian2.devices.device import RuntimeDevice, get_device
 from brian2.parsing.bast import brian_dtype_from_dtype
 from brian2.parsing.rendering import NumpyNodeRenderer
 from brian2.utils.stringtools import get_identifiers
 
 from ..errors import InputError
 from ..io.atomic import atomic_path, writable_folder
+from .device import is_runtime_device
 from .group_code import calls, parts_of
 
 __all__ = ["LoopCodeObject", "run_as_loops"]
@@ -286,7 +286,7 @@ def _why_not(runner: Any, code: Iterable[str], group: Any) -> str:
     """Return why a part cannot be a loop, as far as can be told before a run."""
     if importlib.util.find_spec("numba") is None:
         return "numba is not installed: pip install numba"
-    if not isinstance(get_device(), RuntimeDevice):
+    if not is_runtime_device():
         return "a standalone simulation is compiled as a whole"
     if runner is group.state_updater:
         if str(runner.method_choice).startswith("gsl"):

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args
 
@@ -15,6 +16,7 @@ from ..errors import InputError, did_you_mean
 from ..network import SpikingNetwork
 from ..recording import Recording
 from .counter_random import checked_seed
+from .device import check_runtime_device
 from .input_timing import Timing
 from .request import Request
 
@@ -22,6 +24,8 @@ __all__ = ["Path", "simulate"]
 
 Path = Literal["batched", "reference"]
 Device = Literal["runtime", "cpp_standalone"]
+#: Preferences and device are Brian2's, not a thread's: threads of the user take turns.
+_ONE_AT_A_TIME = threading.RLock()
 
 
 def simulate(
@@ -101,10 +105,10 @@ def simulate(
     Raises
     ------
     InputError
-        If the samples do not fit the network or are not finite, nothing has a variable to
-        record, `dt` does not divide the surrogate's step, one sample does not fit the memory, or
-        the state becomes NaN (looked for at the end of each chunk; a C++ program cannot say in
-        which step that began).
+        If a standalone device is active, the samples do not fit the network or are not finite,
+        nothing has a variable to record, `dt` does not divide the surrogate's step, one sample
+        does not fit the memory, or the state becomes NaN (looked for at the end of each chunk; a
+        C++ program cannot say in which step that began).
 
     Examples
     --------
@@ -124,6 +128,7 @@ def simulate(
         raise InputError(
             "the batched path runs in Python and cannot be a C++ program; use path = 'reference'"
         )
+    check_runtime_device("simulate")
     if batch_size is not None and batch_size < 1:
         raise InputError(f"batch_size = {batch_size}; give at least 1")
     _check_dtype(dtype)
@@ -131,6 +136,19 @@ def simulate(
     request = Request.checked(
         network, x, dt, record, index, schedule, poisson, timing, checked_seed(seed), on_chunk, keep
     )
+    with _ONE_AT_A_TIME:
+        return _run(request, path, device, dtype, threads, batch_size)
+
+
+def _run(
+    request: Request,
+    path: Path | None,
+    device: Device,
+    dtype: Any,
+    threads: int | None,
+    batch_size: int | None,
+) -> Recording:
+    """Simulate in the way that is asked for."""
     if device == "cpp_standalone":
         from .standalone import run_standalone
 
