@@ -19,13 +19,15 @@ def is_runtime_device() -> bool:
     return isinstance(get_device(), RuntimeDevice)
 
 
-def check_runtime_device(what: str) -> None:
+def check_runtime_device(what: str, instead: str = "") -> None:
     """Require that Brian2's own device is active.
 
     Parameters
     ----------
     what : str
         What needs it.
+    instead : str
+        What else would do in a program, as the end of the message.
 
     Raises
     ------
@@ -41,5 +43,5 @@ def check_runtime_device(what: str) -> None:
     active = next((name for name, known in all_devices.items() if known is get_device()), "another")
     raise InputError(
         f"{what} runs in Python, but the active device is '{active}', which builds a program; "
-        "build your program first, then call brian2.devices.reset_device()"
+        f"build your program first, then call brian2.devices.reset_device(){instead}"
     )

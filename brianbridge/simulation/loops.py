@@ -21,6 +21,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -228,24 +229,32 @@ def _module(source: str) -> ModuleType:
     from .. import __version__
 
     key = hashlib.sha256(f"{__version__} {numba.__version__}\n{source}".encode()).hexdigest()
-    path = _cache_folder(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / f"{key}.py"
+    name = f"brianbridge_loop_{key}"
+    folder = _cache_folder(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    if folder is None:
+        module = ModuleType(name)
+        exec(compile(source, f"<{name}>", "exec"), module.__dict__)
+        return module
+    path = folder / f"{key}.py"
     # A file that is there is left alone: numba compiles anew if its date changes.
     if not path.is_file() or path.read_text() != source:
         with atomic_path(path) as temporary:
             temporary.write_text(source)
-    spec: Any = importlib.util.spec_from_file_location(f"brianbridge_loop_{key}", path)
+    spec: Any = importlib.util.spec_from_file_location(name, path)
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
 @cache
-def _cache_folder(base: str) -> Path:
-    """Return the user's folder for compiled loops, or one for this process alone."""
+def _cache_folder(base: str) -> Path | None:
+    """Return the user's folder for compiled loops, or one for this process; None if none is."""
     try:
         return writable_folder(Path(base).expanduser() / "brianbridge" / "loops")
-    except InputError:
-        return Path(tempfile.mkdtemp(prefix="brianbridge-loops-"))
+    except (InputError, RuntimeError):  # the latter where the user has no home
+        with suppress(OSError):
+            return Path(tempfile.mkdtemp(prefix="brianbridge-loops-"))
+    return None
 
 
 def run_as_loops(group: Any) -> dict[str, str]:

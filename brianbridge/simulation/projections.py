@@ -125,7 +125,7 @@ class BatchedProjection(BrianObject):
         name: str = "batched_projection*",
     ) -> None:
         what = f"projection from '{source.name}' to '{target.name}'"
-        check_runtime_device(what)
+        check_runtime_device(what, ", or use Synapses")
         _check_groups(what, source, target, how, receive, samples)
         super().__init__(clock=target.clock, when=when, order=order, name=name)
         self.source, self.target, self.receive = source, target, receive
@@ -137,7 +137,7 @@ class BatchedProjection(BrianObject):
     def before_run(self, run_namespace: Any) -> None:
         """Find the arrays that are written to, and refuse to be compiled."""
         what = f"projection '{self.name}'"
-        check_runtime_device(what)
+        check_runtime_device(what, ", or use Synapses")
         _check_steps(what, self.source, self.target)
         variable = self.target.variables[self.receive]
         self._reader = SpikeReader(self.source, self.samples, variable.dtype)

@@ -11,7 +11,7 @@ import pytest
 from brian2 import Network, NeuronGroup, SpikeMonitor, ms, set_device
 
 import brianbridge as bb
-import brianbridge.simulation.memory  # noqa: F401  (registers a preference)
+import brianbridge.simulation.memory  # registers a preference
 from brianbridge.datasets import from_arrays
 from brianbridge.encoding import Current
 from brianbridge.errors import InputError
