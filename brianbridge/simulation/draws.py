@@ -1,8 +1,8 @@
 """Give Brian2's groups and synapses random numbers from counters, in place of a global stream.
 
-Brian2 runs the statements that it generates, by NumPy; only what ``rand()``, ``randn()`` (that is
-``xi``, too) and ``poisson()`` return is ours, see `brianbridge.simulation.counter_random`. Both
-paths do the same, so that their spikes are equal under noise, too.
+NumPy runs the statements that Brian2 generates. Only what ``rand()``, ``randn()`` (and so ``xi``)
+and ``poisson()`` return is ours; see `brianbridge.simulation.counter_random`. Both paths draw the
+same numbers, so that their spikes are equal under noise, too.
 """
 
 from __future__ import annotations
