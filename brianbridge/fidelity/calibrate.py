@@ -130,6 +130,9 @@ def calibrate(
     >>> found.before["output"], found.after["output"], round(found.scales["output"], 1)
     (75.0, 50.0, 0.5)
     """
+    from ..simulation.device import check_runtime_device
+
+    check_runtime_device("calibrate")
     check_calibration(network, data, of, samples, rounds, tolerance)
     chosen = np.random.default_rng(seed).permutation(len(data))[:samples]
     x, applied = data.x[np.sort(chosen)], tuple(perturbations)

@@ -261,14 +261,9 @@ def run_task(
         shards.data.x[low:high],
         index=np.arange(low, high),
         record=("spikes", "t_crossing") if on_chunk else ("spikes",),
-        seed=seed_of_shard(task.seed, task.shard),
+        seed=task.seed,
         threads=threads,
         on_chunk=show,
         keep=False,
     )
     return replace(watch.piece, seconds=time.perf_counter() - started)
-
-
-def seed_of_shard(seed: int, shard: int) -> int:
-    """Return the seed of a simulation: shards differ in noise, conditions of a seed do not."""
-    return np.random.SeedSequence((seed, shard)).generate_state(1)[0].item()

@@ -107,6 +107,9 @@ def verify(
     >>> verify(net, data).rungs[0].spike_mismatches
     0
     """
+    from ..simulation.device import check_runtime_device
+
+    check_runtime_device("verify")
     data = fitted(network, data, f"network '{name}'")
     same = data if baseline is None else fitted(baseline, data, "the baseline")
     by = decided_by(decide_by)

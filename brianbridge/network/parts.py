@@ -95,8 +95,8 @@ class Failure:
     probability : float
         That a spike does not arrive, from 0 to 1.
     key : int
-        From 0 on; what the draws of the batched path depend on beside the number of the sample,
-        the step, and the neurons at either end. Brian2 draws its own on the reference path.
+        From 0 on; what the draws depend on beside the number of the sample, the step, and the
+        neurons at either end. A C++ program draws its own.
     """
 
     probability: float

@@ -98,6 +98,9 @@ class InTheLoop(LearningRule):
 
     def prepare(self, twin: SurrogateNetwork) -> None:
         """Refuse what is different in training, for Brian2 runs the network as it is deployed."""
+        from ..simulation.device import check_runtime_device
+
+        check_runtime_device("training in the loop")
         if twin.dropout:
             raise InputError(
                 f"training in the loop: dropout = {dict(twin.dropout)!r} silences neurons that "

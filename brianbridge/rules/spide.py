@@ -92,8 +92,12 @@ class Spide(AtEquilibrium):
             raise InputError(f"{what}: engine = '{self.engine}'; give 'twin' or 'brian2'")
 
     def prepare(self, twin: SurrogateNetwork) -> None:
-        """Refuse dropout where Brian2 runs the network, which it does whole."""
+        """Refuse dropout where Brian2 runs the network, which it does whole, or cannot run it."""
+        from ..simulation.device import check_runtime_device
+
         super().prepare(twin)
+        if self.engine == "brian2":
+            check_runtime_device(f"learning rule '{self.name}'")
         if self.engine == "brian2" and any(twin.dropout.values()):
             raise InputError(
                 f"learning rule '{self.name}': Brian2 runs all neurons; leave out the dropout, or "

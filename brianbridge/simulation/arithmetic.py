@@ -32,7 +32,12 @@ def little_garbage() -> Iterator[None]:
     What a run leaves is collected at its end, while everything else is still out of the way:
     afterwards it would count as old, for which Python hardly ever looks, and Brian2 goes through
     all objects that it ever made for each name that it gives.
+    Where objects are frozen already, the user or a simulation around this one has seen to it, and
+    to unfreeze them would undo that.
     """
+    if gc.get_freeze_count():
+        yield
+        return
     gc.freeze()
     try:
         yield

@@ -33,6 +33,7 @@ from ..neurons.model import NeuronModel
 from ..recording import Recording
 from .arithmetic import little_garbage, strict_arithmetic
 from .delivery import Delivery, delivery
+from .draws import Presentation, draw_by_counter
 from .failure import UnreliableDelivery, UnreliableProjection
 from .loops import run_as_loops
 from .memory import fitting_batch
@@ -46,7 +47,6 @@ __all__ = ["run_batched"]
 
 #: Groups below this size are not worth compiling loops for.
 SMALL = 20_000
-_RANDOM = {"xi", "rand", "randn", "poisson", "binomial"}
 #: Brian2 prepares one run at a time: it was not made to generate code in several threads.
 _PREPARING = threading.RLock()
 
@@ -80,15 +80,13 @@ def run_batched(
     dtype : numpy.dtype
         Type of state and weights.
     threads : int, optional
-        Threads that share the chunks; one for each core if not given. Where random numbers are
-        drawn there is only one, so that they come in the same order.
+        Threads that share the chunks; one for each core if not given.
     watch : bool
         Whether to look for NaN after every step, not only after every chunk.
     """
     network, number = request.network, len(request.numbers)
     _check_delays(network)
-    random = request.poisson or any(_names(p.neuron) & _RANDOM for p in network.populations)
-    workers = 1 if random else threads or _cores()
+    workers = threads or _cores()
     traced = len(request.variables)
     batch = batch_size or fitting_batch(network, traced=traced, chunks=workers)
     chunks = -(-number // min(number, batch))
@@ -232,6 +230,10 @@ class _Plan:
             if group.N >= SMALL and dtype == np.float64:
                 run_as_loops(group)
             groups[population.name] = group
+        now = Presentation(clock, request.steps)
+        draw_by_counter(groups, request.seed, batch, now)
+        if isinstance(source, PoissonGroup):
+            draw_by_counter({INPUT: source}, request.seed, batch, now)
         positions = [INPUT, *groups]
         projections = []
         for projection in network.projections:
@@ -274,7 +276,7 @@ class _Plan:
         parts += [r.start for r in spikes.values() if r.start is not None]
         parts += [source] if source is not None else []
         built = BatchedNetwork(
-            _Network(*parts), groups, source, tuple(projections), spikes, traces, batch
+            _Network(*parts), groups, source, tuple(projections), spikes, traces, now, batch
         )
         return built, clock
 
@@ -290,7 +292,7 @@ def _check_delays(network: SpikingNetwork) -> None:
 
 
 def _names(model: NeuronModel) -> set[str]:
-    """Return all names in the code of a model, to see whether it depends on time or chance."""
+    """Return all names in the code of a model, to see whether it depends on time."""
     refractory = model.refractory if isinstance(model.refractory, str) else ""
     code = " ".join((model.equations.replace("/dt", ""), model.emit, model.reset, refractory))
     return set(get_identifiers(code))

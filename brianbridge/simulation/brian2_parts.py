@@ -16,7 +16,8 @@ from ..errors import InputError
 from ..network import INPUT, Population, Projection, Sparse
 from ..neurons.from_group import model_from_group
 from ..neurons.model import SPIKE_VALUE
-from .synapse_code import Addition, additions, random_functions
+from .group_code import random_functions
+from .synapse_code import Addition, additions
 
 __all__ = ["ends", "read_group", "read_synapses"]
 

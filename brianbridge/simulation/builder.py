@@ -56,6 +56,9 @@ class BuiltNetwork:
     starts : mapping of str to (CrossingFinder, brian2.StateMonitor)
         Of the populations whose crossing times are wanted and known: the finder, and what it
         needs of the start of each step.
+    failing : tuple of (brian2.Synapses, SynapseTable, int)
+        The synapses at which spikes fail to arrive, those of one sample as a table, and the key
+        of their `Failure`.
     batch : int
         Samples presented at once.
     """
@@ -66,6 +69,7 @@ class BuiltNetwork:
     spikes: Mapping[str, SpikeMonitor]
     traces: Mapping[str, StateMonitor]
     starts: Mapping[str, tuple[CrossingFinder, StateMonitor]]
+    failing: tuple[tuple[Synapses, SynapseTable, int], ...]
     batch: int
 
 
@@ -154,6 +158,7 @@ def build(
             name=population.name,
         )
     relays: dict[tuple[str, int], Relay] = {}
+    failing = []
     into: dict[str, list[Synapses]] = {name: [] for name in groups}
     for projection in network.projections:
         if not network.delivers_spikes(projection):
@@ -177,6 +182,8 @@ def build(
                 built.pre.delay = steps * dt * second
             synapses[part.name] = built
             into[projection.target].append(built)
+            if projection.failure is not None:
+                failing.append((built, part.table, projection.failure.key))
     if schedule == "canonical":
         for position, (name, group) in enumerate(groups.items(), start=INPUT not in groups):
             mine = [relay for (source_name, _), relay in relays.items() if source_name == name]
@@ -209,7 +216,9 @@ def build(
     monitors = (*spikes.values(), *traces.values(), *(monitor for _, monitor in starts.values()))
     helpers = [part for relay in relays.values() for part in (relay.group, relay.inlet)]
     parts = (*groups.values(), *synapses.values(), *helpers, *monitors)
-    return BuiltNetwork(Network(*parts), groups, synapses, spikes, traces, starts, batch)
+    return BuiltNetwork(
+        Network(*parts), groups, synapses, spikes, traces, starts, tuple(failing), batch
+    )
 
 
 def _input_group(

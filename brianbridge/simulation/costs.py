@@ -81,8 +81,11 @@ def _processor() -> str:
 
 
 def _file() -> Path:
-    folder = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(folder) / "brianbridge" / "costs.json"
+    try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    except RuntimeError:  # a user without a home
+        folder = Path(os.devnull)  # holds no file, so that nothing is found and nothing kept
+    return folder / "brianbridge" / "costs.json"
 
 
 _measured: dict[Path, dict[str, float]] = {}

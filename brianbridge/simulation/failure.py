@@ -1,10 +1,9 @@
 """Deliver spikes that fail to arrive, each at each synapse for itself.
 
-Whether a spike arrives is no draw from a stream of random numbers but a function of what it
-concerns: the projection's key, the number of the sample in its data set, the step, and the neurons
-at either end (a counter-based generator, here the finaliser of SplitMix64 by Steele, Lea & Flood
-2014, as remembered, once for each of them). So it depends neither on how samples are batched nor
-on the number of threads, nor on whether a synapse belongs to a matrix, a kernel or a list.
+Whether a spike arrives is a function of the projection's key, the number of the sample in its data
+set, the step, and the neurons at either end (`brianbridge.simulation.counter_random`). So it
+depends neither on how samples are batched nor on the number of threads, nor on whether a synapse
+belongs to a matrix, a kernel or a list. The reference path loses the same spikes.
 
 These deliveries go synapse by synapse, and take several times as long as those without failure.
 """
@@ -14,46 +13,27 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from ..network import AllToAll, Convolution, Projection, TransposedConvolution
 from ..network.connections import SynapseTable
 from ..network.convolution import image_shape
+from .compiled import compiled
+from .counter_random import drawn, keys_of_samples
 from .delivery import Delivery, Shape
 from .kernels import NO_MASK, SpikeList, add_open, place_of
 from .projections import BatchedProjection
 
-__all__ = ["UnreliableDelivery", "UnreliableProjection", "fate"]
+__all__ = ["UnreliableDelivery", "UnreliableProjection", "copies_of", "fate", "fates"]
 
-_compiled = njit(nogil=True, cache=True, error_model="numpy")
-_inline = njit(nogil=True, cache=True, error_model="numpy", inline="always")
-_ODD = np.uint64(0x9E3779B97F4A7C15)
-_FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_compiled = compiled(nogil=True, error_model="numpy")
+_inline = compiled(nogil=True, error_model="numpy", inline="always")
 #: Fates are whole numbers below this.
 _RANGE = 2.0**53
 
 
-@_compiled
-def _drawn(key: Any, counter: Any) -> Any:
-    """Return number `counter` of the generator `key`, itself the key of another."""
-    x = key + _ODD * (np.uint64(counter) + np.uint64(1))
-    x = (x ^ (x >> np.uint64(30))) * _FIRST
-    x = (x ^ (x >> np.uint64(27))) * _SECOND
-    return x ^ (x >> np.uint64(31))
-
-
 @_inline
 def _arrives(key: Any, synapse: Any, limit: Any) -> Any:
-    return (_drawn(key, synapse) >> np.uint64(11)) >= limit
-
-
-@_compiled
-def _of_samples(key: Any, numbers: np.ndarray, step: int) -> np.ndarray:
-    """Return a key for each sample in a step."""
-    keys = np.empty(numbers.size, np.uint64)
-    for b in range(numbers.size):
-        keys[b] = _drawn(_drawn(key, numbers[b]), step)
-    return keys
+    return (drawn(key, synapse) >> np.uint64(11)) >= limit
 
 
 def fate(key: int, sample: int, step: int, source: int, target: int) -> float:
@@ -75,8 +55,35 @@ def fate(key: int, sample: int, step: int, source: int, target: int) -> float:
     >>> fate(1, 2, 3, 4, 5) == fate(1, 2, 3, 4, 5) != fate(1, 2, 3, 5, 4)
     True
     """
-    at = _of_samples(np.uint64(key), np.array([sample]), step)[0]
-    return float((int(_drawn(np.uint64(_drawn(at, source)), target)) >> 11) / _RANGE)
+    at = keys_of_samples(np.uint64(key), np.array([sample]), step)
+    return float(fates(at, np.array([source]), np.array([target]))[0])
+
+
+@_compiled
+def fates(keys: np.ndarray, source: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Return a `fate` for each of some synapses.
+
+    Parameters
+    ----------
+    keys : numpy.ndarray of uint64
+        Of the sample that a synapse belongs to, in the step.
+    source, place : numpy.ndarray of int
+        The neuron that it starts at; the one that it reaches, plus the number of targets times
+        the number of earlier synapses of the same pair.
+    """
+    found = np.empty(keys.size)
+    for k in range(keys.size):
+        bits = drawn(drawn(keys[k], source[k]), place[k])
+        found[k] = np.float64(bits >> np.uint64(11)) / _RANGE
+    return found
+
+
+def copies_of(table: SynapseTable) -> np.ndarray:
+    """Return, for each synapse, how many of the same pair of neurons come before it."""
+    same = (np.diff(table.source) == 0) & (np.diff(table.target) == 0)
+    place = np.arange(len(table.source))
+    begins = np.concatenate([[True], ~same])[: len(place)]
+    return np.asarray(place - np.maximum.accumulate(np.where(begins, place, 0)), np.int64)
 
 
 @_compiled
@@ -96,7 +103,7 @@ def _add_sparse(
         total = np.zeros(outputs, target.dtype)
         for k in range(start[b], start[b + 1]):
             scale = value[k] if graded else real(1)
-            key = _drawn(keys[b], origin[k])
+            key = drawn(keys[b], origin[k])
             for synapse in range(first[node[k]], first[node[k] + 1]):
                 j = reached[synapse]
                 if _arrives(key, j + np.int64(copy[synapse]) * outputs, limit):
@@ -125,7 +132,7 @@ def _add_conv(
         total = np.zeros(outputs, target.dtype)
         for k in range(start[b], start[b + 1]):
             scale = value[k] if graded else real(1)
-            key = _drawn(keys[b], origin[k])
+            key = drawn(keys[b], origin[k])
             channel, pixel = divmod(node[k], pixels)
             y, x = divmod(pixel, image[2])
             low = channel // each * channels
@@ -178,10 +185,7 @@ class _Listed:
         self.reached = table.target.astype(np.int32)
         self.weight = table.weight
         # A pair of neurons may be connected twice, and each of the two fails for itself.
-        same = (np.diff(table.source) == 0) & (np.diff(table.target) == 0)
-        place = np.arange(len(table.source))
-        begins = np.concatenate([[True], ~same])[: len(place)]
-        self.copy = (place - np.maximum.accumulate(np.where(begins, place, 0))).astype(np.int32)
+        self.copy = copies_of(table).astype(np.int32)
 
 
 class UnreliableDelivery(Delivery):
@@ -203,7 +207,7 @@ class UnreliableDelivery(Delivery):
         super().__init__(int(np.prod(source)), int(np.prod(target)))
         assert projection.failure is not None
         self.key = np.uint64(projection.failure.key)
-        self.limit = np.uint64(projection.failure.probability * _RANGE)
+        self.limit = np.uint64(np.ceil(projection.failure.probability * _RANGE))
         self.empty: np.ndarray = np.empty(0, dtype)
         pool, seen = projection.pool, projection.pooled_shape(source)
         self.windows = None if pool is None else _Listed(pool.synapses(source), self.sources)
@@ -260,7 +264,7 @@ class UnreliableDelivery(Delivery):
 
     def keys(self, numbers: np.ndarray, step: int) -> np.ndarray:
         """Return the keys of samples by their numbers in the data set, in one of Brian2's steps."""
-        return np.asarray(_of_samples(self.key, numbers, step))
+        return np.asarray(keys_of_samples(self.key, numbers, step))
 
 
 def _size(shape: Shape) -> int:

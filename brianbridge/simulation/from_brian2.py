@@ -28,11 +28,9 @@ from brian2 import (
     StateMonitor,
     Synapses,
     collect,
-    get_device,
 )
 from brian2.core.base import BrianObject
 from brian2.core.namespace import get_local_namespace
-from brian2.devices.device import runtime_device
 from brian2.monitors.spikemonitor import EventMonitor
 
 from ..encoding import Bernoulli, Current, Encoding
@@ -41,6 +39,7 @@ from ..network import INPUT, Projection, Readout, SpikingNetwork
 from ..network.checks import steps_in
 from ..neurons.quantities import seconds
 from .brian2_parts import read_group, read_synapses
+from .device import check_runtime_device
 
 __all__ = ["ORIGIN", "from_brian2", "objects_of"]
 
@@ -109,11 +108,8 @@ def from_brian2(
     ('input_to_cells_wires', (6,), 200)
     """
     outer = get_local_namespace(1) if namespace is None else namespace
-    if get_device() is not runtime_device:
-        raise InputError(
-            "in Brian2's standalone mode the values of variables are not known before the run; "
-            "read the network without set_device"
-        )
+    # A standalone device does not know the values of variables before its program has run.
+    check_runtime_device("from_brian2")
     _check_network(network)
     objects = objects_of(network, level=1)
     source = _chosen(input, objects, "input") if input is not None else None

@@ -7,6 +7,8 @@ from typing import Literal
 import numpy as np
 
 from ..encoding import EncodedInput
+from ..network import INPUT
+from .counter_random import key_of, keys_of_samples, uniforms
 
 __all__ = ["Timing", "places"]
 
@@ -17,8 +19,8 @@ Timing = Literal["start", "uniform"]
 def places(encoded: EncodedInput, numbers: np.ndarray, coarse: int, seed: int) -> np.ndarray:
     """Draw for every cell of an input raster the fine step at which its spike falls.
 
-    Each is one of ``0, ..., coarse - 1`` with the same chance. They depend on the seed and on the
-    number of the sample in its data set, not on how samples are batched.
+    Each is one of ``0, ..., coarse - 1`` with the same chance, and a function of the seed, the
+    number of the sample in its data set, the coarse step and the neuron.
 
     Parameters
     ----------
@@ -44,8 +46,8 @@ def places(encoded: EncodedInput, numbers: np.ndarray, coarse: int, seed: int) -
     """
     assert encoded.raster is not None
     shape = encoded.raster.shape
-    drawn = np.empty(shape, np.int32)
-    for position, number in enumerate(numbers):
-        random = np.random.default_rng((seed, int(number)))
-        drawn[:, position] = random.integers(coarse, size=(shape[0], *shape[2:]), dtype=np.int32)
-    return drawn
+    key, inputs = key_of(seed, INPUT, "timing"), int(np.prod(shape[2:]))
+    drawn = np.empty((shape[0], shape[1] * inputs), np.int32)
+    for step, cells in enumerate(drawn):
+        cells[:] = uniforms(keys_of_samples(key, numbers, step), inputs) * coarse
+    return drawn.reshape(shape)

@@ -16,7 +16,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
+
+from .compiled import compiled
 
 __all__ = [
     "SpikeList",
@@ -56,8 +57,8 @@ class SpikeList(NamedTuple):
 NO_MASK = np.empty(0, np.bool_)
 #: So many silent neurons are passed over at a time.
 _TOGETHER = 16
-_compiled = njit(nogil=True, cache=True, error_model="numpy")
-_inline = njit(nogil=True, cache=True, error_model="numpy", inline="always")
+_compiled = compiled(nogil=True, error_model="numpy")
+_inline = compiled(nogil=True, error_model="numpy", inline="always")
 
 
 @_compiled

@@ -20,7 +20,8 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -32,14 +33,15 @@ from brian2.codegen.generators.numpy_generator import NumpyCodeGenerator
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from brian2.codegen.templates import Templater
 from brian2.core.functions import DEFAULT_FUNCTIONS, Function
-from brian2.core.variables import Constant, Subexpression
-from brian2.devices.device import RuntimeDevice, get_device
+from brian2.core.variables import Constant
 from brian2.parsing.bast import brian_dtype_from_dtype
 from brian2.parsing.rendering import NumpyNodeRenderer
-from brian2.utils.stringtools import deindent, get_identifiers, strip_empty_lines
+from brian2.utils.stringtools import get_identifiers
 
 from ..errors import InputError
 from ..io.atomic import atomic_path, writable_folder
+from .device import is_runtime_device
+from .group_code import calls, parts_of
 
 __all__ = ["LoopCodeObject", "run_as_loops"]
 
@@ -227,24 +229,32 @@ def _module(source: str) -> ModuleType:
     from .. import __version__
 
     key = hashlib.sha256(f"{__version__} {numba.__version__}\n{source}".encode()).hexdigest()
-    path = _cache_folder(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / f"{key}.py"
+    name = f"brianbridge_loop_{key}"
+    folder = _cache_folder(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    if folder is None:
+        module = ModuleType(name)
+        exec(compile(source, f"<{name}>", "exec"), module.__dict__)
+        return module
+    path = folder / f"{key}.py"
     # A file that is there is left alone: numba compiles anew if its date changes.
     if not path.is_file() or path.read_text() != source:
         with atomic_path(path) as temporary:
             temporary.write_text(source)
-    spec: Any = importlib.util.spec_from_file_location(f"brianbridge_loop_{key}", path)
+    spec: Any = importlib.util.spec_from_file_location(name, path)
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
 @cache
-def _cache_folder(base: str) -> Path:
-    """Return the user's folder for compiled loops, or one for this process alone."""
+def _cache_folder(base: str) -> Path | None:
+    """Return the user's folder for compiled loops, or one for this process; None if none is."""
     try:
         return writable_folder(Path(base).expanduser() / "brianbridge" / "loops")
-    except InputError:
-        return Path(tempfile.mkdtemp(prefix="brianbridge-loops-"))
+    except (InputError, RuntimeError):  # the latter where the user has no home
+        with suppress(OSError):
+            return Path(tempfile.mkdtemp(prefix="brianbridge-loops-"))
+    return None
 
 
 def run_as_loops(group: Any) -> dict[str, str]:
@@ -267,18 +277,8 @@ def run_as_loops(group: Any) -> dict[str, str]:
     >>> run_as_loops(group)
     {'reset': 'rand() has no compiled form'}
     """
-    update = [str(e.expr.code) for e in group.equations.values() if e.expr is not None]
-    refractory = [group._refractory] if isinstance(group._refractory, str) else []
-    parts = {"state update": (group.state_updater, update + refractory)}
-    if group.subexpression_updater is not None:
-        parts["subexpressions"] = (group.subexpression_updater, update)
-    for event, condition in group.events.items():
-        of = "" if event == "spike" else f" of {event}"
-        parts[f"threshold{of}"] = (group.thresholder[event], [condition])
-        if event in group.resetter:
-            parts[f"reset{of}"] = (group.resetter[event], [group.event_codes[event]])
     left = {}
-    for name, (runner, code) in parts.items():
+    for name, (runner, code) in parts_of(group).items():
         if reason := _why_not(runner, code, group):
             left[name] = reason
         else:
@@ -295,27 +295,12 @@ def _why_not(runner: Any, code: Iterable[str], group: Any) -> str:
     """Return why a part cannot be a loop, as far as can be told before a run."""
     if importlib.util.find_spec("numba") is None:
         return "numba is not installed: pip install numba"
-    if not isinstance(get_device(), RuntimeDevice):
+    if not is_runtime_device():
         return "a standalone simulation is compiled as a whole"
     if runner is group.state_updater:
         if str(runner.method_choice).startswith("gsl"):
             return "GSL integrates it"
         if group.equations.is_stochastic:
             return "random numbers (xi) have no compiled form"
-    calls = set().union(*(_calls(c, group.variables) for c in code)) - _FUNCTIONS
-    return f"{min(calls)}() has no compiled form" if calls else ""
-
-
-def _calls(code: str, variables: Mapping[str, Any]) -> set[str]:
-    """Name the functions that statements call, also by way of subexpressions."""
-    names: set[str] = set()
-    try:
-        tree = ast.parse(strip_empty_lines(deindent(code)))
-    except SyntaxError:
-        return names  # Brian2 says better what is wrong
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            names.add(node.func.id)
-        elif isinstance(node, ast.Name) and isinstance(variables.get(node.id), Subexpression):
-            names |= _calls(variables[node.id].expr, variables)
-    return names
+    unknown = calls(code, group.variables) - _FUNCTIONS
+    return f"{min(unknown)}() has no compiled form" if unknown else ""

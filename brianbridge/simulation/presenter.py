@@ -12,6 +12,7 @@ from brian2.core.variables import ArrayVariable
 
 from ..network import INPUT
 from . import kernels
+from .draws import Presentation
 from .drive import Drives
 from .kernels import SpikeList
 from .projections import BatchedProjection
@@ -89,6 +90,7 @@ class BatchedNetwork:
     projections: tuple[BatchedProjection, ...]
     spikes: Mapping[str, SpikeRecorder]
     traces: Mapping[str, TraceRecorder]
+    now: Presentation
     batch: int
 
 
@@ -117,7 +119,8 @@ class Presenter(BrianObject):
         finish: Callable[[int], None],
         clock: Clock,
     ) -> None:
-        super().__init__(clock=clock, when="start", order=_FIRST, name="presenter")
+        # Before subexpressions that are constant over a step, which Brian2 computes first of all.
+        super().__init__(clock=clock, when="before_start", order=_FIRST, name="presenter")
         self._built, self._request, self._finish = built, request, finish
         self._chunks = iter(chunks)
         self._drives = Drives(request.network)
@@ -147,8 +150,10 @@ class Presenter(BrianObject):
         for name, group in built.groups.items():
             for variable, values in self._initial[name].items():
                 group.variables[variable].get_value()[...] = values
+        numbers = request.numbers[self._low : self._low + built.batch]
+        built.now.begin(numbers, built.batch)
         for projection in built.projections:
-            projection.begin(request.numbers[self._low : self._low + built.batch])
+            projection.begin(numbers)
         for spikes in built.spikes.values():
             spikes.rewind()
         for traces in built.traces.values():

@@ -11,9 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from brian2 import BrianObject, SpikeGeneratorGroup, get_device
+from brian2 import BrianObject, SpikeGeneratorGroup
 from brian2.core.variables import ArrayVariable
-from brian2.devices.device import RuntimeDevice
 from brian2.groups.subgroup import Subgroup
 
 from ..errors import InputError, did_you_mean
@@ -23,6 +22,7 @@ from ..neurons.model import SPIKE_VALUE
 from ..neurons.quantities import seconds, unit_name
 from . import kernels
 from .delivery import Delivery, delivery
+from .device import check_runtime_device
 from .kernels import NO_MASK, SpikeList
 
 __all__ = ["BatchedProjection", "DenseProjection", "SpikeReader"]
@@ -125,7 +125,7 @@ class BatchedProjection(BrianObject):
         name: str = "batched_projection*",
     ) -> None:
         what = f"projection from '{source.name}' to '{target.name}'"
-        _check_device(what)
+        check_runtime_device(what, ", or use Synapses")
         _check_groups(what, source, target, how, receive, samples)
         super().__init__(clock=target.clock, when=when, order=order, name=name)
         self.source, self.target, self.receive = source, target, receive
@@ -137,7 +137,7 @@ class BatchedProjection(BrianObject):
     def before_run(self, run_namespace: Any) -> None:
         """Find the arrays that are written to, and refuse to be compiled."""
         what = f"projection '{self.name}'"
-        _check_device(what)
+        check_runtime_device(what, ", or use Synapses")
         _check_steps(what, self.source, self.target)
         variable = self.target.variables[self.receive]
         self._reader = SpikeReader(self.source, self.samples, variable.dtype)
@@ -262,14 +262,6 @@ class DenseProjection(BatchedProjection):
         steps = self._steps(self.target, f"projection '{self.name}'")
         if steps != len(self._waiting):
             self._waiting = [None] * steps
-
-
-def _check_device(what: str) -> None:
-    if not isinstance(get_device(), RuntimeDevice):
-        raise InputError(
-            f"{what} runs in Python and cannot be part of a C++ program; use Synapses, or "
-            "simulate(..., device='cpp_standalone')"
-        )
 
 
 def _check_steps(what: str, source: Any, target: Any) -> None:

@@ -15,6 +15,7 @@ from ..neurons.model import SPIKE_VALUE
 from ..recording import Events, Recording
 from .arithmetic import little_garbage, strict_arithmetic
 from .builder import BuiltNetwork, build
+from .draws import Presentation, draw_by_counter, fates_by_counter
 from .drive import Drives
 from .memory import fitting_batch
 from .recorder import StateWatch, not_a_number
@@ -47,9 +48,13 @@ def run_reference(request: Request, *, batch_size: int | None = None) -> Recordi
             network, batch, dt=request.dt, record=request.variables, schedule=request.schedule,
             crossing=request.crossing, poisson=request.poisson, timing=request.timing,
         )  # fmt: skip
+        now = Presentation(next(iter(built.groups.values())).clock, request.steps)
+        draw_by_counter(built.groups, request.seed, batch, now)
+        fates_by_counter(built.failing, batch, now)
         drives = Drives(network)
         built.brian2.store("start")
         for low in range(0, number, batch):
+            now.begin(request.numbers[low : low + batch], batch)
             part = _present(request, built, drives, low)
             parts.append(request.hand_on(part))
     return Recording.concatenate(parts)

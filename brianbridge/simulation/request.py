@@ -51,7 +51,7 @@ class Request:
     timing : {"start", "uniform"}
         Where in a coarse step its input spikes fall.
     seed : int
-        Of the uniform timing.
+        Of all random numbers.
     on_chunk : callable, optional
         Called with the recording of each chunk of samples.
     keep : bool

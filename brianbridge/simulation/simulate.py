@@ -6,15 +6,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args
 
-import brian2
 import numpy as np
 
 from ..errors import InputError, did_you_mean
 from ..network import SpikingNetwork
 from ..recording import Recording
+from .counter_random import checked_seed
+from .device import check_runtime_device
 from .input_timing import Timing
 from .request import Request
 
@@ -22,6 +24,8 @@ __all__ = ["Path", "simulate"]
 
 Path = Literal["batched", "reference"]
 Device = Literal["runtime", "cpp_standalone"]
+#: Preferences and device are Brian2's, not a thread's: threads of the user take turns.
+_ONE_AT_A_TIME = threading.RLock()
 
 
 def simulate(
@@ -77,8 +81,11 @@ def simulate(
         Where input spikes fall if `dt` is finer than the surrogate's: on the start of their coarse
         step, or on any of its fine steps, each with the same chance.
     seed : int, optional
-        Seed of Brian2's random numbers, where there are any, and of the uniform timing; 0 for the
-        latter if not given.
+        Seed of all random numbers; a fresh one each time if not given. Each number is a function
+        of the seed, the population, the number of the sample in its data set, the step and the
+        neuron, so that batches, threads and paths have the same ones. A C++ program has numbers of
+        its own, which also depend on `batch_size`. Nothing is drawn from NumPy's global generator,
+        or Brian2's.
     threads : int, optional
         Threads of the batched path, which share the chunks of samples; one for each core if not
         given.
@@ -98,10 +105,10 @@ def simulate(
     Raises
     ------
     InputError
-        If the samples do not fit the network or are not finite, nothing has a variable to
-        record, `dt` does not divide the surrogate's step, one sample does not fit the memory, or
-        the state becomes NaN (looked for at the end of each chunk; a C++ program cannot say in
-        which step that began).
+        If a standalone device is active, the samples do not fit the network or are not finite,
+        nothing has a variable to record, `dt` does not divide the surrogate's step, one sample
+        does not fit the memory, or the state becomes NaN (looked for at the end of each chunk; a
+        C++ program cannot say in which step that began).
 
     Examples
     --------
@@ -121,15 +128,27 @@ def simulate(
         raise InputError(
             "the batched path runs in Python and cannot be a C++ program; use path = 'reference'"
         )
+    check_runtime_device("simulate")
     if batch_size is not None and batch_size < 1:
         raise InputError(f"batch_size = {batch_size}; give at least 1")
     _check_dtype(dtype)
     _check_threads(threads)
     request = Request.checked(
-        network, x, dt, record, index, schedule, poisson, timing, seed or 0, on_chunk, keep
+        network, x, dt, record, index, schedule, poisson, timing, checked_seed(seed), on_chunk, keep
     )
-    if seed is not None:
-        brian2.seed(seed)
+    with _ONE_AT_A_TIME:
+        return _run(request, path, device, dtype, threads, batch_size)
+
+
+def _run(
+    request: Request,
+    path: Path | None,
+    device: Device,
+    dtype: Any,
+    threads: int | None,
+    batch_size: int | None,
+) -> Recording:
+    """Simulate in the way that is asked for."""
     if device == "cpp_standalone":
         from .standalone import run_standalone
 

@@ -2,23 +2,26 @@
 
 For users who live in Brian2's C++ standalone mode. Each chunk of samples is one start of the same
 program, with other values for its constant currents and its input raster (Brian2's ``run_args``).
-It is compiled without fast-math, so that its spikes are those of the other paths.
+It is compiled without fast-math, so that its spikes are those of the other paths; but not under
+noise, for which the program has a generator of its own, seeded for each chunk of samples.
 """
 
 from __future__ import annotations
 
 import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from brian2 import Quantity, TimedArray, get_device, second, set_device
-from brian2.devices.device import RuntimeDevice, reset_device
+from brian2.devices.device import reset_device
 
 from ..errors import InputError
 from ..network import INPUT
 from ..recording import Recording
 from .arithmetic import strict_arithmetic
 from .builder import build
+from .counter_random import key_of
 from .drive import Drives
 from .memory import fitting_batch
 from .recorder import not_a_number
@@ -26,6 +29,13 @@ from .reference import SYNAPSE, chunk_of, input_arrays, padded_drives
 from .request import Request
 
 __all__ = ["run_standalone"]
+
+#: C++ code that seeds the program's generators anew at each start, which needs no compilation.
+_SEEDED = """{
+    unsigned long _seed;
+    std::ifstream("seed") >> _seed;
+    for (auto& _generator : _random_generators) _generator.seed(_seed++);
+}"""
 
 
 def run_standalone(request: Request, *, batch_size: int | None = None) -> Recording:
@@ -37,18 +47,7 @@ def run_standalone(request: Request, *, batch_size: int | None = None) -> Record
         What is to be done.
     batch_size : int, optional
         Samples in a chunk; as many as fit the memory budget if not given.
-
-    Raises
-    ------
-    InputError
-        If a device other than Brian2's runtime is active: a program that somebody else is
-        building would be lost.
     """
-    if not isinstance(get_device(), RuntimeDevice):
-        raise InputError(
-            "device 'cpp_standalone' builds a program of its own, but a standalone device is "
-            "active; call brian2.reset_device() first"
-        )
     if request.poisson:
         raise InputError(
             "device 'cpp_standalone' replays input spikes; let Brian2 draw them with device "
@@ -75,6 +74,7 @@ def run_standalone(request: Request, *, batch_size: int | None = None) -> Record
                     name: TimedArray(silent, dt=network.dt * second, name=f"input_{name}")
                     for name in ("raster", *(["place"] if request.timing == "uniform" else []))
                 }
+            get_device().insert_code("main", _SEEDED)
             built.brian2.run(request.steps * request.dt * second, namespace=namespace)
             get_device().build(directory=folder, run=False, with_output=False)
             for low in range(0, number, batch):
@@ -87,6 +87,7 @@ def run_standalone(request: Request, *, batch_size: int | None = None) -> Record
                 if namespace:
                     arrays = input_arrays(request, batch, encoded, low)
                     arguments |= {namespace[name]: values for name, values in arrays.items()}
+                Path(folder, "seed").write_text(str(chunk_seed(request.seed, low)))
                 get_device().run(run_args=arguments, with_output=False)
                 if found := not_a_number(network, built.groups, encoded.samples):
                     raise InputError(f"{found}; device 'runtime' also names the step")
@@ -95,3 +96,8 @@ def run_standalone(request: Request, *, batch_size: int | None = None) -> Record
             get_device().reinit()
             reset_device()
     return Recording.concatenate(parts)
+
+
+def chunk_seed(seed: int, low: int) -> int:
+    """Return the seed of the chunk that begins with sample number `low` of those given."""
+    return int(key_of(seed, "cpp_standalone", str(low)) >> np.uint64(33))

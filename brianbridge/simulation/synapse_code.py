@@ -25,8 +25,9 @@ from brian2.utils.stringtools import get_identifiers
 from ..errors import InputError
 from ..neurons.expressions import Statement, names_in, one_line, parse_expression, parse_statements
 from ..neurons.model import SPIKE_VALUE
+from .group_code import random_functions
 
-__all__ = ["Addition", "additions", "random_functions"]
+__all__ = ["Addition", "additions"]
 
 _READABLE = "what can be read is 'x_post += w', 'x_post += w*constant' and 'x_post += constant'"
 
@@ -51,17 +52,6 @@ class Addition:
     receive: str
     variable: str
     factor: float
-
-
-def random_functions() -> frozenset[str]:
-    """Return the names of Brian2's functions that give another value at each call.
-
-    Examples
-    --------
-    >>> sorted(random_functions())[-2:]
-    ['rand', 'randn']
-    """
-    return frozenset(n for n, f in DEFAULT_FUNCTIONS.items() if not getattr(f, "stateless", True))
 
 
 def additions(synapses: Any, outer: Mapping[str, Any]) -> list[Addition]:

@@ -11,11 +11,12 @@ share the samples out.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from ..simulation.compiled import compiled
 
 __all__ = ["conv_backward", "conv_forward", "dense_backward", "dense_forward"]
 
-_compiled = njit(nogil=True, cache=True)
+_compiled = compiled(nogil=True)
 
 
 @_compiled

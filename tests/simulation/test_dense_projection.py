@@ -275,7 +275,7 @@ def test_it_is_no_part_of_a_cpp_program(refused):
     source, target = firing(2), neurons(2)
     dense = DenseProjection(source, target, np.eye(2))
     set_device("cpp_standalone", build_on_run=False)
-    with refused("cannot be part of a C++ program", "use Synapses", "cpp_standalone"):
+    with refused("'cpp_standalone'", "or use Synapses"):
         DenseProjection(firing(2), neurons(2), np.eye(2))
     with pytest.raises(InputError, match="cannot be part of a C"):
         dense.before_run({})

@@ -58,5 +58,24 @@ def test_what_cannot_be_a_program(refused, tmp_path):
     with refused("replays input spikes"):
         simulate(network(Poisson(3)), X, device="cpp_standalone", poisson=True)
     set_device("cpp_standalone", directory=str(tmp_path), build_on_run=False)
-    with refused("a standalone device is active", "reset_device"):
+    with refused("active device is 'cpp_standalone'", "brian2.devices.reset_device()"):
         simulate(net, X, device="cpp_standalone")
+
+
+@pytest.mark.slow
+def test_noise_of_a_program_belongs_to_its_seed_and_differs_between_chunks():
+    import brianbridge as bb
+    from brianbridge.fidelity.perturbations import MembraneNoise
+
+    net = SpikingNetwork.sequential((3,), [Dense(4, neuron_model("lif"))], encoding=Current(10))
+    net = bb.perturbed(bb.Condition(net), [MembraneNoise(0.3)]).network
+    x, options = np.ones((4, 3)), {"record": ("v",), "device": "cpp_standalone", "batch_size": 2}
+    before = np.random.get_state()[1].copy()
+    one, again, other = (
+        simulate(net, x, seed=seed, **options).traces["output"]["v"] for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(one, again)
+    assert (one != other).any()
+    # The second chunk is another start of the program, of the same samples.
+    assert (one[:, :2] != one[:, 2:]).any()
+    np.testing.assert_array_equal(np.random.get_state()[1], before)

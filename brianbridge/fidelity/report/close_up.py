@@ -12,7 +12,6 @@ from ...plots.activity import differing_steps
 from ...recording import Recording
 from ...surrogate.network import to_torch
 from ..evidence import Evidence
-from ..tasks import SHARD, seed_of_shard
 
 __all__ = ["CloseUp", "close_up"]
 
@@ -95,12 +94,12 @@ def close_up(evidence: Evidence, rung: str) -> CloseUp:
         untraced = "on this rung its neurons are of another model, in other units"
     record = ("spikes",) if untraced else ("spikes", before.potential)
     twin = to_torch(network, dtype=torch.float64).record(x, record=record, index=number)
-    # Uniform timing draws by seed and sample, so as on the rung if its shards had the usual size.
+    # Random numbers belong to the seed and the sample: they are those of the rung.
     brian2 = condition.simulate(
         x,
         index=number,
         record=record,
-        seed=seed_of_shard(seed, sample // SHARD),
+        seed=seed,
         threads=1,
     )
     return CloseUp(

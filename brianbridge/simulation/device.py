@@ -1,0 +1,47 @@
+"""Check, before anything is touched, that Brian2's own device is active.
+
+Whatever is built while a standalone device is active becomes part of the user's program, and a
+network that is simulated meanwhile destroys it.
+"""
+
+from __future__ import annotations
+
+from brian2 import get_device
+from brian2.devices.device import RuntimeDevice, all_devices
+
+from ..errors import InputError
+
+__all__ = ["check_runtime_device", "is_runtime_device"]
+
+
+def is_runtime_device() -> bool:
+    """Tell whether Brian2's own device is active, not one of standalone programs."""
+    return isinstance(get_device(), RuntimeDevice)
+
+
+def check_runtime_device(what: str, instead: str = "") -> None:
+    """Require that Brian2's own device is active.
+
+    Parameters
+    ----------
+    what : str
+        What needs it.
+    instead : str
+        What else would do in a program, as the end of the message.
+
+    Raises
+    ------
+    InputError
+        If a standalone device is active.
+
+    Examples
+    --------
+    >>> check_runtime_device("simulate")
+    """
+    if is_runtime_device():
+        return
+    active = next((name for name, known in all_devices.items() if known is get_device()), "another")
+    raise InputError(
+        f"{what} runs in Python, but the active device is '{active}', which builds a program; "
+        f"build your program first, then call brian2.devices.reset_device(){instead}"
+    )
