@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from ...errors import InputError
 from ...io.network_file import save
@@ -77,7 +78,7 @@ def bench_parity(
     provenance = collect(seed=seed)  # of the program that starts, which may change meanwhile
     number = only or 0
     while True:
-        with _one_thread_of_torch():
+        with _one_thread_for_sums():
             failure = _one(tally, draw(seed, number))
         if failure is not None:
             failure |= {"seed": seed, "number": number, "reproduce": _command(seed, number)}
@@ -105,12 +106,13 @@ def bench_parity(
 
 
 @contextmanager
-def _one_thread_of_torch() -> Iterator[None]:
-    """Let torch sum in the same order on every machine; the twin's matrices are small anyway."""
+def _one_thread_for_sums() -> Iterator[None]:
+    """Let sums come in the same order on every machine; the matrices are small anyway."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with threadpool_limits(limits=1, user_api="blas"):
+            yield
     finally:
         torch.set_num_threads(before)
 
