@@ -145,6 +145,12 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument(
         "--quick", action="store_true", help="only dt = that of the twin, no scaling"
     )
+    parity = add(benches, "parity", _bench_parity, "compare twin and Brian2 on random networks")
+    parity.add_argument("--seconds", type=float, help="how long (default: 60)")
+    parity.add_argument("--neuron-steps", type=float, help="how much, such as 1e9, in place of it")
+    parity.add_argument("--seed", type=int, default=1, help="of networks and samples (default: 1)")
+    parity.add_argument("--only", type=int, metavar="NUMBER", help="that network of the run alone")
+    parity.add_argument("--out", type=Path, help="write parity.json, .md and what differs here")
     return parser
 
 
@@ -422,6 +428,12 @@ def _bench_simulate(options: Arguments) -> int:
         write_report(result, options.out)
     print(json.dumps(result, indent=2) if options.json else as_markdown(result))
     return 0
+
+
+def _bench_parity(options: Arguments) -> int:
+    from .bench.parity.command import run_command
+
+    return run_command(options)
 
 
 # ---------------------------------------------------------------------- printing

@@ -12,53 +12,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from brian2 import Hz, ms, mV, nA, nS, pF, second
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from brianbridge.bench.parity.neurons import (
+    UNBOUNDED,
+    WEIGHT_SCALE,
+    dyadic_model,
+    random_model,
+)
 from brianbridge.encoding import Bernoulli, Current, Encoding, Latency
 from brianbridge.network import Population, Projection, SpikingNetwork
-from brianbridge.neurons.library import neuron_model
-from brianbridge.neurons.model import NeuronModel
 
 ENCODINGS = ("current", "bernoulli", "latency")
-
-#: Parameter -> (lowest, highest, unit), for every model of the library.
-RANGES: dict[str, dict[str, tuple[float, float, Any]]] = {
-    "if": {"theta": (0.5, 1.5, 1)},
-    "if_zero": {"theta": (0.5, 1.5, 1)},
-    "if_rest": {"theta": (0.5, 1.5, 1), "rest": (-1.5, 0.0, 1)},
-    "lif": {"theta": (0.5, 1.5, 1), "tau": (2, 50, ms)},
-    "lif_zero": {"theta": (0.5, 1.5, 1), "tau": (2, 50, ms)},
-    "lif_rest": {"theta": (0.5, 1.5, 1), "rest": (-1.5, 0.0, 1), "tau": (2, 50, ms)},
-    "ternary_if": {"theta": (0.5, 1.5, 1)},
-    "ternary_lif": {"theta": (0.5, 1.5, 1), "tau": (2, 50, ms)},
-    # Above `off` neurons are silent: some of them, by their drive.
-    "ternary_if_gated": {"theta": (0.3, 1.0, 1), "rest": (-1.0, 0.0, 1), "off": (200, 2000, Hz)},
-    "ternary_lif_gated": {
-        "theta": (0.3, 1.0, 1), "rest": (-1.0, 0.0, 1), "off": (200, 2000, Hz), "tau": (2, 50, ms),
-    },
-    "multi_threshold_lif": {"theta": (0.3, 1.0, 1), "tau": (2, 50, ms)},
-    "multi_threshold_lif_zero": {"theta": (0.3, 1.0, 1), "tau": (2, 50, ms)},
-    "single_spike_if": {"theta": (0.5, 2.5, 1)},
-    "single_spike_lif": {"tau": (2, 30, ms), "theta": (0.5, 2.5, 1)},
-    "cuba_lif": {"theta": (0.2, 1.0, 1), "tau": (2, 50, ms), "tau_s": (1, 20, ms)},
-    "lif_refractory": {"theta": (0.5, 1.5, 1), "tau": (2, 50, ms), "t_ref": (0, 5, ms)},
-    "adex": {
-        "C": (200, 350, pF), "g_L": (20, 40, nS), "v_T": (-53, -48, mV), "delta_T": (1, 3, mV),
-        "tau_w": (50, 200, ms), "a": (0, 10, nS), "b": (0.02, 0.2, nA), "v_r": (-75, -55, mV),
-    },
-    "izhikevich": {
-        "a": (0.01, 0.1, 1 / ms), "b": (0.15, 0.25, 1 / ms), "c": (-70, -50, mV),
-        "d": (1, 10, mV / ms), "v_peak": (20, 40, mV),
-    },
-}  # fmt: skip
-
-#: What one unit of weight means: these two are in volts, all others have no unit.
-WEIGHT_SCALE = {"adex": 0.02, "izhikevich": 0.015, "cuba_lif": 2.0}
-
-#: Without a threshold their membrane explodes; they cannot be read by their potential.
-UNBOUNDED = ("adex", "izhikevich")
 
 
 @dataclass(frozen=True)
@@ -109,18 +75,8 @@ class Case:
         return Bernoulli(self.steps, self.dt, gain=0.8, signed=True, seed=self.seed)
 
     def _population(self, name: str, size: int, model: str, rng: np.random.Generator) -> Population:
-        shape = (size,) if self.per_neuron else ()
-        values = {
-            key: rng.uniform(low, high, shape) * unit
-            for key, (low, high, unit) in RANGES[model].items()
-        }
-        if model.startswith("multi_threshold"):
-            values["s_max"] = float(rng.integers(1, 6))
-        if "tau_s" in values and rng.random() < 0.3:
-            values["tau_s"] = values["tau"]  # where the textbook solution divides by zero
-        if "t_ref" in values and rng.random() < 0.5:
-            values["t_ref"] = np.rint(values["t_ref"] / (self.dt * second)) * self.dt * second
-        return Population(name, (size,), neuron_model(model, **values))
+        neuron = random_model(model, size, self.per_neuron, self.dt, rng)
+        return Population(name, (size,), neuron)
 
     def _projection(
         self, source: str, fan_in: int, target: Population, rng: np.random.Generator
@@ -160,24 +116,6 @@ def _bounded(case: Case) -> Case:
 
 
 # ---------------------------------------------------------------------- exact arithmetic
-
-_INTEGRATOR = {"equations": "dv/dt = drive : 1\ndrive : Hz", "drive": "drive"}
-
-
-def dyadic_model(name: str, theta: float) -> NeuronModel:
-    """Return a model without leak; one of them with what the library has only with a leak."""
-    if name == "multi_threshold_if":
-        return NeuronModel(
-            **_INTEGRATOR, emit="clip(floor(v/theta), 0, s_max)", reset="v -= theta*emit",
-            parameters={"theta": theta, "s_max": 3}, name=name,
-        )  # fmt: skip
-    return neuron_model(name, theta=theta)
-
-
-DYADIC_MODELS = (
-    "if", "if_zero", "if_rest", "ternary_if", "ternary_if_gated", "single_spike_if",
-    "multi_threshold_if",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)

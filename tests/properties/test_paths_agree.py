@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
-from random_networks import DYADIC_MODELS, RANGES
 from random_projections import Case, path_cases
 
+from brianbridge.bench.parity.neurons import DYADIC_MODELS, MODELS
 from brianbridge.network import AllToAll, Connection, SpikingNetwork
 from brianbridge.recording import Recording
 from brianbridge.simulation.simulate import simulate
@@ -149,7 +149,7 @@ def check_many(strategy: Any, check: Callable[[Any], Counter[str]], examples: in
 SEEN: dict[str, Counter[str]] = {}
 
 
-@pytest.mark.parametrize("model", RANGES)
+@pytest.mark.parametrize("model", MODELS)
 def test_all_paths_agree(model):
     SEEN[model] = check_many(path_cases(model), check_case, EXAMPLES["real"])
 
@@ -160,7 +160,7 @@ def test_all_paths_agree_to_the_last_bit_where_sums_are_exact(model):
     SEEN[f"{model}, dyadic"] = check_many(strategy, check_dyadic, EXAMPLES["dyadic"])
 
 
-@pytest.mark.parametrize("model", RANGES)
+@pytest.mark.parametrize("model", MODELS)
 def test_both_paths_agree_at_a_finer_step(model):
     # Loops and delays are what a finer step could change.
     looped = path_cases(model, extra=("recurrent", "feedback", "transposed"), delays=True)
@@ -169,7 +169,7 @@ def test_both_paths_agree_at_a_finer_step(model):
 
 
 def test_every_kind_of_projection_carried_spikes():
-    if len(SEEN) < len(RANGES) + len(DYADIC_MODELS):
+    if len(SEEN) < len(MODELS) + len(DYADIC_MODELS):
         pytest.skip("not all of this file was run")
     seen = sum(SEEN.values(), Counter())
     kinds = ("dense", "conv2d", "conv_transpose2d", "one_to_one", "sparse")
@@ -178,7 +178,7 @@ def test_every_kind_of_projection_carried_spikes():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", RANGES)
+@pytest.mark.parametrize("model", MODELS)
 def test_all_paths_agree_for_many_networks(model):
     check_many(path_cases(model), check_case, SLOW_EXAMPLES["real"])
 
@@ -191,6 +191,6 @@ def test_all_paths_agree_to_the_last_bit_for_many_networks(model):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", RANGES)
+@pytest.mark.parametrize("model", MODELS)
 def test_both_paths_agree_at_a_finer_step_for_many_networks(model):
     check_many(path_cases(model), check_finer, SLOW_EXAMPLES["finer"])

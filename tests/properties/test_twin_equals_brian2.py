@@ -17,16 +17,9 @@ import pytest
 import torch
 from brian2 import prefs
 from hypothesis import HealthCheck, given, settings
-from random_networks import (
-    DYADIC_MODELS,
-    RANGES,
-    WEIGHT_SCALE,
-    Case,
-    DyadicCase,
-    cases,
-    dyadic_cases,
-)
+from random_networks import Case, DyadicCase, cases, dyadic_cases
 
+from brianbridge.bench.parity.neurons import DYADIC_MODELS, MODELS, RANGES, WEIGHT_SCALE
 from brianbridge.network import SpikingNetwork
 from brianbridge.neurons.library import model_names
 from brianbridge.recording import Recording
@@ -143,10 +136,10 @@ def check_many(strategy: Any, check: Callable[[Any], Counter[str]], examples: in
 
 def test_every_model_of_the_library_is_drawn():
     assert set(RANGES) == set(model_names())
-    assert set(WEIGHT_SCALE) <= set(RANGES)
+    assert set(WEIGHT_SCALE) <= set(MODELS)
 
 
-@pytest.mark.parametrize("model", RANGES)
+@pytest.mark.parametrize("model", MODELS)
 def test_random_networks_agree(model):
     check_many(cases(model), check_case, EXAMPLES["real"])
 
@@ -175,7 +168,7 @@ def test_random_networks_agree_when_compiled(cython_target):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", RANGES)
+@pytest.mark.parametrize("model", MODELS)
 def test_many_random_networks_agree(model):
     check_many(cases(model), check_case, SLOW_EXAMPLES["real"])
 

@@ -1,0 +1,170 @@
+"""Draw the networks of ``bench parity``: each follows from the run's seed and its own number.
+
+Weights are scaled until populations fire at sensible rates, for two silent networks are equal
+whatever the paths do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from ...network import INPUT, Readout, Schedule, SpikingNetwork
+from ...surrogate.network import SurrogateNetwork, to_torch, write_back
+from .networks import ENCODINGS, EXTRA, FORWARD, Case
+from .neurons import DYADIC_MODELS, MODELS, UNBOUNDED
+
+__all__ = ["Drawn", "draw"]
+
+#: Each in turn, with real numbers and with dyadic ones.
+_TURNS = (*((name, False) for name in MODELS), *((name, True) for name in DYADIC_MODELS))
+_READOUTS: tuple[Readout, ...] = ("counts", "counts", "potential", "first_spike")
+_SCHEDULES: tuple[Schedule, ...] = ("canonical", "canonical", "default")
+#: Neurons times steps times samples of a large network, from and below.
+_NEURON_STEPS = (1e6, 1.5e7)
+#: The same of the samples that the twin runs at once, which bounds the memory that it takes.
+_TWIN_CELLS = 2e6
+#: Spikes of a neuron in a step; a share of (sample, neuron) pairs with a spike.
+_MOST, _LEAST_ACTIVE = 0.5, 0.15
+_ROUNDS, _BALANCE_SAMPLES = 8, 6
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Hold one network, its samples, and how it is simulated.
+
+    Parameters
+    ----------
+    number : int
+        Which one of the run it is.
+    case : Case
+        What was drawn.
+    network : SpikingNetwork
+        The network, balanced.
+    x : numpy.ndarray, shape (samples, *input_shape)
+        The samples.
+    twin_batch : int
+        Samples that the twin runs at once.
+    threads : int
+        Threads of the batched path.
+    reference : bool
+        Whether it is small enough for the reference path.
+    finer : int
+        What divides the step in a further run of both paths through Brian2; 1 for no such run.
+    """
+
+    number: int
+    case: Case
+    network: SpikingNetwork
+    x: np.ndarray
+    twin_batch: int
+    threads: int
+    reference: bool
+    finer: int
+
+
+def draw(seed: int, number: int) -> Drawn:
+    """Return network `number` of the run with this seed; the same one whenever it is called.
+
+    Examples
+    --------
+    >>> draw(1, 5).network.encoding == draw(1, 5).network.encoding
+    True
+    """
+    rng = np.random.default_rng((seed, number))
+    case = _case(number, rng)
+    network = case.network()
+    neurons = int(np.prod(network.shape_of(INPUT))) + sum(p.size for p in network.populations)
+    if case.large:
+        wanted = np.exp(rng.uniform(*np.log(_NEURON_STEPS))) / (neurons * case.steps)
+        samples = int(np.clip(wanted, 3, 1000))
+        batch = int(rng.integers(samples // 4 + 1, samples + 1))
+        case = replace(case, samples=samples, batch_size=batch)
+    x = case.x()
+    network = _balanced(network, x[:_BALANCE_SAMPLES])
+    if rng.random() < 0.3:
+        network = _in_single_precision(network)
+    most = int(np.clip(_TWIN_CELLS // (neurons * case.steps), 1, case.samples))
+    return Drawn(
+        number, case, network, x,
+        twin_batch=int(rng.integers(most // 4 + 1, most + 1)),
+        threads=int(rng.integers(1, 4)),
+        reference=not case.large,
+        finer=int(rng.choice((2, 5, 10))) if not case.large and rng.random() < 0.2 else 1,
+    )  # fmt: skip
+
+
+def _case(number: int, rng: np.random.Generator) -> Case:
+    model, dyadic = _TURNS[number % len(_TURNS)]
+    large = bool(rng.random() < 0.6)
+    # Without leak and bias, an input that is taken back leaves a neuron of this model that fired
+    # -1 right at its threshold, where the order of a sum decides.
+    bias = bool(rng.random() < 0.5) or (model == "ternary_if" and not dyadic)
+    others = MODELS if bias else tuple(name for name in MODELS if name != "ternary_if")
+    longest = 1e-3 if {model, *others} & set(UNBOUNDED) else 2e-3
+    chosen = rng.choice(EXTRA, int(rng.integers(0, 4)), replace=False)
+    return Case(
+        model=model,
+        encoding=str(rng.choice(ENCODINGS)),
+        readout=_READOUTS[int(rng.integers(len(_READOUTS)))],
+        schedule=_SCHEDULES[int(rng.integers(len(_SCHEDULES)))],
+        forward=tuple(str(kind) for kind in rng.choice(FORWARD, int(rng.integers(2, 5)))),
+        extra=tuple(str(kind) for kind in chosen),
+        delays=bool(rng.random() < 0.5),
+        bias=bias,
+        per_neuron=bool(rng.random() < 0.5),
+        samples=int(rng.integers(2, 6)),
+        batch_size=int(rng.integers(1, 4)),
+        steps=int(rng.integers(15, 50)) if large else int(rng.integers(8, 25)),
+        dt=float(rng.choice((2.0**-10, 2.0**-13)) if dyadic else rng.uniform(1e-4, longest)),
+        seed=int(rng.integers(0, 2**32)),
+        dyadic=dyadic,
+        large=large,
+        others=others,
+    )
+
+
+def _balanced(network: SpikingNetwork, x: np.ndarray) -> SpikingNetwork:
+    """Return the network with weights that are scaled so that populations fire, but not always.
+
+    The factors are powers of two, which leave dyadic weights dyadic.
+    """
+    twin = to_torch(network, dtype=torch.float64)
+    encoded = twin.encode(x)
+    for _ in range(_ROUNDS):
+        with torch.no_grad():
+            spikes = twin.run(*encoded).spikes
+        factors = {name: _factor(raster) for name, raster in spikes.items()}
+        if all(factor == 1 for factor in factors.values()):
+            break
+        for name, factor in factors.items():
+            _scale(twin, name, factor)
+    return write_back(twin)
+
+
+def _factor(raster: torch.Tensor) -> float:
+    fired = raster != 0
+    if fired.double().mean() > _MOST:
+        return 0.5
+    return 2.0 if fired.any(0).double().mean() < _LEAST_ACTIVE else 1.0
+
+
+def _scale(twin: SurrogateNetwork, population: str, factor: float) -> None:
+    for projection in twin.network.incoming(population):
+        part = twin.projection(projection.name)
+        for values in (part.weight, part.bias):
+            if values is not None:
+                values.data.mul_(factor)
+
+
+def _in_single_precision(network: SpikingNetwork) -> SpikingNetwork:
+    """Return the network with weights as training leaves them."""
+
+    def single(values: np.ndarray | None) -> np.ndarray | None:
+        return None if values is None else values.astype(np.float32)
+
+    return network.with_weights(
+        {p.name: (p.weight.astype(np.float32), single(p.bias)) for p in network.projections}
+    )

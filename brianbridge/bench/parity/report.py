@@ -1,0 +1,125 @@
+"""Write what ``bench parity`` found: JSON, and tables in Markdown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ...io.atomic import atomic_path, writable_folder
+from .tally import GROUPS
+
+__all__ = ["as_markdown", "write_report"]
+
+
+def write_report(result: dict[str, Any], out: Path) -> list[Path]:
+    """Write ``parity.json`` and ``parity.md`` into a folder; return their paths.
+
+    Parameters
+    ----------
+    result : dict
+        The outcome of `bench_parity`.
+    out : Path
+        The folder.
+    """
+    writable_folder(out)
+    texts = {"json": json.dumps(result, indent=2) + "\n", "md": as_markdown(result)}
+    written = []
+    for suffix, text in texts.items():
+        path = out / f"parity.{suffix}"
+        with atomic_path(path) as part:
+            Path(part).write_text(text, encoding="utf-8")
+        written.append(path)
+    return written
+
+
+def as_markdown(result: dict[str, Any]) -> str:
+    """Return what was compared, what differed and what was covered, as Markdown."""
+    lines = [
+        "# Twin and Brian2 on random networks, spike by spike", "", _origin(result), "",
+        *_table(("", "number"), _totals(result)), "",
+        *_table(("compared", "networks", "neuron-steps"), _paths(result)), "",
+        *_failures(result["failures"]),
+        "What the networks were made of. Spikes are those that populations of a neuron model "
+        "fired, those that arrived over a kind of projection, or all spikes and input spikes of "
+        "the networks in question. A network has several kinds of most things.", "",
+    ]  # fmt: skip
+    for group, title in GROUPS.items():
+        lines += [
+            *_table((title, "networks", "spikes", "differing networks"), _kinds(result, group)),
+            "",
+        ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _origin(result: dict[str, Any]) -> str:
+    provenance = result["provenance"]
+    machine, versions = provenance["machine"], provenance["versions"]
+    told = ", ".join(f"{key} {versions[key]}" for key in sorted(versions))
+    commit = f", commit {provenance['commit'][:12]}" if provenance.get("commit") else ""
+    return (
+        f"`{provenance.get('command', 'brianbridge bench parity')}`, {provenance['date']}, "
+        f"{machine['cores']} cores, {machine['memory_gb']} GB, {machine['processor']}; "
+        f"{told}{commit}. Seed {result['seed']}. "
+        "A neuron-step is one neuron in one step of one sample; it counts once, for the twin, "
+        "however many paths were compared with it. Every spike was compared: step, neuron and "
+        "value. Known ties of rounding do not occur, because parameters and weights are random "
+        "reals, or dyadic, where sums are exact in any order; a difference of any cause counts."
+    )
+
+
+def _totals(result: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    told = {
+        "networks": "networks",
+        "samples": "samples",
+        "neuron_steps": "neuron-steps",
+        "spikes": "spikes of the twin",
+        "differing": "**differing spikes**",
+        "other_outputs": "networks with the same spikes and another output",
+        "silent_networks": "networks without any spike",
+    }
+    for key, name in told.items():
+        yield name, f"{result[key]:,}"
+    yield (
+        "silent populations",
+        f"{result['silent_populations']:,} of {result['populations']:,} that can fire",
+    )
+    yield "refused networks", f"{sum(bool(f['refused']) for f in result['failures']):,}"
+    yield "networks whose chunks several threads shared", f"{result['threaded']:,}"
+    yield "seconds", f"{result['seconds']:,.0f}"
+    if result["peak_memory_mb"] is not None:
+        yield "peak memory", f"{result['peak_memory_mb']:.0f} MB"
+
+
+def _paths(result: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    names = {"batched": "batched path with the twin", "reference": "reference path with the twin"}
+    for name, found in result["paths"].items():
+        yield names.get(name, name), f"{found['networks']:,}", f"{found['neuron_steps']:,}"
+
+
+def _kinds(result: dict[str, Any], group: str) -> Iterator[tuple[str, ...]]:
+    for kind, found in result["by"][group].items():
+        yield kind, *(f"{found[key]:,}" for key in ("networks", "spikes", "differing"))
+
+
+def _failures(failures: list[dict[str, Any]]) -> list[str]:
+    """Return a list of the networks that differ or were refused; nothing if there are none."""
+    lines = []
+    for failure in failures:
+        said = [f"refused: {failure['refused']}"] if failure["refused"] else []
+        for d in failure["differences"]:
+            state = ", ".join(f"{k} = {a!r} and {b!r}" for k, (a, b) in d["state"].items())
+            said.append(
+                f"{d['path']} and {d['against']} differ in {d['cells']} cells; first in step "
+                f"{d['step']}, sample {d['sample']}, neuron {d['neuron']} of '{d['population']}': "
+                f"{d['values'][0]:g} and {d['values'][1]:g}, with {state} at the end of the step"
+            )
+        said += [f"the output of path {name} differs" for name in failure["outputs"]]
+        lines.append(f"- Network {failure['number']} (`{failure['reproduce']}`): {'; '.join(said)}")
+    return [*lines, ""] if lines else []
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    cells = [head, ("---", *("---:",) * (len(head) - 1)), *rows]
+    return [f"| {' | '.join(row)} |" for row in cells]

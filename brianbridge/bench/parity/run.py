@@ -1,0 +1,166 @@
+"""``brianbridge bench parity``: one random network after the other, until enough are compared."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+
+from ...errors import InputError
+from ...io.network_file import save
+from ...provenance import collect
+from ..memory import peak_memory_mb, resident_memory_mb
+from .check import Checked, check
+from .draw import Drawn, draw
+from .tally import Tally
+
+__all__ = ["bench_parity"]
+
+Report = Callable[[str], None]
+#: Seconds between two lines of progress.
+_EVERY = 10.0
+
+
+def bench_parity(
+    *,
+    seed: int = 1,
+    seconds: float | None = 60.0,
+    neuron_steps: float | None = None,
+    only: int | None = None,
+    out: Path | None = None,
+    report: Report = lambda line: None,
+) -> dict[str, Any]:
+    """Compare twin and Brian2 on random networks, spike by spike.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of all networks and samples.
+    seconds : float, optional
+        How long to go on; the network that is under way is finished.
+    neuron_steps : float, optional
+        How many neuron-steps of the twin to compare: neurons times steps times samples, each
+        counted once, however many paths are compared with it.
+    only : int, optional
+        The number of the one network to run.
+    out : Path, optional
+        Where networks that differ are saved, with their samples; the current folder if not given.
+    report : callable
+        Told how it goes.
+
+    Returns
+    -------
+    dict
+        Ready for JSON; ``passed`` says that no spike differs, that outputs agree and that no path
+        refused a network.
+
+    Raises
+    ------
+    InputError
+        If nothing says when to stop.
+
+    Examples
+    --------
+    >>> outcome = bench_parity(seed=1, only=17)
+    >>> outcome["networks"], outcome["differing"]
+    (1, 0)
+    """
+    if seconds is None and neuron_steps is None and only is None:
+        raise InputError("bench parity would never end; give it seconds or neuron steps")
+    started = time.monotonic()
+    tally, failures, told = Tally(), list[dict[str, Any]](), started
+    provenance = collect(seed=seed)  # of the program that starts, which may change meanwhile
+    number = only or 0
+    while True:
+        with _one_thread_for_sums():
+            failure = _one(tally, draw(seed, number))
+        if failure is not None:
+            failure |= {"seed": seed, "number": number, "reproduce": _command(seed, number)}
+            failure["files"] = _keep(draw(seed, number), seed, failure, out or Path())
+            report(f"network {number}: {_in_words(failure)}")
+            failures.append(failure)
+        number, now = number + 1, time.monotonic()
+        done = only is not None
+        done |= seconds is not None and now - started >= seconds
+        done |= neuron_steps is not None and tally.totals["neuron_steps"] >= neuron_steps
+        if done or now - told >= _EVERY:
+            report(_progress(tally, now - started))
+            told = now
+        if done:
+            break
+    return {
+        "seed": seed,
+        "passed": not failures,
+        **tally.to_dict(),
+        "failures": failures,
+        "seconds": round(time.monotonic() - started, 1),
+        "peak_memory_mb": peak_memory_mb(),
+        "provenance": provenance,
+    }
+
+
+@contextmanager
+def _one_thread_for_sums() -> Iterator[None]:
+    """Let sums come in the same order on every machine; the matrices are small anyway."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(limits=1, user_api="blas"):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _one(tally: Tally, drawn: Drawn) -> dict[str, Any] | None:
+    """Compare one network; return what is wrong with it, None for nothing."""
+    try:
+        checked: Checked = check(drawn)
+    except InputError as error:
+        return {"refused": str(error), "differences": [], "outputs": []}
+    tally.add(drawn, checked)
+    if checked.differences or checked.outputs:
+        return {"refused": None, **checked.to_dict()}
+    return None
+
+
+def _command(seed: int, number: int) -> str:
+    return f"brianbridge bench parity --seed {seed} --only {number}"
+
+
+def _keep(drawn: Drawn, seed: int, failure: dict[str, Any], out: Path) -> list[str]:
+    """Save a network and its samples; return the names of the files."""
+    name = f"parity-{seed}-{drawn.number}"
+    out.mkdir(parents=True, exist_ok=True)
+    save(drawn.network.with_weights({}, parity=failure), out / f"{name}.h5")
+    np.save(out / f"{name}-samples.npy", drawn.x)
+    return [f"{name}.h5", f"{name}-samples.npy"]
+
+
+def _in_words(failure: dict[str, Any]) -> str:
+    """Return in one line what is wrong with a network, and how to see it again."""
+    again = f"again by: {failure['reproduce']}"
+    if failure["refused"]:
+        return f"refused: {failure['refused']}; {again}"
+    told = [
+        f"{d['path']} differs from {d['against']} in {d['cells']} spikes, first in step "
+        f"{d['step']}, sample {d['sample']}, neuron {d['neuron']} of '{d['population']}': "
+        f"{d['values'][0]:g}, not {d['values'][1]:g}"
+        for d in failure["differences"]
+    ]
+    told += [f"the output of path {name} differs" for name in failure["outputs"]]
+    return "; ".join([*told, again])
+
+
+def _progress(tally: Tally, seconds: float) -> str:
+    totals, memory = tally.totals, resident_memory_mb()
+    return (
+        f"{seconds:6.0f} s: {totals['networks']:,} networks, {totals['neuron_steps']:.3g} "
+        f"neuron-steps, {totals['spikes']:.3g} spikes, {totals['differing']} differing"
+        + ("" if memory is None else f"; {memory:.0f} MB")
+    )
