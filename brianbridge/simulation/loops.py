@@ -39,7 +39,7 @@ from brian2.parsing.rendering import NumpyNodeRenderer
 from brian2.utils.stringtools import deindent, get_identifiers, strip_empty_lines
 
 from ..errors import InputError
-from ..io.atomic import atomic_path, writable_folder
+from ..io.atomic import writable_folder, write_whole
 
 __all__ = ["LoopCodeObject", "run_as_loops"]
 
@@ -230,8 +230,7 @@ def _module(source: str) -> ModuleType:
     path = _cache_folder(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / f"{key}.py"
     # A file that is there is left alone: numba compiles anew if its date changes.
     if not path.is_file() or path.read_text() != source:
-        with atomic_path(path) as temporary:
-            temporary.write_text(source)
+        write_whole(path, source)
     spec: Any = importlib.util.spec_from_file_location(f"brianbridge_loop_{key}", path)
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
