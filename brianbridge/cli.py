@@ -114,6 +114,9 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--samples", type=int, help="only the first so many samples")
     verify.add_argument("--folder", help="where the data set's files are")
     verify.add_argument("--out", type=Path, help="folder for verdict.json, report.html, spikes.h5")
+    verify.add_argument(
+        "--plain-spikes", action="store_true", help="spikes.h5 without compression, for libsonata"
+    )
     verify.add_argument("--seed", type=int, default=0, help="of random perturbations")
     _add_decide_by(verify)
     verify.add_argument("--workers", type=int, help="share the work out to so many processes")
@@ -123,6 +126,9 @@ def _parser() -> argparse.ArgumentParser:
 
     inspect = add(commands, "inspect", _inspect, "tell what a network or spike file holds")
     inspect.add_argument("file", type=Path)
+    inspect.add_argument(
+        "--check", action="store_true", help="read all of it and compare it with its digests"
+    )
 
     models = add(commands, "models", _models, "list neuron models and networks, or show one")
     models.add_argument("name", nargs="?", help="its name, or the path of its .toml file")
@@ -271,6 +277,7 @@ def _verify(options: Arguments) -> int:
             name=options.network.name,
             seed=options.seed,
             spikes=spikes,
+            compress_spikes=not options.plain_spikes,
             train=split.train,
             client=client,
             folder=None if options.out is None else options.out / "unfinished",
@@ -298,7 +305,7 @@ def _verify(options: Arguments) -> int:
 def _inspect(options: Arguments) -> int:
     from .io.inspect import as_text, describe_file
 
-    description = describe_file(options.file)
+    description = describe_file(options.file, check=options.check)
     print(json.dumps(description, indent=2) if options.json else as_text(description))
     return 0
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
-from ..io.atomic import atomic_path, writable_folder
+from ..io.atomic import writable_folder, write_whole
 
 __all__ = ["as_markdown", "write_report"]
 
@@ -28,9 +28,7 @@ def write_report(result: dict[str, Any], out: Path, name: str = "simulate") -> l
     texts = {"json": json.dumps(result, indent=2) + "\n", "md": as_markdown(result, name)}
     written = []
     for suffix, text in texts.items():
-        with atomic_path(out / f"{name}.{suffix}") as part:
-            Path(part).write_text(text)
-        written.append(out / f"{name}.{suffix}")
+        written.append(write_whole(out / f"{name}.{suffix}", text))
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -112,9 +110,6 @@ def _plot(result: dict[str, Any], path: Path) -> Path:
         axis.legend(frameon=False, fontsize="small")
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
-    try:
-        with atomic_path(path) as part:
-            figure.savefig(part, format="png", dpi=150)
-    except OSError as error:
-        raise InputError(f"'{path}' cannot be written: {error}") from None
-    return path
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=150)
+    return write_whole(path, content.getbuffer())

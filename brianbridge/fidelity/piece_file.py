@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..io.atomic import atomic_path
+from ..io.atomic import write_whole
 from .activity import Activity
 from .comparison import Comparison, CountSums
 from .decision import Decision, FirstSpikes
@@ -62,8 +62,7 @@ def write_piece(piece: Piece, path: Path) -> None:
     array([3, 1])
     """
     text = json.dumps(_plain(piece), allow_nan=False)
-    with atomic_path(path) as part:
-        Path(part).write_bytes(gzip.compress(text.encode(), mtime=0))
+    write_whole(path, gzip.compress(text.encode(), mtime=0))
 
 
 def read_piece(path: Path) -> Piece:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..io.atomic import atomic_path
+from ..io.atomic import write_whole
 from .judgement import in_words, worst_outcome
 from .operation_counts import Operations
 from .outputs import says_nothing
@@ -256,8 +256,7 @@ class Verdict:
 
         for name, network in self.remedied.items():
             save(network, path.with_name(name))
-        with atomic_path(path) as part:
-            Path(part).write_text(self.to_json() + "\n", encoding="utf-8")
+        write_whole(path, self.to_json() + "\n")
 
     def report(self, path: str | Path, command: str = "") -> Path:
         """Write an HTML page with figures; see `brianbridge.fidelity.report.write_report`."""

@@ -43,6 +43,7 @@ def verify(
     name: str = "network",
     seed: int = 0,
     spikes: Path | None = None,
+    compress_spikes: bool = True,
     baseline: SpikingNetwork | None = None,
     train: Dataset | None = None,
     client: Client | None = None,
@@ -67,6 +68,8 @@ def verify(
         Of the random numbers of perturbations.
     spikes : Path, optional
         Where to write the spikes of the first rung (``spikes.h5``).
+    compress_spikes : bool
+        Whether to compress them with gzip, which the wheels of libsonata cannot read.
     baseline : SpikingNetwork, optional
         What the network is to be compared with: the same without a constraint. Its twin runs on
         the same samples.
@@ -134,7 +137,8 @@ def verify(
     twin = sweep.twin()
     inputs = activity_of_input(network, data.x)
     if spikes is not None and climbs:
-        _write_spikes(sweep, shards, climbs[0], spikes, data)
+        with _spike_file(shards, climbs[0], spikes, compress_spikes, data) as writer:
+            _write_spikes(sweep, shards, climbs[0], writer)
     outcomes: dict[str, RungOutcome] = {}
     remedied: dict[str, SpikingNetwork] = {}
 
@@ -302,14 +306,18 @@ def _summary(twin: Piece, labels: np.ndarray) -> dict[str, Any]:
     return found
 
 
-def _write_spikes(sweep: Sweep, shards: Shards, climb: _Climb, path: Path, data: Dataset) -> None:
-    """Run the first rung here, in order, and write its spikes."""
+def _spike_file(
+    shards: Shards, climb: _Climb, path: Path, compress: bool, data: Dataset
+) -> SpikeFileWriter:
     network, condition = shards.network, climb.condition
     provenance = {**collect(), "rung": climb.rung.name, "dataset": data.name, "part": data.part}
-    with SpikeFileWriter(
-        path, {p.name: p.shape for p in network.firing}, condition.dt,
-        network.steps * condition.divisor, provenance,
-    ) as writer:  # fmt: skip
-        for task in climb.runs(len(shards), climb.subsets()[0])[0]:
-            twin = shards.twin(task.shard)[0]
-            sweep.add(task, run_task(shards, task, twin, on_chunk=[writer.append]))
+    shapes = {p.name: p.shape for p in network.firing}
+    steps = network.steps * condition.divisor
+    return SpikeFileWriter(path, shapes, condition.dt, steps, provenance, compress)
+
+
+def _write_spikes(sweep: Sweep, shards: Shards, climb: _Climb, writer: SpikeFileWriter) -> None:
+    """Run the first rung here, in order, and write its spikes."""
+    for task in climb.runs(len(shards), climb.subsets()[0])[0]:
+        twin = shards.twin(task.shard)[0]
+        sweep.add(task, run_task(shards, task, twin, on_chunk=[writer.append]))

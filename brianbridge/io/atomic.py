@@ -2,21 +2,47 @@
 
 A program that is killed half-way through `open(target, "w")` has destroyed the earlier file and
 left half of a new one. Here the new file grows under a hidden name beside the target and takes
-its place in one step when it is whole.
+its place in one step when it is whole and on the disk. If that fails, the hidden file is removed,
+the earlier one stays, and the error is one line that says what to do about it.
+
+Every file of the package is written by `write_whole`, or by `atomic_descriptor` where it is too
+large for memory.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from brianbridge.errors import InputError
+from ..errors import InputError
+from .paths import as_path
+from .write_errors import not_written
 
-__all__ = ["atomic_path", "writable_file", "writable_folder"]
+__all__ = [
+    "OPEN_NEW",
+    "atomic_descriptor",
+    "read_at",
+    "writable_file",
+    "writable_folder",
+    "write_at",
+    "write_whole",
+]
+
+#: For `os.open`: a new file, to write and read. Windows would translate line ends.
+OPEN_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_NAME_BYTES = 200  # of a target's name in that of its hidden file; file systems allow 255 in all
+_KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
 
 
 def writable_folder(path: str | os.PathLike[str]) -> Path:
@@ -46,22 +72,14 @@ def writable_folder(path: str | os.PathLike[str]) -> Path:
     ...     writable_folder(f"{base}/results/run-1").is_dir()
     True
     """
-    folder = Path(path)
+    folder = as_path(path)
+    _make_folder(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         # Only writing tells: permission bits say nothing of read-only mounts, quotas or ACLs.
         with tempfile.TemporaryFile(dir=folder):
             pass
-    except (FileExistsError, NotADirectoryError):
-        raise InputError(
-            f"'{folder}' cannot be an output folder, as a file has that name or that of a parent: "
-            "move the file away or choose another folder"
-        ) from None
     except OSError as error:
-        raise InputError(
-            f"the output folder '{folder}' cannot be written to ({error.strerror}): "
-            "choose a folder in which you may create files"
-        ) from error
+        raise _no_folder(folder, error) from error
     return folder
 
 
@@ -71,74 +89,197 @@ def writable_file(path: str | os.PathLike[str]) -> Path:
     Parameters
     ----------
     path : path-like
-        The file to write; it may exist.
+        The file to write; it may exist. A symbolic link is followed.
 
     Returns
     -------
     pathlib.Path
-        The same path.
+        The file that will be written: `path`, or what it links to.
 
     Raises
     ------
     InputError
-        If `path` is a folder, or its own folder cannot be created or written to.
+        If `path` is a folder, pipe, device or socket, or a link into a folder that does not
+        exist, or if its own folder cannot be created or written to.
     """
-    target = Path(path)
-    if target.is_dir():
-        raise InputError(f"'{target}' is a folder: give the name of a file to write")
+    target = _target(path)
     writable_folder(target.parent)
     return target
 
 
-@contextmanager
-def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary path that replaces `target` once its file is whole.
+def write_whole(target: str | os.PathLike[str], content: str | bytes | memoryview) -> Path:
+    """Write a file in one step: it is there, whole, or the earlier one is.
 
     Parameters
     ----------
     target : path-like
-        The file to write. An earlier one is replaced on success and untouched on failure.
+        The file; its folder is made where there is none. A symbolic link is followed.
+    content : str, bytes or memoryview
+        What the file shall hold; text is written as UTF-8.
 
-    Yields
-    ------
+    Returns
+    -------
     pathlib.Path
-        A hidden name in the target's folder (a rename is atomic only within one file system).
-        Create a file there. It is removed if the block raises.
+        The target, as it was given.
 
     Raises
     ------
     InputError
-        If `target` is a folder, or its own folder cannot be created or written to.
+        If `target` cannot be a file, or cannot be written (a disk that is full, say).
 
     Examples
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with atomic_path(f"{folder}/verdict.json") as temporary:
-    ...         _ = temporary.write_text("{}")
+    ...     _ = write_whole(f"{folder}/verdict.json", "{}")
+    ...     [(path.name, path.read_text()) for path in Path(folder).iterdir()]
+    [('verdict.json', '{}')]
+    """
+    data = content.encode() if isinstance(content, str) else content
+    with atomic_descriptor(target, room=len(data)) as descriptor:
+        write_at(descriptor, data, 0)
+    return Path(target)
+
+
+@contextmanager
+def atomic_descriptor(target: str | os.PathLike[str], room: int | None = None) -> Iterator[int]:
+    """Give a new file to write to, which replaces `target` once the block has ended well.
+
+    Parameters
+    ----------
+    target : path-like
+        The file to write. An earlier one is replaced on success and untouched on failure.
+    room : int, optional
+        How many bytes it will take, at most; told if there is too little room.
+
+    Yields
+    ------
+    int
+        The descriptor of an empty file in the target's folder (a rename is atomic only within one
+        file system), for `write_at`.
+
+    Raises
+    ------
+    InputError
+        If `target` cannot be a file, or if anything in the block, or the steps after it, raises
+        `OSError` or `MemoryError`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with atomic_descriptor(f"{folder}/verdict.json") as descriptor:
+    ...         write_at(descriptor, b"{}", 0)
     ...     [path.name for path in Path(folder).iterdir()]
     ['verdict.json']
     """
-    target = writable_file(target)
+    target = _target(target)
+    _make_folder(target.parent)
+    name = os.fsdecode(os.fsencode(target.name)[:_NAME_BYTES])
     # A name of its own for each writer: two runs with the same target must not mix their bytes.
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    part = target.with_name(f".{name}.{secrets.token_hex(4)}.part")
     try:
-        yield temporary
-        _to_disk(temporary)
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+        descriptor = os.open(part, OPEN_NEW, 0o666)
+        try:
+            yield descriptor
+            # The rename must not reach the disk before the contents: a power failure would leave
+            # an empty file where a good one was.
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(part, target)
+        _sync_folder(target.parent)
+    except BaseException as error:
+        with suppress(OSError):  # it is that error which is told
+            part.unlink(missing_ok=True)
+        if isinstance(error, OSError | MemoryError):
+            raise not_written(target, error, room) from error
         raise
 
 
-def _to_disk(path: Path) -> None:
-    """Wait until the file's bytes are on the disk.
+def write_at(descriptor: int, data: bytes | memoryview, start: int) -> None:
+    """Write all of `data` at byte `start` of a file.
 
-    Without this the rename may reach the disk before the contents, and a power failure leaves an
-    empty file where a good one was.
+    Raises
+    ------
+    OSError
+        If that cannot be done; some of it may then have been written.
     """
-    descriptor = os.open(path, os.O_RDWR)
+    rest = memoryview(data).cast("B")
+    os.lseek(descriptor, start, os.SEEK_SET)
+    while rest:
+        done = os.write(descriptor, rest)
+        if not done:  # or this would go on for ever
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        rest = rest[done:]
+
+
+def read_at(descriptor: int, start: int, count: int) -> bytes:
+    """Return `count` bytes from byte `start` of a file, or fewer at its end."""
+    os.lseek(descriptor, start, os.SEEK_SET)
+    parts = []
+    while count and (part := os.read(descriptor, count)):
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
+
+
+def _target(path: str | os.PathLike[str]) -> Path:
+    """Return the regular file, there or to be made, that a path means."""
+    path = as_path(path)
+    try:
+        kind = stat.S_IFMT(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        kind = stat.S_IFREG
+    except OSError as error:  # a name that is too long, a link to itself
+        raise not_written(path, error) from error
+    if kind == stat.S_IFDIR:
+        raise InputError(f"'{path}' is a folder: give the name of a file to write")
+    if kind != stat.S_IFREG:
+        raise InputError(
+            f"'{path}' is {_KINDS.get(kind, 'no regular file')}: give the name of a file to write"
+        )
+    if not path.is_symlink():
+        return path
+    # The file that the link means is replaced, and the link stays. One that points to nothing
+    # makes that file, but no folder: the disk that it means may not be mounted.
+    real = Path(os.path.realpath(path))
+    if not real.parent.is_dir():
+        raise InputError(
+            f"'{path}' is a link to '{real}', whose folder does not exist: make the folder or "
+            "remove the link"
+        )
+    return real
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _no_folder(folder, error) from error
+
+
+def _no_folder(folder: Path, error: OSError) -> InputError:
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return InputError(
+            f"'{folder}' cannot be an output folder, as a file has that name or that of a parent: "
+            "move the file away or choose another folder"
+        )
+    return InputError(
+        f"the output folder '{folder}' cannot be written to ({error.strerror}): "
+        "choose a folder in which you may create files"
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    """Wait until the new name is on the disk, too."""
+    if os.name == "nt":  # cannot open folders
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems cannot
+            raise
     finally:
         os.close(descriptor)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from textwrap import shorten, wrap
 from typing import Any
 
@@ -13,6 +12,8 @@ from . import spike_file
 from .hdf5 import file_kind
 from .network_file import load
 from .network_summary import describe_network
+from .paths import as_path
+from .spike_log import is_log
 
 __all__ = ["as_text", "describe_file"]
 
@@ -22,18 +23,21 @@ _SHOWN = 4  # numbers of a list that are shown one by one
 Rows = Iterator[tuple[str, str]]
 
 
-def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
+def describe_file(path: str | os.PathLike[str], check: bool = False) -> dict[str, Any]:
     """Summarise a network or spike file as plain values, ready for JSON.
 
     Parameters
     ----------
     path : path-like
-        The file. A network is read whole and checked; of spikes, only the description is read.
+        The file. A network is read whole and checked; of spikes, only the description is.
+    check : bool
+        Whether to read all spikes, too, and compare them with their digests.
 
     Returns
     -------
     dict
-        ``kind`` (``"network"`` or ``"spikes"``), ``path``, and what
+        ``kind`` (``"network"`` or ``"spikes"``), ``path``, with `check` also ``check`` (in words,
+        what was checked), and what
         `brianbridge.io.network_summary.describe_network` or
         `brianbridge.io.spike_file.describe` says.
 
@@ -48,12 +52,14 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     Traceback (most recent call last):
     brianbridge.errors.InputError: file 'none.h5': there is no such file
     """
-    path = Path(path)
-    kind = file_kind(path)
+    path = as_path(path)
+    kind = "spikes" if is_log(path) else file_kind(path)
     if kind == "network":
-        return {"kind": kind, "path": str(path), **describe_network(load(path))}
+        checked = {"check": "all is as it was written"} if check else {}
+        return {"kind": kind, "path": str(path), **checked, **describe_network(load(path))}
     if kind == "spikes":
-        return {"kind": kind, **spike_file.describe(path)}
+        checked = {"check": spike_file.check_spikes(path)} if check else {}
+        return {"kind": kind, **checked, **spike_file.describe(path)}
     raise InputError(f"file '{path}': expected a network or spikes, but this is a {kind}")
 
 
@@ -85,6 +91,7 @@ def as_text(description: Mapping[str, Any]) -> str:
     layout = _network_rows if description["kind"] == "network" else _spike_rows
     rows = [
         (description["kind"], description["path"]),
+        *([("check", description["check"])] if "check" in description else []),
         *layout(description),
         *_provenance_rows(description["provenance"]),
     ]

@@ -24,7 +24,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import h5py
@@ -33,17 +32,17 @@ import numpy as np
 from ..errors import InputError
 from ..network import SpikingNetwork
 from ..network.parts import projection_name
-from .atomic import atomic_path
+from .atomic import writable_file
 from .hdf5 import NETWORK_FORMAT, kind_of, member, opened, read_json, read_numbers
+from .hdf5_out import hdf5_file
 from .network_schema import check_entry, upgraded
+from .paths import as_path
 
 __all__ = ["load", "save"]
 
 SCHEMA = 2
 #: Key of the provenance whose lists of numbers become datasets.
 CURVES = "training_curve"
-# The oldest format with checksums of all headers; HDF5 has read it since 2016.
-LIBVER = ("v110", "v110")
 STORAGE = {"compression": "gzip", "shuffle": True, "fletcher32": True, "track_times": False}
 
 
@@ -60,8 +59,8 @@ def save(network: SpikingNetwork, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     InputError
-        If the file cannot be written there, or the network holds what the file cannot, as a
-        provenance that is no JSON.
+        If the file cannot be written there (the disk is full, it is a folder or a pipe), or the
+        network holds what the file cannot, as a provenance that is no JSON.
 
     Examples
     --------
@@ -77,6 +76,7 @@ def save(network: SpikingNetwork, path: str | os.PathLike[str]) -> None:
     >>> again.projections[0].weight.dtype, again.to_dict() == network.to_dict()
     (dtype('float32'), True)
     """
+    path = writable_file(path)
     what = f"network to be saved as '{path}'"
     entry = network.to_dict()
     check_entry(entry, what)
@@ -96,7 +96,9 @@ def save(network: SpikingNetwork, path: str | os.PathLike[str]) -> None:
         if projection.bias is not None:
             parts["bias"] = projection.bias
         arrays |= {f"projections/{projection.name}/{key}": array for key, array in parts.items()}
-    with atomic_path(path) as temporary, h5py.File(temporary, "w", libver=LIBVER) as file:
+    # Little compresses less than weights; the texts, the headers and the index come on top.
+    room = sum(array.nbytes for array in arrays.values()) + sum(map(len, texts.values())) + 16_384
+    with hdf5_file(path, room) as (file, sink):
         # Texts are of a fixed length. Others lie in HDF5's heap, which has no checksum, and in
         # which a single wrong byte can make HDF5 search for ever.
         file.attrs.update(format=np.bytes_(NETWORK_FORMAT), schema=SCHEMA)
@@ -107,6 +109,7 @@ def save(network: SpikingNetwork, path: str | os.PathLike[str]) -> None:
             file.create_group("training", track_order=True)
         for name, array in arrays.items():
             file.create_dataset(name, data=array, **STORAGE)
+            sink.check()
 
 
 def load(path: str | os.PathLike[str]) -> SpikingNetwork:
@@ -134,7 +137,7 @@ def load(path: str | os.PathLike[str]) -> SpikingNetwork:
     Traceback (most recent call last):
     brianbridge.errors.InputError: network file 'none.h5': there is no such file
     """
-    with opened(Path(path), "network file") as file:
+    with opened(as_path(path), "network file") as file:
         _check_format(file)
         entry = read_json(file, "network")
         if file.attrs["schema"] == 1:

@@ -7,12 +7,15 @@
                             written      how many samples, and spikes of each population
                             provenance   JSON in ASCII: where the spikes come from;
                             provenance_1, ...   what there is of it beyond 60 kB
+                            digest       SHA-256 of all attributes, types and shapes
     /spikes/<population>    sorting = none, dt_ms, dt_s, steps, shape
         timestamps          float64, ms
         node_ids            uint64, flat index of the neuron in its population
         sample              uint32, which sample was presented
         spike_value         int16: 1; -1 or +1 (ternary); 1..s_max (multi-threshold)
         t_crossing          float64, ms; NaN where it is not known
+
+Every column has the attribute ``sha256``, the digest of its values.
 
 A timestamp is ``step * dt_ms``: the *start* of the step in which the neuron fired, as in Brian2,
 counted from the start of the presentation of **its own sample**. Time begins again at zero with
@@ -21,12 +24,15 @@ trials are shown. `t_crossing` is the moment within that step at which the thres
 on the same clock. Spikes are in order of sample, step and neuron; as time restarts, that is
 neither of SONATA's orders (by time, by neuron), and `sorting` says none.
 
-While a run goes on, its spikes are in a hidden partial file beside the target. There, chunks are
-not compressed: a compressed chunk that grows is moved and its old place used again, so that a kill
-at that moment would cost spikes that were already on disk. Here they stay where they are, and
-`written`, one attribute and so changed in one write, says how many are good. (What remains is
-HDF5's index of the chunks: a kill within the microseconds in which it splits, once in half a
-million spikes, may cost the file.) A run that ends well is compressed into the target.
+While a run goes on, its spikes are in a hidden file beside the target that only grows
+(`spike_log`). When the run ends well, the target is made of it, read again, and compared with what
+was appended, before it gets its name.
+
+What is read is compared with its digest: attributes when the file is opened, a column when it is
+asked for, all of it by ``brianbridge inspect --check``. The digests are of values, not of bytes on
+disk: ``h5repack -f NONE spikes.h5 plain.h5`` makes a file without compression, which libsonata
+opens and which agrees with them. (The wheels of libsonata have no gzip;
+``brianbridge verify --plain-spikes`` writes such a file at once.)
 
 Texts are of a fixed length. Others lie in HDF5's heap, where damage can crash HDF5 itself.
 
@@ -37,7 +43,15 @@ from __future__ import annotations
 
 from .spike_layout import MAGIC
 from .spike_population import PopulationSpikes
-from .spike_reader import SpikeFile, describe, read_spikes
+from .spike_reader import SpikeFile, check_spikes, describe, read_spikes
 from .spike_writer import SpikeFileWriter
 
-__all__ = ["MAGIC", "PopulationSpikes", "SpikeFile", "SpikeFileWriter", "describe", "read_spikes"]
+__all__ = [
+    "MAGIC",
+    "PopulationSpikes",
+    "SpikeFile",
+    "SpikeFileWriter",
+    "check_spikes",
+    "describe",
+    "read_spikes",
+]

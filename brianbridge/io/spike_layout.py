@@ -15,7 +15,7 @@ __all__ = [
     "MAGIC",
     "MILLISECONDS",
     "SORTING",
-    "extend",
+    "absent",
     "provenance_in",
     "provenance_texts",
 ]
@@ -64,10 +64,13 @@ def _part(number: int) -> str:
     return f"provenance_{number}" if number else "provenance"
 
 
-def extend(group: h5py.Group, start: int, columns: Mapping[str, np.ndarray]) -> None:
-    """Lengthen every column, from `start`; those that are not given get their fill value."""
-    end = start + len(columns["node_ids"])
-    for name in COLUMNS:
-        group[name].resize((end,))
-        if name in columns:
-            group[name][start:end] = columns[name]
+def absent(column: str, count: int) -> np.ndarray:
+    """Return what stands for a column that is not known, shape ``(count,)``.
+
+    Examples
+    --------
+    >>> absent("t_crossing", 2)
+    array([nan, nan])
+    """
+    dtype, value = COLUMNS[column]
+    return np.full(count, value, dtype)

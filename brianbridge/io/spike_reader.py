@@ -12,10 +12,13 @@ import h5py
 import numpy as np
 
 from ..errors import InputError
+from .paths import as_path
+from .spike_digest import DIGEST, check_description
 from .spike_layout import MAGIC, provenance_in
+from .spike_log import is_log, opened_log
 from .spike_population import PopulationSpikes, opened, population_in
 
-__all__ = ["SpikeFile", "describe", "read_spikes"]
+__all__ = ["SpikeFile", "check_spikes", "describe", "read_spikes"]
 
 
 @dataclass(frozen=True)
@@ -63,13 +66,19 @@ def read_spikes(path: str | os.PathLike[str]) -> SpikeFile:
     Traceback (most recent call last):
     brianbridge.errors.InputError: there is no spike file 'none.h5'
     """
-    path = Path(path)
+    path = as_path(path)
+    if is_log(path):
+        return _of_log(path)
     with opened(path) as file:
         if np.atleast_1d(file.attrs.get("magic", 0)).tolist() != [MAGIC]:
             raise InputError(f"'{path}' is HDF5 but not SONATA: expected root magic=0x0A7A")
         spikes = file.get("spikes")
         if not isinstance(spikes, h5py.Group):
             raise InputError(f"'{path}' holds no spikes: expected a group /spikes")
+        if DIGEST in file.attrs:
+            check_description(file)
+        elif "written" in file.attrs:
+            _check_older(file)
         if "written" not in file.attrs:
             populations = {name: population_in(path, spikes[name], None, True) for name in spikes}
             return SpikeFile(path, True, 1, populations, provenance={})
@@ -78,6 +87,54 @@ def read_spikes(path: str | os.PathLike[str]) -> SpikeFile:
         populations = {name: population_in(path, spikes[name], n, complete) for name, n in counts}
         provenance = provenance_in(file.attrs)
         return SpikeFile(path, complete, int(written["samples"]), populations, provenance)
+
+
+def _check_older(file: h5py.File) -> None:
+    """Refuse a file whose digest has lost its name: earlier versions wrote nothing but these."""
+    known = {"magic", "version", "complete", "written"}
+    stray = [n for n in file.attrs if n not in known and not n.startswith("provenance")]
+    if stray:
+        raise ValueError(f"attribute '{stray[0]}' is none that was written")
+
+
+def _of_log(path: Path) -> SpikeFile:
+    """Read what a log says, which a killed or failed run left."""
+    with opened_log(path) as log:
+        said = log.description
+        populations = {
+            name: PopulationSpikes(
+                path, name, log.spikes(name), tuple(shape), said["dt"], said["steps"]
+            )
+            for name, shape in said["shapes"]
+        }
+        return SpikeFile(path, False, log.samples, populations, said["provenance"])
+
+
+def check_spikes(path: str | os.PathLike[str]) -> str:
+    """Read all of a spike file and compare it with its digests.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    str
+        What was found, in words: that all is as it was written, or that the file, of another
+        program or an earlier version, has no digests but can be read whole.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    """
+    file = read_spikes(path)
+    for population in file.populations.values():
+        population.check()
+    if is_log(file.path) or all(p.digests for p in file.populations.values()):
+        return "all is as it was written"
+    return "all can be read; the file has no digests to compare it with"
 
 
 def describe(path: str | os.PathLike[str]) -> dict[str, Any]:

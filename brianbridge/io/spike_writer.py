@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import h5py
@@ -13,25 +13,38 @@ import numpy as np
 
 from ..errors import InputError
 from ..recording import Recording
-from .atomic import atomic_path, writable_file
+from .atomic import atomic_descriptor, writable_file
+from .hdf5_out import Hdf5Sink, hdf5_into
 from .spike_checks import as_int16, as_json, check_range, check_run
-from .spike_layout import CHUNK, COLUMNS, MAGIC, MILLISECONDS, SORTING, extend, provenance_texts
+from .spike_digest import COLUMN_DIGEST, DIGEST, check_whole, description_digest, digest
+from .spike_layout import (
+    CHUNK,
+    COLUMNS,
+    MAGIC,
+    MILLISECONDS,
+    SORTING,
+    absent,
+    provenance_texts,
+)
+from .spike_log import SpikeLogWriter
+from .write_errors import not_written
 
 __all__ = ["SpikeFileWriter"]
 
-RESIZABLE = {"shape": (0,), "maxshape": (None,), "chunks": (CHUNK,)}
 # Level 4 takes twice as long and saves a tenth.
 COMPRESSION = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+HEADERS = 32_768  # bytes of an HDF5 file besides its columns, about
 
 
 class SpikeFileWriter:
     """Write spikes to disk while a run goes on.
 
-    Memory is bounded by one batch, and each batch is on disk when `append` returns. The target
-    appears, complete, when the ``with`` block ends well. Until then, and if the run is killed or
-    fails, an earlier file at `path` stays as it was, and the spikes are in the hidden file
-    ``writer.partial``, which `read_spikes` opens and reports as not complete. The next run with
-    the same `path` replaces it.
+    Memory is bounded by one batch, and each batch is in a file when `append` returns. The target
+    appears, complete and compared with what was appended, when the ``with`` block ends well. Until
+    then, and if the run is killed or fails, an earlier file at `path` stays as it was, and the
+    spikes are in the hidden file ``writer.partial``, which `read_spikes` opens and reports as not
+    complete. The next run with the same `path` replaces it. If the run fails because the disk is
+    full, that file is removed.
 
     Parameters
     ----------
@@ -46,7 +59,8 @@ class SpikeFileWriter:
     provenance : mapping of str to JSON values
         Where the spikes come from: versions, seed, network, dataset.
     compress : bool
-        Whether to compress with gzip, which the wheels of libsonata (0.2.2), alone, cannot read.
+        Whether to compress with gzip, which saves four fifths of the disk. The wheels of libsonata
+        (0.2.2) have no gzip: for them, write without.
 
     Raises
     ------
@@ -84,28 +98,45 @@ class SpikeFileWriter:
         self.partial = self.path.with_name(f".{self.path.name}.part")
         self._shapes = {name: tuple(int(n) for n in shape) for name, shape in shapes.items()}
         self._dt, self._steps = float(dt), int(steps)
-        self._provenance = provenance_texts(as_json(provenance))
+        self._provenance = as_json(provenance)
         self._storage = COMPRESSION if compress else {}
         self._samples = 0
         self._counts = dict.fromkeys(self._shapes, 0)
-        self._file: Any = None
+        self._log: SpikeLogWriter | None = None
+        self._refused: InputError | None = None
         check_run(self.path, self._shapes, self._dt, self._steps)
 
     def __enter__(self) -> SpikeFileWriter:
-        # Removed, not truncated: should another run still write to it, that run keeps its file.
-        self.partial.unlink(missing_ok=True)
-        self._file = self._create(self.partial, complete=False, storage={})
-        self._file.flush()
+        description = {
+            "shapes": list(self._shapes.items()),
+            "dt": self._dt,
+            "steps": self._steps,
+            "provenance": json.loads(self._provenance),
+        }
+        try:
+            self._log = SpikeLogWriter(self.partial, description)
+        except OSError as error:
+            raise not_written(self.partial, error) from error
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        assert self._log is not None
+        whole = False
         try:
             if kind is None:
-                self._finish()
+                self._finish(self._log)
+                whole = True
+        except InputError as problem:
+            raise InputError(
+                f"{problem}; the spikes are kept in '{self.partial}', which read_spikes opens"
+            ) from problem
         finally:
-            self._file.close()
-        if kind is None:
-            self.partial.unlink(missing_ok=True)
+            # What a full disk refused is of no use and would keep the disk full.
+            refused = error is not None and error is self._refused
+            self._log.close(remove=whole or refused)
+            self._log = None
 
     def append(self, recording: Recording) -> None:
         """Write the spikes of the next batch of samples.
@@ -121,58 +152,72 @@ class SpikeFileWriter:
         ------
         InputError
             If the batch does not fit the run (other populations, `dt` or steps), or holds what
-            the file cannot (a spike value that is no 16-bit integer, an index out of range).
+            the file cannot (a spike value that is no 16-bit integer, an index out of range); or
+            if the disk does not take it. The file is then as it was before, and the batch may be
+            tried again.
         """
-        self._check_fits(recording)
-        batch = {n: self._columns(n, recording) for n in self._shapes}
-        for name, columns in batch.items():
-            extend(self._file["spikes"][name], self._counts[name], columns)
-            self._counts[name] += len(columns["node_ids"])
+        log = self._fitting_log(recording)
+        batch = {name: self._columns(name, recording) for name in self._shapes}
+        try:
+            log.append(recording.samples, batch)
+        except OSError as error:
+            size = sum(a.nbytes for columns in batch.values() for a in columns.values())
+            self._refused = not_written(self.path, error, room=log.end + size)
+            raise self._refused from error
         self._samples += recording.samples
-        # First the spikes reach the disk, then the word that they are there.
-        self._file.flush()
-        self._file.attrs.modify("written", self._written())
-        self._file.flush()
+        for name, columns in batch.items():
+            self._counts[name] += len(columns["node_ids"])
 
-    def _create(self, path: Path, complete: bool, storage: Mapping[str, Any]) -> h5py.File:
-        """Create a file with everything but the spikes."""
-        # The earliest format has no "open for writing" mark, which a killed run would leave set.
-        file = h5py.File(path, "w", libver="earliest")
+    def _finish(self, log: SpikeLogWriter) -> None:
+        """Make the target of the log, compare both, and give it its name."""
+        # Compressed, it takes about a fifth.
+        room = None if self._storage else log.end + HEADERS
+        with atomic_descriptor(self.path, room) as descriptor:
+            with hdf5_into(descriptor) as (file, sink):
+                digests = self._fill(file, sink, log)
+            # HDF5 was told of no failure, and told of none. Whether all is there, reading tells.
+            with os.fdopen(os.dup(descriptor), "rb") as again, h5py.File(again, "r") as file:
+                check_whole(file, self._counts, digests)
+
+    def _fill(self, file: h5py.File, sink: Hdf5Sink, log: SpikeLogWriter) -> dict[str, bytes]:
+        """Write everything, and return the digest of each column by its path."""
         file.attrs.update(magic=np.uint32(MAGIC), version=np.array([0, 1], np.uint32))
-        file.attrs.update(complete=complete, written=self._written(), **self._provenance)
+        file.attrs.update(complete=True, written=self._written())
+        file.attrs.update(provenance_texts(self._provenance))
+        digests = {}
         for name, shape in self._shapes.items():
             group = file.create_group(f"spikes/{name}")
             group.attrs.create("sorting", 0, dtype=SORTING)
             # Both, as dt_ms/1e3 may differ from dt in the last bit.
             group.attrs.update(dt_ms=self._dt * 1e3, dt_s=self._dt, steps=self._steps)
             group.attrs["shape"] = np.array(shape, np.int64)
-            for column, (dtype, absent) in COLUMNS.items():
-                group.create_dataset(column, dtype=dtype, fillvalue=absent, **RESIZABLE, **storage)
-            for column in ("timestamps", "t_crossing"):
-                group[column].attrs["units"] = MILLISECONDS
-        return file
+            for column in COLUMNS:
+                dataset = self._create(group, column)
+                found = digest(_copied(log, name, dataset, sink))
+                dataset.attrs[COLUMN_DIGEST] = found
+                digests[dataset.name] = bytes(found)
+        file.attrs[DIGEST] = description_digest(file)
+        return digests
 
-    def _finish(self) -> None:
-        """Copy the partial file, compressed, to the target."""
-        with (
-            atomic_path(self.path) as temporary,
-            self._create(temporary, complete=True, storage=self._storage) as target,
-        ):
-            for name, count in self._counts.items():
-                source = self._file["spikes"][name]
-                for start in range(0, count, 16 * CHUNK):
-                    block = slice(start, min(start + 16 * CHUNK, count))
-                    columns = {column: source[column][block] for column in COLUMNS}
-                    extend(target["spikes"][name], start, columns)
+    def _create(self, group: h5py.Group, column: str) -> h5py.Dataset:
+        dtype, fill = COLUMNS[column]
+        rows = (self._counts[group.name.removeprefix("/spikes/")],)
+        dataset = group.create_dataset(
+            column, rows, dtype, maxshape=(None,), chunks=(CHUNK,), fillvalue=fill,
+            track_times=False, **self._storage,
+        )  # fmt: skip
+        if column in ("timestamps", "t_crossing"):
+            dataset.attrs["units"] = MILLISECONDS
+        return dataset
 
     def _written(self) -> np.ndarray:
         """Return the count of samples and spikes as one value, to be changed in one write."""
         dtype = [("samples", "<u8"), ("spikes", [(name, "<u8") for name in self._counts])]
         return np.array((self._samples, tuple(self._counts.values())), dtype)
 
-    def _check_fits(self, recording: Recording) -> None:
-        """Refuse a recording of another run."""
-        if self._file is None:
+    def _fitting_log(self, recording: Recording) -> SpikeLogWriter:
+        """Return the log, and refuse a recording of another run."""
+        if self._log is None:
             raise RuntimeError("append needs an open file: with SpikeFileWriter(...) as spikes:")
         shapes = {name: tuple(shape) for name, shape in recording.shapes.items()}
         ours = (self._shapes, self._dt, self._steps)
@@ -182,6 +227,7 @@ class SpikeFileWriter:
                 f"the recording does not belong in '{self.path}': its shapes, dt and steps are "
                 f"{theirs}, the file was opened for {ours}"
             )
+        return self._log
 
     def _columns(self, name: str, recording: Recording) -> dict[str, np.ndarray]:
         """Return the columns of one population's batch, in the order of the file."""
@@ -198,3 +244,40 @@ class SpikeFileWriter:
         if events.t_crossing is not None:
             columns["t_crossing"] = events.t_crossing * 1e3
         return columns
+
+
+def _copied(
+    log: SpikeLogWriter, name: str, dataset: h5py.Dataset, sink: Hdf5Sink
+) -> Iterator[np.ndarray]:
+    """Copy a column from the log, in whole chunks, and yield what was written."""
+    column = dataset.name.rpartition("/")[2]
+    if not log.has(name, column):  # the fill value stands for all of it
+        yield from (absent(column, len(piece)) for piece in log.pieces(name, column))
+        return
+    start = 0
+    for block in _in_blocks(log.pieces(name, column), CHUNK):
+        dataset[start : start + len(block)] = block
+        sink.check()
+        start += len(block)
+        yield block
+
+
+def _in_blocks(pieces: Iterable[np.ndarray], rows: int) -> Iterator[np.ndarray]:
+    """Join pieces so that all but the last have a multiple of `rows` rows.
+
+    Examples
+    --------
+    >>> [block.tolist() for block in _in_blocks([np.arange(2), np.arange(3)], 2)]
+    [[0, 1], [0, 1], [2]]
+    """
+    held, count = [], 0
+    for piece in pieces:
+        held.append(piece)
+        count += len(piece)
+        if count >= rows:
+            joined = np.concatenate(held)
+            whole = count - count % rows
+            yield joined[:whole]
+            held, count = [joined[whole:]], count - whole
+    if count:
+        yield np.concatenate(held)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ..errors import InputError
-from ..io.atomic import atomic_path
+from ..io.atomic import write_whole
 
 __all__ = ["read_checkpoint", "write_checkpoint"]
 
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write tensors, numbers and text to `path`; a kill leaves the previous file in place."""
-    with atomic_path(path) as part:
-        torch.save(state, part)
+    # Where a disk is full, torch raises its own kind of error. So it writes to memory.
+    content = io.BytesIO()
+    torch.save(state, content)
+    write_whole(path, content.getbuffer())
 
 
 def read_checkpoint(path: Path, fingerprint: str) -> dict[str, Any] | None:

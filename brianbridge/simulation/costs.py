@@ -11,6 +11,7 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from ..errors import InputError
-from ..io.atomic import atomic_path
+from ..io.atomic import write_whole
 
 __all__ = ["crossover"]
 
@@ -109,9 +110,5 @@ def _is_cost(value: object) -> bool:
 
 def _write(costs: dict[str, float]) -> None:
     """Keep the costs; where nothing can be written they are measured anew in every process."""
-    try:
-        _file().parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(_file()) as part:
-            Path(part).write_text(json.dumps(costs, indent=1, sort_keys=True) + "\n")
-    except (OSError, InputError):
-        pass
+    with suppress(InputError):
+        write_whole(_file(), json.dumps(costs, indent=1, sort_keys=True) + "\n")

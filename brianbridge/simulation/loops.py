@@ -39,7 +39,7 @@ from brian2.parsing.rendering import NumpyNodeRenderer
 from brian2.utils.stringtools import get_identifiers
 
 from ..errors import InputError
-from ..io.atomic import atomic_path, writable_folder
+from ..io.atomic import writable_folder, write_whole
 from .device import is_runtime_device
 from .group_code import calls, parts_of
 
@@ -238,8 +238,7 @@ def _module(source: str) -> ModuleType:
     path = folder / f"{key}.py"
     # A file that is there is left alone: numba compiles anew if its date changes.
     if not path.is_file() or path.read_text() != source:
-        with atomic_path(path) as temporary:
-            temporary.write_text(source)
+        write_whole(path, source)
     spec: Any = importlib.util.spec_from_file_location(name, path)
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -32,7 +32,7 @@ from ..fidelity.sweep import forget
 from ..fidelity.twin_run import TwinRun
 from ..fidelity.verdict import Verdict
 from ..fidelity.verify import verify
-from ..io.atomic import atomic_path, writable_file
+from ..io.atomic import writable_file, write_whole
 from ..io.network_file import load as load_network
 from ..io.network_file import save
 from ..network import SpikingNetwork
@@ -236,8 +236,7 @@ def run_study(
         "mean": {key: _mean(parts, key) for key in parts[0] if key not in ("passed", "outcome")},
         "provenance": collect(),
     }
-    with atomic_path(out / "summary.json") as part:
-        Path(part).write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n")
+    write_whole(out / "summary.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
     return summary
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
+
 from brianbridge.io.spike_file import SpikeFileWriter
 from brianbridge.recording import Recording
 
@@ -15,4 +17,14 @@ def write(path: Path, *recordings: Recording, **kwargs: object) -> Path:
     with SpikeFileWriter(path, **{**RUN, **kwargs}) as spikes:
         for recording in recordings:
             spikes.append(recording)
+    return path
+
+
+def without_digests(path: Path) -> Path:
+    """Make of a file what earlier versions wrote."""
+    with h5py.File(path, "r+") as file:
+        del file.attrs["digest"]
+        for population in file["spikes"].values():
+            for column in population.values():
+                del column.attrs["sha256"]
     return path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import subprocess
@@ -10,7 +9,6 @@ import sys
 import textwrap
 from pathlib import Path
 
-import h5py
 import pytest
 
 from brianbridge.errors import InputError
@@ -58,69 +56,37 @@ def test_sigkill(tmp_path: Path, recording, same, appended: int) -> None:
         assert same(population.events(), whole.events(name).sorted())
 
 
-class Journal(io.BytesIO):
-    """Be a file, and remember after which write it had which contents."""
+def test_a_file_cut_off_anywhere_keeps_every_whole_batch(tmp_path: Path, recording, same) -> None:
+    """The file only grows: a kill at any moment leaves the beginning of it."""
+    batches = [recording(seed, spikes) for seed, spikes in enumerate([20, 40, 0, 7])]
+    writer = SpikeFileWriter(tmp_path / "spikes.h5", **RUN)
+    writer.__enter__()
+    ends = [writer.partial.stat().st_size]
+    for batch in batches:
+        writer.append(batch)
+        ends.append(writer.partial.stat().st_size)
+    writer.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.writes: list[tuple[int, bytes | None]] = []
-
-    def write(self, data) -> int:  # type: ignore[override]
-        self.writes.append((self.tell(), bytes(data)))
-        return super().write(data)
-
-    def truncate(self, size: int | None = None) -> int:
-        size = self.tell() if size is None else size
-        self.writes.append((size, None))
-        length = super().seek(0, io.SEEK_END)
-        super().write(bytes(max(0, size - length)))  # BytesIO does not grow, files do
-        return super().truncate(size)
-
-    def states(self):
-        """Yield how many writes were made, and the contents that they leave."""
-        contents = bytearray()
-        for done, (start, data) in enumerate(self.writes, start=1):
-            end = start + len(data or b"")
-            contents.extend(bytes(max(0, end - len(contents))))
-            if data is None:
-                del contents[start:]
-            else:
-                contents[start:end] = data
-            yield done, contents
-
-
-def test_a_kill_after_any_write_costs_no_batch(
-    tmp_path: Path, recording, same, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    journal, real = Journal(), h5py.File
-    with monkeypatch.context() as patch:
-        patch.setattr(h5py, "File", lambda _, *args, **kw: real(journal, *args, **kw))
-        writer = SpikeFileWriter(tmp_path / "spikes.h5", **RUN)
-        writer.__enter__()
-        marks = [len(journal.writes)]
-        batches = [recording(seed, spikes) for seed, spikes in enumerate([60, 400, 0, 7])]
-        for batch in batches:
-            writer.append(batch)
-            marks.append(len(journal.writes))
-        writer.__exit__(KeyboardInterrupt)  # closing a failed run writes, too
-
-    left = tmp_path / "left.h5"
-    seen = set()
-    for done, contents in journal.states():
-        if done < marks[0]:
-            continue  # not yet a file
-        left.write_bytes(contents)
+    contents = writer.partial.read_bytes()
+    assert len(contents) == ends[-1]
+    assert ends == sorted(ends)
+    left = tmp_path / "left.part"
+    lengths = {length + off for length in ends for off in (-9, -1, 0, 1, 120)}
+    for length in sorted({*lengths, *range(ends[0], len(contents), 61)}):
+        if not ends[0] <= length <= len(contents):
+            continue
+        left.write_bytes(contents[:length])
         file = read_spikes(left)
-        assert not file.complete
-        written = file.samples // 3
-        returned = sum(mark <= done for mark in marks[1:])
-        assert written in (returned, returned + 1)
-        seen.add(written)
-        for name, population in file.populations.items():
-            if written:
-                whole = Recording.concatenate(batches[:written]).events(name).sorted()
-                assert same(population.events(), whole)
-            else:
-                assert population.spikes == 0
-    assert seen == {0, 1, 2, 3, 4}
-    assert len(journal.writes) > 50  # or nothing was put to the test
+        written = sum(end <= length for end in ends[1:])
+        assert (file.complete, file.samples) == (False, 3 * written)
+        if length in lengths:
+            for name, population in file.populations.items():
+                whole = [b.events(name).sorted() for b in batches[:written]]
+                assert population.spikes == sum(map(len, whole))
+                if written:
+                    joined = Recording.concatenate(batches[:written]).events(name).sorted()
+                    assert same(population.events(), joined)
+    for length in range(25, ends[0], 11):  # not yet a file
+        left.write_bytes(contents[:length])
+        with pytest.raises(InputError, match=r"left\.part' is damaged"):
+            read_spikes(left)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import InputError
-from ...io.atomic import atomic_path
+from ...io.atomic import write_whole
 
 if TYPE_CHECKING:
     from ..verdict import Verdict
@@ -58,9 +58,7 @@ def write_report(verdict: Verdict, path: str | Path, command: str = "") -> Path:
     from .page import page_of
 
     text = page_of(verdict, command)
-    with atomic_path(path) as part:
-        part.write_text(text, encoding="utf-8")
-    return Path(path)
+    return write_whole(path, text)
 
 
 def report_beside(

@@ -1,0 +1,83 @@
+"""Say in one line why a file could not be written, and what helps."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from pathlib import Path
+
+from ..errors import InputError
+
+__all__ = ["not_written"]
+
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+
+
+def not_written(path: Path, error: OSError | MemoryError, room: int | None = None) -> InputError:
+    """Return the error that tells of a file that could not be written.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file, as its user calls it.
+    error : OSError or MemoryError
+        Why.
+    room : int, optional
+        How many bytes the file would take, at most.
+
+    Returns
+    -------
+    InputError
+        To be raised.
+
+    Examples
+    --------
+    >>> print(not_written(Path("a.h5"), OSError(errno.EROFS, "Read-only file system")))
+    'a.h5' cannot be written (Read-only file system): choose another folder
+    """
+    needs = "" if room is None else f"it takes up to {_size(room)}, and "
+    if isinstance(error, MemoryError):
+        text = " ".join(str(error).split()) or "not enough memory"
+        return InputError(f"'{path}' cannot be written ({text}): give the process more memory")
+    reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+    start = f"'{path}' cannot be written ({reason}): "
+    if error.errno in _FULL:
+        return InputError(f"{start}{needs}{_free(path)}; make room or choose another disk")
+    if error.errno == errno.EFBIG:
+        return InputError(f"{start}{needs}{_limit()}; raise that limit")
+    if error.errno == errno.ENAMETOOLONG:
+        return InputError(f"{start}give a shorter name")
+    return InputError(f"{start}choose another folder")
+
+
+def _free(path: Path) -> str:
+    try:
+        return f"{_size(shutil.disk_usage(path.parent).free)} are free there"
+    except OSError:
+        return "there is too little room there"
+
+
+def _limit() -> str:
+    try:
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    except ImportError:
+        return "the file system takes no file of that size"
+    if limit == resource.RLIM_INFINITY:
+        return "the file system takes no file of that size"
+    return f"this process may write files of {_size(limit)} (ulimit -f)"
+
+
+def _size(number: int) -> str:
+    """Return a number of bytes for people.
+
+    Examples
+    --------
+    >>> _size(0), _size(1_400), _size(2_500_000)
+    ('0 bytes', '1.4 kB', '2.5 MB')
+    """
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return f"{number} bytes"
