@@ -25,9 +25,9 @@ from tqdm import tqdm
 from ..datasets import Dataset
 from ..errors import InputError
 from ..network import SpikingNetwork
-from ..provenance import collect
 from .piece_file import DAMAGED, FORMAT, read_piece, write_piece
 from .tasks import Piece, Shards, Task, run_task
+from .worker import facts
 
 if TYPE_CHECKING:
     from .on_dask import Workers
@@ -180,12 +180,12 @@ def digest_of(data: Dataset) -> str:
 
 
 def _fingerprint(shards: Shards) -> str:
-    """Return a text that changes with the network, the data or the versions."""
+    """Return a text that changes with the network, the data, the versions or the source."""
     data = shards.data
-    digest = hashlib.sha256(json.dumps(collect()["versions"], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(facts(), sort_keys=True).encode())
     for network in (shards.network, shards.reference):
-        facts = json.dumps(network.to_dict(), sort_keys=True, default=repr)
-        digest.update(facts.encode())
+        described = json.dumps(network.to_dict(), sort_keys=True, default=repr)
+        digest.update(described.encode())
         for projection in network.projections:
             arrays = {"weight": projection.weight, "bias": projection.bias}
             for name, array in (arrays | dict(projection.connection.arrays())).items():

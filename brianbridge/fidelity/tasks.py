@@ -13,8 +13,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from ..datasets import Dataset
 from ..network import SpikingNetwork
@@ -135,6 +137,10 @@ class Shards:
         self.reference = network
         self._runs: dict[int, tuple[TwinRun, Piece]] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what the twin did: a process that is sent the samples runs it itself."""
+        return {**vars(self), "_runs": {}}
+
     def __len__(self) -> int:
         return -(-len(self.data) // self.size)
 
@@ -249,15 +255,17 @@ def run_task(
         for see in on_chunk:
             see(chunk)
 
-    condition.simulate(
-        shards.data.x[low:high],
-        index=np.arange(low, high),
-        record=("spikes", "t_crossing") if on_chunk else ("spikes",),
-        seed=seed_of_shard(task.seed, task.shard),
-        threads=threads,
-        on_chunk=show,
-        keep=False,
-    )
+    # Rounding of the numerical libraries depends on how many threads they have.
+    with threadpool_limits(limits=1, user_api="blas"):
+        condition.simulate(
+            shards.data.x[low:high],
+            index=np.arange(low, high),
+            record=("spikes", "t_crossing") if on_chunk else ("spikes",),
+            seed=seed_of_shard(task.seed, task.shard),
+            threads=threads,
+            on_chunk=show,
+            keep=False,
+        )
     return replace(watch.piece, seconds=time.perf_counter() - started)
 
 
