@@ -43,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     2
     """
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    options = Arguments()
     try:
         options = _parser().parse_args(arguments)
         command: Callable[[Arguments], int] = options.command
@@ -61,10 +62,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"brianbridge: {error.strerror or error}{place}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(
-            "brianbridge: interrupted; the same command goes on where it stopped", file=sys.stderr
+        after = (
+            "the same command goes on where it stopped" if _keeps(options) else "nothing is kept"
         )
+        print(f"brianbridge: interrupted; {after}", file=sys.stderr)
         return 130
+
+
+def _keeps(options: Arguments) -> bool:
+    """Tell whether a command that is interrupted has kept what it had done."""
+    command = getattr(options, "command", None)
+    return command in (_study_run, _train) or (command is _verify and options.out is not None)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -205,10 +213,12 @@ def _train(options: Arguments) -> int:
 
 def _verify(options: Arguments) -> int:
     from .fidelity.ladder import read_ladder
+    from .fidelity.progress import Progress
     from .fidelity.report import report_beside
     from .fidelity.sweep import forget
     from .fidelity.verify import verify
     from .io.atomic import writable_file
+    from .io.lock import only_writer
     from .io.network_file import load
     from .study.run import first_samples, split_of
 
@@ -228,11 +238,19 @@ def _verify(options: Arguments) -> int:
         for name in ("verdict.json", "report.html", "spikes.h5"):
             writable_file(options.out / name)
     spikes = None if options.out is None else options.out / "spikes.h5"
+    progress = Progress(lines=True)
     with ExitStack() as stack:
+        if options.out is not None:
+            stack.enter_context(only_writer(options.out))
         client = None
         if options.workers is not None or options.scheduler is not None:
             from .fidelity.on_dask import connected
 
+            progress.say(
+                f"starting {options.workers} workers"
+                if options.scheduler is None
+                else f"connecting to {options.scheduler}"
+            )
             client = stack.enter_context(
                 connected(options.workers, options.scheduler, options.worker_memory or "4 GB")
             )
@@ -246,15 +264,16 @@ def _verify(options: Arguments) -> int:
             train=split.train,
             client=client,
             folder=None if options.out is None else options.out / "unfinished",
+            progress=progress,
         )
-    if options.out is not None:
-        verdict.save(options.out / "verdict.json")
-        forget(options.out / "unfinished")
-        command = _command_line(
-            ["verify"], options.network, data=options.data, ladder=options.ladder,
-            samples=options.samples, seed=options.seed,
-        )  # fmt: skip
-        report_beside(verdict, options.out, command, _say(options.json))
+        if options.out is not None:
+            verdict.save(options.out / "verdict.json")
+            forget(options.out / "unfinished")
+            command = _command_line(
+                ["verify"], options.network, data=options.data, ladder=options.ladder,
+                samples=options.samples, seed=options.seed,
+            )  # fmt: skip
+            report_beside(verdict, options.out, command, _say(options.json))
     if options.json:
         print(verdict.to_json())
     else:

@@ -206,13 +206,15 @@ class Workers:
     def _submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return self._cluster.submit(function, self._sent, *arguments)
 
-    def twins(self) -> list[Piece]:
-        """Return what the twin did, shard by shard."""
+    def twins(self, step: Callable[[], object] = lambda: None) -> list[Piece]:
+        """Return what the twin did, shard by shard; `step` is called after each."""
         futures = [self._submit(_piece_of, twin) for twin in self._twins]
-        found = dict(self._cluster.outcomes(futures))
-        for outcome in found.values():
+        found = {}
+        for future, outcome in self._cluster.outcomes(futures):
             if isinstance(outcome, InputError):
                 raise outcome
+            found[future] = outcome
+            step()
         return [found[future] for future in futures]
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Piece | InputError]]:

@@ -29,7 +29,7 @@ from .decision import Decision, FirstSpikes
 from .latency import last_changes
 from .perturbations import Perturbation, perturbed
 from .train_distances import TrainDistances
-from .twin_run import TwinRun
+from .twin_run import TwinRun, block_size
 
 __all__ = ["SHARD", "Piece", "Shards", "Task", "run_task"]
 
@@ -179,7 +179,11 @@ class Shards:
 
 
 class _Watch:
-    """Add up the chunks of a run as they come; nothing of them is kept."""
+    """Add up the chunks of a run as they come; nothing of them is kept.
+
+    How many samples a chunk has depends on threads and memory, and sums of numbers with fractions
+    on how they are grouped. So chunks are cut and joined to blocks of a size of the network's own.
+    """
 
     def __init__(
         self,
@@ -191,10 +195,25 @@ class _Watch:
     ) -> None:
         self._network, self._labels, self._inputs = network, labels, inputs
         self._twin, self._trains, self._samples = twin, trains, 0
-        #: Of the chunks so far; None before the first.
+        self._block, self._waiting = block_size(network), list[Recording]()
+        #: Of the blocks so far; None before the first.
         self._sum: Piece | None = None
 
     def __call__(self, chunk: Recording) -> None:
+        self._waiting.append(chunk)
+        here = sum(part.samples for part in self._waiting)
+        last = self._samples + here == len(self._labels)
+        if here < self._block and not last:
+            return
+        whole = Recording.concatenate(self._waiting)
+        low = 0
+        while here - low >= self._block or (last and low < here):
+            high = min(low + self._block, here)
+            self._add(whole.of_samples(low, high))
+            low = high
+        self._waiting = [whole.of_samples(low, here)] if low < here else []
+
+    def _add(self, chunk: Recording) -> None:
         low, self._samples = self._samples, self._samples + chunk.samples
         here = slice(low, self._samples)
         output = self._network.output.name
@@ -219,6 +238,7 @@ class _Watch:
     def piece(self) -> Piece:
         """What was added up."""
         assert self._sum is not None, "no chunk came"
+        assert not self._waiting, "chunks are missing"
         return self._sum
 
 
