@@ -32,7 +32,7 @@ __all__ = ["Workers", "connected"]
 #: Preferences that tasks depend on.
 _SETTINGS = ("brianbridge.memory", "codegen.target")
 #: Seconds in which workers must have started, and a scheduler must have answered.
-_START, _ANSWER = 60, 10
+_START, _ANSWER = 60, 30
 Sent = tuple[Shards, dict[str, Any]]
 
 
