@@ -239,10 +239,12 @@ def _train(options: Arguments) -> int:
 
 def _verify(options: Arguments) -> int:
     from .fidelity.ladder import read_ladder
+    from .fidelity.progress import Progress
     from .fidelity.report import report_beside
     from .fidelity.sweep import forget
     from .fidelity.verify import verify
     from .io.atomic import writable_file
+    from .io.lock import only_writer
     from .io.network_file import load
     from .study.run import first_samples, split_of
 
@@ -262,11 +264,19 @@ def _verify(options: Arguments) -> int:
         for name in ("verdict.json", "report.html", "spikes.h5"):
             writable_file(options.out / name)
     spikes = None if options.out is None else options.out / "spikes.h5"
+    progress = Progress(lines=True)
     with ExitStack() as stack:
+        if options.out is not None:
+            stack.enter_context(only_writer(options.out))
         client = None
         if options.workers is not None or options.scheduler is not None:
             from .fidelity.on_dask import connected
 
+            progress.say(
+                f"starting {options.workers} workers"
+                if options.scheduler is None
+                else f"connecting to {options.scheduler}"
+            )
             client = stack.enter_context(
                 connected(options.workers, options.scheduler, options.worker_memory or "4 GB")
             )
@@ -282,16 +292,17 @@ def _verify(options: Arguments) -> int:
             client=client,
             folder=None if options.out is None else options.out / "unfinished",
             decide_by=options.decide_by,
+            progress=progress,
         )
-    if options.out is not None:
-        verdict.save(options.out / "verdict.json")
-        forget(options.out / "unfinished")
-        command = _command_line(
-            ["verify"], options.network, data=options.data, ladder=options.ladder,
-            samples=options.samples, seed=options.seed,
-            decide_by=_unless_default(options.decide_by),
-        )  # fmt: skip
-        report_beside(verdict, options.out, command, _say(options.json))
+        if options.out is not None:
+            verdict.save(options.out / "verdict.json")
+            forget(options.out / "unfinished")
+            command = _command_line(
+                ["verify"], options.network, data=options.data, ladder=options.ladder,
+                samples=options.samples, seed=options.seed,
+                decide_by=_unless_default(options.decide_by),
+            )  # fmt: skip
+            report_beside(verdict, options.out, command, _say(options.json))
     if options.json:
         print(verdict.to_json())
     else:

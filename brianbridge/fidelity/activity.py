@@ -68,6 +68,8 @@ class Activity:
         array([2., 3.])
         """
         found = cls(samples, np.zeros(neurons, np.int64), np.zeros(neurons))
+        if (events.value % 1 != 0).any():
+            events = events.sorted()  # sums of fractions depend on their order
         for low in range(0, len(events), _BLOCK):
             node, value = events.node[low : low + _BLOCK], events.value[low : low + _BLOCK]
             size = np.abs(value)

@@ -49,7 +49,8 @@ class CountSums:
     def of(cls, one: np.ndarray, other: np.ndarray) -> CountSums:
         """Add up two arrays of counts of the same shape."""
         x, y = one.ravel(), other.ravel()
-        sums = (x.sum(), y.sum(), x @ x, y @ y, x @ y, np.abs(x - y).sum())
+        # Not by dot products, which add in an order that depends on how many threads they have.
+        sums = (x.sum(), y.sum(), (x * x).sum(), (y * y).sum(), (x * y).sum(), np.abs(x - y).sum())
         return cls(x.size, *(float(v) for v in sums))
 
     def __add__(self, other: CountSums) -> CountSums:

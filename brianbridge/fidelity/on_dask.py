@@ -10,9 +10,8 @@ Needs the extra ``cluster`` (``pip install "brianbridge[cluster]"``).
 from __future__ import annotations
 
 import logging
-import uuid
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 from brian2 import prefs
 
 from ..errors import InputError
+from .cluster import Cluster
+from .sweep import digest_of
 from .tasks import Piece, Shards, Task, run_task
 from .twin_run import TwinRun
 
@@ -30,10 +31,8 @@ __all__ = ["Workers", "connected"]
 
 #: Preferences that tasks depend on.
 _SETTINGS = ("brianbridge.memory", "codegen.target")
-#: Seconds between two looks at who is still there; workers that may die before anything is done.
-_PATIENCE, _DEATHS = 5, 3
-#: Seconds in which workers must have started.
-_START = 60
+#: Seconds in which workers must have started, and a scheduler must have answered.
+_START, _ANSWER = 60, 30
 Sent = tuple[Shards, dict[str, Any]]
 
 
@@ -49,6 +48,7 @@ def connected(
         Processes to start, each with one thread.
     scheduler : str, optional
         Address of a running scheduler, such as ``"tcp://10.0.0.1:8786"``; in place of `workers`.
+        Certificates for ``"tls://..."`` are those of Dask's configuration.
     memory : str
         Most memory a process that is started here may take before Dask starts it anew.
 
@@ -60,13 +60,10 @@ def connected(
     try:
         import dask
         from dask.utils import parse_bytes
-        from distributed import Client, LocalCluster
     except ImportError:
         raise InputError(
             'several workers need Dask, which is not installed; pip install "brianbridge[cluster]"'
         ) from None
-    # Its notes are for administrators; what users can mend is raised here.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     if workers is not None and workers < 1:
         raise InputError(f"workers = {workers}; give at least 1")
     try:
@@ -91,30 +88,68 @@ def connected(
         "distributed.worker.memory.spill": False,
         "distributed.worker.memory.pause": False,
     }
-    with dask.config.set(settings):
+    with dask.config.set(settings), _quiet():
         if scheduler is not None:
-            try:
-                client = Client(scheduler, timeout="10s")
-            except (OSError, ValueError) as error:
-                raise InputError(f"scheduler '{scheduler}' does not answer ({error})") from None
-            with client:
+            with _client_of(scheduler) as client:
                 yield client
-            return
-        with (
-            LocalCluster(
-                n_workers=workers, threads_per_worker=1, processes=True, memory_limit=limit,
-                dashboard_address=":0",
-            ) as cluster,
-            Client(cluster) as client,
-        ):  # fmt: skip
-            try:
-                client.wait_for_workers(workers, timeout=_START)
-            except TimeoutError:
-                raise InputError(
-                    f"workers did not start within {_START} s; give each more memory than {memory} "
-                    "(--worker-memory)"
-                ) from None
-            yield client
+        else:
+            assert workers is not None, "give workers or a scheduler"
+            with _started_here(workers, limit, memory) as client:
+                yield client
+
+
+def _client_of(scheduler: str) -> Client:
+    from distributed import Client
+
+    try:
+        return Client(scheduler, timeout=f"{_ANSWER}s", set_as_default=False)
+    except TypeError:
+        if not scheduler.startswith("tls:"):
+            raise
+        raise InputError(
+            f"scheduler '{scheduler}' asks for certificates; name their files in Dask's "
+            "configuration, distributed.comm.tls.ca-file, .client.cert and .client.key (or in "
+            "DASK_DISTRIBUTED__COMM__TLS__CA_FILE, ..._CLIENT__CERT, ..._CLIENT__KEY)"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"scheduler '{scheduler}' does not answer ({error}); give the address that "
+            "'dask scheduler' prints"
+        ) from None
+
+
+@contextmanager
+def _started_here(workers: int, limit: int, memory: str) -> Iterator[Client]:
+    """Start processes, and end them."""
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(
+            n_workers=workers, threads_per_worker=1, processes=True, memory_limit=limit,
+            dashboard_address=":0", silence_logs=logging.CRITICAL,
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):  # fmt: skip
+        try:
+            client.wait_for_workers(workers, timeout=_START)
+        except TimeoutError:
+            raise InputError(
+                f"workers did not start within {_START} s; give each more memory than {memory} "
+                "(--worker-memory)"
+            ) from None
+        yield client
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence Dask, whose notes are for administrators; what users can mend is raised here."""
+    logger = logging.getLogger("distributed")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 class Workers:
@@ -129,10 +164,15 @@ class Workers:
         The cluster.
     shards : Shards
         The samples.
+
+    Raises
+    ------
+    InputError
+        If there is no worker, or one runs other code than this process.
     """
 
     def __init__(self, client: Client, shards: Shards) -> None:
-        self._client = client
+        self._cluster = Cluster(client)
         self._sent = self._sent_once(shards)
         self._twins = [self._submit(_run_twin, shard) for shard in range(len(shards))]
 
@@ -144,80 +184,59 @@ class Workers:
 
     def _sent_once(self, shards: Shards) -> Any:
         """Send shards to every worker."""
+        workers = self._cluster.prepare()
         settings = {name: prefs[name] for name in _SETTINGS}
         with warnings.catch_warnings():
             # What is scattered is lost with the last worker that has it; what is part of the graph
             # is not. It is large, and sent once.
             warnings.filterwarnings("ignore", message="Sending large graph")
-            sent = self._client.submit(_send, (shards, settings), key=_key(_send), pure=False)
-        self._wait([sent])
+            sent = self._cluster.submit(_send, (shards, settings))
         # Without a copy of its own a worker is left out: the tasks go where their data are.
-        self._client.replicate([sent])
+        copies = [
+            self._cluster.submit(
+                _receive, sent, digest_of(shards.data), workers=[worker], allow_other_workers=True
+            )
+            for worker in workers
+        ]
+        for _, outcome in self._cluster.outcomes(copies):
+            if isinstance(outcome, InputError):
+                raise outcome
         return sent
 
     def _submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        return self._client.submit(function, self._sent, *arguments, key=_key(function), pure=False)
+        return self._cluster.submit(function, self._sent, *arguments)
 
-    def twins(self) -> list[Piece]:
-        """Return what the twin did, shard by shard."""
-        found = [self._submit(_piece_of, twin) for twin in self._twins]
-        self._wait(found)
-        return list(self._client.gather(found))
+    def twins(self, step: Callable[[], object] = lambda: None) -> list[Piece]:
+        """Return what the twin did, shard by shard; `step` is called after each."""
+        futures = [self._submit(_piece_of, twin) for twin in self._twins]
+        found = {}
+        for future, outcome in self._cluster.outcomes(futures):
+            if isinstance(outcome, InputError):
+                raise outcome
+            found[future] = outcome
+            step()
+        return [found[future] for future in futures]
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Piece | InputError]]:
         """Do tasks and yield what each gave, or why it cannot be done, in any order."""
         futures = {self._submit(_work, task, self._twins[task.shard]): task for task in tasks}
         try:
-            for future in self._done(futures):
-                error = future.exception()
-                yield futures[future], error if isinstance(error, InputError) else future.result()
+            for future, outcome in self._cluster.outcomes(futures):
+                yield futures[future], outcome
                 future.release()
         finally:
-            self._client.cancel(list(futures))
-
-    def _wait(self, futures: Sequence[Any]) -> None:
-        """Wait until all futures are done."""
-        for _ in self._done(futures):
-            pass
-
-    def _done(self, futures: Iterable[Any]) -> Iterator[Any]:
-        """Yield futures as they are done, in any order.
-
-        Raises
-        ------
-        InputError
-            If worker after worker dies and no task is done. Dask itself starts one that had too
-            much memory again for ever.
-        """
-        from distributed import KilledWorker, wait
-
-        waiting, seen = set(futures), set[str]()
-        while waiting:
-            try:
-                done = wait(waiting, timeout=_PATIENCE, return_when="FIRST_COMPLETED").done
-            except TimeoutError:
-                done = set()
-            here = set(self._client.scheduler_info(n_workers=-1)["workers"])
-            seen = here if done else seen | here
-            if len(seen - here) > _DEATHS or any(
-                isinstance(future.exception(), KilledWorker) for future in done
-            ):
-                raise InputError(
-                    "worker after worker dies over the same work, most likely because it needs "
-                    "more memory than they may take; give each more (--worker-memory), or simulate "
-                    "fewer samples at once (preference brianbridge.memory)"
-                )
-            waiting -= done
-            yield from done
-
-
-def _key(function: Callable[..., Any]) -> str:
-    """Return a name of its own: two verifications on one cluster must not share results."""
-    return f"{function.__name__.strip('_')}-{uuid.uuid4().hex}"
+            for future in futures:
+                future.release()  # what nobody waits for is not done
 
 
 def _send(sent: Sent) -> Sent:
     return sent
+
+
+def _receive(sent: Sent, digest: str) -> None:
+    """Have a copy, and check it."""
+    if digest_of(sent[0].data) != digest:
+        raise InputError("the samples that a worker received are not those that were sent to it")
 
 
 def _run_twin(sent: Sent, shard: int) -> tuple[TwinRun, Piece]:

@@ -189,11 +189,14 @@ class Remedies(_Entry):
             ("fine_tuned", self.fine_tune, fine_tuned),
         ):
             if entry is not None:
-                changed = made(how, make)
+                try:
+                    changed = made(how, make)
+                    again = _again(sweep, changed, perturbations, seed)
+                except InputError as error:
+                    raise InputError(f"network {how.replace('_', '-')}: {error}") from None
                 done = {**entry.model_dump(), "samples": min(entry.samples, len(train))}
                 if how == "calibrated":
                     done["scales"] = changed.provenance["calibration"]["scales"]
-                again = _again(sweep, changed, perturbations, seed)
                 found[how] = Remedied(changed, {**done, **again})
         return found
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import reduce
@@ -20,14 +19,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from brian2 import prefs
-from tqdm import tqdm
 
 from ..datasets import Dataset
 from ..errors import InputError
 from ..network import SpikingNetwork
-from ..provenance import collect
 from .piece_file import DAMAGED, FORMAT, read_piece, write_piece
+from .progress import Progress
 from .tasks import Piece, Shards, Task, run_task
+from .worker import facts
 
 if TYPE_CHECKING:
     from .on_dask import Workers
@@ -46,12 +45,19 @@ class Sweep:
         Who does the tasks; this process if not given.
     folder : Path, optional
         Where finished pieces are kept.
+    progress : Progress, optional
+        Where to tell how far it is.
     """
 
     def __init__(
-        self, shards: Shards, workers: Workers | None = None, folder: Path | None = None
+        self,
+        shards: Shards,
+        workers: Workers | None = None,
+        folder: Path | None = None,
+        progress: Progress | None = None,
     ) -> None:
         self.shards, self._workers, self._folder = shards, workers, folder
+        self._progress = progress or Progress()
         self._done: dict[str, Piece] = {}
         self._key = _fingerprint(shards) if folder is not None else ""
 
@@ -59,7 +65,7 @@ class Sweep:
         """Return a sweep of a changed network, compared with the twin of the one it was."""
         shards = self.shards.beside(network)
         workers = None if self._workers is None else self._workers.beside(shards)
-        return Sweep(shards, workers, self._folder)
+        return Sweep(shards, workers, self._folder, self._progress)
 
     def run(
         self,
@@ -84,9 +90,7 @@ class Sweep:
             If a simulation fails, as where potentials grow beyond all numbers.
         """
         wanted = [task for task in {t.key: t for t in tasks}.values() if not self._found(task)]
-        with tqdm(
-            total=len(wanted), unit="task", disable=None if sys.stderr.isatty() else True
-        ) as bar:
+        with self._progress.count("Brian2", len(wanted)) as step:
             for task, piece in self._pieces(wanted):
                 if not isinstance(piece, InputError):
                     self.add(task, piece)
@@ -94,14 +98,20 @@ class Sweep:
                     raise piece
                 else:
                     on_error(task, piece)
-                bar.update()
+                step()
                 on_piece()
 
     def twin(self) -> Piece:
         """Return what the twin did on all samples."""
-        if self._workers is None:
-            return reduce(add, (self.shards.twin(n)[1] for n in range(len(self.shards))))
-        return reduce(add, self._workers.twins())
+        pieces = []
+        with self._progress.count("twin", len(self.shards)) as step:
+            if self._workers is not None:
+                pieces = self._workers.twins(step)
+            else:
+                for shard in range(len(self.shards)):
+                    pieces.append(self.shards.twin(shard)[1])
+                    step()
+        return reduce(add, pieces)
 
     def add(self, task: Task, piece: Piece) -> None:
         """Note a piece as done."""
@@ -180,12 +190,12 @@ def digest_of(data: Dataset) -> str:
 
 
 def _fingerprint(shards: Shards) -> str:
-    """Return a text that changes with the network, the data or the versions."""
+    """Return a text that changes with the network, the data, the versions or the source."""
     data = shards.data
-    digest = hashlib.sha256(json.dumps(collect()["versions"], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(facts(), sort_keys=True).encode())
     for network in (shards.network, shards.reference):
-        facts = json.dumps(network.to_dict(), sort_keys=True, default=repr)
-        digest.update(facts.encode())
+        described = json.dumps(network.to_dict(), sort_keys=True, default=repr)
+        digest.update(described.encode())
         for projection in network.projections:
             arrays = {"weight": projection.weight, "bias": projection.bias}
             for name, array in (arrays | dict(projection.connection.arrays())).items():

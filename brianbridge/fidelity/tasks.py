@@ -13,8 +13,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from ..datasets import Dataset
 from ..network import SpikingNetwork
@@ -28,7 +30,7 @@ from .latency import last_changes
 from .outputs import Outputs
 from .perturbations import Perturbation, perturbed
 from .train_distances import TrainDistances
-from .twin_run import TwinRun
+from .twin_run import TwinRun, block_size
 
 __all__ = ["SHARD", "Piece", "Shards", "Task", "run_task"]
 
@@ -140,6 +142,10 @@ class Shards:
         self.reference = network
         self._runs: dict[int, tuple[TwinRun, Piece]] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what the twin did: a process that is sent the samples runs it itself."""
+        return {**vars(self), "_runs": {}}
+
     def __len__(self) -> int:
         return -(-len(self.data) // self.size)
 
@@ -178,7 +184,11 @@ class Shards:
 
 
 class _Watch:
-    """Add up the chunks of a run as they come; nothing of them is kept."""
+    """Add up the chunks of a run as they come; nothing of them is kept.
+
+    How many samples a chunk has depends on threads and memory, and sums of numbers with fractions
+    on how they are grouped. So chunks are cut and joined to blocks of a size of the network's own.
+    """
 
     def __init__(
         self,
@@ -190,10 +200,25 @@ class _Watch:
     ) -> None:
         self._network, self._labels, self._inputs = network, labels, inputs
         self._twin, self._trains, self._samples = twin, trains, 0
-        #: Of the chunks so far; None before the first.
+        self._block, self._waiting = block_size(network), list[Recording]()
+        #: Of the blocks so far; None before the first.
         self._sum: Piece | None = None
 
     def __call__(self, chunk: Recording) -> None:
+        self._waiting.append(chunk)
+        here = sum(part.samples for part in self._waiting)
+        last = self._samples + here == len(self._labels)
+        if here < self._block and not last:
+            return
+        whole = Recording.concatenate(self._waiting)
+        low = 0
+        while here - low >= self._block or (last and low < here):
+            high = min(low + self._block, here)
+            self._add(whole.of_samples(low, high))
+            low = high
+        self._waiting = [whole.of_samples(low, here)] if low < here else []
+
+    def _add(self, chunk: Recording) -> None:
         low, self._samples = self._samples, self._samples + chunk.samples
         here = slice(low, self._samples)
         output = self._network.output.name
@@ -221,6 +246,7 @@ class _Watch:
     def piece(self) -> Piece:
         """What was added up."""
         assert self._sum is not None, "no chunk came"
+        assert not self._waiting, "chunks are missing"
         return self._sum
 
 
@@ -257,13 +283,15 @@ def run_task(
         for see in on_chunk:
             see(chunk)
 
-    condition.simulate(
-        shards.data.x[low:high],
-        index=np.arange(low, high),
-        record=("spikes", "t_crossing") if on_chunk else ("spikes",),
-        seed=task.seed,
-        threads=threads,
-        on_chunk=show,
-        keep=False,
-    )
+    # Rounding of the numerical libraries depends on how many threads they have.
+    with threadpool_limits(limits=1, user_api="blas"):
+        condition.simulate(
+            shards.data.x[low:high],
+            index=np.arange(low, high),
+            record=("spikes", "t_crossing") if on_chunk else ("spikes",),
+            seed=task.seed,
+            threads=threads,
+            on_chunk=show,
+            keep=False,
+        )
     return replace(watch.piece, seconds=time.perf_counter() - started)

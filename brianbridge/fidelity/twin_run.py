@@ -22,7 +22,7 @@ from ..simulation.memory import memory_budget
 from ..surrogate.network import SurrogateNetwork, to_torch
 from .activity import Activity, joined
 
-__all__ = ["TwinRun"]
+__all__ = ["TwinRun", "block_size"]
 
 #: Samples that run at once, and cells of their rasters, at most.
 _SAMPLES, _CELLS = 500, 10_000_000
@@ -66,8 +66,7 @@ class TwinRun:
     ) -> None:
         self._network = network
         self._x, self._first = np.asarray(x), first
-        cells = network.steps * sum(p.size for p in network.firing)
-        self._size = max(1, min(_SAMPLES, _CELLS // max(cells, 1)))
+        self._size = block_size(network)
         self._kept: dict[int, _Packed] = {}
         self._latest: tuple[int, Recording] | None = None
         room = share * memory_budget()
@@ -122,6 +121,12 @@ class TwinRun:
         x = self._x[low : low + self._size]
         with _one_thread():
             return self._twin.record_batch(x, self._first + np.arange(low, low + len(x)))
+
+
+def block_size(network: SpikingNetwork) -> int:
+    """Return how many samples of a network are looked at together, on any machine."""
+    cells = network.steps * sum(p.size for p in network.firing)
+    return max(1, min(_SAMPLES, _CELLS // max(cells, 1)))
 
 
 @contextmanager

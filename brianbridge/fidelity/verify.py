@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..io.spike_file import SpikeFileWriter
 from ..network import SpikingNetwork
 from ..provenance import collect
+from ..recording import Recording
 from .activity import Activity, activity_of_input
 from .attribution import costs, subsets
 from .condition import Condition
@@ -25,6 +26,7 @@ from .ladder import Rung, check_ladder, read_ladder
 from .operations import count_operations
 from .outputs import describe_outputs
 from .perturbations import Perturbation, perturbed
+from .progress import Progress
 from .sweep import Sweep
 from .tasks import SHARD, Piece, Shards, Task, run_task
 from .verdict import RungOutcome, Verdict
@@ -51,6 +53,7 @@ def verify(
     shard: int = SHARD,
     on_rung: Callable[[RungOutcome], None] | None = None,
     decide_by: str = "interval",
+    progress: Progress | None = None,
 ) -> Verdict:
     """Check in Brian2 whether accuracy and spikes of a trained network hold.
 
@@ -87,6 +90,8 @@ def verify(
     decide_by : {"interval", "estimate"}
         Whether a tolerance is judged by the whole 95 % interval of a number, so that it may be
         undecided, or by the number itself, as it was found on these samples.
+    progress : Progress, optional
+        How to tell what goes on; bars on a terminal if not given.
 
     Returns
     -------
@@ -124,21 +129,19 @@ def verify(
     rungs = read_ladder(ladder) if isinstance(ladder, str | Path) else tuple(ladder)
     check_ladder(rungs)
     climbs, skipped = _climbs(network, rungs, seed, train)
-    if not climbs:
-        told = "; ".join(f"'{name}': {why}" for name, why in skipped.items())
-        raise InputError(f"no rung of the ladder applies to network '{name}' ({told})")
+    _check_left(climbs, skipped, name)
+    progress = progress or Progress()
+    progress.say(f"verifying '{name}' on {len(data)} samples, {len(climbs)} rungs")
     shards = Shards(network, data, shard)
     workers = None
     if client is not None:
         from .on_dask import Workers
 
+        progress.say("preparing workers, and sending them network and samples")
         workers = Workers(client, shards)
-    sweep = Sweep(shards, workers, folder)
+    sweep = Sweep(shards, workers, folder, progress)
     twin = sweep.twin()
     inputs = activity_of_input(network, data.x)
-    if spikes is not None and climbs:
-        with _spike_file(shards, climbs[0], spikes, compress_spikes, data) as writer:
-            _write_spikes(sweep, shards, climbs[0], writer)
     outcomes: dict[str, RungOutcome] = {}
     remedied: dict[str, SpikingNetwork] = {}
 
@@ -149,7 +152,13 @@ def verify(
                 return
             outcome = climb.outcome(sweep, shards, twin, inputs, by)
             if train is not None and climb.rung.remedy.any:
-                tried = climb.rung.remedy.tried(sweep, train, climb.perturbations, climb.seeds[0])
+                try:
+                    tried = climb.rung.remedy.tried(
+                        sweep, train, climb.perturbations, climb.seeds[0]
+                    )
+                except InputError as error:
+                    leave_out(climb, error)
+                    continue
                 told = {}
                 for how, found in tried.items():
                     # By number: the name of a rung may be anything, also what no file is called.
@@ -161,19 +170,34 @@ def verify(
             if on_rung is not None:
                 on_rung(outcome)
 
-    def leave_out(task: Task, error: InputError) -> None:
-        """Leave out the rungs that need a task which cannot be done, if they are optional."""
+    def leave_out(climb: _Climb, error: InputError) -> None:
+        """Leave out a rung that cannot be climbed to its end, if it is optional."""
+        if not climb.rung.optional:
+            raise InputError(f"rung '{climb.rung.name}': {error}") from None
+        skipped[climb.rung.name] = str(error)
+        climbs.remove(climb)
+        _check_left(climbs, skipped, name)
+
+    def cannot(task: Task, error: InputError) -> None:
+        """Leave out the rungs that need a task which cannot be done."""
         for climb in list(climbs):
             if any(task.key == one.key for one in climb.tasks(len(shards))):
-                if not climb.rung.optional:
-                    raise InputError(f"rung '{climb.rung.name}': {error}") from None
-                skipped[climb.rung.name] = str(error)
-                climbs.remove(climb)
+                leave_out(climb, error)
 
+    while spikes is not None:
+        try:
+            with _spike_file(shards, climbs[0], spikes, compress_spikes, data) as writer:
+                _write_spikes(sweep, shards, climbs[0], writer, progress)
+        except _NotSimulated as error:
+            leave_out(climbs[0], error)  # and the spikes are those of the next
+        else:
+            break
     every = [task for climb in climbs for task in climb.tasks(len(shards))]
-    sweep.run(every, judge, leave_out)
+    sweep.run(every, judge, cannot)
     judge()
-    compared = None if baseline is None else _summary(Sweep(Shards(baseline, same)).twin(), same.y)
+    compared = None
+    if baseline is not None:
+        compared = _summary(Sweep(Shards(baseline, same), progress=progress).twin(), same.y)
     return Verdict(
         network=name,
         dataset={
@@ -196,6 +220,10 @@ def verify(
             {climb.rung.name: (climb.perturbations, climb.seeds[0]) for climb in climbs},
         ),
     )  # fmt: skip
+
+
+class _NotSimulated(InputError):
+    """Report that a rung cannot be simulated, in distinction to a file that cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -295,6 +323,13 @@ def _climbs(
     return climbs, skipped
 
 
+def _check_left(climbs: Sequence[_Climb], skipped: Mapping[str, str], name: str) -> None:
+    """Refuse to go on without any rung."""
+    if not climbs:
+        told = "; ".join(f"'{rung}': {why}" for rung, why in skipped.items())
+        raise InputError(f"no rung of the ladder applies to network '{name}' ({told})")
+
+
 def _summary(twin: Piece, labels: np.ndarray) -> dict[str, Any]:
     found: dict[str, Any] = {
         "accuracy": float(np.mean(twin.prediction == labels)),
@@ -316,8 +351,27 @@ def _spike_file(
     return SpikeFileWriter(path, shapes, condition.dt, steps, provenance, compress)
 
 
-def _write_spikes(sweep: Sweep, shards: Shards, climb: _Climb, writer: SpikeFileWriter) -> None:
+def _write_spikes(
+    sweep: Sweep, shards: Shards, climb: _Climb, writer: SpikeFileWriter, progress: Progress
+) -> None:
     """Run the first rung here, in order, and write its spikes."""
-    for task in climb.runs(len(shards), climb.subsets()[0])[0]:
-        twin = shards.twin(task.shard)[0]
-        sweep.add(task, run_task(shards, task, twin, on_chunk=[writer.append]))
+    unwritten: list[InputError] = []
+
+    def append(chunk: Recording) -> None:
+        try:
+            writer.append(chunk)
+        except InputError as error:
+            unwritten.append(error)
+            raise
+
+    with progress.count(f"spikes of '{climb.rung.name}'", len(shards)) as step:
+        for task in climb.runs(len(shards), climb.subsets()[0])[0]:
+            twin = shards.twin(task.shard)[0]
+            try:
+                piece = run_task(shards, task, twin, on_chunk=[append])
+            except InputError as error:
+                if unwritten:
+                    raise
+                raise _NotSimulated(str(error)) from None
+            sweep.add(task, piece)
+            step()

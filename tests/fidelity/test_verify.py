@@ -358,7 +358,7 @@ def test_two_workers_one_of_them_killed_give_the_same_verdict(monkeypatch):
     def kills(self, tasks):
         for number, found in enumerate(run(self, tasks)):
             if number == 1:
-                (victim, *_) = self._client.run(os.getpid).values()
+                (victim, *_) = self._cluster.client.run(os.getpid).values()
                 os.kill(victim, signal.SIGKILL)
                 killed.append(victim)
             yield found
@@ -394,10 +394,12 @@ def test_every_worker_has_the_samples_before_work_is_shared_out():
         assert len(holders) == 2
 
 
-def test_a_scheduler_that_is_not_there_is_refused(refused):
+def test_a_scheduler_that_is_not_there_is_refused(refused, monkeypatch):
     pytest.importorskip("distributed")
+    from brianbridge.fidelity import on_dask
     from brianbridge.fidelity.on_dask import connected
 
+    monkeypatch.setattr(on_dask, "_ANSWER", 1)
     with refused("scheduler 'tcp://127.0.0.1:9'"), connected(scheduler="tcp://127.0.0.1:9"):
         pass
     with refused("workers = 0"), connected(workers=0):
@@ -409,7 +411,7 @@ def test_a_scheduler_that_is_not_there_is_refused(refused):
 
 def test_workers_that_die_for_lack_of_memory_are_told(refused, monkeypatch):
     pytest.importorskip("distributed")
-    from brianbridge.fidelity import on_dask
+    from brianbridge.fidelity import cluster, on_dask
 
     def takes_a_gigabyte(sent, task, twin):
         held = np.ones(1_000_000_000, np.uint8)
@@ -418,8 +420,8 @@ def test_workers_that_die_for_lack_of_memory_are_told(refused, monkeypatch):
 
     takes_a_gigabyte.__module__ = "__main__"  # sent to the worker as it is, not by its name
     monkeypatch.setattr(on_dask, "_work", takes_a_gigabyte)
-    monkeypatch.setattr(on_dask, "_PATIENCE", 1)
-    monkeypatch.setattr(on_dask, "_DEATHS", 1)
+    monkeypatch.setattr(cluster, "LOOK", 1)
+    monkeypatch.setattr(cluster, "DEATHS", 1)
     net = network()
     with (
         refused("worker after worker dies", "--worker-memory"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ...io.atomic import atomic_path, writable_folder
+from ...io.atomic import writable_folder, write_whole
 from .tally import GROUPS
 
 __all__ = ["as_markdown", "write_report"]
@@ -25,13 +25,7 @@ def write_report(result: dict[str, Any], out: Path) -> list[Path]:
     """
     writable_folder(out)
     texts = {"json": json.dumps(result, indent=2) + "\n", "md": as_markdown(result)}
-    written = []
-    for suffix, text in texts.items():
-        path = out / f"parity.{suffix}"
-        with atomic_path(path) as part:
-            Path(part).write_text(text, encoding="utf-8")
-        written.append(path)
-    return written
+    return [write_whole(out / f"parity.{suffix}", text) for suffix, text in texts.items()]
 
 
 def as_markdown(result: dict[str, Any]) -> str:

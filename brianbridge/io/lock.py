@@ -1,0 +1,63 @@
+"""Let one process at a time write into an output folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from filelock import FileLock, Timeout
+
+from ..errors import InputError
+from .atomic import writable_folder
+
+__all__ = ["only_writer"]
+
+#: Names of the files that are locked, and that tell the process that holds the lock.
+_LOCK, _HOLDER = ".brianbridge.lock", ".brianbridge.pid"
+
+
+@contextmanager
+def only_writer(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Keep other processes from writing into a folder.
+
+    The operating system holds the lock and drops it when the process ends, however it ends.
+
+    Parameters
+    ----------
+    folder : path-like
+        The folder; created where there is none.
+
+    Raises
+    ------
+    InputError
+        If another process writes there.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     with only_writer(folder):
+    ...         pass
+    """
+    folder = writable_folder(folder)
+    lock, holder = FileLock(folder / _LOCK), folder / _HOLDER
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        number = ""
+        with suppress(OSError):
+            number = f" {holder.read_text(encoding='utf-8')}"
+        raise InputError(
+            f"process{number} is writing into '{folder}'; wait until it is done, or choose another "
+            "folder"
+        ) from None
+    try:
+        holder.write_text(str(os.getpid()), encoding="utf-8")
+        yield
+    finally:
+        # While the lock is held: whoever comes next creates them anew.
+        holder.unlink(missing_ok=True)
+        with suppress(OSError):  # Windows removes no file that is open
+            (folder / _LOCK).unlink()
+        lock.release()

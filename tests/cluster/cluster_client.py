@@ -1,0 +1,34 @@
+"""The command line in a process of its own, on data that are made here, with less patience.
+
+Samples and network together are above 10 MB, from which on Dask unpickles in a thread.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+
+import brianbridge.study.run as study
+from brianbridge.cli import main
+from brianbridge.datasets import from_arrays
+from brianbridge.fidelity import cluster
+
+INPUTS, SAMPLES = 1250, 2600  # two shards
+
+
+def data():
+    """Return the samples."""
+    x = np.random.default_rng(5).random((SAMPLES, INPUTS), np.float32)
+    assert x.nbytes > 10e6
+    return from_arrays("wide", x, np.arange(SAMPLES) % 4)
+
+
+if __name__ == "__main__":
+    made = data()
+    study.split_of = lambda *_: SimpleNamespace(train=made, test=made)
+    cluster.PATIENCE = float(os.environ.get("PATIENCE", "60"))
+    cluster.LOOK = 1.0
+    sys.exit(main(sys.argv[1:]))
