@@ -6,15 +6,17 @@ Names are checked here, by parsing; units by Brian2 itself, on a group that neve
 from __future__ import annotations
 
 import ast
+import hashlib
 import re
-from collections.abc import Mapping
-from importlib import import_module
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import InputError, did_you_mean
 from .expressions import (
+    Statement,
+    check_costs,
     check_names,
     one_line,
     parse_expression,
@@ -22,14 +24,15 @@ from .expressions import (
     split_equations,
 )
 from .quantities import parse_quantity, unit_name
+from .trial import on_runtime_device, try_model
 from .types import check_types
 
 if TYPE_CHECKING:
     from .model import NeuronModel
 
 __all__ = [
+    "check_model",
     "check_model_names",
-    "check_model_units",
     "parse_initial",
     "parse_refractory",
     "probe",
@@ -105,9 +108,11 @@ def check_model_names(model: NeuronModel, what: str) -> None:
         check_names(model.emit, known, functions, f"{what}, emit")
     if isinstance(model.refractory, str):
         check_names(model.refractory, known, functions, f"{what}, refractory")
+    statements = parse_statements(model.reset, f"{what}, reset")
+    _check_costs(model, equations, statements, what)
     parameters = {name for name, expression in equations.items() if not expression}
     settable = {*model.state_variables, *parameters}
-    for line in parse_statements(model.reset, f"{what}, reset"):
+    for line in statements:
         check_names(line.expression, known | {"emit"}, functions, f"{what}, reset")
         if line.target not in settable:
             raise InputError(
@@ -128,6 +133,17 @@ def check_model_names(model: NeuronModel, what: str) -> None:
                 )
 
 
+def _check_costs(
+    model: NeuronModel, equations: Mapping[str, str], statements: Iterable[Statement], what: str
+) -> None:
+    """Refuse a model whose expressions cost too much once subexpressions are written out."""
+    expressions = {name: text for name, text in equations.items() if text}
+    codes = {"emit": model.emit, "refractory": model.refractory}
+    codes |= {f"reset {n + 1}": line.expression for n, line in enumerate(statements)}
+    texts = {name: code for name, code in codes.items() if code and isinstance(code, str)}
+    check_costs({**expressions, **texts}, model.state_variables, what)
+
+
 def _check_identifier(name: str, what: str) -> None:
     """Refuse names that Brian2, or the spike value, use for something else."""
     from brian2.equations.equations import Equations
@@ -142,12 +158,51 @@ def _check_identifier(name: str, what: str) -> None:
         ) from None
 
 
-def check_model_units(model: NeuronModel, what: str) -> None:
-    """Let Brian2 check the units of a model; refuse ``exact`` where it does not apply."""
-    from brian2.equations.equations import EquationError
+#: Seconds of a step of a trial: Brian2's default.
+_TRIAL_STEP = 1e-4
+#: Contents of models that passed; each check takes some 20 ms.
+_PASSED: set[bytes] = set()
+_MOST_PASSED = 10_000
+
+
+def check_model(model: NeuronModel, what: str) -> None:
+    """Let Brian2 check the units of a model, and try it; once for equal models.
+
+    Raises
+    ------
+    InputError
+        If a unit is wrong, the method does not apply, or a step is not finite.
+    """
+    content = _content(model)
+    if content in _PASSED:
+        return
+    _check_model_units(model, what)
+    if len(_PASSED) >= _MOST_PASSED:
+        _PASSED.clear()
+    _PASSED.add(content)
+
+
+def _content(model: NeuronModel) -> bytes:
+    """Return a digest of all that a simulation of a model depends on."""
+    digest = hashlib.sha256()
+    texts = ("equations", "emit", "reset", "receive", "drive", "method")
+    values = {**model.parameters, **{f"{k} at first": v for k, v in model.initial.items()}}
+    values["refractory"] = model.refractory
+    digest.update(repr([getattr(model, text) for text in texts]).encode())
+    for name, value in sorted(values.items()):
+        array = np.asarray(value)
+        unit = getattr(value, "dim", None)
+        digest.update(repr((name, array.dtype, array.shape, unit)).encode())
+        digest.update(repr(value).encode() if array.dtype.kind == "O" else array.tobytes())
+    return digest.digest()
+
+
+def _check_model_units(model: NeuronModel, what: str) -> None:
+    from brian2 import Clock, second
+    from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
     from brian2.equations.unitcheck import check_units_statements
     from brian2.parsing.expressions import is_boolean_expression, parse_expression_dimensions
-    from brian2.units.fundamentalunits import DIMENSIONLESS, DimensionMismatchError
+    from brian2.units.fundamentalunits import DIMENSIONLESS
 
     arrays = [v for v in (*model.parameters.values(), *model.initial.values()) if np.ndim(v)]
     sizes = sorted({np.size(v) for v in arrays}) or [1]
@@ -157,8 +212,19 @@ def check_model_units(model: NeuronModel, what: str) -> None:
             "give each one value a neuron"
         )
     try:
-        group = probe(model, sizes[0])
+        with on_runtime_device():
+            clock = Clock(_TRIAL_STEP * second, name="brianbridge_trial_clock*")
+            group = probe(
+                model,
+                2 * sizes[0],
+                name="brianbridge_trial*",
+                clock=clock,
+                dtype=np.float64,
+                codeobj_class=NumpyCodeObject,
+            )
         variables = resolve_names(group, model.emit)
+        for code in (model.emit, *split_equations(model.equations, what).values()):
+            _check_conditions(code, variables, what)
         group.equations.check_units(group, run_namespace={})
         if model.emit:
             if is_boolean_expression(model.emit, variables):
@@ -169,13 +235,12 @@ def check_model_units(model: NeuronModel, what: str) -> None:
                 raise InputError(f"{what}: emit '{model.emit}' has a unit; a spike value has none")
             check_units_statements(group.event_codes["spike"], variables)
         group.state_updater._get_refractory_code(run_namespace={})
-    except InputError:
+    except (InputError, MemoryError):
         raise
-    except (
-        DimensionMismatchError, EquationError, SyntaxError, ValueError, TypeError, KeyError
-    ) as error:  # fmt: skip
-        reason = one_line(str(error if len(error.args) > 1 else error.args[0]))
-        raise InputError(f"{what}: {reason}") from None
+    except Exception as error:  # the errors of Brian2's checks have no common type
+        text = str(error.args[0] if len(error.args) == 1 else error)
+        reason = one_line(text) or type(error).__name__
+        raise InputError(f"{what}: {reason}") from error
     for eq in group.equations.values():
         shared = {"shared", "linked"} & set(eq.flags)
         if shared:
@@ -192,6 +257,30 @@ def check_model_units(model: NeuronModel, what: str) -> None:
             )
     check_types(model, variables, what)
     _check_method(model, group.equations, variables, what)
+    try_model(model, group, what)
+
+
+def _check_conditions(code: str, variables: Mapping[str, Any], what: str) -> None:
+    """Refuse ``v and w`` of numbers, which C, NumPy and torch take for three different things."""
+    from brian2.parsing.expressions import is_boolean_expression
+
+    if not code:
+        return
+    for node in ast.walk(ast.parse(one_line(code), mode="eval")):
+        match node:
+            case ast.BoolOp(values=operands):
+                pass
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                operands = [operand]
+            case _:
+                continue
+        for operand in operands:
+            text = ast.unparse(operand)
+            if not is_boolean_expression(text, variables):
+                raise InputError(
+                    f"{what}: '{text}' in '{one_line(code):.80}' is a number; write a condition, "
+                    f"such as '{text} > 0'"
+                )
 
 
 def _check_method(
@@ -232,13 +321,8 @@ def probe(model: NeuronModel, neurons: int = 1, **keywords: Any) -> Any:
 
     Brian2 does not warn that it never ran, and it is no part of a standalone program.
     """
-    # `brian2.devices.device` as an attribute is the active device, not the module.
-    devices: Any = import_module("brian2.devices.device")
-    active, devices.active_device = devices.active_device, devices.runtime_device
-    try:
+    with on_runtime_device():
         group = model.group(neurons, **keywords)
-    finally:
-        devices.active_device = active
     for part in (group, *group.contained_objects):
         part._network = "probe"
     return group

@@ -17,19 +17,18 @@ the condition is false, advance by ``dt/2``, ``dt/4``, ... wherever it stays fal
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import scipy.special
 import sympy as sp
-from brian2.core.functions import DEFAULT_FUNCTIONS
 from brian2.core.variables import Constant
-from brian2.parsing.rendering import NumpyNodeRenderer
 from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
 
 from ..errors import InputError
 from .checks import probe, resolve_names
+from .evaluate import Compiled, compiled
 from .expressions import called_functions, names_in, one_line, substitute_name
 from .linear import LinearSystem, linear_system
 from .model import NeuronModel
@@ -40,10 +39,6 @@ __all__ = ["CrossingFinder", "CrossingUnknownError", "crossing_finder"]
 _HALVINGS = 42  # of a step, to 1e-13 of it: more would be lost in the rounding of the state
 _CHANGING = {"t", "rand", "randn", "poisson"}  # within a step
 _CHUNK = 16384  # spikes worked on at once, so that they stay in the processor's cache
-
-_Compiled = Callable[[Mapping[str, Any]], Any]
-_GLOBALS: dict[str, Any] = {k: f.pyfunc for k, f in DEFAULT_FUNCTIONS.items()}
-_GLOBALS |= {"__builtins__": {}, "logical_not": np.logical_not}
 
 
 class CrossingUnknownError(InputError):
@@ -106,8 +101,8 @@ class CrossingFinder:
         self._system = _needed(linear_system(group.equations, names), names_in(condition))
         states = self._system.names
         inputs = [sympy_to_str(expression) for expression in self._system.inputs]
-        self._inputs = [_compiled(text) for text in inputs]
-        self._condition = _compiled(condition)
+        self._inputs = [compiled(text) for text in inputs]
+        self._condition = compiled(condition)
         self._levels = _levels(emit, states[0], names) if len(states) == 1 else None
         self._fixed: dict[str, Any] = {"dt": dt, "not_refractory": True}
         self._varied: dict[str, np.ndarray] = {}  # by neuron
@@ -215,13 +210,7 @@ def _needed(system: LinearSystem, used: set[str]) -> LinearSystem:
     return LinearSystem(names, system.matrix.extract(keep, keep), system.inputs.extract(keep, [0]))
 
 
-def _compiled(text: str) -> _Compiled:
-    """Return a function of a scope that evaluates one of Brian2's expressions in NumPy."""
-    code = compile(NumpyNodeRenderer().render_expr(one_line(text)), text, "eval")
-    return lambda scope: eval(code, _GLOBALS, scope)  # only what the model had checked
-
-
-def _levels(emit: str, state: str, names: Mapping[str, Any]) -> list[_Compiled] | None:
+def _levels(emit: str, state: str, names: Mapping[str, Any]) -> list[Compiled] | None:
     """Return all values of `state` at which emit may become or cease to be 0; None if unclear."""
     node = ast.parse(one_line(emit), mode="eval").body
     match node:
@@ -246,5 +235,5 @@ def _levels(emit: str, state: str, names: Mapping[str, Any]) -> list[_Compiled] 
         if slope.has(sp.nan, x, sp.Derivative):
             return None
         if slope != 0:
-            found.append(_compiled(sympy_to_str(-difference.subs(x, 0) / slope)))
+            found.append(compiled(sympy_to_str(-difference.subs(x, 0) / slope)))
     return found

@@ -1,22 +1,27 @@
 """Check the expressions and statements of a neuron model before any code is made from them.
 
 Brian2 turns equation strings into C and Python source. A model may come from a file that
-somebody else wrote, so every string passes through here first: only names, numbers, operators
-and calls of known functions get through, each as a parsed tree.
+somebody else wrote, so every string passes through here first. Only names, numbers, operators and
+calls of functions get through, each as a parsed tree, and only within a budget
+(`brianbridge.neurons.budget`).
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from graphlib import CycleError, TopologicalSorter
 
 from ..errors import InputError, did_you_mean
+from .budget import Cost, check_text, cost_of
 
 __all__ = [
     "Statement",
     "called_functions",
+    "check_costs",
     "check_names",
     "is_condition",
     "names_in",
@@ -32,15 +37,19 @@ _OPERATORS = (
     ast.UAdd, ast.USub, ast.Not, ast.And, ast.Or,
     ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq,
 )  # fmt: skip
-_STATEMENT = re.compile(r"^\s*([A-Za-z_]\w*)\s*(=|\+=|-=|\*=|/=)\s*([^=].*)$", re.DOTALL)
+_STATEMENT = re.compile(r"^\s*([A-Za-z_]\w*)\s*(=|\+=|-=|\*=|/=)\s*([^=].*)$", re.DOTALL | re.ASCII)
 _EQUATION = re.compile(
     r"^\s*(?:d(?P<state>\w+)\s*/\s*dt\s*=(?P<rhs>[^:]+)|(?P<sub>\w+)\s*=(?P<sub_rhs>[^:]+)"
-    r"|(?P<parameter>\w+))\s*:\s*(?P<unit>[^()#]+?)\s*(?:\((?P<flags>[^)]*)\))?\s*(?:#.*)?$"
+    r"|(?P<parameter>\w+))\s*:\s*(?P<unit>[^()#]+?)\s*(?:\((?P<flags>[^)]*)\))?\s*$",
+    re.ASCII,
 )
-
-
-#: Larger powers only keep the computer algebra busy.
-_LARGEST_POWER = 64
+#: Equations of a model, and of these the differential ones, which may all be coupled.
+_MOST_EQUATIONS = 400
+_MOST_STATES = 100
+#: Nodes of all their trees together, once subexpressions are substituted.
+_LARGEST_TOTAL = 20_000
+#: Pairs of a differential equation and a variable that it depends on.
+_MOST_COUPLINGS = 1_000
 
 
 @dataclass(frozen=True)
@@ -65,7 +74,8 @@ def parse_expression(text: str, what: str) -> ast.expr:
     Raises
     ------
     InputError
-        If `text` is not an expression, or has subscripts, attributes, strings, lambdas, ...
+        If `text` is not an expression, has subscripts, attributes, strings, lambdas, ..., or is
+        over the budget.
 
     Examples
     --------
@@ -73,6 +83,7 @@ def parse_expression(text: str, what: str) -> ast.expr:
     'int(v >= theta)'
     """
     text = one_line(text)
+    check_text(text, what)
     try:
         node = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -93,20 +104,8 @@ def parse_expression(text: str, what: str) -> ast.expr:
                 f"{what}: '{text:.80}' uses {type(child).__name__}, which equations do not "
                 "have; use names, numbers, + - * / // % **, comparisons, and/or/not and functions"
             )
-        if isinstance(child, ast.BinOp) and isinstance(child.op, ast.Pow):
-            _check_power(child.right, text, what)
+    cost_of(node, text, what)
     return node
-
-
-def _check_power(exponent: ast.expr, text: str, what: str) -> None:
-    constants = [n.value for n in ast.walk(exponent) if isinstance(n, ast.Constant)]
-    numbers = [abs(c) for c in constants if isinstance(c, int | float)]
-    nested = any(isinstance(n, ast.Pow) for n in ast.walk(exponent))
-    if numbers and (nested or max(numbers) > _LARGEST_POWER):
-        raise InputError(
-            f"{what}: '{text}' has a power of a power, or one above {_LARGEST_POWER}; "
-            "write exp(...) or a parameter"
-        )
 
 
 def one_line(text: str) -> str:
@@ -133,6 +132,7 @@ def parse_statements(text: str, what: str) -> tuple[Statement, ...]:
         code = line.split("#")[0].strip()
         if not code:
             continue
+        check_text(code, what)
         match = _STATEMENT.match(code)
         if match is None:
             raise InputError(f"{what}: '{code}' is no statement; write 'variable = expression'")
@@ -152,28 +152,87 @@ def split_equations(text: str, what: str) -> dict[str, str]:
     {'v': '-v/tau + drive', 'drive': ''}
     """
     found: dict[str, str] = {}
-    state = False
+    states = 0
     for line in text.splitlines():
-        if not line.split("#")[0].strip():
+        code = line.split("#")[0].strip()
+        if not code:
             continue
-        match = _EQUATION.match(line)
+        check_text(code, what)
+        match = _EQUATION.match(code)
         if match is None:
             raise InputError(
-                f"{what}: '{line.strip()}' is no equation; write 'dv/dt = ... : unit', "
+                f"{what}: '{code}' is no equation; write 'dv/dt = ... : unit', "
                 "'x = ... : unit' or 'x : unit', one to a line"
             )
-        state |= match["state"] is not None
+        states += match["state"] is not None
         name = match["state"] or match["sub"] or match["parameter"]
         expression = (match["rhs"] or match["sub_rhs"] or "").strip()
         if expression:
             parse_expression(expression, f"{what}, '{name}'")
         _check_unit(match["unit"], f"{what}, unit of '{name}'")
         found[name] = expression
-    if not state:
+        if len(found) > _MOST_EQUATIONS or states > _MOST_STATES:
+            raise InputError(
+                f"{what}: there are more than {_MOST_EQUATIONS} equations, or {_MOST_STATES} "
+                "differential ones; share them out to several populations"
+            )
+    if not states:
         raise InputError(
             f"{what}: there is no state equation; give at least one 'dv/dt = ... : unit'"
         )
     return found
+
+
+def check_costs(expressions: Mapping[str, str], states: Collection[str], what: str) -> None:
+    """Refuse expressions that are over the budget once subexpressions are written out.
+
+    Parameters
+    ----------
+    expressions : mapping of str to str
+        All expressions of a model, by name; each checked by `parse_expression`.
+    states : collection of str
+        Which of them are differential equations; all others may be named as subexpressions.
+    what : str
+        Whose they are, for the error message.
+
+    Raises
+    ------
+    InputError
+        If so, or if a subexpression needs itself.
+
+    Examples
+    --------
+    >>> lines = {"s0": "v + 1", **{f"s{i + 1}": f"s{i} + s{i}" for i in range(30)}}
+    >>> check_costs(lines, (), "model")
+    Traceback (most recent call last):
+    brianbridge.errors.InputError: model, 's8': 's7 + s7' has more than 300 terms once ...
+    """
+    named = {name: names_in(text) & set(expressions) for name, text in expressions.items()}
+    graph = {name: named[name] - set(states) for name in expressions}
+    try:
+        order = list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        raise InputError(
+            f"{what}: {' needs '.join(error.args[1])}; let no subexpression need itself"
+        ) from None
+    costs: dict[str, Cost] = {}
+    sizes, couplings = 0.0, 0
+    for name in order:
+        text = one_line(expressions[name])
+        node = ast.parse(text, mode="eval").body
+        cost = cost_of(node, text, f"{what}, '{name}'", costs)
+        named[name] = named[name].union(*(named[other] for other in graph[name]))
+        sizes += cost.size
+        if name in states:
+            couplings += len(named[name] & set(states))
+        else:
+            costs[name] = cost
+    for number, most, parts in (
+        (sizes, _LARGEST_TOTAL, "parts once subexpressions are written out"),
+        (couplings, _MOST_COUPLINGS, "couplings between differential equations"),
+    ):
+        if number > most:
+            raise InputError(f"{what}: there are {number:.0f} {parts}; write at most {most}")
 
 
 def _check_unit(text: str, what: str) -> None:
@@ -189,21 +248,25 @@ def _check_unit(text: str, what: str) -> None:
         raise InputError(f"{what}: '{text}' is no unit ({one_line(str(error))})") from None
 
 
+@lru_cache(maxsize=4096)
+def _identifiers(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names of variables and of functions in an expression."""
+    nodes = list(ast.walk(ast.parse(one_line(text), mode="eval")))
+    calls = [n.func for n in nodes if isinstance(n, ast.Call)]
+    functions = frozenset(f.id for f in calls if isinstance(f, ast.Name))
+    called = {id(f) for f in calls}
+    names = (n.id for n in nodes if isinstance(n, ast.Name) and id(n) not in called)
+    return frozenset(names), functions
+
+
 def names_in(text: str) -> set[str]:
     """Return the names of variables and constants in an expression, functions left out."""
-    tree = ast.parse(one_line(text), mode="eval")
-    functions = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
-    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in functions}
+    return set(_identifiers(text)[0])
 
 
 def called_functions(text: str) -> set[str]:
     """Return the names of the functions that an expression calls."""
-    tree = ast.parse(one_line(text), mode="eval")
-    return {
-        n.func.id
-        for n in ast.walk(tree)
-        if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
-    }
+    return set(_identifiers(text)[1])
 
 
 def check_names(text: str, known: Iterable[str], functions: Iterable[str], what: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -56,11 +57,15 @@ class LinearSystem:
 
         Where it cannot, the propagator's entry is exactly 0, whatever the parameters.
         """
+        return self._paths
+
+    @cached_property
+    def _paths(self) -> np.ndarray:
         n = len(self.names)
-        path = np.array(
-            [[self.matrix[i, j] != 0 for j in range(n)] for i in range(n)], dtype=bool
-        ).reshape(n, n) | np.eye(n, dtype=bool)
-        for _ in range(n):
+        path = np.eye(n, dtype=bool)
+        for place in self.matrix.todok():
+            path[place] = True
+        for _ in range(n.bit_length()):  # each product doubles the length of the paths
             path = (path.astype(int) @ path.astype(int)) > 0
         return path
 
@@ -70,10 +75,16 @@ class LinearSystem:
         looped = any(path[i, j] and path[j, i] for j in range(len(self.names)) if j != i)
         return self.matrix[i, i] == 0 and not looped
 
-    def row_closure(self, i: int) -> tuple[Any, ...]:
-        """Return all that decides the step of ``x_i``: its row and those it depends on."""
-        rows = [j for j in range(len(self.names)) if self.reaches()[i, j]]
-        return tuple((self.names[j], *self.matrix.row(j), self.inputs[j]) for j in rows)
+    def differs(self, other: LinearSystem) -> np.ndarray:
+        """Return for each ``x_i`` whether its step is another in `other` (boolean).
+
+        Its own row decides, and those of all that it depends on.
+        """
+        rows = [
+            self.matrix.row(j) != other.matrix.row(j) or self.inputs[j] != other.inputs[j]
+            for j in range(len(self.names))
+        ]
+        return (self.reaches() & np.array(rows, dtype=bool)).any(axis=1)
 
     def evaluate(self, values: Mapping[str, np.ndarray | float]) -> np.ndarray:
         """Return ``A`` as numbers, shape ``(..., states, states)``.
@@ -88,11 +99,11 @@ class LinearSystem:
         shape = np.broadcast_shapes(*(a.shape for a in arguments)) if arguments else ()
         n = len(self.names)
         result = np.zeros((*shape, n, n))
-        for i in range(n):
-            for j in range(n):
-                if self.matrix[i, j] != 0:
-                    entry = sp.lambdify(symbols, self.matrix[i, j], modules=_FUNCTIONS)
-                    result[..., i, j] = entry(*arguments)
+        found: dict[Any, Any] = {}  # of many entries, few differ
+        for (i, j), entry in self.matrix.todok().items():
+            if entry not in found:
+                found[entry] = sp.lambdify(symbols, entry, modules=_FUNCTIONS)(*arguments)
+            result[..., i, j] = found[entry]
         return result
 
 
@@ -123,19 +134,22 @@ def linear_system(
     names = [eq.varname for eq in equations.ordered if eq.type == "differential equation"]
     expressions = dict(equations.get_substituted_expressions(variables))
     states = [sp.Symbol(name, real=True) for name in names]
+    place = {state: j for j, state in enumerate(states)}
     n = len(names)
     matrix, inputs = sp.zeros(n, n), sp.zeros(n, 1)
     for i, name in enumerate(names):
         right = str_to_sympy(expressions[name].code, variables)
         right = right.xreplace({_NOT_REFRACTORY: sp.Integer(0 if refractory else 1)})
         right = sp.expand(right)
-        for j, state in enumerate(states):
-            conditional = any(c.has(state) for c in right.atoms(Relational))
+        present = [s for s in states if s in right.free_symbols]
+        conditions = right.atoms(Relational)
+        for state in present:
+            conditional = any(c.has(state) for c in conditions)
             slope = sp.nan if conditional else sp.diff(right, state)
-            if conditional or slope.free_symbols & set(states) or slope.has(sp.Derivative):
+            if conditional or slope.free_symbols & place.keys() or slope.has(sp.Derivative):
                 raise UnsupportedEquationsException(
                     f"the equation of '{name}' is not linear in '{state}': {right}"
                 )
-            matrix[i, j] = slope
-        inputs[i] = right.subs(dict.fromkeys(states, 0))
+            matrix[i, place[state]] = slope
+        inputs[i] = right.xreplace(dict.fromkeys(present, sp.Integer(0)))
     return LinearSystem(tuple(names), matrix, inputs)

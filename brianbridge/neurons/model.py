@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, did_you_mean
-from .checks import check_model_names, check_model_units, parse_initial, parse_refractory
+from .checks import check_model, check_model_names, parse_initial, parse_refractory
 from .expressions import (
     is_condition,
     one_line,
@@ -127,7 +127,7 @@ class NeuronModel:
             for k, v in self.initial.items()
         }
         set_(self, "initial", initial)
-        check_model_units(self, what)
+        check_model(self, what)
 
     # ------------------------------------------------------------------ what it is
 

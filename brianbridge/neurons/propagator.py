@@ -239,19 +239,25 @@ class ExactPropagator(StateUpdateMethod):
         extract_method_options(method_options, {})
         variables = {} if variables is None else variables
         active = linear_system(equations, variables)
-        resting = linear_system(equations, variables, refractory=True)
+        resting = active
+        if any("not_refractory" in right.code for _, right in equations.eq_expressions):
+            resting = linear_system(equations, variables, refractory=True)
         dt = variables["dt"].get_value().item() if "dt" in variables else None
-        for expression in (*active.matrix, *resting.matrix, *active.inputs):
-            if not is_constant_over_dt(expression, variables, dt):
+        for expression in {*active.matrix, *resting.matrix, *active.inputs}:
+            if expression != 0 and not is_constant_over_dt(expression, variables, dt):
                 raise UnsupportedEquationsException(
                     f"'{expression}' changes within a time step, which the exact propagator "
                     "does not follow"
                 )
-        lines = []
+        changing = [
+            [_changing(system.matrix.row(j), variables) for j in range(len(system.names))]
+            for system in (active, resting)
+        ]
+        lines, differs = [], active.differs(resting)
         for i, name in enumerate(active.names):
-            moving = self._step_of(active, i, "", variables)
-            if active.row_closure(i) != resting.row_closure(i):
-                still = self._step_of(resting, i, _REFRACTORY, variables)
+            moving = self._step_of(active, i, "", changing[0])
+            if differs[i]:
+                still = self._step_of(resting, i, _REFRACTORY, changing[1])
                 moving = f"int(not_refractory)*({moving}) + int(not not_refractory)*({still})"
             lines.append(f"_{name} = {moving}")
         lines += [f"{name} = _{name}" for name in active.names]
@@ -263,10 +269,10 @@ class ExactPropagator(StateUpdateMethod):
         return Propagator("\n".join(lines), active, resting, constants)
 
     @staticmethod
-    def _step_of(system: LinearSystem, i: int, suffix: str, variables: Mapping[str, Any]) -> str:
+    def _step_of(system: LinearSystem, i: int, suffix: str, changing_by_row: list[Any]) -> str:
         """Write the step of one variable, by coefficients or, where they may change, in full."""
         rows = [j for j, reached in enumerate(system.reaches()[i]) if reached]
-        changing = [x for j in rows for x in _changing(system.matrix.row(j), variables)]
+        changing = [x for j in rows for x in changing_by_row[j]]
         if not changing:
             return _row(system, i, suffix)
         if len(rows) == 1:

@@ -1,0 +1,145 @@
+"""Try a neuron model: a few steps of Brian2's own code, before anybody builds on it.
+
+Equations may parse, have the right units, and still divide by a parameter that is 0, take the
+root of a negative number or be more than Brian2's code generators can do. A step or two of a
+group of two neurons tells, in NumPy and within milliseconds.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import InputError
+from .expressions import names_in, one_line
+
+if TYPE_CHECKING:
+    from .model import NeuronModel
+
+__all__ = ["on_runtime_device", "try_model"]
+
+#: Spike values are counted in whole numbers, which floats hold up to here.
+_LARGEST_SPIKE = 2.0**53
+
+
+@contextmanager
+def on_runtime_device() -> Iterator[None]:
+    """Let Brian2 build for its own process, also where the user's device is a standalone one."""
+    # `brian2.devices.device` as an attribute is the active device, not the module.
+    devices: Any = import_module("brian2.devices.device")
+    active, devices.active_device = devices.active_device, devices.runtime_device
+    try:
+        yield
+    finally:
+        devices.active_device = active
+
+
+def try_model(model: NeuronModel, group: Any, what: str) -> None:
+    """Step a group of a model from its initial state, and let it fire.
+
+    Parameters
+    ----------
+    model : NeuronModel
+        The model.
+    group : brian2.NeuronGroup
+        A group of it that nothing else uses, with `NumpyCodeObject` as its ``codeobj_class``.
+    what : str
+        Whose it is, for the error message.
+
+    Raises
+    ------
+    InputError
+        If Brian2 cannot run it, or a variable is not finite afterwards.
+    """
+    firing = [*group.thresholder.values(), *group.resetter.values()]
+    updaters = [part for part in group.contained_objects if part not in firing]
+    random = np.random.get_state()
+    try:
+        with on_runtime_device(), np.errstate(all="ignore"):
+            start = _state(group)
+            group.before_run(run_namespace={})
+            for part in (*updaters, *firing):
+                part.before_run(run_namespace={})
+                part.run()
+            _check_finite(group, f"{what}, after one step from its initial state")
+            for name, level in _levels(model, group.variables):
+                _set(group, {**start, name: level})
+                for part in (*firing, *updaters):
+                    part.run()
+                _check_finite(group, f"{what}, after a spike with {name} = {level.flat[0]:g}")
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:  # a code generator has no common type for what it cannot do
+        reason = one_line(str(error)) or type(error).__name__
+        raise InputError(f"{what}: Brian2 cannot run it ({reason:.200})") from error
+    finally:
+        np.random.set_state(random)
+
+
+def _floats(group: Any) -> dict[str, Any]:
+    """Return the variables of a group that are computed step by step."""
+    from brian2.core.variables import ArrayVariable
+
+    own = {*group.equations.names, "spike_value"} - {"lastspike"}
+    return {
+        name: variable
+        for name, variable in group.variables.items()
+        if name in own
+        and isinstance(variable, ArrayVariable)
+        and np.dtype(variable.dtype).kind == "f"
+    }
+
+
+def _state(group: Any) -> dict[str, np.ndarray]:
+    return {name: np.array(v.get_value()) for name, v in _floats(group).items()}
+
+
+def _set(group: Any, state: Mapping[str, np.ndarray]) -> None:
+    for name, values in state.items():
+        group.variables[name].set_value(values)
+    if "not_refractory" in group.variables:
+        group.variables["not_refractory"].set_value(True)
+
+
+def _check_finite(group: Any, what: str) -> None:
+    for name, values in _state(group).items():
+        bad = values[~np.isfinite(values)]
+        if len(bad):
+            raise InputError(
+                f"{what}: '{name}' is {bad[0]:g}; change its initial value, or the parameter that "
+                "makes it so"
+            )
+        if name == "spike_value" and np.abs(values).max() > _LARGEST_SPIKE:
+            raise InputError(f"{what}: a spike carries {values[0]:g}; bound emit by clip(...)")
+
+
+def _levels(
+    model: NeuronModel, variables: Mapping[str, Any]
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield variables and values just beyond which the neuron may fire."""
+    from brian2.core.variables import ArrayVariable, Constant
+
+    from .evaluate import compiled
+
+    if not model.emit:
+        return
+    for node in ast.walk(ast.parse(one_line(model.emit), mode="eval")):
+        match node:
+            case ast.Compare(left=ast.Name(id=name), comparators=[level]):
+                text = ast.unparse(level)
+            case _:
+                continue
+        known = {k: variables.get(k) for k in names_in(text)}
+        if name not in model.state_variables or not all(
+            isinstance(v, ArrayVariable | Constant) for v in known.values()
+        ):
+            continue
+        value = compiled(text)({k: v.get_value() for k, v in known.items()})
+        values = np.resize(np.asarray(value, dtype=float), variables[name].size)
+        for side in (1, -1):
+            yield name, values + side * (1e-3 * np.abs(values) + 1e-9)
