@@ -120,10 +120,7 @@ class Case:
             values["tau_s"] = values["tau"]  # where the textbook solution divides by zero
         if "t_ref" in values and rng.random() < 0.5:
             values["t_ref"] = np.rint(values["t_ref"] / (self.dt * second)) * self.dt * second
-        neuron = neuron_model(model, **values)
-        if self.per_neuron and neuron.is_binary and model not in UNBOUNDED and rng.random() < 0.3:
-            neuron = _switched(neuron, rng.random(size) < 0.7)
-        return Population(name, (size,), neuron)
+        return Population(name, (size,), neuron_model(model, **values))
 
     def _projection(
         self, source: str, fan_in: int, target: Population, rng: np.random.Generator
@@ -132,13 +129,6 @@ class Case:
         weight = scale * rng.normal(0.4, 1.0, (target.size, fan_in))
         bias = scale * rng.normal(0.1, 0.3, target.size) if self.bias else None
         return Projection(source, target.name, weight, bias)
-
-
-def _switched(neuron: NeuronModel, on: np.ndarray) -> NeuronModel:
-    """Return neurons of which some are off, by a parameter that is a condition."""
-    condition = f"({neuron.threshold_condition}) and switched_on"
-    parameters = {**neuron.parameters, "switched_on": on}
-    return replace(neuron, emit=f"int({condition})", parameters=parameters, initial=neuron.initial)
 
 
 def cases(model: str, encoding: str | None = None, **fixed: Any) -> st.SearchStrategy[Case]:
