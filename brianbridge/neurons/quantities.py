@@ -82,7 +82,7 @@ def parse_quantity(value: Any, what: str) -> Any:
     if np.size(value) == 0:
         raise InputError(f"{what} has no values; give at least one")
     if isinstance(value, list | tuple) and all(isinstance(item, bool) for item in value):
-        result = np.array(value)
+        result: Any = np.array(value)
     elif isinstance(value, list | tuple):
         try:
             quantity = Quantity([parse_quantity(item, what) for item in value])
