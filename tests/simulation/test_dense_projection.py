@@ -277,5 +277,5 @@ def test_it_is_no_part_of_a_cpp_program(refused):
     set_device("cpp_standalone", build_on_run=False)
     with refused("'cpp_standalone'", "or use Synapses"):
         DenseProjection(firing(2), neurons(2), np.eye(2))
-    with pytest.raises(InputError, match="cannot be part of a C"):
+    with pytest.raises(InputError, match="or use Synapses"):
         dense.before_run({})

@@ -31,6 +31,8 @@ from brianbridge.rules.base import rule_names
 # and matplotlib add to the filters of warnings.
 for module in ("sklearn.model_selection", "scipy.sparse", "matplotlib.pyplot"):
     import_module(module)
+# The first optimiser of torch imports its compiler, which names its cache in the environment.
+torch.optim.Adam([torch.zeros(1, requires_grad=True)])
 
 X, Y = np.random.default_rng(0).random((60, 6)), np.arange(60) % 3
 DATA = from_arrays("mine", X, Y)
@@ -163,6 +165,9 @@ def changed(call: Callable[[], Any]) -> dict[str, tuple[str, str]]:
             # A module that is imported may add some of its own.
             now = {key: now.get(key) for key in value}
         if now != value:
+            if isinstance(value, dict):
+                keys = [key for key in {**value, **now} if value.get(key) != now.get(key)]
+                value, now = ({key: d.get(key) for key in keys} for d in (value, now))
             found[name] = str(value)[:200], str(now)[:200]
     return found
 
