@@ -43,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     2
     """
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    # Brian2 keeps a log in the temporary folder. That it is full is told by no traceback a line.
+    logging.raiseExceptions = False
     try:
         options = _parser().parse_args(arguments)
         command: Callable[[Arguments], int] = options.command
