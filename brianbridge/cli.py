@@ -50,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with terminal():
         try:
             logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+            # Brian2 keeps a log in the temporary folder. A full one is no reason for tracebacks.
+            logging.raiseExceptions = False
             options = _parser().parse_args(given)
             command: Callable[[Arguments], int] = options.command
             status = command(options)

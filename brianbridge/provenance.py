@@ -114,12 +114,18 @@ def _commit(tree: Path) -> str | None:
     # Git would look in the parents too: an environment inside some repository is not that one.
     if not (tree / ".git").exists():
         return None
-    command = ["git", "--no-optional-locks", "-C", str(tree)]
-    command += ["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    # Not `describe --dirty`: it locks the index all the same, and leaves that lock on a full disk.
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        commit = _git(tree, "rev-parse", "HEAD")
+        changed = _git(tree, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.SubprocessError):
         return None
+    return f"{commit}-dirty" if changed else commit
+
+
+def _git(tree: Path, *words: str) -> str:
+    command = ["git", "--no-optional-locks", "-C", str(tree), *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     return done.stdout.strip()
 
 

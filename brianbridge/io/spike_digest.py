@@ -129,5 +129,5 @@ def check_whole(file: h5py.File, counts: Mapping[str, int], digests: Mapping[str
             if column.shape != (count,):
                 raise ValueError(f"'{path}' has {column.shape} spikes, not {count}")
             check_column(path, blocks_of(column, count), wanted)
-    except (ValueError, RuntimeError, LookupError) as error:
+    except (OSError, ValueError, RuntimeError, LookupError) as error:
         raise OSError(errno.EIO, f"the disk does not return what was written: {error}") from error

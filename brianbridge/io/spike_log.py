@@ -174,7 +174,7 @@ class SpikeLogWriter(SpikeLog):
             for data in (table, *columns):
                 write_at(self.descriptor, data.data, end)
                 end += data.nbytes
-        except OSError:
+        except (OSError, MemoryError):
             with suppress(OSError):  # or the next batch is written over it
                 os.ftruncate(self.descriptor, self.end)
             raise

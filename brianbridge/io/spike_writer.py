@@ -115,7 +115,7 @@ class SpikeFileWriter:
         }
         try:
             self._log = SpikeLogWriter(self.partial, description)
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             raise not_written(self.partial, error) from error
         return self
 
@@ -160,7 +160,7 @@ class SpikeFileWriter:
         batch = {name: self._columns(name, recording) for name in self._shapes}
         try:
             log.append(recording.samples, batch)
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             size = sum(a.nbytes for columns in batch.values() for a in columns.values())
             self._refused = not_written(self.path, error, room=log.end + size)
             raise self._refused from error
