@@ -143,13 +143,18 @@ def _started_here(workers: int, limit: int, memory: str) -> Iterator[Client]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Silence Dask, whose notes are for administrators; what users can mend is raised here."""
-    logger = logging.getLogger("distributed")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    import distributed  # noqa: F401  which sets levels of its loggers, one by one
+
+    heard = [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]
+    loggers = [logging.getLogger(name) for name in ("tornado.application", "asyncio", *heard)]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 class Workers:

@@ -4,12 +4,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import h5py
 import numpy as np
 import pytest
 
 from brianbridge.cli import main
+from brianbridge.io.lock import only_writer
 from brianbridge.io.network_file import load, save
 
 STUDY = """
@@ -156,6 +158,33 @@ def test_options_of_workers_that_do_not_go_together_are_refused(capsys):
     both = [*given, "--workers", "2", "--scheduler", "tcp://127.0.0.1:9"]
     assert "give one" in refusal(capsys, *both)
     assert "give --workers too" in refusal(capsys, *given, "--worker-memory", "2 GB")
+
+
+@pytest.mark.parametrize(
+    ("out", "said"), [(True, "goes on where it stopped"), (False, "nothing is kept")]
+)
+def test_what_an_interrupted_verification_kept_is_told(out, said, finished, tmp_path, capsys):
+    arguments = ["verify", str(finished / "network.h5"), "--data", "iris"]
+    arguments += ["--out", str(tmp_path)] if out else []
+    with patch("brianbridge.fidelity.verify.verify", side_effect=KeyboardInterrupt):
+        assert main(arguments) == 130
+    assert said in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_another_verification_writes_into_is_refused(finished, tmp_path, capsys):
+    with only_writer(tmp_path):
+        given = ("verify", finished / "network.h5", "--data", "iris", "--out", tmp_path)
+        assert "is writing into" in refusal(capsys, *given)
+
+
+def test_progress_is_told_from_the_beginning(finished, capsys):
+    assert main(["verify", str(finished / "network.h5"), "--data", "iris", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["rungs"]
+    assert err.startswith("verifying 'network.h5' on ")
+    assert "twin: 1 to do" in err
+    assert "Brian2: 2 to do" in err
 
 
 def test_study_list(capsys):

@@ -196,6 +196,34 @@ def test_an_optional_rung_whose_potentials_grow_beyond_numbers_is_left_out(worke
         verify(net, data_of(net, 4), [replace_optional(ladder[0])])
 
 
+def test_spikes_are_those_of_the_first_rung_that_can_be_simulated(refused, tmp_path):
+    net = network(bb.neuron_model("adex"), Current(20))
+    dead = {"dead_neurons": {"share": 0.5}}
+    ladder = [Rung(name="a", perturb=dead, optional=True), Rung(name="parity")]
+    path = tmp_path / "spikes.h5"
+    verdict = verify(net, data_of(net, 4), ladder, spikes=path)
+    assert [rung.name for rung in verdict.rungs] == ["parity"]
+    assert "not a number" in verdict.skipped["a"]
+    assert bb.read_spikes(path).provenance["rung"] == "parity"
+    with refused("no rung of the ladder applies", "'a': population"):
+        verify(net, data_of(net, 4), ladder[:1], spikes=path)
+
+
+def test_a_remedied_network_that_cannot_be_simulated_is_told_with_its_rung(refused, monkeypatch):
+    net = learnt(network())
+
+    def fails(*arguments, **options):
+        raise InputError("population 'hidden': not a number")
+
+    monkeypatch.setattr(calibrating, "calibrate", fails)
+    data = data_of(net)
+    with refused("rung 'driven': network calibrated: population 'hidden'"):
+        verify(net, data, [REMEDIED], train=data)
+    optional = replace_optional(REMEDIED).model_copy(update={"optional": True})
+    verdict = verify(net, data, [optional, Rung(name="parity")], train=data)
+    assert list(verdict.skipped) == ["driven"]
+
+
 def replace_optional(rung):
     """Return the rung as one that must apply."""
     return rung.model_copy(update={"optional": False})
