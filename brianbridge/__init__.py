@@ -242,5 +242,7 @@ def __dir__() -> list[str]:
 
 
 if "brian2" in sys.modules:
-    # In a Brian2 script, method="propagator" works as soon as the package is imported.
+    # In a Brian2 script, method="propagator" and prefs.brianbridge work as soon as the package is
+    # imported.
     importlib.import_module(".neurons.propagator", __name__)
+    importlib.import_module(".preferences", __name__)
