@@ -245,5 +245,7 @@ def __dir__() -> list[str]:
 
 take_the_blame()
 if "brian2" in sys.modules:
-    # In a Brian2 script, method="propagator" works as soon as the package is imported.
+    # In a Brian2 script, method="propagator" and prefs.brianbridge work as soon as the package is
+    # imported.
     importlib.import_module(".neurons.propagator", __name__)
+    importlib.import_module(".preferences", __name__)

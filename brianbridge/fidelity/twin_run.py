@@ -17,8 +17,9 @@ import numpy as np
 import torch
 
 from ..network import SpikingNetwork
+from ..preferences import memory_budget
 from ..recording import Events, Recording
-from ..simulation.memory import memory_budget
+from ..simulation.memory import check_sample_fits
 from ..surrogate.network import SurrogateNetwork, to_torch
 from .activity import Activity, joined
 
@@ -64,6 +65,7 @@ class TwinRun:
         first: int = 0,
         share: float = 1.0,
     ) -> None:
+        check_sample_fits(network)  # before the twin takes memory for it
         self._network = network
         self._x, self._first = np.asarray(x), first
         self._size = block_size(network)

@@ -1,40 +1,20 @@
-"""How many samples are simulated at once: as many as memory allows and caches like.
-
-Importing this module registers Brian2's preference ``brianbridge.memory``.
-"""
+"""How many samples are simulated at once: as many as memory allows and caches like."""
 
 from __future__ import annotations
 
-import numpy as np
-from brian2 import prefs
-from brian2.core.preferences import BrianPreference
+import math
 
 from ..errors import InputError
 from ..network import INPUT, SpikingNetwork
+from ..preferences import how_to_raise, memory_budget
 
-__all__ = ["fitting_batch", "memory_budget"]
-
-prefs.register_preferences(
-    "brianbridge",
-    "Preferences of brianbridge",
-    memory=BrianPreference(
-        default=256.0,
-        docs="Memory, in megabytes, that one chunk of samples may take in a simulation; as much "
-        "again keeps spikes of the twin while runs are compared with it.",
-        validator=lambda value: isinstance(value, int | float) and value > 0,
-    ),
-)
+__all__ = ["check_sample_fits", "fitting_batch"]
 
 #: Bytes of one neuron: a number for each variable and some in passing, an index, two flags.
 _NUMBERS, _FLAGS = 5, 16
 #: A chunk's state should stay in a cache of this size, if that leaves enough to do in a step.
 _CACHE = 12e6
 _LEAST_NEURONS = 100_000
-
-
-def memory_budget() -> float:
-    """Return ``prefs.brianbridge.memory``, in bytes."""
-    return float(prefs["brianbridge.memory"]) * 1e6
 
 
 def fitting_batch(
@@ -58,26 +38,71 @@ def fitting_batch(
     InputError
         If not even one sample fits.
     """
-    inputs = int(np.prod(network.shape_of(INPUT)))
+    state, sample = _state(network), check_sample_fits(network, traced=traced)
+    if synapse_bytes:
+        sample += synapse_bytes * _synapses(network)
+        _check(sample)
     neurons = sum(p.size for p in network.populations)
-    state = sum(
+    cached = max(_CACHE // state, _LEAST_NEURONS // neurons + 1)
+    return int(max(1, min(memory_budget() / chunks // sample, cached)))
+
+
+def check_sample_fits(network: SpikingNetwork, *, traced: int = 0) -> int:
+    """Return the bytes that one sample takes, of state, input and spikes, without synapses.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        The network.
+    traced : int
+        Variables that are recorded in every step.
+
+    Raises
+    ------
+    InputError
+        If they are more than ``prefs.brianbridge.memory``. Nothing is allocated before.
+
+    Examples
+    --------
+    >>> from brianbridge.encoding import Current
+    >>> from brianbridge.network import Dense
+    >>> from brianbridge.neurons.library import neuron_model
+    >>> layers = [Dense(2, neuron_model("lif"))]
+    >>> check_sample_fits(SpikingNetwork.sequential((4,), layers, encoding=Current(2**62)))
+    Traceback (most recent call last):
+    brianbridge.errors.InputError: one sample of the network takes about 5.53e+13 MB, ...
+    """
+    inputs = math.prod(network.shape_of(INPUT))
+    neurons = sum(p.size for p in network.populations)
+    # Encoded samples, and the spikes and traces of a presentation that wait to be handed on.
+    waiting = network.steps * (2 * inputs + neurons * (2 + 8 * traced)) + 16 * inputs
+    sample = _state(network) + waiting
+    _check(sample)
+    return sample
+
+
+def _state(network: SpikingNetwork) -> int:
+    """Return the bytes of the state of one sample."""
+    return sum(
         p.size * (8 * (len(p.neuron.settable_variables) + _NUMBERS) + _FLAGS)
         for p in network.populations
     )
-    # Encoded samples, and the spikes and traces of a presentation that wait to be handed on.
-    waiting = network.steps * (2 * inputs + neurons * (2 + 8 * traced)) + 16 * inputs
-    synapses = 0
-    if synapse_bytes:
-        for p in network.projections:
-            ends = network.shape_of(p.source), network.shape_of(p.target)
-            if network.delivers_spikes(p):
-                synapses += p.number_of_synapses(*ends) * synapse_bytes
-    sample = state + waiting + synapses
+
+
+def _synapses(network: SpikingNetwork) -> int:
+    """Return the number of synapses that deliver spikes."""
+    return sum(
+        p.number_of_synapses(network.shape_of(p.source), network.shape_of(p.target))
+        for p in network.projections
+        if network.delivers_spikes(p)
+    )
+
+
+def _check(sample: int) -> None:
     budget = memory_budget()
     if sample > budget:
         raise InputError(
             f"one sample of the network takes about {sample / 1e6:.3g} MB, and "
-            f"prefs.brianbridge.memory allows {budget / 1e6:.3g} MB; raise it"
+            f"prefs.brianbridge.memory allows {budget / 1e6:.3g} MB; take fewer steps, or raise "
+            f"it: {how_to_raise(sample)}"
         )
-    cached = max(_CACHE // state, _LEAST_NEURONS // neurons + 1)
-    return int(max(1, min(budget / chunks // sample, cached)))

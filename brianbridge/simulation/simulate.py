@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from .. import preferences  # noqa: F401  (it registers prefs.brianbridge.memory)
 from ..errors import InputError, did_you_mean
 from ..network import SpikingNetwork
 from ..recording import Recording

@@ -1,0 +1,66 @@
+"""Brian2's preference ``brianbridge.memory``: how much memory a file or a simulation may take.
+
+Importing this module registers the preference. Brian2's own file ``brian_preferences`` cannot hold
+it: Brian2 reads that file when it is imported and refuses a category that is not there yet. The
+environment variable ``BRIANBRIDGE_MEMORY`` sets it for the command line.
+"""
+
+from __future__ import annotations
+
+import os
+
+from brian2 import prefs
+from brian2.core.preferences import BrianPreference
+
+from .errors import InputError
+
+__all__ = ["how_to_raise", "memory_budget"]
+
+_VARIABLE = "BRIANBRIDGE_MEMORY"
+_MEGABYTES = 256.0
+
+
+def _is_memory(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e12
+
+
+def _at_start() -> float:
+    """Return what the environment says, or the default."""
+    text = os.environ.get(_VARIABLE, "")
+    try:
+        value = float(text) if text else _MEGABYTES
+    except ValueError:
+        value = 0.0
+    if not _is_memory(value):
+        raise InputError(f"{_VARIABLE} = {text!r}; give megabytes, such as {_MEGABYTES:g}")
+    return value
+
+
+prefs.register_preferences(
+    "brianbridge",
+    "Preferences of brianbridge",
+    memory=BrianPreference(
+        default=_at_start(),
+        docs="Memory, in megabytes, that the content of one file may take when it is read, and one "
+        "chunk of samples in a simulation; as much again keeps spikes of the twin while runs are "
+        "compared with it.",
+        validator=_is_memory,
+    ),
+)
+
+
+def memory_budget() -> float:
+    """Return ``prefs.brianbridge.memory``, in bytes."""
+    return float(prefs["brianbridge.memory"]) * 1e6
+
+
+def how_to_raise(needed: float) -> str:
+    """Say how the budget is made large enough for so many bytes.
+
+    Examples
+    --------
+    >>> how_to_raise(999.5e6)
+    'set prefs.brianbridge.memory = 1000, or in the shell BRIANBRIDGE_MEMORY=1000'
+    """
+    megabytes = int(needed // 1e6) + 1
+    return f"set prefs.brianbridge.memory = {megabytes}, or in the shell {_VARIABLE}={megabytes}"
