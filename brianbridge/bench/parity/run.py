@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from ...errors import InputError
 from ...io.network_file import save
 from ...provenance import collect
-from ..memory import peak_memory_mb, resident_memory_mb
+from ..memory import give_back_memory, peak_memory_mb, resident_memory_mb
 from .check import Checked, check
 from .draw import Drawn, draw
 from .tally import Tally
@@ -115,6 +115,7 @@ def _run(
             failures.append(failure)
             report(f"network {number}: {_in_words(failure)}")
             failure["files"] = _keep(draw(seed, number), seed, failure, out)
+        give_back_memory()
         number, done, now = number + 1, enough(), time.monotonic()
         if done or now - told >= _EVERY:
             report(_progress(tally, now - started))
