@@ -39,6 +39,7 @@ from ..recording import Events
 from ..simulation.arithmetic import strict_arithmetic
 from ..simulation.builder import steps_per_coarse_step
 from ..simulation.drive import Drives
+from ..simulation.interrupts import interruptible
 from ..simulation.schedule import put_in_order
 
 __all__ = ["LongRun", "run_long"]
@@ -89,7 +90,7 @@ def run_long(
         If the network is of another kind.
     """
     _check(network, encoded)
-    with strict_arithmetic(), _target(standalone):
+    with interruptible(), strict_arithmetic(), _target(standalone):
         parts, namespace = _objects(network, encoded, dt, one_clock)
         built = Network(*parts.values())
         duration = encoded.samples * network.steps * network.dt * second

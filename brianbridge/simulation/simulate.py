@@ -16,9 +16,11 @@ from .. import preferences  # noqa: F401  (it registers prefs.brianbridge.memory
 from ..errors import InputError, did_you_mean
 from ..network import SpikingNetwork
 from ..recording import Recording
+from .brian2_caches import forget_oldest
 from .counter_random import checked_seed
 from .device import check_runtime_device
 from .input_timing import Timing
+from .interrupts import interruptible
 from .request import Request
 
 __all__ = ["Path", "simulate"]
@@ -137,8 +139,11 @@ def simulate(
     request = Request.checked(
         network, x, dt, record, index, schedule, poisson, timing, checked_seed(seed), on_chunk, keep
     )
-    with _ONE_AT_A_TIME:
-        return _run(request, path, device, dtype, threads, batch_size)
+    with _ONE_AT_A_TIME, interruptible():
+        try:
+            return _run(request, path, device, dtype, threads, batch_size)
+        finally:
+            forget_oldest()
 
 
 def _run(

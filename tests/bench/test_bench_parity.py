@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -81,10 +82,29 @@ def test_the_command_compares_and_says_what(tmp_path, capsys):
     assert "1 networks" in said.err
     assert "| **differing spikes** | 0 |" in said.out
     result = json.loads((tmp_path / "parity.json").read_text())
-    assert result["networks"] == 1
+    assert (result["networks"], result["interrupted"]) == (1, False)
     assert result["spikes"] > 0
     assert result["paths"]["reference"]["neuron_steps"] == result["neuron_steps"]
     assert sum(found["networks"] for found in result["by"]["schedule"].values()) == 1
+
+
+def test_ctrl_c_prints_and_writes_what_was_compared(tmp_path, capsys, monkeypatch):
+    real = run.check
+
+    def check(drawn):
+        if drawn.number > 0:
+            signal.raise_signal(signal.SIGINT)
+        return real(drawn)
+
+    monkeypatch.setattr(run, "check", check)
+    monkeypatch.setattr(run, "draw", lambda *given: replace(draw(1, SMALL), number=given[1]))
+    assert main(["bench", "parity", "--seconds", "60", "--out", str(tmp_path)]) == 130
+    said = capsys.readouterr()
+    assert "Ended early" in said.out
+    assert said.err.splitlines()[-1] == "brianbridge: interrupted"
+    result = json.loads((tmp_path / "parity.json").read_text())
+    assert (result["interrupted"], result["networks"]) == (True, 1)
+    assert "Ended early" in (tmp_path / "parity.md").read_text()
 
 
 @pytest.mark.parametrize(

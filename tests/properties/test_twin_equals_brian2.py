@@ -1,6 +1,6 @@
-"""Twin = Brian2, spike for spike, for random networks of every model in the library.
+"""Twin = Brian2, spike for spike, for random networks of every model in the library and some more.
 
-200 examples with NumPy code, a fixed set of shapes once more with Cython code, and 2,000
+248 examples with NumPy code, a fixed set of shapes once more with Cython code, and 4,000
 examples under ``-m slow``. A failing example prints as the one line that makes it again.
 """
 
@@ -26,7 +26,7 @@ from brianbridge.recording import Recording
 from brianbridge.simulation.simulate import simulate
 from brianbridge.surrogate.network import to_torch
 
-EXAMPLES = {"real": 10, "dyadic": 18, "cython": 15}
+EXAMPLES = {"real": 6, "dyadic": 13, "cython": 15}
 SLOW_EXAMPLES = {"real": 100, "dyadic": 180, "cython": 100}
 
 #: Largest difference of two traces, relative to the scale of the variable.

@@ -20,6 +20,8 @@ def run_command(options: argparse.Namespace) -> int:
 
     Raises
     ------
+    KeyboardInterrupt
+        If the run was interrupted, after what it had compared is printed and written.
     InputError
         If an option makes no sense, or the folder cannot be written to.
     """
@@ -41,6 +43,8 @@ def run_command(options: argparse.Namespace) -> int:
     if options.out is not None:
         write_report(result, options.out)
     print(json.dumps(result, indent=2) if options.json else as_markdown(result))
+    if result["interrupted"]:
+        raise KeyboardInterrupt
     return 0 if result["passed"] else 1
 
 

@@ -12,6 +12,14 @@ from .tally import GROUPS
 
 __all__ = ["as_markdown", "write_report"]
 
+_NOT_COVERED = (
+    "Not covered: neurons with noise or other random numbers; synapses that fail; Brian2's own "
+    "Poisson input (that of the twin is); a delay for each synapse of a sparse projection, which "
+    "the batched path refuses; equations that read the time; Brian2's Cython and C++ code "
+    "(NumPy's and the compiled loops of the batched path ran); single precision of state; the "
+    "twin on a GPU, and in single precision. Tests cover some of these on fewer networks."
+)
+
 
 def write_report(result: dict[str, Any], out: Path) -> list[Path]:
     """Write ``parity.json`` and ``parity.md`` into a folder; return their paths.
@@ -35,6 +43,7 @@ def as_markdown(result: dict[str, Any]) -> str:
         *_table(("", "number"), _totals(result)), "",
         *_table(("compared", "networks", "neuron-steps"), _paths(result)), "",
         *_failures(result["failures"]),
+        _NOT_COVERED, "",
         "What the networks were made of. Spikes are those that populations of a neuron model "
         "fired, those that arrived over a kind of projection, or all spikes and input spikes of "
         "the networks in question. A network has several kinds of most things.", "",
@@ -49,11 +58,12 @@ def as_markdown(result: dict[str, Any]) -> str:
 
 def _origin(result: dict[str, Any]) -> str:
     provenance = result["provenance"]
+    early = "**Ended early: interrupted.** " if result["interrupted"] else ""
     machine, versions = provenance["machine"], provenance["versions"]
     told = ", ".join(f"{key} {versions[key]}" for key in sorted(versions))
     commit = f", commit {provenance['commit'][:12]}" if provenance.get("commit") else ""
     return (
-        f"`{provenance.get('command', 'brianbridge bench parity')}`, {provenance['date']}, "
+        f"{early}`{provenance.get('command', 'brianbridge bench parity')}`, {provenance['date']}, "
         f"{machine['cores']} cores, {machine['memory_gb']} GB, {machine['processor']}; "
         f"{told}{commit}. Seed {result['seed']}. "
         "A neuron-step is one neuron in one step of one sample; it counts once, for the twin, "

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from ...errors import InputError
 from ...io.network_file import save
 from ...provenance import collect
-from ..memory import peak_memory_mb, resident_memory_mb
+from ..memory import give_back_memory, peak_memory_mb, resident_memory_mb
 from .check import Checked, check
 from .draw import Drawn, draw
 from .tally import Tally
@@ -58,7 +58,8 @@ def bench_parity(
     -------
     dict
         Ready for JSON; ``passed`` says that no spike differs, that outputs agree and that no path
-        refused a network.
+        refused a network. ``interrupted`` says that a KeyboardInterrupt ended the run early: the
+        network that was under way then is not counted.
 
     Raises
     ------
@@ -74,35 +75,53 @@ def bench_parity(
     if seconds is None and neuron_steps is None and only is None:
         raise InputError("bench parity would never end; give it seconds or neuron steps")
     started = time.monotonic()
-    tally, failures, told = Tally(), list[dict[str, Any]](), started
+    tally, failures, interrupted = Tally(), list[dict[str, Any]](), False
     provenance = collect(seed=seed)  # of the program that starts, which may change meanwhile
-    number = only or 0
-    while True:
-        with _one_thread_for_sums():
-            failure = _one(tally, draw(seed, number))
-        if failure is not None:
-            failure |= {"seed": seed, "number": number, "reproduce": _command(seed, number)}
-            failure["files"] = _keep(draw(seed, number), seed, failure, out or Path())
-            report(f"network {number}: {_in_words(failure)}")
-            failures.append(failure)
-        number, now = number + 1, time.monotonic()
-        done = only is not None
-        done |= seconds is not None and now - started >= seconds
-        done |= neuron_steps is not None and tally.totals["neuron_steps"] >= neuron_steps
-        if done or now - told >= _EVERY:
-            report(_progress(tally, now - started))
-            told = now
-        if done:
-            break
+
+    def enough() -> bool:
+        return (
+            only is not None
+            or (seconds is not None and time.monotonic() - started >= seconds)
+            or (neuron_steps is not None and tally.totals["neuron_steps"] >= neuron_steps)
+        )
+
+    try:
+        _run(tally, failures, seed, only or 0, enough, out or Path(), report)
+    except KeyboardInterrupt:
+        interrupted = True
     return {
         "seed": seed,
         "passed": not failures,
+        "interrupted": interrupted,
         **tally.to_dict(),
         "failures": failures,
         "seconds": round(time.monotonic() - started, 1),
         "peak_memory_mb": peak_memory_mb(),
         "provenance": provenance,
     }
+
+
+def _run(
+    tally: Tally, failures: list[dict[str, Any]], seed: int, number: int,
+    enough: Callable[[], bool], out: Path, report: Report,
+) -> None:  # fmt: skip
+    """Compare one network after the other, from `number` on, until there are enough."""
+    started = told = time.monotonic()
+    while True:
+        with _one_thread_for_sums():
+            failure = _one(tally, draw(seed, number))
+        if failure is not None:
+            failure |= {"seed": seed, "number": number, "reproduce": _command(seed, number)}
+            failures.append(failure)
+            report(f"network {number}: {_in_words(failure)}")
+            failure["files"] = _keep(draw(seed, number), seed, failure, out)
+        give_back_memory()
+        number, done, now = number + 1, enough(), time.monotonic()
+        if done or now - told >= _EVERY:
+            report(_progress(tally, now - started))
+            told = now
+        if done:
+            return
 
 
 @contextmanager
