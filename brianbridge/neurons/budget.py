@@ -164,7 +164,7 @@ def _check_depth(node: ast.expr) -> None:
 def _cost(node: ast.expr, known: Mapping[str, Cost]) -> Cost:
     match node:
         case ast.Name(id=name):
-            return known.get(name, Cost())
+            return _constant(math.inf) if name == "inf" else known.get(name, Cost())
         case ast.Constant(value=value):
             return _constant(value)
         case ast.Call(func=ast.Name(id=name), args=arguments):
