@@ -354,6 +354,10 @@ def _models(options: Arguments) -> int:
         return 0
     path = model_path(options.name)
     entries = read_entries(path)  # or say that it is no model
+    if own:
+        from .neurons.library import read_model
+
+        read_model(path)  # or say why it is no valid one
     if options.json:
         print(json.dumps(entries, indent=2))
     else:

@@ -12,6 +12,10 @@ from difflib import get_close_matches
 __all__ = ["InputError", "did_you_mean"]
 
 
+#: Characters of a name that are compared; the effort grows with their square.
+_LONGEST = 100
+
+
 class InputError(ValueError):
     """Report that something the user gave cannot be used, and what to give instead."""
 
@@ -39,7 +43,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     "Known are: 'adex', 'lif'."
     """
     known = sorted(known)
-    near = get_close_matches(name, known, n=1, cutoff=0.5)
+    near = get_close_matches(name[:_LONGEST], known, n=1, cutoff=0.5)
     if near:
         return f"Did you mean '{near[0]}'?"
     if not known:

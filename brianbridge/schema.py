@@ -2,23 +2,66 @@
 
 from __future__ import annotations
 
+import math
+import os
 import tomllib
 from collections.abc import Collection, Mapping
 from numbers import Integral, Real
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
 from .errors import InputError, did_you_mean
 
-__all__ = ["check_kinds", "read_toml", "validated"]
+__all__ = ["check_kinds", "find_toml", "read_toml", "validated"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
+#: Bytes of a TOML file.
+_LARGEST_FILE = 1_000_000
+#: Tables and arrays in one another; nothing that is read here has half as many.
+_DEEPEST = 20
+
+
+def find_toml(name: str, folder: Path, what: str) -> Path:
+    """Return the file of something that ships, by its name, or a user's own, by its path.
+
+    Parameters
+    ----------
+    name : str
+        The name of a file in `folder`, without ``.toml``; or the path of any ``.toml`` file.
+    folder : Path
+        What ships.
+    what : str
+        What it is, for the message: ``"neuron model"``.
+
+    Raises
+    ------
+    InputError
+        If there is no such file; the near name is suggested.
+    """
+    known = {path.stem: path for path in folder.glob("*.toml")}
+    name = os.fspath(name) if isinstance(name, os.PathLike) else name
+    if not isinstance(name, str):
+        raise InputError(f"{what} {name!r:.80} is no name; give a text or a path")
+    if name in known:
+        return known[name]
+    try:
+        if name.endswith(".toml") and Path(name).exists():
+            return Path(name)
+    except (OSError, ValueError):
+        pass  # a name that no file can have
+    raise InputError(
+        f"there is no {what} '{_short(name)}'. {did_you_mean(Path(name[:255]).stem, known)} "
+        f"A {what} of your own is named by the path of its .toml file"
+    )
+
+
 def read_toml(path: Path, what: str) -> dict[str, Any]:
-    """Return the entries of a TOML file.
+    """Return the entries of a TOML file, which need not be trusted.
 
     Parameters
     ----------
@@ -30,12 +73,64 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If the file cannot be read or is no TOML.
+        If the file cannot be read, is no TOML, is nested too deeply, or has a number that is not
+        finite or not of 64 bits.
     """
+    what = f"{what} '{path}'"
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{what} '{path}' cannot be read: {error}") from None
+        if not path.is_file():
+            raise InputError(f"{what} is no regular file; give the path of a .toml file")
+        size = path.stat().st_size
+        if size > _LARGEST_FILE:
+            raise InputError(f"{what} has {size} bytes; give at most {_LARGEST_FILE}")
+        text = path.read_text(encoding="utf-8")
+        _check_keys(text, what)
+        entries = tomllib.loads(text)
+    except RecursionError:
+        raise InputError(f"{what}: {_TOO_DEEP}") from None
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:  # the latter also of a number of 5,000 digits
+        raise InputError(f"{what} cannot be read: {error}") from None
+    _check_values(entries, what)
+    return entries
+
+
+def _check_keys(text: str, what: str) -> None:
+    """Refuse ``a.a.a...`` of thousands of parts, for which `tomllib` takes minutes."""
+    for line in text.splitlines():
+        parts = "".join(line.split()).translate(_ENDS_OF_KEYS).split()
+        if any(part.count(".") > _LONGEST_KEY for part in parts):
+            raise InputError(f"{what}: a key has more than {_LONGEST_KEY} parts; take levels out")
+
+
+_LONGEST_KEY = 100
+_ENDS_OF_KEYS = str.maketrans(dict.fromkeys(",=[]{}", " "))
+_TOO_DEEP = f"tables or arrays are nested more than {_DEEPEST} deep; take levels out"
+
+
+def _check_values(entries: Mapping[str, Any], what: str) -> None:
+    """Refuse depth and numbers that other code need not expect; level by level, not recursing."""
+    level: list[tuple[str, Any]] = [("", entries)]
+    for _ in range(_DEEPEST):
+        deeper: list[tuple[str, Any]] = []
+        for key, value in level:
+            if isinstance(value, Mapping):
+                deeper += [(f"{key}.{_short(k)}".lstrip("."), v) for k, v in value.items()]
+            elif isinstance(value, list):
+                deeper += [(f"{key}.{n}", v) for n, v in enumerate(value)]
+            elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+                raise InputError(f"{what}: '{key}' has more than 64 bits; give a smaller number")
+            elif isinstance(value, float) and not math.isfinite(value):
+                raise InputError(f"{what}: '{key}' = {value} is not finite; give a finite number")
+        level = deeper
+    if level:
+        raise InputError(f"{what}: {_TOO_DEEP}")
+
+
+def _short(text: str) -> str:
+    """Return a text of a user in at most 80 characters, without control characters."""
+    return "".join(c if c.isprintable() else "?" for c in shorten(text, 80, placeholder="..."))
 
 
 def _keys(model: type[BaseModel], location: tuple[Any, ...]) -> set[str]:
@@ -127,7 +222,8 @@ def validated(model: type[Model], entries: Mapping[str, Any], what: str) -> Mode
             raise InputError(f"{what}: '{key}.kind' = '{kind}': {hint}") from None
         message = first["msg"].removeprefix("Value error, ")
         # A whole table would be no help.
-        shown = "" if isinstance(first["input"], Mapping | BaseModel) else f" = {first['input']!r}"
+        table = isinstance(first["input"], Mapping | BaseModel)
+        shown = "" if table else f" = {_short(repr(first['input']))}"
         raise InputError(f"{what}: '{key}'{shown}: {message}") from None
 
 
@@ -163,10 +259,10 @@ def check_kinds(cls: type, values: Mapping[str, Any], what: str) -> None:
             # True is a number to Python, but none that anybody means.
             good = isinstance(value, accepted) and (kind is bool) == isinstance(value, bool)
             if hints[name] is kind and not good:
-                raise InputError(f"{what}: {name} = {value!r}; give {wanted}")
+                raise InputError(f"{what}: {name} = {_short(repr(value))}; give {wanted}")
         if hints[name] == tuple[str, ...] and (
             isinstance(value, str)
             or not isinstance(value, Collection)
             or not all(isinstance(entry, str) for entry in value)
         ):
-            raise InputError(f"{what}: {name} = {value!r}; give a list of names")
+            raise InputError(f"{what}: {name} = {_short(repr(value))}; give a list of names")

@@ -52,6 +52,9 @@ class EncodedInput:
         )
 
 
+#: Steps of a presentation, and their length in seconds: what Brian2 counts exactly.
+_MOST_STEPS = 10_000_000
+_SHORTEST_STEP, _LONGEST_STEP = 1e-9, 1e3
 _ENCODINGS: dict[str, type[Encoding]] = {}
 
 
@@ -78,7 +81,17 @@ class Encoding(ABC):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", self._whole("steps", at_least=1))
-        object.__setattr__(self, "dt", seconds(self.dt, f"encoding '{self.kind}', dt"))
+        if self.steps > _MOST_STEPS:
+            raise InputError(
+                f"encoding '{self.kind}': steps = {self.steps}; give at most {_MOST_STEPS}"
+            )
+        dt = seconds(self.dt, f"encoding '{self.kind}', dt")
+        if not _SHORTEST_STEP <= dt <= _LONGEST_STEP:
+            raise InputError(
+                f"encoding '{self.kind}': dt = {dt:g} s; give a step from {_SHORTEST_STEP:g} s to "
+                f"{_LONGEST_STEP:g} s"
+            )
+        object.__setattr__(self, "dt", dt)
 
     def _whole(self, name: str, at_least: int) -> int:
         """Return an option that must be a whole number."""
@@ -161,8 +174,10 @@ def encoding_from_dict(entry: dict[str, Any]) -> Encoding:
     """
     fields = dict(entry)
     kind = fields.pop("kind", "current")
-    if kind not in _ENCODINGS:
-        raise InputError(f"there is no encoding '{kind}'. {did_you_mean(kind, _ENCODINGS)}")
+    if not isinstance(kind, str) or kind not in _ENCODINGS:
+        raise InputError(
+            f"there is no encoding '{kind!s:.80}'. {did_you_mean(str(kind), _ENCODINGS)}"
+        )
     known = _ENCODINGS[kind].__dataclass_fields__
     for name in fields:
         if name not in known:

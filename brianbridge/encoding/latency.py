@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -33,6 +34,11 @@ class Latency(Encoding):
     kind: ClassVar[str] = "latency"
 
     silent: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.silent, int | float) or not math.isfinite(self.silent):
+            raise InputError(f"encoding 'latency': silent = {self.silent!r:.80}; give a number")
 
     def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
         """Return a raster with at most one 1 an input; see `Encoding.encode`."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..errors import InputError
-from ..neurons.quantities import parse_quantity
+from ..neurons.quantities import parse_quantity, unit_name
 from .base import EncodedInput, Encoding
 from .bernoulli import Bernoulli
 
@@ -51,8 +51,10 @@ class Poisson(Encoding):
         rate = self.rate
         if not isinstance(rate, int | float):
             quantity = parse_quantity(rate, "encoding 'poisson', rate")
-            if getattr(quantity, "dim", None) is None or quantity.dim._dims[2] != -1:
-                raise InputError(f"encoding 'poisson': rate = {rate} is no rate; write '100 Hz'")
+            if np.ndim(quantity) or unit_name(getattr(quantity, "dim", None)) != "hertz":
+                raise InputError(
+                    f"encoding 'poisson': rate = {rate!s:.80} is no rate; write '100 Hz'"
+                )
             rate = float(quantity)
         if isinstance(rate, bool) or not 0 < rate < np.inf:
             raise InputError(f"encoding 'poisson': rate = {rate} Hz is not above 0")

@@ -26,8 +26,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from ..errors import InputError, did_you_mean
-from ..schema import read_toml, validated
+from ..errors import InputError
+from ..schema import find_toml, read_toml, validated
 from .perturbations import Perturbation, perturbation
 from .remedies import Remedies
 
@@ -94,7 +94,7 @@ class Rung(Tolerances):
 
     name: str = Field(min_length=1)
     perturb: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    repeats: int = Field(default=1, ge=1)
+    repeats: int = Field(default=1, ge=1, le=10_000)
     optional: bool = False
     attribute: bool = False
     remedy: Remedies = Remedies()
@@ -140,7 +140,7 @@ class _LadderFile(BaseModel):
 
 def ladder_names() -> list[str]:
     """Return the names of the ladders that come with the package."""
-    return sorted(path.name.removesuffix(".toml") for path in _folder().iterdir())
+    return sorted(path.stem for path in _folder().glob("*.toml"))
 
 
 def read_ladder(ladder: str | Path) -> tuple[Rung, ...]:
@@ -156,16 +156,7 @@ def read_ladder(ladder: str | Path) -> tuple[Rung, ...]:
     >>> [rung.name for rung in read_ladder("short")]
     ['parity', 'dt/10']
     """
-    name = str(ladder)
-    if name in ladder_names():
-        path = Path(str(_folder() / f"{name}.toml"))
-    elif Path(name).suffix == ".toml":
-        path = Path(name)
-    else:
-        raise InputError(
-            f"there is no ladder '{name}'. {did_you_mean(name, ladder_names())} One of your own is "
-            "named by its .toml file"
-        )
+    path = find_toml(str(ladder), _folder(), "ladder")
     entries = read_toml(path, "ladder file")
     rungs = tuple(validated(_LadderFile, entries, f"ladder file '{path}'").rung)
     check_ladder(rungs, f"ladder file '{path}'")
@@ -188,5 +179,5 @@ def check_ladder(rungs: Sequence[Rung], what: str = "ladder") -> None:
             raise InputError(f"{what}: two rungs have the same name, {name!r}; rename one")
 
 
-def _folder() -> Any:
-    return files("brianbridge.fidelity") / "ladders"
+def _folder() -> Path:
+    return Path(str(files("brianbridge.fidelity"))) / "ladders"

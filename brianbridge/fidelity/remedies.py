@@ -227,8 +227,8 @@ def _rule_of(network: SpikingNetwork) -> LearningRule:
     """Return the rule that a network was trained with."""
     from ..rules.base import learning_rule
 
-    entry: Mapping[str, Any] = network.provenance.get("rule", {})
-    if "name" not in entry:
+    entry = network.provenance.get("rule", {})
+    if not isinstance(entry, Mapping) or "name" not in entry:
         raise InputError(
             "to fine-tune a network its learning rule must be known, but its provenance has no "
             "'rule'; train it with brianbridge, or use brianbridge.rules.in_the_loop.fine_tune"

@@ -12,9 +12,16 @@ from .connections import Sparse
 from .parts import INPUT, Projection
 
 if TYPE_CHECKING:
+    from ..neurons.model import NeuronModel
     from .network import SpikingNetwork
 
 __all__ = ["check_network", "steps_in"]
+
+
+#: Steps that Brian2 can count.
+_MOST_STEPS = 2**53
+#: Steps that a spike may travel: Brian2 and the twin keep room for as many.
+_LONGEST_DELAY = 100_000
 
 
 def steps_in(delay: float, dt: float, what: str) -> int:
@@ -23,13 +30,18 @@ def steps_in(delay: float, dt: float, what: str) -> int:
     Raises
     ------
     InputError
-        If it is no multiple; the nearest is named.
+        If it is no multiple (the nearest is named) or too long to be counted.
 
     Examples
     --------
     >>> steps_in(3e-3, 1e-3, "delay")
     3
     """
+    if delay / dt > _MOST_STEPS:
+        raise InputError(
+            f"{what} = {delay:g} s is more than {_MOST_STEPS:,} steps of {dt * 1e3:g} ms; give a "
+            "shorter one"
+        )
     steps = round(delay / dt)
     if not np.isclose(steps * dt, delay, rtol=1e-9, atol=0):
         raise InputError(
@@ -149,15 +161,22 @@ def _check_target(network: SpikingNetwork, projection: Projection) -> None:
             f"projection '{projection.name}' gives a constant input, but neuron model "
             f"'{neuron.name}' names no drive; give the model a 'drive' or use bias = false"
         )
-    if constant:
-        return
     receive = network.receive_of(projection)
+    if constant:
+        # Nothing is received, but a name that is no variable is a mistake all the same.
+        _check_receive(projection, projection.receive, neuron)
+        return
     if not receive:
         raise InputError(
             f"projection '{projection.name}' delivers spikes, but neuron model '{neuron.name}' "
             "receives none; give the model a 'receive'"
         )
-    if receive not in neuron.settable_variables:
+    _check_receive(projection, receive, neuron)
+
+
+def _check_receive(projection: Projection, receive: str, neuron: NeuronModel) -> None:
+    """Refuse a variable that a model does not have."""
+    if receive and receive not in neuron.settable_variables:
         raise InputError(
             f"projection '{projection.name}': spikes cannot add to '{receive}' of neuron model "
             f"'{neuron.name}'. " + did_you_mean(receive, neuron.settable_variables)
@@ -172,12 +191,14 @@ def _check_target(network: SpikingNetwork, projection: Projection) -> None:
 
 def _check_delay(network: SpikingNetwork, projection: Projection) -> None:
     what = f"projection '{projection.name}': delay"
-    steps_in(projection.delay, network.dt, what)
     connection = projection.connection
     delays = connection.delays if isinstance(connection, Sparse) else None
-    if delays is not None:
-        for delay in np.unique(delays):
-            steps_in(float(delay), network.dt, what)
+    for delay in (projection.delay, *(() if delays is None else np.unique(delays))):
+        if steps_in(float(delay), network.dt, what) > _LONGEST_DELAY:
+            raise InputError(
+                f"{what} = {delay:g} s is more than {_LONGEST_DELAY:,} steps of "
+                f"{network.dt * 1e3:g} ms; give a shorter one"
+            )
     if (projection.delay or delays is not None) and not network.delivers_spikes(projection):
         raise InputError(f"{what}: a constant input is there from the start; drop the delay")
 

@@ -24,8 +24,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
-from ..errors import InputError, did_you_mean
-from ..schema import read_toml, validated
+from ..schema import find_toml, read_toml, validated
 from ..share import share_folder
 from .layer_files import LayerEntries, NeuronParameters
 from .readout import Readout
@@ -68,14 +67,7 @@ def network_path(name: str) -> Path:
     InputError
         If there is no such network; the near name is suggested.
     """
-    shipped = share_folder("models") / f"networks/{name}.toml"
-    path = Path(name) if name.endswith(".toml") else shipped
-    if not path.exists():
-        raise InputError(
-            f"there is no network '{name}'. {did_you_mean(name, network_names())} "
-            "A network of your own is named by the path of its .toml file"
-        )
-    return path
+    return find_toml(name, share_folder("models") / "networks", "network")
 
 
 def read_network(path: Path) -> NetworkFile:

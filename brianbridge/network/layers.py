@@ -13,6 +13,7 @@ all fire.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
@@ -39,6 +40,10 @@ __all__ = [
     "SumPool2d",
     "stack_layers",
 ]
+
+
+#: Initial weights of one projection.
+_MOST_WEIGHTS = 2**27
 
 
 @dataclass
@@ -84,6 +89,11 @@ class Stack:
         return self._spread((units,), fan_in).astype(np.float32)
 
     def _spread(self, shape: tuple[int, ...], fan_in: int) -> np.ndarray:
+        if math.prod(shape) > _MOST_WEIGHTS:
+            raise InputError(
+                f"a layer has weights of shape {shape}; give at most {_MOST_WEIGHTS} weights, which "
+                "take 1 GB while they are drawn"
+            )
         if self.gain is not None:
             return self.generator.normal(0, np.sqrt(self.gain / fan_in), shape)
         bound = 1 / np.sqrt(fan_in)

@@ -6,6 +6,7 @@ as Brian2 has them.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,12 +24,20 @@ __all__ = ["INPUT", "Failure", "Population", "Projection"]
 INPUT = "input"
 
 
+#: Neurons of a population: Brian2 numbers them in 32 bits.
+_MOST_NEURONS = 2**31 - 1
+
+
 def checked_shape(shape: Any, what: str) -> tuple[int, ...]:
     """Return a shape as a tuple of whole numbers above 0; a plain number is a flat shape."""
     sizes = tuple(shape) if np.iterable(shape) else (shape,)
     for size in sizes:
         if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
             raise InputError(f"{what} has the shape {shape!r}; give whole numbers of at least 1")
+    if math.prod(int(size) for size in sizes) > _MOST_NEURONS:
+        raise InputError(
+            f"{what} has the shape {shape!r:.80}; give at most {_MOST_NEURONS} neurons"
+        )
     return tuple(int(size) for size in sizes)
 
 

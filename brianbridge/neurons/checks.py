@@ -16,8 +16,10 @@ import numpy as np
 from ..errors import InputError, did_you_mean
 from .expressions import (
     Statement,
+    called_functions,
     check_costs,
     check_names,
+    names_in,
     one_line,
     parse_expression,
     parse_statements,
@@ -46,6 +48,8 @@ _GROUP_NAMES = frozenset({"t", "dt"})
 _REFRACTORY_NAMES = frozenset({"lastspike", "not_refractory"})
 #: Names that have a meaning of their own here.
 _RESERVED = frozenset({"emit", "spike_value"})
+#: Functions that give another value each time.
+_RANDOM = frozenset({"rand", "randn", "poisson"})
 _STARTS_WITH_A_NUMBER = re.compile(r"\s*[+-]?[\d.]")
 
 
@@ -75,13 +79,23 @@ def parse_refractory(value: Any, what: str) -> Any:
 
 
 def parse_initial(value: Any, parameters: Mapping[str, Any], what: str) -> Any:
-    """Return an initial value: a quantity, or an expression of the model's parameters."""
+    """Return an initial value: a quantity, or an expression of parameters and units."""
     if not isinstance(value, str) or _STARTS_WITH_A_NUMBER.match(value):
         return parse_quantity(value, what)
+    from brian2.core.namespace import DEFAULT_CONSTANTS, DEFAULT_UNITS
+
     node = parse_expression(value, what)
     check_names(value, parameters, (), what)
-    scope = {"__builtins__": {}, **parameters}
-    return eval(compile(ast.Expression(node), what, "eval"), scope)  # only what was checked
+    constants = {name: known.value for name, known in DEFAULT_CONSTANTS.items()}
+    scope = {**DEFAULT_UNITS, **constants, **parameters, "__builtins__": {}}
+    named = {name: scope[name] for name in ("__builtins__", *names_in(value))}
+    try:
+        # Only names, numbers and operators are left to evaluate; a `Quantity` checks units.
+        with np.errstate(all="ignore"):
+            result = eval(compile(ast.Expression(node), what, "eval"), named)
+    except Exception as error:  # units that do not match, a fraction of 0, a root of -1, ...
+        raise InputError(f"{what}: '{value:.80}' is no quantity ({one_line(str(error))})") from None
+    return parse_quantity(result, f"{what}, '{one_line(value):.80}'")
 
 
 def check_model_names(model: NeuronModel, what: str) -> None:
@@ -106,6 +120,12 @@ def check_model_names(model: NeuronModel, what: str) -> None:
     if model.emit:
         parse_expression(model.emit, f"{what}, emit")
         check_names(model.emit, known, functions, f"{what}, emit")
+        changing = {*equations, *_GROUP_NAMES, *_REFRACTORY_NAMES}
+        if not (names_in(model.emit) & changing or called_functions(model.emit) & _RANDOM):
+            raise InputError(
+                f"{what}: emit '{model.emit:.80}' is the same in every step; let it depend on a "
+                "variable of the equations, such as 'int(v > 1)'"
+            )
     if isinstance(model.refractory, str):
         check_names(model.refractory, known, functions, f"{what}, refractory")
     statements = parse_statements(model.reset, f"{what}, reset")

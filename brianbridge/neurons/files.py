@@ -7,8 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from ..errors import InputError, did_you_mean
-from ..schema import read_toml, validated
+from ..schema import find_toml, read_toml, validated
 from ..share import share_folder
 
 __all__ = ["model_names", "model_path", "read_entries"]
@@ -51,13 +50,7 @@ def model_path(name: str) -> Path:
     InputError
         If there is no such model; the near name is suggested.
     """
-    path = Path(name) if name.endswith(".toml") else share_folder("models") / f"neurons/{name}.toml"
-    if not path.exists():
-        raise InputError(
-            f"there is no neuron model '{name}'. {did_you_mean(name, model_names())} "
-            "A model of your own is named by the path of its .toml file"
-        )
-    return path
+    return find_toml(name, share_folder("models") / "neurons", "neuron model")
 
 
 def read_entries(path: Path) -> dict[str, Any]:

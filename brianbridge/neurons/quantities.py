@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ from .expressions import one_line, parse_expression
 __all__ = ["from_json", "parse_quantity", "seconds", "si_array", "to_json", "unit_name"]
 
 _NUMBER = re.compile(r"^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*\*?\s*([^\d\s].*)?$")
+#: Characters of a quantity.
+_LONGEST = 200
 #: In the order of Brian2's exponents.
 _SI_BASE_UNITS = ("metre", "kilogram", "second", "amp", "kelvin", "mole", "candela")
 
@@ -77,46 +79,72 @@ def parse_quantity(value: Any, what: str) -> Any:
     >>> parse_quantity(0.5, "theta")
     0.5
     """
-    from brian2.units.fundamentalunits import DimensionMismatchError, Quantity
-
+    result: Any
     if np.size(value) == 0:
         raise InputError(f"{what} has no values; give at least one")
     if isinstance(value, list | tuple) and all(isinstance(item, bool) for item in value):
-        result: Any = np.array(value)
-    elif isinstance(value, list | tuple):
-        try:
-            quantity = Quantity([parse_quantity(item, what) for item in value])
-        except DimensionMismatchError as error:
-            raise InputError(f"{what}: the values have different units ({error})") from None
-        result = np.asarray(quantity) if quantity.is_dimensionless else quantity
+        result = np.array(value)
     elif isinstance(value, str):
-        match = _NUMBER.match(value)
-        if match is None:
-            raise InputError(
-                f"{what}: '{one_line(value)}' is no quantity; write a number and a unit, like "
-                "'10 ms'"
-            )
-        number, unit = float(match[1]), (match[2] or "").strip()
-        if unit:
-            # "5/ms" leaves "/ms" behind the number.
-            unit = f"1{unit}" if unit.startswith("/") else unit
-            try:
-                result = number * _unit(parse_expression(unit, what), value, what)
-            except (DimensionMismatchError, ArithmeticError) as error:
-                raise InputError(f"{what}: '{one_line(value)}' is no quantity ({error})") from None
-        else:
-            result = number
+        result = _from_text(value, what)
+    elif isinstance(value, list | tuple):
+        result = _from_list(value, what)
     elif isinstance(value, bool | int | float | np.generic | np.ndarray):
         # Brian2 knows Python's True and False, and not NumPy's.
         flag = np.ndim(value) == 0 and np.asarray(value).dtype == bool
         result = bool(value) if flag else value
     else:
-        raise InputError(f"{what}: {value!r} is no quantity; write a number and a unit")
-    numbers = np.ravel(np.asarray(result, dtype=float))
+        raise InputError(f"{what}: {value!r:.80} is no quantity; write a number and a unit")
+    if np.size(result) == 0:
+        raise InputError(f"{what} has no values; give at least one")
+    if np.asarray(result).dtype.kind not in "biufO":
+        raise InputError(f"{what}: {value!r:.80} is no real number; give one")
+    try:
+        numbers = np.ravel(np.asarray(result, dtype=float))
+    except (OverflowError, TypeError, ValueError) as error:
+        raise InputError(f"{what}: {value!r:.80} is no quantity ({error})") from None
     if not np.all(np.isfinite(numbers)):
         bad = numbers[~np.isfinite(numbers)][0]
         raise InputError(f"{what}: {bad} is not finite; give finite numbers")
-    return result
+    return float(result) if isinstance(result, int) and abs(result) >= 2**63 else result
+
+
+def _from_text(text: str, what: str) -> Any:
+    """Return a number, or with a unit a `Quantity`."""
+    from brian2.units.fundamentalunits import DimensionMismatchError
+
+    match = _NUMBER.match(text) if len(text) <= _LONGEST else None
+    shown = f"{what}: '{one_line(text):.80}' is no quantity"
+    if match is None:
+        raise InputError(f"{shown}; write a number and a unit, like '10 ms'")
+    number, unit = float(match[1]), (match[2] or "").strip()
+    if not unit:
+        return number
+    # "5/ms" leaves "/ms" behind the number.
+    unit = f"1{unit}" if unit.startswith("/") else unit
+    try:
+        return number * _unit(parse_expression(unit, what), text, what)
+    except (DimensionMismatchError, ArithmeticError) as error:
+        raise InputError(f"{shown} ({error})") from None
+
+
+def _from_list(values: Sequence[Any], what: str) -> Any:
+    """Return one array of quantities of one unit."""
+    from brian2.units.fundamentalunits import Quantity, get_dimensions
+
+    for value in values:
+        if np.ndim(value) or isinstance(value, dict):
+            raise InputError(f"{what}: {value!r:.80} in a list is no single value; give numbers")
+    items = [parse_quantity(value, what) for value in values]
+    units = {get_dimensions(item) for item in items}
+    if len(units) > 1:
+        raise InputError(
+            f"{what}: the values have different units "
+            f"({', '.join(sorted(map(unit_name, units)))}); give all the same"
+        )
+    numbers = np.array(items, dtype=float)
+    return (
+        numbers if not units or units == {get_dimensions(1)} else Quantity(numbers, dim=units.pop())
+    )
 
 
 def seconds(value: Any, what: str, *, zero: bool = False) -> float:
@@ -135,12 +163,16 @@ def seconds(value: Any, what: str, *, zero: bool = False) -> float:
     plain = isinstance(value, int | float)  # to be had without Brian2
     quantity = value if plain else parse_quantity(value, what)
     if np.ndim(quantity) or (hasattr(quantity, "dim") and unit_name(quantity.dim) != "second"):
-        raise InputError(f"{what} = {one_line(str(value))} is no time; write '1 ms'")
-    length = float(quantity)
+        raise InputError(f"{what} = {one_line(str(value)):.80} is no time; write '1 ms'")
+    try:
+        length = float(quantity)
+    except OverflowError:
+        length = float("inf")
     if zero and length == 0:
         return 0.0
     if not 0 < length < float("inf"):
-        raise InputError(f"{what} = {length} s is {'below' if zero else 'not above'} 0")
+        problem = "not finite" if length == float("inf") else "below 0" if zero else "not above 0"
+        raise InputError(f"{what} = {length} s is {problem}; give a time such as '1 ms'")
     return length
 
 

@@ -75,7 +75,8 @@ def try_model(model: NeuronModel, group: Any, what: str) -> None:
     except (InputError, MemoryError):
         raise
     except Exception as error:  # a code generator has no common type for what it cannot do
-        reason = one_line(str(error)) or type(error).__name__
+        cause = error.__cause__ or error  # Brian2 wraps errors to tell where an object was made
+        reason = one_line(str(cause)) or type(cause).__name__
         raise InputError(f"{what}: Brian2 cannot run it ({reason:.200})") from error
     finally:
         np.random.set_state(random)
@@ -118,9 +119,7 @@ def _check_finite(group: Any, what: str) -> None:
             raise InputError(f"{what}: a spike carries {values[0]:g}; bound emit by clip(...)")
 
 
-def _levels(
-    model: NeuronModel, variables: Mapping[str, Any]
-) -> Iterator[tuple[str, np.ndarray]]:
+def _levels(model: NeuronModel, variables: Mapping[str, Any]) -> Iterator[tuple[str, np.ndarray]]:
     """Yield variables and values just beyond which the neuron may fire."""
     from brian2.core.variables import ArrayVariable, Constant
 

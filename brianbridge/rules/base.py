@@ -139,7 +139,7 @@ def rule_names() -> tuple[str, ...]:
     return tuple(sorted(_RULES))
 
 
-def learning_rule(rule: str | LearningRule, **options: Any) -> LearningRule:
+def learning_rule(rule: str | LearningRule, /, **options: Any) -> LearningRule:
     """Return a rule by name, with options; a rule object is returned as it is.
 
     Raises

@@ -15,7 +15,7 @@ from ..io.network_file import load
 from ..network import SpikingNetwork
 from ..network.layer_files import build_layers
 from ..network.library import changed_encoding, network_model
-from .schema import NetworkEntry
+from .schema import NetworkEntry, trained_on
 
 __all__ = ["build_network"]
 
@@ -71,15 +71,18 @@ def build_network(entry: NetworkEntry, data: Dataset, seed: int) -> SpikingNetwo
 
 def _check_not_seen(path: Path, provenance: Mapping[str, Any], data: Dataset) -> None:
     """Refuse a network that may have been trained on samples which the study tests on."""
-    seen = provenance.get("dataset", {})
-    if seen.get("name") == data.name and seen.get("split") != data.split:
-        raise InputError(
-            f"network file '{path}' was trained on the split '{seen.get('split')}' of "
-            f"'{data.name}', so that it may have seen the test samples of the split "
-            f"'{data.split}'; give the study the seed and split that it was trained with"
-        )
-    if "start" in provenance:
-        _check_not_seen(path, provenance["start"]["provenance"], data)
+    while provenance:
+        seen = trained_on(provenance)
+        if seen.name == data.name and seen.split != data.split:
+            raise InputError(
+                f"network file '{path}' was trained on the split '{seen.split}' of '{data.name}', "
+                "so that it may have seen the test samples of the split "
+                f"'{data.split}'; give the study the seed and split that it was trained with"
+            )
+        # That of the network which it was trained on from, and so on.
+        start = provenance.get("start")
+        before = start.get("provenance") if isinstance(start, Mapping) else None
+        provenance = before if isinstance(before, Mapping) else {}
 
 
 def _started(entry: NetworkEntry, path: Path, data: Dataset) -> SpikingNetwork:

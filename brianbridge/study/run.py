@@ -42,7 +42,7 @@ from ..rules.determinism import one_thread
 from ..surrogate.network import SurrogateNetwork, to_torch, write_back
 from ..surrogate.spike_function import SpikeFunction
 from .network import build_network
-from .schema import Study
+from .schema import Study, trained_on
 
 __all__ = [
     "first_samples", "held_out", "load_split", "prepare", "run_study", "split_of", "train_study",
@@ -142,11 +142,8 @@ def train_study(study: Study, out: Path, split: Split, fold: int | None = None) 
 
 def split_of(provenance: Any, name: str, folder: str | None = None) -> Split:
     """Return data set `name`, split as it was when the network was trained."""
-    entry = provenance.get("dataset", {})
-    known = entry if entry.get("name") == name else {}
-    keys = ("seed", "test_fraction", "folds", "fold")
-    arguments = {k: known[k] for k in keys if known.get(k) is not None}
-    return load(name, folder=folder, **arguments)
+    entry = trained_on(provenance)
+    return load(name, folder=folder, **(entry.arguments() if entry.name == name else {}))
 
 
 def held_out(provenance: Any, name: str, folder: str | None = None) -> Dataset:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ..errors import InputError, did_you_mean
+from ..errors import InputError
 from ..network import Readout
 from ..network.layer_files import LayerEntries, NeuronParameters
-from ..schema import read_toml, validated
+from ..schema import find_toml, read_toml, validated
 from ..share import share_folder
 
 if TYPE_CHECKING:
     from ..rules import TrainingOptions
 
-__all__ = ["DatasetEntry", "Study", "read_study", "study_names"]
+__all__ = [
+    "DatasetEntry", "Study", "TrainedOn", "read_study", "study_names", "trained_on",
+]  # fmt: skip
 
 
 class _Entry(BaseModel):
@@ -215,6 +217,55 @@ class Study(_Entry):
         )
 
 
+class TrainedOn(BaseModel):
+    """Say which split a network was trained on: ``provenance["dataset"]`` of its file.
+
+    Parameters
+    ----------
+    name, split : str
+        The data set and, in words, its split.
+    seed, test_fraction, folds, fold
+        What makes that split; see `brianbridge.datasets.load`. None for the default.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str = ""
+    split: str = ""
+    seed: int | None = Field(default=None, ge=0, lt=2**32)
+    test_fraction: float | None = Field(default=None, gt=0, lt=1)
+    folds: int | None = Field(default=None, ge=2)
+    fold: int | None = Field(default=None, ge=0)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what `brianbridge.datasets.load` takes to make the same split."""
+        keys = {"seed", "test_fraction", "folds", "fold"}
+        return self.model_dump(include=keys, exclude_none=True)
+
+
+def trained_on(provenance: Mapping[str, Any]) -> TrainedOn:
+    """Return what a provenance tells of the training data; it may come from anybody's file.
+
+    Raises
+    ------
+    InputError
+        If it has a ``dataset`` that is no such description.
+
+    Examples
+    --------
+    >>> trained_on({"dataset": {"name": "digits", "seed": 3}}).arguments()
+    {'seed': 3}
+    >>> trained_on({"dataset": "x"})
+    Traceback (most recent call last):
+    brianbridge.errors.InputError: provenance of the network: 'dataset' = 'x'; give a table ...
+    """
+    what = "provenance of the network"
+    entry = provenance.get("dataset", {})
+    if not isinstance(entry, Mapping):
+        raise InputError(f"{what}: 'dataset' = {entry!r:.80}; give a table with a name and a split")
+    return validated(TrainedOn, entry, f"{what}, dataset")
+
+
 def study_names() -> tuple[str, ...]:
     """Return the names of the studies that come with the package."""
     return tuple(sorted(path.stem for path in share_folder("studies").glob("*.toml")))
@@ -233,10 +284,7 @@ def read_study(name: str) -> Study:
     >>> read_study("digits_spike_count").dataset.name
     'digits'
     """
-    path = Path(name) if name.endswith(".toml") else share_folder("studies") / f"{name}.toml"
-    if not path.exists():
-        hint = did_you_mean(path.stem, study_names())
-        raise InputError(f"there is no study '{name}'. {hint} Or give the path of a .toml file")
+    path = find_toml(name, share_folder("studies"), "study")
     entries = read_toml(path, "study file")
     study = validated(Study, {"name": path.stem, **entries}, f"study file '{path}'")
     if "name" not in study.rule:

@@ -29,6 +29,8 @@ __all__ = [
     "Perturbation", "Stage", "overview", "perturbation", "perturbation_names", "perturbed",
 ]  # fmt: skip
 
+#: Shares, divisors, bits, seconds: none is sensibly larger.
+_LARGEST_OPTION = 1e6
 _KNOWN: dict[str, type[Perturbation]] = {}
 
 
@@ -122,7 +124,7 @@ def _named(name: str) -> type[Perturbation]:
     return _KNOWN[name]
 
 
-def perturbation(name: str, **options: Any) -> Perturbation:
+def perturbation(name: str, /, **options: Any) -> Perturbation:
     """Return a perturbation by name.
 
     Raises
@@ -143,6 +145,12 @@ def perturbation(name: str, **options: Any) -> Perturbation:
                 f"perturbation '{name}' has no option '{option}'. {did_you_mean(option, known)}"
             )
     check_kinds(chosen, options, f"perturbation '{name}'")
+    for option, value in options.items():
+        if isinstance(value, int | float) and not abs(value) <= _LARGEST_OPTION:
+            raise InputError(
+                f"perturbation '{name}': {option} = {value:g} is beyond all reason; give a number "
+                f"of at most {_LARGEST_OPTION:g}"
+            )
     return chosen(**options)
 
 
