@@ -133,7 +133,7 @@ def _levels(model: NeuronModel, variables: Mapping[str, Any]) -> Iterator[tuple[
                 text = ast.unparse(level)
             case _:
                 continue
-        known = {k: variables.get(k) for k in names_in(text)}
+        known: dict[str, Any] = {k: variables.get(k) for k in names_in(text)}
         if name not in model.state_variables or not all(
             isinstance(v, ArrayVariable | Constant) for v in known.values()
         ):
