@@ -163,8 +163,8 @@ def _cost(node: ast.expr, known: Mapping[str, Cost]) -> Cost:
     match node:
         case ast.Name(id=name):
             return _constant(math.inf) if name == "inf" else known.get(name, Cost())
-        case ast.Constant(value=bool() | int() | float() as value):
-            return _constant(value)
+        case ast.Constant(value=bool() | int() | float() as number):
+            return _constant(number)
         case ast.Call(func=ast.Name(id=name), args=arguments):
             return _checked(_call(name, [_cost(a, known) for a in arguments]))
         case ast.BinOp(left=left, op=operator, right=right):
