@@ -41,7 +41,9 @@ def partial(path: Path, *recordings: Recording, **kwargs: Any) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("make", "compress"), [(write, True), (write, False), (partial, True)], ids=str
+    ("make", "compress"),
+    [(write, True), (write, False), (partial, True)],
+    ids=["compressed", "plain", "log"],
 )
 def test_changed_bytes_are_never_silent(
     tmp_path: Path, recording, make: Callable[..., Path], compress: bool
