@@ -51,8 +51,8 @@ def ended(
     if isinstance(error, InputError):
         return _said(str(error), BAD_INPUT)
     if isinstance(error, KeyboardInterrupt):
-        more = "; the same command goes on where it stopped" if resumes else ""
-        return _said(f"interrupted{more}", INTERRUPTED)
+        more = "the same command goes on where it stopped" if resumes else "nothing is kept"
+        return _said(f"interrupted; {more}", INTERRUPTED)
     command = _short(shlex.join(["brianbridge", *arguments]))
     if _lacks_memory(error):
         return _said(

@@ -179,7 +179,8 @@ def test_a_folder_that_another_verification_writes_into_is_refused(finished, tmp
 
 
 def test_progress_is_told_from_the_beginning(finished, capsys):
-    assert main(["verify", str(finished / "network.h5"), "--data", "iris", "--json"]) == 0
+    given = ["verify", str(finished / "network.h5"), "--data", "iris", "--json"]
+    assert main([*given, "--decide-by", "estimate"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["rungs"]
     assert err.startswith("verifying 'network.h5' on ")
