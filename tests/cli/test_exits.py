@@ -76,7 +76,7 @@ def test_a_traceback_that_can_be_written_nowhere_is_told(fails, monkeypatch):
         (OSError(errno.EXDEV, "Bad link", "a", None, "b"), 2, "Bad link (a to b)"),
         (OSError("Unable to open"), 2, "Unable to open (brianbridge models)"),
         (TimeoutError(), 2, "TimeoutError (brianbridge models)"),
-        (KeyboardInterrupt(), 130, "brianbridge: interrupted\n"),
+        (KeyboardInterrupt(), 130, "brianbridge: interrupted; nothing is kept\n"),
     ],
 )
 def test_what_the_user_can_mend_is_one_line(fails, error, status, told):
