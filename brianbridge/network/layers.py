@@ -91,8 +91,8 @@ class Stack:
     def _spread(self, shape: tuple[int, ...], fan_in: int) -> np.ndarray:
         if math.prod(shape) > _MOST_WEIGHTS:
             raise InputError(
-                f"a layer has weights of shape {shape}; give at most {_MOST_WEIGHTS} weights, which "
-                "take 1 GB while they are drawn"
+                f"a layer has weights of shape {shape}; give at most {_MOST_WEIGHTS} weights, "
+                "which take 1 GB while they are drawn"
             )
         if self.gain is not None:
             return self.generator.normal(0, np.sqrt(self.gain / fan_in), shape)

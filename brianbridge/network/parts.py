@@ -35,7 +35,9 @@ def checked_shape(shape: Any, what: str) -> tuple[int, ...]:
         if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
             raise InputError(f"{what} has the shape {shape!r}; give whole numbers of at least 1")
     if math.prod(int(size) for size in sizes) > _MOST_NEURONS:
-        raise InputError(f"{what} has the shape {shape!r:.80}; give at most {_MOST_NEURONS} neurons")
+        raise InputError(
+            f"{what} has the shape {shape!r:.80}; give at most {_MOST_NEURONS} neurons"
+        )
     return tuple(int(size) for size in sizes)
 
 

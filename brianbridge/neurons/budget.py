@@ -107,9 +107,7 @@ def check_text(text: str, what: str) -> None:
             )
 
 
-def cost_of(
-    node: ast.expr, text: str, what: str, known: Mapping[str, Cost] | None = None
-) -> Cost:
+def cost_of(node: ast.expr, text: str, what: str, known: Mapping[str, Cost] | None = None) -> Cost:
     """Count what an expression costs.
 
     Parameters
@@ -165,8 +163,8 @@ def _cost(node: ast.expr, known: Mapping[str, Cost]) -> Cost:
     match node:
         case ast.Name(id=name):
             return _constant(math.inf) if name == "inf" else known.get(name, Cost())
-        case ast.Constant(value=value):
-            return _constant(value)
+        case ast.Constant(value=bool() | int() | float() as number):
+            return _constant(number)
         case ast.Call(func=ast.Name(id=name), args=arguments):
             return _checked(_call(name, [_cost(a, known) for a in arguments]))
         case ast.BinOp(left=left, op=operator, right=right):
@@ -191,9 +189,7 @@ def _digits(value: float) -> float:
     return abs(math.log10(abs(value))) if value and math.isfinite(value) else 0.0
 
 
-def _joined(
-    parts: Sequence[Cost], terms: float, digits: float, value: float | None = None
-) -> Cost:
+def _joined(parts: Sequence[Cost], terms: float, digits: float, value: float | None = None) -> Cost:
     """Return the cost of a node with children; as a constant it has no more digits than one."""
     return Cost(
         size=1 + sum(p.size for p in parts),
@@ -231,12 +227,12 @@ def _raised(base: Cost, exponent: Cost) -> Cost:
     terms = 1.0
     if constant and value is None and power.is_integer() and base.terms > 1:
         ways = base.terms + power - 1
-        terms = math.exp(
-            math.lgamma(ways + 1) - math.lgamma(power + 1) - math.lgamma(base.terms)
-        )
+        terms = math.exp(math.lgamma(ways + 1) - math.lgamma(power + 1) - math.lgamma(base.terms))
     joined = _joined([base, exponent], round(terms), power * base.digits, value)
     growth = joined.growth if constant else _grown(joined.growth, exponent)
-    return replace(joined, power=power * base.power, growth=growth)
+    if value is None:
+        joined = replace(joined, power=power * base.power)
+    return replace(joined, growth=growth)
 
 
 def _call(name: str, arguments: list[Cost]) -> Cost:
@@ -262,9 +258,7 @@ def _grown(growth: float, exponent: Cost) -> float:
     return math.inf if growth else 1 + exponent.digits
 
 
-def _evaluated(
-    operator: ast.operator, left: float | None, right: float | None
-) -> float | None:
+def _evaluated(operator: ast.operator, left: float | None, right: float | None) -> float | None:
     if left is None or right is None:
         return None
     a, b = np.float64(left), np.float64(right)

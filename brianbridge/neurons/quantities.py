@@ -135,8 +135,8 @@ def _from_list(values: Sequence[Any], what: str) -> Any:
             f"({', '.join(sorted(map(unit_name, units)))}); give all the same"
         )
     numbers = np.array(items, dtype=float)
-    return numbers if not units or units == {get_dimensions(1)} else Quantity(
-        numbers, dim=units.pop()
+    return (
+        numbers if not units or units == {get_dimensions(1)} else Quantity(numbers, dim=units.pop())
     )
 
 

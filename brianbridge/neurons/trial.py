@@ -119,9 +119,7 @@ def _check_finite(group: Any, what: str) -> None:
             raise InputError(f"{what}: a spike carries {values[0]:g}; bound emit by clip(...)")
 
 
-def _levels(
-    model: NeuronModel, variables: Mapping[str, Any]
-) -> Iterator[tuple[str, np.ndarray]]:
+def _levels(model: NeuronModel, variables: Mapping[str, Any]) -> Iterator[tuple[str, np.ndarray]]:
     """Yield variables and values just beyond which the neuron may fire."""
     from brian2.core.variables import ArrayVariable, Constant
 
@@ -135,7 +133,7 @@ def _levels(
                 text = ast.unparse(level)
             case _:
                 continue
-        known = {k: variables.get(k) for k in names_in(text)}
+        known: dict[str, Any] = {k: variables.get(k) for k in names_in(text)}
         if name not in model.state_variables or not all(
             isinstance(v, ArrayVariable | Constant) for v in known.values()
         ):

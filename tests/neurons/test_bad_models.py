@@ -53,7 +53,7 @@ def test_the_good_model_is_good():
         ({"equations": "dv/dt = -v/tau : mV\ndrive : Hz"}, ["'mV' is no unit"]),
         ({"equations": "dv/dt = -v + drive : 1\ndrive : Hz"}, ["'v'", "inconsistent units"]),
         ({"emit": "int(v > tau)"}, ["different units", "'tau'"]),
-        ({"emit": "tau"}, ["emit 'tau' has a unit"]),
+        ({"emit": "v*tau"}, ["emit 'v*tau' has a unit"]),
         ({"reset": "v = tau"}, ["v = tau", "unit"]),
         ({"parameters": {"tau": "10 mV", "theta": 1}}, ["inconsistent units"]),
         ({"initial": {"v": "3 mV"}}, ["initial value", "'v'", "wrong unit"]),
