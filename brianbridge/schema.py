@@ -79,7 +79,9 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
     what = f"{what} '{path}'"
     try:
         if not path.is_file():
-            raise InputError(f"{what} is no regular file; give the path of a .toml file")
+            raise InputError(
+                f"{what} cannot be read: it is no regular file; give the path of a .toml file"
+            )
         size = path.stat().st_size
         if size > _LARGEST_FILE:
             raise InputError(f"{what} has {size} bytes; give at most {_LARGEST_FILE}")

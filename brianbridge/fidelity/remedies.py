@@ -76,7 +76,7 @@ class FineTuneEntry(_Entry):
     samples: int = Field(default=4000, ge=1)
     epochs: int = Field(default=3, ge=1)
     batch_size: int = Field(default=100, ge=1)
-    learning_rate: float = Field(default=1e-4, gt=0)
+    learning_rate: float = Field(default=1e-4, gt=0, le=1e6)
 
 
 class Remedies(_Entry):

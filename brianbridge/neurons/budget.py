@@ -230,7 +230,9 @@ def _raised(base: Cost, exponent: Cost) -> Cost:
         terms = math.exp(math.lgamma(ways + 1) - math.lgamma(power + 1) - math.lgamma(base.terms))
     joined = _joined([base, exponent], round(terms), power * base.digits, value)
     growth = joined.growth if constant else _grown(joined.growth, exponent)
-    return replace(joined, power=power * base.power, growth=growth)
+    if value is None:
+        joined = replace(joined, power=power * base.power)
+    return replace(joined, growth=growth)
 
 
 def _call(name: str, arguments: list[Cost]) -> Cost:

@@ -341,9 +341,18 @@ def probe(model: NeuronModel, neurons: int = 1, **keywords: Any) -> Any:
 
     Brian2 does not warn that it never ran, and it is no part of a standalone program.
     """
-    with on_runtime_device():
-        group = model.group(neurons, **keywords)
-    for part in (group, *group.contained_objects):
+    from brian2 import NeuronGroup
+
+    others = {id(known()) for known in NeuronGroup.__instances__()}
+    try:
+        with on_runtime_device():
+            group = model.group(neurons, **keywords)
+    finally:
+        # All that was made, also of a group that was refused half-way.
+        for made in [known() for known in NeuronGroup.__instances__()]:
+            if made is not None and id(made) not in others:
+                made._network = "probe"
+    for part in group.contained_objects:
         part._network = "probe"
     return group
 

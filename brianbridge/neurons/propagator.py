@@ -45,6 +45,9 @@ __all__ = ["METHOD", "Propagator", "exact_propagator", "phi_gamma", "why_not_lin
 #: The name under which Brian2 knows the method.
 METHOD = "propagator"
 
+#: Pairs of variables of which one depends on the other; each is a term in the code of a step.
+_MOST_COEFFICIENTS = 1_600
+
 _REFRACTORY = "__refractory"
 
 
@@ -239,6 +242,12 @@ class ExactPropagator(StateUpdateMethod):
         extract_method_options(method_options, {})
         variables = {} if variables is None else variables
         active = linear_system(equations, variables)
+        coefficients = int(active.reaches().sum())
+        if coefficients > _MOST_COEFFICIENTS:
+            raise UnsupportedEquationsException(
+                f"they depend on each other in {coefficients} ways, of which the exact propagator "
+                f"takes {_MOST_COEFFICIENTS}"
+            )
         resting = active
         if any("not_refractory" in right.code for _, right in equations.eq_expressions):
             resting = linear_system(equations, variables, refractory=True)

@@ -15,6 +15,9 @@ from .spike_rate import SpikeRate
 
 __all__ = ["TrainingOptions"]
 
+#: Of learning and of decay. The optimisers multiply it, in floats of 32 bits.
+LARGEST_RATE = 1e6
+
 Optimizer = Literal["adamw", "sgd"]
 Schedule = Literal["constant", "cosine", "step"]
 Autocast = Literal["none", "bfloat16"]
@@ -101,9 +104,9 @@ class TrainingOptions:
             ("epochs", self.epochs >= 1),
             ("batch_size", self.batch_size >= 1),
             ("optimizer", self.optimizer in get_args(Optimizer)),
-            ("learning_rate", 0 < self.learning_rate < math.inf),
+            ("learning_rate", 0 < self.learning_rate <= LARGEST_RATE),
             ("momentum", 0 <= self.momentum < 1),
-            ("weight_decay", 0 <= self.weight_decay < math.inf),
+            ("weight_decay", 0 <= self.weight_decay <= LARGEST_RATE),
             ("schedule", self.schedule in get_args(Schedule)),
             ("step_at", all(epoch >= 1 for epoch in self.step_at)),
             ("step_factor", 0 < self.step_factor <= 1),

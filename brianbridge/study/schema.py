@@ -21,6 +21,10 @@ __all__ = [
 ]  # fmt: skip
 
 
+#: As in `brianbridge.rules.options`, which needs torch.
+_LARGEST_RATE = 1e6
+
+
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -113,9 +117,9 @@ class TrainingEntry(_Entry):
     epochs: int = Field(default=20, ge=1)
     batch_size: int = Field(default=64, ge=1)
     optimizer: Literal["adamw", "sgd"] = "adamw"
-    learning_rate: float = Field(default=1e-3, gt=0)
+    learning_rate: float = Field(default=1e-3, gt=0, le=_LARGEST_RATE)
     momentum: float = Field(default=0.9, ge=0, lt=1)
-    weight_decay: float = Field(default=0.0, ge=0)
+    weight_decay: float = Field(default=0.0, ge=0, le=_LARGEST_RATE)
     schedule: Literal["constant", "cosine", "step"] = "constant"
     step_at: tuple[int, ...] = ()
     step_factor: float = Field(default=0.1, gt=0, le=1)
