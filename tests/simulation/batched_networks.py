@@ -69,6 +69,6 @@ def assert_same(found: Recording, expected: Recording, rtol: float = 1e-12) -> N
 def rooted() -> NeuronModel:
     """Return neurons whose `s` turns NaN in the step after `v` passed 2."""
     return NeuronModel(
-        "dv/dt = drive : 1\nds/dt = sqrt(2 - v)/second : 1\ndrive : Hz", emit="int(v >= 9)",
+        "dv/dt = drive : 1\nds/dt = sqrt(2 - v)/second : 1\ndrive : Hz", emit="int(s >= 9)",
         reset="v = 0", drive="drive", method="euler", name="rooted",
     )  # fmt: skip
