@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from .spike_file import MAGIC
 
 __all__ = [
     "NETWORK_FORMAT",
+    "check_headers",
     "file_kind",
     "kind_of",
     "member",
@@ -31,6 +33,10 @@ NETWORK_FORMAT = b"brianbridge network"
 
 _LONGEST_MESSAGE = 400
 _LISTED_ENTRIES = 5
+#: Objects of a file: a network of a thousand projections has six thousand.
+_MOST_OBJECTS = 20_000
+#: Memory that JSON takes once it is parsed, in multiples of its text; measured for lists of lists.
+_PARSED_TEXT = 16
 
 Object = TypeVar("Object", h5py.Group, h5py.Dataset)
 
@@ -123,6 +129,60 @@ def _is(file: h5py.File, attribute: str, value: bytes | int) -> bool:
     return np.atleast_1d(file.attrs.get(attribute)).tolist() == [value]
 
 
+def check_headers(file: h5py.File) -> None:
+    """Refuse a file whose headers declare more than memory may hold; no data are read.
+
+    A few bytes can declare gigabytes: data that were never written, or that compress to nothing.
+
+    Raises
+    ------
+    InputError
+        If there are too many objects, if values are declared that the file does not hold, or if
+        all of them together are above ``prefs.brianbridge.memory``.
+    """
+    from ..preferences import how_to_raise, memory_budget
+
+    needed, budget = float(os.path.getsize(file.filename)), memory_budget()
+    if needed > budget:  # text of variable length lies outside of its dataset
+        raise InputError(f"it has {needed / 1e6:.4g} MB; to read it, {how_to_raise(needed)}")
+    for name, dataset in _datasets(file):
+        text = dataset.dtype.kind in "SO"
+        declared = float(_PARSED_TEXT if text else 1) * dataset.dtype.itemsize
+        declared *= math.prod(dataset.shape or (0,))
+        chunk = dataset.dtype.itemsize * math.prod(dataset.chunks or (0,))
+        needed += max(declared, chunk)
+        if needed > budget:
+            raise InputError(
+                f"'/{name}' declares {max(declared, chunk) / 1e6:.4g} MB of memory, and the file "
+                f"{needed / 1e6:.4g} MB up to there; if that is right, {how_to_raise(needed)}"
+            )
+        if declared and not dataset.id.get_storage_size() and not _is_elsewhere(dataset):
+            raise InputError(f"'/{name}' declares {dataset.size} values, and the file holds none")
+
+
+def _datasets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
+    """Yield the datasets of a file by name, each object once, without following links."""
+    found: list[tuple[str, h5py.Dataset]] = []
+    number = 0
+
+    def visit(name: str, item: Any) -> bool | None:
+        nonlocal number
+        number += 1
+        if isinstance(item, h5py.Dataset):
+            found.append((name, item))
+        return number > _MOST_OBJECTS or None
+
+    file.visititems(visit)
+    if number > _MOST_OBJECTS:
+        raise InputError(f"it has more than {_MOST_OBJECTS} objects, which no network needs")
+    yield from found
+
+
+def _is_elsewhere(dataset: h5py.Dataset) -> bool:
+    """Tell whether the values of a dataset lie in other files, or in other datasets."""
+    return bool(dataset.external) or dataset.is_virtual
+
+
 def member(group: h5py.Group, name: str, kind: type[Object]) -> Object:
     """Return a group or dataset that is stored in this very file.
 
@@ -138,7 +198,7 @@ def member(group: h5py.Group, name: str, kind: type[Object]) -> Object:
         raise InputError(f"expected a {kind.__name__.lower()} '{where}', but there is none")
     hard = isinstance(group.get(name, getlink=True), h5py.HardLink)
     item: Any = group[name] if hard else None
-    elsewhere = isinstance(item, h5py.Dataset) and (item.external or item.is_virtual)
+    elsewhere = isinstance(item, h5py.Dataset) and _is_elsewhere(item)
     if not isinstance(item, kind) or elsewhere:
         raise InputError(f"'{where}' is not a {kind.__name__.lower()} of this file")
     return item

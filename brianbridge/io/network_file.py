@@ -33,7 +33,7 @@ from ..errors import InputError
 from ..network import SpikingNetwork
 from ..network.parts import projection_name
 from .atomic import writable_file
-from .hdf5 import NETWORK_FORMAT, kind_of, member, opened, read_json, read_numbers
+from .hdf5 import NETWORK_FORMAT, check_headers, kind_of, member, opened, read_json, read_numbers
 from .hdf5_out import hdf5_file
 from .network_schema import check_entry, upgraded
 from .paths import as_path
@@ -139,6 +139,7 @@ def load(path: str | os.PathLike[str]) -> SpikingNetwork:
     """
     with opened(as_path(path), "network file") as file:
         _check_format(file)
+        check_headers(file)
         entry = read_json(file, "network")
         if file.attrs["schema"] == 1:
             entry = upgraded(entry)
