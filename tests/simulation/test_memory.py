@@ -31,8 +31,8 @@ def test_a_presentation_without_end_has_no_twin(refused: Callable) -> None:
 
 
 def endless() -> SpikingNetwork:
-    layers = [Dense(2, neuron_model("lif"))]
-    return SpikingNetwork.sequential((4,), layers, encoding=Poisson(steps=2**62))
+    layers = [Dense(64, neuron_model("lif"))]
+    return SpikingNetwork.sequential((4,), layers, encoding=Poisson(steps=10**7))
 
 
 def test_the_environment_sets_the_memory() -> None:

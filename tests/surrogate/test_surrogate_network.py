@@ -99,7 +99,7 @@ def test_a_state_dict_holds_the_weights_alone():
 
 
 def test_samples_of_another_shape_are_refused(refused):
-    with refused("(3, 2)", "the network takes (2, 3)"):
+    with refused("(7, 3, 2)", "the network takes (samples, 2, 3)", "reshape"):
         to_torch(network())(np.zeros((7, 3, 2)))
 
 
