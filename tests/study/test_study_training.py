@@ -59,10 +59,11 @@ channels_last = true
 autocast = "bfloat16"
 validation_fraction = 0.25
 patience = 7
+deterministic = true
 """
 OPTIONS = TrainingOptions(
     3, 32, "sgd", 0.25, 0.5, 0.125, "step", (1, 2), 0.5, 1, 2.0, 0.75, Augmentation(1, True, 2),
-    SpikeRate({"hidden": 0.3}, 0.5, "target"), True, "bfloat16", 0.25, 7,
+    SpikeRate({"hidden": 0.3}, 0.5, "target"), True, "bfloat16", 0.25, 7, True,
 )  # fmt: skip
 
 

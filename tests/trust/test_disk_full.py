@@ -151,8 +151,11 @@ def words(command: str, folder: Path, out: Path) -> list[str]:
 def test_the_command_line_beyond_a_limit(tmp_path: Path, command: str) -> None:
     done = run(words(command, tmp_path, tmp_path / "out"), limit_kb=1)
     assert done.returncode == 2
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert "File too large" in done.stderr
+    told = [line for line in done.stderr.splitlines() if line.startswith("brianbridge: ")]
+    assert len(told) == 1
+    assert done.stderr.endswith(f"{told[0]}\n")  # after the lines of progress
+    assert "Traceback" not in done.stderr
+    assert "File too large" in told[0]
     assert not list((tmp_path / "out").rglob("*.part"))
 
 

@@ -13,6 +13,7 @@ from faults import CALLS, Faults, contents
 from brianbridge.bench.report import _plot
 from brianbridge.encoding import Current
 from brianbridge.errors import InputError
+from brianbridge.fidelity.outputs import Outputs
 from brianbridge.fidelity.piece_file import write_piece
 from brianbridge.fidelity.tasks import Piece
 from brianbridge.io.atomic import write_whole
@@ -46,13 +47,17 @@ def write_plot(path: Path, seed: int) -> None:
     _plot({"samples": 10, "rows": [row]}, path)
 
 
+def piece(seed: int) -> Piece:
+    return Piece(np.array([seed]), {}, Outputs(np.array([1]), None, np.array([False])))
+
+
 # The writer of each kind of file; verdict, summary, report, costs and loops are texts.
 WRITERS: dict[str, Callable[[Path, int], object]] = {
     "network.h5": lambda path, seed: save(NETWORK.with_weights({}, seed=seed), path),
     "spikes.h5": write_spikes,
     "verdict.json": lambda path, seed: write_whole(path, f"{{{seed}}}\n"),
     "checkpoint.pt": lambda path, seed: write_checkpoint(path, {"a": torch.full((9,), seed)}),
-    "piece.json.gz": lambda path, seed: write_piece(Piece(np.array([seed]), {}), path),
+    "piece.json.gz": lambda path, seed: write_piece(piece(seed), path),
     "simulate.png": write_plot,
 }
 
