@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
 
 from ..errors import InputError
+from .json_text import parse_json
 from .spike_file import MAGIC
 
 __all__ = [
@@ -229,14 +229,7 @@ def read_json(group: h5py.Group, name: str) -> dict[str, Any]:
     dataset = member(group, name, h5py.Dataset)
     if h5py.check_string_dtype(dataset.dtype) is None or dataset.size != 1:
         raise InputError(f"'{dataset.name}' holds {dataset.dtype}; expected one text")
-    try:
-        entry = json.loads(np.ravel(dataset[()])[0], parse_constant=_no_constant)
-    except ValueError as error:
-        raise InputError(f"'{dataset.name}' is no JSON: {error}") from None
+    entry = parse_json(np.ravel(dataset[()])[0], f"'{dataset.name}'")
     if not isinstance(entry, dict):
         raise InputError(f"'{dataset.name}' is no JSON object")
     return entry
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")

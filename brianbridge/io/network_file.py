@@ -35,6 +35,7 @@ from ..network.parts import projection_name
 from .atomic import writable_file
 from .hdf5 import NETWORK_FORMAT, check_headers, kind_of, member, opened, read_json, read_numbers
 from .hdf5_out import hdf5_file
+from .json_text import parse_json
 from .network_schema import check_entry, upgraded
 from .paths import as_path
 
@@ -211,6 +212,8 @@ def _can_name_a_dataset(name: Any) -> bool:
 def _to_json(entry: Mapping[str, Any], what: str) -> bytes:
     """Return JSON that any program reads (the standard has no NaN)."""
     try:
-        return json.dumps(entry, allow_nan=False, ensure_ascii=False).encode()
+        text = json.dumps(entry, allow_nan=False, ensure_ascii=False).encode()
     except (TypeError, ValueError) as error:
         raise InputError(f"{what}: expected plain JSON values ({error})") from None
+    parse_json(text, what)  # what cannot be read is not written
+    return text

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from .json_text import parse_json
 
 __all__ = ["as_int16", "as_json", "check_range", "check_run"]
 
@@ -44,6 +45,8 @@ def as_int16(name: str, values: np.ndarray) -> np.ndarray:
 def as_json(provenance: Mapping[str, Any]) -> str:
     """Return JSON that any program reads (the standard has no NaN)."""
     try:
-        return json.dumps(dict(provenance), allow_nan=False)
+        text = json.dumps(dict(provenance), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InputError(f"the provenance of a spike file must be plain JSON: {error}") from None
+    parse_json(text, "the provenance of a spike file")  # what cannot be read is not written
+    return text

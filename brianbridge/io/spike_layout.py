@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import h5py
 import numpy as np
+
+from ..errors import InputError
+from .json_text import parse_json
 
 __all__ = [
     "CHUNK",
@@ -57,7 +59,10 @@ def provenance_in(attributes: h5py.AttributeManager) -> dict[str, Any]:
     parts = [first.encode() if isinstance(first, str) else first]
     while (name := _part(len(parts))) in attributes:
         parts.append(attributes[name])
-    return json.loads(b"".join(parts))
+    try:
+        return dict(parse_json(b"".join(parts), "the provenance"))
+    except InputError as error:
+        raise ValueError(error) from None  # `opened` says of which file
 
 
 def _part(number: int) -> str:

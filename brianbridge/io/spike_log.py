@@ -29,6 +29,7 @@ import numpy as np
 
 from ..errors import InputError
 from .atomic import OPEN_NEW, read_at, write_at
+from .json_text import parse_json
 from .spike_layout import COLUMNS, absent
 
 __all__ = ["SpikeLog", "SpikeLogWriter", "is_log", "opened_log"]
@@ -230,7 +231,7 @@ def _read(path: Path, descriptor: int) -> SpikeLog:
     text = read_at(descriptor, start, length) if length <= size - start else b""
     if not text or zlib.crc32(text) != checksum:
         raise InputError(f"{damaged}what it says of the run differs from what was written")
-    log = SpikeLog(path, descriptor, json.loads(text))
+    log = SpikeLog(path, descriptor, parse_json(text, f"the description of '{path}'"))
     log.end = start + length
     while size - log.end >= log.table_size():
         data = read_at(descriptor, log.end, log.table_size())

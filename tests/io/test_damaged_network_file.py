@@ -83,7 +83,7 @@ def test_what_is_missing_is_named(saved: Path, name: str) -> None:
         ("network", ["{}", "{}"], "expected one text"),
         ("network", "{'a': 1}", "'/network' is no JSON"),
         ("network", "[]", "'/network' is no JSON object"),
-        ("network", "[" * 100_000, "damaged"),
+        ("network", "[" * 100_000, "nested more than 50 levels"),
         ("network", b"\xff\xfe{}", "no JSON"),
         ("network", "{}", "/network: the key 'input_shape' is missing"),
         ("provenance", '{"x": NaN}', "'/provenance' is no JSON: NaN"),

@@ -1,0 +1,83 @@
+"""Read JSON that a stranger may have written."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, NoReturn
+
+from ..errors import InputError
+
+__all__ = ["parse_json"]
+
+#: Levels of lists and objects; what shows a value walks it by recursion.
+_DEEPEST = 50
+#: Digits of a whole number; seeds may have 64 bits, and more.
+_DIGITS = 100
+
+
+def parse_json(text: bytes | str, what: str) -> Any:
+    """Return the value of a JSON text.
+
+    Parameters
+    ----------
+    text : bytes or str
+        The text; bytes are UTF-8.
+    what : str
+        Where it was read, for the message.
+
+    Raises
+    ------
+    InputError
+        If it is no JSON, is nested more than 50 levels deep, or has a number beyond all floats.
+
+    Examples
+    --------
+    >>> parse_json('{"seed": 1}', "'/provenance'")
+    {'seed': 1}
+    >>> parse_json("[1e999]", "'/provenance'")
+    Traceback (most recent call last):
+    brianbridge.errors.InputError: '/provenance' is no JSON: 1e999 is too large a number
+    """
+    try:
+        decoded = text.decode() if isinstance(text, bytes) else text
+        value = json.loads(
+            decoded, parse_constant=_no_constant, parse_float=_finite, parse_int=_short
+        )
+    except ValueError as error:
+        raise InputError(f"{what} is no JSON: {error}") from None
+    except RecursionError:
+        raise _too_deep(what) from None
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [entry for item in level for entry in _entries(item)]
+        if not level:
+            return value
+    raise _too_deep(what)
+
+
+def _entries(item: Any) -> list[Any]:
+    if isinstance(item, dict):
+        return list(item.values())
+    return item if isinstance(item, list) else []
+
+
+def _too_deep(what: str) -> InputError:
+    return InputError(f"{what} is nested more than {_DEEPEST} levels deep, which nothing needs")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:40]} is too large a number")
+    return value
+
+
+def _short(text: str) -> int:
+    if len(text) > _DIGITS:
+        raise ValueError(f"{text[:20]}... is a number of {len(text)} digits")
+    return int(text)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
