@@ -72,7 +72,9 @@ def ended(
 
 
 def _said(line: str, status: int) -> int:
-    print(f"brianbridge: {' '.join(line.split())}", file=sys.stderr)
+    # What a stranger's file says must not move the cursor or colour the terminal.
+    shown = "".join(c if c.isprintable() else "?" for c in " ".join(line.split()))
+    print(f"brianbridge: {shown}", file=sys.stderr)
     return status
 
 

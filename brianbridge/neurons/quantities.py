@@ -80,9 +80,7 @@ def parse_quantity(value: Any, what: str) -> Any:
     0.5
     """
     result: Any
-    if np.size(value) == 0:
-        raise InputError(f"{what} has no values; give at least one")
-    if isinstance(value, list | tuple) and all(isinstance(item, bool) for item in value):
+    if isinstance(value, list | tuple) and value and all(isinstance(item, bool) for item in value):
         result = np.array(value)
     elif isinstance(value, str):
         result = _from_text(value, what)

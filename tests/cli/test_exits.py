@@ -76,6 +76,7 @@ def test_a_traceback_that_can_be_written_nowhere_is_told(fails, monkeypatch):
         (OSError(errno.EXDEV, "Bad link", "a", None, "b"), 2, "Bad link (a to b)"),
         (OSError("Unable to open"), 2, "Unable to open (brianbridge models)"),
         (TimeoutError(), 2, "TimeoutError (brianbridge models)"),
+        (InputError("a file says \x1b[2J"), 2, "brianbridge: a file says ?[2J\n"),
         (KeyboardInterrupt(), 130, "brianbridge: interrupted; nothing is kept\n"),
     ],
 )
