@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 
@@ -30,6 +30,7 @@ __all__ = [
     "parse_statements",
     "split_equations",
     "substitute_name",
+    "without_aliases",
 ]
 
 _OPERATORS = (
@@ -139,6 +140,48 @@ def parse_statements(text: str, what: str) -> tuple[Statement, ...]:
         parse_expression(match[3], what)
         statements.append(Statement(match[1], match[2], match[3].strip()))
     return tuple(statements)
+
+
+def without_aliases(text: str, subexpressions: Mapping[str, str] = {}) -> str:
+    r"""Return a reset that means the same to all of Brian2's code generation targets.
+
+    The NumPy target makes ``w = v`` two names of one array, which ``v -= 1`` then changes for both.
+    It computes ``-(-v)``, and so makes an array of its own. Other resets are returned as they are.
+
+    Parameters
+    ----------
+    text : str
+        The statements.
+    subexpressions : mapping of str to str
+        What stands for another expression.
+
+    Examples
+    --------
+    >>> without_aliases("w = v\nv -= 1")
+    'w = -(-(v))\nv -= 1'
+    >>> without_aliases("w = v + b\nv -= 1")
+    'w = v + b\nv -= 1'
+    """
+    statements = parse_statements(text, "reset")
+    changed = {s.target for s in statements if s.operation != "="}
+    copied = [
+        replace(s, expression=f"-(-({s.expression}))")
+        if s.operation == "=" and _named(s.expression, subexpressions) in changed
+        else s
+        for s in statements
+    ]
+    if copied == list(statements):
+        return text
+    return "\n".join(f"{s.target} {s.operation} {s.expression}" for s in copied)
+
+
+def _named(expression: str, subexpressions: Mapping[str, str]) -> str:
+    """Return the variable that may be all that an expression is, as in ``1*v``; else nothing."""
+    names = names_in(expression)
+    if len(names) != 1 or called_functions(expression):
+        return ""
+    (name,) = names
+    return _named(subexpressions[name], subexpressions) if subexpressions.get(name) else name
 
 
 def split_equations(text: str, what: str) -> dict[str, str]:

@@ -31,6 +31,7 @@ from .expressions import (
     parse_expression,
     split_equations,
     substitute_name,
+    without_aliases,
 )
 from .quantities import from_json, parse_quantity, si_array, to_json, unit_name
 
@@ -257,6 +258,9 @@ class NeuronModel:
             if not self.is_binary:
                 lines.append(f"{SPIKE_VALUE} : 1")
                 reset = f"{SPIKE_VALUE} = {self.emit}\n{reset}"
+            known = split_equations(self.equations, self._what)
+            others = {k: v for k, v in known.items() if k not in self.state_variables}
+            reset = without_aliases(reset, others)
             arguments = {"threshold": self.threshold_condition, "reset": reset}
             if self.refractory is not None:
                 arguments["refractory"] = self.refractory

@@ -156,3 +156,36 @@ def test_names_that_parts_of_others_have_are_refused(other, refused):
 def test_names_are_letters_that_brian2_takes(refused):
     with refused("'größe' cannot name a population", "letters a to z"):
         single(name="größe")
+
+
+@pytest.mark.parametrize(
+    ("emit", "reset"),
+    [
+        ("int(v > 0.3)", "w = v\nv -= 0.3"),
+        ("int(v > 0.3)", "w = 1*v; v *= 0.5; w += v"),
+        ("int(v > 0.3)", "w = s; v -= 0.3"),
+        ("v", "v -= emit"),
+        ("clip(floor(v/0.3), 0, 3)", "w = emit\nv -= 0.3*emit"),
+    ],
+)
+@pytest.mark.parametrize("path", ["batched", "reference"])
+def test_a_reset_that_copies_a_variable_before_it_changes(path, emit, reset):
+    """Brian2's NumPy target makes ``w = v`` two names of one array, and changes both."""
+    neuron = bb.NeuronModel(
+        "dv/dt = -v/(10*ms) + drive : 1\ndw/dt = 0*Hz : 1\ns = v : 1\ndrive : Hz",
+        emit=emit, reset=reset, receive="v", drive="drive",
+    )  # fmt: skip
+    net = bb.SpikingNetwork.sequential(
+        (4,), [bb.Dense(3, neuron), bb.Dense(2, neuron)], encoding=bb.Current(6), seed=1
+    )
+    x = np.random.default_rng(0).random((3, 4))
+    found = bb.simulate(net, x, record=("spikes", "v", "w"), path=path)
+    twin = bb.to_torch(net).double().record(x, record=("spikes", "v", "w"))
+    for name in found.shapes:
+        # Where spikes carry the potential itself, sums of inputs round in their own order.
+        assert np.allclose(found.spikes[name], twin.spikes[name], rtol=1e-12, atol=1e-15)
+        assert found.counts[name].any()
+        for variable in ("v", "w"):
+            assert np.allclose(
+                found.traces[name][variable], twin.traces[name][variable], rtol=1e-12, atol=1e-15
+            )
