@@ -14,8 +14,8 @@ __all__ = ["checked_path"]
 _LONGEST_NAME, _LONGEST_PATH = 255, 4095
 
 
-def checked_path(path: Any, what: str) -> Path:
-    """Return a path, with ``~`` written out.
+def checked_path(path: Any, what: str = "", *, home: bool = False) -> Path:
+    """Return a path that the operating system can be asked about.
 
     Parameters
     ----------
@@ -23,38 +23,46 @@ def checked_path(path: Any, what: str) -> Path:
         What was given.
     what : str
         What it is, for the message: ``"folder of dataset 'mnist'"``.
+    home : bool
+        Whether a leading ``~`` stands for the home folder.
 
     Returns
     -------
     pathlib.Path
+        The path. Whether there is a file is not checked.
 
     Raises
     ------
     InputError
-        If it is no text, is empty, holds a NUL character, or is too long for a file system.
+        If it is no text, is empty, holds a character that no file name can have, or is too long
+        for a file system.
 
     Examples
     --------
-    >>> checked_path("data/mnist", "folder").name
-    'mnist'
+    >>> checked_path("runs/network.h5").name
+    'network.h5'
     >>> checked_path(3, "folder")
     Traceback (most recent call last):
-    brianbridge.errors.InputError: folder 3 is no path; give a text or a pathlib.Path
+    brianbridge.errors.InputError: folder: 3 is no path; give a text or a pathlib.Path
     """
+    shown = f"{what}: {path!r:.60}" if what else f"{path!r:.60}"
     given = os.fspath(path) if isinstance(path, os.PathLike) else path
     if not isinstance(given, str):
-        raise InputError(f"{what} {given!r:.80} is no path; give a text or a pathlib.Path")
-    if not given or "\0" in given:
-        wrong = "holds a NUL character" if given else "is empty"
-        raise InputError(f"{what} {given!r:.80} {wrong}; give the path of one")
+        raise InputError(f"{shown} is no path; give a text or a pathlib.Path")
+    if not given:
+        raise InputError(f"{shown} is no path; give the name of a file or folder")
     try:
-        found = Path(given).expanduser()
+        found = Path(given).expanduser() if home else Path(given)
+        encoded = os.fsencode(found)
     except RuntimeError as error:  # no home folder
-        raise InputError(f"{what} {given!r:.80}: {error}; write the path out") from None
-    encoded = os.fsencode(found)
+        raise InputError(f"{shown}: {error}; write the path out") from None
+    except UnicodeEncodeError:
+        encoded = b"\0"
+    if b"\0" in encoded:
+        raise InputError(f"{shown} is no path; it holds a character that no file name can have")
     if len(encoded) > _LONGEST_PATH or max(map(len, encoded.split(b"/"))) > _LONGEST_NAME:
         raise InputError(
-            f"{what} '{given:.40}...' is too long for a file system, {len(encoded)} bytes; give a "
-            f"path whose names have at most {_LONGEST_NAME}"
+            f"{shown}... is too long for a file system, {len(encoded)} bytes; give a path whose "
+            f"names have at most {_LONGEST_NAME}"
         )
     return found

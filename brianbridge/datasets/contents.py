@@ -115,7 +115,7 @@ def _home(entry: Entry, folder: str | os.PathLike[str] | None) -> Path:
             _refuse_pickles(entry, *places.usual_folders(entry.name))
             raise InputError(f"dataset {entry.name!r} is not here. Get it: {places.remedy(entry)}")
         return home
-    given = checked_path(folder, f"folder of dataset {entry.name!r}")
+    given = checked_path(folder, f"folder of dataset {entry.name!r}", home=True)
     if entry.archive is not None and given.is_file():
         return given
     home = places.home_in(entry, given)

@@ -88,7 +88,7 @@ def read_events(path: str | os.PathLike[str], sensor: tuple[int, int] | None = N
     ...     read_events(file.name)["t"]
     array([256])
     """
-    path = checked_path(path, "event file")
+    path = checked_path(path, "event file", home=True)
     events = parse_events(read_content(path), path)
     if sensor is not None:
         check_inside(events, sensor, str(path))

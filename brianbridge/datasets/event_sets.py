@@ -95,7 +95,7 @@ def from_event_folder(
     >>> data.shape, data.y, data.classes
     ((5, 2, 34, 34), array([0, 1]), ('left', 'right'))
     """
-    home = checked_path(folder, f"folder of dataset {name!r}")
+    home = checked_path(folder, f"folder of dataset {name!r}", home=True)
     if classes is not None:
         check_names(name, classes)
     if not home.is_dir():
@@ -206,7 +206,7 @@ def _recordings(name: str, home: Path, classes: Sequence[str]) -> _Recordings:
     paths: list[Path] = []
     labels: list[int] = []
     for label, folder in enumerate(classes):
-        if not checked_path(home / folder, f"folder of class {folder!r:.40}").is_dir():
+        if not checked_path(home / folder, f"folder of class {folder!r:.40}", home=True).is_dir():
             raise InputError(
                 f"dataset {name!r}: {home} has no folder {folder!r}; make one for each class"
             )
@@ -238,7 +238,7 @@ def _home(entry: Entry, folder: str | os.PathLike[str] | None) -> Path:
         if home is None:
             raise InputError(f"dataset {entry.name!r} is not here. Get it: {places.remedy(entry)}")
         return home
-    given = checked_path(folder, f"folder of dataset {entry.name!r}")
+    given = checked_path(folder, f"folder of dataset {entry.name!r}", home=True)
     missing = places.lacking(entry, given)
     if missing:
         raise InputError(

@@ -123,5 +123,5 @@ def read_idx(path: str | Path) -> npt.NDArray[Any]:
     >>> read_idx(file)
     array([4, 2], dtype=uint8)
     """
-    path = checked_path(path, "IDX file")
+    path = checked_path(path, "IDX file", home=True)
     return parse_idx(decompressed(path), path)

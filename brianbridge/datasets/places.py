@@ -104,7 +104,7 @@ def usual_folders(name: str) -> Iterator[Path]:
     """
     own = os.environ.get("BRIANBRIDGE_DATA")
     if own:
-        yield checked_path(own, "$BRIANBRIDGE_DATA") / name
+        yield checked_path(own, "$BRIANBRIDGE_DATA", home=True) / name
     yield from _system_folders(name)
     # Last, so that pooch is imported only when needed.
     cached = cache_folder(name)

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import InputError
-from .paths import as_path
+from ..paths import checked_path
 from .write_errors import not_written
 
 __all__ = [
@@ -72,7 +72,7 @@ def writable_folder(path: str | os.PathLike[str]) -> Path:
     ...     writable_folder(f"{base}/results/run-1").is_dir()
     True
     """
-    folder = as_path(path)
+    folder = checked_path(path)
     _make_folder(folder)
     try:
         # Only writing tells: permission bits say nothing of read-only mounts, quotas or ACLs.
@@ -226,7 +226,7 @@ def read_at(descriptor: int, start: int, count: int) -> bytes:
 
 def _target(path: str | os.PathLike[str]) -> Path:
     """Return the regular file, there or to be made, that a path means."""
-    path = as_path(path)
+    path = checked_path(path)
     try:
         kind = stat.S_IFMT(os.stat(path).st_mode)
     except (FileNotFoundError, NotADirectoryError):

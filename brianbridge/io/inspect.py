@@ -8,11 +8,11 @@ from textwrap import shorten, wrap
 from typing import Any
 
 from ..errors import InputError
+from ..paths import checked_path
 from . import spike_file
 from .hdf5 import file_kind
 from .network_file import load
 from .network_summary import describe_network
-from .paths import as_path
 from .spike_log import is_log
 
 __all__ = ["as_text", "describe_file"]
@@ -52,7 +52,7 @@ def describe_file(path: str | os.PathLike[str], check: bool = False) -> dict[str
     Traceback (most recent call last):
     brianbridge.errors.InputError: file 'none.h5': there is no such file
     """
-    path = as_path(path)
+    path = checked_path(path)
     kind = "spikes" if is_log(path) else file_kind(path)
     if kind == "network":
         checked = {"check": "all is as it was written"} if check else {}

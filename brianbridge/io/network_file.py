@@ -32,12 +32,12 @@ import numpy as np
 from ..errors import InputError
 from ..network import SpikingNetwork
 from ..network.parts import projection_name
+from ..paths import checked_path
 from .atomic import writable_file
 from .hdf5 import NETWORK_FORMAT, check_headers, kind_of, member, opened, read_json, read_numbers
 from .hdf5_out import hdf5_file
 from .json_text import parse_json
 from .network_schema import check_entry, upgraded
-from .paths import as_path
 
 __all__ = ["load", "save"]
 
@@ -138,7 +138,7 @@ def load(path: str | os.PathLike[str]) -> SpikingNetwork:
     Traceback (most recent call last):
     brianbridge.errors.InputError: network file 'none.h5': there is no such file
     """
-    with opened(as_path(path), "network file") as file:
+    with opened(checked_path(path), "network file") as file:
         _check_format(file)
         check_headers(file)
         entry = read_json(file, "network")

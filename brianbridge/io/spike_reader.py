@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 
 from ..errors import InputError
-from .paths import as_path
+from ..paths import checked_path
 from .spike_digest import DIGEST, check_description
 from .spike_layout import MAGIC, provenance_in
 from .spike_log import is_log, opened_log
@@ -66,7 +66,7 @@ def read_spikes(path: str | os.PathLike[str]) -> SpikeFile:
     Traceback (most recent call last):
     brianbridge.errors.InputError: there is no spike file 'none.h5'
     """
-    path = as_path(path)
+    path = checked_path(path)
     if is_log(path):
         return _of_log(path)
     with opened(path) as file:
