@@ -40,8 +40,9 @@ def calls():
 
 
 @pytest.fixture
-def program(tmp_path):
+def program(tmp_path, monkeypatch):
     """Give a device that builds a program, with a group and a monitor that belong to it."""
+    monkeypatch.chdir(tmp_path)  # where `build` puts its folder
     set_device("cpp_standalone", directory=str(tmp_path / "program"), build_on_run=False)
     group = NeuronGroup(3, "dv/dt = 2*Hz : 1", threshold="v > 1", reset="v = 0", method="euler")
     monitor = SpikeMonitor(group)
