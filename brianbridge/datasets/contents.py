@@ -71,7 +71,7 @@ def contents(entry: Entry, folder: str | os.PathLike[str] | None) -> dict[str, C
         path = places.file_in(home, file.name)
         if path is None:  # deleted since it was found
             raise InputError(f"dataset {entry.name!r}: {home / file.name} has gone")
-        found[role] = Content(str(path), decompressed(path))
+        found[role] = Content(str(path), decompressed(path, file.bytes))
         _check(entry, file, found[role])
     return found
 
@@ -182,9 +182,10 @@ def _check(entry: Entry, file: DataFile, content: Content) -> None:
 def _check_size(entry: Entry, file: DataFile, size: int, source: str) -> None:
     if size != file.bytes:
         what = "or cut short" if size < file.bytes else "or too long"
+        more = " or more" if size == file.bytes + 1 else ""  # `decompressed` stops there
         raise InputError(
-            f"{source}: not a file of {entry.name} {what}, its content has {size} bytes; expected "
-            f"{file.bytes}"
+            f"{source}: not a file of {entry.name} {what}, its content has {size} bytes{more}; "
+            f"expected {file.bytes}"
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import struct
 import zlib
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,20 @@ __all__ = ["decompressed", "parse_idx", "read_idx"]
 
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP = b"\x1f\x8b"
+_HEADER = 4 + 4 * 255  # bytes of the longest IDX header
+_BLOCK = 1 << 20
 
 
-def decompressed(path: Path) -> bytes:
+def decompressed(path: Path, most: int | None = None) -> bytes:
     """Read a file, through gzip if its first bytes say so, whatever its name.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    most : int, optional
+        How many bytes it should have, once decompressed. Of a longer file one byte more is read:
+        a kilobyte can decompress to a megabyte. If not given, an IDX header says how many.
 
     Raises
     ------
@@ -33,17 +44,34 @@ def decompressed(path: Path) -> bytes:
         If it cannot be read or its compression is damaged.
     """
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    if not content.startswith(_GZIP):
-        return content
-    try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
+        with path.open("rb") as file:
+            packed = file.read(2) == _GZIP
+        with gzip.open(path) if packed else path.open("rb") as file:
+            head = file.read(_HEADER)
+            most = _announced(head) if most is None else most
+            parts, room = [head], math.inf if most is None else most + 1 - len(head)
+            # In blocks: to read a number of bytes that a stranger chose takes as much memory.
+            while room > 0 and (part := file.read(int(min(room, _BLOCK)))):
+                parts.append(part)
+                room -= len(part)
+        return b"".join(parts)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(
             f"{path}: expected a whole gzip file, but it is damaged or cut short ({error})"
         ) from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _announced(head: bytes) -> int | None:
+    """Return how many bytes an IDX file has by its header; None if it is no such header."""
+    if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _DTYPES:
+        return None
+    start = 4 + 4 * head[3]
+    if len(head) < start:
+        return None
+    shape = struct.unpack_from(f">{head[3]}I", head, 4)
+    return start + math.prod(shape) * np.dtype(_DTYPES[head[2]]).itemsize
 
 
 def parse_idx(content: bytes, source: str | Path) -> npt.NDArray[Any]:
@@ -91,7 +119,7 @@ def parse_idx(content: bytes, source: str | Path) -> npt.NDArray[Any]:
         wrong = "cut short" if len(content) < expected else "too long"
         raise InputError(
             f"{source}: the IDX file is {wrong}; expected {expected} bytes for {dtype.name} of "
-            f"shape {shape}, the file has {len(content)}"
+            f"shape {shape}, the file has {len(content)}{' or more' * (len(content) > expected)}"
         )
     values = np.frombuffer(content, dtype, offset=start).reshape(shape)
     return values.astype(dtype.newbyteorder("="))

@@ -144,7 +144,10 @@ def test_what_a_folder_lacks_is_named(small10, put, tmp_path):
     ("change", "expected"),
     [
         (lambda c: c[:-1], "or cut short, its content has 6145 bytes; expected 6146"),
-        (lambda c: c + c, "or too long, its content has 12292 bytes; expected 6146"),
+        (
+            lambda c: c + c,
+            r"or too long, its content has (12292 bytes|6147 bytes or more); expected 6146",
+        ),
         (lambda c: c[:3073] + b"\x0a" + c[3074:], r"sample 1 has label 10; expected 0\.\.9"),
     ],
 )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -73,3 +74,18 @@ def test_a_damaged_file_is_named_in_one_line(tmp_path, content, expected):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match="nowhere: cannot be read"):
         read_idx(tmp_path / "nowhere")
+
+
+def test_no_more_is_decompressed_than_the_header_announces(tmp_path):
+    file = tmp_path / "bomb.gz"
+    with gzip.open(file, "wb") as stream:
+        stream.write(GOOD)
+        for _ in range(200):
+            stream.write(bytes(2**20))
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="too long"):
+            read_idx(file)
+        assert tracemalloc.get_traced_memory()[1] < 10e6
+    finally:
+        tracemalloc.stop()
