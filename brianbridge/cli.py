@@ -61,12 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return ended(error, given, getattr(options, "out", None), _resumes(options))
 
 
-def _resumes(options: Arguments | None) -> bool:
-    """Tell whether a command keeps what it has done when it is interrupted."""
+def _resumes(options: Arguments | None) -> bool | None:
+    """Tell whether a long command goes on where it stopped; None of a command that is short."""
     command = getattr(options, "command", None)
-    return command in (_study_run, _train) or (
-        command is _verify and getattr(options, "out", None) is not None
-    )
+    if command is _verify:
+        return getattr(options, "out", None) is not None
+    return True if command in (_study_run, _train) else None
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -28,12 +28,21 @@ BAD_INPUT = 2
 #: The status of a verdict, by its outcome.
 OF_OUTCOME = {"held": 0, "no limit": 0, "fell short": 1, "undecided": 3}
 
+#: What is said of an interrupted command.
+_AFTER = {
+    True: "; the same command goes on where it stopped",
+    False: "; nothing is kept",
+    None: "",
+}
 #: An error and what was going on are told up to so many characters.
 _LONGEST = 300
 
 
 def ended(
-    error: BaseException, arguments: Sequence[str], out: Path | None = None, resumes: bool = False
+    error: BaseException,
+    arguments: Sequence[str],
+    out: Path | None = None,
+    resumes: bool | None = None,
 ) -> int:
     """Tell on standard error, in one line, why a command ended; return the exit status.
 
@@ -45,14 +54,13 @@ def ended(
         Of the command line.
     out : Path, optional
         The command's output folder, where a traceback may be left.
-    resumes : bool
-        Whether the same command would go on where this one stopped.
+    resumes : bool, optional
+        Whether the same command would go on where this one stopped; not told if not given.
     """
     if isinstance(error, InputError):
         return _said(str(error), BAD_INPUT)
     if isinstance(error, KeyboardInterrupt):
-        more = "the same command goes on where it stopped" if resumes else "nothing is kept"
-        return _said(f"interrupted; {more}", INTERRUPTED)
+        return _said(f"interrupted{_AFTER[resumes]}", INTERRUPTED)
     command = _short(shlex.join(["brianbridge", *arguments]))
     if _lacks_memory(error):
         return _said(

@@ -77,7 +77,7 @@ def test_a_traceback_that_can_be_written_nowhere_is_told(fails, monkeypatch):
         (OSError("Unable to open"), 2, "Unable to open (brianbridge models)"),
         (TimeoutError(), 2, "TimeoutError (brianbridge models)"),
         (InputError("a file says \x1b[2J"), 2, "brianbridge: a file says ?[2J\n"),
-        (KeyboardInterrupt(), 130, "brianbridge: interrupted; nothing is kept\n"),
+        (KeyboardInterrupt(), 130, "brianbridge: interrupted\n"),
     ],
 )
 def test_what_the_user_can_mend_is_one_line(fails, error, status, told):
