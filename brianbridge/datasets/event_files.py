@@ -276,6 +276,7 @@ _DAMAGED = (
 def _loaded(content: bytes, path: Path) -> Any:
     """Return an array, or the arrays of an ``.npz`` by name."""
     try:
+        _check_unpacked(content, path)
         # No pickles: opening one may execute code.
         found = np.load(io.BytesIO(content), allow_pickle=False)
         return found if isinstance(found, np.ndarray) else dict(found)
@@ -284,6 +285,23 @@ def _loaded(content: bytes, path: Path) -> Any:
             f"{path}: cannot be read ({' '.join(str(error).split())}); save numbers with np.save "
             "or np.savez once more"
         ) from error
+
+
+def _check_unpacked(content: bytes, path: Path) -> None:
+    """Refuse an archive that unpacks to more memory than a file may take."""
+    if not content.startswith(_NPZ):
+        return
+    # Brian2 is imported for its preferences only when there is something to compare.
+    from brianbridge.preferences import how_to_raise, memory_budget
+
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        needed = sum(member.file_size for member in archive.infolist())
+    budget = memory_budget()
+    if needed > max(budget, len(content)):
+        raise InputError(
+            f"{path}: unpacks to {needed / 1e6:,.0f} MB, and a file may take {budget / 1e6:,.0f} MB; "
+            f"if that is right, {how_to_raise(needed)}"
+        )
 
 
 def _checked(fields: dict[str, npt.NDArray[Any]], path: Path) -> Events:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 
 import numpy as np
@@ -160,6 +161,15 @@ def test_a_file_may_have_no_events(write, name, content):
 def test_a_wrong_file_is_named_in_one_line(write, refused, name, content, said):
     path = write(name, content)
     with refused(f"{path}: ", said):
+        read_events(path)
+
+
+def test_an_archive_of_zeros_is_not_unpacked(write, refused):
+    file = io.BytesIO()
+    np.savez_compressed(file, **{name: np.zeros(40_000_000, np.int64) for name in "tx"})
+    path = write("bomb.npz", file.getvalue())
+    assert len(file.getvalue()) < 2_000_000
+    with refused(f"{path}: unpacks to 640 MB", "prefs.brianbridge.memory"):
         read_events(path)
 
 
