@@ -299,8 +299,8 @@ def _check_unpacked(content: bytes, path: Path) -> None:
     budget = memory_budget()
     if needed > max(budget, len(content)):
         raise InputError(
-            f"{path}: unpacks to {needed / 1e6:,.0f} MB, and a file may take {budget / 1e6:,.0f} MB; "
-            f"if that is right, {how_to_raise(needed)}"
+            f"{path}: unpacks to {needed / 1e6:,.0f} MB, and a file may take "
+            f"{budget / 1e6:,.0f} MB; if that is right, {how_to_raise(needed)}"
         )
 
 
