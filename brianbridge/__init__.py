@@ -22,25 +22,22 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from .blame import take_the_blame
+from brianbridge.blame import take_the_blame
 
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from .datasets import Dataset, from_arrays
-    from .encoding import Bernoulli, Current, Frames, Latency, Poisson
-    from .errors import InputError
-    from .fidelity.calibrate import calibrate
-    from .fidelity.condition import Condition
-    from .fidelity.energy import EnergyModel
-    from .fidelity.ladder import Rung, read_ladder
-    from .fidelity.operations import operations_of
-    from .fidelity.perturbations import perturbed
-    from .fidelity.verdict import Verdict
-    from .fidelity.verify import verify
-    from .io.network_file import load, save
-    from .io.spike_file import SpikeFileWriter, read_spikes
-    from .network import (
+    from brianbridge.datasets import Dataset, from_arrays
+    from brianbridge.encoding import Bernoulli, Current, Frames, Latency, Poisson
+    from brianbridge.errors import InputError
+    from brianbridge.io.networks.file import load, save
+    from brianbridge.io.spikes.file import SpikeFileWriter, read_spikes
+    from brianbridge.ladder.rungs import Rung, read_ladder
+    from brianbridge.ladder.verdict import Verdict
+    from brianbridge.ladder.verify import verify
+    from brianbridge.measures.counting import operations_of
+    from brianbridge.measures.energy import EnergyModel
+    from brianbridge.network import (
         AllToAll,
         AvgPool2d,
         Conv2d,
@@ -60,12 +57,16 @@ if TYPE_CHECKING:
         SumPool2d,
         TransposedConvolution,
     )
-    from .network.library import network_model, network_names
-    from .neurons.library import model_names, neuron_model
-    from .neurons.model import NeuronModel
-    from .neurons.propagator import exact_propagator
-    from .recording import Events, Recording
-    from .rules import (
+    from brianbridge.network.library import network_model, network_names
+    from brianbridge.neurons.library import model_names, neuron_model
+    from brianbridge.neurons.model import NeuronModel
+    from brianbridge.neurons.propagator import exact_propagator
+    from brianbridge.perturbations import perturbed
+    from brianbridge.perturbations.condition import Condition
+    from brianbridge.recording import Events, Recording
+    from brianbridge.remedies.calibrate import calibrate
+    from brianbridge.remedies.in_the_loop import fine_tune
+    from brianbridge.rules import (
         Augmentation,
         FirstSpike,
         Implicit,
@@ -80,30 +81,29 @@ if TYPE_CHECKING:
         TrainingOptions,
         train,
     )
-    from .rules.in_the_loop import fine_tune
-    from .simulation.from_brian2 import from_brian2
-    from .simulation.projections import DenseProjection
-    from .simulation.simulate import simulate
-    from .surrogate.network import SurrogateNetwork, to_torch
-    from .surrogate.population import PopulationTwin
-    from .surrogate.quantisation import Quantisation
-    from .surrogate.spike_function import SpikeFunction, register_spike_function
-    from .weights import write_back
+    from brianbridge.simulation.batched.projections import DenseProjection
+    from brianbridge.simulation.reader.from_brian2 import from_brian2
+    from brianbridge.simulation.simulate import simulate
+    from brianbridge.twin.network import SurrogateNetwork, to_torch
+    from brianbridge.twin.population import PopulationTwin
+    from brianbridge.twin.quantisation import Quantisation
+    from brianbridge.twin.spike_function import SpikeFunction, register_spike_function
+    from brianbridge.weights import write_back
 
 _HOME = {
     "datasets": ("Dataset", "from_arrays"),
     "encoding": ("Bernoulli", "Current", "Frames", "Latency", "Poisson"),
     "errors": ("InputError",),
-    "fidelity.calibrate": ("calibrate",),
-    "fidelity.condition": ("Condition",),
-    "fidelity.energy": ("EnergyModel",),
-    "fidelity.ladder": ("Rung", "read_ladder"),
-    "fidelity.operations": ("operations_of",),
-    "fidelity.perturbations": ("perturbed",),
-    "fidelity.verdict": ("Verdict",),
-    "fidelity.verify": ("verify",),
-    "io.network_file": ("load", "save"),
-    "io.spike_file": ("SpikeFileWriter", "read_spikes"),
+    "remedies.calibrate": ("calibrate",),
+    "perturbations.condition": ("Condition",),
+    "measures.energy": ("EnergyModel",),
+    "ladder.rungs": ("Rung", "read_ladder"),
+    "measures.counting": ("operations_of",),
+    "perturbations": ("perturbed",),
+    "ladder.verdict": ("Verdict",),
+    "ladder.verify": ("verify",),
+    "io.networks.file": ("load", "save"),
+    "io.spikes.file": ("SpikeFileWriter", "read_spikes"),
     "network": (
         "AllToAll",
         "AvgPool2d",
@@ -144,14 +144,14 @@ _HOME = {
         "TrainingOptions",
         "train",
     ),
-    "rules.in_the_loop": ("fine_tune",),
-    "simulation.from_brian2": ("from_brian2",),
-    "simulation.projections": ("DenseProjection",),
+    "remedies.in_the_loop": ("fine_tune",),
+    "simulation.reader.from_brian2": ("from_brian2",),
+    "simulation.batched.projections": ("DenseProjection",),
     "simulation.simulate": ("simulate",),
-    "surrogate.network": ("SurrogateNetwork", "to_torch"),
-    "surrogate.population": ("PopulationTwin",),
-    "surrogate.quantisation": ("Quantisation",),
-    "surrogate.spike_function": ("SpikeFunction", "register_spike_function"),
+    "twin.network": ("SurrogateNetwork", "to_torch"),
+    "twin.population": ("PopulationTwin",),
+    "twin.quantisation": ("Quantisation",),
+    "twin.spike_function": ("SpikeFunction", "register_spike_function"),
     "weights": ("write_back",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import InputError
+from brianbridge.errors import InputError
 
 __all__ = ["as_array", "as_numbers"]
 

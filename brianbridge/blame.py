@@ -11,7 +11,7 @@ import os
 import traceback
 from pathlib import Path
 
-from .errors import InputError
+from brianbridge.errors import InputError
 
 __all__ = ["take_the_blame"]
 

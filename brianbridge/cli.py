@@ -16,12 +16,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .errors import InputError
-from .exits import OF_OUTCOME, ended
-from .terminal import terminal
+from brianbridge.errors import InputError
+from brianbridge.exits import OF_OUTCOME, ended
+from brianbridge.terminal import terminal
 
 if TYPE_CHECKING:
-    from .study import Study
+    from brianbridge.study import Study
 
 __all__ = ["main"]
 
@@ -70,7 +70,7 @@ def _resumes(options: Arguments | None) -> bool | None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from . import __version__
+    from brianbridge import __version__
 
     parser = _Parser(
         prog="brianbridge",
@@ -175,7 +175,7 @@ def _add_decide_by(parser: argparse.ArgumentParser) -> None:
 
 
 def _study_run(options: Arguments) -> int:
-    from .study import read_study, run_study
+    from brianbridge.study import read_study, run_study
 
     study = _changed(read_study(options.study), options.seed, options.deterministic)
     study = study.quick() if options.quick else study
@@ -218,7 +218,7 @@ def _changed(study: Study, seed: int | None, deterministic: bool) -> Study:
 
 
 def _study_list(options: Arguments) -> int:
-    from .study import read_study, study_names
+    from brianbridge.study import read_study, study_names
 
     entries = {name: read_study(name).title for name in study_names()}
     _print_entries(entries, options.json)
@@ -226,8 +226,8 @@ def _study_list(options: Arguments) -> int:
 
 
 def _train(options: Arguments) -> int:
-    from .study import read_study, train_study
-    from .study.run import load_split
+    from brianbridge.study import read_study, train_study
+    from brianbridge.study.run import load_split
 
     study = _changed(read_study(options.study), options.seed, options.deterministic)
     network = train_study(study, options.out, load_split(study))
@@ -240,15 +240,15 @@ def _train(options: Arguments) -> int:
 
 
 def _verify(options: Arguments) -> int:
-    from .fidelity.ladder import read_ladder
-    from .fidelity.progress import Progress
-    from .fidelity.report import report_beside
-    from .fidelity.sweep import forget
-    from .fidelity.verify import verify
-    from .io.atomic import writable_file
-    from .io.lock import only_writer
-    from .io.network_file import load
-    from .study.run import first_samples, split_of
+    from brianbridge.io.atomic import writable_file
+    from brianbridge.io.lock import only_writer
+    from brianbridge.io.networks.file import load
+    from brianbridge.ladder.progress import Progress
+    from brianbridge.ladder.rungs import read_ladder
+    from brianbridge.ladder.verify import verify
+    from brianbridge.report import report_beside
+    from brianbridge.study.run import first_samples, split_of
+    from brianbridge.sweep.sweep import forget
 
     if options.samples is not None and options.samples < 1:
         raise InputError(f"--samples {options.samples} is not above 0")
@@ -272,7 +272,7 @@ def _verify(options: Arguments) -> int:
             stack.enter_context(only_writer(options.out))
         client = None
         if options.workers is not None or options.scheduler is not None:
-            from .fidelity.on_dask import connected
+            from brianbridge.sweep.dask_workers import connected
 
             progress.say(
                 f"starting {options.workers} workers"
@@ -316,7 +316,7 @@ def _verify(options: Arguments) -> int:
 
 
 def _inspect(options: Arguments) -> int:
-    from .io.inspect import as_text, describe_file
+    from brianbridge.io.inspect import as_text, describe_file
 
     description = describe_file(options.file, check=options.check)
     print(json.dumps(description, indent=2) if options.json else as_text(description))
@@ -324,10 +324,10 @@ def _inspect(options: Arguments) -> int:
 
 
 def _models(options: Arguments) -> int:
-    from .errors import did_you_mean
-    from .network.files import network_names, network_path, read_network
-    from .neurons.files import model_names, model_path, read_entries
-    from .schema import read_toml
+    from brianbridge.errors import did_you_mean
+    from brianbridge.network.files import network_names, network_path, read_network
+    from brianbridge.neurons.files import model_names, model_path, read_entries
+    from brianbridge.schema import read_toml
 
     neurons, networks = model_names(), network_names()
     if options.name is None:
@@ -347,7 +347,7 @@ def _models(options: Arguments) -> int:
         hint = did_you_mean(options.name, [*neurons, *networks])
         raise InputError(f"there is no model '{options.name}'. {hint}")
     if options.name in networks or (own and "layers" in read_toml(own, "model file")):
-        from .network.overview import as_text, describe_model
+        from brianbridge.network.overview import as_text, describe_model
 
         description = describe_model(options.name)
         print(json.dumps(description, indent=2) if options.json else as_text(description))
@@ -355,7 +355,7 @@ def _models(options: Arguments) -> int:
     path = model_path(options.name)
     entries = read_entries(path)  # or say that it is no model
     if own:
-        from .neurons.library import read_model
+        from brianbridge.neurons.library import read_model
 
         read_model(path)  # or say why it is no valid one
     if options.json:
@@ -366,7 +366,7 @@ def _models(options: Arguments) -> int:
 
 
 def _perturbations(options: Arguments) -> int:
-    from .fidelity.perturbations import overview, perturbation_names
+    from brianbridge.perturbations import overview, perturbation_names
 
     if options.name is not None:
         found = overview(options.name)
@@ -392,8 +392,8 @@ def _perturbations(options: Arguments) -> int:
 def _data(options: Arguments) -> int:
     from dataclasses import asdict
 
-    from .datasets import describe, fetch, names
-    from .errors import did_you_mean
+    from brianbridge.datasets import describe, fetch, names
+    from brianbridge.errors import did_you_mean
 
     if options.name is not None and options.name not in names():
         raise InputError(
@@ -418,11 +418,11 @@ def _data(options: Arguments) -> int:
 
 
 def _bench_simulate(options: Arguments) -> int:
-    from .bench.report import as_markdown, write_report
-    from .bench.simulate import DIVISORS, DifferentSpikesError, bench_simulate
-    from .io.atomic import writable_folder
-    from .io.network_file import load
-    from .study.run import held_out
+    from brianbridge.bench.report import as_markdown, write_report
+    from brianbridge.bench.simulate import DIVISORS, DifferentSpikesError, bench_simulate
+    from brianbridge.io.atomic import writable_folder
+    from brianbridge.io.networks.file import load
+    from brianbridge.study.run import held_out
 
     if options.samples < 1:
         raise InputError(f"--samples {options.samples} is not above 0")
@@ -455,7 +455,7 @@ def _bench_simulate(options: Arguments) -> int:
 
 
 def _bench_parity(options: Arguments) -> int:
-    from .bench.parity.command import run_command
+    from brianbridge.bench.parity.command import run_command
 
     return run_command(options)
 

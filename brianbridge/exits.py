@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from .errors import InputError
+from brianbridge.errors import InputError
 
 __all__ = ["INTERRUPTED", "OF_OUTCOME", "ended"]
 
@@ -128,7 +128,7 @@ def _keep_traceback(error: BaseException, command: str, out: Path | None) -> str
 
 def _versions() -> str:
     try:
-        from .provenance import collect
+        from brianbridge.provenance import collect
 
         return ", ".join(f"{name} {version}" for name, version in collect()["versions"].items())
     except Exception as error:  # it may be what went wrong in the first place

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError
+from brianbridge.errors import InputError
 
 __all__ = ["checked_path"]
 

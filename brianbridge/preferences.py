@@ -12,7 +12,7 @@ import os
 from brian2 import prefs
 from brian2.core.preferences import BrianPreference
 
-from .errors import InputError
+from brianbridge.errors import InputError
 
 __all__ = ["how_to_raise", "memory_budget"]
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
-from .errors import InputError, did_you_mean
+from brianbridge.errors import InputError, did_you_mean
 
 __all__ = ["check_kinds", "find_toml", "read_toml", "validated"]
 

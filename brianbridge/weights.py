@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .network import SpikingNetwork
+from brianbridge.network import SpikingNetwork
 
 if TYPE_CHECKING:
-    from .surrogate.network import SurrogateNetwork
+    from brianbridge.twin.network import SurrogateNetwork
 
 __all__ = ["write_back"]
 
@@ -51,11 +51,11 @@ def write_back(
     if isinstance(twin, SpikingNetwork):
         network = replace(twin, provenance={**twin.provenance, **provenance})
     else:
-        from .surrogate.network import write_back as weights_of
+        from brianbridge.twin.network import write_back as weights_of
 
         network = weights_of(twin, **provenance)
     if into is not None:
-        from .simulation.write_into import write_into
+        from brianbridge.simulation.reader.write_into import write_into
 
         write_into(network, into, level=1)
     return network

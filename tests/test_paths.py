@@ -8,13 +8,7 @@ from typing import Any
 
 import pytest
 
-from brianbridge.datasets import (
-    fetch,
-    from_event_folder,
-    load,
-    read_events,
-    read_idx,
-)
+from brianbridge.datasets import fetch, from_event_folder, load, read_events, read_idx
 from brianbridge.errors import InputError
 from brianbridge.paths import checked_path
 

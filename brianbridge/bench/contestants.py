@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..encoding import EncodedInput
-from ..network import INPUT, SpikingNetwork
-from ..recording import Events, Recording
-from ..simulation import kernels
-from ..simulation.delivery import delivery
-from ..simulation.memory import fitting_batch
-from ..simulation.simulate import simulate
-from ..surrogate.network import to_torch
-from .long_run import run_long
+from brianbridge.bench.long_run import run_long
+from brianbridge.encoding import EncodedInput
+from brianbridge.network import INPUT, SpikingNetwork
+from brianbridge.recording import Events, Recording
+from brianbridge.simulation.batched import kernels
+from brianbridge.simulation.batched.delivery import delivery
+from brianbridge.simulation.memory import fitting_batch
+from brianbridge.simulation.simulate import simulate
+from brianbridge.twin.network import to_torch
 
 __all__ = ["CONTESTANTS", "Outcome", "kernel"]
 

@@ -31,16 +31,16 @@ from brian2 import (
 )
 from brian2.devices.device import reset_device
 
-from ..encoding import EncodedInput
-from ..errors import InputError
-from ..network import INPUT, SpikingNetwork
-from ..neurons.quantities import unit_name
-from ..recording import Events
-from ..simulation.arithmetic import strict_arithmetic
-from ..simulation.builder import steps_per_coarse_step
-from ..simulation.drive import Drives
-from ..simulation.interrupts import interruptible
-from ..simulation.schedule import put_in_order
+from brianbridge.encoding import EncodedInput
+from brianbridge.errors import InputError
+from brianbridge.network import INPUT, SpikingNetwork
+from brianbridge.neurons.quantities import unit_name
+from brianbridge.recording import Events
+from brianbridge.simulation.arithmetic import strict_arithmetic
+from brianbridge.simulation.drive import Drives
+from brianbridge.simulation.interrupts import interruptible
+from brianbridge.simulation.reference.builder import steps_per_coarse_step
+from brianbridge.simulation.schedule import put_in_order
 
 __all__ = ["LongRun", "run_long"]
 

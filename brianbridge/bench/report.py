@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..io.atomic import writable_folder, write_whole
+from brianbridge.io.atomic import writable_folder, write_whole
 
 __all__ = ["as_markdown", "write_report"]
 

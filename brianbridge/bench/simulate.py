@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets import Dataset
-from ..encoding import Bernoulli, EncodedInput
-from ..network import Dense, SpikingNetwork
-from ..provenance import collect
-from ..recording import Events
-from .contestants import CONTESTANTS, Outcome, kernel
+from brianbridge.bench.contestants import CONTESTANTS, Outcome, kernel
+from brianbridge.datasets import Dataset
+from brianbridge.encoding import Bernoulli, EncodedInput
+from brianbridge.network import Dense, SpikingNetwork
+from brianbridge.provenance import collect
+from brianbridge.recording import Events
 
 __all__ = ["DifferentSpikesError", "bench_simulate", "check_same"]
 
@@ -186,7 +186,7 @@ def _ratios(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _floor(network: SpikingNetwork, encoded: EncodedInput, reference: Outcome) -> float:
-    from ..recording import Recording
+    from brianbridge.recording import Recording
 
     shapes = {p.name: p.shape for p in network.firing}
     recording = Recording(

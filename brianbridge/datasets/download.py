@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from brianbridge.datasets import places
+from brianbridge.datasets import locations as places
 from brianbridge.datasets.registry import Entry, lookup
 from brianbridge.errors import InputError
 

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from brianbridge.datasets import mlxtend_sets, sklearn_sets
 from brianbridge.datasets.dataset import Dataset, Split
-from brianbridge.datasets.event_sets import read_event_set, slicing_of
-from brianbridge.datasets.official import read_official
 from brianbridge.datasets.registry import Entry, lookup
 from brianbridge.datasets.scaling import scaled
+from brianbridge.datasets.sets import mlxtend as mlxtend_sets
+from brianbridge.datasets.sets import sklearn as sklearn_sets
+from brianbridge.datasets.sets.event import read_event_set, slicing_of
+from brianbridge.datasets.sets.predefined import read_official
 from brianbridge.datasets.splits import by_fold, by_fraction, shares
 from brianbridge.errors import InputError
 

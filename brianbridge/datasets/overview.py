@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from brianbridge.datasets import places
+from brianbridge.datasets import locations as places
 from brianbridge.datasets.registry import Entry, registry
 
 __all__ = ["Description", "describe"]

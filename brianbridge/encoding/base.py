@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import InputError, did_you_mean
-from ..neurons.quantities import seconds
+from brianbridge.errors import InputError, did_you_mean
+from brianbridge.neurons.quantities import seconds
 
 __all__ = ["EncodedInput", "Encoding", "encoding_from_dict", "encoding_names"]
 

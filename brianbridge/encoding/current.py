@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .base import EncodedInput, Encoding
+from brianbridge.encoding.base import EncodedInput, Encoding
 
 __all__ = ["Current"]
 

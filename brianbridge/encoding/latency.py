@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..errors import InputError
-from .base import EncodedInput, Encoding
+from brianbridge.encoding.base import EncodedInput, Encoding
+from brianbridge.errors import InputError
 
 __all__ = ["Latency"]
 

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import InputError
-from ..neurons.quantities import parse_quantity, unit_name
-from .base import EncodedInput, Encoding
-from .bernoulli import Bernoulli
+from brianbridge.encoding.base import EncodedInput, Encoding
+from brianbridge.encoding.bernoulli import Bernoulli
+from brianbridge.errors import InputError
+from brianbridge.neurons.quantities import parse_quantity, unit_name
 
 __all__ = ["Poisson"]
 

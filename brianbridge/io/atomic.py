@@ -20,9 +20,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..errors import InputError
-from ..paths import checked_path
-from .write_errors import not_written
+from brianbridge.errors import InputError
+from brianbridge.io.write_errors import not_written
+from brianbridge.paths import checked_path
 
 __all__ = [
     "OPEN_NEW",

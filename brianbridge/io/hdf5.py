@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 import h5py
 import numpy as np
 
-from ..errors import InputError
-from .json_text import parse_json
-from .spike_file import MAGIC
+from brianbridge.errors import InputError
+from brianbridge.io.json_text import parse_json
+from brianbridge.io.spikes.file import MAGIC
 
 __all__ = [
     "NETWORK_FORMAT",
@@ -140,7 +140,7 @@ def check_headers(file: h5py.File) -> None:
         If there are too many objects, if values are declared that the file does not hold, or if
         all of them together are above ``prefs.brianbridge.memory``.
     """
-    from ..preferences import how_to_raise, memory_budget
+    from brianbridge.preferences import how_to_raise, memory_budget
 
     needed, budget = float(os.path.getsize(file.filename)), memory_budget()
     if needed > budget:  # text of variable length lies outside of its dataset

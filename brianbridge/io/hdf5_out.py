@@ -15,7 +15,7 @@ from typing import Any
 
 import h5py
 
-from .atomic import atomic_descriptor, read_at, write_at
+from brianbridge.io.atomic import atomic_descriptor, read_at, write_at
 
 __all__ = ["Hdf5Sink", "hdf5_file", "hdf5_into"]
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from textwrap import shorten, wrap
 from typing import Any
 
-from ..errors import InputError
-from ..paths import checked_path
-from . import spike_file
-from .hdf5 import file_kind
-from .network_file import load
-from .network_summary import describe_network
-from .spike_log import is_log
+from brianbridge.errors import InputError
+from brianbridge.io.hdf5 import file_kind
+from brianbridge.io.networks.file import load
+from brianbridge.io.networks.summary import describe_network
+from brianbridge.io.spikes import file as spike_file
+from brianbridge.io.spikes.log import is_log
+from brianbridge.paths import checked_path
 
 __all__ = ["as_text", "describe_file"]
 
@@ -38,8 +38,8 @@ def describe_file(path: str | os.PathLike[str], check: bool = False) -> dict[str
     dict
         ``kind`` (``"network"`` or ``"spikes"``), ``path``, with `check` also ``check`` (in words,
         what was checked), and what
-        `brianbridge.io.network_summary.describe_network` or
-        `brianbridge.io.spike_file.describe` says.
+        `brianbridge.io.networks.summary.describe_network` or
+        `brianbridge.io.spikes.file.describe` says.
 
     Raises
     ------

@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any, NoReturn
 
-from ..errors import InputError
+from brianbridge.errors import InputError
 
 __all__ = ["parse_json"]
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 
 from filelock import FileLock, Timeout
 
-from ..errors import InputError
-from .atomic import writable_folder
+from brianbridge.errors import InputError
+from brianbridge.io.atomic import writable_folder
 
 __all__ = ["only_writer"]
 

@@ -6,7 +6,7 @@ import errno
 import shutil
 from pathlib import Path
 
-from ..errors import InputError
+from brianbridge.errors import InputError
 
 __all__ = ["not_written"]
 

@@ -1,9 +1,10 @@
 """Spiking networks as plain frozen data: no weights are owned by torch or Brian2."""
 
-from .connections import AllToAll, Connection, OneToOne, Sparse
-from .convolution import Convolution, Pooling, TransposedConvolution
-from .fold import fold_batch_norm
-from .layers import (
+from brianbridge.network.components import INPUT, Failure, Population, Projection
+from brianbridge.network.connections import AllToAll, Connection, OneToOne, Sparse
+from brianbridge.network.convolution import Convolution, Pooling, TransposedConvolution
+from brianbridge.network.fold import fold_batch_norm
+from brianbridge.network.layers import (
     AvgPool2d,
     Conv2d,
     Dense,
@@ -15,9 +16,8 @@ from .layers import (
     Residual,
     SumPool2d,
 )
-from .network import Schedule, SpikingNetwork
-from .parts import INPUT, Failure, Population, Projection
-from .readout import Readout
+from brianbridge.network.network import Schedule, SpikingNetwork
+from brianbridge.network.readout import Readout
 
 __all__ = [
     "INPUT",

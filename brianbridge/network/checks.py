@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from ..errors import InputError, did_you_mean
-from ..neurons.types import no_real_numbers
-from .connections import Sparse
-from .parts import INPUT, Projection
+from brianbridge.errors import InputError, did_you_mean
+from brianbridge.network.components import INPUT, Projection
+from brianbridge.network.connections import Sparse
+from brianbridge.neurons.types import no_real_numbers
 
 if TYPE_CHECKING:
-    from ..neurons.model import NeuronModel
-    from .network import SpikingNetwork
+    from brianbridge.network.network import SpikingNetwork
+    from brianbridge.neurons.model import NeuronModel
 
 __all__ = ["check_network", "steps_in"]
 
@@ -118,8 +118,8 @@ def _check_names(network: SpikingNetwork, taken: set[str]) -> None:
 
 
 def _check_choices(network: SpikingNetwork) -> None:
-    from .network import Schedule
-    from .readout import Readout
+    from brianbridge.network.network import Schedule
+    from brianbridge.network.readout import Readout
 
     for what, value, known in (
         ("readout", network.readout, get_args(Readout)),

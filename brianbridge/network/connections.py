@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from ..errors import InputError, did_you_mean
+from brianbridge.errors import InputError, did_you_mean
 
 __all__ = [
     "AllToAll",

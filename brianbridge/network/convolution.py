@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
-from ..errors import InputError, did_you_mean
-from .connections import Connection, SynapseTable
+from brianbridge.errors import InputError, did_you_mean
+from brianbridge.network.connections import Connection, SynapseTable
 
 __all__ = ["Convolution", "Pooling", "TransposedConvolution", "image_shape", "pair"]
 

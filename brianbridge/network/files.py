@@ -24,10 +24,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
-from ..schema import find_toml, read_toml, validated
-from ..share import share_folder
-from .layer_files import LayerEntries, NeuronParameters
-from .readout import Readout
+from brianbridge.network.layer_files import LayerEntries, NeuronParameters
+from brianbridge.network.readout import Readout
+from brianbridge.schema import find_toml, read_toml, validated
+from brianbridge.share import share_folder
 
 __all__ = ["NetworkFile", "network_names", "network_path", "read_network"]
 

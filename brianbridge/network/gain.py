@@ -6,8 +6,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ..errors import InputError
-from .network import SpikingNetwork
+from brianbridge.errors import InputError
+from brianbridge.network.network import SpikingNetwork
 
 __all__ = ["input_gain"]
 
@@ -28,8 +28,8 @@ def input_gain(network: SpikingNetwork, name: str) -> float | np.ndarray | None:
 def _computed(network: SpikingNetwork, name: str) -> float | np.ndarray | None:
     from brian2 import second
 
-    from ..neurons.checks import probe, resolve_names
-    from ..neurons.drive import drive_gain
+    from brianbridge.neurons.checks import probe, resolve_names
+    from brianbridge.neurons.drive import drive_gain
 
     population = network.population(name)
     if not population.neuron.drive:

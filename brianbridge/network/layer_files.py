@@ -31,10 +31,8 @@ from pydantic import (
     model_validator,
 )
 
-from ..errors import InputError, did_you_mean
-from ..neurons.library import neuron_model
-from ..neurons.model import NeuronModel
-from .layers import (
+from brianbridge.errors import InputError, did_you_mean
+from brianbridge.network.layers import (
     AvgPool2d,
     Conv2d,
     Dense,
@@ -46,6 +44,8 @@ from .layers import (
     Residual,
     SumPool2d,
 )
+from brianbridge.neurons.library import neuron_model
+from brianbridge.neurons.model import NeuronModel
 
 __all__ = ["LayerEntries", "LayerEntry", "NeuronParameters", "build_layers"]
 

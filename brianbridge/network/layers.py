@@ -20,11 +20,18 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from ..errors import InputError, did_you_mean
-from ..neurons.model import NeuronModel
-from .connections import AllToAll, Connection, OneToOne
-from .convolution import Convolution, Pooling, PoolingMode, TransposedConvolution, image_shape, pair
-from .parts import INPUT, Population, Projection, checked_shape
+from brianbridge.errors import InputError, did_you_mean
+from brianbridge.network.components import INPUT, Population, Projection, checked_shape
+from brianbridge.network.connections import AllToAll, Connection, OneToOne
+from brianbridge.network.convolution import (
+    Convolution,
+    Pooling,
+    PoolingMode,
+    TransposedConvolution,
+    image_shape,
+    pair,
+)
+from brianbridge.neurons.model import NeuronModel
 
 __all__ = [
     "AvgPool2d",
@@ -298,7 +305,7 @@ class MaxPool2d:
 
     def build(self, stack: Stack, name: str) -> None:
         """Add the population and its projection."""
-        from ..neurons.library import neuron_model
+        from brianbridge.neurons.library import neuron_model
 
         for population in stack.populations[-1:]:
             if not population.neuron.fires_once:

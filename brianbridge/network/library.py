@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..encoding import Encoding, encoding_from_dict
-from ..errors import InputError
-from .files import network_names, network_path, read_network
-from .layer_files import build_layers
-from .network import SpikingNetwork
-from .readout import Readout
+from brianbridge.encoding import Encoding, encoding_from_dict
+from brianbridge.errors import InputError
+from brianbridge.network.files import network_names, network_path, read_network
+from brianbridge.network.layer_files import build_layers
+from brianbridge.network.network import SpikingNetwork
+from brianbridge.network.readout import Readout
 
 __all__ = ["changed_encoding", "network_model", "network_names"]
 

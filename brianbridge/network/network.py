@@ -12,15 +12,21 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..encoding import Current, Encoding, encoding_from_dict
-from ..errors import InputError, did_you_mean
-from ..neurons.model import NeuronModel
-from .checks import check_network, steps_in
-from .connections import connection_from_dict
-from .convolution import Pooling
-from .layers import Layer, stack_layers
-from .parts import INPUT, Population, Projection, checked_shape, projection_name
-from .readout import Readout
+from brianbridge.encoding import Current, Encoding, encoding_from_dict
+from brianbridge.errors import InputError, did_you_mean
+from brianbridge.network.checks import check_network, steps_in
+from brianbridge.network.components import (
+    INPUT,
+    Population,
+    Projection,
+    checked_shape,
+    projection_name,
+)
+from brianbridge.network.connections import connection_from_dict
+from brianbridge.network.convolution import Pooling
+from brianbridge.network.layers import Layer, stack_layers
+from brianbridge.network.readout import Readout
+from brianbridge.neurons.model import NeuronModel
 
 __all__ = ["Schedule", "SpikingNetwork"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .files import network_path, read_network
-from .library import network_model
+from brianbridge.network.files import network_path, read_network
+from brianbridge.network.library import network_model
 
 __all__ = ["as_text", "describe_model"]
 

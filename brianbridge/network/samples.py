@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays import as_numbers
-from ..errors import InputError
+from brianbridge.arrays import as_numbers
+from brianbridge.errors import InputError
 
 if TYPE_CHECKING:
-    from .network import SpikingNetwork
+    from brianbridge.network.network import SpikingNetwork
 
 __all__ = ["checked_samples"]
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..errors import InputError
+from brianbridge.errors import InputError
 
 __all__ = ["Cost", "check_text", "cost_of"]
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError, did_you_mean
-from .expressions import (
+from brianbridge.errors import InputError, did_you_mean
+from brianbridge.neurons.expressions import (
     Statement,
     called_functions,
     check_costs,
@@ -25,12 +25,12 @@ from .expressions import (
     parse_statements,
     split_equations,
 )
-from .quantities import parse_quantity, unit_name
-from .trial import on_runtime_device, try_model
-from .types import check_types
+from brianbridge.neurons.quantities import parse_quantity, unit_name
+from brianbridge.neurons.trial import on_runtime_device, try_model
+from brianbridge.neurons.types import check_types
 
 if TYPE_CHECKING:
-    from .model import NeuronModel
+    from brianbridge.neurons.model import NeuronModel
 
 __all__ = [
     "check_model",
@@ -310,8 +310,8 @@ def _check_method(
     """Refuse a state update method that there is not, or that cannot step the equations."""
     from brian2.stateupdaters.base import StateUpdateMethod, UnsupportedEquationsException
 
-    from .conditional import METHOD
-    from .propagator import why_not_linear
+    from brianbridge.neurons.conditional import METHOD
+    from brianbridge.neurons.propagator import why_not_linear
 
     known = StateUpdateMethod.stateupdaters
     if model.brian2_method not in known:

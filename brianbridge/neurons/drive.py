@@ -14,8 +14,8 @@ import numpy as np
 import sympy as sp
 from brian2.parsing.sympytools import str_to_sympy
 
-from .linear import linear_system
-from .propagator import exact_propagator
+from brianbridge.neurons.linear import linear_system
+from brianbridge.neurons.propagator import exact_propagator
 
 __all__ = ["drive_gain"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from brian2.core.functions import DEFAULT_FUNCTIONS
 from brian2.parsing.rendering import NumpyNodeRenderer
 
-from .expressions import one_line
+from brianbridge.neurons.expressions import one_line
 
 __all__ = ["Compiled", "compiled"]
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 
-from ..errors import InputError, did_you_mean
-from .budget import Cost, check_text, cost_of
+from brianbridge.errors import InputError, did_you_mean
+from brianbridge.neurons.budget import Cost, check_text, cost_of
 
 __all__ = [
     "Statement",

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from ..schema import find_toml, read_toml, validated
-from ..share import share_folder
+from brianbridge.schema import find_toml, read_toml, validated
+from brianbridge.share import share_folder
 
 __all__ = ["model_names", "model_path", "read_entries"]
 

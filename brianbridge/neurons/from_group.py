@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
-from .expressions import one_line, parse_statements, substitute_name
-from .model import SPIKE_VALUE, NeuronModel
-from .quantities import unit_name
+from brianbridge.errors import InputError
+from brianbridge.neurons.expressions import one_line, parse_statements, substitute_name
+from brianbridge.neurons.model import SPIKE_VALUE, NeuronModel
+from brianbridge.neurons.quantities import unit_name
 
 __all__ = ["model_from_group"]
 

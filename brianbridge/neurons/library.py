@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .files import model_names, model_path, read_entries
-from .model import NeuronModel
+from brianbridge.neurons.files import model_names, model_path, read_entries
+from brianbridge.neurons.model import NeuronModel
 
 __all__ = ["model_names", "neuron_model", "read_model"]
 

@@ -23,9 +23,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, did_you_mean
-from .checks import check_model, check_model_names, parse_initial, parse_refractory
-from .expressions import (
+from brianbridge.errors import InputError, did_you_mean
+from brianbridge.neurons.checks import (
+    check_model,
+    check_model_names,
+    parse_initial,
+    parse_refractory,
+)
+from brianbridge.neurons.expressions import (
     is_condition,
     one_line,
     parse_expression,
@@ -33,7 +38,7 @@ from .expressions import (
     substitute_name,
     without_aliases,
 )
-from .quantities import from_json, parse_quantity, si_array, to_json, unit_name
+from brianbridge.neurons.quantities import from_json, parse_quantity, si_array, to_json, unit_name
 
 __all__ = ["SPIKE_VALUE", "NeuronModel"]
 
@@ -159,7 +164,7 @@ class NeuronModel:
     def brian2_method(self) -> str:
         """The name of the state update method in Brian2's registry."""
         if self.method == "exact":
-            from .propagator import METHOD
+            from brianbridge.neurons.propagator import METHOD
 
             return METHOD
         return self.method
@@ -238,7 +243,7 @@ class NeuronModel:
         """
         from brian2 import NeuronGroup
 
-        from . import conditional, propagator  # noqa: F401  (they register their methods)
+        from brianbridge.neurons import conditional, propagator  # noqa: F401  (they register their methods)
 
         lines = [self.equations]
         namespace = {k: v for k, v in self.parameters.items() if np.ndim(v) == 0}
@@ -290,7 +295,7 @@ class NeuronModel:
 
         See `brianbridge.neurons.from_group.model_from_group`.
         """
-        from .from_group import model_from_group
+        from brianbridge.neurons.from_group import model_from_group
 
         return model_from_group(group, receive=receive, drive=drive, namespace=namespace, level=1)
 

@@ -38,7 +38,7 @@ from brian2.stateupdaters.base import (
 )
 from sympy.core.function import AppliedUndef
 
-from .linear import LinearSystem, linear_system
+from brianbridge.neurons.linear import LinearSystem, linear_system
 
 __all__ = ["METHOD", "Propagator", "exact_propagator", "phi_gamma", "why_not_linear"]
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, did_you_mean
-from .expressions import one_line, parse_expression
+from brianbridge.errors import InputError, did_you_mean
+from brianbridge.neurons.expressions import one_line, parse_expression
 
 __all__ = ["from_json", "parse_quantity", "seconds", "si_array", "to_json", "unit_name"]
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError
-from .expressions import names_in, one_line
+from brianbridge.errors import InputError
+from brianbridge.neurons.expressions import names_in, one_line
 
 if TYPE_CHECKING:
-    from .model import NeuronModel
+    from brianbridge.neurons.model import NeuronModel
 
 __all__ = ["on_runtime_device", "try_model"]
 
@@ -123,7 +123,7 @@ def _levels(model: NeuronModel, variables: Mapping[str, Any]) -> Iterator[tuple[
     """Yield variables and values just beyond which the neuron may fire."""
     from brian2.core.variables import ArrayVariable, Constant
 
-    from .evaluate import compiled
+    from brianbridge.neurons.evaluate import compiled
 
     if not model.emit:
         return

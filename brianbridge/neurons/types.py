@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError
-from .expressions import Statement, parse_statements, substitute_name
-from .quantities import si_array
+from brianbridge.errors import InputError
+from brianbridge.neurons.expressions import Statement, parse_statements, substitute_name
+from brianbridge.neurons.quantities import si_array
 
 if TYPE_CHECKING:
-    from .model import NeuronModel
+    from brianbridge.neurons.model import NeuronModel
 
 __all__ = ["check_types", "no_real_numbers"]
 

@@ -8,8 +8,8 @@ apart; what a colour says, a shape or a pattern says too.
 >>> ax = plot_ladder(verdict)                                              # doctest: +SKIP
 """
 
-from .activity import plot_counts, plot_rasters, plot_traces
-from .outcome import plot_attribution, plot_confusion, plot_ladder
+from brianbridge.plots.activity import plot_counts, plot_rasters, plot_traces
+from brianbridge.plots.outcome import plot_attribution, plot_confusion, plot_ladder
 
 __all__ = [
     "plot_attribution",

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, did_you_mean
-from ..recording import Recording
-from .style import BLUE, GREEN, VERMILLION, axes, dress, ink
+from brianbridge.errors import InputError, did_you_mean
+from brianbridge.plots.style import BLUE, GREEN, VERMILLION, axes, dress, ink
+from brianbridge.recording import Recording
 
 __all__ = ["differing_steps", "plot_counts", "plot_rasters", "plot_traces"]
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError
-from .style import BLUE, GREEN, SKY, VERMILLION, axes, dress, ink, literal
+from brianbridge.errors import InputError
+from brianbridge.plots.style import BLUE, GREEN, SKY, VERMILLION, axes, dress, ink, literal
 
 if TYPE_CHECKING:
-    from ..fidelity.verdict import Verdict
+    from brianbridge.ladder.verdict import Verdict
 
 __all__ = ["plot_attribution", "plot_confusion", "plot_ladder"]
 
@@ -92,7 +92,7 @@ def plot_confusion(
     Parameters
     ----------
     matrix : array of int, shape (classes, classes)
-        Samples of class ``i`` that were predicted as ``j`` (`brianbridge.fidelity.metrics`).
+        Samples of class ``i`` that were predicted as ``j`` (`brianbridge.measures.metrics`).
     classes : sequence of str, optional
         Their names; numbers if not given.
     ax : matplotlib.axes.Axes, optional

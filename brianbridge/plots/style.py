@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import InputError
+from brianbridge.errors import InputError
 
 __all__ = ["BLUE", "GREEN", "SKY", "VERMILLION", "axes", "dress", "ink", "literal"]
 

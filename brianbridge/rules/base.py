@@ -14,10 +14,10 @@ from typing import Any, ClassVar
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from ..errors import InputError, did_you_mean
-from ..network import SpikingNetwork
-from ..schema import check_kinds
-from ..surrogate.network import SurrogateNetwork
+from brianbridge.errors import InputError, did_you_mean
+from brianbridge.network import SpikingNetwork
+from brianbridge.schema import check_kinds
+from brianbridge.twin.network import SurrogateNetwork
 
 __all__ = ["LearningRule", "Response", "learning_rule", "rule_names"]
 

@@ -37,12 +37,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
-from ..errors import InputError
-from ..network import INPUT, SpikingNetwork
-from ..surrogate.network import SurrogateNetwork
-from ..surrogate.scan import batch_of, inputs_of
-from .base import LearningRule, Response
-from .layers import (
+from brianbridge.errors import InputError
+from brianbridge.network import INPUT, SpikingNetwork
+from brianbridge.rules.base import LearningRule, Response
+from brianbridge.rules.layerwise import (
     Ran,
     check_layers,
     parameter_of,
@@ -50,6 +48,8 @@ from .layers import (
     run_layer,
     substitute,
 )
+from brianbridge.twin.network import SurrogateNetwork
+from brianbridge.twin.scan import batch_of, inputs_of
 
 __all__ = ["LeakyBackprop", "leak_corrected", "windowed_credit"]
 

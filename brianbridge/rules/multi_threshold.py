@@ -38,12 +38,12 @@ from typing import ClassVar, Literal, get_args
 
 from torch import Tensor
 
-from ..errors import InputError, did_you_mean
-from ..network import SpikingNetwork
-from ..surrogate.network import SurrogateNetwork
-from ..surrogate.spike_function import SpikeFunction
-from .base import LearningRule, Response
-from .surrogate_gradient import respond_through_time
+from brianbridge.errors import InputError, did_you_mean
+from brianbridge.network import SpikingNetwork
+from brianbridge.rules.base import LearningRule, Response
+from brianbridge.rules.surrogate_gradient import respond_through_time
+from brianbridge.twin.network import SurrogateNetwork
+from brianbridge.twin.spike_function import SpikeFunction
 
 __all__ = ["MultiThreshold"]
 

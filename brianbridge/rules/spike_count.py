@@ -32,11 +32,11 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from ..errors import InputError
-from ..network import SpikingNetwork
-from ..surrogate.network import SurrogateNetwork
-from .base import LearningRule, Response
-from .layers import Ran, check_layers, parameter_of, respond_by_counts
+from brianbridge.errors import InputError
+from brianbridge.network import SpikingNetwork
+from brianbridge.rules.base import LearningRule, Response
+from brianbridge.rules.layerwise import Ran, check_layers, parameter_of, respond_by_counts
+from brianbridge.twin.network import SurrogateNetwork
 
 __all__ = ["SpikeCount"]
 

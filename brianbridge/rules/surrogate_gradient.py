@@ -13,10 +13,10 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from ..errors import InputError
-from ..surrogate.network import SurrogateNetwork
-from ..surrogate.spike_function import SpikeFunction
-from .base import LearningRule, Response
+from brianbridge.errors import InputError
+from brianbridge.rules.base import LearningRule, Response
+from brianbridge.twin.network import SurrogateNetwork
+from brianbridge.twin.spike_function import SpikeFunction
 
 __all__ = ["SurrogateGradient", "respond_through_time"]
 
@@ -38,7 +38,7 @@ class SurrogateGradient(LearningRule):
     derivative : str
         Name of a spike function; the twin's own if empty.
     width, scale : float
-        Of that spike function; see `brianbridge.surrogate.spike_function`.
+        Of that spike function; see `brianbridge.twin.spike_function`.
     detach_reset : bool
         Whether no gradient passes through resets.
     gain : float

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
-from .compiled import compiled
+from brianbridge.compiled import compiled
+from brianbridge.errors import InputError
 
 __all__ = [
     "checked_seed",

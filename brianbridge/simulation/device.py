@@ -9,7 +9,7 @@ from __future__ import annotations
 from brian2 import get_device
 from brian2.devices.device import RuntimeDevice, all_devices
 
-from ..errors import InputError
+from brianbridge.errors import InputError
 
 __all__ = ["check_runtime_device", "is_runtime_device"]
 

@@ -15,9 +15,10 @@ from brian2 import Clock, PoissonGroup
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from brian2.core.functions import DEFAULT_FUNCTIONS, Function
 
-from ..errors import InputError
-from ..network.connections import SynapseTable
-from .counter_random import (
+from brianbridge.errors import InputError
+from brianbridge.network.connections import SynapseTable
+from brianbridge.simulation.batched.failure import copies_of, fates
+from brianbridge.simulation.counter_random import (
     drawn,
     key_of,
     keys_of_samples,
@@ -26,8 +27,7 @@ from .counter_random import (
     uniforms,
     uniforms_at,
 )
-from .failure import copies_of, fates
-from .group_code import calls, parts_of, random_functions
+from brianbridge.simulation.group_code import calls, parts_of, random_functions
 
 __all__ = ["Presentation", "draw_by_counter", "fates_by_counter"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..encoding import EncodedInput
-from ..network import INPUT, SpikingNetwork
-from ..network.gain import input_gain
-from .delivery import weighted
+from brianbridge.encoding import EncodedInput
+from brianbridge.network import INPUT, SpikingNetwork
+from brianbridge.network.gain import input_gain
+from brianbridge.simulation.batched.delivery import weighted
 
 __all__ = ["Drives"]
 

@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-from ..encoding import EncodedInput
-from ..network import INPUT
-from .counter_random import key_of, keys_of_samples, uniforms
+from brianbridge.encoding import EncodedInput
+from brianbridge.network import INPUT
+from brianbridge.simulation.counter_random import key_of, keys_of_samples, uniforms
 
 __all__ = ["Timing", "places"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from ..errors import InputError
-from ..network import INPUT, SpikingNetwork
-from ..preferences import how_to_raise, memory_budget
+from brianbridge.errors import InputError
+from brianbridge.network import INPUT, SpikingNetwork
+from brianbridge.preferences import how_to_raise, memory_budget
 
 __all__ = ["check_sample_fits", "fitting_batch"]
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from brian2 import BrianObject, Clock
 
-from ..errors import InputError
-from ..network import SpikingNetwork
-from ..neurons.crossing import crossing_finder
-from ..neurons.model import SPIKE_VALUE, NeuronModel
-from ..recording import Events
-from . import kernels
-from .request import Request
+from brianbridge.errors import InputError
+from brianbridge.network import SpikingNetwork
+from brianbridge.neurons.crossing import crossing_finder
+from brianbridge.neurons.model import SPIKE_VALUE, NeuronModel
+from brianbridge.recording import Events
+from brianbridge.simulation.batched import kernels
+from brianbridge.simulation.request import Request
 
 __all__ = ["SpikeRecorder", "StateWatch", "TraceRecorder", "not_a_number"]
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from ..encoding import EncodedInput, Poisson
-from ..errors import InputError, did_you_mean
-from ..network import INPUT, SpikingNetwork
-from ..network.readout import AT_SPIKE, first_spike_output
-from ..network.samples import checked_samples
-from ..neurons.quantities import seconds
-from ..recording import Events, Recording
-from .builder import checked_schedule, steps_per_coarse_step
-from .input_timing import Timing, places
+from brianbridge.encoding import EncodedInput, Poisson
+from brianbridge.errors import InputError, did_you_mean
+from brianbridge.network import INPUT, SpikingNetwork
+from brianbridge.network.readout import AT_SPIKE, first_spike_output
+from brianbridge.network.samples import checked_samples
+from brianbridge.neurons.quantities import seconds
+from brianbridge.recording import Events, Recording
+from brianbridge.simulation.input_timing import Timing, places
+from brianbridge.simulation.reference.builder import checked_schedule, steps_per_coarse_step
 
 __all__ = ["Request"]
 

@@ -1,7 +1,7 @@
 """Present samples to a spiking network in Brian2: one front for all the ways there are.
 
-``batched`` (see `brianbridge.simulation.batched`) is fast; ``reference`` (see
-`brianbridge.simulation.reference`) is plain Brian2, slow, and the judge. Their spikes are equal.
+``batched`` (see `brianbridge.simulation.batched.run`) is fast; ``reference`` (see
+`brianbridge.simulation.reference.run`) is plain Brian2, slow, and the judge. Their spikes are equal.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from .. import preferences  # noqa: F401  (it registers prefs.brianbridge.memory)
-from ..errors import InputError, did_you_mean
-from ..network import SpikingNetwork
-from ..recording import Recording
-from .brian2_caches import forget_oldest
-from .counter_random import checked_seed
-from .device import check_runtime_device
-from .input_timing import Timing
-from .interrupts import interruptible
-from .request import Request
+from brianbridge import preferences  # noqa: F401  (it registers prefs.brianbridge.memory)
+from brianbridge.errors import InputError, did_you_mean
+from brianbridge.network import SpikingNetwork
+from brianbridge.recording import Recording
+from brianbridge.simulation.brian2_caches import forget_oldest
+from brianbridge.simulation.counter_random import checked_seed
+from brianbridge.simulation.device import check_runtime_device
+from brianbridge.simulation.input_timing import Timing
+from brianbridge.simulation.interrupts import interruptible
+from brianbridge.simulation.request import Request
 
 __all__ = ["Path", "simulate"]
 
@@ -156,14 +156,14 @@ def _run(
 ) -> Recording:
     """Simulate in the way that is asked for."""
     if device == "cpp_standalone":
-        from .standalone import run_standalone
+        from brianbridge.simulation.reference.standalone import run_standalone
 
         return run_standalone(request, batch_size=batch_size)
     if path == "reference":
-        from .reference import run_reference
+        from brianbridge.simulation.reference.run import run_reference
 
         return run_reference(request, batch_size=batch_size)
-    from .batched import run_batched
+    from brianbridge.simulation.batched.run import run_batched
 
     return run_batched(request, batch_size=batch_size, dtype=dtype, threads=threads)
 

@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..datasets import Dataset
-from ..encoding import encoding_from_dict
-from ..errors import InputError
-from ..io.network_file import load
-from ..network import SpikingNetwork
-from ..network.layer_files import build_layers
-from ..network.library import changed_encoding, network_model
-from .schema import NetworkEntry, trained_on
+from brianbridge.datasets import Dataset
+from brianbridge.encoding import encoding_from_dict
+from brianbridge.errors import InputError
+from brianbridge.io.networks.file import load
+from brianbridge.network import SpikingNetwork
+from brianbridge.network.layer_files import build_layers
+from brianbridge.network.library import changed_encoding, network_model
+from brianbridge.study.schema import NetworkEntry, trained_on
 
 __all__ = ["build_network"]
 

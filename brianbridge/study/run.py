@@ -21,28 +21,28 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets import Dataset, Split, load
-from ..datasets.fit import fitted
-from ..datasets.splits import by_fraction
-from ..fidelity.judgement import decided_by, worst_outcome
-from ..fidelity.ladder import Rung, read_ladder
-from ..fidelity.metrics import accuracy
-from ..fidelity.report import report_beside
-from ..fidelity.sweep import forget
-from ..fidelity.twin_run import TwinRun
-from ..fidelity.verdict import Verdict
-from ..fidelity.verify import verify
-from ..io.atomic import writable_file, write_whole
-from ..io.network_file import load as load_network
-from ..io.network_file import save
-from ..network import SpikingNetwork
-from ..provenance import collect
-from ..rules import LearningRule, learning_rule, train
-from ..rules.determinism import one_thread
-from ..surrogate.network import SurrogateNetwork, to_torch, write_back
-from ..surrogate.spike_function import SpikeFunction
-from .network import build_network
-from .schema import Study, trained_on
+from brianbridge.datasets import Dataset, Split, load
+from brianbridge.datasets.fit import fitted
+from brianbridge.datasets.splits import by_fraction
+from brianbridge.io.atomic import writable_file, write_whole
+from brianbridge.io.networks.file import load as load_network
+from brianbridge.io.networks.file import save
+from brianbridge.ladder.judgement import decided_by, worst_outcome
+from brianbridge.ladder.rungs import Rung, read_ladder
+from brianbridge.ladder.twin_run import TwinRun
+from brianbridge.ladder.verdict import Verdict
+from brianbridge.ladder.verify import verify
+from brianbridge.measures.metrics import accuracy
+from brianbridge.network import SpikingNetwork
+from brianbridge.provenance import collect
+from brianbridge.report import report_beside
+from brianbridge.rules import LearningRule, learning_rule, train
+from brianbridge.study.network import build_network
+from brianbridge.study.schema import Study, trained_on
+from brianbridge.sweep.sweep import forget
+from brianbridge.training.determinism import one_thread
+from brianbridge.twin.network import SurrogateNetwork, to_torch, write_back
+from brianbridge.twin.spike_function import SpikeFunction
 
 __all__ = [
     "first_samples", "held_out", "load_split", "prepare", "run_study", "split_of", "train_study",

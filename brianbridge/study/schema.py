@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ..errors import InputError
-from ..network import Readout
-from ..network.layer_files import LayerEntries, NeuronParameters
-from ..schema import find_toml, read_toml, validated
-from ..share import share_folder
+from brianbridge.errors import InputError
+from brianbridge.network import Readout
+from brianbridge.network.layer_files import LayerEntries, NeuronParameters
+from brianbridge.schema import find_toml, read_toml, validated
+from brianbridge.share import share_folder
 
 if TYPE_CHECKING:
-    from ..rules import TrainingOptions
+    from brianbridge.rules import TrainingOptions
 
 __all__ = [
     "DatasetEntry", "Study", "TrainedOn", "read_study", "study_names", "trained_on",
 ]  # fmt: skip
 
 
-#: As in `brianbridge.rules.options`, which needs torch.
+#: As in `brianbridge.training.options`, which needs torch.
 _LARGEST_RATE = 1e6
 
 
@@ -103,7 +103,7 @@ class SpikeRateEntry(_Entry):
 
 
 class QuantisationEntry(_Entry):
-    """Round weights; see `brianbridge.surrogate.quantisation.Quantisation`."""
+    """Round weights; see `brianbridge.twin.quantisation.Quantisation`."""
 
     bits: int = Field(default=8, ge=2, le=16)
     per: Literal["tensor", "channel"] = "tensor"
@@ -140,7 +140,7 @@ class TrainingEntry(_Entry):
 
     def options(self) -> TrainingOptions:
         """Return the options of the trainer."""
-        from ..rules import Augmentation, SpikeRate, TrainingOptions
+        from brianbridge.rules import Augmentation, SpikeRate, TrainingOptions
 
         plain = self.model_dump(
             exclude={
@@ -160,7 +160,7 @@ class TrainingEntry(_Entry):
 
     def of_twin(self) -> dict[str, Any]:
         """Return what the twin does differently in training, as arguments of `to_torch`."""
-        from ..surrogate.quantisation import Quantisation
+        from brianbridge.twin.quantisation import Quantisation
 
         rounding = self.quantisation
         return {

@@ -20,16 +20,16 @@ import numpy as np
 
 from brianbridge.datasets import Dataset, Split, load
 from brianbridge.encoding import Current
-from brianbridge.fidelity.calibrate import calibrate
-from brianbridge.fidelity.condition import Condition
-from brianbridge.fidelity.perturbations import Mismatch, Perturbation, WeightQuantisation, perturbed
-from brianbridge.io.network_file import load as load_network
+from brianbridge.io.networks.file import load as load_network
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
+from brianbridge.perturbations import Mismatch, Perturbation, WeightQuantisation, perturbed
+from brianbridge.perturbations.condition import Condition
 from brianbridge.provenance import collect
+from brianbridge.remedies.calibrate import calibrate
+from brianbridge.remedies.in_the_loop import fine_tune
 from brianbridge.rules import TrainingOptions, train
-from brianbridge.rules.in_the_loop import fine_tune
-from brianbridge.surrogate.network import to_torch, write_back
+from brianbridge.twin.network import to_torch, write_back
 
 STUDIES = Path(__file__).parents[1]
 RULE = "spike_count"

@@ -24,9 +24,9 @@ import numpy as np
 
 import brianbridge as bb
 from brianbridge.datasets import load
-from brianbridge.fidelity.on_dask import Workers, connected
-from brianbridge.fidelity.tasks import Piece, Task
+from brianbridge.ladder.tasks import Piece, Task
 from brianbridge.provenance import collect
+from brianbridge.sweep.dask_workers import Workers, connected
 
 STUDIES = Path(__file__).parents[1]
 NETWORK = STUDIES / "trained" / "fashion_mnist_spike_count_mlp.h5"

@@ -21,8 +21,8 @@ from torch import Tensor
 
 from brianbridge.neurons.library import neuron_model
 from brianbridge.provenance import collect
-from brianbridge.surrogate.population import PopulationTwin
-from brianbridge.surrogate.spike_function import SpikeFunction
+from brianbridge.twin.population import PopulationTwin
+from brianbridge.twin.spike_function import SpikeFunction
 
 RESULTS = Path(__file__).parents[1] / "results"
 DT, TAU, THETA = 1e-3, 10e-3, 1.0

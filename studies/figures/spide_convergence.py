@@ -30,8 +30,8 @@ from brianbridge.datasets import load
 from brianbridge.network import Layer
 from brianbridge.provenance import collect
 from brianbridge.rules import Implicit, Spide, train
-from brianbridge.rules.equilibrium import AtEquilibrium, Settled
-from brianbridge.surrogate.network import SurrogateNetwork, to_torch, write_back
+from brianbridge.rules.equilibrium.base import AtEquilibrium, Settled
+from brianbridge.twin.network import SurrogateNetwork, to_torch, write_back
 
 RESULTS = Path(__file__).parents[1] / "results"
 STEPS = (30, 60, 100, 250, 500, 1000, 2500, 5000, 10_000)

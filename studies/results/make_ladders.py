@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import brianbridge as bb
-from brianbridge.fidelity.on_dask import connected
 from brianbridge.study.run import first_samples, split_of
+from brianbridge.sweep.dask_workers import connected
 
 STUDIES = Path(__file__).parents[1]
 FOLDER = STUDIES / "results" / "ladders"

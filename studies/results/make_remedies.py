@@ -16,8 +16,8 @@ from typing import Any
 from make_ladders import STUDIES, accuracy_and_spikes, kept, when_and_where
 
 import brianbridge as bb
-from brianbridge.fidelity.sweep import forget
 from brianbridge.study.run import first_samples, split_of
+from brianbridge.sweep.sweep import forget
 
 FOLDER = STUDIES / "results" / "remedies"
 

@@ -19,7 +19,7 @@ from brianbridge.bench.parity.neurons import DYADIC_MODELS, MODELS
 from brianbridge.bench.parity.run import bench_parity
 from brianbridge.cli import main
 from brianbridge.encoding import Frames
-from brianbridge.io.network_file import load
+from brianbridge.io.networks.file import load
 from brianbridge.network import Population, Projection, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.recording import Events

@@ -16,7 +16,7 @@ from brianbridge.bench.simulate import DifferentSpikesError, bench_simulate
 from brianbridge.cli import main
 from brianbridge.datasets import from_arrays
 from brianbridge.encoding import Bernoulli, Current
-from brianbridge.io.network_file import save
+from brianbridge.io.networks.file import save
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 

@@ -12,7 +12,7 @@ import pytest
 
 from brianbridge.cli import main
 from brianbridge.io.lock import only_writer
-from brianbridge.io.network_file import load, save
+from brianbridge.io.networks.file import load, save
 
 STUDY = """
 title = "Iris in a hurry"
@@ -166,7 +166,7 @@ def test_options_of_workers_that_do_not_go_together_are_refused(capsys):
 def test_what_an_interrupted_verification_kept_is_told(out, said, finished, tmp_path, capsys):
     arguments = ["verify", str(finished / "network.h5"), "--data", "iris"]
     arguments += ["--out", str(tmp_path)] if out else []
-    with patch("brianbridge.fidelity.verify.verify", side_effect=KeyboardInterrupt):
+    with patch("brianbridge.ladder.verify.verify", side_effect=KeyboardInterrupt):
         assert main(arguments) == 130
     assert said in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

@@ -127,7 +127,7 @@ def test_brian2_is_not_blamed_on_the_command_line(tmp_path):
 def test_brian2_is_not_blamed_in_a_script_but_for_errors_of_others():
     code = (
         "import sys, brianbridge, brian2\n"
-        "from brianbridge.fidelity import metrics\n"
+        "from brianbridge.ladder import metrics\n"
         "def fails():\n"
         "    1/0\n"
         "for call in (lambda: brianbridge.neuron_model('lfi'),\n"

@@ -14,7 +14,7 @@ import numpy as np
 import brianbridge.study.run as study
 from brianbridge.cli import main
 from brianbridge.datasets import from_arrays
-from brianbridge.fidelity import cluster
+from brianbridge.sweep import cluster
 
 INPUTS, SAMPLES = 1250, 2600  # two shards
 

@@ -12,7 +12,7 @@ import time
 import pytest
 from real_processes import ROOT, refusal, told, until
 
-from brianbridge.fidelity.worker import differences, facts, resource_of
+from brianbridge.sweep.worker import differences, facts, resource_of
 
 
 def test_a_cold_worker_of_four_threads_says_what_one_process_says(processes, expected):
@@ -127,7 +127,7 @@ def test_a_client_that_is_killed_goes_on(processes, expected, tmp_path):
 
 
 def test_certificates_that_are_missing_are_asked_for(refused):
-    from brianbridge.fidelity.on_dask import connected
+    from brianbridge.sweep.dask_workers import connected
 
     with (
         refused("scheduler 'tls://127.0.0.1:9'", "distributed.comm.tls.ca-file"),

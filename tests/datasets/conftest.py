@@ -12,7 +12,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from brianbridge.datasets import places, registry
+from brianbridge.datasets import locations as places
+from brianbridge.datasets import registry
 
 _CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
 _ROLES = ("train_images", "train_labels", "test_images", "test_labels")

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from brianbridge.datasets import fetch, load, places
+from brianbridge.datasets import fetch, load
+from brianbridge.datasets import locations as places
 from brianbridge.errors import InputError
 
 

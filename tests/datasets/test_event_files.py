@@ -22,7 +22,7 @@ from event_writers import (
 )
 
 from brianbridge.datasets import read_events
-from brianbridge.datasets.event_files import EVENT
+from brianbridge.datasets.formats.event_files import EVENT
 
 EVENTS = random_events(500)
 TONIC = np.dtype([("x", np.int16), ("y", np.int16), ("t", np.int64), ("p", bool)])

@@ -10,9 +10,9 @@ from brianbridge.datasets import Dataset, from_arrays
 from brianbridge.datasets.fit import fitted, named_classes
 from brianbridge.encoding import Current
 from brianbridge.errors import InputError
-from brianbridge.fidelity.perturbations import WeightQuantisation
 from brianbridge.network import Dense, SpikingNetwork
-from brianbridge.rules.in_the_loop import fine_tune
+from brianbridge.perturbations import WeightQuantisation
+from brianbridge.remedies.in_the_loop import fine_tune
 
 ANIMALS = ["bird", "cat", "dog"]
 

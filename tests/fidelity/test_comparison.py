@@ -9,15 +9,15 @@ from brian2 import prefs
 
 from brianbridge.datasets import from_arrays
 from brianbridge.encoding import Bernoulli, Current, Latency
-from brianbridge.fidelity import tasks, twin_run
-from brianbridge.fidelity.comparison import Comparison, CountSums
-from brianbridge.fidelity.twin_run import TwinRun
-from brianbridge.fidelity.verify import verify
+from brianbridge.ladder import tasks, twin_run
+from brianbridge.ladder.twin_run import TwinRun
+from brianbridge.ladder.verify import verify
+from brianbridge.measures.comparison import Comparison, CountSums
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.recording import Events, Recording
-from brianbridge.simulation import batched
-from brianbridge.surrogate.network import to_torch
+from brianbridge.simulation.batched import run as batched
+from brianbridge.twin.network import to_torch
 
 
 def recording(raster):

@@ -8,11 +8,11 @@ import pytest
 
 from brianbridge.datasets import from_arrays
 from brianbridge.encoding import Bernoulli, Current, Latency
-from brianbridge.fidelity import metrics
-from brianbridge.fidelity.activity import input_spikes_by_step
-from brianbridge.fidelity.decision import Decision, FirstSpikes, order_lost
-from brianbridge.fidelity.ladder import Rung
-from brianbridge.fidelity.verify import verify
+from brianbridge.ladder.rungs import Rung
+from brianbridge.ladder.verify import verify
+from brianbridge.measures import metrics
+from brianbridge.measures.activity import input_spikes_by_step
+from brianbridge.measures.decision import Decision, FirstSpikes, order_lost
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.network.readout import first_spike_output
 from brianbridge.neurons.library import neuron_model
@@ -20,7 +20,7 @@ from brianbridge.recording import Events, Recording
 from brianbridge.simulation.simulate import simulate
 from brianbridge.study import read_study, run_study
 from brianbridge.study.run import _mean
-from brianbridge.surrogate.network import to_torch
+from brianbridge.twin.network import to_torch
 
 DT = 1e-3
 
@@ -176,7 +176,7 @@ def test_input_spikes_by_step(monkeypatch, encoding):
     x = np.random.default_rng(3).random((11, 2, 3))
     expected = encoding.encode(x, np.arange(11)).raster.astype(bool).sum((2, 3)).T
     for block in (1, 100, 10_000):
-        monkeypatch.setattr("brianbridge.fidelity.activity._BLOCK", block)
+        monkeypatch.setattr("brianbridge.measures.activity._BLOCK", block)
         np.testing.assert_array_equal(input_spikes_by_step(net, x), expected)
 
 
@@ -253,7 +253,7 @@ def test_a_current_is_crossed_within_the_step():
 
 def test_the_chunks_of_a_run_add_up(monkeypatch):
     whole = verify(network(), DATA)
-    monkeypatch.setattr("brianbridge.fidelity.twin_run._SAMPLES", 7)
+    monkeypatch.setattr("brianbridge.ladder.twin_run._SAMPLES", 7)
 
     def in_chunks(*arguments, **options):
         return simulate(*arguments, **options, batch_size=9)

@@ -9,7 +9,7 @@ from projection_cases import CONVOLUTIONS, PROJECTIONS
 from torch.nn.functional import conv2d
 
 from brianbridge.errors import InputError
-from brianbridge.fidelity.fan_out import ann_macs, fan_out
+from brianbridge.measures.fan_out import ann_macs, fan_out
 from brianbridge.network import AllToAll, Convolution, Pooling, Projection, TransposedConvolution
 
 

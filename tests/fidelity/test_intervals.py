@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, ttest_1samp
 
-from brianbridge.fidelity.intervals import (
+from brianbridge.measures.intervals import (
     mean_interval,
     ratio_interval,
     score_interval,
     share_interval,
 )
-from brianbridge.fidelity.statistics import repeated_interval
+from brianbridge.measures.statistics import repeated_interval
 
 of_counts = cache(score_interval)
 

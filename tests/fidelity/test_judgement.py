@@ -6,13 +6,13 @@ import torch
 
 from brianbridge.datasets import from_arrays
 from brianbridge.encoding import Current
-from brianbridge.fidelity.intervals import score_interval, share_interval
-from brianbridge.fidelity.judgement import Measured, in_words, judge, worst_outcome
-from brianbridge.fidelity.ladder import Rung
-from brianbridge.fidelity.verify import verify
+from brianbridge.ladder.judgement import Measured, in_words, judge, worst_outcome
+from brianbridge.ladder.rungs import Rung
+from brianbridge.ladder.verify import verify
+from brianbridge.measures.intervals import score_interval, share_interval
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
-from brianbridge.surrogate.network import to_torch
+from brianbridge.twin.network import to_torch
 
 
 def between(low, high):

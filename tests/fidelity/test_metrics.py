@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from brianbridge.fidelity import metrics
+from brianbridge.measures import metrics
 from brianbridge.recording import Events, Recording
 
 

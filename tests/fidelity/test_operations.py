@@ -9,12 +9,12 @@ from rich.console import Console
 
 from brianbridge.datasets import from_arrays
 from brianbridge.encoding import Bernoulli, Current, EncodedInput, Latency
-from brianbridge.fidelity import activity
-from brianbridge.fidelity.activity import Activity, activity_of, activity_of_input
-from brianbridge.fidelity.energy import FP32_45NM, INT32_45NM
-from brianbridge.fidelity.operations import count_operations, operations_of
-from brianbridge.fidelity.verdict import Verdict
-from brianbridge.fidelity.verify import verify
+from brianbridge.ladder.verdict import Verdict
+from brianbridge.ladder.verify import verify
+from brianbridge.measures import activity
+from brianbridge.measures.activity import Activity, activity_of, activity_of_input
+from brianbridge.measures.counting import count_operations, operations_of
+from brianbridge.measures.energy import FP32_45NM, INT32_45NM
 from brianbridge.network import (
     AvgPool2d,
     Conv2d,
@@ -26,7 +26,7 @@ from brianbridge.network import (
 )
 from brianbridge.neurons.library import neuron_model
 from brianbridge.recording import Events, Recording
-from brianbridge.surrogate.network import to_torch
+from brianbridge.twin.network import to_torch
 
 IF = neuron_model("if")
 

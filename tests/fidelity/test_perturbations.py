@@ -6,8 +6,9 @@ from brian2 import ms
 
 from brianbridge.encoding import Bernoulli, Current
 from brianbridge.errors import InputError
-from brianbridge.fidelity.condition import Condition
-from brianbridge.fidelity.perturbations import (
+from brianbridge.network import Dense, SpikingNetwork
+from brianbridge.neurons.library import neuron_model
+from brianbridge.perturbations import (
     BackgroundCurrent,
     BrianSchedule,
     ConductanceSynapses,
@@ -27,8 +28,7 @@ from brianbridge.fidelity.perturbations import (
     perturbation,
     perturbed,
 )
-from brianbridge.network import Dense, SpikingNetwork
-from brianbridge.neurons.library import neuron_model
+from brianbridge.perturbations.condition import Condition
 from brianbridge.simulation.simulate import simulate
 
 ALL = (

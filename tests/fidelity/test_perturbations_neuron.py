@@ -6,11 +6,11 @@ from brian2 import ms
 
 from brianbridge.encoding import Bernoulli, Current
 from brianbridge.errors import InputError
-from brianbridge.fidelity.condition import Condition
-from brianbridge.fidelity.perturbations import FinerDt, Mismatch, OtherNeuron, perturbed
-from brianbridge.fidelity.perturbations.equal_rates import _mean_counts, emitted
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
+from brianbridge.perturbations import FinerDt, Mismatch, OtherNeuron, perturbed
+from brianbridge.perturbations.condition import Condition
+from brianbridge.perturbations.equal_rates import _mean_counts, emitted
 
 X = np.random.default_rng(0).uniform(0, 1, (4, 20))
 

@@ -7,19 +7,7 @@ from scipy.integrate import solve_ivp
 
 from brianbridge.encoding import Bernoulli, Current
 from brianbridge.errors import InputError
-from brianbridge.fidelity.condition import Condition
-from brianbridge.fidelity.perturbations import (
-    ConductanceSynapses,
-    Delay,
-    FinerDt,
-    MembraneNoise,
-    Mismatch,
-    SynapticFailure,
-    SynapticKinetics,
-    perturbation,
-    perturbed,
-)
-from brianbridge.io.network_file import save
+from brianbridge.io.networks.file import save
 from brianbridge.network import (
     AvgPool2d,
     Conv2d,
@@ -35,8 +23,20 @@ from brianbridge.network import (
 )
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.simulation.failure import UnreliableDelivery, fate
-from brianbridge.simulation.kernels import SpikeList
+from brianbridge.perturbations import (
+    ConductanceSynapses,
+    Delay,
+    FinerDt,
+    MembraneNoise,
+    Mismatch,
+    SynapticFailure,
+    SynapticKinetics,
+    perturbation,
+    perturbed,
+)
+from brianbridge.perturbations.condition import Condition
+from brianbridge.simulation.batched.failure import UnreliableDelivery, fate
+from brianbridge.simulation.batched.kernels import SpikeList
 from brianbridge.simulation.simulate import simulate
 
 #: Neither fires nor forgets: its potential is what arrived.

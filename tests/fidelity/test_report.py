@@ -12,18 +12,18 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from brianbridge import report
 from brianbridge.datasets import from_arrays
 from brianbridge.encoding import Bernoulli, Current
-from brianbridge.fidelity import report
-from brianbridge.fidelity.ladder import Rung, read_ladder
-from brianbridge.fidelity.report import words
-from brianbridge.fidelity.report.close_up import close_up
-from brianbridge.fidelity.report.ladder_text import ladder_text
-from brianbridge.fidelity.report.page import page_of
-from brianbridge.fidelity.verify import verify
+from brianbridge.ladder.rungs import Rung, read_ladder
+from brianbridge.ladder.verify import verify
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.plots import plot_ladder
+from brianbridge.report import sentences as words
+from brianbridge.report.ladder_text import ladder_text
+from brianbridge.report.one_sample import close_up
+from brianbridge.report.page import page_of
 
 EVIL = "<script>alert('$x$')</script>"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
@@ -354,7 +354,7 @@ def test_neurons_of_another_model_have_no_trace_beside_the_twins():
 
 
 def test_potentials_that_take_too_much_memory_are_not_recorded(verdict, monkeypatch):
-    from brianbridge.fidelity.report import close_up as module
+    from brianbridge.report import one_sample as module
 
     monkeypatch.setattr(module, "_VALUES", 10)
     close = module.close_up(verdict.evidence, "parity")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from brianbridge.fidelity.metrics import paired_interval
-from brianbridge.fidelity.statistics import (
+from brianbridge.measures.metrics import paired_interval
+from brianbridge.measures.statistics import (
     Discordant,
     bootstrap_interval,
     mcnemar,

@@ -7,9 +7,9 @@ import pytest
 
 import brianbridge as bb
 from brianbridge.encoding import Current
-from brianbridge.fidelity.piece_file import write_piece
-from brianbridge.fidelity.tasks import Shards
+from brianbridge.ladder.tasks import Shards
 from brianbridge.recording import Events, Recording
+from brianbridge.sweep.piece_file import write_piece
 
 
 @pytest.mark.parametrize("size", [1, 7, 600])
@@ -19,7 +19,7 @@ def test_sums_of_graded_spikes_do_not_depend_on_chunks(size, tmp_path, monkeypat
     net = bb.SpikingNetwork.sequential(
         (3,), [bb.Dense(4, bb.neuron_model("if"))], encoding=Current(steps), seed=1
     )
-    monkeypatch.setattr("brianbridge.fidelity.tasks.block_size", lambda _: 8)
+    monkeypatch.setattr("brianbridge.ladder.tasks.block_size", lambda _: 8)
     data = bb.from_arrays("mine", rng.random((samples, 3)), np.arange(samples) % 4)
     shards = Shards(net, data)
     twin = shards.twin(0)[0]

@@ -18,15 +18,15 @@ import brianbridge as bb
 from brianbridge.datasets import from_arrays
 from brianbridge.encoding import Bernoulli, Current
 from brianbridge.errors import InputError
-from brianbridge.fidelity import calibrate as calibrating
-from brianbridge.fidelity import sweep as sweeping
-from brianbridge.fidelity import tasks
-from brianbridge.fidelity.ladder import Rung, read_ladder
-from brianbridge.fidelity.perturbations.other_neuron import OtherNeuron
-from brianbridge.fidelity.remedies import Remedies
-from brianbridge.fidelity.verify import verify
+from brianbridge.ladder import tasks
+from brianbridge.ladder.rungs import Rung, read_ladder
+from brianbridge.ladder.verify import verify
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.rules.in_the_loop import InTheLoop
+from brianbridge.perturbations.other_neuron import OtherNeuron
+from brianbridge.remedies import calibrate as calibrating
+from brianbridge.remedies.in_the_loop import InTheLoop
+from brianbridge.remedies.remedies import Remedies
+from brianbridge.sweep import sweep as sweeping
 
 CHIP = Rung(
     name="chip",
@@ -191,7 +191,7 @@ def test_an_optional_rung_whose_potentials_grow_beyond_numbers_is_left_out(worke
         client = None
         if workers:
             pytest.importorskip("distributed")
-            from brianbridge.fidelity.on_dask import connected
+            from brianbridge.sweep.dask_workers import connected
 
             client = stack.enter_context(connected(workers=workers))
         verdict = verify(net, data_of(net, 4), ladder, client=client, shard=2)
@@ -379,7 +379,7 @@ def test_interrupted_remedies_go_on(tmp_path, monkeypatch):
 
 def test_two_workers_one_of_them_killed_give_the_same_verdict(monkeypatch):
     pytest.importorskip("distributed")
-    from brianbridge.fidelity.on_dask import Workers, connected
+    from brianbridge.sweep.dask_workers import Workers, connected
 
     net = network()
     data, ladder = data_of(net), [Rung(name="parity"), CHIP]
@@ -403,7 +403,7 @@ def test_two_workers_one_of_them_killed_give_the_same_verdict(monkeypatch):
 
 def test_workers_climb_again_after_a_remedy(monkeypatch):
     pytest.importorskip("distributed")
-    from brianbridge.fidelity.on_dask import connected
+    from brianbridge.sweep.dask_workers import connected
 
     net = learnt(network())
     data = data_of(net)
@@ -416,7 +416,7 @@ def test_workers_climb_again_after_a_remedy(monkeypatch):
 
 def test_every_worker_has_the_samples_before_work_is_shared_out():
     pytest.importorskip("distributed")
-    from brianbridge.fidelity.on_dask import Workers, connected
+    from brianbridge.sweep.dask_workers import Workers, connected
 
     net = network()
     with connected(workers=2) as client:
@@ -427,8 +427,8 @@ def test_every_worker_has_the_samples_before_work_is_shared_out():
 
 def test_a_scheduler_that_is_not_there_is_refused(refused, monkeypatch):
     pytest.importorskip("distributed")
-    from brianbridge.fidelity import on_dask
-    from brianbridge.fidelity.on_dask import connected
+    from brianbridge.sweep import dask_workers as on_dask
+    from brianbridge.sweep.dask_workers import connected
 
     monkeypatch.setattr(on_dask, "_ANSWER", 1)
     with refused("scheduler 'tcp://127.0.0.1:9'"), connected(scheduler="tcp://127.0.0.1:9"):
@@ -442,7 +442,8 @@ def test_a_scheduler_that_is_not_there_is_refused(refused, monkeypatch):
 
 def test_workers_that_die_for_lack_of_memory_are_told(refused, monkeypatch):
     pytest.importorskip("distributed")
-    from brianbridge.fidelity import cluster, on_dask
+    from brianbridge.sweep import cluster
+    from brianbridge.sweep import dask_workers as on_dask
 
     def takes_a_gigabyte(sent, task, twin):
         held = np.ones(1_000_000_000, np.uint8)

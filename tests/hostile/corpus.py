@@ -140,7 +140,7 @@ class Case:
 def make_bases(folder: Path) -> Bases:
     """Write valid network and spike files."""
     import brianbridge as bb
-    from brianbridge.io.spike_file import SpikeFileWriter
+    from brianbridge.io.spikes.file import SpikeFileWriter
 
     lif = bb.neuron_model("lif", theta=np.linspace(0.5, 1.5, 6))
     dense = bb.SpikingNetwork.sequential(

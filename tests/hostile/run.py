@@ -82,8 +82,8 @@ def command_of(case: Case, bases: Bases) -> list[str]:
 def meaning(path: Path) -> Any:
     """Return all that a file says: description and arrays of a network, columns of spikes."""
     from brianbridge.io.hdf5 import file_kind
-    from brianbridge.io.network_file import load
-    from brianbridge.io.spike_file import read_spikes
+    from brianbridge.io.networks.file import load
+    from brianbridge.io.spikes.file import read_spikes
 
     if file_kind(path) == "network":
         network = load(path)

@@ -11,7 +11,7 @@ from network_files import CURVES
 from spike_files import SHAPES
 
 from brianbridge.encoding import Current
-from brianbridge.io.network_file import save
+from brianbridge.io.networks.file import save
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.recording import Events, Recording

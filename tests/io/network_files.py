@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from brianbridge.errors import InputError
-from brianbridge.io.network_file import load
+from brianbridge.io.networks.file import load
 from brianbridge.network import SpikingNetwork
 
 CURVES = {"validation_loss": [1.5, float("nan")], "epoch": [1, 2]}  # not in alphabetical order

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import h5py
 
-from brianbridge.io.spike_file import SpikeFileWriter
+from brianbridge.io.spikes.file import SpikeFileWriter
 from brianbridge.recording import Recording
 
 SHAPES = {"hidden": (2, 5, 4), "a first": (10,)}  # not in alphabetical order, on purpose

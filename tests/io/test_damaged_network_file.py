@@ -14,7 +14,7 @@ import pytest
 from network_files import assert_equal, refused
 
 from brianbridge.errors import InputError
-from brianbridge.io.network_file import load, save
+from brianbridge.io.networks.file import load, save
 from brianbridge.network import SpikingNetwork
 
 SYSTEM = "__import__('os').system('touch hacked')"

@@ -10,7 +10,7 @@ import pytest
 from spike_files import without_digests, write
 
 from brianbridge.errors import InputError
-from brianbridge.io.spike_file import describe, read_spikes
+from brianbridge.io.spikes.file import describe, read_spikes
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from brian2 import prefs
 from network_files import refused
 
-from brianbridge.io.network_file import load
+from brianbridge.io.networks.file import load
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from spike_files import without_digests
 from brianbridge.encoding import Bernoulli
 from brianbridge.errors import InputError
 from brianbridge.io.inspect import as_text, describe_file
-from brianbridge.io.network_file import save
-from brianbridge.io.spike_file import SpikeFileWriter
+from brianbridge.io.networks.file import save
+from brianbridge.io.spikes.file import SpikeFileWriter
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 

@@ -18,8 +18,8 @@ from network_files import assert_equal, refused
 from brianbridge.encoding import Bernoulli, Current, Latency
 from brianbridge.encoding.base import _ENCODINGS
 from brianbridge.errors import InputError
-from brianbridge.io.network_file import load, save
-from brianbridge.io.spike_file import SpikeFileWriter
+from brianbridge.io.networks.file import load, save
+from brianbridge.io.spikes.file import SpikeFileWriter
 from brianbridge.network import Dense, Population, Projection, SpikingNetwork
 from brianbridge.neurons.library import model_names, neuron_model
 from brianbridge.neurons.model import NeuronModel

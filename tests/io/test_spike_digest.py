@@ -14,8 +14,8 @@ from spike_files import RUN, SHAPES, without_digests, write
 
 from brianbridge.cli import main
 from brianbridge.errors import InputError
-from brianbridge.io.spike_file import SpikeFileWriter, check_spikes, read_spikes
-from brianbridge.io.spike_layout import COLUMNS
+from brianbridge.io.spikes.file import SpikeFileWriter, check_spikes, read_spikes
+from brianbridge.io.spikes.layout import COLUMNS
 from brianbridge.recording import Recording
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from spike_files import RUN, SHAPES, without_digests, write
 
 from brianbridge.errors import InputError
-from brianbridge.io.spike_file import SpikeFileWriter, describe, read_spikes
+from brianbridge.io.spikes.file import SpikeFileWriter, describe, read_spikes
 from brianbridge.recording import Events, Recording
 
 

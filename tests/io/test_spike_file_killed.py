@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from brianbridge.errors import InputError
-from brianbridge.io.spike_file import SpikeFileWriter, read_spikes
+from brianbridge.io.spikes.file import SpikeFileWriter, read_spikes
 from brianbridge.recording import Recording
 
 RUN = {"shapes": {"hidden": (2, 5, 4), "a first": (10,)}, "dt": 1e-4, "steps": 50}
@@ -22,7 +22,7 @@ ENDLESS = textwrap.dedent("""
     import itertools, sys
     sys.path.insert(0, sys.argv[2])
     from conftest import SHAPES, STEPS, DT, random_recording
-    from brianbridge.io.spike_file import SpikeFileWriter
+    from brianbridge.io.spikes.file import SpikeFileWriter
     with SpikeFileWriter(sys.argv[1], SHAPES, DT, STEPS, {"seed": 1}) as spikes:
         for seed in itertools.count():
             spikes.append(random_recording(seed, 100 + seed % 300))

@@ -11,9 +11,13 @@ from projection_cases import PROJECTIONS, matrix
 
 import brianbridge as bb
 from brianbridge.network import Dense, Projection, Recurrent, SpikingNetwork
-from brianbridge.network.backward import backward_network, silencing_input, transposed
 from brianbridge.neurons.library import neuron_model
-from brianbridge.surrogate.network import to_torch
+from brianbridge.rules.equilibrium.backward_network import (
+    backward_network,
+    silencing_input,
+    transposed,
+)
+from brianbridge.twin.network import to_torch
 
 LEAKS = {"if_rest": 1.0, "lif_rest": math.exp(-1 / 20)}
 

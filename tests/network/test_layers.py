@@ -31,7 +31,7 @@ from brianbridge.network import (
 )
 from brianbridge.neurons.library import neuron_model
 from brianbridge.simulation.simulate import simulate
-from brianbridge.surrogate.network import to_torch
+from brianbridge.twin.network import to_torch
 
 IF, LIF, ZERO, ONCE = (neuron_model(n) for n in ("if", "lif", "lif_zero", "single_spike_if"))
 DEAF = bb.NeuronModel(

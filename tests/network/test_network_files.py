@@ -15,7 +15,7 @@ from brianbridge.network import Convolution, OneToOne, Pooling
 from brianbridge.network.files import network_path
 from brianbridge.network.overview import describe_model
 from brianbridge.simulation.simulate import simulate
-from brianbridge.surrogate.network import to_torch
+from brianbridge.twin.network import to_torch
 
 #: Counted by hand: trainable weights and biases into each population, and neurons in all.
 COUNTS = {

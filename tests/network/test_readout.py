@@ -10,7 +10,7 @@ from brianbridge.network.readout import first_spike_output, first_spike_times
 from brianbridge.neurons.library import neuron_model
 from brianbridge.recording import Events
 from brianbridge.simulation.simulate import simulate
-from brianbridge.surrogate.network import to_torch
+from brianbridge.twin.network import to_torch
 
 
 @pytest.mark.parametrize(

@@ -398,7 +398,7 @@ def test_a_model_checked_in_standalone_mode_is_no_part_of_the_program(tmp_path):
     from brian2 import device, set_device
 
     from brianbridge.neurons.library import neuron_model
-    from brianbridge.surrogate.population import PopulationTwin
+    from brianbridge.twin.population import PopulationTwin
 
     set_device("cpp_standalone", directory=str(tmp_path), build_on_run=False)
     before = len(device.arrays)

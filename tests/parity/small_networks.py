@@ -12,7 +12,7 @@ from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.recording import Recording
 from brianbridge.simulation.simulate import simulate as simulate_by_any_path
-from brianbridge.surrogate.network import to_torch
+from brianbridge.twin.network import to_torch
 
 #: These tests are about the judge; others hold the batched path against it.
 simulate = partial(simulate_by_any_path, path="reference")

@@ -10,7 +10,7 @@ from small_networks import assert_close, assert_same, one_layer, simulate, two_l
 from brianbridge.encoding import Bernoulli, Current, Latency
 from brianbridge.errors import InputError
 from brianbridge.neurons.library import neuron_model
-from brianbridge.simulation.builder import build
+from brianbridge.simulation.reference.builder import build
 
 STEPS = 50
 PER_STEP = np.array([0.037, 0.11, 0.29, 0.4142, 0.613, 0.93])

@@ -9,11 +9,11 @@ from small_networks import assert_same
 import brianbridge as bb
 from brianbridge.datasets import from_arrays
 from brianbridge.encoding import Frames
-from brianbridge.fidelity.ladder import Rung
+from brianbridge.ladder.rungs import Rung
 from brianbridge.network import Conv2d, Dense, SpikingNetwork, SumPool2d
 from brianbridge.neurons.library import neuron_model
 from brianbridge.simulation.simulate import simulate
-from brianbridge.surrogate.network import to_torch, write_back
+from brianbridge.twin.network import to_torch, write_back
 
 STEPS = 8
 LIF = neuron_model("lif")

@@ -75,7 +75,9 @@ def test_in_the_twin(neuron, encoding):
 @pytest.mark.parametrize("way", ["every step", "by events", "by steps"])
 def test_in_the_rule_of_first_spikes(way, monkeypatch):
     if way == "by steps":
-        monkeypatch.setattr("brianbridge.rules.first_spike.goes_by_events", lambda *_: False)
+        monkeypatch.setattr(
+            "brianbridge.rules.single_spike.first_spike.goes_by_events", lambda *_: False
+        )
     slope = "every_step" if way == "every step" else "unit"
     twin = bb.to_torch(network(IF), dtype=torch.float64)
     inputs = twin.encode(X)

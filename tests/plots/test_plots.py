@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from brianbridge import plots
-from brianbridge.fidelity.verdict import RungOutcome, Verdict
+from brianbridge.ladder.verdict import RungOutcome, Verdict
 from brianbridge.plots.activity import differing_steps, most_telling
 from brianbridge.recording import Events, Recording
 

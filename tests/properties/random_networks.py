@@ -15,12 +15,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from brianbridge.bench.parity.neurons import (
-    UNBOUNDED,
-    WEIGHT_SCALE,
-    dyadic_model,
-    random_model,
-)
+from brianbridge.bench.parity.neurons import UNBOUNDED, WEIGHT_SCALE, dyadic_model, random_model
 from brianbridge.encoding import Bernoulli, Current, Encoding, Latency
 from brianbridge.network import Population, Projection, SpikingNetwork
 

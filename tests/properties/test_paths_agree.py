@@ -23,7 +23,7 @@ from brianbridge.bench.parity.neurons import DYADIC_MODELS, MODELS, RANGES
 from brianbridge.network import AllToAll, Connection, SpikingNetwork
 from brianbridge.recording import Recording
 from brianbridge.simulation.simulate import simulate
-from brianbridge.surrogate.network import to_torch
+from brianbridge.twin.network import to_torch
 
 EXAMPLES = {"real": 4, "dyadic": 3, "finer": 2}
 SLOW_EXAMPLES = {"real": 100, "dyadic": 60, "finer": 10}

@@ -24,7 +24,7 @@ from brianbridge.network import SpikingNetwork
 from brianbridge.neurons.library import model_names
 from brianbridge.recording import Recording
 from brianbridge.simulation.simulate import simulate
-from brianbridge.surrogate.network import to_torch
+from brianbridge.twin.network import to_torch
 
 EXAMPLES = {"real": 6, "dyadic": 13, "cython": 15}
 SLOW_EXAMPLES = {"real": 100, "dyadic": 180, "cython": 100}

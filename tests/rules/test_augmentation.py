@@ -10,7 +10,7 @@ from brianbridge.encoding import Current
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.rules import Augmentation, train
-from brianbridge.surrogate.network import to_torch
+from brianbridge.twin.network import to_torch
 
 
 class Given:

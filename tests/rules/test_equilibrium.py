@@ -14,8 +14,8 @@ from brianbridge.errors import InputError
 from brianbridge.network import Dense, Recurrent, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.rules import Implicit, Spide, train
-from brianbridge.rules.equilibrium import mean_rate
-from brianbridge.surrogate.network import to_torch
+from brianbridge.rules.equilibrium.base import mean_rate
+from brianbridge.twin.network import to_torch
 
 RULES = [Implicit(), Spide(scale=0.1)]
 LEAKS = {"if_rest": 1.0, "lif_rest": float(np.exp(-1 / 20))}

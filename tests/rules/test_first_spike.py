@@ -10,18 +10,18 @@ from brian2 import ms
 from brianbridge.datasets import from_arrays, load
 from brianbridge.encoding import Bernoulli, Latency
 from brianbridge.errors import InputError
-from brianbridge.fidelity.verify import verify
-from brianbridge.io.network_file import load as load_network
-from brianbridge.io.network_file import save
+from brianbridge.io.networks.file import load as load_network
+from brianbridge.io.networks.file import save
+from brianbridge.ladder.verify import verify
 from brianbridge.network import Conv2d, Dense, MaxPool2d, Recurrent, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.rules import FirstSpike, train
-from brianbridge.rules.first_spike import relative_targets
-from brianbridge.surrogate import first_crossing
-from brianbridge.surrogate.first_crossing import Credit
-from brianbridge.surrogate.network import to_torch, write_back
-from brianbridge.surrogate.scan import first_steps
+from brianbridge.rules.single_spike import first_crossing
+from brianbridge.rules.single_spike.first_crossing import Credit
+from brianbridge.rules.single_spike.first_spike import relative_targets
+from brianbridge.twin.network import to_torch, write_back
+from brianbridge.twin.scan import first_steps
 
 ONCE = neuron_model("single_spike_if")
 T = 12
@@ -140,7 +140,9 @@ CREDITS = [
 @pytest.mark.parametrize("events", [True, False])
 def test_gradients_are_those_of_the_definition(monkeypatch, credit, events):
     if not events:
-        monkeypatch.setattr("brianbridge.rules.first_spike.goes_by_events", lambda *_: False)
+        monkeypatch.setattr(
+            "brianbridge.rules.single_spike.first_spike.goes_by_events", lambda *_: False
+        )
     net = NETWORKS["dense"](3)
     twin = to_torch(net, dtype=torch.float64)
     _, raster = twin.encode(samples(net, 8))
@@ -196,7 +198,9 @@ def test_events_and_steps_have_the_same_gradient(monkeypatch, name):
     net, found = NETWORKS[name](5), []
     for events in (True, False):
         if not events:
-            monkeypatch.setattr("brianbridge.rules.first_spike.goes_by_events", lambda *_: False)
+            monkeypatch.setattr(
+                "brianbridge.rules.single_spike.first_spike.goes_by_events", lambda *_: False
+            )
         twin = to_torch(net, dtype=torch.float64)
         rule = FirstSpike(**S4NN | {"slope": "slope"})
         output = rule.respond(twin, *twin.encode(samples(net))).output

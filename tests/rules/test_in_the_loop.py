@@ -7,8 +7,9 @@ import torch
 from brianbridge.datasets import from_arrays, load, train_validation
 from brianbridge.encoding import Bernoulli, Current, Latency, Poisson
 from brianbridge.errors import InputError
-from brianbridge.fidelity.condition import Condition
-from brianbridge.fidelity.perturbations import (
+from brianbridge.network import Dense, Recurrent, SpikingNetwork
+from brianbridge.neurons.library import neuron_model
+from brianbridge.perturbations import (
     BrianSchedule,
     DeadNeurons,
     FinerDt,
@@ -18,8 +19,8 @@ from brianbridge.fidelity.perturbations import (
     WeightQuantisation,
     perturbed,
 )
-from brianbridge.network import Dense, Recurrent, SpikingNetwork
-from brianbridge.neurons.library import neuron_model
+from brianbridge.perturbations.condition import Condition
+from brianbridge.remedies.in_the_loop import InTheLoop, fine_tune
 from brianbridge.rules import (
     LeakyBackprop,
     MultiThreshold,
@@ -29,8 +30,7 @@ from brianbridge.rules import (
     learning_rule,
     train,
 )
-from brianbridge.rules.in_the_loop import InTheLoop, fine_tune
-from brianbridge.surrogate.network import to_torch, write_back
+from brianbridge.twin.network import to_torch, write_back
 
 DEVICE = (Mismatch(0.2), WeightQuantisation(3))
 CASES = [
@@ -209,7 +209,7 @@ def test_a_run_that_was_stopped_goes_on(tmp_path):
         if epoch == 2:
             raise KeyboardInterrupt
 
-    from brianbridge.rules import trainer
+    from brianbridge.training import trainer
 
     written, count = trainer.write_checkpoint, iter(range(1, 9))
 

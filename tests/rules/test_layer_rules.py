@@ -12,8 +12,8 @@ from brianbridge.network import Conv2d, Dense, Recurrent, Residual, SpikingNetwo
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.rules import LeakyBackprop, SpikeCount
-from brianbridge.rules.layers import check_layers, parameter_of, substitute
-from brianbridge.surrogate.network import to_torch
+from brianbridge.rules.layerwise import check_layers, parameter_of, substitute
+from brianbridge.twin.network import to_torch
 
 STEPS = 9
 THETA = 1.3

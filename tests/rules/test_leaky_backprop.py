@@ -16,7 +16,7 @@ from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.rules import LeakyBackprop, learning_rule, train
 from brianbridge.rules.leaky_backprop import leak_corrected, windowed_credit
-from brianbridge.surrogate.network import to_torch
+from brianbridge.twin.network import to_torch
 
 STEPS = 12
 ENCODINGS = {"current": Current(STEPS), "bernoulli": Bernoulli(STEPS, signed=True)}

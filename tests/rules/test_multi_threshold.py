@@ -13,8 +13,8 @@ from brianbridge.errors import InputError
 from brianbridge.network import AvgPool2d, Conv2d, Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.rules import MultiThreshold, learning_rule, multi_threshold
-from brianbridge.surrogate.network import to_torch
-from brianbridge.surrogate.population import PopulationTwin
+from brianbridge.twin.network import to_torch
+from brianbridge.twin.population import PopulationTwin
 
 S_MAX = 3
 #: What the model adds to u/theta, so that exact multiples are not rounded down.

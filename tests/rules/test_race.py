@@ -14,8 +14,8 @@ from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.network.readout import first_spike_output
 from brianbridge.neurons.library import neuron_model
 from brianbridge.rules import FirstSpike
-from brianbridge.rules.race import log_chances
-from brianbridge.surrogate.network import to_torch
+from brianbridge.rules.single_spike.first_to_fire import log_chances
+from brianbridge.twin.network import to_torch
 
 
 def chances_by_hand(above):

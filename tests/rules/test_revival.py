@@ -20,9 +20,9 @@ from brianbridge.network import (
 )
 from brianbridge.neurons.library import neuron_model
 from brianbridge.rules import FirstSpike, train
-from brianbridge.rules.checkpoint import write_checkpoint
-from brianbridge.rules.revival import note_fired, revive
-from brianbridge.surrogate.network import to_torch
+from brianbridge.rules.single_spike.revival import note_fired, revive
+from brianbridge.training.checkpoint import write_checkpoint
+from brianbridge.twin.network import to_torch
 
 ONCE = neuron_model("single_spike_if")
 
@@ -147,7 +147,7 @@ def test_it_resumes_to_the_same_weights(tmp_path, monkeypatch):
 
     whole, path = trained(), tmp_path / "checkpoint.pt"
     with monkeypatch.context() as patch:
-        patch.setattr("brianbridge.rules.trainer.write_checkpoint", write_and_die)
+        patch.setattr("brianbridge.training.trainer.write_checkpoint", write_and_die)
         with pytest.raises(KeyboardInterrupt):
             trained(path)
     for name, values in trained(path).items():

@@ -14,11 +14,11 @@ from brianbridge.network import Conv2d, Dense, MaxPool2d, Recurrent, SpikingNetw
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.rules import SingleSpikeVectorised, train
-from brianbridge.rules.single_spike_vectorised import first_crossings
-from brianbridge.surrogate.linear_response import linear_response
-from brianbridge.surrogate.network import to_torch
-from brianbridge.surrogate.population import PopulationTwin
-from brianbridge.surrogate.spike_function import SpikeFunction
+from brianbridge.rules.single_spike.linear_response import linear_response
+from brianbridge.rules.single_spike.vectorised import first_crossings
+from brianbridge.twin.network import to_torch
+from brianbridge.twin.population import PopulationTwin
+from brianbridge.twin.spike_function import SpikeFunction
 
 LIF, IF = neuron_model("single_spike_lif"), neuron_model("single_spike_if")
 T = 9

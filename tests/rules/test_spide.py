@@ -16,8 +16,8 @@ from brianbridge.errors import InputError
 from brianbridge.network import Conv2d, Dense, Feedback, Recurrent, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.rules import Implicit, Spide, learning_rule, train
-from brianbridge.rules import spide as module
-from brianbridge.surrogate.network import to_torch, write_back
+from brianbridge.rules.equilibrium import spide as module
+from brianbridge.twin.network import to_torch, write_back
 
 LEAKS = {"if_rest": 1.0, "lif_rest": math.exp(-1 / 20)}
 LABELS = np.array([0, 2, 1, 0, 2])

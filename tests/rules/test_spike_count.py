@@ -10,7 +10,7 @@ from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.rules import SpikeCount, learning_rule
-from brianbridge.surrogate.network import to_torch
+from brianbridge.twin.network import to_torch
 
 STEPS = 7
 

@@ -11,7 +11,7 @@ from brianbridge.encoding import Current
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.rules import SpikeRate, train
-from brianbridge.surrogate.network import to_torch
+from brianbridge.twin.network import to_torch
 
 IF = neuron_model("if")
 

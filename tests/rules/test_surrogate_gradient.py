@@ -13,8 +13,8 @@ from brianbridge.errors import InputError
 from brianbridge.network import Dense, Recurrent, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.rules import SurrogateGradient, learning_rule
-from brianbridge.surrogate.network import to_torch
-from brianbridge.surrogate.spike_function import SpikeFunction
+from brianbridge.twin.network import to_torch
+from brianbridge.twin.spike_function import SpikeFunction
 
 STEPS = 6
 ENCODINGS = {"current": Current(STEPS), "bernoulli": Bernoulli(STEPS)}

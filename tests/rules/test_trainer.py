@@ -29,10 +29,10 @@ from brianbridge.network import (
 )
 from brianbridge.neurons.library import neuron_model
 from brianbridge.rules import Augmentation, SpikeRate, TrainingOptions, learning_rule, train
-from brianbridge.rules.trainer import _Trainer
-from brianbridge.surrogate.network import to_torch
-from brianbridge.surrogate.projections import ProjectionTwin
-from brianbridge.surrogate.quantisation import Quantisation
+from brianbridge.training.trainer import _Trainer
+from brianbridge.twin.network import to_torch
+from brianbridge.twin.projections import ProjectionTwin
+from brianbridge.twin.quantisation import Quantisation
 
 
 def iris_twin(encoding=None):
@@ -151,7 +151,7 @@ def test_kill_9_and_the_same_command_gives_the_same_weights(tmp_path):
 
 
 def test_early_stop_keeps_the_best_epoch(monkeypatch):
-    from brianbridge.rules import trainer
+    from brianbridge.training import trainer
 
     scores = iter([0.5, 0.9, 0.8, 0.7, 0.6, 0.5])
     kept = []
@@ -169,7 +169,7 @@ def test_early_stop_keeps_the_best_epoch(monkeypatch):
 
 
 def test_a_plateau_stops_and_keeps_its_last_epoch(monkeypatch):
-    from brianbridge.rules import trainer
+    from brianbridge.training import trainer
 
     monkeypatch.setattr(trainer._Trainer, "_evaluate", lambda self, data: (1.0, len(data)))
     result = train(iris_twin(), load("iris").train, epochs=9, patience=2)

@@ -13,7 +13,7 @@ from brianbridge.errors import InputError
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.rules import TrainingOptions, learning_rule, train
-from brianbridge.surrogate.network import to_torch
+from brianbridge.twin.network import to_torch
 
 
 @pytest.mark.parametrize("field", ["epochs", "batch_size", "learning_rate", "schedule", "patience"])

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from brianbridge.surrogate.network import SurrogateNetwork
+from brianbridge.twin.network import SurrogateNetwork
 
 #: ``fire(layer, inputs of all steps) -> spikes of all steps``.
 Fire = Callable[["Layer", list[Tensor]], list[Tensor]]

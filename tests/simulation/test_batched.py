@@ -11,13 +11,7 @@ from batched_networks import ENCODINGS, X, assert_same, looped, one_layer, roote
 from brian2 import prefs
 
 from brianbridge.encoding import Bernoulli, Current, EncodedInput
-from brianbridge.network import (
-    Dense,
-    Population,
-    Projection,
-    Sparse,
-    SpikingNetwork,
-)
+from brianbridge.network import Dense, Population, Projection, Sparse, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.recording import Recording

@@ -20,8 +20,8 @@ from brian2 import (
 from brianbridge.encoding import Bernoulli, Current, EncodedInput
 from brianbridge.network import Dense, Population, Projection, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
-from brianbridge.simulation.builder import build, steps_per_coarse_step
 from brianbridge.simulation.drive import Drives
+from brianbridge.simulation.reference.builder import build, steps_per_coarse_step
 from brianbridge.simulation.simulate import simulate
 
 SPIKES, CURRENT = Bernoulli(20, signed=True), Current(20)

@@ -13,9 +13,9 @@ import pytest
 from projection_cases import PROJECTIONS, matrix, random
 
 from brianbridge.network import AllToAll, Connection, Convolution, Pooling, Projection
-from brianbridge.simulation import costs, kernels
-from brianbridge.simulation.delivery import _TwoWays, delivery, weighted
-from brianbridge.simulation.kernels import NO_MASK, SpikeList
+from brianbridge.simulation.batched import costs, kernels
+from brianbridge.simulation.batched.delivery import _TwoWays, delivery, weighted
+from brianbridge.simulation.batched.kernels import NO_MASK, SpikeList
 
 BATCH = 5
 
@@ -265,7 +265,7 @@ def test_large_weights_are_measured_and_small_ones_not(cache, monkeypatch, conne
         product()
         return 0.0
 
-    monkeypatch.setattr("brianbridge.simulation.delivery.crossover", crossover)
+    monkeypatch.setattr("brianbridge.simulation.batched.delivery.crossover", crossover)
     small, large = ((9, 8), (150, 140)) if isinstance(connection, AllToAll) else (
         (2, 2, 3, 3), (6, 6, 3, 3),
     )  # fmt: skip

@@ -23,7 +23,7 @@ import brianbridge as bb
 from brianbridge.encoding import Bernoulli, Current, EncodedInput, Latency
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
-from brianbridge.simulation.builder import build
+from brianbridge.simulation.reference.builder import build
 
 # ---------------------------------------------------------------------- what is read
 

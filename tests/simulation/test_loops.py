@@ -24,8 +24,8 @@ from brian2 import (
 )
 
 from brianbridge.neurons.library import model_names, neuron_model
-from brianbridge.simulation import loops
-from brianbridge.simulation.loops import LoopCodeObject, run_as_loops
+from brianbridge.simulation.batched import loops
+from brianbridge.simulation.batched.loops import LoopCodeObject, run_as_loops
 
 pytest.importorskip("numba")
 

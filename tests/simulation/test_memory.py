@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from brianbridge.encoding import Poisson
-from brianbridge.fidelity.twin_run import TwinRun
+from brianbridge.ladder.twin_run import TwinRun
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.simulation.simulate import simulate

@@ -10,10 +10,10 @@ from brian2 import ms
 
 import brianbridge as bb
 from brianbridge.encoding import Bernoulli, Current, Poisson
-from brianbridge.fidelity.perturbations import MembraneNoise, SynapticFailure
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
+from brianbridge.perturbations import MembraneNoise, SynapticFailure
 
 X = np.random.default_rng(1).random((9, 6))
 
@@ -89,7 +89,7 @@ def test_samples_neurons_and_steps_differ():
 def test_a_large_group_draws_the_same(monkeypatch):
     net = network(Current(12), RANDOM)
     whole = bb.simulate(net, X, seed=5, threads=1)
-    monkeypatch.setattr("brianbridge.simulation.batched.SMALL", 0)
+    monkeypatch.setattr("brianbridge.simulation.batched.run.SMALL", 0)
     assert_equal(bb.simulate(net, X, seed=5, threads=1), whole)
 
 

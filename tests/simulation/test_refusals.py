@@ -9,9 +9,9 @@ from brianbridge.encoding import Bernoulli, Current, Latency
 from brianbridge.errors import InputError
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
-from brianbridge.simulation.builder import build
+from brianbridge.simulation.reference.builder import build
 from brianbridge.simulation.simulate import simulate
-from brianbridge.surrogate.network import to_torch
+from brianbridge.twin.network import to_torch
 
 
 @pytest.fixture

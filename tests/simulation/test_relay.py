@@ -9,7 +9,7 @@ from brianbridge.encoding import Bernoulli
 from brianbridge.network import Dense, Feedback, Population, Projection, Sparse, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.simulation.simulate import simulate
-from brianbridge.surrogate.network import to_torch
+from brianbridge.twin.network import to_torch
 
 GRADED = neuron_model("multi_threshold_lif", theta=0.4)
 X = np.random.default_rng(1).uniform(-1, 1, (5, 6))

@@ -65,7 +65,7 @@ def test_what_cannot_be_a_program(refused, tmp_path):
 @pytest.mark.slow
 def test_noise_of_a_program_belongs_to_its_seed_and_differs_between_chunks():
     import brianbridge as bb
-    from brianbridge.fidelity.perturbations import MembraneNoise
+    from brianbridge.perturbations import MembraneNoise
 
     net = SpikingNetwork.sequential((3,), [Dense(4, neuron_model("lif"))], encoding=Current(10))
     net = bb.perturbed(bb.Condition(net), [MembraneNoise(0.3)]).network

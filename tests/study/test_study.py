@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from brianbridge.fidelity import sweep
-from brianbridge.io.network_file import load
+from brianbridge.io.networks.file import load
 from brianbridge.study import read_study, run_study, study_names
 from brianbridge.study.run import held_out, ladder_of, load_split, prepare
+from brianbridge.sweep import sweep
 
 
 @pytest.mark.parametrize("name", study_names())

@@ -12,7 +12,7 @@ import pytest
 
 import brianbridge as bb
 from brianbridge.datasets import load as load_data
-from brianbridge.io.network_file import load, save
+from brianbridge.io.networks.file import load, save
 from brianbridge.network import Convolution
 from brianbridge.study import read_study, run_study
 from brianbridge.study.run import held_out, load_split, prepare, train_study

@@ -9,7 +9,7 @@ import torch
 from pydantic import BaseModel
 
 from brianbridge.errors import InputError
-from brianbridge.io.network_file import load
+from brianbridge.io.networks.file import load
 from brianbridge.rules import Augmentation, SpikeRate, TrainingOptions
 from brianbridge.study import read_study, run
 from brianbridge.study.run import load_split, prepare, train_study
@@ -19,8 +19,8 @@ from brianbridge.study.schema import (
     SpikeRateEntry,
     TrainingEntry,
 )
-from brianbridge.surrogate.network import SurrogateNetwork
-from brianbridge.surrogate.quantisation import Quantisation
+from brianbridge.twin.network import SurrogateNetwork
+from brianbridge.twin.quantisation import Quantisation
 
 STUDY = """
 title = "Digits with everything"

@@ -7,7 +7,7 @@ import pytest
 
 import brianbridge as bb
 from brianbridge.datasets import from_arrays
-from brianbridge.fidelity.ladder import read_ladder
+from brianbridge.ladder.rungs import read_ladder
 from brianbridge.study import study_names
 
 FILES = sorted((Path(__file__).parents[2] / "studies/trained").glob("*.h5"))

@@ -40,7 +40,7 @@ def run_both(
     from brian2 import Network, NetworkOperation, SpikeMonitor, StateMonitor, ms
 
     from brianbridge.neurons.model import SPIKE_VALUE
-    from brianbridge.surrogate.population import PopulationTwin
+    from brianbridge.twin.population import PopulationTwin
 
     group = model.group(n, dt=dt * ms)
     drives = np.linspace(0.5, 1.5, n) * drive

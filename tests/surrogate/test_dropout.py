@@ -10,9 +10,9 @@ from brianbridge.encoding import Current
 from brianbridge.network import Dense, Recurrent, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.rules import learning_rule
-from brianbridge.rules.layers import run_layer
-from brianbridge.surrogate.network import SurrogateNetwork, to_torch, write_back
-from brianbridge.surrogate.scan import inputs_of
+from brianbridge.rules.layerwise import run_layer
+from brianbridge.twin.network import SurrogateNetwork, to_torch, write_back
+from brianbridge.twin.scan import inputs_of
 
 IF = neuron_model("if")
 STEPS, NEURONS, BATCH = 6, 40, 30

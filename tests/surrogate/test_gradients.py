@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from brianbridge.neurons.library import model_names, neuron_model
-from brianbridge.surrogate.population import PopulationTwin
+from brianbridge.twin.population import PopulationTwin
 
 STEPS, BATCH, NEURONS = 6, 3, 2
 #: State variables of these models are in volt, around -65 mV.

@@ -28,9 +28,9 @@ from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.rules import learning_rule
 from brianbridge.simulation.simulate import simulate
-from brianbridge.surrogate.network import SurrogateNetwork, to_torch, write_back
-from brianbridge.surrogate.normalisation import BatchNorm
-from brianbridge.surrogate.scan import inputs_of
+from brianbridge.twin.network import SurrogateNetwork, to_torch, write_back
+from brianbridge.twin.normalisation import BatchNorm
+from brianbridge.twin.scan import inputs_of
 
 IF, LIF = neuron_model("if"), neuron_model("lif")
 IMAGE = (2, 7, 6)

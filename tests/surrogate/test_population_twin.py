@@ -13,8 +13,8 @@ from torch import nn
 
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.surrogate.population import PopulationTwin
-from brianbridge.surrogate.spike_function import SpikeFunction
+from brianbridge.twin.population import PopulationTwin
+from brianbridge.twin.spike_function import SpikeFunction
 
 DECAY = float(np.exp(-0.1))  # of the library's lif over 1 ms
 

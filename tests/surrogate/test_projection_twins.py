@@ -24,8 +24,8 @@ from brianbridge.network.connections import _KINDS, Connection
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.simulation.simulate import simulate
-from brianbridge.surrogate.network import to_torch
-from brianbridge.surrogate.projections import ProjectionTwin
+from brianbridge.twin.network import to_torch
+from brianbridge.twin.projections import ProjectionTwin
 
 IF, TERNARY = neuron_model("if"), neuron_model("ternary_if")
 ZERO = NeuronModel(

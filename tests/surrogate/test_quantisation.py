@@ -23,8 +23,8 @@ from brianbridge.network import (
 )
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.surrogate.network import to_torch, write_back
-from brianbridge.surrogate.quantisation import Quantisation
+from brianbridge.twin.network import to_torch, write_back
+from brianbridge.twin.quantisation import Quantisation
 
 IF = neuron_model("if", theta=0.75)
 

@@ -9,10 +9,10 @@ from brian2 import DEFAULT_FUNCTIONS, ms
 
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.surrogate import torch_functions
-from brianbridge.surrogate.render import render
-from brianbridge.surrogate.spike_function import SpikeFunction
-from brianbridge.surrogate.torch_functions import TORCH_FUNCTIONS, register_torch_function
+from brianbridge.twin import torch_functions
+from brianbridge.twin.render import render
+from brianbridge.twin.spike_function import SpikeFunction
+from brianbridge.twin.torch_functions import TORCH_FUNCTIONS, register_torch_function
 
 LIF = "dv/dt = -v/tau + drive : 1\ndrive : Hz"
 
@@ -202,7 +202,7 @@ def test_brian2s_own_statements_are_left_alone(both):
 
 @pytest.mark.parametrize("noise", ["euler", "heun", "milstein"])
 def test_noise_is_drawn_in_torch(noise):
-    from brianbridge.surrogate.population import PopulationTwin
+    from brianbridge.twin.population import PopulationTwin
 
     model = custom(LIF.replace("drive :", "drive + xi*tau**-0.5 :", 1), method=noise)
     torch.manual_seed(0)

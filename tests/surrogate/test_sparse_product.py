@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from brianbridge.surrogate.sparse import SparseProduct
+from brianbridge.twin.sparse import SparseProduct
 
 SOURCES, TARGETS, SYNAPSES = 7, 5, 40  # more synapses than pairs: some pairs are there twice
 

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from brianbridge.surrogate import spike_function
-from brianbridge.surrogate.spike_function import (
+from brianbridge.twin import spike_function
+from brianbridge.twin.spike_function import (
     SpikeFunction,
     register_spike_function,
     spike_function_names,

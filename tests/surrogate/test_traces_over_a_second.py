@@ -6,7 +6,7 @@ import torch
 from brian2 import Network, SpikeMonitor, StateMonitor, ms, prefs, second
 
 from brianbridge.neurons.library import neuron_model
-from brianbridge.surrogate.population import PopulationTwin
+from brianbridge.twin.population import PopulationTwin
 
 #: Constant drives (SI) from silent to fast, and the largest value of each variable.
 DRIVES = {"adex": [0.3e-9, 0.7e-9, 1.2e-9], "izhikevich": [2.0, 6.0, 14.0]}

@@ -73,7 +73,7 @@ DUMP = """
 import sys
 import numpy as np
 import brianbridge as bb
-from brianbridge.io.spike_file import SpikeFileWriter
+from brianbridge.io.spikes.file import SpikeFileWriter
 network = bb.load(sys.argv[1])
 x = np.random.default_rng(0).random((3000, 64))
 shapes = {p.name: p.shape for p in network.firing}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from brianbridge.encoding import Current
-from brianbridge.io.network_file import load, save
+from brianbridge.io.networks.file import load, save
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 

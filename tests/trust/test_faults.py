@@ -13,16 +13,16 @@ from faults import CALLS, Faults, contents
 from brianbridge.bench.report import _plot
 from brianbridge.encoding import Current
 from brianbridge.errors import InputError
-from brianbridge.fidelity.outputs import Outputs
-from brianbridge.fidelity.piece_file import write_piece
-from brianbridge.fidelity.tasks import Piece
 from brianbridge.io.atomic import write_whole
-from brianbridge.io.network_file import save
-from brianbridge.io.spike_file import SpikeFileWriter, check_spikes, read_spikes
+from brianbridge.io.networks.file import save
+from brianbridge.io.spikes.file import SpikeFileWriter, check_spikes, read_spikes
+from brianbridge.ladder.tasks import Piece
+from brianbridge.measures.outputs import Outputs
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.recording import Events, Recording
-from brianbridge.rules.checkpoint import write_checkpoint
+from brianbridge.sweep.piece_file import write_piece
+from brianbridge.training.checkpoint import write_checkpoint
 
 NETWORK = SpikingNetwork.sequential(
     (4,), [Dense(5, neuron_model("lif")), Dense(2, neuron_model("lif"))], encoding=Current(steps=9)

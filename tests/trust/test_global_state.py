@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_info
 
 import brianbridge as bb
 from brianbridge.datasets import from_arrays, load
-from brianbridge.fidelity.perturbations import MembraneNoise, SynapticFailure
+from brianbridge.perturbations import MembraneNoise, SynapticFailure
 from brianbridge.rules.base import rule_names
 
 # The first import of scikit-learn draws from Python's generator (by way of rich); those of SciPy

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...network import INPUT, SpikingNetwork
-from ...recording import Events, Recording
-from ...simulation.simulate import Path, simulate
-from ...surrogate.network import to_torch
-from .draw import Drawn
+from brianbridge.bench.parity.draw import Drawn
+from brianbridge.network import INPUT, SpikingNetwork
+from brianbridge.recording import Events, Recording
+from brianbridge.simulation.simulate import Path, simulate
+from brianbridge.twin.network import to_torch
 
 __all__ = ["Checked", "Difference", "check", "differing_cells"]
 

@@ -7,10 +7,10 @@ import json
 import shlex
 import sys
 
-from ...errors import InputError
-from ...io.atomic import writable_folder
-from .report import as_markdown, write_report
-from .run import bench_parity
+from brianbridge.bench.parity.report import as_markdown, write_report
+from brianbridge.bench.parity.run import bench_parity
+from brianbridge.errors import InputError
+from brianbridge.io.atomic import writable_folder
 
 __all__ = ["run_command"]
 

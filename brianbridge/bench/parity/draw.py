@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from ...network import INPUT, Readout, Schedule, SpikingNetwork
-from ...surrogate.network import SurrogateNetwork, to_torch, write_back
-from .networks import ENCODINGS, EXTRA, FORWARD, Case
-from .neurons import DYADIC_MODELS, MODELS, UNBOUNDED
+from brianbridge.bench.parity.networks import ENCODINGS, EXTRA, FORWARD, Case
+from brianbridge.bench.parity.neurons import DYADIC_MODELS, MODELS, UNBOUNDED
+from brianbridge.network import INPUT, Readout, Schedule, SpikingNetwork
+from brianbridge.twin.network import SurrogateNetwork, to_torch, write_back
 
 __all__ = ["Drawn", "draw"]
 

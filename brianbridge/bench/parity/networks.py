@@ -11,9 +11,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ...encoding import Bernoulli, Current, Encoding, Frames, Latency, Poisson
-from ...errors import InputError
-from ...network import (
+from brianbridge.bench.parity.neurons import UNBOUNDED, WEIGHT_SCALE, dyadic_model, random_model
+from brianbridge.encoding import Bernoulli, Current, Encoding, Frames, Latency, Poisson
+from brianbridge.errors import InputError
+from brianbridge.network import (
     INPUT,
     AllToAll,
     Connection,
@@ -28,7 +29,6 @@ from ...network import (
     SpikingNetwork,
     TransposedConvolution,
 )
-from .neurons import UNBOUNDED, WEIGHT_SCALE, dyadic_model, random_model
 
 __all__ = ["ENCODINGS", "EXTRA", "FORWARD", "Case"]
 

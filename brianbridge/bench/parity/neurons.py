@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from brian2 import Hz, ms, mV, nA, nS, pF, second
 
-from ...neurons.library import neuron_model
-from ...neurons.model import NeuronModel
+from brianbridge.neurons.library import neuron_model
+from brianbridge.neurons.model import NeuronModel
 
 __all__ = [
     "DYADIC_MODELS",

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ...io.atomic import writable_folder, write_whole
-from .tally import GROUPS
+from brianbridge.bench.parity.tally import GROUPS
+from brianbridge.io.atomic import writable_folder, write_whole
 
 __all__ = ["as_markdown", "write_report"]
 

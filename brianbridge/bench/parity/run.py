@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from ...errors import InputError
-from ...io.network_file import save
-from ...provenance import collect
-from ..memory import give_back_memory, peak_memory_mb, resident_memory_mb
-from .check import Checked, check
-from .draw import Drawn, draw
-from .tally import Tally
+from brianbridge.bench.memory import give_back_memory, peak_memory_mb, resident_memory_mb
+from brianbridge.bench.parity.check import Checked, check
+from brianbridge.bench.parity.draw import Drawn, draw
+from brianbridge.bench.parity.tally import Tally
+from brianbridge.errors import InputError
+from brianbridge.io.networks.file import save
+from brianbridge.provenance import collect
 
 __all__ = ["bench_parity"]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ...network import INPUT
-from .check import Checked
-from .draw import Drawn
+from brianbridge.bench.parity.check import Checked
+from brianbridge.bench.parity.draw import Drawn
+from brianbridge.network import INPUT
 
 __all__ = ["Tally"]
 

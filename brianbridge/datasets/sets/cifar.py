@@ -1,0 +1,58 @@
+"""CIFAR-10 and CIFAR-100 in their binary files.
+
+A file is records and nothing else: the label bytes (the class; in CIFAR-100 the superclass before
+it), then the red, the green and the blue plane of the image, each row by row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from brianbridge.datasets.registry import Entry
+from brianbridge.datasets.verified_files import Content, check_range
+
+__all__ = ["parts"]
+
+
+def parts(
+    entry: Entry, files: Mapping[str, Content]
+) -> dict[str, tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]:
+    """Take images and labels out of CIFAR files.
+
+    Parameters
+    ----------
+    entry : Entry
+        Which set.
+    files : mapping of str to Content
+        By role: the part, and the number of the file if the part has several (``"train_2"``).
+
+    Returns
+    -------
+    dict of str to (images, labels)
+        By part, in the order of the files.
+
+    Raises
+    ------
+    InputError
+        If a file has a label of no class.
+    """
+    found: dict[str, list[npt.NDArray[np.uint8]]] = {"train": [], "test": []}
+    for role, content in files.items():
+        size = entry.label_bytes + math.prod(entry.shape)
+        records = np.frombuffer(content.data, np.uint8).reshape(-1, size)
+        labels = records[:, entry.label_bytes - 1]
+        check_range(entry, content.source, labels, 0, len(entry.classes) - 1)
+        found[role.split("_")[0]].append(records)
+    return {part: _images_and_labels(entry, records) for part, records in found.items()}
+
+
+def _images_and_labels(
+    entry: Entry, records: list[npt.NDArray[np.uint8]]
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    images = np.concatenate([r[:, entry.label_bytes :] for r in records])
+    labels = np.concatenate([r[:, entry.label_bytes - 1] for r in records])
+    return images.reshape(-1, *entry.shape), labels

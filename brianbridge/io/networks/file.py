@@ -1,0 +1,227 @@
+"""A spiking network as one HDF5 file: numbers as datasets, all else as JSON, nothing pickled.
+
+::
+
+    /                       format = "brianbridge network", schema = 2
+    /network                JSON: populations with their neuron models, projections, encoding,
+                            readout (`SpikingNetwork.to_dict`)
+    /provenance             JSON: where the weights come from
+    /projections/<name>
+        weight              as torch lays it out, in the type it was trained in
+        bias                one value a neuron or a channel; absent if the projection has none
+        source, target      which neurons each weight connects; of a sparse connection only
+        delays              in seconds; only where synapses have delays of their own
+    /training/<curve>       one number an epoch; in memory, ``provenance["training_curve"]``
+
+The same network gives the same bytes. Every chunk and every header carries a checksum, so that
+damage is noticed and does not become another network. What a file says is taken for nothing but
+a description: its structure is checked here, and its equations are parsed by `NeuronModel`, before
+Brian2 makes code of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import h5py
+import numpy as np
+
+from brianbridge.errors import InputError
+from brianbridge.io.atomic import writable_file
+from brianbridge.io.hdf5 import (
+    NETWORK_FORMAT,
+    check_headers,
+    kind_of,
+    member,
+    opened,
+    read_json,
+    read_numbers,
+)
+from brianbridge.io.hdf5_out import hdf5_file
+from brianbridge.io.json_text import parse_json
+from brianbridge.io.networks.schema import check_entry, upgraded
+from brianbridge.network import SpikingNetwork
+from brianbridge.network.components import projection_name
+from brianbridge.paths import checked_path
+
+__all__ = ["load", "save"]
+
+SCHEMA = 2
+#: Key of the provenance whose lists of numbers become datasets.
+CURVES = "training_curve"
+STORAGE = {"compression": "gzip", "shuffle": True, "fletcher32": True, "track_times": False}
+
+
+def save(network: SpikingNetwork, path: str | os.PathLike[str]) -> None:
+    """Write a spiking network to a file, which appears once it is whole.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        What to write; nothing is added to it.
+    path : path-like
+        The file; an earlier one is replaced.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written there (the disk is full, it is a folder or a pipe), or the
+        network holds what the file cannot, as a provenance that is no JSON.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from brianbridge.encoding import Current
+    >>> from brianbridge.network import Dense
+    >>> from brianbridge.neurons.library import neuron_model
+    >>> network = SpikingNetwork.sequential(
+    ...     (4,), [Dense(2, neuron_model("lif"))], encoding=Current(steps=10))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(network, f"{folder}/network.h5")
+    ...     again = load(f"{folder}/network.h5")
+    >>> again.projections[0].weight.dtype, again.to_dict() == network.to_dict()
+    (dtype('float32'), True)
+    """
+    path = writable_file(path)
+    what = f"network to be saved as '{path}'"
+    entry = network.to_dict()
+    check_entry(entry, what)
+    provenance, curves = _without_curves(network.provenance)
+    texts = {
+        "network": _to_json(entry, what),
+        "provenance": _to_json(provenance, f"{what}, provenance"),
+    }
+    arrays = {f"training/{name}": values for name, values in curves.items()}
+    for projection in network.projections:
+        if projection.failure is not None:
+            raise InputError(
+                f"{what}: spikes of projection '{projection.name}' fail to arrive, which belongs "
+                "to a simulation and not to a file; save the network without its failure"
+            )
+        parts = {"weight": projection.weight, **projection.connection.arrays()}
+        if projection.bias is not None:
+            parts["bias"] = projection.bias
+        arrays |= {f"projections/{projection.name}/{key}": array for key, array in parts.items()}
+    # Little compresses less than weights; the texts, the headers and the index come on top.
+    room = sum(array.nbytes for array in arrays.values()) + sum(map(len, texts.values())) + 16_384
+    with hdf5_file(path, room) as (file, sink):
+        # Texts are of a fixed length. Others lie in HDF5's heap, which has no checksum, and in
+        # which a single wrong byte can make HDF5 search for ever.
+        file.attrs.update(format=np.bytes_(NETWORK_FORMAT), schema=SCHEMA)
+        for name, text in texts.items():
+            dtype = h5py.string_dtype("utf-8", len(text))
+            file.create_dataset(name, data=np.array([text], dtype), **STORAGE)
+        if curves:
+            file.create_group("training", track_order=True)
+        for name, array in arrays.items():
+            file.create_dataset(name, data=array, **STORAGE)
+            sink.check()
+
+
+def load(path: str | os.PathLike[str]) -> SpikingNetwork:
+    """Read a spiking network from a file.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that `save` wrote, here or elsewhere. It need not be trusted.
+
+    Returns
+    -------
+    SpikingNetwork
+        Equal to the one that was saved to the last bit, types included.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is damaged, of another kind, of a newer version, or
+        describes no valid network.
+
+    Examples
+    --------
+    >>> load("none.h5")
+    Traceback (most recent call last):
+    brianbridge.errors.InputError: network file 'none.h5': there is no such file
+    """
+    with opened(checked_path(path), "network file") as file:
+        _check_format(file)
+        check_headers(file)
+        entry = read_json(file, "network")
+        if file.attrs["schema"] == 1:
+            entry = upgraded(entry)
+        check_entry(entry, "/network")
+        arrays = {name: _read_arrays(file, name) for name in _projection_names(file, entry)}
+        provenance = read_json(file, "provenance")
+        if "training" in file:
+            curves = member(file, "training", h5py.Group)
+            provenance[CURVES] = {name: read_numbers(curves, name).tolist() for name in curves}
+        return SpikingNetwork.from_dict(entry, arrays, provenance)
+
+
+def _check_format(file: h5py.File) -> None:
+    kind = kind_of(file)
+    if kind != "network":
+        found = "a spike file (SONATA)" if kind == "spikes" else f"a {kind}"
+        raise InputError(f"expected a network that brianbridge saved, but this is {found}")
+    schema = file.attrs.get("schema")
+    if not isinstance(schema, np.integer) or schema < 1:
+        raise InputError(f"expected root attribute schema = {SCHEMA}, found {schema!r}")
+    if schema > SCHEMA:
+        raise InputError(
+            f"it has schema {schema}, and this version of brianbridge reads up to {SCHEMA}; "
+            "install a newer one"
+        )
+
+
+def _projection_names(file: h5py.File, entry: Mapping[str, Any]) -> list[str]:
+    names = [projection_name(p["source"], p["target"], p["label"]) for p in entry["projections"]]
+    stray = sorted(set(member(file, "projections", h5py.Group)) - set(names))
+    if stray:
+        raise InputError(f"/projections/{stray[0]} belongs to no projection of /network")
+    return names
+
+
+def _read_arrays(file: h5py.File, name: str) -> dict[str, np.ndarray]:
+    group = member(member(file, "projections", h5py.Group), name, h5py.Group)
+    stray = sorted(set(group) - {"weight", "bias", "source", "target", "delays"})
+    if stray:
+        raise InputError(f"/projections/{name} holds '{stray[0]}', which is no part of it")
+    return {key: read_numbers(group, key) for key in ("weight", *sorted(set(group) - {"weight"}))}
+
+
+def _without_curves(
+    provenance: Mapping[str, Any],
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Split the training curves off; if HDF5 cannot hold them, they stay where they are."""
+    rest = dict(provenance)
+    curves = rest.pop(CURVES, None)
+    arrays = {k: _as_curve(v) for k, v in curves.items()} if isinstance(curves, Mapping) else {}
+    found = {k: v for k, v in arrays.items() if v is not None and _can_name_a_dataset(k)}
+    if found and len(found) == len(arrays):
+        return rest, found
+    return dict(provenance), {}
+
+
+def _as_curve(values: Any) -> np.ndarray | None:
+    try:
+        array = np.asarray(values)
+    except ValueError:  # lists of different lengths
+        return None
+    return array if array.ndim == 1 and array.size and array.dtype.kind in "iuf" else None
+
+
+def _can_name_a_dataset(name: Any) -> bool:
+    return isinstance(name, str) and name not in ("", ".") and not set("/\0") & set(name)
+
+
+def _to_json(entry: Mapping[str, Any], what: str) -> bytes:
+    """Return JSON that any program reads (the standard has no NaN)."""
+    try:
+        text = json.dumps(entry, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{what}: expected plain JSON values ({error})") from None
+    parse_json(text, what)  # what cannot be read is not written
+    return text

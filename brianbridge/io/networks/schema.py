@@ -1,0 +1,176 @@
+"""What the JSON of a network file may hold, checked before anything is built from it.
+
+Every key is required: a default that changes in a later version must not change the network of
+an old file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
+from typing import Annotated, Any, get_type_hints
+
+import numpy as np
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    create_model,
+)
+
+from brianbridge.encoding import Encoding
+from brianbridge.errors import InputError, did_you_mean
+from brianbridge.network import Readout, Schedule
+from brianbridge.network.connections import connection_kinds
+from brianbridge.network.convolution import PoolingMode
+from brianbridge.schema import validated
+
+__all__ = ["NetworkEntry", "check_entry", "upgraded"]
+
+
+def _numbers(value: Any) -> Any:
+    array = np.asarray(value)  # ValueError if the lists are ragged
+    if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+        raise ValueError("expected a finite number, or lists of them")
+    return value
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class _Quantity(_Strict):
+    """A number or array in SI units, and its exponents of the seven base units."""
+
+    value: Annotated[Any, AfterValidator(_numbers)]
+    dimensions: Annotated[list[float], Field(min_length=7, max_length=7)] = [0.0] * 7
+
+
+class _Neuron(_Strict):
+    """See `brianbridge.neurons.model.NeuronModel`."""
+
+    equations: str
+    emit: str
+    reset: str
+    receive: str
+    drive: str
+    method: str
+    name: str
+    summary: str
+    parameters: dict[str, _Quantity]
+    initial: dict[str, _Quantity]
+    refractory: str | _Quantity = ""  # absent where there is none
+
+
+class _Population(_Strict):
+    name: str
+    shape: Annotated[list[PositiveInt], Field(min_length=1)]
+    neuron: _Neuron
+
+
+class _Pooling(_Strict):
+    """See `brianbridge.network.Pooling`."""
+
+    mode: PoolingMode
+    size: list[PositiveInt]
+    stride: list[PositiveInt]
+    padding: list[NonNegativeInt]
+
+
+class _Projection(_Strict):
+    """See `brianbridge.network.Projection`."""
+
+    source: str
+    target: str
+    receive: str
+    delay: float
+    feedback: bool
+    frozen: bool
+    label: str
+    connection: dict[str, Any]
+    pool: _Pooling | None
+
+
+class NetworkEntry(_Strict):
+    """What `SpikingNetwork.to_dict` returns."""
+
+    input_shape: list[PositiveInt]
+    encoding: dict[str, Any]
+    readout: Readout
+    populations: Annotated[list[_Population], Field(min_length=1)]
+    projections: list[_Projection]
+    schedule: Schedule
+
+
+def check_entry(entry: Mapping[str, Any], what: str) -> None:
+    """Refuse what is not the outcome of `SpikingNetwork.to_dict`.
+
+    Parameters
+    ----------
+    entry : mapping
+        What was read, or is to be written.
+    what : str
+        Where it is, for the message.
+
+    Raises
+    ------
+    InputError
+        One line: the key, what was found and what was expected.
+    """
+    checked = validated(NetworkEntry, entry, what)
+    for number, projection in enumerate(checked.projections):
+        _check_connection(projection.connection, f"{what}, projections[{number}], connection")
+    encoding = checked.encoding
+    known = {cls.kind: cls for cls in _encodings(Encoding.__subclasses__())}
+    kind = encoding.get("kind")
+    if kind not in known:
+        raise InputError(
+            f"{what}: there is no encoding '{kind}'. " + did_you_mean(str(kind), known)
+        )
+    validated(_encoding_entry(known[kind]), encoding, f"{what}, encoding")
+
+
+def upgraded(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON of a file of schema 1, where all projections were dense, as schema 2.
+
+    What is no such JSON is left for `check_entry` to refuse.
+    """
+    known = {"source", "target", "kind"}
+    plain = {"receive": "", "delay": 0.0, "feedback": False, "frozen": False, "label": ""}
+    found = entry.get("projections")
+    projections = found if isinstance(found, list) else []
+    dense = {"connection": {"kind": "all_to_all"}, "pool": None, **plain}
+    if all(isinstance(p, dict) and set(p) == known and p["kind"] == "dense" for p in projections):
+        ends = ({key: p[key] for key in ("source", "target")} for p in projections)
+        return {**entry, "projections": [{**p, **dense} for p in ends], "schedule": "canonical"}
+    return dict(entry)
+
+
+def _check_connection(entry: Mapping[str, Any], what: str) -> None:
+    """Refuse an unknown kind and other keys than its own; the values it checks itself."""
+    known = connection_kinds()
+    kind = str(entry.get("kind"))
+    if kind not in known:
+        raise InputError(f"{what}: there is no connection '{kind}'. " + did_you_mean(kind, known))
+    wanted = {"kind", *(f.name for f in fields(known[kind]))} - {"source", "target", "delays"}
+    for key in set(entry) ^ wanted:
+        problem = "unknown" if key in entry else "missing"
+        raise InputError(f"{what}: {problem} key '{key}'. " + did_you_mean(key, wanted))
+
+
+def _encodings(kinds: Iterable[type[Encoding]]) -> Iterator[type[Encoding]]:
+    """Yield all kinds of encoding and what is derived from them, the user's included."""
+    for kind in kinds:
+        yield kind
+        yield from _encodings(kind.__subclasses__())
+
+
+def _encoding_entry(kind: type[Encoding]) -> type[BaseModel]:
+    """Return what `Encoding.to_dict` returns for one kind, read off its fields."""
+    # There, dt is in seconds, though an Encoding takes text and quantities too.
+    hints = get_type_hints(kind) | {"dt": float}
+    options: Any = {field.name: (hints[field.name], ...) for field in fields(kind)}
+    return create_model("EncodingEntry", __base__=_Strict, kind=(str, ...), **options)

@@ -1,0 +1,133 @@
+"""Tell by digests whether a spike file still is what was written.
+
+Each column has its SHA-256 as an attribute, and the root has that of all attributes, types and
+shapes, and so of the columns' digests, too. They are of the values and not of their storage: a
+file that was copied without compression, as by ``h5repack``, still agrees with them.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import h5py
+import numpy as np
+
+from brianbridge.io.spikes.layout import CHUNK
+
+__all__ = [
+    "COLUMN_DIGEST",
+    "DIGEST",
+    "blocks_of",
+    "check_column",
+    "check_description",
+    "check_whole",
+    "description_digest",
+    "digest",
+]
+
+#: Root attribute, and attribute of a column.
+DIGEST, COLUMN_DIGEST = "digest", "sha256"
+_ROWS = 16 * CHUNK  # read at once
+
+
+def digest(pieces: Iterable[np.ndarray]) -> np.ndarray:
+    """Return the SHA-256 of a column that is given in pieces, uint8, shape ``(32,)``.
+
+    Examples
+    --------
+    >>> bytes(digest([np.array([1, 2]), np.array([3])])) == bytes(digest([np.array([1, 2, 3])]))
+    True
+    """
+    found = hashlib.sha256()
+    for piece in pieces:
+        found.update(np.ascontiguousarray(piece).data)
+    return np.frombuffer(found.digest(), np.uint8)
+
+
+def description_digest(file: h5py.File) -> np.ndarray:
+    """Return the SHA-256 of all that a spike file says but its columns, uint8, ``(32,)``."""
+    found = hashlib.sha256()
+    for path, item in _items(file):
+        if isinstance(item, h5py.Dataset):
+            found.update(f"{path} {item.dtype.str} {item.shape}\n".encode())
+        else:
+            found.update(f"{path}\n".encode())
+        for name in sorted(set(item.attrs) - {DIGEST}):
+            value = np.asarray(item.attrs[name])
+            if value.dtype.hasobject:
+                raise ValueError(f"attribute '{name}' of '{path}' is none that was written")
+            found.update(f"{name} {value.dtype.descr} {value.shape}\n".encode())
+            found.update(value.tobytes())
+    return np.frombuffer(found.digest(), np.uint8)
+
+
+def _items(file: h5py.File) -> Iterator[tuple[str, Any]]:
+    yield "/", file
+    for name in sorted(file["spikes"]):
+        population = file["spikes"][name]
+        yield f"/spikes/{name}", population
+        for column in sorted(population):
+            yield f"/spikes/{name}/{column}", population[column]
+
+
+def blocks_of(dataset: h5py.Dataset, rows: int) -> Iterator[np.ndarray]:
+    """Yield the first `rows` of a column in blocks that fit into memory."""
+    for start in range(0, rows, _ROWS):
+        yield dataset[start : min(start + _ROWS, rows)]
+
+
+def check_column(name: str, pieces: Iterable[np.ndarray], wanted: bytes | None) -> None:
+    """Compare a column, given in pieces, with its digest, if it has one.
+
+    Raises
+    ------
+    ValueError
+        If it is not what was written.
+    """
+    found = digest(pieces)
+    if wanted is not None and bytes(found) != wanted:
+        raise ValueError(f"'{name}' differs from what was written")
+
+
+def check_description(file: h5py.File) -> None:
+    """Compare the attributes of a file that has a digest of them with it.
+
+    Raises
+    ------
+    ValueError
+        If they are not what was written.
+    """
+    if bytes(description_digest(file)) != bytes(file.attrs[DIGEST]):
+        raise ValueError("what it says of the run differs from what was written")
+
+
+def check_whole(file: h5py.File, counts: Mapping[str, int], digests: Mapping[str, bytes]) -> None:
+    """Read a file whole and compare it with what should be in it.
+
+    Parameters
+    ----------
+    file : h5py.File
+        The file.
+    counts : mapping of str to int
+        Spikes of each population.
+    digests : mapping of str to bytes
+        The digest of each column, by its path in the file.
+
+    Raises
+    ------
+    OSError
+        If it is not what was written: that is the disk's fault.
+    """
+    try:
+        check_description(file)
+        for path, wanted in digests.items():
+            column = file[path]
+            count = counts[column.parent.name.removeprefix("/spikes/")]
+            if column.shape != (count,):
+                raise ValueError(f"'{path}' has {column.shape} spikes, not {count}")
+            check_column(path, blocks_of(column, count), wanted)
+    except (OSError, ValueError, RuntimeError, LookupError) as error:
+        raise OSError(errno.EIO, f"the disk does not return what was written: {error}") from error

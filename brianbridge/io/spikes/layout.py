@@ -1,0 +1,81 @@
+"""What the writer and the readers of a spike file share; `spike_file` documents the format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import h5py
+import numpy as np
+
+from brianbridge.errors import InputError
+from brianbridge.io.json_text import parse_json
+
+__all__ = [
+    "CHUNK",
+    "COLUMNS",
+    "MAGIC",
+    "MILLISECONDS",
+    "SORTING",
+    "absent",
+    "provenance_in",
+    "provenance_texts",
+]
+
+MAGIC = 0x0A7A
+SORTING = h5py.enum_dtype({"none": 0, "by_id": 1, "by_time": 2}, basetype="u1")
+# Column -> type on disk, and what stands for the column in a file that has none (None: required).
+COLUMNS: Mapping[str, tuple[str, float | None]] = {
+    "timestamps": ("<f8", None),
+    "node_ids": ("<u8", None),
+    "sample": ("<u4", 0),
+    "spike_value": ("<i2", 1),
+    "t_crossing": ("<f8", np.nan),
+}
+CHUNK = 16_384  # events; 128 KiB of float64
+# Of a fixed length: HDF5 segfaults on texts of variable length whose place in its heap is damaged.
+MILLISECONDS = np.array("milliseconds", h5py.string_dtype("utf-8", len("milliseconds")))
+PART = 60_000  # bytes of text in one attribute, which may have 64 kB
+
+
+def provenance_texts(text: str) -> dict[str, np.bytes_]:
+    """Return JSON in ASCII as attributes of a fixed length, by name.
+
+    Examples
+    --------
+    >>> provenance_texts('{"seed": 1}')["provenance"].decode()
+    '{"seed": 1}'
+    >>> list(provenance_texts('"' + 60_000 * "a" + '"'))
+    ['provenance', 'provenance_1']
+    """
+    data = text.encode("ascii")
+    parts = [data[start : start + PART] for start in range(0, len(data), PART)]
+    return {_part(number): np.bytes_(part) for number, part in enumerate(parts)}
+
+
+def provenance_in(attributes: h5py.AttributeManager) -> dict[str, Any]:
+    """Read what `provenance_texts` made, or one text of variable length, as in older files."""
+    first = attributes[_part(0)]
+    parts = [first.encode() if isinstance(first, str) else first]
+    while (name := _part(len(parts))) in attributes:
+        parts.append(attributes[name])
+    try:
+        return dict(parse_json(b"".join(parts), "the provenance"))
+    except InputError as error:
+        raise ValueError(error) from None  # `opened` says of which file
+
+
+def _part(number: int) -> str:
+    return f"provenance_{number}" if number else "provenance"
+
+
+def absent(column: str, count: int) -> np.ndarray:
+    """Return what stands for a column that is not known, shape ``(count,)``.
+
+    Examples
+    --------
+    >>> absent("t_crossing", 2)
+    array([nan, nan])
+    """
+    dtype, value = COLUMNS[column]
+    return np.full(count, value, dtype)

@@ -1,0 +1,197 @@
+"""Read the spikes of one population; `spike_file` documents the format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from brianbridge.errors import InputError, did_you_mean
+from brianbridge.io.spikes.digest import COLUMN_DIGEST, blocks_of, check_column
+from brianbridge.io.spikes.layout import COLUMNS, absent
+from brianbridge.io.spikes.log import is_log, opened_log
+from brianbridge.recording import Events
+
+__all__ = ["PopulationSpikes", "opened", "population_in"]
+
+# Other writers give times as reals; one that was meant to be k*dt must not fall into step k - 1.
+STEP_TOLERANCE = 1e-6
+# What reading damaged bytes may raise.
+DAMAGED = (
+    OSError,
+    RuntimeError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    MemoryError,
+)
+# gzip makes a byte of at most 1,032. Who declares more has written none, and reading would only
+# fill memory.
+MOST_COMPRESSION = 1100
+UNITS = ("milliseconds", "ms", b"milliseconds", b"ms")
+
+
+@dataclass(frozen=True)
+class PopulationSpikes:
+    """Give the spikes of one population in a spike file; they are read when asked for.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The spike file.
+    name : str
+        The population.
+    spikes : int
+        How many spikes there are.
+    shape, dt, steps : tuple of int, float, int
+        As in `SpikeFileWriter` (`dt` in seconds); None in the files of other programs.
+    digests : mapping of str to bytes
+        The SHA-256 of each column, with which it is compared when it is read. Empty in the files
+        of other programs, and in those of earlier versions.
+    """
+
+    path: Path
+    name: str
+    spikes: int
+    shape: tuple[int, ...] | None
+    dt: float | None
+    steps: int | None
+    digests: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+    def column(self, name: str) -> np.ndarray:
+        """Read one column, shape ``(spikes,)``; times are in ms.
+
+        Parameters
+        ----------
+        name : {"timestamps", "node_ids", "sample", "spike_value", "t_crossing"}
+            In the files of other programs the last three are 0, 1 and NaN.
+
+        Raises
+        ------
+        InputError
+            If there is no such column, or its bytes are damaged.
+        """
+        if name not in COLUMNS:
+            raise InputError(f"a spike file has no column '{name}'. {did_you_mean(name, COLUMNS)}")
+        if is_log(self.path):
+            with opened_log(self.path) as log:
+                pieces = [absent(name, 0), *log.pieces(self.name, name)]
+            return np.concatenate(pieces)[: self.spikes]
+        with opened(self.path) as file:
+            group = file["spikes"][self.name]
+            if name not in group:
+                return absent(name, self.spikes)
+            values = group[name][: self.spikes]
+            check_column(group[name].name, [values], self.digests.get(name))
+            return values
+
+    def check(self) -> None:
+        """Read every column, in blocks, and compare it with its digest, if it has one.
+
+        Raises
+        ------
+        InputError
+            If bytes are damaged.
+        """
+        if is_log(self.path):
+            with opened_log(self.path) as log:
+                for name in COLUMNS:
+                    for _ in log.pieces(self.name, name):
+                        pass
+            return
+        with opened(self.path) as file:
+            group = file["spikes"][self.name]
+            for name in COLUMNS:
+                if name in group:
+                    pieces = blocks_of(group[name], self.spikes)
+                    check_column(group[name].name, pieces, self.digests.get(name))
+
+    def events(self, dt: float | None = None) -> Events:
+        """Read the spikes as flat arrays, in the order of the file.
+
+        Parameters
+        ----------
+        dt : float, optional
+            Step in seconds; each spike gets the step in which its timestamp lies. By default that
+            of the run. To be given for the files of other programs, which do not say it.
+
+        Raises
+        ------
+        InputError
+            If no step is known, or bytes are damaged.
+        """
+        dt = self.dt if dt is None else dt
+        if dt is None:
+            raise InputError(f"'{self.path}' does not say its time step: give it, as in dt=1e-4")
+        crossing = self.column("t_crossing") / 1e3
+        return Events(
+            sample=self.column("sample").astype(np.int64),
+            node=self.column("node_ids").astype(np.int64),
+            step=np.floor(self.column("timestamps") / (dt * 1e3) + STEP_TOLERANCE).astype(np.int64),
+            value=self.column("spike_value").astype(np.float64),
+            dt=dt,
+            t_crossing=None if np.isnan(crossing).all() else crossing,
+        )
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[h5py.File]:
+    """Open a file to read, and report whatever HDF5 cannot make sense of as an `InputError`."""
+    if not path.is_file():
+        raise InputError(f"there is no spike file '{path}'")
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except InputError:
+        raise  # it says which file, and is a ValueError, too
+    except BlockingIOError:
+        raise InputError(f"'{path}' is still being written: read it when the run ends") from None
+    except DAMAGED as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"'{path}' is damaged or no HDF5 spike file: {reason}") from error
+
+
+def population_in(path: Path, group: Any, written: int | None, whole: bool) -> PopulationSpikes:
+    """Read the description of one population; `written` is None in files of other programs."""
+    if not isinstance(group, h5py.Group):
+        raise InputError(f"'{path}' has '{group.name}' where a population was expected")
+    name = group.name.rpartition("/")[2]
+    for column, (_, value) in COLUMNS.items():
+        needed = value is None or written is not None
+        if needed and not (column in group and group[column].dtype.kind in "iuf"):
+            raise InputError(f"'{path}' lacks numbers: expected them in '{group.name}/{column}'")
+        if column in group:
+            _check_stored(path, group[column], value)
+    shapes = {column: group[column].shape for column in COLUMNS if column in group}
+    spikes = shapes["node_ids"][0] if written is None else written
+    # In a file that a killed run left, columns may reach beyond what was written whole.
+    if any(len(s) != 1 or s[0] < spikes or (whole and s[0] > spikes) for s in shapes.values()):
+        raise InputError(f"'{path}' is damaged: expected {spikes} spikes a column, found {shapes}")
+    units = group["timestamps"].attrs.get("units", "ms")
+    if units not in UNITS:
+        raise InputError(f"'{path}' has timestamps in {units!r}: expected milliseconds")
+    if written is None:
+        return PopulationSpikes(path, name, spikes, shape=None, dt=None, steps=None)
+    shape, dt, steps = (group.attrs[key].tolist() for key in ("shape", "dt_s", "steps"))
+    found = {column: group[column].attrs.get(COLUMN_DIGEST) for column in COLUMNS}
+    digests = {column: bytes(value) for column, value in found.items() if value is not None}
+    return PopulationSpikes(path, name, spikes, tuple(shape), dt, steps, digests)
+
+
+def _check_stored(path: Path, column: h5py.Dataset, fill: float | None) -> None:
+    """Refuse numbers that are declared but not in this file."""
+    stored = column.id.get_storage_size()
+    nothing = stored == 0 and fill is not None  # the fill value stands for all of it
+    if column.is_virtual or column.external or column.file.filename != str(path):
+        raise InputError(f"'{path}': '{column.name}' is not stored in this file")
+    if column.nbytes > stored * MOST_COMPRESSION and not nothing:
+        raise InputError(
+            f"'{path}' is damaged: '{column.name}' declares {column.nbytes} bytes of numbers and "
+            f"stores {stored}"
+        )

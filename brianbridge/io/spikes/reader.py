@@ -1,0 +1,169 @@
+"""Read what a spike file says; `spike_file` documents the format."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from brianbridge.errors import InputError
+from brianbridge.io.spikes.digest import DIGEST, check_description
+from brianbridge.io.spikes.layout import MAGIC, provenance_in
+from brianbridge.io.spikes.log import is_log, opened_log
+from brianbridge.io.spikes.population import PopulationSpikes, opened, population_in
+from brianbridge.paths import checked_path
+
+__all__ = ["SpikeFile", "check_spikes", "describe", "read_spikes"]
+
+
+@dataclass(frozen=True)
+class SpikeFile:
+    """Hold what a spike file says, without its spikes.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    complete : bool
+        Whether the run reached its end. Files of other programs count as complete.
+    samples : int
+        Samples presented; 1 in the files of other programs.
+    populations : mapping of str to PopulationSpikes
+        The populations, in the order of the network.
+    provenance : mapping of str to JSON values
+        What the writer said of the run.
+    """
+
+    path: Path
+    complete: bool
+    samples: int
+    populations: Mapping[str, PopulationSpikes]
+    provenance: Mapping[str, Any]
+
+
+def read_spikes(path: str | os.PathLike[str]) -> SpikeFile:
+    """Open a spike file, whole or left behind by a killed run, of this or of another program.
+
+    Parameters
+    ----------
+    path : path-like
+        The file. Only its description is read; the spikes follow when they are asked for. Of a
+        run that was killed there are the batches that were written whole.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is not a whole SONATA spike file.
+
+    Examples
+    --------
+    >>> read_spikes("none.h5")
+    Traceback (most recent call last):
+    brianbridge.errors.InputError: there is no spike file 'none.h5'
+    """
+    path = checked_path(path)
+    if is_log(path):
+        return _of_log(path)
+    with opened(path) as file:
+        if np.atleast_1d(file.attrs.get("magic", 0)).tolist() != [MAGIC]:
+            raise InputError(f"'{path}' is HDF5 but not SONATA: expected root magic=0x0A7A")
+        spikes = file.get("spikes")
+        if not isinstance(spikes, h5py.Group):
+            raise InputError(f"'{path}' holds no spikes: expected a group /spikes")
+        if DIGEST in file.attrs:
+            check_description(file)
+        elif "written" in file.attrs:
+            _check_older(file)
+        if "written" not in file.attrs:
+            populations = {name: population_in(path, spikes[name], None, True) for name in spikes}
+            return SpikeFile(path, True, 1, populations, provenance={})
+        complete, written = bool(file.attrs["complete"]), file.attrs["written"]
+        counts = zip(written["spikes"].dtype.names, written["spikes"].tolist(), strict=True)
+        populations = {name: population_in(path, spikes[name], n, complete) for name, n in counts}
+        provenance = provenance_in(file.attrs)
+        return SpikeFile(path, complete, int(written["samples"]), populations, provenance)
+
+
+def _check_older(file: h5py.File) -> None:
+    """Refuse a file whose digest has lost its name: earlier versions wrote nothing but these."""
+    known = {"magic", "version", "complete", "written"}
+    stray = [n for n in file.attrs if n not in known and not n.startswith("provenance")]
+    if stray:
+        raise ValueError(f"attribute '{stray[0]}' is none that was written")
+
+
+def _of_log(path: Path) -> SpikeFile:
+    """Read what a log says, which a killed or failed run left."""
+    with opened_log(path) as log:
+        said = log.description
+        populations = {
+            name: PopulationSpikes(
+                path, name, log.spikes(name), tuple(shape), said["dt"], said["steps"]
+            )
+            for name, shape in said["shapes"]
+        }
+        return SpikeFile(path, False, log.samples, populations, said["provenance"])
+
+
+def check_spikes(path: str | os.PathLike[str]) -> str:
+    """Read all of a spike file and compare it with its digests.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    str
+        What was found, in words: that all is as it was written, or that the file, of another
+        program or an earlier version, has no digests but can be read whole.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    """
+    file = read_spikes(path)
+    for population in file.populations.values():
+        population.check()
+    if is_log(file.path) or all(p.digests for p in file.populations.values()):
+        return "all is as it was written"
+    return "all can be read; the file has no digests to compare it with"
+
+
+def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Summarise a spike file as plain values, ready for JSON.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    dict
+        The keys ``path``, ``complete``, ``samples``, ``populations`` (by name: ``shape``,
+        ``dt`` in s, ``steps`` and ``spikes``; None where the file does not say), ``provenance``.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is not a whole SONATA spike file.
+    """
+    file = read_spikes(path)
+    return {
+        "path": str(file.path),
+        "complete": file.complete,
+        "samples": file.samples,
+        "populations": {
+            name: {"shape": p.shape, "dt": p.dt, "steps": p.steps, "spikes": p.spikes}
+            for name, p in file.populations.items()
+        },
+        "provenance": dict(file.provenance),
+    }

@@ -1,0 +1,208 @@
+"""What each neuron did, added up over samples: all that counting operations needs of the spikes.
+
+Activities of consecutive samples add, so that a run may be counted chunk by chunk and its spikes
+forgotten (``simulate(..., on_chunk=..., keep=False)``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from brianbridge.encoding import Current, EncodedInput
+from brianbridge.errors import InputError
+from brianbridge.network import INPUT, SpikingNetwork
+from brianbridge.recording import Events, Recording
+
+__all__ = ["Activity", "activity_of", "activity_of_input", "input_spikes_by_step", "joined"]
+
+#: Events, or cells of an input raster, that are counted at once.
+_BLOCK = 10_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Activity:
+    """Hold the sums over samples of what the neurons of one population did.
+
+    Parameters
+    ----------
+    samples : int
+        How many samples were presented.
+    events : numpy.ndarray of int64, shape (neurons,)
+        Spikes of each neuron, of whatever value and sign.
+    mass : numpy.ndarray of float64, shape (neurons,)
+        Summed size of the spike values; a spike of -1 or 3 adds 1 or 3.
+    negative : int
+        How many of the spikes have a value below 0.
+    graded : bool
+        Whether a spike has a value other than 1 and -1.
+    """
+
+    samples: int
+    events: np.ndarray
+    mass: np.ndarray
+    negative: int = 0
+    graded: bool = False
+
+    def __add__(self, other: Activity) -> Activity:
+        """Return the activity over the samples of both."""
+        return Activity(
+            self.samples + other.samples,
+            self.events + other.events,
+            self.mass + other.mass,
+            self.negative + other.negative,
+            self.graded or other.graded,
+        )
+
+    @classmethod
+    def of_events(cls, events: Events, neurons: int, samples: int) -> Activity:
+        """Add up flat events.
+
+        Examples
+        --------
+        >>> raster = np.array([[[-1.0, 0]], [[1, 3]]])  # 2 steps, 1 sample, 2 neurons
+        >>> Activity.of_events(Events.from_raster(raster, dt=1e-3), neurons=2, samples=1).mass
+        array([2., 3.])
+        """
+        found = cls(samples, np.zeros(neurons, np.int64), np.zeros(neurons))
+        if (events.value % 1 != 0).any():
+            events = events.sorted()  # sums of fractions depend on their order
+        for low in range(0, len(events), _BLOCK):
+            node, value = events.node[low : low + _BLOCK], events.value[low : low + _BLOCK]
+            size = np.abs(value)
+            found += cls(
+                0,
+                np.bincount(node, minlength=neurons),
+                np.bincount(node, size, minlength=neurons),
+                int(np.count_nonzero(value < 0)),
+                bool((size != 1).any()),
+            )
+        return found
+
+    @classmethod
+    def of_raster(cls, raster: np.ndarray) -> Activity:
+        """Add up a dense raster of spike values, ``(steps, samples, *shape)``.
+
+        Examples
+        --------
+        >>> Activity.of_raster(np.array([[[-1, 0]], [[1, 0]]])).events
+        array([2, 0])
+        """
+        flat = raster.reshape(*raster.shape[:2], -1)
+        size = np.abs(flat)
+        return cls(
+            flat.shape[1],
+            np.count_nonzero(flat, axis=(0, 1)),
+            size.sum(axis=(0, 1), dtype=np.float64),
+            int(np.count_nonzero(flat < 0)),
+            bool(((size != 0) & (size != 1)).any()),
+        )
+
+
+def activity_of(recording: Recording) -> dict[str, Activity]:
+    """Return the activity of every recorded population, by name."""
+    return {
+        name: Activity.of_events(recording.events(name), int(np.prod(shape)), recording.samples)
+        for name, shape in recording.shapes.items()
+    }
+
+
+def joined(before: Mapping[str, Activity], recording: Recording) -> dict[str, Activity]:
+    """Return activities, by population, with those of further samples added; empty to begin."""
+    found = activity_of(recording)
+    return {name: before[name] + a if name in before else a for name, a in found.items()}
+
+
+def activity_of_input(network: SpikingNetwork, x: Any, index: Any = None) -> dict[str, Activity]:
+    """Return the activity of the input under its name; nothing if it is a constant current.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        The network, whose encoding is applied, a block of samples at a time.
+    x : array, shape (samples, *input_shape), or EncodedInput
+        The samples that were presented, or what the encoding made of them.
+    index : array of int, shape (samples,), optional
+        Number of each sample in its data set; counted from 0 if not given.
+
+    Raises
+    ------
+    InputError
+        If the samples do not fit the network.
+
+    Examples
+    --------
+    >>> from brianbridge.encoding import Latency
+    >>> from brianbridge.network import Dense
+    >>> from brianbridge.neurons.library import neuron_model
+    >>> net = SpikingNetwork.sequential((3,), [Dense(2, neuron_model("if"))], encoding=Latency(5))
+    >>> activity_of_input(net, np.array([[1.0, 0.5, 0.0]]))["input"].events
+    array([1, 1, 0])
+    """
+    if isinstance(network.encoding, Current):
+        return {}
+    neurons = int(np.prod(network.shape_of(INPUT)))
+    found = Activity(0, np.zeros(neurons, np.int64), np.zeros(neurons))
+    for raster in _input_rasters(network, x, index):
+        found += Activity.of_raster(raster)
+    return {INPUT: found}
+
+
+def input_spikes_by_step(network: SpikingNetwork, x: Any, index: Any = None) -> np.ndarray | None:
+    """Return how many input spikes each step of each sample has; None for a constant current.
+
+    Parameters
+    ----------
+    network, x, index
+        As in `activity_of_input`.
+
+    Returns
+    -------
+    numpy.ndarray of int64, shape (samples, steps), or None
+
+    Raises
+    ------
+    InputError
+        If the samples do not fit the network.
+
+    Examples
+    --------
+    >>> from brianbridge.encoding import Latency
+    >>> from brianbridge.network import Dense
+    >>> from brianbridge.neurons.library import neuron_model
+    >>> net = SpikingNetwork.sequential((3,), [Dense(2, neuron_model("if"))], encoding=Latency(5))
+    >>> input_spikes_by_step(net, np.array([[1.0, 0.5, 0.5]]))
+    array([[1, 0, 2, 0, 0]])
+    """
+    if isinstance(network.encoding, Current):
+        return None
+    blocks = [
+        np.count_nonzero(raster.reshape(*raster.shape[:2], -1), axis=2).T
+        for raster in _input_rasters(network, x, index)
+    ]
+    return np.concatenate(blocks)
+
+
+def _input_rasters(network: SpikingNetwork, x: Any, index: Any = None) -> Iterator[np.ndarray]:
+    """Yield the input spikes, ``(steps, samples, *input_shape)``, a block of samples at a time."""
+    samples = x if isinstance(x, EncodedInput) else np.asarray(x, dtype=np.float64)
+    number = samples.samples if isinstance(samples, EncodedInput) else len(samples)
+    numbers = np.arange(number) if index is None else np.asarray(index)
+    block = max(1, _BLOCK // (network.steps * int(np.prod(network.shape_of(INPUT)))))
+    for low in range(0, number, block):
+        encoded = (
+            samples.part(low, low + block)
+            if isinstance(samples, EncodedInput)
+            else network.encoding.encode(samples[low : low + block], numbers[low : low + block])
+        )
+        if encoded.raster is None or encoded.raster.shape[2:] != network.shape_of(INPUT):
+            given = "a current" if encoded.raster is None else f"shape {encoded.raster.shape[2:]}"
+            raise InputError(
+                f"the samples have {given} where encoding '{network.encoding.kind}' of this "
+                f"network gives spikes of shape {network.shape_of(INPUT)}; give the samples "
+                "that were presented to it"
+            )
+        yield encoded.raster

@@ -1,0 +1,123 @@
+"""What the output of each sample says: whether it fired at all, and whether one class was ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from brianbridge.recording import Recording
+
+__all__ = ["Outputs", "describe_outputs", "says_nothing"]
+
+
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """Hold facts about each sample; those of consecutive samples add.
+
+    Parameters
+    ----------
+    spikes : numpy.ndarray of int64, shape (samples,)
+        Spikes of all populations, of whatever value.
+    silent : numpy.ndarray of bool, shape (samples,), optional
+        Whether no output neuron fired; None where output neurons have no threshold.
+    tied : numpy.ndarray of bool, shape (samples,)
+        Whether several outputs are the largest: the first of them was predicted.
+    """
+
+    spikes: np.ndarray
+    silent: np.ndarray | None
+    tied: np.ndarray
+
+    @classmethod
+    def of(cls, recording: Recording, output: str) -> Outputs:
+        """Read them from a recording whose population `output` is read.
+
+        Examples
+        --------
+        >>> from brianbridge.recording import Events
+        >>> raster = np.zeros((5, 2, 3)); raster[2, 0, 1:] = 1
+        >>> events = {"output": Events.from_raster(raster, dt=1e-3)}
+        >>> counts = np.array([[0.0, 1.0, 1.0], [0.0, 0.0, 0.0]])
+        >>> found = Outputs.of(Recording(1e-3, 5, 2, {"output": (3,)}, events, counts), "output")
+        >>> found.spikes, found.silent, found.tied
+        (array([2, 0]), array([False,  True]), array([ True,  True]))
+        """
+        spikes = np.zeros(recording.samples, np.int64)
+        silent = None
+        for name, events in recording.all_events.items():
+            number = np.bincount(events.sample, minlength=recording.samples)
+            spikes += number
+            if name == output:
+                silent = number == 0
+        largest = recording.output.max(axis=1, keepdims=True)
+        return cls(spikes, silent, (recording.output == largest).sum(axis=1) > 1)
+
+    def __add__(self, other: Outputs) -> Outputs:
+        """Return the facts about the samples of both, those of `other` last."""
+        silent = None
+        if self.silent is not None and other.silent is not None:
+            silent = np.concatenate([self.silent, other.silent])
+        return Outputs(
+            np.concatenate([self.spikes, other.spikes]),
+            silent,
+            np.concatenate([self.tied, other.tied]),
+        )
+
+
+def describe_outputs(
+    runs: Sequence[Outputs], predictions: np.ndarray, labels: np.ndarray
+) -> dict[str, Any]:
+    """Count what a verdict tells beside accuracy.
+
+    Parameters
+    ----------
+    runs : sequence of Outputs
+        Of one condition, over the same samples.
+    predictions : numpy.ndarray of int, shape (runs, samples)
+        The classes.
+    labels : numpy.ndarray of int, shape (samples,)
+        What is right.
+
+    Returns
+    -------
+    dict
+        ``silent``: samples without an output spike, a mean over the runs; None where the output
+        does not fire. ``ties``: samples that had output spikes, or an output that does not fire,
+        and no class ahead; also a mean. ``only_class``: the one class that is ever predicted,
+        where the labels have several; else None.
+    """
+    silent = [np.zeros_like(run.tied) if run.silent is None else run.silent for run in runs]
+    ties = [run.tied & ~still for run, still in zip(runs, silent, strict=True)]
+    one = len(np.unique(predictions)) == 1 and len(np.unique(labels)) > 1
+    return {
+        "silent": None if runs[0].silent is None else float(np.sum(silent)) / len(runs),
+        "ties": float(np.sum(ties)) / len(runs),
+        "only_class": int(predictions.flat[0]) if one else None,
+    }
+
+
+def says_nothing(found: Mapping[str, Any], samples: int) -> str:
+    """Return why the accuracy of a run says nothing; empty if it may say something.
+
+    Parameters
+    ----------
+    found : mapping
+        ``silent``, ``ties`` and ``only_class`` of the run.
+    samples : int
+        How many there were.
+
+    Examples
+    --------
+    >>> says_nothing({"silent": 30.0, "ties": 0.0, "only_class": 0}, 30)
+    'every sample is taken for class 0; no output neuron fires in any sample'
+    """
+    silent, ties, one = found.get("silent"), found.get("ties", 0.0), found.get("only_class")
+    why = [] if one is None else [f"every sample is taken for class {one}"]
+    if samples and silent == samples:
+        why.append("no output neuron fires in any sample")
+    elif samples and (silent or 0.0) + ties == samples:
+        why.append("no class is ahead of the others in any sample")
+    return "; ".join(why)

@@ -1,0 +1,85 @@
+"""What Brian2 is asked to run on a rung: a network, and how time and numbers are handled.
+
+A perturbation takes a condition and returns another; `Condition.simulate` runs it. Whatever
+changes the network itself (weights, neurons, delays) has been done to `Condition.network` by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from brianbridge.encoding import EncodedInput
+from brianbridge.network import Schedule, SpikingNetwork
+from brianbridge.recording import Recording
+
+if TYPE_CHECKING:
+    from brianbridge.simulation.input_timing import Timing
+
+__all__ = ["Condition"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Hold one simulation condition.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        What runs.
+    divisor : int
+        Brian2's step is the surrogate's divided by this.
+    schedule : {"canonical", "default"}, optional
+        In which order things happen within a step; the network's own if not given.
+    dtype : type
+        Of state and weights: `numpy.float64` or `numpy.float32`.
+    timing : {"start", "uniform"}
+        Where in a coarse step its input spikes fall.
+    poisson : bool
+        Whether Brian2 draws the input spikes itself.
+    """
+
+    network: SpikingNetwork
+    divisor: int = 1
+    schedule: Schedule | None = None
+    dtype: type[np.floating[Any]] = np.float64
+    timing: Timing = "start"
+    poisson: bool = False
+
+    @property
+    def dt(self) -> float:
+        """Brian2's step, in seconds."""
+        return self.network.dt / self.divisor
+
+    def simulate(
+        self,
+        x: np.ndarray | EncodedInput,
+        *,
+        index: np.ndarray | None = None,
+        record: Sequence[str] = ("spikes",),
+        seed: int = 0,
+        threads: int | None = None,
+        on_chunk: Callable[[Recording], None] | None = None,
+        keep: bool = True,
+    ) -> Recording:
+        """Run the condition in Brian2; the arguments are those of `brianbridge.simulate`."""
+        from brianbridge.simulation.simulate import simulate
+
+        return simulate(
+            self.network,
+            x,
+            dt=self.dt,
+            record=record,
+            index=index,
+            schedule=self.schedule,
+            dtype=self.dtype,
+            poisson=self.poisson,
+            timing=self.timing,
+            seed=seed,
+            threads=threads,
+            on_chunk=on_chunk,
+            keep=keep,
+        )

@@ -1,0 +1,152 @@
+"""Figures as inline SVG: with text alternatives, and in the colours of the page around them."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from xml.etree import ElementTree
+
+from brianbridge.plots.style import BLUE, GREEN, SKY, VERMILLION
+
+__all__ = ["Figure", "draw"]
+
+_SVG = "{http://www.w3.org/2000/svg}"
+#: Stands for the page's text colour, which is light in dark mode; no plot uses it.
+_INK = "#010203"
+_INKED = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
+_COLOURS = {
+    _INK: "currentColor",
+    BLUE: "var(--blue)",
+    VERMILLION: "var(--vermillion)",
+    GREEN: "var(--green)",
+    SKY: "var(--sky)",
+}
+_REFERENCE = re.compile(r"url\(#([^)]+)\)")
+_FONT = re.compile(r"(font(?:-family)?:[^;']*)'[^;]*")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Hold a figure of the page.
+
+    Parameters
+    ----------
+    svg : str
+        The ``<svg>`` element.
+    title : str
+        What it shows.
+    caption : str
+        How to read it.
+    """
+
+    svg: str
+    title: str
+    caption: str
+
+
+def draw(
+    name: str,
+    title: str,
+    description: str,
+    plot: Callable[[Any], Any],
+    *,
+    height: float,
+    width: float = 4.4,
+    caption: str = "",
+) -> Figure:
+    """Draw a figure.
+
+    Parameters
+    ----------
+    name : str
+        Unique on the page: the identifiers within the figure begin with it.
+    title, description : str
+        The text alternative: what the figure is, and its numbers in words.
+    plot : callable
+        Draws on the axes that it is given.
+    height, width : float
+        Size in inches; an inch is about a quarter of a phone's width.
+    caption : str
+        How to read it.
+    """
+    from matplotlib.figure import Figure as Canvas
+
+    with _style(name):
+        canvas = Canvas(figsize=(width, height), layout="constrained")
+        plot(canvas.subplots())
+        file = io.StringIO()
+        canvas.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+    return Figure(_inline(file.getvalue(), name, title, description), title, caption)
+
+
+@contextmanager
+def _style(name: str) -> Iterator[None]:
+    """Draw as a figure of the page, whatever the user's style; the same figure each time."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(
+            {
+                "svg.fonttype": "none",
+                "svg.hashsalt": name,
+                "font.size": 11,
+                "font.family": "DejaVu Sans",
+                "text.parse_math": False,  # names are names
+                "savefig.transparent": True,
+                **dict.fromkeys(_INKED, _INK),
+            }
+        )
+        yield
+
+
+def _inline(text: str, name: str, title: str, description: str) -> str:
+    """Return the ``<svg>`` element of a file, to stand in a page beside others."""
+    root = ElementTree.fromstring(text)
+    for parent in list(root.iter()):
+        for child in list(parent):
+            # A style sheet would hold for the whole page.
+            if child.tag in (f"{_SVG}metadata", f"{_SVG}style") or (
+                child.tag == f"{_SVG}defs" and all(c.tag == f"{_SVG}style" for c in child)
+            ):
+                parent.remove(child)
+    used = {found for e in root.iter() for found in _references(e)}
+    for element in root.iter():
+        element.tag = element.tag.removeprefix(_SVG)
+        element.attrib = {
+            key.rpartition("}")[2]: _coloured(value, name)
+            for key, value in element.attrib.items()
+            if key != "id" or value in used
+        }
+        if "id" in element.attrib:
+            element.set("id", f"{name}-{element.attrib['id']}")
+        if (target := element.get("href", "")).startswith("#"):
+            element.set("href", f"#{name}-{target[1:]}")
+    root.attrib = {
+        "viewBox": root.attrib["viewBox"],
+        "role": "img",
+        "aria-labelledby": f"{name}-title {name}-desc",
+    }
+    for place, (tag, words) in enumerate((("title", title), ("desc", description))):
+        element = ElementTree.Element(tag, {"id": f"{name}-{tag}"})
+        element.text = words
+        root.insert(place, element)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _references(element: ElementTree.Element) -> Iterator[str]:
+    for key, value in element.attrib.items():
+        if key.endswith("href"):
+            yield value.removeprefix("#")
+        yield from _REFERENCE.findall(value)
+
+
+def _coloured(value: str, name: str) -> str:
+    """Return an attribute's value with the page's colours, font and identifiers."""
+    for colour, own in _COLOURS.items():
+        value = value.replace(colour, own)
+    return _FONT.sub(r"\1sans-serif", _REFERENCE.sub(rf"url(#{name}-\1)", value))

@@ -1,0 +1,200 @@
+"""Present one chunk of samples after another within a single Brian2 run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from brian2 import BrianObject, Clock, Network, PoissonGroup
+from brian2.core.variables import ArrayVariable
+
+from brianbridge.network import INPUT
+from brianbridge.simulation.batched import kernels
+from brianbridge.simulation.batched.kernels import SpikeList
+from brianbridge.simulation.batched.projections import BatchedProjection
+from brianbridge.simulation.draws import Presentation
+from brianbridge.simulation.drive import Drives
+from brianbridge.simulation.recorder import SpikeRecorder, TraceRecorder
+from brianbridge.simulation.request import Request
+
+__all__ = ["BatchedNetwork", "Presenter", "RasterSource", "padded"]
+
+_FIRST = -(10**6)
+
+
+class RasterSource(BrianObject):
+    """Replay the input spikes of a chunk.
+
+    Parameters
+    ----------
+    inputs : int
+        Number of input neurons.
+    samples : int
+        Samples in a chunk.
+    coarse : int
+        Steps that make one of the raster's.
+    dtype : numpy.dtype
+        Type of spike values.
+    """
+
+    def __init__(self, inputs: int, samples: int, coarse: int, dtype: Any, **keywords: Any) -> None:
+        super().__init__(name=INPUT, **keywords)
+        self.N, self._samples = inputs * samples, samples
+        self._coarse, self._empty = coarse, np.empty(0, dtype)
+        self._silent = SpikeList(
+            np.zeros(samples + 1, np.int64), np.empty(0, np.int32), self._empty
+        )
+        self.variables: dict[str, Any] = {}
+        self.rewind(None)
+
+    def rewind(self, raster: np.ndarray | None, places: np.ndarray | None = None) -> None:
+        """Start again, with a raster ``(steps, samples, *inputs)``.
+
+        The spikes of a coarse step fall on the fine step that `places` names, else on the first.
+        """
+        self._raster, self._places, self._step = raster, places, 0
+        self._graded = raster is not None and _graded(raster)
+        self.spike_list = self._silent
+
+    def run(self) -> None:
+        """Show the spikes of this step."""
+        step, rest = divmod(self._step, self._coarse)
+        self._step += 1
+        if self._raster is None or (rest and self._places is None):
+            self.spike_list = self._silent
+            return
+        raster = self._raster[step]
+        if self._places is not None:
+            raster = np.where(self._places[step] == rest, raster, 0)
+        raster = raster.reshape(self._samples, -1)
+        found = kernels.from_dense(raster, self._empty, self._graded)
+        self.spike_list = SpikeList(*found)
+
+
+def _graded(raster: np.ndarray) -> bool:
+    """Tell whether any spike value is not 1."""
+    if raster.dtype.kind == "f":
+        return bool(((raster != 0) & (raster != 1)).any())
+    return bool((raster.max() > 1) or (raster.min() < 0))
+
+
+@dataclass(frozen=True)
+class BatchedNetwork:
+    """Hold the Brian2 objects of the batched path."""
+
+    brian2: Network
+    groups: Mapping[str, Any]
+    source: RasterSource | PoissonGroup | None
+    projections: tuple[BatchedProjection, ...]
+    spikes: Mapping[str, SpikeRecorder]
+    traces: Mapping[str, TraceRecorder]
+    now: Presentation
+    batch: int
+
+
+class Presenter(BrianObject):
+    """Present chunk after chunk within one run.
+
+    Parameters
+    ----------
+    built : BatchedNetwork
+        What is presented to.
+    request : Request
+        What was asked for.
+    chunks : iterable of int
+        The first sample of each chunk.
+    finish : callable
+        Called with the first sample of a chunk when its last step is over.
+    clock : brian2.Clock
+        The clock of the simulation.
+    """
+
+    def __init__(
+        self,
+        built: BatchedNetwork,
+        request: Request,
+        chunks: Iterable[int],
+        finish: Callable[[int], None],
+        clock: Clock,
+    ) -> None:
+        # Before subexpressions that are constant over a step, which Brian2 computes first of all.
+        super().__init__(clock=clock, when="before_start", order=_FIRST, name="presenter")
+        self._built, self._request, self._finish = built, request, finish
+        self._chunks = iter(chunks)
+        self._drives = Drives(request.network)
+        self._initial = {
+            name: {v: a.copy() for v, a in _changing(group).items()}
+            for name, group in built.groups.items()
+        }
+        self._step = 0
+
+    def run(self) -> None:
+        """Go on to the next chunk where one is over."""
+        if self._step == self._request.steps:
+            self.close()
+        if self._step == 0:
+            self.load()
+        self._step += 1
+
+    def close(self) -> None:
+        """Hand on the chunk that is over."""
+        self._finish(self._low)
+        self._step = 0
+
+    def load(self) -> None:
+        """Set all state back and load the input of the next chunk."""
+        built, request = self._built, self._request
+        self._low = next(self._chunks)
+        for name, group in built.groups.items():
+            for variable, values in self._initial[name].items():
+                group.variables[variable].get_value()[...] = values
+        numbers = request.numbers[self._low : self._low + built.batch]
+        built.now.begin(numbers, built.batch)
+        for projection in built.projections:
+            projection.begin(numbers)
+        for spikes in built.spikes.values():
+            spikes.rewind()
+        for traces in built.traces.values():
+            traces.rewind()
+        encoded = request.encode(self._low, self._low + built.batch)
+        for name, values in self._drives(encoded).items():
+            group = built.groups[name]
+            drive = group.variables[request.network.population(name).neuron.drive].get_value()
+            rows = drive.reshape(built.batch, -1)
+            rows[: encoded.samples] = values
+            rows[encoded.samples :] = 0
+        if isinstance(built.source, RasterSource):
+            places = request.places(encoded, self._low)
+            built.source.rewind(
+                padded(encoded.raster, built.batch),
+                None if places is None else padded(places, built.batch),
+            )
+        elif built.source is not None:
+            rates = built.source.variables["rates"].get_value().reshape(built.batch, -1)
+            rates[: encoded.samples] = request.rates(self._low, self._low + encoded.samples)
+            rates[encoded.samples :] = 0
+
+
+def padded(given: np.ndarray | None, batch: int) -> np.ndarray:
+    """Return a raster ``(steps, batch, *inputs)``; of samples that are missing it is 0."""
+    assert given is not None
+    if given.shape[1] == batch:
+        return given
+    raster = np.zeros((len(given), batch, *given.shape[2:]), given.dtype)
+    raster[:, : given.shape[1]] = given
+    return raster
+
+
+def _changing(group: Any) -> dict[str, np.ndarray]:
+    """Return the arrays of a group that a run may change."""
+    own = {
+        name: variable.get_value()
+        for name, variable in group.variables.items()
+        if isinstance(variable, ArrayVariable)
+        and variable.owner is not None
+        and variable.owner.name == group.name
+        and not (variable.constant or variable.scalar)
+    }
+    return {name: values for name, values in own.items() if name not in ("i", "t", "dt")}

@@ -1,0 +1,158 @@
+"""Read one `NeuronGroup` as a population, and one `Synapses` object as projections.
+
+What they do beyond that is refused, with its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from brian2 import Subgroup
+from brian2.utils.stringtools import get_identifiers
+
+from brianbridge.errors import InputError
+from brianbridge.network import INPUT, Population, Projection, Sparse
+from brianbridge.neurons.from_group import model_from_group
+from brianbridge.neurons.model import SPIKE_VALUE
+from brianbridge.simulation.group_code import random_functions
+from brianbridge.simulation.reader.synapse_code import Addition, additions
+
+__all__ = ["ends", "read_group", "read_synapses"]
+
+
+def read_group(
+    group: Any, projections: Sequence[Projection], outer: Mapping[str, Any]
+) -> Population:
+    """Return a group as a population of the same name.
+
+    Parameters
+    ----------
+    group : brian2.NeuronGroup
+        A group that has not run.
+    projections : sequence of Projection
+        All of the network, to know what the group receives.
+    outer : mapping
+        Where to look up constants that the group's own namespace does not have.
+
+    Raises
+    ------
+    InputError
+        If it is noisy, has fired, or does more than its equations, threshold and reset say.
+    """
+    what = f"group '{group.name}'"
+    expected = [("groups", group.state_updater), ("before_start", group.subexpression_updater)]
+    expected += [("thresholds", group.thresholder.get("spike"))]
+    # Groups with graded spikes reset right after their threshold, to set what spikes carry.
+    resets = "thresholds" if SPIKE_VALUE in group.variables else "resets"
+    expected += [(resets, group.resetter.get("spike"))]
+    for slot, part in expected:
+        if part is not None and part.when != slot:
+            raise InputError(
+                f"{what}: '{part.name}' runs in '{part.when}'; only Brian2's own order can be "
+                f"read, in which it runs in '{slot}'"
+            )
+    if "lastspike" in group.variables and np.any(group.variables["lastspike"].get_value() >= 0):
+        raise InputError(
+            f"{what} has fired already, and a presentation starts without refractory neurons; read "
+            "it before it runs, or after restore()"
+        )
+    texts = [*group.events.values(), *(code or "" for code in group.event_codes.values())]
+    used = set(group.equations.identifiers).union(*(get_identifiers(text) for text in texts))
+    random = sorted(used & random_functions() | set(group.equations.stochastic_variables))
+    if random:
+        raise InputError(
+            f"{what} has noise ('{random[0]}'), of which no two runs are alike; drop it, or read "
+            "a network without noise"
+        )
+    received = [p.receive for p in projections if p.target == group.name]
+    states = sorted(group.user_equations.diff_eq_names)
+    receive = (received or [v for v in states if v == "v"] or states or [""])[0]
+    model = model_from_group(group, receive=receive, namespace=outer)
+    return Population(group.name, (len(group),), model)
+
+
+def ends(synapses: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the source and the target of each synapse, counted in the whole groups."""
+    i, j = (np.array(numbers[:], dtype=np.int64) for numbers in (synapses.i, synapses.j))
+    return i + synapses.source.start, j + synapses.target.start
+
+
+def read_synapses(
+    synapses: Any, names: Mapping[str, str], dt: float, outer: Mapping[str, Any]
+) -> Iterator[tuple[Projection, dict[str, Any]]]:
+    """Yield a projection for each line of ``on_pre``, and where its weights came from.
+
+    Parameters
+    ----------
+    synapses : brian2.Synapses
+        Synapses between groups of the network.
+    names : mapping of str to str
+        The population (or the input) that each group has become.
+    dt : float
+        Step of the network, in seconds.
+    outer : mapping
+        Where to look up constants that the synapses' own namespace does not have.
+
+    Raises
+    ------
+    InputError
+        If they do anything but add weights, each after the same delay.
+    """
+    lines = additions(synapses, outer)
+    source, target = _populations(synapses, names)
+    several = len({line.pathway for line in lines}) > 1
+    for line in lines:
+        label = [synapses.name, *([line.pathway.objname] if several else [])]
+        label += [line.receive] if len(lines) > 1 else []
+        projection = Projection(
+            source,
+            target,
+            _weight(synapses, line),
+            connection=Sparse(*ends(synapses)),
+            receive=line.receive,
+            delay=_delay(synapses, line, dt),
+            label="_".join(label),
+        )
+        yield (
+            projection,
+            {"synapses": synapses.name, "variable": line.variable, "factor": line.factor},
+        )
+
+
+def _populations(synapses: Any, names: Mapping[str, str]) -> tuple[str, str]:
+    what, found = f"synapses '{synapses.name}'", []
+    for role, group in (("source", synapses.source), ("target", synapses.target)):
+        whole = group.source if isinstance(group, Subgroup) else group
+        if whole.name not in names:
+            raise InputError(
+                f"{what}: its {role} '{whole.name}' is no group of the network; add it"
+            )
+        found.append(names[whole.name])
+    if found[1] == INPUT:
+        raise InputError(f"{what} leads to the input, whose spikes are given; drop it")
+    return found[0], found[1]
+
+
+def _weight(synapses: Any, line: Addition) -> np.ndarray:
+    if not line.variable:
+        return np.full(len(synapses), line.factor)
+    return np.array(synapses.variables[line.variable].get_value()) * line.factor
+
+
+def _delay(synapses: Any, line: Addition, dt: float) -> float:
+    """Return the one delay of a pathway, in seconds, rounded to steps as Brian2 does."""
+    what, pathway = f"synapses '{synapses.name}'", line.pathway
+    if pathway.clock.dt_ != dt:
+        raise InputError(
+            f"{what} has a step of {pathway.clock.dt_ * 1e3:g} ms, and its groups one of "
+            f"{dt * 1e3:g} ms; give it their clock"
+        )
+    steps = np.unique(np.round(pathway.variables["delay"].get_value() / dt))
+    if len(steps) > 1:
+        raise InputError(
+            f"{what} has delays from {steps[0] * dt * 1e3:g} ms to {steps[-1] * dt * 1e3:g} ms; "
+            "give all its synapses one delay, or split it by delay"
+        )
+    return float(steps[0] * dt) if len(steps) else 0.0

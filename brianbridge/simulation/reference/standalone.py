@@ -1,0 +1,103 @@
+"""Run the reference path as a C++ program: one build, many inputs.
+
+For users who live in Brian2's C++ standalone mode. Each chunk of samples is one start of the same
+program, with other values for its constant currents and its input raster (Brian2's ``run_args``).
+It is compiled without fast-math, so that its spikes are those of the other paths; but not under
+noise, for which the program has a generator of its own, seeded for each chunk of samples.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from brian2 import Quantity, TimedArray, get_device, second, set_device
+from brian2.devices.device import reset_device
+
+from brianbridge.errors import InputError
+from brianbridge.network import INPUT
+from brianbridge.recording import Recording
+from brianbridge.simulation.arithmetic import strict_arithmetic
+from brianbridge.simulation.counter_random import key_of
+from brianbridge.simulation.drive import Drives
+from brianbridge.simulation.memory import fitting_batch
+from brianbridge.simulation.recorder import not_a_number
+from brianbridge.simulation.reference.builder import build
+from brianbridge.simulation.reference.run import SYNAPSE, chunk_of, input_arrays, padded_drives
+from brianbridge.simulation.request import Request
+
+__all__ = ["run_standalone"]
+
+#: C++ code that seeds the program's generators anew at each start, which needs no compilation.
+_SEEDED = """{
+    unsigned long _seed;
+    std::ifstream("seed") >> _seed;
+    for (auto& _generator : _random_generators) _generator.seed(_seed++);
+}"""
+
+
+def run_standalone(request: Request, *, batch_size: int | None = None) -> Recording:
+    """Simulate by the reference path, compiled to one program.
+
+    Parameters
+    ----------
+    request : Request
+        What is to be done.
+    batch_size : int, optional
+        Samples in a chunk; as many as fit the memory budget if not given.
+    """
+    if request.poisson:
+        raise InputError(
+            "device 'cpp_standalone' replays input spikes; let Brian2 draw them with device "
+            "'runtime'"
+        )
+    network, number = request.network, len(request.numbers)
+    fitting = batch_size or fitting_batch(
+        network, synapse_bytes=SYNAPSE, traced=len(request.variables)
+    )
+    batch = min(number, fitting)
+    drives = Drives(network)
+    parts = []
+    with tempfile.TemporaryDirectory(prefix="brianbridge-") as folder, strict_arithmetic():
+        set_device("cpp_standalone", directory=folder, build_on_run=False)
+        try:
+            built = build(
+                network, batch, dt=request.dt, record=request.variables,
+                schedule=request.schedule, crossing=request.crossing, timing=request.timing,
+            )  # fmt: skip
+            namespace = {}
+            if INPUT in built.groups:
+                silent = np.zeros((network.steps, built.groups[INPUT].N))
+                namespace = {
+                    name: TimedArray(silent, dt=network.dt * second, name=f"input_{name}")
+                    for name in ("raster", *(["place"] if request.timing == "uniform" else []))
+                }
+            get_device().insert_code("main", _SEEDED)
+            built.brian2.run(request.steps * request.dt * second, namespace=namespace)
+            get_device().build(directory=folder, run=False, with_output=False)
+            for low in range(0, number, batch):
+                encoded = request.encode(low, low + batch)
+                arguments: dict[Any, np.ndarray] = {}
+                for name, values in padded_drives(drives(encoded), batch).items():
+                    variable = network.population(name).neuron.drive
+                    view = getattr(built.groups[name], variable)
+                    arguments[view] = Quantity.with_dimensions(values, view.dim)
+                if namespace:
+                    arrays = input_arrays(request, batch, encoded, low)
+                    arguments |= {namespace[name]: values for name, values in arrays.items()}
+                Path(folder, "seed").write_text(str(chunk_seed(request.seed, low)))
+                get_device().run(run_args=arguments, with_output=False)
+                if found := not_a_number(network, built.groups, encoded.samples):
+                    raise InputError(f"{found}; device 'runtime' also names the step")
+                parts.append(request.hand_on(chunk_of(request, built, encoded.samples)))
+        finally:
+            get_device().reinit()
+            reset_device()
+    return Recording.concatenate(parts)
+
+
+def chunk_seed(seed: int, low: int) -> int:
+    """Return the seed of the chunk that begins with sample number `low` of those given."""
+    return int(key_of(seed, "cpp_standalone", str(low)) >> np.uint64(33))

@@ -1,0 +1,101 @@
+"""Keep finished pieces of a verification in files, so that an interrupted one can go on.
+
+A file is JSON: dataclasses by name, arrays with their type. Only the classes below are ever made
+from one, and never code is run.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import gzip
+import json
+import zlib
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from brianbridge.io.atomic import write_whole
+from brianbridge.ladder.tasks import Piece
+from brianbridge.measures.activity import Activity
+from brianbridge.measures.comparison import Comparison, CountSums
+from brianbridge.measures.decision import Decision, FirstSpikes
+from brianbridge.measures.outputs import Outputs
+from brianbridge.measures.spike_trains import TrainDistances
+
+__all__ = ["DAMAGED", "FORMAT", "read_piece", "write_piece"]
+
+#: What reading a damaged file may raise.
+DAMAGED = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, zlib.error)
+
+#: Of the files. Part of their names (`brianbridge.sweep.sweep`): those of another are not found.
+FORMAT = 3
+
+_CLASSES = {
+    cls.__name__: cls
+    for cls in (
+        Activity,
+        Comparison,
+        CountSums,
+        Decision,
+        FirstSpikes,
+        Outputs,
+        Piece,
+        TrainDistances,
+    )
+}
+
+
+def write_piece(piece: Piece, path: Path) -> None:
+    """Write a piece beside its target and rename it.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "piece.json.gz"
+    ...     outputs = Outputs(np.array([9, 4]), None, np.array([False, True]))
+    ...     write_piece(Piece(np.array([3, 1]), {}, outputs), path)
+    ...     read_piece(path).prediction
+    array([3, 1])
+    """
+    text = json.dumps(_plain(piece), allow_nan=False)
+    write_whole(path, gzip.compress(text.encode(), mtime=0))
+
+
+def read_piece(path: Path) -> Piece:
+    """Read what `write_piece` wrote; what else is there raises one of `DAMAGED`."""
+    found = _object(json.loads(gzip.decompress(path.read_bytes())))
+    if not isinstance(found, Piece):
+        raise TypeError(f"'{path}' holds {type(found).__name__}, and no piece")
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {"is": type(value).__name__, **fields}
+    if isinstance(value, np.ndarray):
+        data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
+        return {"is": "array", "dtype": value.dtype.str, "shape": value.shape, "data": data}
+    if isinstance(value, Counter):
+        return {"is": "Counter", "rows": [[*key, number] for key, number in value.items()]}
+    if isinstance(value, dict):
+        return {"is": "dict", "of": {key: _plain(entry) for key, entry in value.items()}}
+    return value
+
+
+def _object(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    kind = value.pop("is")
+    if kind == "array":
+        data = np.frombuffer(base64.b64decode(value["data"]), np.dtype(value["dtype"]))
+        return data.reshape(value["shape"])
+    if kind == "Counter":
+        return Counter({(x, y): number for x, y, number in value["rows"]})
+    if kind == "dict":
+        return {key: _object(entry) for key, entry in value["of"].items()}
+    return _CLASSES[kind](**{name: _object(entry) for name, entry in value.items()})

@@ -1,0 +1,152 @@
+"""Write one Brian2 expression as torch code, hard or differentiable."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from brianbridge.errors import InputError
+from brianbridge.twin.torch_functions import TORCH_FUNCTIONS
+
+__all__ = ["TorchRenderer"]
+
+_OPERATORS = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//",
+    ast.Mod: "%", ast.Pow: "**", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
+    ast.Eq: "==", ast.NotEq: "!=", ast.USub: "-", ast.UAdd: "+",
+}  # fmt: skip
+
+
+class TorchRenderer:
+    """Render expressions, and hoist what holds still during a presentation.
+
+    Parameters
+    ----------
+    moving : set of str
+        Names whose value changes from step to step.
+    unused : callable
+        Turns a name into one that the model does not have.
+    like : str
+        A state variable, whose shape random numbers take.
+    """
+
+    def __init__(self, moving: set[str], unused: Callable[[str], str], like: str) -> None:
+        self.moving = set(moving)
+        self.hoisted: list[tuple[str, str]] = []
+        self._unused, self._like = unused, like
+
+    def hard(self, expression: str) -> str:
+        """Render an expression as it stands."""
+        return self._render(ast.parse(expression, mode="eval").body, soft=False)
+
+    def plain(self, expression: str) -> str:
+        """Render an expression as it stands, and hoist nothing out of it."""
+        return self._write(ast.parse(expression, mode="eval").body, soft=False)
+
+    def soft(self, expression: str) -> str:
+        """Render an emit: comparisons become spike functions, logic becomes arithmetic."""
+        return self._render(ast.parse(expression, mode="eval").body, soft=True)
+
+    def is_still(self, expression: str) -> bool:
+        """Tell whether an expression holds still during a presentation."""
+        return self._is_still(ast.parse(expression, mode="eval").body)
+
+    def keep(self, name: str, code: str) -> str:
+        """Compute `code` once a presentation under `name`."""
+        self.hoisted.append((name, code))
+        return name
+
+    def _is_still(self, node: ast.expr) -> bool:
+        for child in ast.walk(node):
+            if isinstance(child, ast.Name) and child.id in self.moving:
+                return False
+            if isinstance(child, ast.Call) and getattr(child.func, "id", "") in ("rand", "randn"):
+                return False
+        return True
+
+    def _render(self, node: ast.expr, soft: bool) -> str:
+        if not isinstance(node, ast.Name | ast.Constant) and self._is_still(node):
+            code = self._write(node, soft=False)
+            for name, known in self.hoisted:
+                if known == code:
+                    return name
+            return self.keep(self._unused(f"h{len(self.hoisted) + 1}"), code)
+        return self._write(node, soft)
+
+    def _child(self, node: ast.expr, soft: bool, still: bool) -> str:
+        # Inside a term that is hoisted as a whole there is nothing left to hoist.
+        return self._write(node, soft) if still else self._render(node, soft)
+
+    def _write(self, node: ast.expr, soft: bool) -> str:
+        still = self._is_still(node)
+        match node:
+            case ast.Name(id=name):
+                return name
+            case ast.Constant(value=value):
+                return repr(value)
+            case ast.Call(func=ast.Name(id=function), args=arguments):
+                return self._call(function, arguments, soft, still)
+            case ast.BoolOp(op=operator, values=values):
+                parts = [self._child(v, soft=False, still=still) for v in values]
+                return "(" + (" & " if isinstance(operator, ast.And) else " | ").join(parts) + ")"
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return f"negation({self._child(operand, soft=False, still=still)})"
+            case ast.UnaryOp(op=operator, operand=operand):
+                return f"({_OPERATORS[type(operator)]}{self._child(operand, soft, still)})"
+            case ast.BinOp(left=left, op=operator, right=right):
+                parts = [self._child(part, soft, still) for part in (left, right)]
+                return "(" + f" {_OPERATORS[type(operator)]} ".join(parts) + ")"
+            case ast.Compare(left=left, ops=[operator], comparators=[right]):
+                parts = [self._child(part, False, still) for part in (left, right)]
+                return "(" + f" {_OPERATORS[type(operator)]} ".join(parts) + ")"
+        raise InputError(f"'{ast.unparse(node)}' has no torch rendering")
+
+    def _call(self, function: str, arguments: list[ast.expr], soft: bool, still: bool) -> str:
+        if function == "int":
+            if soft and not still:
+                return self._logic(arguments[0])
+            return f"as_number({self._child(arguments[0], False, still)})"
+        if function in ("rand", "randn"):
+            return f"torch.{function}_like({self._like})"
+        if soft and not still:
+            stairs = self._staircase(function, arguments)
+            if stairs:
+                return stairs
+        if function not in TORCH_FUNCTIONS:
+            raise InputError(
+                f"the function '{function}' has no torch rendering; add one with "
+                "brianbridge.twin.torch_functions.register_torch_function"
+            )
+        return f"{function}({', '.join(self._child(a, soft, still) for a in arguments)})"
+
+    def _staircase(self, function: str, arguments: list[ast.expr]) -> str:
+        """Render ``clip(floor(x), low, high)`` and ``floor(x)`` as differentiable stairs."""
+        match function, arguments:
+            case "clip", [ast.Call(func=ast.Name(id="floor"), args=[x]), low, high]:
+                bounds = [self._render(low, False), self._render(high, False)]
+                return f"spike_staircase({self._render(x, False)}, {', '.join(bounds)})"
+            case "floor", [x]:
+                return f"spike_staircase({self._render(x, False)})"
+        return ""
+
+    def _logic(self, node: ast.expr) -> str:
+        """Render a condition as a differentiable number: 1 where it holds."""
+        if self._is_still(node):
+            return f"as_number({self._render(node, False)})"
+        match node:
+            case ast.Compare(left=left, ops=[ast.GtE() | ast.Gt() as more], comparators=[right]):
+                return self._step(left, right, isinstance(more, ast.Gt))
+            case ast.Compare(left=left, ops=[ast.LtE() | ast.Lt() as less], comparators=[right]):
+                return self._step(right, left, isinstance(less, ast.Lt))
+            case ast.BoolOp(op=ast.And(), values=values):
+                return "(" + " * ".join(self._logic(v) for v in values) + ")"
+            case ast.BoolOp(op=ast.Or(), values=values):
+                misses = " * ".join(f"(1 - {self._logic(v)})" for v in values)
+                return f"(1 - {misses})"
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return f"(1 - {self._logic(operand)})"
+        return f"as_number({self._write(node, False)})"
+
+    def _step(self, above: ast.expr, below: ast.expr, strict: bool) -> str:
+        difference = f"({self._render(above, False)} - {self._render(below, False)})"
+        return f"spike_step({difference}, {strict})"

@@ -1,0 +1,266 @@
+"""A population as a torch module: the rendered step, scanned over time.
+
+Usable alone inside any torch model: time comes first, ``(T, batch, *shape)``. The module has no
+trainable parameters and keeps no state between calls; every call is one presentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from brianbridge.errors import InputError
+from brianbridge.neurons.model import NeuronModel
+from brianbridge.neurons.quantities import seconds
+from brianbridge.twin.render import RenderedStep, render
+from brianbridge.twin.spike_function import SpikeFunction
+
+__all__ = ["PopulationOutput", "PopulationTwin", "Presentation"]
+
+
+@dataclass(frozen=True)
+class PopulationOutput:
+    """Hold what a population did during one presentation.
+
+    Parameters
+    ----------
+    spikes : Tensor or None, shape (T, batch, *shape)
+        Spike values; None if the population does not fire.
+    state : dict of str to Tensor, shape (batch, *shape)
+        The state at the end.
+    traces : dict of str to Tensor, shape (T, batch, *shape)
+        Recorded variables at the end of each step, after the reset.
+    """
+
+    spikes: Tensor | None
+    state: dict[str, Tensor]
+    traces: dict[str, Tensor] = field(default_factory=dict)
+
+
+class PopulationTwin(nn.Module):
+    """Run neurons of one model in torch, step by exact step.
+
+    Parameters
+    ----------
+    model : NeuronModel
+        The description.
+    shape : tuple of int
+        Shape of the population, without time and batch.
+    dt : Quantity or float
+        Length of a step (seconds if a plain number).
+    spike_function : SpikeFunction, optional
+        How to differentiate through a spike.
+    fires : bool
+        Whether the neurons emit and reset; else the membrane potential is free.
+    dtype : torch.dtype, optional
+        Floating point type of the state; torch's default type if not given.
+    received : sequence of str, optional
+        The variables that spikes add to; the model's ``receive`` if not given.
+    schedule : {"canonical", "default"}
+        In which order things happen within a step.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> from brianbridge.neurons.library import neuron_model
+    >>> neurons = PopulationTwin(neuron_model("if"), (2,), dt=1*ms)
+    >>> x = torch.full((4, 1, 2), 0.5)                   # four steps, one sample
+    >>> neurons(x)[:, 0, 0]
+    tensor([0., 1., 0., 1.])
+    """
+
+    _like: Tensor
+
+    def __init__(
+        self,
+        model: NeuronModel,
+        shape: Sequence[int],
+        dt: Any,
+        *,
+        spike_function: SpikeFunction | None = None,
+        fires: bool = True,
+        dtype: torch.dtype | None = None,
+        received: Sequence[str] | None = None,
+        schedule: str = "canonical",
+    ) -> None:
+        super().__init__()
+        if received is None:
+            received = (model.receive,) if model.receive else ()
+        self.received = tuple(received)
+        self.model, self.shape, self.dt = model, tuple(shape), seconds(dt, "dt of a population")
+        self.fires = fires and bool(model.emit)
+        neurons = int(np.prod(self.shape))
+        dtype = dtype or torch.get_default_dtype()
+        needed = neurons if model.differ else 1
+        self.rendered: RenderedStep = render(
+            model, needed, self.dt, fires=fires, spike_function=spike_function, dtype=dtype,
+            received=self.received, schedule=schedule,
+        )  # fmt: skip
+        self.register_buffer("_like", torch.zeros((), dtype=dtype), persistent=False)
+        for name, values in {**self.rendered.arrays, **self.rendered.initial}.items():
+            tensor = torch.as_tensor(np.array(values))
+            if tensor.dtype != torch.bool:
+                tensor = tensor.to(dtype)
+            tensor = tensor.reshape(self.shape) if needed > 1 else tensor.reshape(())
+            self.register_buffer(f"_{name}_", tensor, persistent=False)
+
+    def extra_repr(self) -> str:
+        """Name the model, the shape and the step in the module's representation."""
+        return f"{self.model.name or 'neurons'}, shape={self.shape}, dt={self.dt:g} s"
+
+    def initial_state(self, batch: int) -> dict[str, Tensor]:
+        """Return the state at the start of a presentation, each ``(batch, *shape)``."""
+        shape = (batch, *self.shape)
+        return {n: getattr(self, f"_{n}_").expand(shape) for n in self.rendered.state}
+
+    def present(self, drive: Tensor | None, batch: int) -> Presentation:
+        """Start a presentation that is stepped by hand; `drive` as in `run`."""
+        rendered = self.rendered
+        still = [getattr(self, f"_{name}_") for name in (*rendered.arrays, *rendered.inputs)]
+        if drive is not None:
+            if self.model.drive not in rendered.inputs:
+                why = "names no drive, so no constant input can reach it; give the model a 'drive'"
+                if self.model.drive in rendered.state:
+                    why = (
+                        f"changes its drive '{self.model.drive}' by reset or synapses, and the "
+                        "twin holds it still; let them change another variable"
+                    )
+                raise InputError(f"neuron model '{self.model.name}' {why}")
+            still[len(rendered.arrays) + rendered.inputs.index(self.model.drive)] = drive
+        return Presentation(self, tuple(still), tuple(self.initial_state(batch).values()))
+
+    def run(
+        self,
+        x: Tensor | Mapping[str, Tensor] | None = None,
+        drive: Tensor | None = None,
+        *,
+        steps: int | None = None,
+        batch: int | None = None,
+        record: Sequence[str] = (),
+    ) -> PopulationOutput:
+        """Present one batch of samples.
+
+        Parameters
+        ----------
+        x : Tensor, shape (T, batch, *shape), or mapping of str to such, optional
+            What the synapses add to the receiving variable, or to each by its name, in each step.
+        drive : Tensor, shape (batch, *shape) or (*shape), optional
+            Constant value of the drive variable, in SI units.
+        steps, batch : int, optional
+            Needed where `x` does not tell them.
+        record : sequence of str
+            State variables to record.
+
+        Raises
+        ------
+        InputError
+            If the model has no drive, or no such variable to record, or shapes do not fit.
+        """
+        rendered = self.rendered
+        inputs = x if isinstance(x, Mapping) else {} if x is None else {self.received[0]: x}
+        if inputs:
+            steps, batch = next(iter(inputs.values())).shape[:2]
+        elif batch is None and drive is not None and drive.ndim > len(self.shape):
+            batch = drive.shape[0]
+        if not steps or batch is None:
+            raise InputError("a population needs an input, or to be told steps and batch")
+        sample = (batch, *self.shape)
+        for values in inputs.values():
+            if values.shape != (steps, *sample):
+                self._misfit("input", values, "(steps, batch, ...)")
+        if drive is not None and drive.shape not in (sample, self.shape):
+            self._misfit("drive", drive, f"{sample} or {self.shape}")
+        for name in record:
+            if name not in rendered.state:
+                raise InputError(
+                    f"'{name}' is no state variable of {self}; it has {rendered.state}"
+                )
+        presentation = self.present(drive, batch)
+        spikes: list[Tensor] = []
+        traces: dict[str, list[Tensor]] = {name: [] for name in record}
+        for k in range(steps):
+            emitted = presentation.step(k, {n: values[k] for n, values in inputs.items()})
+            if emitted is not None:
+                spikes.append(emitted)
+            for name in record:
+                traces[name].append(presentation[name])
+        return PopulationOutput(
+            spikes=torch.stack(spikes) if self.fires else None,
+            state=presentation.states(),
+            traces={name: torch.stack(values) for name, values in traces.items()},
+        )
+
+    def _misfit(self, what: str, given: Tensor, wanted: str) -> NoReturn:
+        raise InputError(f"{what} of shape {tuple(given.shape)} for {self}; it takes {wanted}")
+
+    def forward(
+        self, x: Tensor | None = None, drive: Tensor | None = None, **keywords: Any
+    ) -> Tensor:
+        """Return the spikes ``(T, batch, *shape)``, or the free potential at the end."""
+        output = self.run(x, drive, **keywords)
+        return output.state[self.model.potential] if output.spikes is None else output.spikes
+
+
+class Presentation:
+    """Step a population through one presentation of a batch.
+
+    Parameters
+    ----------
+    twin : PopulationTwin
+        The neurons.
+    still : tuple of Tensor
+        What the step takes and does not change, drive included.
+    state : tuple of Tensor, each of shape (batch, *shape)
+        The initial state.
+    """
+
+    def __init__(
+        self, twin: PopulationTwin, still: tuple[Tensor, ...], state: tuple[Tensor, ...]
+    ) -> None:
+        self._twin, self._state = twin, state
+        self._rest = (*still, *twin.rendered.prepare(*still))
+
+    def __getitem__(self, name: str) -> Tensor:
+        """Return a state variable as it is now, ``(batch, *shape)``."""
+        return self._state[self._twin.rendered.state.index(name)]
+
+    def states(self) -> dict[str, Tensor]:
+        """Return all state variables as they are now."""
+        return dict(zip(self._twin.rendered.state, self._state, strict=True))
+
+    def step(self, k: int, x: Mapping[str, Tensor]) -> Tensor | None:
+        """Carry out step `k` in the canonical order and return the spike values, if any."""
+        function = self._twin.rendered.step
+        assert function is not None, "these neurons are stepped in Brian2's default order"
+        result = function(*self._state, *self._in_order(x), k * self._twin.dt, *self._rest)
+        return self._kept(result)
+
+    def fire(self, k: int) -> Tensor | None:
+        """Carry out step `k` in the default order, up to the spikes, which are returned."""
+        function = self._twin.rendered.fire
+        assert function is not None, "these neurons are stepped in the canonical order"
+        return self._kept(function(*self._state, k * self._twin.dt, *self._rest))
+
+    def settle(self, k: int, emitted: Tensor | None, x: Mapping[str, Tensor]) -> None:
+        """Carry out the rest of step `k`: receive and reset."""
+        function = self._twin.rendered.settle
+        assert function is not None, "these neurons are stepped in the canonical order"
+        own = () if emitted is None else (emitted,)
+        received = self._in_order(x)
+        self._state = function(*self._state, *own, *received, k * self._twin.dt, *self._rest)
+
+    def _in_order(self, x: Mapping[str, Tensor]) -> tuple[Tensor | None, ...]:
+        return tuple(x.get(name) for name in self._twin.received)
+
+    def _kept(self, result: tuple[Tensor, ...]) -> Tensor | None:
+        if not self._twin.fires:
+            self._state = result
+            return None
+        *state, emitted = result
+        self._state = tuple(state)
+        return emitted

@@ -1,0 +1,213 @@
+"""Step the populations of a twin through one presentation.
+
+Without loops between populations (`run_in_turn`) each runs over all T steps before the next one
+starts: the input of a whole presentation is one matrix product, and only the neurons' own step is
+a loop. With feedback, or in Brian2's default order (`run_together`), all populations take a step
+before any takes the next.
+
+Both return spikes ``(T, batch, *shape)`` and the state at the end ``(batch, *shape)`` by
+population.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from brianbridge.network import INPUT
+
+if TYPE_CHECKING:
+    from brianbridge.twin.network import SurrogateNetwork
+
+__all__ = [
+    "Outcome",
+    "batch_of",
+    "first_steps",
+    "inputs_of",
+    "later",
+    "run_in_turn",
+    "run_together",
+    "total",
+]
+
+#: Spikes, state at the end, and traces, each by population.
+Outcome = tuple[dict[str, Tensor], dict[str, dict[str, Tensor]], dict[str, dict[str, Tensor]]]
+
+
+def batch_of(current: Tensor | None, raster: Tensor | None) -> int:
+    """Return the number of samples of an encoded batch."""
+    if raster is not None:
+        return raster.shape[1]
+    assert current is not None, "give a current or a raster"
+    return len(current)
+
+
+def run_in_turn(
+    twin: SurrogateNetwork,
+    current: Tensor | None,
+    raster: Tensor | None,
+    batch: int,
+    record: Sequence[str],
+) -> Outcome:
+    """Run population after population, each over all steps."""
+    network = twin.network
+    sources = {} if raster is None else {INPUT: raster}
+    spikes: dict[str, Tensor] = {}
+    state: dict[str, dict[str, Tensor]] = {}
+    traces: dict[str, dict[str, Tensor]] = {}
+    for name in twin.populations:
+        x, constant = inputs_of(twin, name, sources, current)
+        population = twin.population(name)
+        wanted = [v for v in record if v in population.rendered.state]
+        result = population.run(
+            x or None, twin.drive(name, constant), steps=network.steps, batch=batch, record=wanted
+        )
+        state[name], traces[name] = result.state, result.traces
+        if result.spikes is not None:
+            mask = twin.mask(name, batch)
+            values = twin.emitted(name, result.spikes)
+            spikes[name] = values if mask is None else values * mask
+            sources[name] = spikes[name]
+    return spikes, state, traces
+
+
+def inputs_of(
+    twin: SurrogateNetwork, name: str, sources: Mapping[str, Tensor], current: Tensor | None
+) -> tuple[dict[str, Tensor], Tensor | None]:
+    """Return what reaches a population during a presentation.
+
+    Parameters
+    ----------
+    twin : SurrogateNetwork
+        The twin, without loops.
+    name : str
+        The population.
+    sources : mapping of str to Tensor, shape (T, batch, *shape)
+        Spikes of the populations before it, and of the input if that has any.
+    current : Tensor, shape (batch, *input_shape), optional
+        Constant input.
+
+    Returns
+    -------
+    x : dict of str to Tensor, shape (T, batch, *shape)
+        From spikes, by the variable that they add to.
+    constant : Tensor or None, shape (batch, *shape) or (*shape)
+        In every step.
+    """
+    network = twin.network
+    x: dict[str, Tensor] = {}
+    constants: list[Tensor | None] = []
+    for projection in network.incoming(name):
+        weights = twin.projection(projection.name)
+        if network.delivers_spikes(projection):
+            emitted = later(sources[projection.source], network.delay_steps(projection))
+            weighted = weights(emitted)
+            weighted, constant = weights.normalised(weighted, weighted.mean(0))
+            _add(x, network.receive_of(projection), weighted)
+            constants.append(constant)
+        else:
+            assert current is not None, "the input of this network is a current"
+            weighted = weights(current)
+            weighted, constant = weights.normalised(weighted, weighted)
+            constants += [constant, weighted]
+    return x, total(constants)
+
+
+def total(constants: Iterable[Tensor | None]) -> Tensor | None:
+    """Return the sum of what is there, or None."""
+    found = [c for c in constants if c is not None]
+    return functools.reduce(operator.add, found) if found else None
+
+
+def run_together(
+    twin: SurrogateNetwork,
+    current: Tensor | None,
+    raster: Tensor | None,
+    batch: int,
+    record: Sequence[str],
+) -> Outcome:
+    """Run step after step, in each all populations."""
+    network = twin.network
+    canonical = network.schedule == "canonical"
+    steps = network.steps
+    drives = {name: twin.drive(name, twin.constant_of(name, current)) for name in twin.populations}
+    masks = {name: twin.mask(name, batch) for name in drives}
+    running = {name: twin.population(name).present(drives[name], batch) for name in drives}
+    emitted: dict[str, list[Tensor]] = {name: [] for name in drives if network.fires(name)}
+    emitted |= {} if raster is None else {INPUT: list(raster.unbind(0))}
+    wanted = {n: [v for v in record if v in twin.population(n).rendered.state] for n in drives}
+    traces: dict[str, dict[str, list[Tensor]]] = {n: {v: [] for v in wanted[n]} for n in drives}
+    into = {
+        name: [
+            (p.source, network.delay_steps(p), network.receive_of(p), twin.projection(p.name))
+            for p in network.incoming(name)
+            if network.delivers_spikes(p)
+        ]
+        for name in drives
+    }
+
+    def arriving(name: str, k: int) -> dict[str, Tensor]:
+        x: dict[str, Tensor] = {}
+        for source, delay, receive, projection in into[name]:
+            if k >= delay:
+                _add(x, receive, projection(emitted[source][k - delay]))
+        return x
+
+    def note(name: str, values: Tensor) -> None:
+        mask = masks[name]
+        values = twin.emitted(name, values, len(emitted[name]))
+        emitted[name].append(values if mask is None else values * mask)
+
+    for k in range(steps):
+        fired = {} if canonical else {name: running[name].fire(k) for name in drives}
+        if not canonical:
+            for name, values in fired.items():
+                if values is not None:
+                    note(name, values)
+        for name in drives:
+            if canonical:
+                values = running[name].step(k, arriving(name, k))
+                if values is not None:
+                    note(name, values)
+            else:
+                running[name].settle(k, fired[name], arriving(name, k))
+            for variable, values_so_far in traces[name].items():
+                values_so_far.append(running[name][variable])
+    return (
+        {name: torch.stack(emitted[name]) for name in drives if network.fires(name)},
+        {name: running[name].states() for name in drives},
+        {n: {v: torch.stack(values) for v, values in t.items()} for n, t in traces.items()},
+    )
+
+
+def later(raster: Tensor, steps: int) -> Tensor:
+    """Return a raster ``(T, ...)`` delayed by some steps; what arrives after the end is lost."""
+    if not steps:
+        return raster
+    silent = raster.new_zeros((min(steps, len(raster)), *raster.shape[1:]))
+    return torch.cat([silent, raster[: len(raster) - len(silent)]])
+
+
+def first_steps(spikes: Tensor) -> Tensor:
+    """Return when each neuron fired first, ``(batch, *shape)`` of ``(T, batch, *shape)``.
+
+    In steps, in the type of the spikes; T where there is no spike.
+
+    Examples
+    --------
+    >>> first_steps(torch.tensor([[0.0, 0], [1, 0], [1, 0]]))
+    tensor([1., 3.])
+    """
+    never = len(spikes)
+    times = torch.arange(never, dtype=spikes.dtype, device=spikes.device)
+    each = times.reshape(-1, *(1,) * (spikes.ndim - 1))
+    return torch.where(spikes != 0, each, never).amin(0)
+
+
+def _add(x: dict[str, Tensor], name: str, values: Tensor) -> None:
+    x[name] = x[name] + values if name in x else values

@@ -1,0 +1,225 @@
+"""Spike functions: an exact step forward, a named surrogate derivative backward.
+
+A spike is a step function of the state, whose derivative is 0 nearly everywhere. Training
+replaces only that derivative, by a bump ``scale*kernel((v - theta)/width)`` around the
+threshold; the forward value stays the exact step, so that the twin's spikes are Brian2's.
+
+Every kernel is 1 at the threshold, so that `scale` is the largest slope and `width` the distance
+over which it falls off, in the unit of the state variable. In the literature's terms:
+
+==================  ===============================  ==============================================
+arctan              ``1/(1 + (pi z)**2)``            Fang et al. 2021, with alpha = 2/width
+fast_sigmoid        ``1/(1 + abs(z))**2``            Zenke & Ganguli 2018, with slope = 1/width
+rectangle           ``abs(z) < 1/2``                 Wu et al. 2018 (STBP), with a = width
+triangle            ``max(0, 1 - abs(z))``           Bellec et al. 2018, with gamma = scale
+gaussian            ``exp(-z**2/2)``                 Yin et al. 2021, with sigma = width
+sigmoid             ``4 s(z) (1 - s(z))``            Wu et al. 2018 (STBP), with a = width
+straight_through    ``1``                            Bengio et al. 2013
+==================  ===============================  ==============================================
+
+with ``s`` the logistic function. The formulae are remembered, not read from the papers; each is
+exactly what the table says.
+
+A graded spike is a staircase with a step at every whole number k from ``low + 1`` to ``high``.
+Its derivative is, by `SpikeFunction.levels`: the sum of a bump at each step (``"all"``); the bump
+of the nearest step alone (``"nearest"``); or ``scale`` wherever ``low <= x <= high``, whatever the
+kernel (``"range"``, the straight-through reading of a quantiser).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from brianbridge.errors import InputError, did_you_mean
+
+__all__ = ["SpikeFunction", "register_spike_function", "spike_function_names"]
+
+Kernel = Callable[[Tensor], Tensor]
+Levels = Literal["all", "nearest", "range"]
+
+_KERNELS: dict[str, Kernel] = {}
+
+
+def register_spike_function(name: str) -> Callable[[Kernel], Kernel]:
+    """Register a surrogate derivative under `name`.
+
+    The decorated function receives ``z = (v - theta)/width`` and returns the derivative there,
+    which should be 1 at ``z = 0``.
+
+    Examples
+    --------
+    >>> @register_spike_function("cosine")
+    ... def cosine(z):
+    ...     return torch.cos(z.clamp(-1.5, 1.5))
+    >>> SpikeFunction("cosine").name
+    'cosine'
+    """
+
+    def register(kernel: Kernel) -> Kernel:
+        _KERNELS[name] = kernel
+        return kernel
+
+    return register
+
+
+def spike_function_names() -> tuple[str, ...]:
+    """Return the names of the registered spike functions."""
+    return tuple(sorted(_KERNELS))
+
+
+@register_spike_function("arctan")
+def _arctan(z: Tensor) -> Tensor:
+    return 1 / (1 + (torch.pi * z) ** 2)
+
+
+@register_spike_function("fast_sigmoid")
+def _fast_sigmoid(z: Tensor) -> Tensor:
+    return 1 / (1 + z.abs()) ** 2
+
+
+@register_spike_function("rectangle")
+def _rectangle(z: Tensor) -> Tensor:
+    return (z.abs() < 0.5).to(z.dtype)
+
+
+@register_spike_function("triangle")
+def _triangle(z: Tensor) -> Tensor:
+    return (1 - z.abs()).clamp(min=0)
+
+
+@register_spike_function("gaussian")
+def _gaussian(z: Tensor) -> Tensor:
+    return torch.exp(-(z**2) / 2)
+
+
+@register_spike_function("sigmoid")
+def _sigmoid(z: Tensor) -> Tensor:
+    s = torch.sigmoid(z)
+    return 4 * s * (1 - s)
+
+
+@register_spike_function("straight_through")
+def _straight_through(z: Tensor) -> Tensor:
+    return torch.ones_like(z)
+
+
+class _Step(torch.autograd.Function):
+    """The Heaviside step; its derivative is the surrogate's."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, strict: bool, slope: Kernel) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.slope = slope
+        return (x > 0 if strict else x >= 0).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (x,) = ctx.saved_tensors
+        return gradients[0] * ctx.slope(x), None, None
+
+
+class _Staircase(torch.autograd.Function):
+    """``clip(floor(x), low, high)``; the sum of the surrogate's derivatives at its steps."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, low: Any, high: Any, function: SpikeFunction) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.low, ctx.high, ctx.function = low, high, function
+        return torch.floor(x).clamp_(min=low).clamp_(max=high)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        (x,) = ctx.saved_tensors
+        function, low, high = ctx.function, ctx.low, ctx.high
+        if function.levels == "range":  # quicker than a product
+            outside = (x < low) | (x > high)
+            return (function.scale * gradients[0]).masked_fill_(outside, 0), None, None, None
+        return gradients[0] * function.slopes(x, low, high), None, None, None
+
+
+@dataclass(frozen=True)
+class SpikeFunction:
+    """Fire exactly, and differentiate by a surrogate.
+
+    Parameters
+    ----------
+    name : str
+        A registered surrogate derivative; see the module's table.
+    width : float
+        Scale of the kernel, in the unit of the state variable.
+    scale : float
+        Derivative at the threshold.
+    levels : {"all", "nearest", "range"}
+        How the steps of a graded spike join; see the module's text.
+    detach_reset : bool
+        Whether the reset takes the spike as given, so that no gradient passes through it.
+
+    Raises
+    ------
+    InputError
+        If there is no such spike function, `width` is not above 0, `scale` not finite or `levels`
+        unknown.
+
+    Examples
+    --------
+    >>> v = torch.tensor([0.5, 1.0, 1.5], requires_grad=True)
+    >>> spikes = SpikeFunction("triangle").step(v - 1.0)
+    >>> spikes.detach()
+    tensor([0., 1., 1.])
+    >>> spikes.sum().backward(); v.grad
+    tensor([0.5000, 1.0000, 0.5000])
+    """
+
+    name: str = "arctan"
+    width: float = 1.0
+    scale: float = 1.0
+    levels: Levels = "all"
+    detach_reset: bool = False
+    _kernel: Kernel = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.name not in _KERNELS:
+            hint = did_you_mean(self.name, _KERNELS)
+            raise InputError(f"there is no spike function '{self.name}'. {hint}")
+        if not 0 < self.width < torch.inf:
+            raise InputError(f"spike function '{self.name}': width {self.width} is not above 0")
+        if not math.isfinite(self.scale):
+            raise InputError(f"spike function '{self.name}': scale {self.scale} is not finite")
+        if self.levels not in get_args(Levels):
+            hint = did_you_mean(self.levels, get_args(Levels))
+            raise InputError(f"spike function '{self.name}': no levels '{self.levels}'. {hint}")
+        object.__setattr__(self, "_kernel", _KERNELS[self.name])
+
+    def slope(self, x: Tensor) -> Tensor:
+        """Return the surrogate derivative at a distance `x` from the threshold."""
+        return self.scale * self._kernel(x / self.width)
+
+    def step(self, x: Tensor, strict: bool = False) -> Tensor:
+        """Return 1 where ``x >= 0`` (``x > 0`` if `strict`), 0 elsewhere; same shape and dtype."""
+        return _Step.apply(x, strict, self.slope)
+
+    def staircase(self, x: Tensor, low: Any = -torch.inf, high: Any = torch.inf) -> Tensor:
+        """Return ``clip(floor(x), low, high)``: one step, and one bump, at every whole number."""
+        return _Staircase.apply(x, low, high, self)
+
+    def slopes(self, x: Tensor, low: Any, high: Any) -> Tensor:
+        """Return the surrogate derivative of `staircase`."""
+        if self.levels == "range":
+            return self.scale * ((x >= low) & (x <= high)).to(x.dtype)
+        first, last = float(torch.as_tensor(low).min()) + 1, float(torch.as_tensor(high).max())
+        if self.levels == "nearest" or not math.isfinite(last - first):
+            # Without bounds there is a step at every whole number, of which the nearest matters.
+            nearest = torch.round(x).clamp(min=low + 1).clamp(max=high)
+            return self.slope(x - nearest)
+        steps = range(math.ceil(first), math.floor(last) + 1)
+        # The bounds may differ from neuron to neuron.
+        total = torch.zeros_like(x)
+        for k in steps:
+            total += self.slope(x - k) * ((low < k) & (k <= high))
+        return total

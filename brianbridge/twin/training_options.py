@@ -1,0 +1,123 @@
+"""Check what a twin does differently in training, before it is built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from brianbridge.errors import InputError, did_you_mean
+from brianbridge.network import AllToAll, Convolution, SpikingNetwork, TransposedConvolution
+from brianbridge.twin.normalisation import Normalised
+from brianbridge.twin.quantisation import Quantisation
+
+__all__ = ["check_quantisation", "checked_dropout", "projections_to_normalise", "threshold_of"]
+
+
+def checked_dropout(
+    network: SpikingNetwork, dropout: float | Mapping[str, float]
+) -> dict[str, float]:
+    """Return the probability of dropout of each population that has any.
+
+    Raises
+    ------
+    InputError
+        If there is no such population, or a probability is out of range.
+    """
+    inner = [p.name for p in network.firing if p.name != network.output.name]
+    chosen = dict(dropout) if isinstance(dropout, Mapping) else dict.fromkeys(inner, dropout)
+    for name, probability in chosen.items():
+        if name not in inner:
+            raise InputError(
+                f"dropout: there is no population '{name}' before the output. "
+                + did_you_mean(name, inner)
+            )
+        if not 0 <= probability < 1:
+            raise InputError(f"dropout of '{name}' = {probability!r}; give 0 or more, below 1")
+    return {name: float(p) for name, p in chosen.items() if p}
+
+
+def projections_to_normalise(network: SpikingNetwork, batch_norm: Normalised) -> frozenset[str]:
+    """Return the projections that a batch normalisation applies to.
+
+    Raises
+    ------
+    InputError
+        If the network has loops, or a population that no constant can reach; where potentials are
+        normalised, neurons that fire more than once, or biases.
+    """
+    if batch_norm not in (True, False, "potential"):
+        raise InputError(f"batch_norm = {batch_norm!r}; give true, false or 'potential'")
+    if not batch_norm:
+        return frozenset()
+    if network.has_loops:
+        raise InputError(
+            "batch_norm: in a network with feedback the mean input of a presentation is known "
+            "only at its end; leave batch_norm out"
+        )
+    chosen = frozenset(
+        p.name
+        for p in network.projections
+        if not p.frozen
+        and network.fires(p.target)
+        and isinstance(p.connection, AllToAll | Convolution)
+    )
+    for projection in network.projections:
+        model = network.population(projection.target).neuron
+        if projection.name in chosen and batch_norm == "potential":
+            if not model.fires_once or projection.bias is not None:
+                raise InputError(
+                    f"batch_norm = 'potential': neurons of population '{projection.target}' must "
+                    f"fire once and have no biases; give a single-spike model, not '{model.name}', "
+                    "and bias = false"
+                )
+        elif projection.name in chosen and not model.drive:
+            raise InputError(
+                f"batch_norm: it leaves a constant input behind, but neuron model '{model.name}' "
+                f"of population '{projection.target}' has no drive; give it one"
+            )
+    return chosen
+
+
+def check_quantisation(
+    network: SpikingNetwork, quantisation: Quantisation, batch_norm: Normalised
+) -> None:
+    """Refuse to round weights that a normalisation would scale off their grid.
+
+    Raises
+    ------
+    InputError
+        If there is a normalisation, or a step for each channel where a kernel leads to many.
+    """
+    for projection in network.projections:
+        transposed = isinstance(projection.connection, TransposedConvolution)
+        if quantisation.per == "channel" and transposed and not projection.frozen:
+            raise InputError(
+                f"quantisation: projection '{projection.name}' is a transposed convolution, whose "
+                "weights are listed by source channel; give per = 'tensor'"
+            )
+    if batch_norm:
+        raise InputError(
+            "quantisation with batch_norm: the weights would be scaled off their grid; train with "
+            "batch_norm first, and then the written-back network with quantisation"
+        )
+
+
+def threshold_of(network: SpikingNetwork, name: str) -> float:
+    """Return the threshold ``theta`` of a population; 1 if it does not fire.
+
+    Raises
+    ------
+    InputError
+        If its model has no such parameter, or one that differs from neuron to neuron.
+    """
+    if not network.fires(name):
+        return 1.0
+    model = network.population(name).neuron
+    theta = np.asarray(model.parameters.get("theta", np.nan), dtype=float)
+    if theta.ndim or not theta > 0:
+        raise InputError(
+            f"quantisation: population '{name}' of neuron model '{model.name}' has no single "
+            "threshold 'theta' above 0, which the grid of its weights is to hold"
+        )
+    return float(theta)
