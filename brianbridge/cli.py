@@ -70,7 +70,7 @@ def _resumes(options: Arguments | None) -> bool | None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from brianbridge import __version__
+    from brianbridge.version import __version__
 
     parser = _Parser(
         prog="brianbridge",

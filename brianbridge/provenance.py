@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from brianbridge import __version__
+from brianbridge.version import __version__
 
 __all__ = ["collect"]
 

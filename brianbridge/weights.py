@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 from brianbridge.network import SpikingNetwork
 
 if TYPE_CHECKING:
-    from brianbridge.twin.network import SurrogateNetwork
+    from brianbridge.twin.network import NetworkTwin
 
 __all__ = ["write_back"]
 
 
 def write_back(
-    twin: SurrogateNetwork | SpikingNetwork, into: Any = None, **provenance: Any
+    twin: NetworkTwin | SpikingNetwork, into: Any = None, **provenance: Any
 ) -> SpikingNetwork:
     """Return the spiking network with the twin's present weights.
 
     Parameters
     ----------
-    twin : SurrogateNetwork or SpikingNetwork
+    twin : NetworkTwin or SpikingNetwork
         A trained twin, or what an earlier call returned; it is not changed.
     into : brian2.Network, or iterable of Brian2 objects, optional
         The network that `from_brian2` read, or one like it. The weights are set in its

@@ -133,7 +133,7 @@ def kernel(network: SpikingNetwork, encoded: EncodedInput, recording: Recording)
     encoded : EncodedInput
         Its input.
     recording : Recording
-        Its spikes, at the surrogate's step.
+        Its spikes, at the twin's step.
     """
     batch = min(fitting_batch(network), encoded.samples)
     ways = {

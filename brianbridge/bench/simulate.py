@@ -25,7 +25,7 @@ from brianbridge.recording import Events
 __all__ = ["DifferentSpikesError", "bench_simulate", "check_same"]
 
 Report = Callable[[str], None]
-#: Brian2's steps, as divisors of the surrogate's.
+#: Brian2's steps, as divisors of the twin's.
 DIVISORS = (1, 10, 100)
 
 
@@ -84,7 +84,7 @@ def bench_simulate(
     samples : int
         How many samples are simulated.
     divisors : sequence of int
-        Brian2's steps: the surrogate's divided by these.
+        Brian2's steps: the twin's divided by these.
     scaling : bool
         Whether to measure, too, how time grows with samples, width and steps.
     file : Path, optional

@@ -67,7 +67,7 @@ class Encoding(ABC):
     steps : int
         Steps of one presentation, T.
     dt : Quantity, str or float
-        Length of a step of the surrogate (seconds if a plain number).
+        Length of a step of the twin (seconds if a plain number).
     """
 
     kind: ClassVar[str]

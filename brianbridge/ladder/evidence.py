@@ -25,7 +25,7 @@ class Evidence:
     data : Dataset
         The samples.
     twin : Piece
-        What the surrogate did.
+        What the twin did.
     rungs : mapping of str to Piece
         What Brian2 did, in the first run of each rung.
     changes : mapping of str to (tuple of Perturbation, int)

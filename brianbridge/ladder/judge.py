@@ -49,7 +49,7 @@ def outcome_of(
     condition : Condition
         What ran, of the first run.
     twin : Piece
-        What the surrogate did.
+        What the twin did.
     runs : sequence of Piece
         What Brian2 did, once or repeatedly, on the same samples.
     labels : numpy.ndarray of int, shape (samples,)

@@ -40,13 +40,13 @@ class Tolerances(BaseModel):
     Parameters
     ----------
     max_accuracy_drop : float or None
-        How far accuracy may fall below the surrogate's, as a share of samples.
+        How far accuracy may fall below the twin's, as a share of samples.
     min_agreement : float, optional
-        Least share of samples for which Brian2 predicts the surrogate's class.
+        Least share of samples for which Brian2 predicts the twin's class.
     min_count_correlation : float, optional
-        Least correlation of spike counts with the surrogate's, in every population that has one.
+        Least correlation of spike counts with the twin's, in every population that has one.
     max_spikes_change : float, optional
-        How far spikes per sample may be from the surrogate's, as a share of those.
+        How far spikes per sample may be from the twin's, as a share of those.
     max_spike_mismatches : int, optional
         Most (step, sample, neuron) cells that may differ.
     """

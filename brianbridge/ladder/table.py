@@ -37,7 +37,7 @@ def table_of(verdict: Verdict) -> Any:
         "spikes/sample", "spikes differ", "counts differ", "seconds", "",
     ):  # fmt: skip
         table.add_column(heading, justify="left" if heading == "condition" else "right")
-    for label, twin in (("start, torch twin", verdict.baseline), ("torch twin", verdict.surrogate)):
+    for label, twin in (("start, torch twin", verdict.baseline), ("torch twin", verdict.twin)):
         if twin is not None:
             table.add_row(
                 label, "", _percent(twin["accuracy"]), "", "", _unsaid(twin),
@@ -56,7 +56,7 @@ def table_of(verdict: Verdict) -> Any:
 
 def _notes(verdict: Verdict) -> list[str]:
     """Return the lines below the table: warnings, reasons, decisions, attribution, remedies."""
-    twin, samples = verdict.surrogate, verdict.dataset["samples"]
+    twin, samples = verdict.twin, verdict.dataset["samples"]
     runs = [("torch twin", twin.get("decision"), twin["spikes_per_sample"])]
     # A line for each of many rungs would bury the table; the verdict has them all.
     told = verdict.rungs[:_DECISIONS]

@@ -21,7 +21,7 @@ from brianbridge.network import SpikingNetwork
 from brianbridge.preferences import memory_budget
 from brianbridge.recording import Events, Recording
 from brianbridge.simulation.memory import check_sample_fits
-from brianbridge.twin.network import SurrogateNetwork, to_torch
+from brianbridge.twin.network import NetworkTwin, to_torch
 
 __all__ = ["TwinRun", "block_size"]
 
@@ -90,7 +90,7 @@ class TwinRun:
         self.outcome = Recording.concatenate(outcomes)
 
     @cached_property
-    def _twin(self) -> SurrogateNetwork:
+    def _twin(self) -> NetworkTwin:
         return to_torch(self._network, dtype=torch.float64)
 
     def __getstate__(self) -> dict[str, Any]:

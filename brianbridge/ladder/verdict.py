@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["RungOutcome", "Verdict"]
 
 #: 2: a rung may be undecided, and says of each tolerance how it was judged.
-SCHEMA = 2
+#: 3: the key ``surrogate`` became ``twin``.
+SCHEMA = 3
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,13 @@ class RungOutcome:
     accuracy_by_run : tuple of float
         Of each.
     accuracy_change_ci95 : tuple of float
-        Interval of accuracy minus the surrogate's, on the same samples.
+        Interval of accuracy minus the twin's, on the same samples.
     accuracy_change_bootstrap95 : tuple of float, optional
         The same by the bootstrap; of a single run.
     mcnemar_p : float, optional
         Of McNemar's exact test, that as many samples were lost as gained; of a single run.
     agreement : float
-        Share of samples with the surrogate's prediction.
+        Share of samples with the twin's prediction.
     spikes_per_sample : mapping of str to float
         By population.
     count_mismatches, spike_mismatches : int
@@ -56,14 +57,14 @@ class RungOutcome:
     count_correlation : mapping of str to float or None
         By population.
     count_differences : mapping of str to mapping
-        ``mean`` of Brian2's count minus the surrogate's, and ``mean_absolute``, of a neuron in a
+        ``mean`` of Brian2's count minus the twin's, and ``mean_absolute``, of a neuron in a
         sample, by population.
     first_divergence : mapping
-        ``samples``: share of them in which any spike differs, on the surrogate's grid;
+        ``samples``: share of them in which any spike differs, on the twin's grid;
         ``median_ms``: when the first one does, in those.
     distances : mapping
         ``van_rossum`` and ``victor_purpura``: mean distance of a neuron's spike train from the
-        surrogate's, by population (`brianbridge.measures.spike_trains`).
+        twin's, by population (`brianbridge.measures.spike_trains`).
     latency_ms : float, optional
         Mean time until the running prediction is the final one; of readout ``counts``.
     synops_per_sample, synops_by_mass_per_sample : float
@@ -179,7 +180,7 @@ class Verdict:
         The network file, or what it is called.
     dataset : mapping
         ``name``, ``split``, ``samples``, ``sha256``.
-    surrogate : mapping
+    twin : mapping
         ``accuracy`` and ``spikes_per_sample`` of the twin, in float64; ``silent``, ``ties`` and
         ``only_class``, as those of a rung; ``decision`` too, if its readout is ``first_spike``.
     rungs : tuple of RungOutcome
@@ -191,7 +192,7 @@ class Verdict:
     skipped : mapping of str to str
         Why rungs were left out that are optional, by name.
     baseline : mapping, optional
-        As `surrogate`, of the network that it is compared with: the one that a study started from.
+        As `twin`, of the network that it is compared with: the one that a study started from.
     decide_by : {"interval", "estimate"}
         What tolerances were judged by.
     remedied : mapping of str to SpikingNetwork
@@ -202,7 +203,7 @@ class Verdict:
 
     network: str
     dataset: Mapping[str, Any]
-    surrogate: Mapping[str, Any]
+    twin: Mapping[str, Any]
     rungs: tuple[RungOutcome, ...]
     provenance: Mapping[str, Any]
     operations: Operations | None = None
@@ -228,7 +229,7 @@ class Verdict:
     @property
     def warnings(self) -> list[str]:
         """Return a line for each run whose output does not tell samples apart."""
-        runs: list[tuple[str, Mapping[str, Any]]] = [("torch twin", self.surrogate)]
+        runs: list[tuple[str, Mapping[str, Any]]] = [("torch twin", self.twin)]
         runs += [(f"Brian2, {rung.name}", vars(rung)) for rung in self.rungs]
         samples = self.dataset.get("samples", 0)
         told = ((label, says_nothing(found, samples)) for label, found in runs)

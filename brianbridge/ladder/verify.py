@@ -204,7 +204,7 @@ def verify(
             "name": data.name, "split": data.split, "part": data.part,
             "samples": len(data), "sha256": data.sha256,
         },
-        surrogate=_summary(twin, data.y),
+        twin=_summary(twin, data.y),
         rungs=tuple(outcomes.values()),
         provenance=collect(seed=seed),
         operations=count_operations(
@@ -310,7 +310,7 @@ def _climbs(
                 perturbed(Condition(network), [p for p in chosen if p.name in subset], seed)
             if climb.condition.timing == "uniform" and climb.condition.divisor == 1:
                 raise InputError(
-                    "perturbation 'input_timing': a step of the surrogate has one place for a "
+                    "perturbation 'input_timing': a step of the twin has one place for a "
                     "spike; add finer_dt"
                 )
             rung.remedy.check(network, train, chosen, seed)

@@ -90,7 +90,7 @@ class Comparison:
     Parameters
     ----------
     spike_mismatches : int
-        (step, sample, neuron) cells of the surrogate's grid with different spike values.
+        (step, sample, neuron) cells of the twin's grid with different spike values.
     count_mismatches : int
         (sample, neuron) pairs with different summed spike values.
     counts : mapping of str to CountSums
@@ -99,7 +99,7 @@ class Comparison:
         How many (sample, neuron) pairs have a count of x in the twin and y in Brian2, by ``(x, y)``
         and population.
     since : numpy.ndarray of int64, shape (samples,)
-        The first step of the surrogate in which a sample differs; all steps if it does not.
+        The first step of the twin in which a sample differs; all steps if it does not.
     """
 
     spike_mismatches: int
@@ -109,10 +109,10 @@ class Comparison:
     since: np.ndarray
 
     @classmethod
-    def of(cls, surrogate: Recording, brian2: Recording) -> Comparison:
+    def of(cls, twin: Recording, brian2: Recording) -> Comparison:
         """Compare two recordings of the same samples."""
-        counts = {n: (surrogate.counts[n], brian2.counts[n]) for n in surrogate.shapes}
-        cells, since = metrics.spike_differences(surrogate, brian2)
+        counts = {n: (twin.counts[n], brian2.counts[n]) for n in twin.shapes}
+        cells, since = metrics.spike_differences(twin, brian2)
         return cls(
             cells,
             sum(int(np.sum(x != y)) for x, y in counts.values()),

@@ -2,7 +2,7 @@
 
 A sample is decided in the step of the earliest output spike, and undecided where no output neuron
 fires. As everywhere, a spike in step k is stamped with the start of the step, ``k*dt``: input
-spikes fall on the start of the surrogate's step, so that neurons without leak keep their times
+spikes fall on the start of the twin's step, so that neurons without leak keep their times
 however fine Brian2's step is. The outcome of step k is known when it ends, one `dt` later.
 
 As comparisons do, the numbers of consecutive samples add, so that a run is seen chunk by chunk.
@@ -75,7 +75,7 @@ class Decision:
             The population that decides.
         labels : numpy.ndarray of int, shape (samples,)
             The classes.
-        input_spikes : numpy.ndarray of int, shape (samples, surrogate's steps), optional
+        input_spikes : numpy.ndarray of int, shape (samples, twin's steps), optional
             Input spikes in each step; see `brianbridge.measures.activity.input_spikes_by_step`.
 
         Examples
@@ -154,13 +154,13 @@ class FirstSpikes:
     Parameters
     ----------
     coarse : int
-        Brian2's steps in one of the surrogate's.
+        Brian2's steps in one of the twin's.
     order_mismatches : int
         Samples with two output neurons of which one fired first in the twin, in an earlier step,
         and not so in Brian2, in steps of Brian2. What the twin had in one step may come out in
         any order.
     rank_mismatches : int
-        Samples in which output neurons rank differently by the surrogate's steps, ties included:
+        Samples in which output neurons rank differently by the twin's steps, ties included:
         those of `order_mismatches`, and those in which a pair is tied in one of the runs only.
     both, one_only : int
         (sample, neuron) pairs, of all populations, that fired in both runs and in just one.
@@ -183,22 +183,22 @@ class FirstSpikes:
     max_difference: int
 
     @classmethod
-    def of(cls, surrogate: Recording, brian2: Recording, output: str) -> FirstSpikes:
+    def of(cls, twin: Recording, brian2: Recording, output: str) -> FirstSpikes:
         """Compare two recordings of the same samples, whose population `output` decides."""
-        coarse = brian2.steps // surrogate.steps
-        twin, found = _first_steps(surrogate, output), _first_steps(brian2, output)
+        coarse = brian2.steps // twin.steps
+        first, found = _first_steps(twin, output), _first_steps(brian2, output)
         on_grid = found // coarse
         differences, one_only = [], 0
-        for name in surrogate.shapes:
-            before, after = _first_steps(surrogate, name), _first_steps(brian2, name)
-            fired, fires = before < surrogate.steps, after < brian2.steps
+        for name in twin.shapes:
+            before, after = _first_steps(twin, name), _first_steps(brian2, name)
+            fired, fires = before < twin.steps, after < brian2.steps
             one_only += int(np.sum(fired != fires))
             differences.append(np.abs(after - before * coarse)[fired & fires])
         difference = np.concatenate(differences)
         return cls(
             coarse,
-            int(np.sum(order_lost(twin, found))),
-            int(np.sum(order_lost(twin, on_grid) | order_lost(on_grid, twin))),
+            int(np.sum(order_lost(first, found))),
+            int(np.sum(order_lost(first, on_grid) | order_lost(on_grid, first))),
             len(difference),
             one_only,
             int(difference.sum()),
@@ -218,7 +218,7 @@ class FirstSpikes:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the numbers for JSON; differences in steps of the surrogate."""
+        """Return the numbers for JSON; differences in steps of the twin."""
         steps = self.both * self.coarse
         return {
             "order_mismatches": self.order_mismatches,

@@ -2,7 +2,7 @@
 
 Samples are taken as drawn at random from those that the network may meet; where a condition is
 random, so are its runs. How often each interval covers the truth is tested by simulation
-(``tests/fidelity/test_intervals.py``): 93 % or more, also where hardly any sample changes.
+(``tests/measures/test_intervals.py``): 93 % or more, also where hardly any sample changes.
 """
 
 from __future__ import annotations

@@ -63,10 +63,10 @@ def paired_interval(before: np.ndarray, after: np.ndarray) -> tuple[float, float
     return score_interval(gained, lost, len(before))
 
 
-def spike_differences(surrogate: Recording, brian2: Recording) -> tuple[int, np.ndarray]:
+def spike_differences(twin: Recording, brian2: Recording) -> tuple[int, np.ndarray]:
     """Return how many (step, sample, neuron) cells have different spike values, and since when.
 
-    A finer Brian2 run is first summed onto the surrogate's grid.
+    A finer Brian2 run is first summed onto the twin's grid.
 
     Returns
     -------
@@ -75,18 +75,18 @@ def spike_differences(surrogate: Recording, brian2: Recording) -> tuple[int, np.
     numpy.ndarray of int64, shape (samples,)
         The first step in which any neuron differs; the number of steps where none does.
     """
-    coarse = brian2.steps // surrogate.steps
-    total, since = 0, np.full(surrogate.samples, surrogate.steps)
-    for name, shape in surrogate.shapes.items():
+    coarse = brian2.steps // twin.steps
+    total, since = 0, np.full(twin.samples, twin.steps)
+    for name, shape in twin.shapes.items():
         neurons = int(np.prod(shape))
-        block = max(1, _CELLS // (surrogate.steps * neurons))
-        for low in range(0, surrogate.samples, block):
-            samples = min(block, surrogate.samples - low)
+        block = max(1, _CELLS // (twin.steps * neurons))
+        for low in range(0, twin.samples, block):
+            samples = min(block, twin.samples - low)
             one, other = (
                 recording.events(name).of_samples(low, low + samples)
-                for recording in (surrogate, brian2)
+                for recording in (twin, brian2)
             )
-            steps = surrogate.steps
+            steps = twin.steps
             ours = one.to_raster(steps, samples, neurons)
             differ = ours != other.to_raster(steps, samples, neurons, coarse)
             if found := int(np.count_nonzero(differ)):

@@ -35,7 +35,7 @@ class TrainDistances:
     victor_purpura: Mapping[str, np.ndarray]
 
     @classmethod
-    def of(cls, surrogate: Recording, brian2: Recording, samples: int) -> TrainDistances:
+    def of(cls, twin: Recording, brian2: Recording, samples: int) -> TrainDistances:
         """Compare the spike trains of the first samples.
 
         Examples
@@ -48,12 +48,12 @@ class TrainDistances:
         >>> TrainDistances.of(run(2, 9), run(4), 1).victor_purpura["output"]
         array([1.2])
         """
-        samples = min(samples, surrogate.samples)
+        samples = min(samples, twin.samples)
         rossum, purpura = {}, {}
-        for name, shape in surrogate.shapes.items():
+        for name, shape in twin.shapes.items():
             size = int(np.prod(shape))
             chosen = np.unique(np.linspace(0, size - 1, min(size, NEURONS)).astype(int))
-            ours, theirs = (_trains(run, name, samples, size) for run in (surrogate, brian2))
+            ours, theirs = (_trains(run, name, samples, size) for run in (twin, brian2))
             rossum[name], purpura[name] = np.zeros(samples), np.zeros(samples)
             for sample in range(samples):
                 for cell in (sample * size + chosen).tolist():

@@ -141,10 +141,10 @@ class Projection:
     receive : str
         The variable that spikes add to; that of the target's model if empty.
     delay : Quantity, str or float
-        Time that a spike travels, a multiple of the surrogate's step (seconds if a number).
+        Time that a spike travels, a multiple of the twin's step (seconds if a number).
     feedback : bool
         Whether it leads back, to an earlier population or its own. It then delivers the spikes
-        of the surrogate's step before: one step comes on top of `delay`.
+        of the twin's step before: one step comes on top of `delay`.
     frozen : bool
         Whether training leaves the weights alone.
     label : str

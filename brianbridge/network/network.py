@@ -140,7 +140,7 @@ class SpikingNetwork:
 
     @property
     def dt(self) -> float:
-        """Length of the surrogate's step, in seconds."""
+        """Length of the twin's step, in seconds."""
         return float(self.encoding.dt)
 
     @property
@@ -185,9 +185,9 @@ class SpikingNetwork:
         return self.population(name).shape
 
     def delay_steps(self, projection: Projection, dt: float | None = None) -> int:
-        """Return how many steps of `dt` (the surrogate's if not given) a spike travels.
+        """Return how many steps of `dt` (the twin's if not given) a spike travels.
 
-        That of a feedback projection includes the surrogate's step that it always takes.
+        That of a feedback projection includes the twin's step that it always takes.
         """
         step = self.dt if dt is None else dt
         travel = projection.delay + (self.dt if projection.feedback else 0.0)

@@ -35,7 +35,7 @@ def first_spike_output(
     Parameters
     ----------
     first : array, shape (samples, neurons)
-        When each neuron fired first, in steps of the surrogate; `steps` if it never did.
+        When each neuron fired first, in steps of the twin; `steps` if it never did.
     at_spike : array, shape (samples, neurons)
         The potential at which it fired; not used where it did not.
     at_end : array, shape (samples, neurons)

@@ -31,7 +31,7 @@ class Condition:
     network : SpikingNetwork
         What runs.
     divisor : int
-        Brian2's step is the surrogate's divided by this.
+        Brian2's step is the twin's divided by this.
     schedule : {"canonical", "default"}, optional
         In which order things happen within a step; the network's own if not given.
     dtype : type

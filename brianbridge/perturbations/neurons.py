@@ -245,7 +245,7 @@ class BackgroundCurrent(Perturbation):
     Parameters
     ----------
     size : float
-        What it adds to a membrane without a leak in one of the surrogate's steps, in thresholds.
+        What it adds to a membrane without a leak in one of the twin's steps, in thresholds.
     """
 
     name: ClassVar[str] = "background_current"

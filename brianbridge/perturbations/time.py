@@ -17,7 +17,7 @@ __all__ = ["BrianSchedule", "FinerDt", "InputTiming", "SinglePrecision"]
 
 @dataclass(frozen=True)
 class FinerDt(Perturbation):
-    """Resolve time finer: Brian2's step is the surrogate's divided by a whole number.
+    """Resolve time finer: Brian2's step is the twin's divided by a whole number.
 
     Input currents stay what they are, input spikes fall on the start of their coarse step.
 

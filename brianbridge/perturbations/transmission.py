@@ -146,10 +146,10 @@ class Delay(Perturbation):
     Parameters
     ----------
     time : str or Quantity
-        What comes on top of a projection's own delay; a multiple of the surrogate's step.
+        What comes on top of a projection's own delay; a multiple of the twin's step.
     spread : str or Quantity
         Times of the weights are drawn from ``time - spread`` to ``time + spread``, all that are
-        whole steps of the surrogate from `time` with the same chance. Of a convolution a weight
+        whole steps of the twin from `time` with the same chance. Of a convolution a weight
         of the kernel has one, wherever it is used.
     projections : tuple of str
         Names; all that carry spikes from neurons if empty.
@@ -182,7 +182,7 @@ class Delay(Perturbation):
         )
         reach = int(spread / dt + 1e-9)  # steps; what is between two of them is left out
         if spread and not reach:
-            raise self.refuse("spread", f"give a step of the surrogate, {dt * 1e3:g} ms, or more")
+            raise self.refuse("spread", f"give a step of the twin, {dt * 1e3:g} ms, or more")
         chosen = spike_projections(network, self, self.projections)
         if not self.projections:
             chosen -= {p.name for p in network.projections if p.source == INPUT}

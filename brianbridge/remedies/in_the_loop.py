@@ -33,7 +33,7 @@ from brianbridge.perturbations.condition import Condition
 from brianbridge.rules.base import LearningRule, Response, learning_rule
 from brianbridge.training.options import TrainingOptions
 from brianbridge.training.trainer import TrainingResult, train
-from brianbridge.twin.network import SurrogateNetwork, to_torch, write_back
+from brianbridge.twin.network import NetworkTwin, to_torch, write_back
 from brianbridge.twin.spike_function import SpikeFunction
 from brianbridge.twin.teacher_forcing import Forced
 
@@ -96,7 +96,7 @@ class InTheLoop(LearningRule):
                 "twin does not see, so that there is no gradient; give kind = 'uniform'"
             )
 
-    def prepare(self, twin: SurrogateNetwork) -> None:
+    def prepare(self, twin: NetworkTwin) -> None:
         """Refuse what is different in training, for Brian2 runs the network as it is deployed."""
         from brianbridge.simulation.device import check_runtime_device
 
@@ -117,24 +117,20 @@ class InTheLoop(LearningRule):
 
     # ------------------------------------------------------------------ a batch
 
-    def respond(
-        self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None
-    ) -> Response:
+    def respond(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Response:
         """Return the rule's response to what Brian2 did."""
         # Noise is to be another one in each batch, and of a run that is resumed the same again.
         seed = int(torch.randint(2**31, ()))
         with twin.emitting(self.done(twin, current, raster, seed)):
             return self.rule.respond(twin, current, raster)
 
-    def deployed(
-        self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None
-    ) -> Tensor:
+    def deployed(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Tensor:
         """Return Brian2's output."""
         return self.done(twin, current, raster, self.seed).output
 
     def done(
         self,
-        twin: SurrogateNetwork,
+        twin: NetworkTwin,
         current: Tensor | None,
         raster: Tensor | None,
         seed: int,
@@ -170,7 +166,7 @@ class InTheLoop(LearningRule):
 
     # ------------------------------------------------------------------ what the rule says
 
-    def scaled(self, twin: SurrogateNetwork, output: Tensor) -> Tensor:
+    def scaled(self, twin: NetworkTwin, output: Tensor) -> Tensor:
         """Return what the rule's loss looks at."""
         return self.rule.scaled(twin, output)
 
@@ -178,11 +174,11 @@ class InTheLoop(LearningRule):
         """Return the rule's loss."""
         return self.rule.loss(output, labels)
 
-    def after_step(self, twin: SurrogateNetwork) -> None:
+    def after_step(self, twin: NetworkTwin) -> None:
         """Do what the rule does. Its `begin`, which sets initial weights, is left out."""
         self.rule.after_step(twin)
 
-    def after_epoch(self, twin: SurrogateNetwork) -> None:
+    def after_epoch(self, twin: NetworkTwin) -> None:
         """Do what the rule does."""
         self.rule.after_epoch(twin)
 

@@ -276,7 +276,7 @@ def _network(evidence: Evidence) -> dict[str, Any]:
 
 def _decided(verdict: Verdict) -> list[tuple[str, Mapping[str, Any]]]:
     """Return when each run decided, of a network that is read by first spikes."""
-    runs = [("torch twin", verdict.surrogate.get("decision"))]
+    runs = [("torch twin", verdict.twin.get("decision"))]
     runs += [(rung.name, rung.decision) for rung in verdict.rungs]
     return [(name, found) for name, found in runs if found is not None]
 

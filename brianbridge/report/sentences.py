@@ -101,7 +101,7 @@ def cells_of(evidence: Evidence, rung: RungOutcome) -> int:
 
 def costliest(verdict: Verdict, most: int = 3) -> list[str]:
     """Name the rungs on which accuracy fell furthest, the worst first."""
-    twin = verdict.surrogate["accuracy"]
+    twin = verdict.twin["accuracy"]
     worst = sorted(verdict.rungs, key=lambda rung: rung.accuracy)[:most]
     return [
         f"{rung.name}: {percent(rung.accuracy)} instead of {percent(twin)}, "
@@ -116,7 +116,7 @@ def costliest(verdict: Verdict, most: int = 3) -> list[str]:
 
 def about_ladder(verdict: Verdict) -> str:
     """Tell what the ladder chart shows."""
-    parts = [f"The torch twin has an accuracy of {percent(verdict.surrogate['accuracy'])}."]
+    parts = [f"The torch twin has an accuracy of {percent(verdict.twin['accuracy'])}."]
     for rung in verdict.rungs:
         low, high = rung.accuracy_change_ci95
         parts.append(

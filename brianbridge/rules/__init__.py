@@ -1,4 +1,10 @@
-"""Learning rules, one a file, and the trainer."""
+"""Learning rules, one a file.
+
+A rule says how a twin's response and its gradient come about; `brianbridge.training` does the rest.
+What only one rule uses lives beside it, in a folder: `single_spike`, `equilibrium`. May import
+`twin`, `simulation` and all below them. A new rule is one file here with one subclass of
+`LearningRule`; it is found by its ``name``.
+"""
 
 from brianbridge.rules.base import LearningRule, learning_rule, rule_names
 from brianbridge.rules.equilibrium.implicit import Implicit
@@ -9,13 +15,8 @@ from brianbridge.rules.single_spike.first_spike import FirstSpike
 from brianbridge.rules.single_spike.vectorised import SingleSpikeVectorised
 from brianbridge.rules.spike_count import SpikeCount
 from brianbridge.rules.surrogate_gradient import SurrogateGradient
-from brianbridge.training.augmentation import Augmentation
-from brianbridge.training.options import TrainingOptions
-from brianbridge.training.spike_rate import SpikeRate
-from brianbridge.training.trainer import TrainingResult, train
 
 __all__ = [
-    "Augmentation",
     "FirstSpike",
     "Implicit",
     "LeakyBackprop",
@@ -24,11 +25,7 @@ __all__ = [
     "SingleSpikeVectorised",
     "Spide",
     "SpikeCount",
-    "SpikeRate",
     "SurrogateGradient",
-    "TrainingOptions",
-    "TrainingResult",
     "learning_rule",
     "rule_names",
-    "train",
 ]

@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network import SpikingNetwork
 from brianbridge.schema import check_kinds
-from brianbridge.twin.network import SurrogateNetwork
+from brianbridge.twin.network import NetworkTwin
 
 __all__ = ["LearningRule", "Response", "learning_rule", "rule_names"]
 
@@ -53,7 +53,7 @@ class LearningRule(ABC):
     """Compute the response of a twin so that its gradient is the rule's."""
 
     name: ClassVar[str]
-    #: Whether it learns from what the twin is made to emit (`SurrogateNetwork.emitting`), and not
+    #: Whether it learns from what the twin is made to emit (`NetworkTwin.emitting`), and not
     #: from a forward pass of its own.
     follows_spikes: ClassVar[bool] = False
 
@@ -66,19 +66,17 @@ class LearningRule(ABC):
         """Refuse a network that the rule cannot train; by default none."""
         return
 
-    def prepare(self, twin: SurrogateNetwork) -> None:
+    def prepare(self, twin: NetworkTwin) -> None:
         """Set the twin up before training; by default there is nothing to do."""
         return
 
     @abstractmethod
-    def respond(
-        self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None
-    ) -> Response:
+    def respond(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Response:
         """Return the response to an encoded batch, ready for backward.
 
         Parameters
         ----------
-        twin : SurrogateNetwork
+        twin : NetworkTwin
             The twin that is trained.
         current : Tensor, shape (batch, *input_shape), optional
             Constant input.
@@ -86,13 +84,11 @@ class LearningRule(ABC):
             Input spikes.
         """
 
-    def scaled(self, twin: SurrogateNetwork, output: Tensor) -> Tensor:
+    def scaled(self, twin: NetworkTwin, output: Tensor) -> Tensor:
         """Return what the loss looks at, of a twin's own output; that itself unless overridden."""
         return output
 
-    def deployed(
-        self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None
-    ) -> Tensor:
+    def deployed(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Tensor:
         """Return the output ``(batch, classes)`` by which a network is chosen: the twin's own.
 
         Parameters
@@ -114,15 +110,15 @@ class LearningRule(ABC):
         """
         return cross_entropy(output, labels)
 
-    def begin(self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None) -> None:
+    def begin(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> None:
         """Look at an encoded batch before training, to set initial weights; by default nothing."""
         return
 
-    def after_step(self, twin: SurrogateNetwork) -> None:
+    def after_step(self, twin: NetworkTwin) -> None:
         """Set right what a step of the optimiser may have broken; by default nothing."""
         return
 
-    def after_epoch(self, twin: SurrogateNetwork) -> None:
+    def after_epoch(self, twin: NetworkTwin) -> None:
         """Look back at an epoch, before the next; by default nothing.
 
         Random numbers are to come from torch's generator, which depends on seed and epoch here.

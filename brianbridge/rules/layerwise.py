@@ -20,7 +20,7 @@ from brianbridge.errors import InputError
 from brianbridge.network import INPUT, Population, Projection, SpikingNetwork
 from brianbridge.neurons.quantities import si_array
 from brianbridge.rules.base import Response
-from brianbridge.twin.network import SurrogateNetwork
+from brianbridge.twin.network import NetworkTwin
 from brianbridge.twin.scan import batch_of, inputs_of, later, total
 
 __all__ = [
@@ -81,13 +81,13 @@ class Ran:
 
 
 def run_layer(
-    twin: SurrogateNetwork, name: str, x: dict[str, Tensor], constant: Tensor | None, batch: int
+    twin: NetworkTwin, name: str, x: dict[str, Tensor], constant: Tensor | None, batch: int
 ) -> Ran:
     """Run one population through a presentation, without a gradient.
 
     Parameters
     ----------
-    twin : SurrogateNetwork
+    twin : NetworkTwin
         The twin.
     name : str
         The population.
@@ -109,17 +109,17 @@ def run_layer(
 
 
 #: ``slope(twin, population, free potential, what it did)``: the derivative of a count.
-Slope = Callable[[SurrogateNetwork, str, Tensor, Ran], Tensor]
+Slope = Callable[[NetworkTwin, str, Tensor, Ran], Tensor]
 
 
 def respond_by_counts(
-    twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None, slope: Slope
+    twin: NetworkTwin, current: Tensor | None, raster: Tensor | None, slope: Slope
 ) -> Response:
     """Run spiking layers forward, with the gradient of an analog network of spike counts.
 
     Parameters
     ----------
-    twin : SurrogateNetwork
+    twin : NetworkTwin
         The twin, without loops.
     current : Tensor, shape (batch, *input_shape), optional
         Constant input.
@@ -163,14 +163,12 @@ def respond_by_counts(
     return Response(fired[network.output.name].flatten(1), fired.__getitem__)
 
 
-def mean_input(
-    twin: SurrogateNetwork, name: str, mean_of: Callable[[Projection], Tensor]
-) -> Tensor:
+def mean_input(twin: NetworkTwin, name: str, mean_of: Callable[[Projection], Tensor]) -> Tensor:
     """Return the mean input of a population in a step, ``(batch, *shape)``, with a gradient.
 
     Parameters
     ----------
-    twin : SurrogateNetwork
+    twin : NetworkTwin
         The twin.
     name : str
         The population.
@@ -235,7 +233,7 @@ def leak_of(network: SpikingNetwork, name: str, tau: str) -> float:
     return math.exp(-network.dt / float(np.asarray(parameters[tau]))) if tau in parameters else 1.0
 
 
-def parameter_of(twin: SurrogateNetwork, name: str, parameter: str, like: Tensor) -> Tensor:
+def parameter_of(twin: NetworkTwin, name: str, parameter: str, like: Tensor) -> Tensor:
     """Return a parameter of a population's neurons, in SI units, to go with ``(batch, *shape)``."""
     values = np.asarray(twin.network.population(name).neuron.parameters[parameter])
     tensor = torch.as_tensor(values, dtype=like.dtype, device=like.device)

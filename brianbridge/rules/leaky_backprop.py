@@ -48,7 +48,7 @@ from brianbridge.rules.layerwise import (
     run_layer,
     substitute,
 )
-from brianbridge.twin.network import SurrogateNetwork
+from brianbridge.twin.network import NetworkTwin
 from brianbridge.twin.scan import batch_of, inputs_of
 
 __all__ = ["LeakyBackprop", "leak_corrected", "windowed_credit"]
@@ -175,9 +175,7 @@ class LeakyBackprop(LearningRule):
                 f"learning rule '{self.name}': the output must not fire; give readout = 'potential'"
             )
 
-    def respond(
-        self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None
-    ) -> Response:
+    def respond(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Response:
         """Run the spiking layers, with the credit that was chosen."""
         respond = respond_by_counts if self.credit == "count" else self._respond_by_windows
         found = respond(twin, current, raster, self._factor)
@@ -186,7 +184,7 @@ class LeakyBackprop(LearningRule):
         slope = torch.full_like(value, self.gain / twin.network.steps)
         return replace(found, output=substitute(value, found.output, slope))
 
-    def scaled(self, twin: SurrogateNetwork, output: Tensor) -> Tensor:
+    def scaled(self, twin: NetworkTwin, output: Tensor) -> Tensor:
         """Return the output after one more leak, over T, times `gain`."""
         leak = self._leak(twin, twin.network.output.name, output)
         return self.gain / twin.network.steps * (leak.flatten() if leak.ndim else leak) * output
@@ -198,13 +196,13 @@ class LeakyBackprop(LearningRule):
         wanted = one_hot(labels, output.shape[1]).to(output.dtype)
         return (output - wanted).square().sum(1).mean()
 
-    def _leak(self, twin: SurrogateNetwork, name: str, like: Tensor) -> Tensor:
+    def _leak(self, twin: NetworkTwin, name: str, like: Tensor) -> Tensor:
         """Return lambda of a population."""
         if self.tau not in twin.network.population(name).neuron.parameters:
             return torch.ones((), dtype=like.dtype, device=like.device)
         return torch.exp(-twin.network.dt / parameter_of(twin, name, self.tau, like))
 
-    def _factor(self, twin: SurrogateNetwork, name: str, potential: Tensor, ran: Ran) -> Tensor:
+    def _factor(self, twin: NetworkTwin, name: str, potential: Tensor, ran: Ran) -> Tensor:
         """Return ``a'`` of a population, shape ``(batch, *shape)``."""
         assert ran.spikes is not None
         if all(p.frozen for p in twin.network.incoming(name)):  # pooling neurons
@@ -215,7 +213,7 @@ class LeakyBackprop(LearningRule):
         return leak_corrected(ran.spikes, leak) / theta
 
     def _respond_by_windows(
-        self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None, factor: Any
+        self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None, factor: Any
     ) -> Response:
         network, steps, batch = twin.network, twin.network.steps, batch_of(current, raster)
         spikes = {} if raster is None else {INPUT: raster}

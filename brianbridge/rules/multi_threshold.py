@@ -42,7 +42,7 @@ from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network import SpikingNetwork
 from brianbridge.rules.base import LearningRule, Response
 from brianbridge.rules.surrogate_gradient import respond_through_time
-from brianbridge.twin.network import SurrogateNetwork
+from brianbridge.twin.network import NetworkTwin
 from brianbridge.twin.spike_function import SpikeFunction
 
 __all__ = ["MultiThreshold"]
@@ -110,16 +110,14 @@ class MultiThreshold(LearningRule):
                 "use 'multi_threshold_lif', or the rule 'surrogate_gradient'"
             )
 
-    def prepare(self, twin: SurrogateNetwork) -> None:
+    def prepare(self, twin: NetworkTwin) -> None:
         """Have the twin differentiate as chosen."""
         twin.differentiate_by(_spike_function(self.derivative, self.width, self.detach_reset))
 
-    def scaled(self, twin: SurrogateNetwork, output: Tensor) -> Tensor:
+    def scaled(self, twin: NetworkTwin, output: Tensor) -> Tensor:
         """Return the output times `gain`."""
         return self.gain * output
 
-    def respond(
-        self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None
-    ) -> Response:
+    def respond(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Response:
         """Run the twin, with its gradient."""
         return respond_through_time(twin, current, raster, self.gain)

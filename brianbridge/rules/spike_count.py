@@ -36,7 +36,7 @@ from brianbridge.errors import InputError
 from brianbridge.network import SpikingNetwork
 from brianbridge.rules.base import LearningRule, Response
 from brianbridge.rules.layerwise import Ran, check_layers, parameter_of, respond_by_counts
-from brianbridge.twin.network import SurrogateNetwork
+from brianbridge.twin.network import NetworkTwin
 
 __all__ = ["SpikeCount"]
 
@@ -69,13 +69,11 @@ class SpikeCount(LearningRule):
         """Refuse neuron models that have no threshold parameter, and loops."""
         check_layers(network, self.name, self.threshold)
 
-    def respond(
-        self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None
-    ) -> Response:
+    def respond(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Response:
         """Run the spiking layers forward and the analog layers for the gradient."""
         return respond_by_counts(twin, current, raster, self._slope)
 
-    def _slope(self, twin: SurrogateNetwork, name: str, potential: Tensor, ran: Ran) -> Tensor:
+    def _slope(self, twin: NetworkTwin, name: str, potential: Tensor, ran: Ran) -> Tensor:
         """Return dc/dV of a population, shape ``(batch, *shape)``."""
         open_gate = potential > 0 if self.gate == "potential" else ran.counts > 0
         theta = parameter_of(twin, name, self.threshold, potential)

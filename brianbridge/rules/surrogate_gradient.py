@@ -15,14 +15,14 @@ from torch import Tensor
 
 from brianbridge.errors import InputError
 from brianbridge.rules.base import LearningRule, Response
-from brianbridge.twin.network import SurrogateNetwork
+from brianbridge.twin.network import NetworkTwin
 from brianbridge.twin.spike_function import SpikeFunction
 
 __all__ = ["SurrogateGradient", "respond_through_time"]
 
 
 def respond_through_time(
-    twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None, gain: float
+    twin: NetworkTwin, current: Tensor | None, raster: Tensor | None, gain: float
 ) -> Response:
     """Run a twin with the gradient of its unrolled steps; its output is multiplied by `gain`."""
     activity = twin.run(current, raster)
@@ -66,7 +66,7 @@ class SurrogateGradient(LearningRule):
         if not 0 < self.gain < math.inf:
             raise InputError(f"learning rule '{self.name}': gain = {self.gain}; give more than 0")
 
-    def prepare(self, twin: SurrogateNetwork) -> None:
+    def prepare(self, twin: NetworkTwin) -> None:
         """Have the twin differentiate as chosen."""
         if self.derivative:
             twin.differentiate_by(self._spike_function())
@@ -76,12 +76,10 @@ class SurrogateGradient(LearningRule):
             self.derivative, self.width, self.scale, detach_reset=self.detach_reset
         )
 
-    def scaled(self, twin: SurrogateNetwork, output: Tensor) -> Tensor:
+    def scaled(self, twin: NetworkTwin, output: Tensor) -> Tensor:
         """Return the output times `gain`."""
         return self.gain * output
 
-    def respond(
-        self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None
-    ) -> Response:
+    def respond(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Response:
         """Run the twin, with its gradient."""
         return respond_through_time(twin, current, raster, self.gain)

@@ -16,7 +16,7 @@ class Drives:
     """Compute the value of each population's drive, in SI units.
 
     The input of one step, weighted samples plus bias, is divided by what a unit drive adds to
-    the neuron over a step of the surrogate; at a finer step the same current then follows the
+    the neuron over a step of the twin; at a finer step the same current then follows the
     same trajectory.
 
     Parameters

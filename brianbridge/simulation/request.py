@@ -39,7 +39,7 @@ class Request:
     dt : float
         Brian2's step, in seconds.
     coarse : int
-        Brian2's steps in one of the surrogate's.
+        Brian2's steps in one of the twin's.
     variables : tuple of str
         State variables to record.
     crossing : bool
@@ -93,7 +93,7 @@ class Request:
         ------
         InputError
             If the samples do not fit the network or are not finite, nothing has a variable to
-            record, or `dt` does not divide the surrogate's step.
+            record, or `dt` does not divide the twin's step.
         """
         samples = x if isinstance(x, EncodedInput) else checked_samples(network, x)
         if isinstance(x, EncodedInput):

@@ -62,7 +62,7 @@ def simulate(
     x : array, shape (samples, *input_shape), or EncodedInput
         The samples, or what the network's encoding made of them.
     dt : Quantity or float, optional
-        Brian2's step (seconds if a plain number); the surrogate's if not given. Input currents
+        Brian2's step (seconds if a plain number); the twin's if not given. Input currents
         stay what they are, input spikes fall where `timing` says.
     record : sequence of str
         ``"spikes"``; ``"t_crossing"``, to find when within a step spikes crossed their threshold;
@@ -81,7 +81,7 @@ def simulate(
         Whether Brian2 draws the input spikes itself, in every step of its own, at the rates of
         encoding `Poisson`; else it replays those that the twin sees.
     timing : {"start", "uniform"}
-        Where input spikes fall if `dt` is finer than the surrogate's: on the start of their coarse
+        Where input spikes fall if `dt` is finer than the twin's: on the start of their coarse
         step, or on any of its fine steps, each with the same chance.
     seed : int, optional
         Seed of all random numbers; a fresh one each time if not given. Each number is a function
@@ -109,7 +109,7 @@ def simulate(
     ------
     InputError
         If a standalone device is active, the samples do not fit the network or are not finite,
-        nothing has a variable to record, `dt` does not divide the surrogate's step, one sample
+        nothing has a variable to record, `dt` does not divide the twin's step, one sample
         does not fit the memory, or the state becomes NaN (looked for at the end of each chunk; a
         C++ program cannot say in which step that began).
 

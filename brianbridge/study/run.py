@@ -36,12 +36,13 @@ from brianbridge.measures.metrics import accuracy
 from brianbridge.network import SpikingNetwork
 from brianbridge.provenance import collect
 from brianbridge.report import report_beside
-from brianbridge.rules import LearningRule, learning_rule, train
+from brianbridge.rules import LearningRule, learning_rule
 from brianbridge.study.network import build_network
 from brianbridge.study.schema import Study, trained_on
 from brianbridge.sweep.sweep import forget
+from brianbridge.training import train
 from brianbridge.training.determinism import one_thread
-from brianbridge.twin.network import SurrogateNetwork, to_torch, write_back
+from brianbridge.twin.network import NetworkTwin, to_torch, write_back
 from brianbridge.twin.spike_function import SpikeFunction
 
 __all__ = [
@@ -104,9 +105,7 @@ def train_study(study: Study, out: Path, split: Split, fold: int | None = None) 
     """
     network, rule, spike_function = prepare(study, split.train)
     writable_file(out / "network.h5")
-    twin: SurrogateNetwork = to_torch(
-        network, spike_function=spike_function, **study.training.of_twin()
-    )
+    twin: NetworkTwin = to_torch(network, spike_function=spike_function, **study.training.of_twin())
     result = train(
         twin,
         split.train,
@@ -241,7 +240,7 @@ def _numbers(
     network: SpikingNetwork, test: Dataset, verdict: Verdict, whole: bool
 ) -> dict[str, Any]:
     """Return the numbers of one training for the summary."""
-    numbers: dict[str, Any] = {"twin_accuracy": verdict.surrogate["accuracy"]}
+    numbers: dict[str, Any] = {"twin_accuracy": verdict.twin["accuracy"]}
     if not whole:
         # Brian2 saw only some samples; the twin's accuracy is still told for all.
         outcome = TwinRun(network, test.x).outcome

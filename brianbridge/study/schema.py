@@ -14,7 +14,7 @@ from brianbridge.schema import find_toml, read_toml, validated
 from brianbridge.share import share_folder
 
 if TYPE_CHECKING:
-    from brianbridge.rules import TrainingOptions
+    from brianbridge.training import TrainingOptions
 
 __all__ = [
     "DatasetEntry", "Study", "TrainedOn", "read_study", "study_names", "trained_on",
@@ -87,7 +87,7 @@ class NetworkEntry(_Entry):
 
 
 class AugmentationEntry(_Entry):
-    """Change training images; see `brianbridge.rules.Augmentation`."""
+    """Change training images; see `brianbridge.training.Augmentation`."""
 
     shift: int = Field(default=0, ge=0)
     flip: bool = False
@@ -95,7 +95,7 @@ class AugmentationEntry(_Entry):
 
 
 class SpikeRateEntry(_Entry):
-    """Constrain how much neurons fire; see `brianbridge.rules.SpikeRate`."""
+    """Constrain how much neurons fire; see `brianbridge.training.SpikeRate`."""
 
     rate: float | dict[str, float] = 0.1
     weight: float = Field(default=1.0, ge=0)
@@ -112,7 +112,7 @@ class QuantisationEntry(_Entry):
 
 
 class TrainingEntry(_Entry):
-    """Hold the training options; see `brianbridge.rules.TrainingOptions` and `to_torch`."""
+    """Hold the training options; see `brianbridge.training.TrainingOptions` and `to_torch`."""
 
     epochs: int = Field(default=20, ge=1)
     batch_size: int = Field(default=64, ge=1)
@@ -140,7 +140,7 @@ class TrainingEntry(_Entry):
 
     def options(self) -> TrainingOptions:
         """Return the options of the trainer."""
-        from brianbridge.rules import Augmentation, SpikeRate, TrainingOptions
+        from brianbridge.training import Augmentation, SpikeRate, TrainingOptions
 
         plain = self.model_dump(
             exclude={

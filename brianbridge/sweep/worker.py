@@ -146,7 +146,7 @@ def _version(package: str) -> str:
 
 def _version_in(folder: Path) -> str:
     """Return the version that a package's own file tells, without importing it."""
-    for line in (folder / "__init__.py").read_text(encoding="utf-8").splitlines():
+    for line in (folder / "version.py").read_text(encoding="utf-8").splitlines():
         if line.startswith("__version__"):
             return line.partition("=")[2].strip().strip("\"'")
     return "unknown"

@@ -27,7 +27,7 @@ from brianbridge.rules.base import LearningRule, Response, learning_rule
 from brianbridge.training.checkpoint import read_checkpoint, write_checkpoint
 from brianbridge.training.determinism import one_thread, seeded
 from brianbridge.training.options import TrainingOptions
-from brianbridge.twin.network import SurrogateNetwork
+from brianbridge.twin.network import NetworkTwin
 
 __all__ = ["TrainingResult", "train"]
 
@@ -57,7 +57,7 @@ class TrainingResult:
 
 
 def train(
-    twin: SurrogateNetwork,
+    twin: NetworkTwin,
     data: Dataset,
     rule: str | LearningRule = "spike_count",
     *,
@@ -70,7 +70,7 @@ def train(
 
     Parameters
     ----------
-    twin : SurrogateNetwork
+    twin : NetworkTwin
         The twin; its weights change.
     data : Dataset
         The training samples; the validation samples are taken from them.
@@ -125,7 +125,7 @@ class _Trainer:
 
     def __init__(
         self,
-        twin: SurrogateNetwork,
+        twin: NetworkTwin,
         data: Dataset,
         rule: LearningRule,
         seed: int,
@@ -193,10 +193,10 @@ class _Trainer:
         return {k: v.detach().clone() for k, v in self._kept.state_dict().items()}
 
     @property
-    def _kept(self) -> SurrogateNetwork:
+    def _kept(self) -> NetworkTwin:
         """The twin that is evaluated and kept: the average, where there is one."""
         average = self.average
-        return self.twin if average is None else cast(SurrogateNetwork, average.module)
+        return self.twin if average is None else cast(NetworkTwin, average.module)
 
     # ------------------------------------------------------------------ the loop
 

@@ -1,4 +1,4 @@
-"""The surrogate: the torch twin of a spiking network.
+"""The twin: the torch twin of a spiking network.
 
 Its spikes are those of the network's step, whatever the order in which they are computed; see
 `brianbridge.twin.scan` for the two orders there are.
@@ -39,7 +39,7 @@ from brianbridge.twin.training_options import (
     threshold_of,
 )
 
-__all__ = ["Activity", "SurrogateNetwork", "to_torch"]
+__all__ = ["Activity", "NetworkTwin", "to_torch"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Activity:
     traces: Mapping[str, Mapping[str, Tensor]]
 
 
-class SurrogateNetwork(nn.Module):
+class NetworkTwin(nn.Module):
     """Run a spiking network in torch; parameters are named as the projections.
 
     Parameters
@@ -88,7 +88,7 @@ class SurrogateNetwork(nn.Module):
     >>> from brianbridge.neurons.library import neuron_model
     >>> lif = neuron_model("lif")
     >>> net = SpikingNetwork.sequential((4,), [Dense(3, lif), Dense(2, lif)], encoding=Current(5))
-    >>> twin = SurrogateNetwork(net)
+    >>> twin = NetworkTwin(net)
     >>> twin(torch.ones(7, 4)).shape
     torch.Size([7, 2])
     >>> [name for name, _ in twin.named_parameters()][:2]
@@ -390,7 +390,7 @@ def to_torch(
     dtype: torch.dtype | None = None,
     device: Any = None,
     **training: Any,
-) -> SurrogateNetwork:
+) -> NetworkTwin:
     """Return the torch twin of a spiking network.
 
     Parameters
@@ -405,18 +405,18 @@ def to_torch(
         Where to run.
     **training
         What is different in training: ``batch_norm``, ``dropout``, ``quantisation``; see
-        `SurrogateNetwork`.
+        `NetworkTwin`.
     """
-    twin = SurrogateNetwork(network, spike_function=spike_function, dtype=dtype, **training)
+    twin = NetworkTwin(network, spike_function=spike_function, dtype=dtype, **training)
     return twin if device is None else twin.to(device)
 
 
-def write_back(twin: SurrogateNetwork, **provenance: Any) -> SpikingNetwork:
+def write_back(twin: NetworkTwin, **provenance: Any) -> SpikingNetwork:
     """Return the spiking network with the twin's present weights.
 
     Parameters
     ----------
-    twin : SurrogateNetwork
+    twin : NetworkTwin
         A trained twin; it is not changed.
     **provenance
         What to note about where the weights come from (JSON only).
@@ -437,7 +437,7 @@ def write_back(twin: SurrogateNetwork, **provenance: Any) -> SpikingNetwork:
     return replace(network, populations=tuple(_with_start(twin, p) for p in network.populations))
 
 
-def _with_start(twin: SurrogateNetwork, population: Population) -> Population:
+def _with_start(twin: NetworkTwin, population: Population) -> Population:
     """Return neurons whose potential starts with what a normalisation adds to it."""
     shift = total(
         twin.projection(p.name).shift_of_potential() for p in twin.network.incoming(population.name)

@@ -22,7 +22,7 @@ from torch import Tensor
 from brianbridge.network import INPUT
 
 if TYPE_CHECKING:
-    from brianbridge.twin.network import SurrogateNetwork
+    from brianbridge.twin.network import NetworkTwin
 
 __all__ = [
     "Outcome",
@@ -48,7 +48,7 @@ def batch_of(current: Tensor | None, raster: Tensor | None) -> int:
 
 
 def run_in_turn(
-    twin: SurrogateNetwork,
+    twin: NetworkTwin,
     current: Tensor | None,
     raster: Tensor | None,
     batch: int,
@@ -77,13 +77,13 @@ def run_in_turn(
 
 
 def inputs_of(
-    twin: SurrogateNetwork, name: str, sources: Mapping[str, Tensor], current: Tensor | None
+    twin: NetworkTwin, name: str, sources: Mapping[str, Tensor], current: Tensor | None
 ) -> tuple[dict[str, Tensor], Tensor | None]:
     """Return what reaches a population during a presentation.
 
     Parameters
     ----------
-    twin : SurrogateNetwork
+    twin : NetworkTwin
         The twin, without loops.
     name : str
         The population.
@@ -125,7 +125,7 @@ def total(constants: Iterable[Tensor | None]) -> Tensor | None:
 
 
 def run_together(
-    twin: SurrogateNetwork,
+    twin: NetworkTwin,
     current: Tensor | None,
     raster: Tensor | None,
     batch: int,

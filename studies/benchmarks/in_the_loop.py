@@ -28,7 +28,7 @@ from brianbridge.perturbations.condition import Condition
 from brianbridge.provenance import collect
 from brianbridge.remedies.calibrate import calibrate
 from brianbridge.remedies.in_the_loop import fine_tune
-from brianbridge.rules import TrainingOptions, train
+from brianbridge.training import TrainingOptions, train
 from brianbridge.twin.network import to_torch, write_back
 
 STUDIES = Path(__file__).parents[1]

@@ -29,9 +29,10 @@ import brianbridge as bb
 from brianbridge.datasets import load
 from brianbridge.network import Layer
 from brianbridge.provenance import collect
-from brianbridge.rules import Implicit, Spide, train
+from brianbridge.rules import Implicit, Spide
 from brianbridge.rules.equilibrium.base import AtEquilibrium, Settled
-from brianbridge.twin.network import SurrogateNetwork, to_torch, write_back
+from brianbridge.training import train
+from brianbridge.twin.network import NetworkTwin, to_torch, write_back
 
 RESULTS = Path(__file__).parents[1] / "results"
 STEPS = (30, 60, 100, 250, 500, 1000, 2500, 5000, 10_000)
@@ -44,7 +45,7 @@ RESETS = {
 }
 
 
-def trained(hidden: int) -> SurrogateNetwork:
+def trained(hidden: int) -> NetworkTwin:
     """Return the twin of a network that has learned a little, in double precision."""
     layers: list[Layer] = [
         bb.Dense(hidden, bb.neuron_model("if_rest")), bb.Recurrent(),
@@ -60,14 +61,14 @@ def trained(hidden: int) -> SurrogateNetwork:
 
 
 def solution(
-    rule: AtEquilibrium, twin: SurrogateNetwork, x: np.ndarray, labels: np.ndarray
+    rule: AtEquilibrium, twin: NetworkTwin, x: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, float]:
     """Return z of the neurons that have a gradient, and the rate of the ternary neurons."""
     kept: list[np.ndarray] = []
 
     class Kept(type(rule)):  # type: ignore[misc]
         def settled_gradients(
-            self, twin: SurrogateNetwork, settled: Settled, given: Mapping[str, Tensor]
+            self, twin: NetworkTwin, settled: Settled, given: Mapping[str, Tensor]
         ) -> Mapping[str, Tensor]:
             found: Mapping[str, Tensor] = super().settled_gradients(twin, settled, given)
             kept.append((found["hidden"] * (settled.slope["hidden"] > 0)).numpy())

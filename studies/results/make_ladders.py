@@ -42,7 +42,9 @@ def climb(name: str, samples: int, client: Any) -> None:
 
 def kept(folder: Path) -> list[dict[str, Any]]:
     """Return all verdicts in a folder."""
-    return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+    verdicts = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+    # Before schema 3 the twin was called the surrogate.
+    return [{**v, "twin": v.get("twin", v.get("surrogate"))} for v in verdicts]
 
 
 def when_and_where(verdicts: list[dict[str, Any]]) -> str:
@@ -66,7 +68,7 @@ def table(verdicts: list[dict[str, Any]]) -> list[str]:
     rungs = list(dict.fromkeys(r["name"] for v in verdicts for r in v["rungs"]))
     found = [{r["name"]: r for r in v["rungs"]} for v in verdicts]
     images = ["test images", *(f"{v['dataset']['samples']:,}" for v in verdicts)]
-    head = ["torch twin", *(f"{v['surrogate']['accuracy']:.2%}" for v in verdicts)]
+    head = ["torch twin", *(f"{v['twin']['accuracy']:.2%}" for v in verdicts)]
     rows = [[rung, *(_cell(of.get(rung)) for of in found)] for rung in rungs]
     lines = [["condition", *(f"`{name}`" for name in names)], ["---"] * (len(names) + 1)]
     return ["| " + " | ".join(cells) + " |" for cells in (*lines, images, head, *rows)]

@@ -42,7 +42,7 @@ def rows(verdict: dict[str, Any]) -> list[str]:
     """Return a line of the table for each rung of a verdict."""
     lines = []
     for rung in verdict["rungs"]:
-        twin, tried = verdict["surrogate"], rung["remedies"]
+        twin, tried = verdict["twin"], rung["remedies"]
         lost = twin["accuracy"] - rung["accuracy"]
         back = (tried["fine_tuned"]["accuracy"] - rung["accuracy"]) / lost
         runs = (twin, rung, tried.get("calibrated"), tried["fine_tuned"])

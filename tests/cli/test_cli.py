@@ -70,14 +70,14 @@ def refusal(capsys, *arguments):
 
 def test_study_leaves_network_spikes_and_verdict(finished):
     verdict = json.loads((finished / "verdict.json").read_text())
-    assert verdict["schema"] == 2
+    assert verdict["schema"] == 3
     assert (verdict["outcome"], verdict["passed"]) == ("undecided", False)
     summary = json.loads((finished / "summary.json").read_text())
     assert (summary["outcome"], summary["parts"][0]["outcome"]) == ("undecided", "undecided")
     assert [rung["name"] for rung in verdict["rungs"]] == ["parity", "dt/10"]
     parity = verdict["rungs"][0]
     assert parity["spike_mismatches"] == parity["count_mismatches"] == 0
-    assert parity["accuracy"] == verdict["surrogate"]["accuracy"]
+    assert parity["accuracy"] == verdict["twin"]["accuracy"]
     assert verdict["dataset"]["samples"] == 30
     with h5py.File(finished / "spikes.h5") as file:
         spikes = len(file["spikes/hidden/timestamps"])
@@ -93,7 +93,7 @@ def test_verify_agrees_with_the_study_and_writes_its_own(finished, tmp_path, cap
     told = json.loads(capsys.readouterr().out)
     assert (told["outcome"], told["decide_by"]) == ("held", "estimate")
     before = json.loads((finished / "verdict.json").read_text())
-    assert told["surrogate"] == before["surrogate"]
+    assert told["twin"] == before["twin"]
     assert told["dataset"] == before["dataset"]
     assert json.loads((tmp_path / "verdict.json").read_text())["rungs"][0]["passed"]
     assert (tmp_path / "spikes.h5").exists()

@@ -77,8 +77,8 @@ def test_a_verdict_on_a_part_that_lacks_a_class_is_that_of_the_same_samples_of_t
     chosen = np.flatnonzero(whole.y > 0)
     numbered = bb.verify(trained, whole.subset(chosen))
     named = bb.verify(trained, from_arrays("pets", whole.x[chosen], ["cat", "dog"] * 4))
-    assert named.surrogate == numbered.surrogate
-    assert named.surrogate["accuracy"] > 0.4
+    assert named.twin == numbered.twin
+    assert named.twin["accuracy"] > 0.4
     assert [r.accuracy for r in named.rungs] == [r.accuracy for r in numbered.rungs]
 
 

@@ -90,7 +90,7 @@ def test_every_input_spike_is_replayed_once(dt, ratio):
     np.testing.assert_array_equal(found, ratio * step[order])
 
 
-def test_a_step_that_is_the_surrogates_changes_nothing():
+def test_a_step_that_is_the_twins_changes_nothing():
     network = two_layers(neuron_model("lif"), Bernoulli(20))
     x = np.random.default_rng(0).uniform(0, 1, (3, 6))
     expected = simulate(network, x)
@@ -100,7 +100,7 @@ def test_a_step_that_is_the_surrogates_changes_nothing():
 
 @pytest.mark.parametrize("dt", [0.3 * ms, 0.999 * ms, 2 * ms, 1.5e-3])
 def test_a_step_that_does_not_divide_is_refused(dt):
-    with pytest.raises(InputError, match=r"does not divide the surrogate's step of 1 ms"):
+    with pytest.raises(InputError, match=r"does not divide the twin's step of 1 ms"):
         simulate(drive_network(), ONE, dt=dt)
 
 

@@ -84,7 +84,7 @@ def all_three(case: Case, tolerance: float) -> tuple[Recording, SpikingNetwork]:
 
 
 def in_torch(network: SpikingNetwork, x: np.ndarray, record: tuple[str, ...]) -> Recording:
-    """Return what `SurrogateNetwork.record` does, without building a second twin for it."""
+    """Return what `NetworkTwin.record` does, without building a second twin for it."""
     twin = to_torch(network, dtype=torch.float64)
     with torch.no_grad():
         return twin._recording(twin.run(*twin.encode(x), record=record))

@@ -13,8 +13,9 @@ from brianbridge.encoding import Bernoulli, Current
 from brianbridge.errors import InputError
 from brianbridge.network import Dense, Recurrent, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
-from brianbridge.rules import Implicit, Spide, train
+from brianbridge.rules import Implicit, Spide
 from brianbridge.rules.equilibrium.base import mean_rate
+from brianbridge.training import train
 from brianbridge.twin.network import to_torch
 
 RULES = [Implicit(), Spide(scale=0.1)]

@@ -16,10 +16,11 @@ from brianbridge.ladder.verify import verify
 from brianbridge.network import Conv2d, Dense, MaxPool2d, Recurrent, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.rules import FirstSpike, train
+from brianbridge.rules import FirstSpike
 from brianbridge.rules.single_spike import first_crossing
 from brianbridge.rules.single_spike.first_crossing import Credit
 from brianbridge.rules.single_spike.first_spike import relative_targets
+from brianbridge.training import train
 from brianbridge.twin.network import to_torch, write_back
 from brianbridge.twin.scan import first_steps
 

@@ -12,8 +12,9 @@ from brianbridge.encoding import Bernoulli, Current
 from brianbridge.errors import InputError
 from brianbridge.network import Dense, Recurrent, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
-from brianbridge.rules import Implicit, learning_rule, train
+from brianbridge.rules import Implicit, learning_rule
 from brianbridge.rules.equilibrium import implicit
+from brianbridge.training import train
 from brianbridge.twin.network import to_torch
 
 LEAKS = {"if_rest": 1.0, "lif_rest": math.exp(-1 / 20)}

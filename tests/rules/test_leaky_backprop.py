@@ -14,8 +14,9 @@ from brianbridge.errors import InputError
 from brianbridge.network import AvgPool2d, Conv2d, Dense, Recurrent, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.rules import LeakyBackprop, learning_rule, train
+from brianbridge.rules import LeakyBackprop, learning_rule
 from brianbridge.rules.leaky_backprop import leak_corrected, windowed_credit
+from brianbridge.training import train
 from brianbridge.twin.network import to_torch
 
 STEPS = 12

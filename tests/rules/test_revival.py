@@ -19,8 +19,9 @@ from brianbridge.network import (
     TransposedConvolution,
 )
 from brianbridge.neurons.library import neuron_model
-from brianbridge.rules import FirstSpike, train
+from brianbridge.rules import FirstSpike
 from brianbridge.rules.single_spike.revival import note_fired, revive
+from brianbridge.training import train
 from brianbridge.training.checkpoint import write_checkpoint
 from brianbridge.twin.network import to_torch
 

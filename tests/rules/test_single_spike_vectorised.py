@@ -13,9 +13,10 @@ from brianbridge.errors import InputError
 from brianbridge.network import Conv2d, Dense, MaxPool2d, Recurrent, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.rules import SingleSpikeVectorised, train
+from brianbridge.rules import SingleSpikeVectorised
 from brianbridge.rules.single_spike.linear_response import linear_response
 from brianbridge.rules.single_spike.vectorised import first_crossings
+from brianbridge.training import train
 from brianbridge.twin.network import to_torch
 from brianbridge.twin.population import PopulationTwin
 from brianbridge.twin.spike_function import SpikeFunction

@@ -15,8 +15,9 @@ from brianbridge.encoding import Bernoulli, Current
 from brianbridge.errors import InputError
 from brianbridge.network import Conv2d, Dense, Feedback, Recurrent, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
-from brianbridge.rules import Implicit, Spide, learning_rule, train
+from brianbridge.rules import Implicit, Spide, learning_rule
 from brianbridge.rules.equilibrium import spide as module
+from brianbridge.training import train
 from brianbridge.twin.network import to_torch, write_back
 
 LEAKS = {"if_rest": 1.0, "lif_rest": math.exp(-1 / 20)}

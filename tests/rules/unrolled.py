@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from brianbridge.twin.network import SurrogateNetwork
+from brianbridge.twin.network import NetworkTwin
 
 #: ``fire(layer, inputs of all steps) -> spikes of all steps``.
 Fire = Callable[["Layer", list[Tensor]], list[Tensor]]
@@ -77,7 +77,7 @@ def per_channel(values: Tensor, weight: Tensor) -> Tensor:
     return values.reshape(-1, 1, 1) if weight.ndim == 4 else values
 
 
-def layers_of(twin: SurrogateNetwork) -> list[Layer]:
+def layers_of(twin: NetworkTwin) -> list[Layer]:
     """Copy the numbers of a twin whose populations are a chain."""
     found = []
     for population, projection in zip(
@@ -117,12 +117,12 @@ def run(
     return emitted, layers[-1].inputs(spikes)
 
 
-def frames(twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None) -> list[Tensor]:
+def frames(twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> list[Tensor]:
     """Return what the input gives in every step."""
     return [current] * twin.network.steps if raster is None else list(raster)
 
 
-def assert_same_gradients(twin: SurrogateNetwork, layers: list[Layer], atol: float = 1e-10) -> None:
+def assert_same_gradients(twin: NetworkTwin, layers: list[Layer], atol: float = 1e-10) -> None:
     """Compare the gradients of all parameters, none of which may be 0 everywhere."""
     wanted = {k: v.grad for layer in layers for k, v in layer.leaves.items()}
     found = {k: v.grad for k, v in twin.named_parameters()}

@@ -10,7 +10,6 @@ from pydantic import BaseModel
 
 from brianbridge.errors import InputError
 from brianbridge.io.networks.file import load
-from brianbridge.rules import Augmentation, SpikeRate, TrainingOptions
 from brianbridge.study import read_study, run
 from brianbridge.study.run import load_split, prepare, train_study
 from brianbridge.study.schema import (
@@ -19,7 +18,8 @@ from brianbridge.study.schema import (
     SpikeRateEntry,
     TrainingEntry,
 )
-from brianbridge.twin.network import SurrogateNetwork
+from brianbridge.training import Augmentation, SpikeRate, TrainingOptions
+from brianbridge.twin.network import NetworkTwin
 from brianbridge.twin.quantisation import Quantisation
 
 STUDY = """
@@ -156,7 +156,7 @@ TWINS = {
 def test_keys_reach_twin_and_trainer(study, training, tmp_path, monkeypatch):
     seen, original = {}, run.train
 
-    def train(twin: SurrogateNetwork, *arguments, **keywords):
+    def train(twin: NetworkTwin, *arguments, **keywords):
         seen.update(twin=twin, keywords=keywords)
         return original(twin, *arguments, **keywords)
 

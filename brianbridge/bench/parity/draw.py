@@ -14,7 +14,7 @@ import torch
 from brianbridge.bench.parity.networks import ENCODINGS, EXTRA, FORWARD, Case
 from brianbridge.bench.parity.neurons import DYADIC_MODELS, MODELS, UNBOUNDED
 from brianbridge.network import INPUT, Readout, Schedule, SpikingNetwork
-from brianbridge.twin.network import SurrogateNetwork, to_torch, write_back
+from brianbridge.twin.network import NetworkTwin, to_torch, write_back
 
 __all__ = ["Drawn", "draw"]
 
@@ -151,7 +151,7 @@ def _factor(raster: torch.Tensor) -> float:
     return 2.0 if fired.any(0).double().mean() < _LEAST_ACTIVE else 1.0
 
 
-def _scale(twin: SurrogateNetwork, population: str, factor: float) -> None:
+def _scale(twin: NetworkTwin, population: str, factor: float) -> None:
     for projection in twin.network.incoming(population):
         part = twin.projection(projection.name)
         for values in (part.weight, part.bias):

@@ -34,7 +34,7 @@ from brianbridge.errors import InputError
 from brianbridge.network import INPUT, Population, Projection, SpikingNetwork
 from brianbridge.rules.base import LearningRule, Response
 from brianbridge.rules.layerwise import check_threshold, leak_of, mean_input, start_of, substitute
-from brianbridge.twin.network import SurrogateNetwork
+from brianbridge.twin.network import NetworkTwin
 from brianbridge.twin.population import PopulationTwin
 
 __all__ = ["AtEquilibrium", "Settled", "mean_rate"]
@@ -95,7 +95,7 @@ class Settled:
     output: Tensor
     notes: dict[str, float] = field(default_factory=dict)
 
-    def mean_inputs(self, twin: SurrogateNetwork, rates: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def mean_inputs(self, twin: NetworkTwin, rates: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return what each population gets in a step at these rates, ``(batch, *shape)``."""
 
         def mean_of(projection: Projection) -> Tensor:
@@ -133,7 +133,7 @@ class AtEquilibrium(LearningRule):
 
     @abstractmethod
     def settled_gradients(
-        self, twin: SurrogateNetwork, settled: Settled, given: Mapping[str, Tensor]
+        self, twin: NetworkTwin, settled: Settled, given: Mapping[str, Tensor]
     ) -> Mapping[str, Tensor]:
         """Return z of each population that fires, of the gradients g that its readers give."""
 
@@ -172,7 +172,7 @@ class AtEquilibrium(LearningRule):
                     "that; use 'if_rest' or 'lif_rest'"
                 )
 
-    def prepare(self, twin: SurrogateNetwork) -> None:
+    def prepare(self, twin: NetworkTwin) -> None:
         """Refuse a batch normalisation, whose statistics are not those of an equilibrium."""
         for projection in twin.network.projections:
             if twin.projection(projection.name).norm is not None:
@@ -188,9 +188,7 @@ class AtEquilibrium(LearningRule):
 
     # ------------------------------------------------------------------ a batch
 
-    def respond(
-        self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None
-    ) -> Response:
+    def respond(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Response:
         """Return the output, with the gradient of the equilibrium."""
         settled = self._settle(twin, current, raster)
         names = tuple(settled.slope)
@@ -217,15 +215,15 @@ class AtEquilibrium(LearningRule):
 
         return Response(output, counts_of, settled.notes)
 
-    def scaled(self, twin: SurrogateNetwork, output: Tensor) -> Tensor:
+    def scaled(self, twin: NetworkTwin, output: Tensor) -> Tensor:
         """Return the output's potential as a mean over the steps."""
         return output / self._weights(twin.network)
 
-    def begin(self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None) -> None:
+    def begin(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> None:
         """Let the first step too find feedback weights of a norm that they may have."""
         self.after_step(twin)
 
-    def after_step(self, twin: SurrogateNetwork) -> None:
+    def after_step(self, twin: NetworkTwin) -> None:
         """Scale feedback weights down to the norm that they may have."""
         if not self.feedback_norm:
             return
@@ -236,7 +234,7 @@ class AtEquilibrium(LearningRule):
                     weight *= (self.feedback_norm / weight.norm()).clamp(max=1)
 
     def present(
-        self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None
+        self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None
     ) -> tuple[Mapping[str, Tensor], Tensor]:
         """Return spikes ``(T, batch, *shape)`` by population, and the output's potential."""
         activity = twin.run(current, raster)
@@ -246,9 +244,7 @@ class AtEquilibrium(LearningRule):
         """Return what a step leaves of a potential."""
         return leak_of(network, network.output.name, self.tau)
 
-    def _settle(
-        self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None
-    ) -> Settled:
+    def _settle(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Settled:
         network, leak = twin.network, self.leak(twin.network)
         with torch.no_grad():
             spikes, potential = self.present(twin, current, raster)
@@ -268,7 +264,7 @@ class AtEquilibrium(LearningRule):
                 slope[name] = between.to(rates[name]) * (loudness / self.unit(network, name))
             return Settled(rates, slope, counts, self.scaled(twin, potential))
 
-    def loudness(self, twin: SurrogateNetwork, name: str) -> float:
+    def loudness(self, twin: NetworkTwin, name: str) -> float:
         """Return what dropout multiplies the spikes by that it leaves."""
         return 1 / (1 - twin.dropout.get(name, 0.0)) if twin.training else 1.0
 
@@ -279,7 +275,7 @@ class AtEquilibrium(LearningRule):
 
     @torch.no_grad()
     def _note_distance(
-        self, twin: SurrogateNetwork, settled: Settled, inputs: Mapping[str, Tensor]
+        self, twin: NetworkTwin, settled: Settled, inputs: Mapping[str, Tensor]
     ) -> None:
         """Note how far rates are from the equilibrium, on average over neurons that fire."""
         far, number = 0.0, 0

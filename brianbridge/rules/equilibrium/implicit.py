@@ -21,7 +21,7 @@ from torch import Tensor
 from brianbridge.arrays import as_numbers
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.rules.equilibrium.base import AtEquilibrium, Settled
-from brianbridge.twin.network import SurrogateNetwork
+from brianbridge.twin.network import NetworkTwin
 
 __all__ = ["Implicit"]
 
@@ -63,7 +63,7 @@ class Implicit(AtEquilibrium):
             )
 
     def settled_gradients(
-        self, twin: SurrogateNetwork, settled: Settled, given: Mapping[str, Tensor]
+        self, twin: NetworkTwin, settled: Settled, given: Mapping[str, Tensor]
     ) -> Mapping[str, Tensor]:
         """Return z of each population, by a linear solver."""
         back = _transposed_jacobian(twin, settled)
@@ -110,7 +110,7 @@ class Implicit(AtEquilibrium):
 
 
 def _transposed_jacobian(
-    twin: SurrogateNetwork, settled: Settled
+    twin: NetworkTwin, settled: Settled
 ) -> Callable[[Mapping[str, Tensor]], dict[str, Tensor]]:
     """Return what takes z to ``J^T z``, both by population."""
     names = tuple(settled.slope)

@@ -36,7 +36,7 @@ from brianbridge.errors import InputError
 from brianbridge.network import SpikingNetwork
 from brianbridge.rules.equilibrium.backward_network import backward_network, silencing_input
 from brianbridge.rules.equilibrium.base import AtEquilibrium, Settled, mean_rate
-from brianbridge.twin.network import SurrogateNetwork, to_torch, write_back
+from brianbridge.twin.network import NetworkTwin, to_torch, write_back
 
 __all__ = ["Spide"]
 
@@ -91,7 +91,7 @@ class Spide(AtEquilibrium):
         if self.engine not in ("twin", "brian2"):
             raise InputError(f"{what}: engine = '{self.engine}'; give 'twin' or 'brian2'")
 
-    def prepare(self, twin: SurrogateNetwork) -> None:
+    def prepare(self, twin: NetworkTwin) -> None:
         """Refuse dropout where Brian2 runs the network, which it does whole, or cannot run it."""
         from brianbridge.simulation.device import check_runtime_device
 
@@ -105,7 +105,7 @@ class Spide(AtEquilibrium):
             )
 
     def present(
-        self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None
+        self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None
     ) -> tuple[Mapping[str, Tensor], Tensor]:
         """Return spikes ``(T, batch, *shape)`` by population, and the output's potential."""
         if self.engine == "twin":
@@ -116,7 +116,7 @@ class Spide(AtEquilibrium):
         return _in_brian2(write_back(twin), encoded, like=twin)
 
     def settled_gradients(
-        self, twin: SurrogateNetwork, settled: Settled, given: Mapping[str, Tensor]
+        self, twin: NetworkTwin, settled: Settled, given: Mapping[str, Tensor]
     ) -> Mapping[str, Tensor]:
         """Return z of each population, from the rates of ternary neurons."""
         back = self.backward(twin)
@@ -149,7 +149,7 @@ class Spide(AtEquilibrium):
         size = torch.cat(errors, 1).abs().amax(1)
         return self.largest * self._amount / torch.where(size > 0, size, 1.0)
 
-    def backward(self, twin: SurrogateNetwork) -> SpikingNetwork:
+    def backward(self, twin: NetworkTwin) -> SpikingNetwork:
         """Return the network of the backward stage, with the twin's present weights."""
         network = write_back(twin)
         parameters = network.output.neuron.parameters
@@ -201,10 +201,10 @@ def _each(factor: Tensor, values: Tensor) -> Tensor:
 
 
 #: The twin of the backward stage, by the twin that is trained.
-_twins: WeakKeyDictionary[SurrogateNetwork, SurrogateNetwork] = WeakKeyDictionary()
+_twins: WeakKeyDictionary[NetworkTwin, NetworkTwin] = WeakKeyDictionary()
 
 
-def _twin_of(twin: SurrogateNetwork, back: SpikingNetwork) -> SurrogateNetwork:
+def _twin_of(twin: NetworkTwin, back: SpikingNetwork) -> NetworkTwin:
     """Return the twin of a backward network: that of the batch before, with other weights."""
     found = _twins.get(twin)
     same = found is not None and found.network.to_dict() == back.to_dict()
@@ -217,7 +217,7 @@ def _twin_of(twin: SurrogateNetwork, back: SpikingNetwork) -> SurrogateNetwork:
 
 
 def _in_brian2(
-    network: SpikingNetwork, encoded: EncodedInput, like: SurrogateNetwork
+    network: SpikingNetwork, encoded: EncodedInput, like: NetworkTwin
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Return what Brian2 makes of encoded samples: spikes by population, and the output."""
     from brianbridge.simulation.simulate import simulate

@@ -57,7 +57,7 @@ from brianbridge.rules.single_spike.first_to_fire import log_chances
 from brianbridge.rules.single_spike.initial_weights import let_neurons_fire
 from brianbridge.rules.single_spike.revival import forget, note_fired, revive
 from brianbridge.rules.single_spike.threshold_network import fired_so_far, unit_of
-from brianbridge.twin.network import SurrogateNetwork
+from brianbridge.twin.network import NetworkTwin
 from brianbridge.twin.population import PopulationTwin
 from brianbridge.twin.scan import first_steps, later, total
 
@@ -215,7 +215,7 @@ class FirstSpike(LearningRule):
                     f"'{population.neuron.name}' does not; use 'single_spike_if'"
                 )
 
-    def prepare(self, twin: SurrogateNetwork) -> None:
+    def prepare(self, twin: NetworkTwin) -> None:
         """Refuse a normalisation of the input: here it is the potential that may be normalised."""
         for projection in twin.network.projections:
             weights = twin.projection(projection.name)
@@ -231,9 +231,7 @@ class FirstSpike(LearningRule):
             )
         forget(twin)
 
-    def respond(
-        self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None
-    ) -> Response:
+    def respond(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Response:
         """Return the output by first spikes, with the gradient of their times."""
         assert raster is not None, "latency coding makes a raster"
         judged = None
@@ -278,14 +276,14 @@ class FirstSpike(LearningRule):
         targets = relative_targets(whole, labels, self.margin)
         return (earliness - targets).square().sum(1).mean() / 2
 
-    def after_epoch(self, twin: SurrogateNetwork) -> None:
+    def after_epoch(self, twin: NetworkTwin) -> None:
         """Give new weights to neurons that hardly fired."""
         if self.revive:
             revive(twin, self.revive)
 
     # ------------------------------------------------------------------ in every step
 
-    def begin(self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None) -> None:
+    def begin(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> None:
         """Scale the initial weights so that neurons fire; see `brianbridge.rules.single_spike.initial_weights`."""
         if not self.calibrate or twin.normalises_potential:
             return
@@ -301,9 +299,7 @@ class FirstSpike(LearningRule):
                 potential = self._potential(twin, population, sources)
                 sources[population.name] = self._fired(network, population.name, potential, theta)
 
-    def _by_steps(
-        self, twin: SurrogateNetwork, raster: Tensor
-    ) -> tuple[dict[str, Crossing], Tensor]:
+    def _by_steps(self, twin: NetworkTwin, raster: Tensor) -> tuple[dict[str, Crossing], Tensor]:
         """Return when neurons fired by population, from the potentials of all steps.
 
         Beside it how far the output is above its threshold in each step, in units of it.
@@ -333,7 +329,7 @@ class FirstSpike(LearningRule):
         return fired_so_far(potential, theta, self.width)
 
     def _potential(
-        self, twin: SurrogateNetwork, population: Population, sources: Mapping[str, Tensor]
+        self, twin: NetworkTwin, population: Population, sources: Mapping[str, Tensor]
     ) -> Tensor:
         """Return potentials ``(T, batch, *shape)`` of what has been heard by each step."""
         network, parts = twin.network, []
@@ -352,7 +348,7 @@ class FirstSpike(LearningRule):
 
     # ------------------------------------------------------------------ at the spike
 
-    def _at_spikes(self, twin: SurrogateNetwork, raster: Tensor) -> Iterator[tuple[str, Crossing]]:
+    def _at_spikes(self, twin: NetworkTwin, raster: Tensor) -> Iterator[tuple[str, Crossing]]:
         """Yield when the neurons of each population fired, with the gradient of that time."""
         network = twin.network
         sources = {INPUT: _Source(first_steps(raster), 1.0)}
@@ -368,7 +364,7 @@ class FirstSpike(LearningRule):
                 sources[name] = _Source(heard, 1 / (1 - twin.dropout[name]))
 
     def _crossing(
-        self, twin: SurrogateNetwork, population: Population, sources: dict[str, _Source]
+        self, twin: NetworkTwin, population: Population, sources: dict[str, _Source]
     ) -> Crossing:
         network, name = twin.network, population.name
         like = next(iter(sources.values())).times.new_zeros((1, *population.shape))

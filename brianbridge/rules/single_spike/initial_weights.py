@@ -10,7 +10,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from brianbridge.network import AllToAll, Population, Projection
-from brianbridge.twin.network import SurrogateNetwork
+from brianbridge.twin.network import NetworkTwin
 
 __all__ = ["let_fire", "let_neurons_fire", "spread_out"]
 
@@ -19,7 +19,7 @@ _SPREAD = 0.3
 
 
 def let_neurons_fire(
-    twin: SurrogateNetwork,
+    twin: NetworkTwin,
     population: Population,
     potential: Tensor,
     theta: Tensor,
@@ -48,13 +48,13 @@ def _is_dense(projection: Projection) -> bool:
 
 
 def let_fire(
-    twin: SurrogateNetwork, population: Population, potential: Tensor, theta: Tensor, spread: float
+    twin: NetworkTwin, population: Population, potential: Tensor, theta: Tensor, spread: float
 ) -> None:
     """Scale weights so that potentials, where they are not 0, are so large.
 
     Parameters
     ----------
-    twin : SurrogateNetwork
+    twin : NetworkTwin
         The twin, whose weights change.
     population : Population
         The population; nothing happens where all that leads to it is frozen.
@@ -74,13 +74,13 @@ def let_fire(
 
 
 def spread_out(
-    twin: SurrogateNetwork, projection: Projection, potential: Tensor, theta: Tensor, told: Tensor
+    twin: NetworkTwin, projection: Projection, potential: Tensor, theta: Tensor, told: Tensor
 ) -> None:
     """Scale and shift the weights of a dense layer so that potentials lie around the threshold.
 
     Parameters
     ----------
-    twin : SurrogateNetwork
+    twin : NetworkTwin
         The twin, whose weights change.
     projection : Projection
         All that leads to the population.

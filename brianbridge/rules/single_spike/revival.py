@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from brianbridge.network import AllToAll, Convolution
-from brianbridge.twin.network import SurrogateNetwork
+from brianbridge.twin.network import NetworkTwin
 
 __all__ = ["forget", "note_fired", "revive"]
 
@@ -24,11 +24,11 @@ _BY_TARGET = (AllToAll, Convolution)
 
 #: Of each twin in training: by population, in how many samples of this epoch neurons fired, and
 #: of how many.
-_noted: WeakKeyDictionary[SurrogateNetwork, dict[str, tuple[Tensor, int]]] = WeakKeyDictionary()
+_noted: WeakKeyDictionary[NetworkTwin, dict[str, tuple[Tensor, int]]] = WeakKeyDictionary()
 
 
 @torch.no_grad()
-def note_fired(twin: SurrogateNetwork, name: str, fired: Tensor) -> None:
+def note_fired(twin: NetworkTwin, name: str, fired: Tensor) -> None:
     """Note which neurons of a population fired, ``(batch, *shape)``."""
     channels = fired.flatten(2).amax(2) if fired.ndim > 2 else fired
     noted = _noted.setdefault(twin, {})
@@ -37,7 +37,7 @@ def note_fired(twin: SurrogateNetwork, name: str, fired: Tensor) -> None:
 
 
 @torch.no_grad()
-def revive(twin: SurrogateNetwork, share: float) -> dict[str, int]:
+def revive(twin: NetworkTwin, share: float) -> dict[str, int]:
     """Give new weights to neurons that fired in less than a share of the samples noted.
 
     Forgets what was noted. Only the weights of projections that are trained and have those of a
@@ -46,7 +46,7 @@ def revive(twin: SurrogateNetwork, share: float) -> dict[str, int]:
 
     Parameters
     ----------
-    twin : SurrogateNetwork
+    twin : NetworkTwin
         The twin, whose weights change.
     share : float
         Of the samples.
@@ -78,6 +78,6 @@ def revive(twin: SurrogateNetwork, share: float) -> dict[str, int]:
     return revived
 
 
-def forget(twin: SurrogateNetwork) -> None:
+def forget(twin: NetworkTwin) -> None:
     """Forget what was noted, of a training that ended or was interrupted."""
     _noted.pop(twin, None)

@@ -36,7 +36,7 @@ from brianbridge.rules.layerwise import check_layers, parameter_of
 from brianbridge.rules.single_spike.initial_weights import let_neurons_fire
 from brianbridge.rules.single_spike.linear_response import LinearResponse, linear_response
 from brianbridge.rules.single_spike.threshold_network import unit_of
-from brianbridge.twin.network import SurrogateNetwork
+from brianbridge.twin.network import NetworkTwin
 from brianbridge.twin.scan import inputs_of, later
 from brianbridge.twin.spike_function import SpikeFunction
 
@@ -123,19 +123,17 @@ class SingleSpikeVectorised(LearningRule):
             except InputError as error:
                 raise InputError(f"{where}: {error}") from error
 
-    def respond(
-        self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None
-    ) -> Response:
+    def respond(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Response:
         """Return the output, with the gradient of g in every step."""
         spikes, potential = self._forward(twin, current, raster)
         output = self.gain * potential[-1].flatten(1)
         return Response(output, lambda name: spikes[name].sum(0))
 
-    def scaled(self, twin: SurrogateNetwork, output: Tensor) -> Tensor:
+    def scaled(self, twin: NetworkTwin, output: Tensor) -> Tensor:
         """Return the potential as the loss looks at it."""
         return self.gain * output
 
-    def begin(self, twin: SurrogateNetwork, current: Tensor | None, raster: Tensor | None) -> None:
+    def begin(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> None:
         """Scale the initial weights so that neurons fire; see `brianbridge.rules.single_spike.initial_weights`."""
         if self.calibrate:
             with torch.no_grad():
@@ -143,7 +141,7 @@ class SingleSpikeVectorised(LearningRule):
 
     def _forward(
         self,
-        twin: SurrogateNetwork,
+        twin: NetworkTwin,
         current: Tensor | None,
         raster: Tensor | None,
         calibrate: bool = False,
@@ -168,7 +166,7 @@ class SingleSpikeVectorised(LearningRule):
 
     def _potential(
         self,
-        twin: SurrogateNetwork,
+        twin: NetworkTwin,
         name: str,
         response: LinearResponse,
         sources: dict[str, Tensor],
@@ -179,7 +177,7 @@ class SingleSpikeVectorised(LearningRule):
 
     def _calibrate(
         self,
-        twin: SurrogateNetwork,
+        twin: NetworkTwin,
         population: Population,
         response: LinearResponse,
         potential: Tensor,
@@ -194,7 +192,7 @@ class SingleSpikeVectorised(LearningRule):
         told = response.potential({network.receive_of(projection): heard}, None)[middle]
         let_neurons_fire(twin, population, potential[middle], theta, told, self.calibrate)
 
-    def _above(self, twin: SurrogateNetwork, name: str, potential: Tensor) -> Tensor:
+    def _above(self, twin: NetworkTwin, name: str, potential: Tensor) -> Tensor:
         """Return how far potentials are above the threshold, in units of it."""
         theta = parameter_of(twin, name, self.threshold, potential[0])
         return (potential - theta) / unit_of(theta)

@@ -226,7 +226,7 @@ def _module(source: str) -> ModuleType:
     """Import `source` from a file, beside which numba keeps what it has compiled."""
     import numba
 
-    from brianbridge import __version__
+    from brianbridge.version import __version__
 
     key = hashlib.sha256(f"{__version__} {numba.__version__}\n{source}".encode()).hexdigest()
     name = f"brianbridge_loop_{key}"

@@ -74,18 +74,18 @@ class BuiltNetwork:
 
 
 def steps_per_coarse_step(network: SpikingNetwork, dt: float) -> int:
-    """Return how many steps of `dt` (seconds) make one of the surrogate's.
+    """Return how many steps of `dt` (seconds) make one of the twin's.
 
     Raises
     ------
     InputError
-        If `dt` does not divide the surrogate's step.
+        If `dt` does not divide the twin's step.
     """
     ratio = round(network.dt / dt) if dt > 0 else 0
     if ratio < 1 or not np.isclose(ratio * dt, network.dt, rtol=1e-9, atol=0):
         near = network.dt / max(1, ratio)
         raise InputError(
-            f"dt = {dt * 1e3:g} ms does not divide the surrogate's step of "
+            f"dt = {dt * 1e3:g} ms does not divide the twin's step of "
             f"{network.dt * 1e3:g} ms; the nearest that does is {near * 1e3:.12g} ms"
         )
     return ratio

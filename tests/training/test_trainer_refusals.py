@@ -12,7 +12,8 @@ from brianbridge.encoding import Current
 from brianbridge.errors import InputError
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
-from brianbridge.rules import TrainingOptions, learning_rule, train
+from brianbridge.rules import learning_rule
+from brianbridge.training import TrainingOptions, train
 from brianbridge.twin.network import to_torch
 
 

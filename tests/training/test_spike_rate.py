@@ -10,7 +10,7 @@ from brianbridge.datasets import load
 from brianbridge.encoding import Current
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
-from brianbridge.rules import SpikeRate, train
+from brianbridge.training import SpikeRate, train
 from brianbridge.twin.network import to_torch
 
 IF = neuron_model("if")

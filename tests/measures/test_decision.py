@@ -203,10 +203,10 @@ SAME = (
 
 def test_spikes_without_leak_keep_their_times_at_any_step():
     verdict = verify(network(), DATA)
-    twin = verdict.surrogate["decision"]
+    twin = verdict.twin["decision"]
     assert 0 < twin["undecided"] < 20
     assert 0 < twin["ties"] < 0.5
-    assert verdict.surrogate["accuracy"] < twin["accuracy_ties_right"]
+    assert verdict.twin["accuracy"] < twin["accuracy_ties_right"]
     for rung in verdict.rungs:
         found = rung.decision
         assert found["decision_time"] == pytest.approx(twin["decision_time"], rel=1e-12)
@@ -219,7 +219,7 @@ def test_spikes_without_leak_keep_their_times_at_any_step():
             assert spikes < rung.spikes_per_sample[name]
     entry = json.loads(verdict.to_json())
     assert entry["rungs"][1]["decision"] == verdict.rungs[1].decision
-    assert entry["surrogate"]["decision"] == twin
+    assert entry["twin"]["decision"] == twin
 
 
 def test_numbers_are_those_of_whole_recordings():
@@ -260,14 +260,14 @@ def test_the_chunks_of_a_run_add_up(monkeypatch):
 
     monkeypatch.setattr("brianbridge.simulation.simulate.simulate", in_chunks)
     parts = verify(network(), DATA)
-    assert parts.surrogate == whole.surrogate
+    assert parts.twin == whole.twin
     assert [r.decision for r in parts.rungs] == [r.decision for r in whole.rungs]
 
 
 def test_a_baseline_decides_too_and_other_readouts_do_not():
     other = SpikingNetwork.sequential((12,), [Dense(4, neuron_model("if"))], encoding=Latency(16))
     verdict = verify(other, DATA, baseline=network())
-    assert "decision" not in verdict.surrogate
+    assert "decision" not in verdict.twin
     assert all(rung.decision is None for rung in verdict.rungs)
     assert verdict.baseline["decision"]["undecided"] > 0
     assert "decided after" not in (verdict.table().caption or "")

@@ -198,7 +198,7 @@ def test_words_tell_the_numbers_of_the_verdict(verdict, page):
     assert f"differing cells: {few.spike_mismatches:,}, at most 1 allowed" in told
     assert all(line in page for line in told)
     worst = min(verdict.rungs, key=lambda rung: rung.accuracy)
-    if worst.accuracy < verdict.surrogate["accuracy"]:
+    if worst.accuracy < verdict.twin["accuracy"]:
         assert words.costliest(verdict)[0].startswith(worst.name)
     for rung in verdict.rungs:
         assert f"{100 * rung.accuracy:.2f} %" in page

@@ -10,7 +10,8 @@ from brianbridge.datasets import load, train_validation
 from brianbridge.encoding import Current
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
-from brianbridge.rules import LeakyBackprop, MultiThreshold, SurrogateGradient, train
+from brianbridge.rules import LeakyBackprop, MultiThreshold, SurrogateGradient
+from brianbridge.training import train
 from brianbridge.twin.network import to_torch
 
 DATA = load("digits").train.subset(np.arange(200))

@@ -11,7 +11,7 @@ from brianbridge.network import Dense, Recurrent, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.rules import learning_rule
 from brianbridge.rules.layerwise import run_layer
-from brianbridge.twin.network import SurrogateNetwork, to_torch, write_back
+from brianbridge.twin.network import NetworkTwin, to_torch, write_back
 from brianbridge.twin.scan import inputs_of
 
 IF = neuron_model("if")
@@ -29,7 +29,7 @@ def network(*between, readout="counts") -> SpikingNetwork:
     return net.with_weights(loud)
 
 
-def run(twin: SurrogateNetwork, seed: int = 0) -> dict[str, torch.Tensor]:
+def run(twin: NetworkTwin, seed: int = 0) -> dict[str, torch.Tensor]:
     torch.manual_seed(seed)
     with torch.no_grad():
         return twin.run(torch.ones(BATCH, 2)).spikes

@@ -26,10 +26,9 @@ from brianbridge.rules import (
     MultiThreshold,
     SpikeCount,
     SurrogateGradient,
-    TrainingOptions,
     learning_rule,
-    train,
 )
+from brianbridge.training import TrainingOptions, train
 from brianbridge.twin.network import to_torch, write_back
 
 DEVICE = (Mismatch(0.2), WeightQuantisation(3))

@@ -352,7 +352,7 @@ def test_what_does_not_fit_the_network_is_refused():
         (Mismatch(populations=("hiden",)), "Did you mean 'hidden'"),
         (Delay(projections=("a_to_b",)), "there is no 'a_to_b'"),
         (perturbation("input_timing"), "has no spikes; leave it out"),
-        (Delay(time=2 * ms, spread=0.5 * ms), "give a step of the surrogate, 1 ms, or more"),
+        (Delay(time=2 * ms, spread=0.5 * ms), "give a step of the twin, 1 ms, or more"),
         (DeadNeurons(share=0.01), r"share = 0.01; of \[20\] neurons none is dead"),
     ):
         with pytest.raises(InputError, match=message):

@@ -241,7 +241,7 @@ def test_verdict_tells_operations_of_the_twin_and_of_every_rung():
     net = SpikingNetwork.sequential((6,), [Dense(8, IF), Dense(2, IF)], encoding=Current(10))
     x = np.random.default_rng(2).uniform(0, 1, (5, 6))
     verdict = verify(net, from_arrays("mine", x, np.array([0, 1, 0, 1, 0])))
-    twin = verdict.surrogate["spikes_per_sample"]["hidden"]
+    twin = verdict.twin["spikes_per_sample"]["hidden"]
     assert twin > 0
     assert verdict.operations.synops == twin * 2
     assert verdict.operations.steps == 10

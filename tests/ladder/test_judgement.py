@@ -182,7 +182,7 @@ def test_a_network_without_weights_is_told_to_say_nothing(readout):
     data = from_arrays("three", np.ones((30, 8)), np.arange(30) % 3)
     verdict = verify(net, data, [Rung(name="parity")])
     fires = readout == "counts"
-    for found in (verdict.surrogate, vars(verdict.rungs[0])):
+    for found in (verdict.twin, vars(verdict.rungs[0])):
         assert found["accuracy"] == pytest.approx(1 / 3)
         assert found["silent"] == (30 if fires else None)
         assert found["ties"] == (0 if fires else 30)
@@ -206,6 +206,6 @@ def test_silent_samples_and_ties_are_counted_in_each_run():
     ties, silent = (ahead[:, -1] == ahead[:, -2]) & (ahead[:, -1] > 0), ahead[:, -1] == 0
     assert 0 < ties.sum() < 24
     assert 0 < silent.sum() < 24
-    for found in (verdict.surrogate, vars(verdict.rungs[0])):
+    for found in (verdict.twin, vars(verdict.rungs[0])):
         assert (found["ties"], found["silent"]) == (ties.sum(), silent.sum())
     assert not verdict.warnings

@@ -8,7 +8,7 @@ from dataclasses import fields
 import pytest
 import torch
 
-from brianbridge.rules import TrainingOptions
+from brianbridge.training import TrainingOptions
 
 
 def rates(epochs: int = 8, **options) -> list[float]:

@@ -9,7 +9,7 @@ from brianbridge.datasets import from_arrays, load
 from brianbridge.encoding import Current
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
-from brianbridge.rules import Augmentation, train
+from brianbridge.training import Augmentation, train
 from brianbridge.twin.network import to_torch
 
 

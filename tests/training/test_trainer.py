@@ -28,7 +28,8 @@ from brianbridge.network import (
     SpikingNetwork,
 )
 from brianbridge.neurons.library import neuron_model
-from brianbridge.rules import Augmentation, SpikeRate, TrainingOptions, learning_rule, train
+from brianbridge.rules import learning_rule
+from brianbridge.training import Augmentation, SpikeRate, TrainingOptions, train
 from brianbridge.training.trainer import _Trainer
 from brianbridge.twin.network import to_torch
 from brianbridge.twin.projections import ProjectionTwin

@@ -28,7 +28,7 @@ from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.rules import learning_rule
 from brianbridge.simulation.simulate import simulate
-from brianbridge.twin.network import SurrogateNetwork, to_torch, write_back
+from brianbridge.twin.network import NetworkTwin, to_torch, write_back
 from brianbridge.twin.normalisation import BatchNorm
 from brianbridge.twin.scan import inputs_of
 
@@ -55,7 +55,7 @@ def images(encoding: Encoding) -> SpikingNetwork:
 NETWORKS = {"dense": dense, "images": images}
 
 
-def twin_of(network: SpikingNetwork, **options) -> SurrogateNetwork:
+def twin_of(network: SpikingNetwork, **options) -> NetworkTwin:
     return to_torch(network, dtype=torch.float64, batch_norm=True, **options)
 
 
@@ -80,7 +80,7 @@ def torch_norm(norm: BatchNorm) -> dict[str, Tensor]:
     }  # fmt: skip
 
 
-def trained(network: SpikingNetwork, rule: str = "spike_count", steps: int = 4) -> SurrogateNetwork:
+def trained(network: SpikingNetwork, rule: str = "spike_count", steps: int = 4) -> NetworkTwin:
     twin = twin_of(network)
     optimizer = torch.optim.Adam(twin.parameters(), lr=0.03)
     labels = torch.arange(12) % 3
