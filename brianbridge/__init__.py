@@ -24,7 +24,7 @@ import sys
 import lazy_loader
 
 from brianbridge.blame import take_the_blame
-from brianbridge.version import __version__
+from brianbridge.version import __version__ as __version__
 
 __getattr__, _dir, __all__ = lazy_loader.attach_stub(__name__, __file__)
 __all__ = [name for name in __all__ if name != "__version__"]

@@ -14,10 +14,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from brianbridge.errors import InputError, did_you_mean
+from brianbridge.errors import InputError
 from brianbridge.neurons.quantities import seconds
+from brianbridge.registry import Registry
 
-__all__ = ["EncodedInput", "Encoding", "encoding_from_dict", "encoding_names"]
+__all__ = ["ENCODINGS", "EncodedInput", "Encoding", "encoding_from_dict", "encoding_names"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,9 @@ class EncodedInput:
 #: Steps of a presentation, and their length in seconds: what Brian2 counts exactly.
 _MOST_STEPS = 10_000_000
 _SHORTEST_STEP, _LONGEST_STEP = 1e-9, 1e3
-_ENCODINGS: dict[str, type[Encoding]] = {}
+ENCODINGS: Registry[type[Encoding]] = Registry(
+    "encoding", "brianbridge.encodings", "brianbridge.encoding"
+)
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Encoding(ABC):
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        _ENCODINGS[cls.kind] = cls
+        ENCODINGS.add(cls.kind, cls)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", self._whole("steps", at_least=1))
@@ -155,7 +158,7 @@ class Encoding(ABC):
 
 def encoding_names() -> tuple[str, ...]:
     """Return the kinds of encoding there are."""
-    return tuple(sorted(_ENCODINGS))
+    return ENCODINGS.names()
 
 
 def encoding_from_dict(entry: dict[str, Any]) -> Encoding:
@@ -168,22 +171,9 @@ def encoding_from_dict(entry: dict[str, Any]) -> Encoding:
 
     Examples
     --------
-    >>> import brianbridge.encoding
     >>> encoding_from_dict({"kind": "current", "steps": 10, "dt": "1 ms"})
     Current(steps=10, dt=0.001)
     """
     fields = dict(entry)
     kind = fields.pop("kind", "current")
-    if not isinstance(kind, str) or kind not in _ENCODINGS:
-        raise InputError(
-            f"there is no encoding '{kind!s:.80}'. {did_you_mean(str(kind), _ENCODINGS)}"
-        )
-    known = _ENCODINGS[kind].__dataclass_fields__
-    for name in fields:
-        if name not in known:
-            raise InputError(
-                f"encoding '{kind}' has no option '{name}'. {did_you_mean(name, known)}"
-            )
-    if "steps" not in fields:
-        raise InputError(f"encoding '{kind}': the option 'steps' is missing")
-    return _ENCODINGS[kind](**fields)
+    return ENCODINGS.make(kind, fields)

@@ -21,17 +21,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from brianbridge.errors import InputError, did_you_mean
+from brianbridge.errors import InputError
 from brianbridge.perturbations.condition import Condition
-from brianbridge.schema import check_kinds
+from brianbridge.registry import Registry
 
 __all__ = [
-    "Perturbation", "Stage", "overview", "perturbation", "perturbation_names", "perturbed",
+    "PERTURBATIONS", "Perturbation", "Stage", "overview", "perturbation", "perturbation_names",
+    "perturbed",
 ]  # fmt: skip
 
 #: Shares, divisors, bits, seconds: none is sensibly larger.
 _LARGEST_OPTION = 1e6
-_KNOWN: dict[str, type[Perturbation]] = {}
+PERTURBATIONS: Registry[type[Perturbation]] = Registry(
+    "perturbation", "brianbridge.perturbations", "brianbridge.perturbations"
+)
 
 
 class Stage(IntEnum):
@@ -62,7 +65,7 @@ class Perturbation(ABC):
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         if isinstance(cls.__dict__.get("name"), str):
-            _KNOWN[cls.name] = cls
+            PERTURBATIONS.add(cls.name, cls)
 
     @abstractmethod
     def apply(self, condition: Condition, rng: np.random.Generator) -> Condition:
@@ -89,7 +92,7 @@ class Perturbation(ABC):
 
 def perturbation_names() -> tuple[str, ...]:
     """Return the names of the perturbations there are."""
-    return tuple(sorted(_KNOWN))
+    return PERTURBATIONS.names()
 
 
 def overview(name: str) -> dict[str, Any]:
@@ -106,7 +109,7 @@ def overview(name: str) -> dict[str, Any]:
     >>> overview("finer_dt")["options"]
     {'divisor': 10}
     """
-    known = _named(name)
+    known = PERTURBATIONS[name]
     text = inspect.getdoc(known) or ""
     return {
         "name": name,
@@ -116,12 +119,6 @@ def overview(name: str) -> dict[str, Any]:
         "options": known().to_dict(),
         "text": text,
     }
-
-
-def _named(name: str) -> type[Perturbation]:
-    if name not in _KNOWN:
-        raise InputError(f"there is no perturbation '{name}'. {did_you_mean(name, _KNOWN)}")
-    return _KNOWN[name]
 
 
 def perturbation(name: str, /, **options: Any) -> Perturbation:
@@ -137,21 +134,14 @@ def perturbation(name: str, /, **options: Any) -> Perturbation:
     >>> perturbation("finer_dt", divisor=10)
     FinerDt(divisor=10)
     """
-    chosen = _named(name)
-    known = [f.name for f in dataclasses.fields(chosen)]
-    for option in options:
-        if option not in known:
-            raise InputError(
-                f"perturbation '{name}' has no option '{option}'. {did_you_mean(option, known)}"
-            )
-    check_kinds(chosen, options, f"perturbation '{name}'")
+    chosen = PERTURBATIONS.make(name, options)
     for option, value in options.items():
         if isinstance(value, int | float) and not abs(value) <= _LARGEST_OPTION:
             raise InputError(
                 f"perturbation '{name}': {option} = {value:g} is beyond all reason; give a number "
                 f"of at most {_LARGEST_OPTION:g}"
             )
-    return chosen(**options)
+    return chosen
 
 
 def perturbed(

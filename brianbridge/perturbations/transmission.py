@@ -27,7 +27,7 @@ class SynapticFailure(Perturbation):
     documentation of synapses it is ``on_pre="v_post += w*int(rand() > p)"`` (as remembered).
     Whether a spike arrives is a function of the seed, the number of the sample, Brian2's step,
     and the neurons at either end, so that batches, threads and paths change nothing
-    (`brianbridge.simulation.batched.failure`). Biases and constant currents come from no spike and stay.
+    (`brianbridge.simulation.batched.failure`). Biases and constant currents are not spikes and stay.
 
     Parameters
     ----------

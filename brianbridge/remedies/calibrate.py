@@ -5,7 +5,7 @@ that lead to it are multiplied, its biases included, or its thresholds, so that 
 under the perturbations as it did in the twin without any. The numbers are fitted on training
 samples, from input to output, each with those before it in place.
 
-Not to be confused with `brianbridge.rules.single_spike.initial_weights`, which sets initial weights before training.
+`brianbridge.rules.single_spike.initial_weights` is another thing: it sets weights before training.
 """
 
 from __future__ import annotations

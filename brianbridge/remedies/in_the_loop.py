@@ -3,8 +3,8 @@
 What a network loses under a perturbation that stays the same (a device with mismatch, weights on a
 coarse grid) can be learnt back if training sees it. For each batch the present weights go into the
 network, the perturbations are applied with the same seed, which makes the same device, and Brian2
-runs; the twin is then made to emit what Brian2 did (`brianbridge.twin.teacher_forcing`), so that the
-loss is that of Brian2 and the gradient the learning rule's own, of the twin without perturbations.
+runs. The twin then emits what Brian2 did (`brianbridge.twin.teacher_forcing`), so that the loss is
+that of Brian2, and the gradient is the learning rule's own, of the twin without perturbations.
 
 This is in-the-loop training as it was done with neuromorphic chips (Schmitt et al. 2017; Cramer et
 al. 2022), with Brian2 in the place of the chip; both are remembered, not read here. The twin's

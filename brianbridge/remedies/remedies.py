@@ -3,8 +3,8 @@
 A remedy changes the network on training samples, under the rung's perturbations and on the same
 device (their seed): `calibrate` scales populations until they fire as much as the twin's
 (`brianbridge.remedies.calibrate`), `fine_tune` trains with Brian2 in the loop
-(`brianbridge.remedies.in_the_loop`). The changed network climbs the rung again, beside the twin as it
-was.
+(`brianbridge.remedies.in_the_loop`). The changed network climbs the rung again, beside the
+unchanged twin.
 """
 
 from __future__ import annotations

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network import SpikingNetwork
-from brianbridge.schema import check_kinds
+from brianbridge.registry import Registry
 from brianbridge.twin.network import NetworkTwin
 
-__all__ = ["LearningRule", "Response", "learning_rule", "rule_names"]
+__all__ = ["RULES", "LearningRule", "Response", "learning_rule", "rule_names"]
 
-_RULES: dict[str, type[LearningRule]] = {}
+RULES: Registry[type[LearningRule]] = Registry(
+    "learning rule", "brianbridge.rules", "brianbridge.rules"
+)
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class LearningRule(ABC):
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         if "name" in cls.__dict__:
-            _RULES[cls.name] = cls
+            RULES.add(cls.name, cls)
 
     def check(self, network: SpikingNetwork) -> None:
         """Refuse a network that the rule cannot train; by default none."""
@@ -132,7 +133,7 @@ class LearningRule(ABC):
 
 def rule_names() -> tuple[str, ...]:
     """Return the names of the learning rules."""
-    return tuple(sorted(_RULES))
+    return RULES.names()
 
 
 def learning_rule(rule: str | LearningRule, /, **options: Any) -> LearningRule:
@@ -145,21 +146,9 @@ def learning_rule(rule: str | LearningRule, /, **options: Any) -> LearningRule:
 
     Examples
     --------
-    >>> import brianbridge.rules
     >>> learning_rule("spike_count", gate="count")
     SpikeCount(gate='count', threshold='theta')
     """
     if isinstance(rule, LearningRule):
         return rule
-    if not isinstance(rule, str):
-        raise InputError(f"learning rule {rule!r} is no name of one. {did_you_mean('', _RULES)}")
-    if rule not in _RULES:
-        raise InputError(f"there is no learning rule '{rule}'. {did_you_mean(rule, _RULES)}")
-    known = {field.name for field in fields(_RULES[rule])}
-    for name in options:
-        if name not in known:
-            raise InputError(
-                f"learning rule '{rule}' has no option '{name}'. {did_you_mean(name, known)}"
-            )
-    check_kinds(_RULES[rule], options, f"learning rule '{rule}'")
-    return _RULES[rule](**options)
+    return RULES.make(rule, options)

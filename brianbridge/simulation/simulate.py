@@ -1,7 +1,8 @@
 """Present samples to a spiking network in Brian2: one front for all the ways there are.
 
 ``batched`` (see `brianbridge.simulation.batched.run`) is fast; ``reference`` (see
-`brianbridge.simulation.reference.run`) is plain Brian2, slow, and the judge. Their spikes are equal.
+`brianbridge.simulation.reference.run`) is plain Brian2: slow, and the judge. Their spikes are
+equal.
 """
 
 from __future__ import annotations

@@ -37,13 +37,14 @@ import torch
 from torch import Tensor
 
 from brianbridge.errors import InputError, did_you_mean
+from brianbridge.registry import Registry
 
 __all__ = ["SpikeFunction", "register_spike_function", "spike_function_names"]
 
 Kernel = Callable[[Tensor], Tensor]
 Levels = Literal["all", "nearest", "range"]
 
-_KERNELS: dict[str, Kernel] = {}
+SPIKE_FUNCTIONS: Registry[Kernel] = Registry("spike function", "brianbridge.spike_functions")
 
 
 def register_spike_function(name: str) -> Callable[[Kernel], Kernel]:
@@ -62,15 +63,14 @@ def register_spike_function(name: str) -> Callable[[Kernel], Kernel]:
     """
 
     def register(kernel: Kernel) -> Kernel:
-        _KERNELS[name] = kernel
-        return kernel
+        return SPIKE_FUNCTIONS.add(name, kernel)
 
     return register
 
 
 def spike_function_names() -> tuple[str, ...]:
     """Return the names of the registered spike functions."""
-    return tuple(sorted(_KERNELS))
+    return SPIKE_FUNCTIONS.names()
 
 
 @register_spike_function("arctan")
@@ -184,9 +184,7 @@ class SpikeFunction:
     _kernel: Kernel = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.name not in _KERNELS:
-            hint = did_you_mean(self.name, _KERNELS)
-            raise InputError(f"there is no spike function '{self.name}'. {hint}")
+        kernel = SPIKE_FUNCTIONS[self.name]
         if not 0 < self.width < torch.inf:
             raise InputError(f"spike function '{self.name}': width {self.width} is not above 0")
         if not math.isfinite(self.scale):
@@ -194,7 +192,7 @@ class SpikeFunction:
         if self.levels not in get_args(Levels):
             hint = did_you_mean(self.levels, get_args(Levels))
             raise InputError(f"spike function '{self.name}': no levels '{self.levels}'. {hint}")
-        object.__setattr__(self, "_kernel", _KERNELS[self.name])
+        object.__setattr__(self, "_kernel", kernel)
 
     def slope(self, x: Tensor) -> Tensor:
         """Return the surrogate derivative at a distance `x` from the threshold."""

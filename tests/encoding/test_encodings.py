@@ -15,10 +15,10 @@ from brianbridge.encoding import (
     EncodedInput,
     Encoding,
     Latency,
-    base,
     encoding_from_dict,
     encoding_names,
 )
+from brianbridge.encoding.base import ENCODINGS
 
 KINDS = [Current, Bernoulli, Latency]
 
@@ -70,7 +70,7 @@ def test_the_step_in_any_spelling(dt):
 
 
 def test_a_kind_of_ones_own(monkeypatch):
-    monkeypatch.setattr(base, "_ENCODINGS", dict(base._ENCODINGS))
+    monkeypatch.setattr(ENCODINGS, "_entries", dict(ENCODINGS._entries))
 
     class Nothing(Encoding):
         kind = "nothing"

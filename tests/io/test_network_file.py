@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from network_files import assert_equal, refused
 
 from brianbridge.encoding import Bernoulli, Current, Latency
-from brianbridge.encoding.base import _ENCODINGS
+from brianbridge.encoding.base import ENCODINGS
 from brianbridge.errors import InputError
 from brianbridge.io.networks.file import load, save
 from brianbridge.io.spikes.file import SpikeFileWriter
@@ -166,7 +166,7 @@ def test_curves_that_hdf5_cannot_hold_stay_json(network, path: Path, curve: obje
 def test_an_encoding_of_the_user_comes_back(
     network: SpikingNetwork, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(_ENCODINGS, "burst", None)  # forgotten after the test
+    monkeypatch.setattr(ENCODINGS, "_entries", dict(ENCODINGS._entries))
 
     @dataclass(frozen=True)
     class Burst(Bernoulli):

@@ -24,6 +24,8 @@ from brianbridge.training import train
 from brianbridge.twin.network import to_torch, write_back
 from brianbridge.twin.scan import first_steps
 
+FIRST_SPIKE = "brianbridge.rules.single_spike.first_spike"
+
 ONCE = neuron_model("single_spike_if")
 T = 12
 #: As in S4NN.
@@ -141,9 +143,7 @@ CREDITS = [
 @pytest.mark.parametrize("events", [True, False])
 def test_gradients_are_those_of_the_definition(monkeypatch, credit, events):
     if not events:
-        monkeypatch.setattr(
-            "brianbridge.rules.single_spike.first_spike.goes_by_events", lambda *_: False
-        )
+        monkeypatch.setattr(f"{FIRST_SPIKE}.goes_by_events", lambda *_: False)
     net = NETWORKS["dense"](3)
     twin = to_torch(net, dtype=torch.float64)
     _, raster = twin.encode(samples(net, 8))
@@ -199,9 +199,7 @@ def test_events_and_steps_have_the_same_gradient(monkeypatch, name):
     net, found = NETWORKS[name](5), []
     for events in (True, False):
         if not events:
-            monkeypatch.setattr(
-                "brianbridge.rules.single_spike.first_spike.goes_by_events", lambda *_: False
-            )
+            monkeypatch.setattr(f"{FIRST_SPIKE}.goes_by_events", lambda *_: False)
         twin = to_torch(net, dtype=torch.float64)
         rule = FirstSpike(**S4NN | {"slope": "slope"})
         output = rule.respond(twin, *twin.encode(samples(net))).output

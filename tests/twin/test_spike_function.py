@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from brianbridge.twin import spike_function
 from brianbridge.twin.spike_function import (
+    SPIKE_FUNCTIONS,
     SpikeFunction,
     register_spike_function,
     spike_function_names,
@@ -156,7 +156,7 @@ def test_negative_steps_count_too():
 
 
 def test_a_function_of_ones_own(monkeypatch):
-    monkeypatch.setattr(spike_function, "_KERNELS", dict(spike_function._KERNELS))
+    monkeypatch.setattr(SPIKE_FUNCTIONS, "_entries", dict(SPIKE_FUNCTIONS._entries))
 
     @register_spike_function("cosine")
     def cosine(z):

@@ -2,9 +2,9 @@
 
 SPIDE (Xiao, Meng, Zhang, Wang & Lin, Neural Networks 161:9, 2023), read in the authors' code; of
 the paper only the abstract. In a first stage of T steps the network comes to its mean rates (see
-`brianbridge.rules.equilibrium.base`). In a second, of `steps`, ternary neurons carry the error back by
-spikes of either sign (`brianbridge.rules.equilibrium.backward_network`): their own mean rates, times what a reset
-takes away, settle at ``z = g + J^T z``, and a weight changes by the product of two rates, one of
+`brianbridge.rules.equilibrium.base`). In a second, of `steps`, ternary neurons carry the error
+back by spikes of either sign (`brianbridge.rules.equilibrium.backward_network`): their own mean
+rates, times what a reset takes away, settle at ``z = g + J^T z``, and a weight changes by the product of two rates, one of
 each stage. Nothing is differentiated but the loss by the readout.
 
 The error of a sample is scaled before the second stage, and z is scaled back after it: too small

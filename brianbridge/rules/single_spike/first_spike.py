@@ -13,11 +13,12 @@ margin after tau are to fire a margin after it; the rest is left alone. If none 
 to fire a margin before the end.
 
 There are two kinds of gradient. One is that of a firing time by the potential at the spike
-(`brianbridge.rules.single_spike.first_crossing`), as in S4NN: those of a layer's potentials are divided by
-their norm, sample by sample, so that only the learning rate sets the size of a step. The other,
+(`brianbridge.rules.single_spike.first_crossing`), as in S4NN: those of a layer's potentials are
+divided by their norm, sample by sample, so that only the learning rate sets the size of a step. The other,
 which trains best and is the default, looks at the potentials of all steps
 (`brianbridge.rules.single_spike.threshold_network`); its loss is that of a race between the outputs
-(`brianbridge.rules.single_spike.first_to_fire`), which rewards the right first spike and not an early one.
+(`brianbridge.rules.single_spike.first_to_fire`), which rewards the right first spike, not an early
+one.
 
 Before training, weights are scaled on a first batch so that neurons fire at all: S4NN draws
 positive weights that do so for its own sizes, which for deeper networks is no longer simple. Dense
@@ -104,7 +105,7 @@ class FirstSpike(LearningRule):
     ----------
     slope : {"every_step", "unit", "slope", "window"}
         How a time depends on the potential: in every step near the threshold, or at the spike; see
-        `brianbridge.rules.single_spike.threshold_network` and `brianbridge.rules.single_spike.first_crossing.Credit`.
+        `threshold_network` and `first_crossing.Credit`, beside this module.
     width : float
         Of the window around the threshold: of `every_step` in units of the threshold.
     silent : bool
@@ -122,10 +123,10 @@ class FirstSpike(LearningRule):
         What earliness is multiplied by before the cross-entropy.
     calibrate : float
         How large initial weights make the potentials of layers that are not dense, half-way
-        through a presentation (see `brianbridge.rules.single_spike.initial_weights`); 0 leaves all weights alone.
+        through a presentation (see `initial_weights`, beside this module); 0 leaves all weights alone.
     revive : float
         Neurons that fire in less than this share of an epoch's samples get new weights, but for
-        the output and the last epoch (`brianbridge.rules.single_spike.revival`); 0 for none. S4NN: 0.001.
+        the output and the last epoch (see `revival`, beside this module); 0 for none. S4NN: 0.001.
     threshold : str
         The parameter of the neuron models that is the threshold.
     """
@@ -284,7 +285,7 @@ class FirstSpike(LearningRule):
     # ------------------------------------------------------------------ in every step
 
     def begin(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> None:
-        """Scale the initial weights so that neurons fire; see `brianbridge.rules.single_spike.initial_weights`."""
+        """Scale the initial weights so that neurons fire; see `initial_weights`."""
         if not self.calibrate or twin.normalises_potential:
             return
         assert raster is not None, "latency coding makes a raster"

@@ -15,7 +15,7 @@ of neurons that never fired. All V of a presentation are one matrix product
 The authors read the largest potential of output neurons that do not fire, and take the
 cross-entropy; here it is the potential at the end, so that output neurons should forget slowly (on
 digits: 85 % with tau = 10 ms and 16 steps of 1 ms, 92 % with 200 ms). A first spike at the output
-is learned less well, for nothing says to fire later: use `brianbridge.rules.single_spike.first_spike` there.
+is learned less well, for nothing says to fire later: use `FirstSpike` there.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class SingleSpikeVectorised(LearningRule):
     gain : float
         What the output's potentials are multiplied by before the loss.
     calibrate : float
-        As in `brianbridge.rules.single_spike.first_spike.FirstSpike`; 0 leaves the initial weights alone.
+        As in `FirstSpike`; 0 leaves the initial weights alone.
     threshold : str
         The parameter of the neuron models that is the threshold.
     """
@@ -134,7 +134,7 @@ class SingleSpikeVectorised(LearningRule):
         return self.gain * output
 
     def begin(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> None:
-        """Scale the initial weights so that neurons fire; see `brianbridge.rules.single_spike.initial_weights`."""
+        """Scale the initial weights so that neurons fire; see `initial_weights`."""
         if self.calibrate:
             with torch.no_grad():
                 self._forward(twin, current, raster, calibrate=True)

@@ -3,8 +3,8 @@
 Every `NeuronGroup` becomes a population with the equations, constants and present state it has;
 every `Synapses` object a sparse projection with the synapses it has, in their order. The network
 is stepped in Brian2's own order (``schedule="default"``), so that the twin's spikes are those of
-the user's network. Nothing of the user's is changed; `brianbridge.simulation.reader.write_into` sets the
-trained weights.
+the user's network. Nothing of the user's is changed; `brianbridge.simulation.reader.write_into`
+sets the trained weights.
 
 What a spiking network cannot hold is refused and never left out: noise, plasticity, events of
 one's own, continuous coupling, operations besides. Recording is left out.

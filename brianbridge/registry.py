@@ -1,0 +1,158 @@
+"""Find extensions by name: those of the package, of the user's program and of other packages.
+
+One `Registry` holds one kind of extension, such as learning rules. An entry gets there in one of
+three ways:
+
+- a file in the registry's package (``brianbridge/rules``), which is imported when names are asked;
+- code of the user, which registers a class as soon as it is defined;
+- an entry point of an installed package, in the registry's group (``brianbridge.rules``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pkgutil
+import warnings
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, Generic, TypeVar
+
+from brianbridge.errors import InputError, did_you_mean
+from brianbridge.schema import check_kinds
+
+__all__ = ["Registry"]
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Hold extensions of one kind by name.
+
+    Parameters
+    ----------
+    what : str
+        What an entry is, for messages: ``"learning rule"``.
+    group : str
+        The group of entry points by which other packages offer theirs.
+    package : str, optional
+        The package whose modules are imported to find entries.
+
+    Examples
+    --------
+    >>> from brianbridge.encoding.base import ENCODINGS
+    >>> ENCODINGS.names()
+    ('bernoulli', 'current', 'frames', 'latency', 'poisson')
+    >>> ENCODINGS.make("latency", {"steps": 5})
+    Latency(steps=5, dt=0.001)
+    >>> ENCODINGS.make("latncy", {"steps": 5})
+    Traceback (most recent call last):
+    brianbridge.errors.InputError: there is no encoding 'latncy'. Did you mean 'latency'?
+    """
+
+    def __init__(self, what: str, group: str, package: str | None = None) -> None:
+        self.what, self.group, self.package = what, group, package
+        self._entries: dict[str, T] = {}
+        self._searched = False
+
+    def add(self, name: str, entry: T) -> T:
+        """Register an entry and return it.
+
+        A class that is defined once more in the same place replaces the earlier one, as in a
+        notebook whose cell runs again.
+
+        Raises
+        ------
+        InputError
+            If another entry has the name.
+        """
+        known = self._entries.get(name)
+        if known is not None and _place(known) != _place(entry):
+            raise InputError(
+                f"there is a {self.what} '{name}' already, {_place(known)}; choose another name "
+                f"for {_place(entry)}"
+            )
+        self._entries[name] = entry
+        return entry
+
+    def names(self) -> tuple[str, ...]:
+        """Return all names, sorted."""
+        self._search()
+        return tuple(sorted(self._entries))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries or name in self.names()
+
+    def __getitem__(self, name: str) -> T:
+        """Return an entry.
+
+        Raises
+        ------
+        InputError
+            If there is none of that name; the nearest name is suggested.
+        """
+        if not isinstance(name, str):
+            raise InputError(
+                f"the {self.what} {name!r:.80} is no name. {did_you_mean('', self.names())}"
+            )
+        if name not in self:
+            hint = did_you_mean(name, self.names())
+            raise InputError(f"there is no {self.what} '{name:.80}'. {hint}")
+        return self._entries[name]
+
+    def make(self, name: str, options: Mapping[str, Any]) -> Any:
+        """Make an object of an entry that is a dataclass.
+
+        Parameters
+        ----------
+        name : str
+            Which entry.
+        options : mapping of str to object
+            Values of its fields.
+
+        Raises
+        ------
+        InputError
+            If there is no such entry, it has no such option, one is missing or of another type.
+        """
+        cls: Any = self[name]
+        fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
+        for option in options:
+            if option not in fields:
+                hint = did_you_mean(str(option), fields)
+                raise InputError(f"{self.what} '{name}' has no option '{option!s:.80}'. {hint}")
+        missing = dataclasses.MISSING
+        for option, field in fields.items():
+            required = field.default is missing and field.default_factory is missing
+            if required and option not in options:
+                raise InputError(f"{self.what} '{name}': the option '{option}' is missing")
+        check_kinds(cls, options, f"{self.what} '{name}'")
+        return cls(**options)
+
+    def _search(self) -> None:
+        """Import what may register entries, once."""
+        if self._searched:
+            return
+        self._searched = True  # first: a module that is imported here may ask for names
+        if self.package is not None:
+            package = import_module(self.package)
+            for module in pkgutil.walk_packages(package.__path__, f"{self.package}."):
+                import_module(module.name)
+        for point in entry_points(group=self.group):
+            try:
+                self.add(point.name, point.load())
+            except Exception as error:
+                # One package that is broken must not take away what all others offer.
+                warnings.warn(
+                    f"{self.what} '{point.name}' ({point.value}) cannot be used: {error}",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+
+
+def _place(entry: object) -> str:
+    module = getattr(entry, "__module__", "")
+    return f"{module}.{getattr(entry, '__qualname__', repr(entry))}"
