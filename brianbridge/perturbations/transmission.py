@@ -25,9 +25,10 @@ class SynapticFailure(Perturbation):
     What arrives is unchanged: release is all or none. It is the simplest model of unreliable
     transmitter release, one site a synapse, without depletion or facilitation; in Brian2's
     documentation of synapses it is ``on_pre="v_post += w*int(rand() > p)"`` (as remembered).
-    Whether a spike arrives is a function of the seed, the number of the sample, Brian2's step,
-    and the neurons at either end, so that batches, threads and paths change nothing
-    (`brianbridge.simulation.batched.failure`). Biases and constant currents are not spikes and stay.
+    Whether a spike arrives is a function of the seed, the number of the sample, Brian2's step, and
+    the neurons at either end, so that batches, threads and paths change nothing
+    (`brianbridge.simulation.batched.failure`). Biases and constant currents are not spikes and
+    stay.
 
     Parameters
     ----------

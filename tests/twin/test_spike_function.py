@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from brianbridge.twin import spike_function
 from brianbridge.twin.spike_function import (
     SPIKE_FUNCTIONS,
     SpikeFunction,

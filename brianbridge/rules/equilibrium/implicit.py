@@ -2,9 +2,10 @@
 
 IDE (Xiao, Meng, Zhang, Wang & Lin, NeurIPS 2021), read in the authors' code: at the mean rates of
 the network (see `brianbridge.rules.equilibrium.base`) the linear equation ``z = g + J^T z`` is
-solved by numerical methods, here SciPy's. The authors' own are Broyden's method and a damped iteration;
-they also bound the spectral norm of all weights, where here the Frobenius norm of feedback
-weights is bounded (`feedback_norm`), and normalise batches, for which there is nothing here.
+solved by numerical methods, here SciPy's. The authors' own are Broyden's method and a damped
+iteration; they also bound the spectral norm of all weights, where here the Frobenius norm of
+feedback weights is bounded (`feedback_norm`), and normalise batches, for which there is nothing
+here.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
 SPIDE (Xiao, Meng, Zhang, Wang & Lin, Neural Networks 161:9, 2023), read in the authors' code; of
 the paper only the abstract. In a first stage of T steps the network comes to its mean rates (see
-`brianbridge.rules.equilibrium.base`). In a second, of `steps`, ternary neurons carry the error
-back by spikes of either sign (`brianbridge.rules.equilibrium.backward_network`): their own mean
-rates, times what a reset takes away, settle at ``z = g + J^T z``, and a weight changes by the product of two rates, one of
-each stage. Nothing is differentiated but the loss by the readout.
+`brianbridge.rules.equilibrium.base`). In a second, of `steps`, ternary neurons carry the error back
+by spikes of either sign (`brianbridge.rules.equilibrium.backward_network`): their own mean rates,
+times what a reset takes away, settle at ``z = g + J^T z``, and a weight changes by the product of
+two rates, one of each stage. Nothing is differentiated but the loss by the readout.
 
 The error of a sample is scaled before the second stage, and z is scaled back after it: too small
 an error makes no spikes, too large a one more than there can be. The authors multiply all errors by

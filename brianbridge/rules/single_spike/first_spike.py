@@ -14,8 +14,8 @@ to fire a margin before the end.
 
 There are two kinds of gradient. One is that of a firing time by the potential at the spike
 (`brianbridge.rules.single_spike.first_crossing`), as in S4NN: those of a layer's potentials are
-divided by their norm, sample by sample, so that only the learning rate sets the size of a step. The other,
-which trains best and is the default, looks at the potentials of all steps
+divided by their norm, sample by sample, so that only the learning rate sets the size of a step. The
+other, which trains best and is the default, looks at the potentials of all steps
 (`brianbridge.rules.single_spike.threshold_network`); its loss is that of a race between the outputs
 (`brianbridge.rules.single_spike.first_to_fire`), which rewards the right first spike, not an early
 one.
@@ -122,8 +122,8 @@ class FirstSpike(LearningRule):
     gain : float
         What earliness is multiplied by before the cross-entropy.
     calibrate : float
-        How large initial weights make the potentials of layers that are not dense, half-way
-        through a presentation (see `initial_weights`, beside this module); 0 leaves all weights alone.
+        How large initial weights make the potentials of layers that are not dense, half-way through
+        a presentation (see `initial_weights`, beside this module); 0 leaves all weights alone.
     revive : float
         Neurons that fire in less than this share of an epoch's samples get new weights, but for
         the output and the last epoch (see `revival`, beside this module); 0 for none. S4NN: 0.001.
