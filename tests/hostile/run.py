@@ -38,7 +38,7 @@ from corpus import CANARY, KINDS, Bases, Case, make_bases, make_case
 SECONDS, BY_THE_CLOCK = 10.0, 60.0
 MEMORY = 1_000_000_000
 #: Cases that one process runs; a process that dies loses no others.
-SHARE = 500
+SHARE = 2_000
 
 
 class _TooLongError(BaseException):
@@ -153,10 +153,10 @@ def judge(case: Case, bases: Bases) -> tuple[str, str]:
     return ("memory", told[-300:]) if "not enough memory" in told else ("", "")
 
 
-def _prepared(base: Path) -> Bases:
+def _prepared(base: Path, cache: str) -> Bases:
     """Import all that cases need, write the bases, and bound this process's memory."""
     os.chdir(base)
-    os.environ["XDG_CACHE_HOME"] = str(base / "cache")
+    os.environ["XDG_CACHE_HOME"] = cache
     from brianbridge.cli import main
 
     bases = make_bases(base)
@@ -171,11 +171,12 @@ def _prepared(base: Path) -> Bases:
     return bases
 
 
-def _run_share(numbers: range, seed: int, results: Any) -> None:
-    """Run cases in a process of their own, and send what each did."""
+def _run_share(numbers: range, seed: int, cache: str, results: Any) -> None:
+    """Run cases in a process of their own, and send what each did; first, that it is ready."""
     with tempfile.TemporaryDirectory(prefix="hostile-") as text:
         base = Path(text)
-        bases = _prepared(base)
+        bases = _prepared(base, cache)
+        results.send(None)
         with patch("brianbridge.study.run.train", _no_training):
             for number in numbers:
                 folder = base / "case"
@@ -193,6 +194,7 @@ def run(
 ) -> tuple[Counter[str], list[Fault]]:
     """Run cases; return how many of each kind there were, and what must not have happened."""
     context = multiprocessing.get_context("spawn")
+    cache = tempfile.TemporaryDirectory(prefix="hostile-cache-")  # of compiled code, for all
     todo = [
         range(low, min(low + SHARE, first + cases)) for low in range(first, first + cases, SHARE)
     ]
@@ -202,7 +204,9 @@ def run(
 
     def start(numbers: range) -> None:
         here, there = context.Pipe(duplex=False)
-        process = context.Process(target=_run_share, args=(numbers, seed, there), daemon=True)
+        process = context.Process(
+            target=_run_share, args=(numbers, seed, cache.name, there), daemon=True
+        )
         process.start()
         there.close()
         running.append((process, here, numbers))
@@ -225,23 +229,26 @@ def run(
             if done + 1 < numbers.stop:
                 todo.insert(0, range(done + 1, numbers.stop))
 
-    while todo or running:
-        while todo and len(running) < jobs:
-            start(todo.pop(0))
-        collect(*running.pop(0))
+    with cache:
+        while todo or running:
+            while todo and len(running) < jobs:
+                start(todo.pop(0))
+            collect(*running.pop(0))
     return counts, faults
 
 
 def _received(here: Any, process: Any) -> Iterator[tuple[int, str, str, str, float]]:
     """Yield what a process sends; kill one that is silent for long, in code that no alarm ends."""
-    while True:
-        if not here.poll(2 * BY_THE_CLOCK):
-            process.kill()
-            return
+    patience = 600.0  # until it is ready: it may have to compile
+    while here.poll(patience):
         try:
-            yield here.recv()
+            result = here.recv()
         except EOFError:
             return
+        patience = 2 * BY_THE_CLOCK
+        if result is not None:
+            yield result
+    process.kill()
 
 
 def table(counts: Counter[str], faults: list[Fault]) -> str:
