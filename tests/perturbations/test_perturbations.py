@@ -88,7 +88,7 @@ def test_mismatch_by_population():
     for name, cv in (("hidden", 0.4), ("output", 0.05)):
         theta = np.asarray(net.population(name).neuron.parameters["theta"])
         assert theta.std() / theta.mean() == pytest.approx(cv, rel=0.5)
-    with pytest.raises(InputError, match="cv names them already"):
+    with pytest.raises(InputError, match="cv names populations already"):
         Mismatch(cv={"hidden": 0.4}, populations=("hidden",))
 
 
@@ -359,7 +359,7 @@ def test_what_does_not_fit_the_network_is_refused():
             apply(net, one)
     single = network("if", sizes=(5,))
     for one, message in (
-        (DeadNeurons(share=0.5), "nothing but the output fires"),
+        (DeadNeurons(share=0.5), "no population but the output fires"),
         *(
             (perturbation(name), f"'{name}': no projection carries spikes; leave it out")
             for name in ("delay", "synaptic_failure", "synaptic_kinetics", "conductance_synapses")
