@@ -1,7 +1,7 @@
-"""The fan-out of every neuron: how many neurons a spike reaches, without listing synapses.
+"""How many neurons a spike reaches: the fan-out of every neuron, without listing synapses.
 
-Convolution and pooling treat height and width alike and independently. A pixel therefore reaches a
-rectangle, and two small tables, one for each axis, give its size: `_reach`.
+Convolution and pooling treat height and width alike and apart. What a pixel reaches is therefore
+a rectangle, and two small tables, one for each axis, say how large: `_reach`.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ Shape = tuple[int, ...]
 
 
 def fan_out(projection: Projection, source: Shape, target: Shape) -> np.ndarray:
-    """Return the number of synapses of each source neuron, as `Projection.synapses` lists them.
+    """Return how many synapses each neuron of the source has, as `Projection.synapses` lists them.
 
     Synapses count by structure: one whose weight happens to be 0 counts too. At the border of an
-    image a neuron has fewer, because only targets inside the image count. A spike that passes a
-    pooling reaches every neuron that sees one of its windows, and reaches it once, even if that
-    neuron sees several of its windows: pooling and weights are one synapse, as in Brian2. A neuron
-    outside all windows reaches none.
+    image a neuron has fewer, for only targets that are there count. A spike that passes a pooling
+    reaches every neuron that sees one of its windows, and each of them once, even if that neuron
+    sees several of its windows: pooling and weights are one synapse, as in Brian2. A neuron
+    outside of all windows reaches none.
 
     Parameters
     ----------
@@ -72,8 +72,8 @@ def fan_out(projection: Projection, source: Shape, target: Shape) -> np.ndarray:
 def ann_macs(projection: Projection, source: Shape, target: Shape) -> int:
     """Return the multiply-accumulates of one pass of real numbers through the projection.
 
-    They are the sum of the fan-in over all target neurons. Kernel elements on the padding of an
-    image do not count, and neither does pooling, which only adds.
+    They are the fan-in of each neuron of the target, added up; taps on the padding of an image
+    do not count, nor does pooling, which only adds.
 
     Examples
     --------
@@ -97,10 +97,10 @@ def _fan_out_of_images(projection: Projection, source: Shape, target: Shape) -> 
         if isinstance(how, Convolution):
             reach = _reach(here, there, *options)
         else:
-            # A transposed convolution is a convolution from the target to the source.
+            # A transposed convolution is one from there to here, the other way round.
             reach = _reach(there, here, *options).T
         if projection.pool is not None:
-            # A product of booleans: whether there is a path through any window.
+            # A product of booleans: whether there is a way, over whichever window.
             reach = _pooled(projection.pool, image, axis) @ reach
         counts.append(reach.sum(1))
     channels = out[0] // how.groups
@@ -108,31 +108,31 @@ def _fan_out_of_images(projection: Projection, source: Shape, target: Shape) -> 
 
 
 def _windows(pool: Pooling, source: Shape) -> np.ndarray:
-    """Return the number of pooling windows that contain each neuron, flat."""
+    """Return of how many windows each neuron is part, flat."""
     image = image_shape(source, "source of a pooling")
     rows, columns = (_pooled(pool, image, axis).sum(1) for axis in (0, 1))
     return np.tile(np.outer(rows, columns).ravel(), image[0])
 
 
 def _pooled(pool: Pooling, image: Shape, axis: int) -> np.ndarray:
-    """Return which pixels are in which pooling windows, along one axis."""
-    windows = pool.output_shape(image)[axis + 1]
+    """Return which pixels are in which windows along an axis."""
+    places = pool.output_shape(image)[axis + 1]
     options = pool.size[axis], pool.stride[axis], pool.padding[axis], 1
-    return _reach(image[axis + 1], windows, *options)
+    return _reach(image[axis + 1], places, *options)
 
 
 def _reach(
-    size: int, positions: int, kernel: int, stride: int, padding: int, dilation: int
+    size: int, places: int, kernel: int, stride: int, padding: int, dilation: int
 ) -> np.ndarray:
-    """Return which pixels a kernel covers at each of its positions, along one axis.
+    """Return which pixels a kernel covers at which of its places, along one axis.
 
     Returns
     -------
-    numpy.ndarray of bool, shape (size, positions)
+    numpy.ndarray of bool, shape (size, places)
     """
-    position, element = np.indices((positions, kernel))
-    pixel = position * stride - padding + element * dilation
+    place, element = np.indices((places, kernel))
+    pixel = place * stride - padding + element * dilation
     inside = (pixel >= 0) & (pixel < size)
-    covered = np.zeros((size, positions), dtype=bool)
-    covered[pixel[inside], position[inside]] = True
+    covered = np.zeros((size, places), dtype=bool)
+    covered[pixel[inside], place[inside]] = True
     return covered

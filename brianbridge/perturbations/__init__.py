@@ -13,6 +13,7 @@ from brianbridge.perturbations.base import (
     perturbation_names,
 )
 from brianbridge.perturbations.composition import perturbed
+from brianbridge.perturbations.condition import Condition
 from brianbridge.perturbations.conductances import ConductanceSynapses
 from brianbridge.perturbations.dead_neurons import DeadNeurons
 from brianbridge.perturbations.delay import Delay
@@ -28,6 +29,7 @@ from brianbridge.perturbations.weights import WeightNoise, WeightQuantisation
 __all__ = [
     "BackgroundCurrent",
     "BrianSchedule",
+    "Condition",
     "ConductanceSynapses",
     "DeadNeurons",
     "Delay",
