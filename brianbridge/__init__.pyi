@@ -24,8 +24,8 @@ from .ladder.rungs import Rung as Rung
 from .ladder.rungs import read_ladder as read_ladder
 from .ladder.verdict import Verdict as Verdict
 from .ladder.verify import verify as verify
-from .measures.counting import operations_of as operations_of
 from .measures.energy import EnergyModel as EnergyModel
+from .measures.operation_counting import operations_of as operations_of
 from .network import (
     AllToAll as AllToAll,
 )

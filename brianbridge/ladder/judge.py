@@ -14,17 +14,21 @@ from brianbridge.ladder.judgement import DecideBy, Measured, judge
 from brianbridge.ladder.rungs import Rung
 from brianbridge.ladder.tasks import Piece
 from brianbridge.ladder.verdict import RungOutcome
-from brianbridge.measures import metrics
-from brianbridge.measures.activity import Activity
-from brianbridge.measures.counting import count_operations
-from brianbridge.measures.intervals import Interval, ratio_interval, score_interval, share_interval
-from brianbridge.measures.outputs import describe_outputs
-from brianbridge.measures.statistics import (
-    Discordant,
+from brianbridge.measures.accuracy_change import (
+    DiscordantPairs,
     bootstrap_interval,
     mcnemar,
     repeated_interval,
 )
+from brianbridge.measures.confidence_intervals import (
+    Interval,
+    proportion_interval,
+    ratio_interval,
+    score_interval,
+)
+from brianbridge.measures.operation_counting import count_operations
+from brianbridge.measures.sample_summary import count_silent_and_tied
+from brianbridge.measures.spike_counts import SpikeCounts
 from brianbridge.neurons.quantities import plain
 from brianbridge.perturbations.condition import Condition
 
@@ -37,7 +41,7 @@ def outcome_of(
     twin: Piece,
     runs: Sequence[Piece],
     labels: np.ndarray,
-    inputs: Mapping[str, Activity],
+    inputs: Mapping[str, SpikeCounts],
     decide_by: DecideBy = "interval",
 ) -> RungOutcome:
     """Judge a rung.
@@ -54,7 +58,7 @@ def outcome_of(
         What Brian2 did, once or repeatedly, on the same samples.
     labels : numpy.ndarray of int, shape (samples,)
         The classes.
-    inputs : mapping of str to Activity
+    inputs : mapping of str to SpikeCounts
         Of the input, over the samples once.
     decide_by : {"interval", "estimate"}
         Whether tolerances are judged by 95 % intervals, or by what was found on these samples.
@@ -66,7 +70,7 @@ def outcome_of(
     right = twin.prediction == labels
     predictions = np.stack([run.prediction for run in runs])
     rights = predictions == labels
-    pairs = Discordant.of(right, rights[0])
+    pairs = DiscordantPairs.of(right, rights[0])
     alone = len(runs) == 1
     dt = condition.dt
     # Where Brian2 draws the input spikes itself, the twin's stand for them: they are not recorded,
@@ -88,9 +92,7 @@ def outcome_of(
         runs=len(runs),
         accuracy=float(rights.mean()),
         accuracy_by_run=tuple(float(r.mean()) for r in rights),
-        accuracy_change_ci95=metrics.paired_interval(right, rights[0])
-        if alone
-        else repeated_interval(right, rights),
+        accuracy_change_ci95=score_interval(*pairs) if alone else repeated_interval(right, rights),
         accuracy_change_bootstrap95=bootstrap_interval(pairs) if alone else None,
         mcnemar_p=mcnemar(pairs) if alone else None,
         agreement=float(np.mean(predictions == twin.prediction)),
@@ -114,7 +116,7 @@ def outcome_of(
         tolerances=rung.tolerances.model_dump(),
         fell_short=(),
         decision=decision,
-        **describe_outputs([run.outputs for run in runs], predictions, labels),
+        **count_silent_and_tied([run.outputs for run in runs], predictions, labels),
         # The same programs, or so the ladder says: any difference is a fault, and none is no luck.
         exact=bool(
             (not rung.perturb or rung.max_spike_mismatches == 0)
@@ -176,7 +178,7 @@ def _drop(found: RungOutcome, twin: Piece, runs: Sequence[Piece], labels: np.nda
     right = twin.prediction == labels
     drop = float(right.mean()) - found.accuracy
     rights = np.stack([run.prediction == labels for run in runs])
-    pairs = Discordant.of(right, rights[0])
+    pairs = DiscordantPairs.of(right, rights[0])
 
     def at(times: float) -> Interval:
         if len(runs) > 1:
@@ -200,7 +202,7 @@ def _agreement(
 
     def at(times: float) -> Interval:
         if len(runs) == 1:
-            return share_interval(times * int(same.sum()), times * same.size)
+            return proportion_interval(times * int(same.sum()), times * same.size)
         low, high = repeated_interval(all_of_them, same, times)
         return max(1 + low, 0.0), min(1 + high, 1.0)
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from brianbridge.errors import InputError, did_you_mean
-from brianbridge.measures.intervals import Interval
+from brianbridge.measures.confidence_intervals import Interval
 
 __all__ = ["DecideBy", "Measured", "decided_by", "in_words", "judge", "worst_outcome"]
 
@@ -196,8 +196,8 @@ def in_words(name: str, judged: Mapping[str, Any], samples: int, runs: int) -> s
 
     Examples
     --------
-    >>> from brianbridge.measures.intervals import share_interval
-    >>> found = Measured(0.92, lambda times: share_interval(92 * times, 100 * times))
+    >>> from brianbridge.measures.confidence_intervals import proportion_interval
+    >>> found = Measured(0.92, lambda times: proportion_interval(92 * times, 100 * times))
     >>> judged = judge("min_agreement", 0.9, found, "interval")
     >>> in_words("min_agreement", judged, samples=100, runs=1)
     'agreement 92.00 % (85.00 to 96.00), at least 90 % wanted; about 1,300 samples would decide'

@@ -20,12 +20,13 @@ from threadpoolctl import threadpool_limits
 
 from brianbridge.datasets import Dataset
 from brianbridge.ladder.twin_run import TwinRun, block_size
-from brianbridge.measures.activity import Activity, input_spikes_by_step, joined
-from brianbridge.measures.comparison import Comparison
-from brianbridge.measures.decision import Decision, FirstSpikes
-from brianbridge.measures.latency import last_changes
-from brianbridge.measures.outputs import Outputs
-from brianbridge.measures.spike_trains import TrainDistances
+from brianbridge.measures.decision import Decision
+from brianbridge.measures.first_spikes import FirstSpikeComparison
+from brianbridge.measures.latency import decision_latency
+from brianbridge.measures.sample_summary import SampleSummary
+from brianbridge.measures.spike_comparison import SpikeComparison
+from brianbridge.measures.spike_counts import SpikeCounts, count_spikes, input_spikes_by_step
+from brianbridge.measures.spike_train_distances import SpikeTrainDistances
 from brianbridge.network import SpikingNetwork
 from brianbridge.neurons.quantities import plain
 from brianbridge.perturbations import Perturbation, perturbed
@@ -73,30 +74,30 @@ class Piece:
     ----------
     prediction : numpy.ndarray of int, shape (samples,)
         The class of each.
-    activity : mapping of str to Activity
+    activity : mapping of str to SpikeCounts
         What each neuron did, by population.
-    outputs : Outputs
+    outputs : SampleSummary
         What the output of each sample says.
-    comparison : Comparison, optional
+    comparison : SpikeComparison, optional
         With the twin; None of the twin itself.
     latency : numpy.ndarray of int, shape (samples,), optional
         Steps until the running prediction is the last one; of readout ``counts``.
     decision, first_spikes : optional
         Of readout ``first_spike``.
-    distances : TrainDistances, optional
+    distances : SpikeTrainDistances, optional
         From the spike trains of the twin, of the first samples.
     seconds : float
         What it took.
     """
 
     prediction: np.ndarray
-    activity: Mapping[str, Activity]
-    outputs: Outputs
-    comparison: Comparison | None = None
+    activity: Mapping[str, SpikeCounts]
+    outputs: SampleSummary
+    comparison: SpikeComparison | None = None
     latency: np.ndarray | None = None
     decision: Decision | None = None
-    first_spikes: FirstSpikes | None = None
-    distances: TrainDistances | None = None
+    first_spikes: FirstSpikeComparison | None = None
+    distances: SpikeTrainDistances | None = None
     seconds: float = 0.0
 
     def __add__(self, other: Piece) -> Piece:
@@ -227,16 +228,16 @@ class _Watch:
             inputs = None if self._inputs is None else self._inputs[here]
             decision = Decision.of(chunk, output, self._labels[here], inputs)
         if self._network.readout == "counts":
-            latency = last_changes(chunk, output)
+            latency = decision_latency(chunk, output)
         if self._twin is not None:
             part = self._twin.part(low, self._samples)
-            comparison = Comparison.of(part, chunk)
+            comparison = SpikeComparison.of(part, chunk)
             if decision is not None:
-                first = FirstSpikes.of(part, chunk, output)
+                first = FirstSpikeComparison.of(part, chunk, output)
             if low < self._trains:
-                distances = TrainDistances.of(part, chunk, self._trains - low)
-        activity = joined({}, chunk)
-        outputs = Outputs.of(chunk, output)
+                distances = SpikeTrainDistances.of(part, chunk, self._trains - low)
+        activity = count_spikes(chunk)
+        outputs = SampleSummary.of(chunk, output)
         found = Piece(
             chunk.prediction, activity, outputs, comparison, latency, decision, first, distances
         )

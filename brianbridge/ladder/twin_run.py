@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from brianbridge.measures.activity import Activity, joined
+from brianbridge.measures.spike_counts import SpikeCounts, add_spike_counts
 from brianbridge.network import SpikingNetwork
 from brianbridge.preferences import memory_budget
 from brianbridge.recording import Events, Recording
@@ -74,11 +74,11 @@ class TwinRun:
         room = share * memory_budget()
         outcomes: list[Recording] = []
         #: What each neuron did, by population, over all samples.
-        self.activity: dict[str, Activity] = {}
+        self.activity: dict[str, SpikeCounts] = {}
         for number in range(-(-len(self._x) // self._size)):
             block = self._block(number)
             outcomes.append(block.without_events())
-            self.activity = joined(self.activity, block)
+            self.activity = add_spike_counts(self.activity, block)
             if on_block is not None:
                 on_block(block)
             if room > 0:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from brianbridge.io.atomic import write_whole
 from brianbridge.ladder.judgement import in_words, worst_outcome
-from brianbridge.measures.operation_counts import Operations
-from brianbridge.measures.outputs import says_nothing
+from brianbridge.measures.operations import Operations
+from brianbridge.measures.sample_summary import why_uninformative
 
 if TYPE_CHECKING:
     from brianbridge.ladder.evidence import Evidence
@@ -64,7 +64,7 @@ class RungOutcome:
         ``median_ms``: when the first one does, in those.
     distances : mapping
         ``van_rossum`` and ``victor_purpura``: mean distance of a neuron's spike train from the
-        twin's, by population (`brianbridge.measures.spike_trains`).
+        twin's, by population (`brianbridge.measures.spike_train_distances`).
     latency_ms : float, optional
         Mean time until the running prediction is the final one; of readout ``counts``.
     synops_per_sample, synops_by_mass_per_sample : float
@@ -93,7 +93,8 @@ class RungOutcome:
     decision : mapping, optional
         When output neurons decided, at what cost, and whether they fired in the twin's order; of
         networks with readout ``first_spike`` only. The keys are those of the `to_dict` of
-        `Decision` and of `FirstSpikes` in `brianbridge.measures.decision`.
+        `brianbridge.measures.decision.Decision` and of
+        `brianbridge.measures.first_spikes.FirstSpikeComparison`.
     attribution : mapping, optional
         ``accuracy`` and ``agreement``: what each perturbation costs ``alone``, ``last`` and its
         ``share`` (`brianbridge.measures.attribution`), by name.
@@ -232,7 +233,7 @@ class Verdict:
         runs: list[tuple[str, Mapping[str, Any]]] = [("torch twin", self.twin)]
         runs += [(f"Brian2, {rung.name}", vars(rung)) for rung in self.rungs]
         samples = self.dataset.get("samples", 0)
-        told = ((label, says_nothing(found, samples)) for label, found in runs)
+        told = ((label, why_uninformative(found, samples)) for label, found in runs)
         return [f"warning: {label}: {why}" for label, why in told if why]
 
     def to_dict(self) -> dict[str, Any]:

@@ -20,10 +20,10 @@ from brianbridge.ladder.progress import Progress
 from brianbridge.ladder.rungs import Rung, check_ladder, read_ladder
 from brianbridge.ladder.tasks import SHARD, Piece, Shards, Task, run_task
 from brianbridge.ladder.verdict import RungOutcome, Verdict
-from brianbridge.measures.activity import Activity, activity_of_input
 from brianbridge.measures.attribution import costs, subsets
-from brianbridge.measures.counting import count_operations
-from brianbridge.measures.outputs import describe_outputs
+from brianbridge.measures.operation_counting import count_operations
+from brianbridge.measures.sample_summary import count_silent_and_tied
+from brianbridge.measures.spike_counts import SpikeCounts, count_input_spikes
 from brianbridge.network import SpikingNetwork
 from brianbridge.perturbations import Perturbation, perturbed
 from brianbridge.perturbations.condition import Condition
@@ -141,7 +141,7 @@ def verify(
         workers = Workers(client, shards)
     sweep = Sweep(shards, workers, folder, progress)
     twin = sweep.twin()
-    inputs = activity_of_input(network, data.x)
+    inputs = count_input_spikes(network, data.x)
     outcomes: dict[str, RungOutcome] = {}
     remedied: dict[str, SpikingNetwork] = {}
 
@@ -273,7 +273,7 @@ class _Climb:
         sweep: Sweep,
         shards: Shards,
         twin: Piece,
-        inputs: Mapping[str, Activity],
+        inputs: Mapping[str, SpikeCounts],
         decide_by: DecideBy,
     ) -> RungOutcome:
         """Judge the rung, when all of its tasks are done."""
@@ -334,7 +334,7 @@ def _summary(twin: Piece, labels: np.ndarray) -> dict[str, Any]:
     found: dict[str, Any] = {
         "accuracy": float(np.mean(twin.prediction == labels)),
         "spikes_per_sample": spikes_per_sample(twin),
-        **describe_outputs([twin.outputs], twin.prediction[None], labels),
+        **count_silent_and_tied([twin.outputs], twin.prediction[None], labels),
     }
     if twin.decision is not None:
         found["decision"] = twin.decision.to_dict()

@@ -1,6 +1,7 @@
-"""Measure what networks do: pure functions and sums over samples.
+"""Measures of what networks do: pure functions, and sums over samples that add.
 
-Accuracy, agreement, intervals, counts, distances of spike trains, decisions, operations, energy.
-May import `network`, `recording` and `encoding`; knows neither ladders nor perturbations. A new
-measure is one file here; `brianbridge.ladder.tasks.Piece` adds it up and `ladder.judge` reports it.
+Accuracy and its change, spike counts and their comparison, distances of spike trains, decisions,
+operations and energy. May import `network`, `encoding` and `recording`; knows neither ladders nor
+perturbations. A new measure is one file here; `brianbridge.ladder.tasks.Piece` sums it over
+samples, and `brianbridge.ladder.judge` reports it.
 """

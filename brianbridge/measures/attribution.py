@@ -1,11 +1,12 @@
-"""Which of several perturbations costs what.
+"""Attribute a loss to several perturbations.
 
-Of a set of perturbations every subset is a condition of its own, with the same random numbers for
-each (`brianbridge.perturbations`), so that a chip with its mismatch and without differ in
-nothing else. What one costs *alone* is the loss with it and nothing else, what it costs *last* is
-what would be won back without it, and its *share* is Shapley's (1953): the mean, over all orders
-in which they could have been added, of what it cost when it came. Shares add up to the whole loss.
-Where perturbations help or hide each other, alone and last differ; the share is between them.
+Each subset of the perturbations is simulated as a condition of its own, with the same random
+numbers (`brianbridge.perturbations`), so that a chip with mismatch and one without differ in
+nothing else. The cost of a perturbation *alone* is the loss with it and no other. Its cost *last*
+is what would be won back without it. Its *share* is the Shapley value (1953): the mean, over all
+orders in which perturbations can be added, of the loss when it is added. Shares add up to the whole
+loss. If perturbations reinforce or hide each other, alone and last differ; the share is a
+compromise.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ Subset = frozenset[str]
 
 @dataclass(frozen=True)
 class Cost:
-    """Hold what one perturbation costs, in points of whatever was lost.
+    """Hold the cost of one perturbation, in the unit of the loss.
 
     Parameters
     ----------
     alone : float
-        With it and nothing else.
+        Loss with this perturbation alone, minus the loss without any.
     last : float
-        With all, minus with all others.
+        Loss with all perturbations, minus the loss with all others.
     share : float
-        Shapley's.
+        Shapley value.
     """
 
     alone: float
@@ -40,7 +41,7 @@ class Cost:
 
 
 def subsets(names: Subset) -> Iterator[Subset]:
-    """Return all subsets, the empty one first and the whole one last.
+    """Yield all subsets, the empty one first and the whole set last.
 
     Examples
     --------
@@ -53,16 +54,16 @@ def subsets(names: Subset) -> Iterator[Subset]:
 
 
 def costs(loss: Mapping[Subset, float]) -> dict[str, Cost]:
-    """Tell what each perturbation costs.
+    """Return the cost of each perturbation, by name.
 
     Parameters
     ----------
     loss : mapping of frozenset of str to float
-        What is lost under every subset of the perturbations; also under none.
+        Loss under every subset of the perturbations, including the empty one.
 
     Examples
     --------
-    Two that each cost 1, and 4 together:
+    Two perturbations that cost 1 each, and 4 together:
 
     >>> a, b = frozenset("a"), frozenset("b")
     >>> costs({frozenset(): 0.0, a: 1.0, b: 1.0, a | b: 4.0})["a"]

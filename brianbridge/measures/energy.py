@@ -1,4 +1,4 @@
-"""What operations would cost in energy, by the usual figures for one operation."""
+"""Estimate the energy of operations from published figures for one operation."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _HOROWITZ = "M. Horowitz, ISSCC 2014, 45 nm CMOS (remembered, not read)"
 class EnergyModel:
     """Hold the energy of one operation of each kind, in pJ.
 
-    These are costs of arithmetic alone. Memory traffic, which such figures leave out, often costs
-    more: take the outcome as a comparison of operation counts, not as a forecast for a chip.
+    The figures cover arithmetic alone. They leave out memory traffic, which often costs more: use
+    the result to compare operation counts, not to predict the energy of a chip.
 
     Parameters
     ----------
     name : str
-        How the figures are called in files and tables.
+        Name of the figures in files and tables.
     add, multiply, mac : float
-        Energy of an addition (to accumulate a weight), a multiplication, and both in one.
+        Energy of an addition (accumulating a weight), of a multiplication, and of both in one.
     source : str
-        Where the figures come from.
+        Source of the figures.
 
     Examples
     --------

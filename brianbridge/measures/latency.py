@@ -1,4 +1,4 @@
-"""How long a network that counts spikes takes to make up its mind."""
+"""Decision latency of networks that are read by spike counts."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import numpy as np
 
 from brianbridge.recording import Recording
 
-__all__ = ["last_changes"]
+__all__ = ["decision_latency"]
 
 
-def last_changes(recording: Recording, output: str) -> np.ndarray:
-    """Return after how many steps the counts so far give the final prediction, for good.
+def decision_latency(recording: Recording, output: str) -> np.ndarray:
+    """Return the number of steps after which the running counts keep the final prediction.
 
-    Counts that tie at the top give none: such a sample takes as long as the tie lasts, and all of
-    the presentation if it is never broken.
+    A tie for the largest count is no prediction. Such a sample takes as long as the tie lasts, and
+    the whole presentation if the tie is never broken.
 
     Parameters
     ----------
     recording : Recording
-        Of the twin or of Brian2.
+        Recording of the twin or of Brian2.
     output : str
-        The population whose counts decide.
+        Name of the population whose counts decide.
 
     Returns
     -------
@@ -33,16 +33,16 @@ def last_changes(recording: Recording, output: str) -> np.ndarray:
     >>> raster = np.zeros((4, 1, 2)); raster[0, 0, 1] = raster[1:3, 0, 0] = 1
     >>> events = {"output": Events.from_raster(raster, dt=1e-3)}
     >>> run = Recording(1e-3, 4, 1, {"output": (2,)}, events, np.array([[2.0, 1.0]]))
-    >>> last_changes(run, "output")
+    >>> decision_latency(run, "output")
     array([3])
     """
     counts = recording.raster(output).cumsum(0)
     final = recording.prediction[None, :, None]
-    mine = np.take_along_axis(counts, np.broadcast_to(final, (*counts.shape[:2], 1)), 2)
+    predicted = np.take_along_axis(counts, np.broadcast_to(final, (*counts.shape[:2], 1)), 2)
     others = counts.copy()
     np.put_along_axis(others, np.broadcast_to(final, (*counts.shape[:2], 1)), -np.inf, 2)
-    open_ = others.max(2) >= mine[..., 0]
-    # The step after the last one that was still open.
-    last = recording.steps - open_[::-1].argmax(0)
-    steps = np.where(open_.any(0), last + 1, 1)
+    undecided = others.max(2) >= predicted[..., 0]
+    # The step after the last undecided one.
+    last = recording.steps - undecided[::-1].argmax(0)
+    steps = np.where(undecided.any(0), last + 1, 1)
     return np.asarray(np.minimum(steps, recording.steps), dtype=np.int64)

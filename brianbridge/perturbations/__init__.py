@@ -1,4 +1,9 @@
-"""What may differ from the twin in a simulation, one small frozen dataclass each."""
+"""Perturbations: what may differ from the twin in a simulation, each a small frozen dataclass.
+
+May import `neurons`, `network`, `encoding` and `simulation`; knows nothing of ladders. A new
+perturbation is one file here. It is found by its name without an entry in this one, and so is a
+class of your own program or of another package (see `Perturbation`).
+"""
 
 from brianbridge.perturbations.base import (
     Perturbation,
@@ -6,25 +11,25 @@ from brianbridge.perturbations.base import (
     overview,
     perturbation,
     perturbation_names,
-    perturbed,
 )
+from brianbridge.perturbations.composition import perturbed
+from brianbridge.perturbations.condition import Condition
 from brianbridge.perturbations.conductances import ConductanceSynapses
-from brianbridge.perturbations.neurons import (
-    BackgroundCurrent,
-    DeadNeurons,
-    MembraneNoise,
-    Mismatch,
-    Refractory,
-    UnitSpikes,
-)
+from brianbridge.perturbations.dead_neurons import DeadNeurons
+from brianbridge.perturbations.delay import Delay
+from brianbridge.perturbations.membrane import BackgroundCurrent, MembraneNoise
+from brianbridge.perturbations.mismatch import Mismatch
 from brianbridge.perturbations.other_neuron import OtherNeuron
+from brianbridge.perturbations.spike_emission import Refractory, UnitSpikes
+from brianbridge.perturbations.synaptic_failure import SynapticFailure
+from brianbridge.perturbations.synaptic_kinetics import SynapticKinetics
 from brianbridge.perturbations.time import BrianSchedule, FinerDt, InputTiming, SinglePrecision
-from brianbridge.perturbations.transmission import Delay, SynapticFailure, SynapticKinetics
 from brianbridge.perturbations.weights import WeightNoise, WeightQuantisation
 
 __all__ = [
     "BackgroundCurrent",
     "BrianSchedule",
+    "Condition",
     "ConductanceSynapses",
     "DeadNeurons",
     "Delay",

@@ -1,20 +1,10 @@
-"""What every perturbation is: a small frozen dataclass that changes a condition.
-
-Perturbations compose in whatever order they are given: each says at which `stage` it is applied,
-so that a set of them means one thing (weights are quantised before noise comes on top, a neuron
-model is replaced before its parameters vary). The random numbers of one depend on the seed and on
-its own name alone, never on what else is in the set: a neuron that is dead on a rung of one
-perturbation is dead on a rung of three, and attribution compares like with like.
-"""
+"""The base class of perturbations, and how they are found by name."""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
-import itertools
-import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, ClassVar
@@ -26,11 +16,15 @@ from brianbridge.perturbations.condition import Condition
 from brianbridge.registry import Registry
 
 __all__ = [
-    "PERTURBATIONS", "Perturbation", "Stage", "overview", "perturbation", "perturbation_names",
-    "perturbed",
-]  # fmt: skip
+    "PERTURBATIONS",
+    "Perturbation",
+    "Stage",
+    "overview",
+    "perturbation",
+    "perturbation_names",
+]
 
-#: Shares, divisors, bits, seconds: none is sensibly larger.
+#: Shares, divisors, bits, seconds: no option is sensibly larger.
 _LARGEST_OPTION = 1e6
 PERTURBATIONS: Registry[type[Perturbation]] = Registry(
     "perturbation", "brianbridge.perturbations", "brianbridge.perturbations"
@@ -38,34 +32,81 @@ PERTURBATIONS: Registry[type[Perturbation]] = Registry(
 
 
 class Stage(IntEnum):
-    """When a perturbation is applied, among others."""
+    """The stage at which a perturbation is applied; lower stages come first."""
 
-    TIME = 0  #: dt, order within a step, type of numbers
+    TIME = 0  #: step, order of events within a step, type of numbers
     MODEL = 1  #: another neuron model
-    WEIGHT_GRID = 2
-    WEIGHT_NOISE = 3
+    WEIGHT_GRID = 2  #: quantisation of weights
+    WEIGHT_NOISE = 3  #: noise on weights
     PARAMETERS = 4  #: values of neuron parameters
-    NEURON = 5  #: what is added to a neuron's equations
+    NEURON = 5  #: terms added to a neuron's equations
     ARRIVAL = 6  #: whether a spike arrives
-    TRANSMISSION = 7  #: when it arrives
-    SYNAPSE = 8  #: what it does there
+    TRANSMISSION = 7  #: when a spike arrives
+    SYNAPSE = 8  #: what a spike does when it arrives
 
 
 @dataclass(frozen=True)
 class Perturbation(ABC):
-    """Change one thing about a simulation, and say what stays the same."""
+    """Change one thing about a simulation, and say what stays the same.
+
+    A new perturbation is a subclass: a frozen dataclass whose fields are its options, with the
+    class attributes below and a method `apply`. It is found by its name in a ladder file if its
+    module lies in ``brianbridge/perturbations``, if your program has defined it, or if an installed
+    package offers it as an entry point of the group ``brianbridge.perturbations``.
+
+    Attributes
+    ----------
+    name : str
+        Name in ladder files.
+    keeps : str
+        What the perturbation conserves, in a few words, for reports.
+    stage : Stage
+        When it is applied, if there are several perturbations.
+    random : bool
+        Whether it draws random numbers, so that a rung is worth repeating with other seeds.
+
+    Raises
+    ------
+    InputError
+        If a subclass has a `name` but lacks `keeps` or `stage`, or its name is taken.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> @dataclass(frozen=True)
+    ... class WeakInput(Perturbation):
+    ...     '''Scale all weights.'''
+    ...
+    ...     name = "weak_input"
+    ...     keeps = "signs and ratios of weights"
+    ...     stage = Stage.WEIGHT_NOISE
+    ...     factor: float = 0.9
+    ...
+    ...     def apply(self, condition, rng):
+    ...         network = condition.network
+    ...         weights = {p.name: (self.factor * p.weight, p.bias) for p in network.projections}
+    ...         return replace(condition, network=network.with_weights(weights))
+    >>> perturbation("weak_input", factor=0.5)
+    WeakInput(factor=0.5)
+    """
 
     name: ClassVar[str]
-    #: What it conserves, in a few words, for reports.
     keeps: ClassVar[str]
     stage: ClassVar[Stage]
-    #: Whether it draws random numbers, so that a rung is worth repeating over seeds.
     random: ClassVar[bool] = False
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        if isinstance(cls.__dict__.get("name"), str):
-            PERTURBATIONS.add(cls.name, cls)
+        name = cls.__dict__.get("name")
+        if not isinstance(name, str):
+            return  # a base class of several perturbations
+        for attribute in ("keeps", "stage"):
+            if not hasattr(cls, attribute):
+                raise InputError(
+                    f"perturbation '{name}': class {cls.__qualname__} has no attribute "
+                    f"'{attribute}'; see brianbridge.perturbations.Perturbation"
+                )
+        PERTURBATIONS.add(name, cls)
 
     @abstractmethod
     def apply(self, condition: Condition, rng: np.random.Generator) -> Condition:
@@ -74,9 +115,9 @@ class Perturbation(ABC):
         Parameters
         ----------
         condition : Condition
-            What ran so far.
+            Condition before this perturbation.
         rng : numpy.random.Generator
-            For the perturbation's own draws.
+            Random numbers of this perturbation.
         """
 
     def to_dict(self) -> dict[str, Any]:
@@ -84,25 +125,30 @@ class Perturbation(ABC):
         return dataclasses.asdict(self)
 
     def refuse(self, option: str, remedy: str) -> InputError:
-        """Return the error for a bad option."""
+        """Return the error for an option with a bad value."""
         return InputError(
             f"perturbation '{self.name}': {option} = {getattr(self, option)!r}; {remedy}"
         )
 
 
 def perturbation_names() -> tuple[str, ...]:
-    """Return the names of the perturbations there are."""
+    """Return the names of all perturbations."""
     return PERTURBATIONS.names()
 
 
 def overview(name: str) -> dict[str, Any]:
-    """Tell about a perturbation what ladder files and readers need, for JSON.
+    """Describe a perturbation, for JSON and for ladder files.
 
     Returns
     -------
     dict
-        ``summary``, ``keeps``, ``random``, ``options`` with their defaults, and ``text``: all of
-        its documentation.
+        ``name``, ``summary``, ``keeps``, ``random``, ``options`` with their defaults (None if an
+        option has none and must be given), and ``text``, the whole documentation.
+
+    Raises
+    ------
+    InputError
+        If there is no such perturbation.
 
     Examples
     --------
@@ -116,75 +162,42 @@ def overview(name: str) -> dict[str, Any]:
         "summary": text.partition("\n\n")[0].replace("\n", " "),
         "keeps": known.keeps,
         "random": known.random,
-        "options": known().to_dict(),
+        "options": {field.name: _default(field) for field in dataclasses.fields(known)},
         "text": text,
     }
 
 
+def _default(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return None if field.default is dataclasses.MISSING else field.default
+
+
 def perturbation(name: str, /, **options: Any) -> Perturbation:
-    """Return a perturbation by name.
+    """Make a perturbation by its name.
+
+    Parameters
+    ----------
+    name : str
+        Name of the perturbation.
+    **options
+        Its options.
 
     Raises
     ------
     InputError
-        If there is none of that name, or it has no such option; the near one is suggested.
+        If there is no such perturbation, or an option is unknown, missing or out of range.
 
     Examples
     --------
     >>> perturbation("finer_dt", divisor=10)
     FinerDt(divisor=10)
     """
-    chosen = PERTURBATIONS.make(name, options)
+    made: Perturbation = PERTURBATIONS.make(name, options)
     for option, value in options.items():
         if isinstance(value, int | float) and not abs(value) <= _LARGEST_OPTION:
             raise InputError(
-                f"perturbation '{name}': {option} = {value:g} is beyond all reason; give a number "
-                f"of at most {_LARGEST_OPTION:g}"
+                f"perturbation '{name}': {option} = {value:g} is out of range; give a number of "
+                f"at most {_LARGEST_OPTION:g}"
             )
-    return chosen
-
-
-def perturbed(
-    condition: Condition, perturbations: Iterable[Perturbation], seed: int = 0
-) -> Condition:
-    """Apply perturbations, stage by stage.
-
-    Parameters
-    ----------
-    condition : Condition
-        What they change.
-    perturbations : iterable of Perturbation
-        In any order; at most one of each kind.
-    seed : int
-        Of their random numbers.
-
-    Raises
-    ------
-    InputError
-        If there are two of a kind, or one does not fit the network.
-    """
-    chosen = sorted(perturbations, key=lambda p: (p.stage, p.name))
-    for one, other in itertools.pairwise(chosen):
-        if one.name == other.name:
-            raise InputError(f"perturbation '{one.name}' is there twice; leave one out")
-    for one in chosen:
-        condition = one.apply(condition, generator(one.name, seed))
-    return condition
-
-
-def generator(name: str, seed: int) -> np.random.Generator:
-    """Return the random numbers of a perturbation.
-
-    Raises
-    ------
-    InputError
-        If the seed is below 0.
-    """
-    if seed < 0:
-        raise InputError(f"perturbation '{name}': seed = {seed}; give 0 or more")
-    return np.random.default_rng((seed, zlib.crc32(name.encode())))
-
-
-def from_tables(tables: Mapping[str, Mapping[str, Any]]) -> tuple[Perturbation, ...]:
-    """Return what a ladder file lists: options by name of the perturbation."""
-    return tuple(perturbation(name, **options) for name, options in tables.items())
+    return made

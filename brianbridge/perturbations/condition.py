@@ -1,7 +1,7 @@
-"""What Brian2 is asked to run on a rung: a network, and how time and numbers are handled.
+"""The condition of a simulation: the network, and how Brian2 treats time and numbers.
 
-A perturbation takes a condition and returns another; `Condition.simulate` runs it. Whatever
-changes the network itself (weights, neurons, delays) has been done to `Condition.network` by then.
+A perturbation takes a condition and returns a changed one; `Condition.simulate` runs it in Brian2.
+Changes of the network itself (weights, neurons, delays) are already part of `Condition.network`.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ class Condition:
     Parameters
     ----------
     network : SpikingNetwork
-        What runs.
+        Network to simulate.
     divisor : int
-        Brian2's step is the twin's divided by this.
+        Number of Brian2's steps in one step of the twin.
     schedule : {"canonical", "default"}, optional
-        In which order things happen within a step; the network's own if not given.
+        Order of events within a step; the network's own if not given.
     dtype : type
-        Of state and weights: `numpy.float64` or `numpy.float32`.
+        Type of state variables and weights: `numpy.float64` or `numpy.float32`.
     timing : {"start", "uniform"}
-        Where in a coarse step its input spikes fall.
+        Where the input spikes of a coarse step fall: at its start, or on a random fine step.
     poisson : bool
         Whether Brian2 draws the input spikes itself.
     """

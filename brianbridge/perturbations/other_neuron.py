@@ -1,4 +1,4 @@
-"""Another neuron model in place of the trained one, with its input weighed anew."""
+"""Another neuron model instead of the original one."""
 
 from __future__ import annotations
 
@@ -9,46 +9,47 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from brianbridge.errors import InputError
 from brianbridge.network import Population, Projection
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.perturbations.base import Perturbation, Stage
+from brianbridge.perturbations.changes import hidden_populations
 from brianbridge.perturbations.condition import Condition
-from brianbridge.perturbations.equal_rates import calibrated_gain
+from brianbridge.perturbations.rate_matching import matching_gain
 
 __all__ = ["OtherNeuron"]
 
 
 @dataclass(frozen=True)
 class OtherNeuron(Perturbation):
-    """Put another neuron model in place of the trained one, and weigh its input anew.
+    """Replace the neuron model, and scale its input so that neurons fire as often as before.
 
-    Equations, emission, reset and units are the other model's; weights and biases that lead to its
-    neurons are multiplied by one number, the gain. For a linear neuron with a threshold that is
-    the same as another threshold. It is chosen so that the mean number of spikes of the
-    presentation, over the calibration inputs, is that of the trained model: 100 constant currents
-    of up to one threshold per step, and 100 neurons with random weights that receive random spikes
-    (`calibrated_gain`). What single neurons do with single inputs is not kept, nor is the time of
-    any spike.
+    Equations, emission, reset and units are those of the other model. Weights and biases into its
+    neurons are multiplied by one number, the gain; for a linear neuron with a threshold that is the
+    same as changing the threshold. The gain is chosen so that the mean number of spikes in a
+    presentation is that of the original model, for a fixed set of test inputs: 100 constant
+    currents of up to one threshold in a step, and 100 neurons with random weights that receive
+    random spikes (`brianbridge.perturbations.rate_matching.matching_gain`). The response of a
+    single neuron to a single input is not kept, and neither are spike times.
 
     The models are those of the library, as published: AdEx with the parameters of Brette & Gerstner
-    (2005), Izhikevich's of 2003, and the integrate-and-fire family; see their files for sources.
-    The calibration is of this project.
+    (2005), Izhikevich's model of 2003, and the integrate-and-fire family; their files name the
+    sources. The matching of rates is a method of this project.
 
-    The output population keeps its neurons unless it is named, since it is read in their units.
+    The output population keeps its neurons unless it is named, because its potential is read in
+    their units.
 
     Parameters
     ----------
     model : str
-        A name of the library of neuron models, or the path of a model's file.
+        Name of a model in the library, or path of a neuron model file.
     parameters : mapping of str to str, float or Quantity
-        Its parameters that are not the library's.
+        Parameters that differ from the library's.
     populations : tuple of str
-        Where; in all that fire but the output if empty.
+        Names of the populations that get the model; all that fire, without the output, if empty.
     gain : float, optional
-        In the unit of the variable that receives (SI) for each unit of the trained one; calibrated
-        if not given.
+        Factor for weights and biases: units of the other model's receiving variable (SI) in one
+        unit of the original. Found from the mean rates if not given.
 
     Examples
     --------
@@ -57,7 +58,7 @@ class OtherNeuron(Perturbation):
     """
 
     name: ClassVar[str] = "other_neuron"
-    keeps: ClassVar[str] = "the mean number of spikes over the calibration inputs"
+    keeps: ClassVar[str] = "the mean number of spikes over a fixed set of test inputs"
     stage: ClassVar[Stage] = Stage.MODEL
 
     model: str = "lif"
@@ -72,25 +73,18 @@ class OtherNeuron(Perturbation):
         object.__setattr__(self, "populations", tuple(self.populations))
         if self.gain is not None and not (isinstance(self.gain, Real) and 0 < self.gain < np.inf):
             raise self.refuse("gain", "give a number above 0, or leave it out")
-        self._other()  # or say what is wrong with it
+        self._other()  # raises if the model or a parameter is wrong
 
     def __hash__(self) -> int:
         return hash((self.name, self.model, self.populations, self.gain))
 
     def apply(self, condition: Condition, rng: np.random.Generator) -> Condition:
-        """Replace the neurons, and multiply the weights that lead to them."""
+        """Replace the neurons, and multiply the weights and biases that lead to them."""
         network, other = condition.network, self._other()
-        chosen = self.populations or tuple(
-            p.name for p in network.firing if p.name != network.output.name
-        )
-        if not chosen:
-            raise InputError(
-                f"perturbation '{self.name}': no population but the output fires; name it in "
-                f"populations = ['{network.output.name}'] if its neurons are meant"
-            )
+        chosen = self.populations or hidden_populations(network, self)
         gains = {name: self._gain(condition, network.population(name)) for name in chosen}
 
-        def weighed(projection: Projection) -> Projection:
+        def scaled(projection: Projection) -> Projection:
             gain, bias = gains.get(projection.target), projection.bias
             if gain is None:
                 return projection
@@ -103,7 +97,7 @@ class OtherNeuron(Perturbation):
         populations = tuple(
             replace(p, neuron=other) if p.name in gains else p for p in network.populations
         )
-        projections = tuple(map(weighed, network.projections))
+        projections = tuple(map(scaled, network.projections))
         changed = replace(network, populations=populations, projections=projections)
         return replace(condition, network=changed)
 
@@ -113,4 +107,4 @@ class OtherNeuron(Perturbation):
     def _gain(self, condition: Condition, population: Population) -> float:
         if self.gain is not None:
             return self.gain
-        return calibrated_gain(condition, population, self._other(), self.name)
+        return matching_gain(condition, population, self._other(), self)

@@ -1,4 +1,4 @@
-"""Perturbations of time and numbers: what the simulator does, not what the network is."""
+"""Time and numbers: the step, the input's timing, the schedule and the floating-point type."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["BrianSchedule", "FinerDt", "InputTiming", "SinglePrecision"]
 
 @dataclass(frozen=True)
 class FinerDt(Perturbation):
-    """Resolve time finer: Brian2's step is the twin's divided by a whole number.
+    """Simulate with a finer time step: the twin's step divided by a whole number.
 
-    Input currents stay what they are, input spikes fall on the start of their coarse step.
+    Input currents stay the same. Input spikes arrive at the start of their coarse step.
 
     Parameters
     ----------
     divisor : int
-        From 1 on.
+        Number of Brian2's steps in one step of the twin, at least 1.
     """
 
     name: ClassVar[str] = "finer_dt"
@@ -44,14 +44,14 @@ class FinerDt(Perturbation):
 
 @dataclass(frozen=True)
 class InputTiming(Perturbation):
-    """Spread the input spikes of a coarse step over it, which takes a finer dt.
+    """Spread the input spikes of a coarse step over its fine steps; this needs a finer dt.
 
     Parameters
     ----------
     kind : {"uniform", "poisson"}
-        ``uniform``: each spike falls on any of the fine steps with the same chance, and the number
-        of spikes is kept. ``poisson``: Brian2 draws them anew at the rates of encoding 'poisson',
-        and only rates are kept.
+        ``uniform``: each spike falls on one of the fine steps with equal probability, and the
+        number of spikes is kept. ``poisson``: Brian2 draws new spikes at the rates of encoding
+        'poisson', and only the rates are kept.
     """
 
     name: ClassVar[str] = "input_timing"
@@ -85,10 +85,10 @@ class InputTiming(Perturbation):
 
 @dataclass(frozen=True)
 class BrianSchedule(Perturbation):
-    """Let things happen in Brian2's default order within a step.
+    """Use Brian2's default order of events within a step.
 
-    A weight then arrives after the threshold was looked at, and a hard reset in the same step
-    takes it away: input is lost (methods of this project, docs/design.md).
+    Weights then arrive after the threshold was tested. A hard reset in the same step overwrites
+    them, so that input is lost (a choice of this project, see docs/design.md).
     """
 
     name: ClassVar[str] = "brian_schedule"
@@ -96,13 +96,13 @@ class BrianSchedule(Perturbation):
     stage: ClassVar[Stage] = Stage.TIME
 
     def apply(self, condition: Condition, rng: np.random.Generator) -> Condition:
-        """Change the order."""
+        """Change the schedule."""
         return replace(condition, schedule="default")
 
 
 @dataclass(frozen=True)
 class SinglePrecision(Perturbation):
-    """Hold state and weights in float32."""
+    """Store state variables and weights as float32."""
 
     name: ClassVar[str] = "single_precision"
     keeps: ClassVar[str] = "everything to seven digits"

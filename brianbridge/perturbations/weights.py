@@ -1,15 +1,14 @@
-"""Perturbations of weights: a grid of few bits, and noise."""
+"""Weights of limited precision: quantisation and noise."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
 
-from brianbridge.network import SpikingNetwork
 from brianbridge.perturbations.base import Perturbation, Stage
+from brianbridge.perturbations.changes import with_weights
 from brianbridge.perturbations.condition import Condition
 
 __all__ = ["WeightNoise", "WeightQuantisation"]
@@ -19,16 +18,16 @@ __all__ = ["WeightNoise", "WeightQuantisation"]
 class WeightQuantisation(Perturbation):
     """Round weights to whole multiples of a step.
 
-    The grid is symmetric, ``-m, ..., m`` steps with ``m = 2**(bits - 1) - 1``, and its end is the
-    largest weight; ties are rounded to even multiples. Biases and frozen weights stay.
+    The grid is symmetric, ``-m, ..., m`` steps with ``m = 2**(bits - 1) - 1``, and ends at the
+    largest weight. Ties are rounded to even multiples. Biases and frozen weights stay the same.
 
     Parameters
     ----------
     bits : int
-        Of a weight, its sign included; from 2 on.
+        Bits of a weight, including its sign; from 2 to 24.
     per : {"tensor", "channel"}
-        Whether all weights of a projection share a step, or those that lead to one neuron (or
-        channel) do.
+        ``tensor``: all weights of a projection share a step. ``channel``: the weights into one
+        neuron, or into one channel of a convolution, share a step.
     """
 
     name: ClassVar[str] = "weight_quantisation"
@@ -49,22 +48,22 @@ class WeightQuantisation(Perturbation):
         return with_weights(condition, self.rounded)
 
     def rounded(self, weight: np.ndarray) -> np.ndarray:
-        """Return weights ``(out, ...)``, or a list of them, on their grid."""
-        each = self.per == "channel" and weight.ndim > 1
-        axes = tuple(range(1, weight.ndim)) if each else None
-        largest = np.abs(weight).max(axis=axes, keepdims=each)
+        """Return the weights, ``(out, ...)`` or a flat list of them, rounded to their grid."""
+        by_channel = self.per == "channel" and weight.ndim > 1
+        axes = tuple(range(1, weight.ndim)) if by_channel else None
+        largest = np.abs(weight).max(axis=axes, keepdims=by_channel)
         step = np.where(largest > 0, largest, 1.0) / (2 ** (self.bits - 1) - 1)
         return (np.round(weight / step) * step).astype(weight.dtype)
 
 
 @dataclass(frozen=True)
 class WeightNoise(Perturbation):
-    """Multiply each weight by a number of its own, from a normal distribution around 1.
+    """Multiply each weight by a random factor of its own, normally distributed around 1.
 
     Parameters
     ----------
     cv : float
-        Standard deviation of the factor, the coefficient of variation of each weight.
+        Standard deviation of the factor: the coefficient of variation of each weight.
     """
 
     name: ClassVar[str] = "weight_noise"
@@ -79,14 +78,7 @@ class WeightNoise(Perturbation):
             raise self.refuse("cv", "give 0 or more, such as 0.1")
 
     def apply(self, condition: Condition, rng: np.random.Generator) -> Condition:
-        """Draw the factors."""
+        """Draw the factors and multiply."""
         return with_weights(
             condition, lambda w: (w * (1 + self.cv * rng.standard_normal(w.shape))).astype(w.dtype)
         )
-
-
-def with_weights(condition: Condition, change: Callable[[np.ndarray], np.ndarray]) -> Condition:
-    """Return the condition with all weights changed that are not frozen, in their order."""
-    network: SpikingNetwork = condition.network
-    changed = {p.name: (change(p.weight), p.bias) for p in network.projections if not p.frozen}
-    return replace(condition, network=network.with_weights(changed))

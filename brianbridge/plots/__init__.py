@@ -1,15 +1,20 @@
-"""Plots of a verdict and of recordings, each a function that takes ``ax=`` and returns it.
+"""Plots of verdicts and recordings; each function takes ``ax=`` and returns it.
 
-They need matplotlib (``pip install "brianbridge[plot]"``). Text is drawn in matplotlib's text
-colour and everything else in Okabe and Ito's colours, which people with any colour vision tell
-apart; what a colour says, a shape or a pattern says too.
+They need matplotlib (``pip install "brianbridge[plot]"``). Text has matplotlib's text colour; all
+else has the colours of Okabe and Ito, which people with any colour vision can tell apart. Whatever
+a colour says, a shape or a pattern says too. Plots take plain data: this package imports nothing
+but `brianbridge.recording` and `brianbridge.errors`. A new plot is one file here.
 
 >>> from brianbridge.plots import plot_ladder
 >>> ax = plot_ladder(verdict)                                              # doctest: +SKIP
 """
 
-from brianbridge.plots.activity import plot_counts, plot_rasters, plot_traces
-from brianbridge.plots.outcome import plot_attribution, plot_confusion, plot_ladder
+from brianbridge.plots.attribution import plot_attribution
+from brianbridge.plots.confusion import plot_confusion
+from brianbridge.plots.counts import plot_counts
+from brianbridge.plots.ladder import plot_ladder
+from brianbridge.plots.rasters import plot_rasters
+from brianbridge.plots.traces import plot_traces
 
 __all__ = [
     "plot_attribution",

@@ -1,4 +1,4 @@
-"""What all plots share: colours, axes, and text that is taken literally."""
+"""What all plots share: colours, axes, the legend, and literal text."""
 
 from __future__ import annotations
 
@@ -6,19 +6,29 @@ from typing import Any
 
 from brianbridge.errors import InputError
 
-__all__ = ["BLUE", "GREEN", "SKY", "VERMILLION", "axes", "dress", "ink", "literal"]
+__all__ = [
+    "BLUE",
+    "GREEN",
+    "SKY",
+    "VERMILLION",
+    "axes_or_new",
+    "hide_frame",
+    "legend_above",
+    "literal",
+    "text_colour",
+]
 
 # Okabe & Ito, "Color Universal Design" (2008).
 BLUE, VERMILLION, GREEN, SKY = "#0072b2", "#d55e00", "#009e73", "#56b4e9"
 
 
-def axes(ax: Any, width: float, height: float) -> Any:
-    """Return `ax`, or the axes of a new figure of so many inches.
+def axes_or_new(ax: Any, width: float, height: float) -> Any:
+    """Return `ax`, or the axes of a new figure of this size in inches.
 
     Raises
     ------
     InputError
-        If there is no matplotlib.
+        If matplotlib is not installed.
     """
     if ax is not None:
         return ax
@@ -31,7 +41,7 @@ def axes(ax: Any, width: float, height: float) -> Any:
     return pyplot.subplots(figsize=(width, height), layout="constrained")[1]
 
 
-def ink() -> Any:
+def text_colour() -> Any:
     """Return matplotlib's text colour, which follows the user's style."""
     from matplotlib import rcParams
 
@@ -39,12 +49,20 @@ def ink() -> Any:
 
 
 def literal(text: str) -> str:
-    """Return a text so that matplotlib does not take what is between dollars for mathematics."""
+    """Return the text such that matplotlib does not read parts between dollars as mathematics."""
     from matplotlib import rcParams
 
     return text.replace("$", r"\$") if rcParams["text.parse_math"] else text
 
 
-def dress(ax: Any) -> None:
-    """Leave away the frame that carries no scale."""
+def legend_above(ax: Any, columns: int, *, height: float = 1.0, **options: Any) -> None:
+    """Draw a legend without a frame above the axes, at a height in axes fractions."""
+    ax.legend(
+        loc="lower left", bbox_to_anchor=(0, height), ncols=columns, frameon=False,
+        fontsize="small", **{"borderaxespad": 0, "columnspacing": 1.0, **options},
+    )  # fmt: skip
+
+
+def hide_frame(ax: Any) -> None:
+    """Hide the parts of the frame that carry no scale."""
     ax.spines[["top", "right"]].set_visible(False)

@@ -21,7 +21,7 @@ from brianbridge.datasets import Dataset
 from brianbridge.datasets.fit import fitted
 from brianbridge.errors import InputError
 from brianbridge.ladder.twin_run import TwinRun
-from brianbridge.measures.activity import Activity, joined
+from brianbridge.measures.spike_counts import SpikeCounts, add_spike_counts
 from brianbridge.network import Population, SpikingNetwork
 from brianbridge.perturbations import Perturbation, perturbed
 from brianbridge.perturbations.condition import Condition
@@ -139,11 +139,11 @@ def calibrate(
 
     def counts_of(candidate: SpikingNetwork) -> dict[str, float]:
         condition = perturbed(Condition(candidate), applied, seed)
-        found: dict[str, Activity] = {}
+        found: dict[str, SpikeCounts] = {}
 
         def add(chunk: Recording) -> None:
             nonlocal found
-            found = joined(found, chunk)
+            found = add_spike_counts(found, chunk)
 
         condition.simulate(x, seed=seed, threads=threads, on_chunk=add, keep=False)
         return _means(found)
@@ -260,7 +260,7 @@ def _times(values: np.ndarray, gain: float) -> np.ndarray:
     return (values * gain).astype(kept)
 
 
-def _means(activity: Mapping[str, Activity]) -> dict[str, float]:
+def _means(activity: Mapping[str, SpikeCounts]) -> dict[str, float]:
     """Return the mean spike count of a neuron and sample, by population; the size of values."""
     return {n: float(a.mass.sum()) / (a.samples * len(a.mass)) for n, a in activity.items()}
 

@@ -23,7 +23,8 @@ from brianbridge.datasets.fit import fitted
 from brianbridge.errors import InputError
 from brianbridge.io.networks.file import load, save
 from brianbridge.ladder.tasks import Task
-from brianbridge.measures import metrics
+from brianbridge.measures.accuracy_change import DiscordantPairs
+from brianbridge.measures.confidence_intervals import score_interval
 from brianbridge.network import SpikingNetwork
 from brianbridge.perturbations import Perturbation
 from brianbridge.sweep.sweep import Sweep, digest_of
@@ -216,7 +217,7 @@ def _again(
     right, after = twin.prediction == labels, piece.prediction == labels
     return {
         "accuracy": float(after.mean()),
-        "accuracy_change_ci95": metrics.paired_interval(right, after),
+        "accuracy_change_ci95": score_interval(*DiscordantPairs.of(right, after)),
         "agreement": float(np.mean(piece.prediction == twin.prediction)),
         "spikes_per_sample": sum(int(a.events.sum()) for a in piece.activity.values())
         / len(shards.data),

@@ -9,7 +9,7 @@ import torch
 
 from brianbridge.ladder.evidence import Evidence
 from brianbridge.network import Population, SpikingNetwork
-from brianbridge.plots.activity import differing_steps
+from brianbridge.plots.rasters import differing_steps
 from brianbridge.recording import Recording
 from brianbridge.twin.network import to_torch
 

@@ -11,8 +11,8 @@ from brianbridge import plots
 from brianbridge.ladder.evidence import Evidence
 from brianbridge.ladder.table import count, remedy_in_words
 from brianbridge.ladder.verdict import RungOutcome, Verdict
-from brianbridge.measures.metrics import confusion_matrix
-from brianbridge.plots.activity import most_telling
+from brianbridge.measures.classification import confusion_matrix
+from brianbridge.plots.rasters import most_different
 from brianbridge.report import sentences as words
 from brianbridge.report.ladder_text import ladder_text
 from brianbridge.report.one_sample import CloseUp, close_up
@@ -197,7 +197,7 @@ def _close_figures(name: str, rung: str, close: CloseUp) -> list[Figure]:
     population, found = close.population.name, []
     if close.fires:
         coarse = close.brian2.steps // close.twin.steps
-        rows = most_telling(
+        rows = most_different(
             close.twin.raster(population)[:, 0], close.brian2.raster(population, coarse)[:, 0]
         )
         shown = f"{len(rows):,} of {close.population.size:,} neurons are drawn"

@@ -32,7 +32,7 @@ from brianbridge.ladder.rungs import Rung, read_ladder
 from brianbridge.ladder.twin_run import TwinRun
 from brianbridge.ladder.verdict import Verdict
 from brianbridge.ladder.verify import verify
-from brianbridge.measures.metrics import accuracy
+from brianbridge.measures.classification import accuracy
 from brianbridge.network import SpikingNetwork
 from brianbridge.provenance import collect
 from brianbridge.report import report_beside

@@ -19,11 +19,12 @@ import numpy as np
 
 from brianbridge.io.atomic import write_whole
 from brianbridge.ladder.tasks import Piece
-from brianbridge.measures.activity import Activity
-from brianbridge.measures.comparison import Comparison, CountSums
-from brianbridge.measures.decision import Decision, FirstSpikes
-from brianbridge.measures.outputs import Outputs
-from brianbridge.measures.spike_trains import TrainDistances
+from brianbridge.measures.decision import Decision
+from brianbridge.measures.first_spikes import FirstSpikeComparison
+from brianbridge.measures.sample_summary import SampleSummary
+from brianbridge.measures.spike_comparison import CountMoments, SpikeComparison
+from brianbridge.measures.spike_counts import SpikeCounts
+from brianbridge.measures.spike_train_distances import SpikeTrainDistances
 
 __all__ = ["DAMAGED", "FORMAT", "read_piece", "write_piece"]
 
@@ -31,19 +32,19 @@ __all__ = ["DAMAGED", "FORMAT", "read_piece", "write_piece"]
 DAMAGED = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, zlib.error)
 
 #: Of the files. Part of their names (`brianbridge.sweep.sweep`): those of another are not found.
-FORMAT = 3
+FORMAT = 4
 
 _CLASSES = {
     cls.__name__: cls
     for cls in (
-        Activity,
-        Comparison,
-        CountSums,
+        CountMoments,
         Decision,
-        FirstSpikes,
-        Outputs,
+        FirstSpikeComparison,
         Piece,
-        TrainDistances,
+        SampleSummary,
+        SpikeComparison,
+        SpikeCounts,
+        SpikeTrainDistances,
     )
 }
 
@@ -56,7 +57,7 @@ def write_piece(piece: Piece, path: Path) -> None:
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
     ...     path = Path(folder) / "piece.json.gz"
-    ...     outputs = Outputs(np.array([9, 4]), None, np.array([False, True]))
+    ...     outputs = SampleSummary(np.array([9, 4]), None, np.array([False, True]))
     ...     write_piece(Piece(np.array([3, 1]), {}, outputs), path)
     ...     read_piece(path).prediction
     array([3, 1])

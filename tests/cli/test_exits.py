@@ -127,11 +127,11 @@ def test_brian2_is_not_blamed_on_the_command_line(tmp_path):
 def test_brian2_is_not_blamed_in_a_script_but_for_errors_of_others():
     code = (
         "import sys, brianbridge, brian2\n"
-        "from brianbridge.ladder import metrics\n"
+        "from brianbridge.measures import classification\n"
         "def fails():\n"
         "    1/0\n"
         "for call in (lambda: brianbridge.neuron_model('lfi'),\n"
-        "             lambda: metrics.confusion_matrix(None, None, 'x'), fails):\n"
+        "             lambda: classification.confusion_matrix(None, None, 'x'), fails):\n"
         "    try: call()\n"
         "    except Exception: sys.excepthook(*sys.exc_info())\n"
     )

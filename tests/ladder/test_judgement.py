@@ -9,7 +9,7 @@ from brianbridge.encoding import Current
 from brianbridge.ladder.judgement import Measured, in_words, judge, worst_outcome
 from brianbridge.ladder.rungs import Rung
 from brianbridge.ladder.verify import verify
-from brianbridge.measures.intervals import score_interval, share_interval
+from brianbridge.measures.confidence_intervals import proportion_interval, score_interval
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.twin.network import to_torch
@@ -79,7 +79,7 @@ def test_words_tell_how_many_samples_would_decide_or_that_none_would():
     )
     judged = judge("max_accuracy_drop", 0.0, nothing_lost, "interval")
     assert "no number of samples would decide" in in_words("max_accuracy_drop", judged, 30, 1)
-    half = Measured(0.5, lambda n: share_interval(15 * n, 30 * n))
+    half = Measured(0.5, lambda n: proportion_interval(15 * n, 30 * n))
     judged = judge("min_agreement", 0.6, half, "interval")
     assert "times the samples and repeats" in in_words("min_agreement", judged, 30, runs=3)
     judged = judge("max_spikes_change", 0.6, Measured(0.0, lambda n: None), "interval")

@@ -10,9 +10,10 @@ from brianbridge.datasets import from_arrays
 from brianbridge.encoding import Bernoulli, Current, Latency
 from brianbridge.ladder.rungs import Rung
 from brianbridge.ladder.verify import verify
-from brianbridge.measures import metrics
-from brianbridge.measures.activity import input_spikes_by_step
-from brianbridge.measures.decision import Decision, FirstSpikes, order_lost
+from brianbridge.measures.classification import accuracy
+from brianbridge.measures.decision import Decision
+from brianbridge.measures.first_spikes import FirstSpikeComparison, order_changed
+from brianbridge.measures.spike_counts import input_spikes_by_step
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.network.readout import first_spike_output
 from brianbridge.neurons.library import neuron_model
@@ -63,7 +64,7 @@ def test_ties_count_as_right_and_silence_goes_by_the_potential():
     assert (found.ties, found.right) == (2, 3)
     assert found.to_dict()["accuracy_ties_right"] == 0.6
     assert found.to_dict()["ties"] == 0.4
-    assert metrics.accuracy(run, labels) == 0.4
+    assert accuracy(run, labels) == 0.4
 
 
 def test_a_label_that_no_neuron_stands_for_is_wrong():
@@ -107,7 +108,7 @@ def test_spikes_until_the_decision():
     ],
 )
 def test_orders(before, after, order, rank):
-    found = FirstSpikes.of(recording([before]), recording([after], 80, 10), "output")
+    found = FirstSpikeComparison.of(recording([before]), recording([after], 80, 10), "output")
     assert (found.order_mismatches, found.rank_mismatches) == (order, rank)
 
 
@@ -118,7 +119,7 @@ def test_an_order_is_lost_where_any_pair_says_so():
     earlier, still = (t[:, :, None] < t[:, None, :] for t in (before, after))
     expected = (earlier & ~still).any((1, 2))
     assert 0.1 < expected[:1500].mean() < 0.8
-    np.testing.assert_array_equal(order_lost(before, after), expected)
+    np.testing.assert_array_equal(order_changed(before, after), expected)
 
 
 def test_differences_of_times():
@@ -128,7 +129,7 @@ def test_differences_of_times():
     fine[[23, 30], 0, 0] = fine[39, 1, 1] = fine[7, 0, 1] = 1
     one = recording([[3, 8], [0, 1]], hidden=hidden)
     other = recording([[30, 80], [0, 80]], 80, 10, hidden=fine)
-    found = FirstSpikes.of(one, other, "output").to_dict()
+    found = FirstSpikeComparison.of(one, other, "output").to_dict()
     # 2.3 - 2 and 3.9 - 4 steps in the hidden layer, none in the output.
     assert found["fired_in_both"] == 4
     assert found["fired_in_one_only"] == 3
@@ -137,7 +138,7 @@ def test_differences_of_times():
 
 
 def test_no_time_to_compare():
-    found = FirstSpikes.of(recording([[8]]), recording([[8]]), "output").to_dict()
+    found = FirstSpikeComparison.of(recording([[8]]), recording([[8]]), "output").to_dict()
     assert found["mean_time_difference"] is found["max_time_difference"] is None
 
 
@@ -156,7 +157,7 @@ def test_parts_add_up_to_the_whole(with_input):
         one, other = twin.of_samples(low, high), fine.of_samples(low, high)
         given = None if inputs is None else inputs[low:high]
         return (
-            FirstSpikes.of(one, other, "output"),
+            FirstSpikeComparison.of(one, other, "output"),
             *(Decision.of(run, "output", labels[low:high], given) for run in (one, other)),
         )
 
@@ -176,7 +177,7 @@ def test_input_spikes_by_step(monkeypatch, encoding):
     x = np.random.default_rng(3).random((11, 2, 3))
     expected = encoding.encode(x, np.arange(11)).raster.astype(bool).sum((2, 3)).T
     for block in (1, 100, 10_000):
-        monkeypatch.setattr("brianbridge.measures.activity._BLOCK", block)
+        monkeypatch.setattr("brianbridge.measures.spike_counts._BLOCK", block)
         np.testing.assert_array_equal(input_spikes_by_step(net, x), expected)
 
 
@@ -238,7 +239,7 @@ def test_numbers_are_those_of_whole_recordings():
     raster = net.encoding.encode(X, np.arange(40)).raster
     inputs = [raster[: w + 1, s].sum() for s, w in enumerate(when)]
     assert found["input_spikes_until_decision"] == pytest.approx(np.mean(inputs))
-    assert FirstSpikes.of(twin, fine, "output").difference == 0
+    assert FirstSpikeComparison.of(twin, fine, "output").difference == 0
 
 
 def test_a_current_is_crossed_within_the_step():

@@ -11,10 +11,10 @@ from brianbridge.datasets import from_arrays
 from brianbridge.encoding import Bernoulli, Current, EncodedInput, Latency
 from brianbridge.ladder.verdict import Verdict
 from brianbridge.ladder.verify import verify
-from brianbridge.measures import activity
-from brianbridge.measures.activity import Activity, activity_of, activity_of_input
-from brianbridge.measures.counting import count_operations, operations_of
+from brianbridge.measures import spike_counts
 from brianbridge.measures.energy import FP32_45NM, INT32_45NM
+from brianbridge.measures.operation_counting import count_operations, operations_of
+from brianbridge.measures.spike_counts import SpikeCounts, count_input_spikes, count_spikes
 from brianbridge.network import (
     AvgPool2d,
     Conv2d,
@@ -157,12 +157,12 @@ def test_blocks_and_chunks_add_up(monkeypatch):
     run = twin.record(x)
     whole = operations_of(net, run, x)
     assert whole.projections[1].synops > 0
-    monkeypatch.setattr(activity, "_BLOCK", 5)
+    monkeypatch.setattr(spike_counts, "_BLOCK", 5)
     assert operations_of(net, run, x) == whole
     parts = [
         {
-            **activity_of(twin.record(x[low:high], index=np.arange(low, high))),
-            **activity_of_input(net, x[low:high], np.arange(low, high)),
+            **count_spikes(twin.record(x[low:high], index=np.arange(low, high))),
+            **count_input_spikes(net, x[low:high], np.arange(low, high)),
         }
         for low, high in ((0, 3), (3, 8))
     ]
@@ -211,7 +211,7 @@ def test_spikes_that_are_missing_or_of_another_run_are_refused(refused):
     with refused("spikes of 'output' are missing", "recording"):
         operations_of(net, run.without_events(), x)
     with refused("3 neurons", "2 neurons"):
-        count_operations(net, {**activity_of_input(net, x), "output": Activity(
+        count_operations(net, {**count_input_spikes(net, x), "output": SpikeCounts(
             2, np.zeros(3, np.int64), np.zeros(3))}, 2, 4)  # fmt: skip
     with refused("shape (4,)", "shape (3,)", "'latency'"):
         operations_of(net, run, np.ones((2, 4)))
@@ -249,7 +249,7 @@ def test_verdict_tells_operations_of_the_twin_and_of_every_rung():
         assert rung.synops_per_sample == pytest.approx(rung.spikes_per_sample["hidden"] * 2)
         assert rung.synops_by_mass_per_sample == rung.synops_per_sample
     entry = json.loads(verdict.to_json())
-    assert entry["schema"] == 2
+    assert entry["schema"] == 3
     assert entry["operations"] == json.loads(json.dumps(verdict.operations.to_dict()))
     assert entry["rungs"][1]["synops_per_sample"] == verdict.rungs[1].synops_per_sample
     assert "64 MACs" in verdict.table().caption

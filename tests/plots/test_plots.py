@@ -1,5 +1,7 @@
 """Plots draw on the axes they are given, and what they draw are the numbers they are given."""
 
+from types import SimpleNamespace
+
 import matplotlib
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from matplotlib.figure import Figure
 
 from brianbridge import plots
 from brianbridge.ladder.verdict import RungOutcome, Verdict
-from brianbridge.plots.activity import differing_steps, most_telling
+from brianbridge.plots.rasters import differing_steps, most_different
 from brianbridge.recording import Events, Recording
 
 
@@ -39,6 +41,15 @@ def recording(*spikes, steps=4, dt=1e-3, neurons=3, traces=None, values=None):
     events = {"hidden": Events(np.zeros_like(step), node, step, value, dt)}
     kept = {} if traces is None else {"hidden": {"v": traces}}
     return Recording(dt, steps, 1, {"hidden": (neurons,)}, events, np.zeros((1, 2)), kept)
+
+
+def test_a_ladder_is_drawn_from_plain_data(ax):
+    result = SimpleNamespace(
+        name="parity", outcome="held", accuracy=0.9, accuracy_change_ci95=(-0.01, 0.02), exact=False
+    )
+    plots.plot_ladder(SimpleNamespace(rungs=[result], twin={"accuracy": 0.8}), ax=ax)
+    np.testing.assert_allclose(lines(ax)["held"], [[90, 0]])
+    np.testing.assert_allclose(ax.collections[0].get_segments()[0][:, 0], [79, 82])
 
 
 def test_ladder_draws_accuracies_intervals_and_the_twin(ax):
@@ -104,8 +115,8 @@ def test_neurons_that_differ_are_drawn_before_those_that_fire():
     theirs = np.zeros((4, 5))
     ours[:, 1] = theirs[:, 1] = 1
     ours[0, 4] = 1
-    assert most_telling(ours, theirs, most=1).tolist() == [4]
-    assert most_telling(ours, theirs).tolist() == [1, 4]  # silent ones are left out
+    assert most_different(ours, theirs, most=1).tolist() == [4]
+    assert most_different(ours, theirs).tolist() == [1, 4]  # silent ones are left out
 
 
 @pytest.mark.parametrize("silent", [recording(), recording(steps=8, dt=5e-4)])

@@ -17,7 +17,7 @@ from brianbridge.io.atomic import write_whole
 from brianbridge.io.networks.file import save
 from brianbridge.io.spikes.file import SpikeFileWriter, check_spikes, read_spikes
 from brianbridge.ladder.tasks import Piece
-from brianbridge.measures.outputs import Outputs
+from brianbridge.measures.sample_summary import SampleSummary
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.recording import Events, Recording
@@ -48,7 +48,7 @@ def write_plot(path: Path, seed: int) -> None:
 
 
 def piece(seed: int) -> Piece:
-    return Piece(np.array([seed]), {}, Outputs(np.array([1]), None, np.array([False])))
+    return Piece(np.array([seed]), {}, SampleSummary(np.array([1]), None, np.array([False])))
 
 
 # The writer of each kind of file; verdict, summary, report, costs and loops are texts.

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from brianbridge.measures.distances import van_rossum, victor_purpura
+from brianbridge.measures.spike_train_distances import van_rossum, victor_purpura
 
 
 def trains(seed, most=6):

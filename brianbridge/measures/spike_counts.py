@@ -1,7 +1,8 @@
-"""What each neuron did, added up over samples: all that counting operations needs of the spikes.
+"""Spike counts of each neuron, summed over samples.
 
-Activities of consecutive samples add, so that a run may be counted chunk by chunk and its spikes
-forgotten (``simulate(..., on_chunk=..., keep=False)``).
+They are all that the counting of operations needs to know of the spikes. Counts of consecutive
+samples add, so that a run can be counted chunk by chunk and its spikes forgotten
+(``simulate(..., on_chunk=..., keep=False)``).
 """
 
 from __future__ import annotations
@@ -17,26 +18,32 @@ from brianbridge.errors import InputError
 from brianbridge.network import INPUT, SpikingNetwork
 from brianbridge.recording import Events, Recording
 
-__all__ = ["Activity", "activity_of", "activity_of_input", "input_spikes_by_step", "joined"]
+__all__ = [
+    "SpikeCounts",
+    "add_spike_counts",
+    "count_input_spikes",
+    "count_spikes",
+    "input_spikes_by_step",
+]
 
-#: Events, or cells of an input raster, that are counted at once.
+#: Number of events, or of cells of an input raster, that are counted at once.
 _BLOCK = 10_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class Activity:
-    """Hold the sums over samples of what the neurons of one population did.
+class SpikeCounts:
+    """Hold the spike counts of the neurons of one population, summed over samples.
 
     Parameters
     ----------
     samples : int
-        How many samples were presented.
+        Number of samples.
     events : numpy.ndarray of int64, shape (neurons,)
-        Spikes of each neuron, of whatever value and sign.
+        Number of spikes of each neuron, whatever their value and sign.
     mass : numpy.ndarray of float64, shape (neurons,)
-        Summed size of the spike values; a spike of -1 or 3 adds 1 or 3.
+        Sum of the absolute spike values; a spike of -1 or 3 adds 1 or 3.
     negative : int
-        How many of the spikes have a value below 0.
+        Number of spikes with a value below 0.
     graded : bool
         Whether a spike has a value other than 1 and -1.
     """
@@ -47,9 +54,9 @@ class Activity:
     negative: int = 0
     graded: bool = False
 
-    def __add__(self, other: Activity) -> Activity:
-        """Return the activity over the samples of both."""
-        return Activity(
+    def __add__(self, other: SpikeCounts) -> SpikeCounts:
+        """Return the counts over the samples of both."""
+        return SpikeCounts(
             self.samples + other.samples,
             self.events + other.events,
             self.mass + other.mass,
@@ -58,13 +65,14 @@ class Activity:
         )
 
     @classmethod
-    def of_events(cls, events: Events, neurons: int, samples: int) -> Activity:
-        """Add up flat events.
+    def of_events(cls, events: Events, neurons: int, samples: int) -> SpikeCounts:
+        """Count flat events.
 
         Examples
         --------
         >>> raster = np.array([[[-1.0, 0]], [[1, 3]]])  # 2 steps, 1 sample, 2 neurons
-        >>> Activity.of_events(Events.from_raster(raster, dt=1e-3), neurons=2, samples=1).mass
+        >>> events = Events.from_raster(raster, dt=1e-3)
+        >>> SpikeCounts.of_events(events, neurons=2, samples=1).mass
         array([2., 3.])
         """
         found = cls(samples, np.zeros(neurons, np.int64), np.zeros(neurons))
@@ -83,12 +91,12 @@ class Activity:
         return found
 
     @classmethod
-    def of_raster(cls, raster: np.ndarray) -> Activity:
-        """Add up a dense raster of spike values, ``(steps, samples, *shape)``.
+    def of_raster(cls, raster: np.ndarray) -> SpikeCounts:
+        """Count a dense raster of spike values, ``(steps, samples, *shape)``.
 
         Examples
         --------
-        >>> Activity.of_raster(np.array([[[-1, 0]], [[1, 0]]])).events
+        >>> SpikeCounts.of_raster(np.array([[[-1, 0]], [[1, 0]]])).events
         array([2, 0])
         """
         flat = raster.reshape(*raster.shape[:2], -1)
@@ -102,29 +110,38 @@ class Activity:
         )
 
 
-def activity_of(recording: Recording) -> dict[str, Activity]:
-    """Return the activity of every recorded population, by name."""
+def count_spikes(recording: Recording) -> dict[str, SpikeCounts]:
+    """Return the spike counts of every recorded population, by name."""
     return {
-        name: Activity.of_events(recording.events(name), int(np.prod(shape)), recording.samples)
+        name: SpikeCounts.of_events(recording.events(name), int(np.prod(shape)), recording.samples)
         for name, shape in recording.shapes.items()
     }
 
 
-def joined(before: Mapping[str, Activity], recording: Recording) -> dict[str, Activity]:
-    """Return activities, by population, with those of further samples added; empty to begin."""
-    found = activity_of(recording)
-    return {name: before[name] + a if name in before else a for name, a in found.items()}
+def add_spike_counts(
+    before: Mapping[str, SpikeCounts], recording: Recording
+) -> dict[str, SpikeCounts]:
+    """Return spike counts by population, with those of a recording of further samples added.
+
+    Start with an empty mapping.
+    """
+    found = count_spikes(recording)
+    return {
+        name: before[name] + counts if name in before else counts for name, counts in found.items()
+    }
 
 
-def activity_of_input(network: SpikingNetwork, x: Any, index: Any = None) -> dict[str, Activity]:
-    """Return the activity of the input under its name; nothing if it is a constant current.
+def count_input_spikes(
+    network: SpikingNetwork, x: Any, index: Any = None
+) -> dict[str, SpikeCounts]:
+    """Return the spike counts of the input, under its name; nothing for a constant current.
 
     Parameters
     ----------
     network : SpikingNetwork
-        The network, whose encoding is applied, a block of samples at a time.
+        Network whose encoding is applied, a block of samples at a time.
     x : array, shape (samples, *input_shape), or EncodedInput
-        The samples that were presented, or what the encoding made of them.
+        Samples that were presented, or their encoded form.
     index : array of int, shape (samples,), optional
         Number of each sample in its data set; counted from 0 if not given.
 
@@ -139,25 +156,25 @@ def activity_of_input(network: SpikingNetwork, x: Any, index: Any = None) -> dic
     >>> from brianbridge.network import Dense
     >>> from brianbridge.neurons.library import neuron_model
     >>> net = SpikingNetwork.sequential((3,), [Dense(2, neuron_model("if"))], encoding=Latency(5))
-    >>> activity_of_input(net, np.array([[1.0, 0.5, 0.0]]))["input"].events
+    >>> count_input_spikes(net, np.array([[1.0, 0.5, 0.0]]))["input"].events
     array([1, 1, 0])
     """
     if isinstance(network.encoding, Current):
         return {}
     neurons = int(np.prod(network.shape_of(INPUT)))
-    found = Activity(0, np.zeros(neurons, np.int64), np.zeros(neurons))
+    found = SpikeCounts(0, np.zeros(neurons, np.int64), np.zeros(neurons))
     for raster in _input_rasters(network, x, index):
-        found += Activity.of_raster(raster)
+        found += SpikeCounts.of_raster(raster)
     return {INPUT: found}
 
 
 def input_spikes_by_step(network: SpikingNetwork, x: Any, index: Any = None) -> np.ndarray | None:
-    """Return how many input spikes each step of each sample has; None for a constant current.
+    """Return the number of input spikes in each step of each sample; None for a constant current.
 
     Parameters
     ----------
     network, x, index
-        As in `activity_of_input`.
+        As in `count_input_spikes`.
 
     Returns
     -------
@@ -201,7 +218,7 @@ def _input_rasters(network: SpikingNetwork, x: Any, index: Any = None) -> Iterat
         if encoded.raster is None or encoded.raster.shape[2:] != network.shape_of(INPUT):
             given = "a current" if encoded.raster is None else f"shape {encoded.raster.shape[2:]}"
             raise InputError(
-                f"the samples have {given} where encoding '{network.encoding.kind}' of this "
+                f"the samples have {given}, but encoding '{network.encoding.kind}' of this "
                 f"network gives spikes of shape {network.shape_of(INPUT)}; give the samples "
                 "that were presented to it"
             )

@@ -12,7 +12,7 @@ from brianbridge.encoding import Bernoulli, Current, Latency
 from brianbridge.ladder import tasks, twin_run
 from brianbridge.ladder.twin_run import TwinRun
 from brianbridge.ladder.verify import verify
-from brianbridge.measures.comparison import Comparison, CountSums
+from brianbridge.measures.spike_comparison import CountMoments, SpikeComparison, spike_differences
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.recording import Events, Recording
@@ -20,11 +20,11 @@ from brianbridge.simulation.batched import run as batched
 from brianbridge.twin.network import to_torch
 
 
-def recording(raster):
+def recording(raster, dt=1e-3):
     steps, samples, neurons = raster.shape
     return Recording(
-        dt=1e-3, steps=steps, samples=samples, shapes={"hidden": (neurons,)},
-        all_events={"hidden": Events.from_raster(raster, 1e-3)}, output=np.zeros((samples, 2)),
+        dt=dt, steps=steps, samples=samples, shapes={"hidden": (neurons,)},
+        all_events={"hidden": Events.from_raster(raster, dt)}, output=np.zeros((samples, 2)),
     )  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def two():
 
 def test_a_comparison_is_that_of_the_dense_counts(two):
     one, other = two
-    found = Comparison.of(recording(one), recording(other))
+    found = SpikeComparison.of(recording(one), recording(other))
     x, y = one.sum(0), other.sum(0)
     assert found.spike_mismatches == np.sum(one != other)
     assert found.count_mismatches == np.sum(x != y)
@@ -48,9 +48,9 @@ def test_a_comparison_is_that_of_the_dense_counts(two):
 
 def test_comparisons_of_parts_add_up(two):
     one, other = map(recording, two)
-    first = Comparison.of(one.of_samples(0, 5), other.of_samples(0, 5))
-    rest = Comparison.of(one.of_samples(5, 12), other.of_samples(5, 12))
-    whole = vars(Comparison.of(one, other))
+    first = SpikeComparison.of(one.of_samples(0, 5), other.of_samples(0, 5))
+    rest = SpikeComparison.of(one.of_samples(5, 12), other.of_samples(5, 12))
+    whole = vars(SpikeComparison.of(one, other))
     added = vars(first + rest)
     np.testing.assert_array_equal(added.pop("since"), whole.pop("since"))
     assert added == whole
@@ -58,10 +58,33 @@ def test_comparisons_of_parts_add_up(two):
 
 def test_no_correlation_where_nothing_varies():
     x = np.full(1000, 3.0)
-    assert CountSums.of(x, np.arange(1000.0)).correlation is None
+    assert CountMoments.of(x, np.arange(1000.0)).correlation is None
     # A mean of a billion with a spread of one: as large sums in float64 this would be noise.
     far = 1e9 + np.array([0.0, 1.0, 0.0, 1.0])
-    assert CountSums.of(far - 1e9, far - 1e9).correlation == pytest.approx(1, abs=1e-15)
+    assert CountMoments.of(far - 1e9, far - 1e9).correlation == pytest.approx(1, abs=1e-15)
+
+
+def test_mismatches_are_counted_cell_by_cell():
+    raster = np.zeros((3, 2, 2))
+    raster[0, 0, 0] = raster[1, 1, 1] = 1
+    moved = raster.copy()
+    moved[0, 0, 0], moved[2, 0, 0] = 0, 1  # later, the same count
+    signed = raster.copy()
+    signed[1, 1, 1] = -1  # the same time, another value
+    one = recording(raster)
+    assert spike_differences(one, recording(moved))[0] == 2
+    assert spike_differences(one, recording(signed))[0] == 1
+
+
+def test_a_finer_run_is_summed_onto_the_coarse_grid():
+    coarse = np.zeros((2, 1, 1))
+    coarse[1, 0, 0] = 1
+    fine = np.zeros((20, 1, 1))
+    fine[17, 0, 0] = 1
+    a, b = recording(coarse), recording(fine, dt=1e-4)
+    assert spike_differences(a, b)[0] == 0
+    fine[9, 0, 0] = 1
+    assert spike_differences(a, recording(fine, dt=1e-4))[0] == 1
 
 
 def busy(samples, encoding=None):

@@ -10,7 +10,7 @@ from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.perturbations import FinerDt, Mismatch, OtherNeuron, perturbed
 from brianbridge.perturbations.condition import Condition
-from brianbridge.perturbations.equal_rates import _mean_counts, emitted
+from brianbridge.perturbations.rate_matching import _mean_counts, spike_value_at
 
 X = np.random.default_rng(0).uniform(0, 1, (4, 20))
 
@@ -116,10 +116,10 @@ def test_populations_that_are_alike_are_calibrated_once_and_others_left():
 
 
 def test_what_a_neuron_emits():
-    assert emitted(neuron_model("ternary_if"), -2.0) == -1
-    assert emitted(neuron_model("multi_threshold_lif"), -2.0) == 0
-    assert emitted(neuron_model("multi_threshold_lif"), 3.2) == 3
-    assert emitted(neuron_model("adex"), -30e-3) == 1
+    assert spike_value_at(neuron_model("ternary_if"), -2.0) == -1
+    assert spike_value_at(neuron_model("multi_threshold_lif"), -2.0) == 0
+    assert spike_value_at(neuron_model("multi_threshold_lif"), 3.2) == 3
+    assert spike_value_at(neuron_model("adex"), -30e-3) == 1
 
 
 def test_what_cannot_be_is_refused():

@@ -1,19 +1,19 @@
-"""Operation counts: what a presentation takes, beside an ordinary network of the same shape.
+"""Numbers of operations in a presentation, beside those of an ordinary network of the same shape.
 
-All numbers are means over samples, of one presentation. The conventions, which differ between
-papers:
+All numbers are for one presentation, averaged over samples. Conventions differ between papers; here
+they are:
 
-- *synaptic operation*: one synapse that one spike reaches, ``sum(spikes of i * fan-out of i)``,
-  with the fan-out that the neuron really has (see `brianbridge.measures.fan_out`). Spikes count
-  when they are emitted, also where a delay outlasts the presentation. By *events* each spike
-  counts once, of whatever sign; by *mass* a spike of value 3 counts three times, as where its
-  weight is added three times.
-- *MAC*: a multiplication whose product is added. A constant current is weighted so; once in a
-  presentation if the weighted current is kept, and in every step if it is computed anew. The
-  first is reported; the other is named ``..._if_recomputed``.
-- *update*: one neuron that goes through one step, its bias included.
-- *ANN*: the same architecture with real numbers instead of spikes, one pass, each projection used
-  once, feedback too; its MACs are the sum of fan-in times neurons.
+- *synaptic operation*: one spike that reaches one synapse, ``sum(spikes of i * fan-out of i)``,
+  with the actual fan-out of each neuron (see `brianbridge.measures.fan_out`). A spike counts when
+  it is emitted, even if a delay outlasts the presentation. By *events*, each spike counts once,
+  whatever its sign. By *mass*, a spike of value 3 counts three times, as if its weight were added
+  three times.
+- *MAC* (multiply-accumulate): a multiplication whose product is added. Weighting a constant current
+  takes MACs: once in a presentation if the weighted current is kept, or in every step if it is
+  recomputed. The first number is reported; the second has a name that ends in ``_if_recomputed``.
+- *update*: one step of one neuron, including its bias.
+- *ANN*: the same architecture with real numbers instead of spikes, in one pass that uses each
+  projection once, also feedback. Its MACs are the sum of the fan-in over all neurons.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ __all__ = ["Operations", "PopulationOperations", "ProjectionOperations"]
 
 @dataclass(frozen=True)
 class PopulationOperations:
-    """Hold what one population did in a presentation; the input is one too if it spikes.
+    """Hold the spikes and updates of one population, or of the input if it spikes.
 
     Parameters
     ----------
     name : str
-        The population.
+        Name of the population.
     neurons : int
-        How many there are.
+        Number of its neurons.
     spikes : float
-        Events; 0 if it is read by its potential.
+        Number of spikes by events; 0 if the population is read by its potential.
     spike_mass : float
-        Summed size of the spike values.
+        Sum of the absolute spike values.
     negative_spikes : float
-        Events with a value below 0.
+        Number of spikes with a value below 0.
     updates : int
-        Neurons times steps; 0 for the input.
+        Number of neurons times number of steps; 0 for the input.
     """
 
     name: str
@@ -57,22 +57,22 @@ class PopulationOperations:
 
 @dataclass(frozen=True)
 class ProjectionOperations:
-    """Hold what one projection took in a presentation.
+    """Hold the operations of one projection.
 
     Parameters
     ----------
     name : str
-        The projection.
+        Name of the projection.
     synops : float
         Synaptic operations by events; 0 for a constant current.
     synops_by_mass : float
         Synaptic operations by mass.
     graded : bool
-        Whether a spike that it carried has a value other than 1 and -1.
+        Whether it carried a spike with a value other than 1 and -1.
     macs : int
-        To weight a constant current once; 0 if it carries spikes.
+        MACs that weight a constant current once; 0 if it carries spikes.
     ann_macs : int
-        Of real numbers, one pass.
+        MACs of one pass of real numbers.
     """
 
     name: str
@@ -85,18 +85,18 @@ class ProjectionOperations:
 
 @dataclass(frozen=True)
 class Operations:
-    """Hold the operations of a presentation: means over samples.
+    """Hold the operations of one presentation, averaged over samples.
 
     Parameters
     ----------
     samples : int
-        Samples that were counted.
+        Number of samples that were counted.
     steps : int
-        Steps of one presentation.
+        Number of steps in one presentation.
     populations : sequence of PopulationOperations
-        The input first, if it spikes.
+        Populations in the order of the network, after the input if it spikes.
     projections : sequence of ProjectionOperations
-        In the order of the network.
+        Projections in the order of the network.
     """
 
     samples: int
@@ -116,12 +116,12 @@ class Operations:
 
     @property
     def macs(self) -> int:
-        """MACs that weight a constant current once a presentation."""
+        """MACs that weight a constant current once in a presentation."""
         return sum(p.macs for p in self.projections)
 
     @property
     def macs_if_recomputed(self) -> int:
-        """MACs that weight a constant current anew in every step."""
+        """MACs that weight a constant current again in every step."""
         return self.macs * self.steps
 
     @property
@@ -135,18 +135,25 @@ class Operations:
         return sum(p.ann_macs for p in self.projections)
 
     def energy(self, model: EnergyModel) -> dict[str, float]:
-        """Return the energy of the operations of a presentation, in nJ, line by line.
+        """Return the energy of a presentation, in nJ, by kind of operation.
 
-        The lines are alternatives and parts, not summands of one total: ``spikes_added`` adds a
-        weight as often as its spike says (mass times an addition); ``spikes_multiplied`` takes a
-        MAC for each event of a graded projection instead, and is the same for spikes of 1 and
-        -1. ``current`` comes on top of either. So does ``updates``, as one MAC each, which is what
-        a leak takes; a neuron without leak takes an addition, one with more variables more.
+        The entries are not the terms of one sum. ``spikes_added`` and ``spikes_multiplied`` are
+        alternatives: the first adds a weight as many times as the value of its spike says; the
+        second takes one MAC for each event of a graded projection, and is the same as the first for
+        spikes of 1 and -1. ``current`` is added to either of them, and so is ``updates``, with one
+        MAC for each update. A MAC is what a leak takes; a neuron without a leak needs only an
+        addition, one with more variables needs more.
 
         Parameters
         ----------
         model : EnergyModel
-            What one operation costs.
+            Energy of one operation.
+
+        Returns
+        -------
+        dict of str to float
+            ``spikes_added``, ``spikes_multiplied``, ``current``, ``current_if_recomputed``,
+            ``updates`` and ``ann``.
         """
         multiplied = (
             p.synops * model.mac if p.graded else p.synops_by_mass * model.add
@@ -163,7 +170,7 @@ class Operations:
         return {name: value / 1e3 for name, value in picojoule.items()}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything, for JSON; see `energy` for its lines."""
+        """Return all numbers for JSON, with the energies of `energy`."""
         return {
             "samples": self.samples,
             "steps": self.steps,
@@ -181,7 +188,7 @@ class Operations:
         }
 
     def summary(self) -> str:
-        """Return a line that compares spikes with an ordinary network."""
+        """Return one line that compares the network with an ordinary one."""
         current = f" and {self.macs:,} MACs of the current" if self.macs else ""
         return (
             f"a sample takes {self.synops:,.0f} synaptic operations{current}; an ordinary network "
@@ -189,7 +196,7 @@ class Operations:
         )
 
     def table(self, model: EnergyModel = FP32_45NM) -> Any:
-        """Return a `rich` table for the terminal, with the energy by `model` below it."""
+        """Return a `rich` table for the terminal, with the energy by `model` as its caption."""
         from rich.table import Table
 
         energy = {name: f"{value:,.1f} nJ" for name, value in self.energy(model).items()}

@@ -1,8 +1,9 @@
-"""95 % intervals of shares, of their changes on the same samples, and of means.
+"""95 % confidence intervals of proportions, of their changes on the same samples, and of means.
 
-Samples are taken as drawn at random from those that the network may meet; where a condition is
-random, so are its runs. How often each interval covers the truth is tested by simulation
-(``tests/measures/test_intervals.py``): 93 % or more, also where hardly any sample changes.
+Samples count as drawn at random from all samples that the network may meet. If a condition is
+random, so are its runs. The coverage of each interval is tested by simulation
+(``tests/measures/test_confidence_intervals.py``): it is 93 % or more, also if hardly any sample
+changes.
 """
 
 from __future__ import annotations
@@ -13,26 +14,27 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import t
 
-__all__ = ["Interval", "mean_interval", "ratio_interval", "score_interval", "share_interval"]
+__all__ = ["Interval", "mean_interval", "proportion_interval", "ratio_interval", "score_interval"]
 
+#: Lower and upper end.
 Interval = tuple[float, float]
 
 _Z95 = 1.959963984540054
 
 
 def score_interval(gained: float, lost: float, samples: float) -> Interval:
-    """Return an interval of the change of a share, on the same samples.
+    """Return the interval of a change of a proportion, on the same samples.
 
-    Tango's score interval of a difference of paired proportions (1998, Stat. Med. 17:891; formula
-    remembered): all changes that a score test does not reject. It keeps its coverage where few
-    samples change, and where none does it is that of Wilson, ``±z²/(n + z²)``.
+    This is Tango's score interval of the difference of paired proportions (1998, Stat. Med. 17:891;
+    formula from memory): all changes that a score test does not reject. Its coverage holds if few
+    samples change. If none does, it is Wilson's interval, ``±z²/(n + z²)``.
 
     Parameters
     ----------
     gained, lost : float
-        Samples that changed for better and for worse.
+        Number of samples that changed for the better and for the worse.
     samples : float
-        All samples.
+        Number of all samples.
 
     Returns
     -------
@@ -48,8 +50,8 @@ def score_interval(gained: float, lost: float, samples: float) -> Interval:
     """
 
     def beyond(change: float, side: int) -> float:
-        """Return how far a score test is from rejecting a change: above 0 if it does not."""
-        # The share that was lost, most likely if the share that was gained is larger by `change`.
+        """Return a number above 0 if a score test does not reject the change, else below."""
+        # The most likely proportion lost, if the proportion gained is larger by `change`.
         a, c = 2 * samples, -lost * change * (1 - change)
         b = (2 * samples - gained + lost) * change - gained - lost
         share = (math.sqrt(max(b * b - 4 * a * c, 0.0)) - b) / (2 * a)
@@ -60,7 +62,7 @@ def score_interval(gained: float, lost: float, samples: float) -> Interval:
     estimate = (gained - lost) / samples
 
     def end(side: int) -> float:
-        # At an end of all changes itself the variance is 0; look just before it.
+        # A change of exactly -1 or 1 has no variance; evaluate just before it.
         edge = side * (1 - 1e-12)
         if side * estimate >= side * edge or beyond(edge, side) >= 0:
             return float(side)
@@ -69,12 +71,17 @@ def score_interval(gained: float, lost: float, samples: float) -> Interval:
     return end(-1), end(1)
 
 
-def share_interval(hits: float, samples: float) -> Interval:
-    """Return Wilson's interval of a share (1927, J. Am. Stat. Assoc. 22:209).
+def proportion_interval(hits: float, samples: float) -> Interval:
+    """Return Wilson's interval of a proportion (1927, J. Am. Stat. Assoc. 22:209).
+
+    Parameters
+    ----------
+    hits, samples : float
+        Number of samples that count, and of all samples.
 
     Examples
     --------
-    >>> [round(end, 3) for end in share_interval(30, 30)]
+    >>> [round(end, 3) for end in proportion_interval(30, 30)]
     [0.886, 1.0]
     """
     share, square = hits / samples, _Z95**2
@@ -87,23 +94,24 @@ def share_interval(hits: float, samples: float) -> Interval:
 def mean_interval(values: np.ndarray, times: float = 1.0) -> Interval | None:
     """Return Student's 95 % interval of a mean over samples, or over runs and samples.
 
-    Where a condition is random (a chip with its mismatch), each run is another device on the same
-    samples. Both were drawn, and the variance of the mean has a part of each, as in an analysis of
-    variance with two random factors: that of the runs' means over the number of runs, and that of
-    the samples' means over the number of samples, less the chance of single cells, which the first
-    has already. The degrees of freedom are those of Satterthwaite (1946, Biometrics Bull. 2:110).
+    If a condition is random (a chip with mismatch), each run is another device on the same samples.
+    Devices and samples are both drawn at random. As in an analysis of variance with two random
+    factors, the variance of the mean is a sum of two parts: the variance of the runs' means divided
+    by the number of runs, and the variance of the samples' means divided by the number of samples.
+    The second part is reduced by the variance of single cells, which the first already contains.
+    The degrees of freedom are those of Satterthwaite (1946, Biometrics Bull. 2:110).
 
     Parameters
     ----------
     values : numpy.ndarray, shape (runs, samples)
-        One value for each.
+        Value of each sample in each run.
     times : float
-        The interval if there were so many times the samples and the runs, with the same variances.
+        Return the interval for so many times the samples and the runs, with the same variances.
 
     Returns
     -------
     tuple of float or None
-        None where nothing varies, or there is but one sample: such data say nothing of variance.
+        None if nothing varies or there is only one sample: such data tell no variance.
 
     Examples
     --------
@@ -120,7 +128,7 @@ def mean_interval(values: np.ndarray, times: float = 1.0) -> Interval | None:
         rest = values - by_sample - by_run[:, None] + mean
         noise = np.square(rest).sum() / ((runs - 1) * (samples - 1))
         of_runs = by_run.var(ddof=1) / runs
-        # Runs that lose just as much by chance say nothing about chance.
+        # Runs with exactly the same mean tell nothing about the variance of single cells.
         known = noise / runs if of_runs else 0.0
         of_samples = max(0.0, by_sample.var(ddof=1) - known) / samples
         squares = of_samples**2 / (samples - 1) + of_runs**2 / (runs - 1)
@@ -133,24 +141,24 @@ def mean_interval(values: np.ndarray, times: float = 1.0) -> Interval | None:
 
 
 def ratio_interval(before: np.ndarray, after: np.ndarray, times: float = 1.0) -> Interval | None:
-    """Return the interval of the change of a sum over samples, as a share of what it was.
+    """Return the interval of the relative change of a sum over samples.
 
-    The ratio of two means is linear in each sample's residual, close to its value (the delta
-    method); the interval is that of the residuals' mean.
+    Near its value, the ratio of two means is linear in the residual of each sample (the delta
+    method). The interval is that of the residuals' mean.
 
     Parameters
     ----------
     before : numpy.ndarray, shape (samples,)
-        Of which the sum is above 0.
+        Values before the change, with a sum above 0.
     after : numpy.ndarray, shape (runs, samples)
-        The same in each run.
+        Values after it, in each run.
     times : float
         As in `mean_interval`.
 
     Returns
     -------
     tuple of float or None
-        The change itself, twice, where it is the same in every sample; None for one sample.
+        Both ends are the change itself if it is the same in every sample; None for one sample.
 
     Examples
     --------
@@ -162,6 +170,6 @@ def ratio_interval(before: np.ndarray, after: np.ndarray, times: float = 1.0) ->
     if residual.shape[1] == 1:
         return None
     low, high = (0.0, 0.0)
-    if np.abs(residual).max() > 1e-12:  # more than rounding
+    if np.abs(residual).max() > 1e-12:  # beyond rounding
         low, high = mean_interval(residual, times) or (low, high)
     return change + low, change + high

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, ttest_1samp
 
-from brianbridge.measures.intervals import (
+from brianbridge.measures.accuracy_change import repeated_interval
+from brianbridge.measures.confidence_intervals import (
     mean_interval,
+    proportion_interval,
     ratio_interval,
     score_interval,
-    share_interval,
 )
-from brianbridge.measures.statistics import repeated_interval
 
 of_counts = cache(score_interval)
 
@@ -49,7 +49,7 @@ def test_the_score_interval_has_its_estimate_and_stays_between_minus_one_and_one
 @pytest.mark.parametrize(("hits", "samples"), [(0, 7), (7, 7), (3, 30), (999, 1000)])
 def test_a_share_has_wilsons_interval(hits, samples):
     wilson = binomtest(hits, samples).proportion_ci(method="wilson")
-    assert share_interval(hits, samples) == pytest.approx((wilson.low, wilson.high))
+    assert proportion_interval(hits, samples) == pytest.approx((wilson.low, wilson.high))
 
 
 def test_a_mean_has_students_interval():
@@ -95,3 +95,9 @@ def test_rare_losses_over_devices_are_covered(runs, samples, lost, common):
         low, high = repeated_interval(before, drawn >= lost)
         covered += low <= -lost <= high
     assert covered / rounds >= 0.95
+
+
+def test_the_score_interval_of_no_change_is_wilsons():
+    low, high = score_interval(0, 0, 500)
+    assert low == pytest.approx(-high)
+    assert high == pytest.approx(3.8415 / (500 + 3.8415), rel=1e-3)

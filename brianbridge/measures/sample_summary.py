@@ -1,4 +1,4 @@
-"""What the output of each sample says: whether it fired at all, and whether one class was ahead."""
+"""Summarise each sample: its number of spikes, and whether its prediction is silent or tied."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import numpy as np
 
 from brianbridge.recording import Recording
 
-__all__ = ["Outputs", "describe_outputs", "says_nothing"]
+__all__ = ["SampleSummary", "count_silent_and_tied", "why_uninformative"]
 
 
 @dataclass(frozen=True, eq=False)
-class Outputs:
-    """Hold facts about each sample; those of consecutive samples add.
+class SampleSummary:
+    """Hold a summary of each sample; summaries of consecutive samples add.
 
     Parameters
     ----------
     spikes : numpy.ndarray of int64, shape (samples,)
-        Spikes of all populations, of whatever value.
+        Number of spikes of all populations, whatever their value.
     silent : numpy.ndarray of bool, shape (samples,), optional
-        Whether no output neuron fired; None where output neurons have no threshold.
+        Whether no output neuron fired; None if output neurons have no threshold.
     tied : numpy.ndarray of bool, shape (samples,)
-        Whether several outputs are the largest: the first of them was predicted.
+        Whether several outputs are the largest, so that the first of them was predicted.
     """
 
     spikes: np.ndarray
@@ -32,8 +32,8 @@ class Outputs:
     tied: np.ndarray
 
     @classmethod
-    def of(cls, recording: Recording, output: str) -> Outputs:
-        """Read them from a recording whose population `output` is read.
+    def of(cls, recording: Recording, output: str) -> SampleSummary:
+        """Summarise a recording whose output population is `output`.
 
         Examples
         --------
@@ -41,7 +41,8 @@ class Outputs:
         >>> raster = np.zeros((5, 2, 3)); raster[2, 0, 1:] = 1
         >>> events = {"output": Events.from_raster(raster, dt=1e-3)}
         >>> counts = np.array([[0.0, 1.0, 1.0], [0.0, 0.0, 0.0]])
-        >>> found = Outputs.of(Recording(1e-3, 5, 2, {"output": (3,)}, events, counts), "output")
+        >>> run = Recording(1e-3, 5, 2, {"output": (3,)}, events, counts)
+        >>> found = SampleSummary.of(run, "output")
         >>> found.spikes, found.silent, found.tied
         (array([2, 0]), array([False,  True]), array([ True,  True]))
         """
@@ -55,39 +56,39 @@ class Outputs:
         largest = recording.output.max(axis=1, keepdims=True)
         return cls(spikes, silent, (recording.output == largest).sum(axis=1) > 1)
 
-    def __add__(self, other: Outputs) -> Outputs:
-        """Return the facts about the samples of both, those of `other` last."""
+    def __add__(self, other: SampleSummary) -> SampleSummary:
+        """Return the summary of the samples of both, those of `other` last."""
         silent = None
         if self.silent is not None and other.silent is not None:
             silent = np.concatenate([self.silent, other.silent])
-        return Outputs(
+        return SampleSummary(
             np.concatenate([self.spikes, other.spikes]),
             silent,
             np.concatenate([self.tied, other.tied]),
         )
 
 
-def describe_outputs(
-    runs: Sequence[Outputs], predictions: np.ndarray, labels: np.ndarray
+def count_silent_and_tied(
+    runs: Sequence[SampleSummary], predictions: np.ndarray, labels: np.ndarray
 ) -> dict[str, Any]:
-    """Count what a verdict tells beside accuracy.
+    """Count samples whose prediction says little.
 
     Parameters
     ----------
-    runs : sequence of Outputs
-        Of one condition, over the same samples.
+    runs : sequence of SampleSummary
+        Runs of one condition, over the same samples.
     predictions : numpy.ndarray of int, shape (runs, samples)
-        The classes.
+        Predicted classes.
     labels : numpy.ndarray of int, shape (samples,)
-        What is right.
+        True classes.
 
     Returns
     -------
     dict
-        ``silent``: samples without an output spike, a mean over the runs; None where the output
-        does not fire. ``ties``: samples that had output spikes, or an output that does not fire,
-        and no class ahead; also a mean. ``only_class``: the one class that is ever predicted,
-        where the labels have several; else None.
+        ``silent``: number of samples without an output spike, averaged over the runs; None if the
+        output does not fire. ``ties``: number of the other samples in which no class is ahead, also
+        averaged. ``only_class``: the class that is predicted for every sample although the labels
+        have several classes, or None.
     """
     silent = [np.zeros_like(run.tied) if run.silent is None else run.silent for run in runs]
     ties = [run.tied & ~still for run, still in zip(runs, silent, strict=True)]
@@ -99,19 +100,19 @@ def describe_outputs(
     }
 
 
-def says_nothing(found: Mapping[str, Any], samples: int) -> str:
-    """Return why the accuracy of a run says nothing; empty if it may say something.
+def why_uninformative(found: Mapping[str, Any], samples: int) -> str:
+    """Return why the accuracy of a run says nothing; an empty text if it may say something.
 
     Parameters
     ----------
     found : mapping
-        ``silent``, ``ties`` and ``only_class`` of the run.
+        ``silent``, ``ties`` and ``only_class``, from `count_silent_and_tied`.
     samples : int
-        How many there were.
+        Number of samples.
 
     Examples
     --------
-    >>> says_nothing({"silent": 30.0, "ties": 0.0, "only_class": 0}, 30)
+    >>> why_uninformative({"silent": 30.0, "ties": 0.0, "only_class": 0}, 30)
     'every sample is taken for class 0; no output neuron fires in any sample'
     """
     silent, ties, one = found.get("silent"), found.get("ties", 0.0), found.get("only_class")

@@ -1,0 +1,163 @@
+"""What perturbations share: ways to change the neurons and weights of a condition's network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from brianbridge.errors import InputError, did_you_mean
+from brianbridge.network import AllToAll, OneToOne, Population, Projection, SpikingNetwork
+from brianbridge.network.gain import input_gain
+from brianbridge.neurons.model import NeuronModel
+from brianbridge.perturbations.base import Perturbation
+from brianbridge.perturbations.condition import Condition
+
+__all__ = [
+    "hidden_populations",
+    "keep_current_input",
+    "spike_projections",
+    "threshold_of",
+    "with_neurons",
+    "with_weights",
+]
+
+
+def with_neurons(
+    condition: Condition,
+    change: Callable[[Population], NeuronModel],
+    populations: tuple[str, ...] = (),
+) -> Condition:
+    """Return the condition with other neuron models.
+
+    Parameters
+    ----------
+    condition : Condition
+        The condition.
+    change : callable
+        Return the new neuron model of a population.
+    populations : tuple of str
+        Names of the populations to change; all of them if empty.
+
+    Raises
+    ------
+    InputError
+        If the network has no population of a name.
+    """
+    network = condition.network
+    for name in populations:
+        network.population(name)  # raises if there is none
+    changed = tuple(
+        replace(p, neuron=change(p)) if not populations or p.name in populations else p
+        for p in network.populations
+    )
+    return replace(condition, network=replace(network, populations=changed))
+
+
+def with_weights(condition: Condition, change: Callable[[np.ndarray], np.ndarray]) -> Condition:
+    """Return the condition with all weights changed that are not frozen, in network order."""
+    network = condition.network
+    changed = {p.name: (change(p.weight), p.bias) for p in network.projections if not p.frozen}
+    return replace(condition, network=network.with_weights(changed))
+
+
+def hidden_populations(network: SpikingNetwork, perturbation: Perturbation) -> tuple[str, ...]:
+    """Return the names of the populations that fire, without the output.
+
+    Raises
+    ------
+    InputError
+        If only the output fires.
+    """
+    hidden = tuple(p.name for p in network.firing if p.name != network.output.name)
+    if not hidden:
+        raise InputError(
+            f"perturbation '{perturbation.name}': no population but the output fires; to change "
+            f"the output, give populations = ['{network.output.name}']"
+        )
+    return hidden
+
+
+def spike_projections(
+    network: SpikingNetwork, perturbation: Perturbation, names: tuple[str, ...] = ()
+) -> set[str]:
+    """Return the names of the chosen projections, or of all that carry spikes.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        The network.
+    perturbation : Perturbation
+        The perturbation that changes them, for error messages.
+    names : tuple of str
+        The chosen projections; all that carry spikes if empty.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown, a chosen projection carries a constant current, or no projection
+        carries spikes.
+    """
+    carries_spikes = {p.name: network.delivers_spikes(p) for p in network.projections}
+    for name in names:
+        if name not in carries_spikes:
+            hint = did_you_mean(name, carries_spikes)
+            raise perturbation.refuse("projections", f"there is no '{name}'. {hint}")
+        if not carries_spikes[name]:
+            raise perturbation.refuse(
+                "projections", f"'{name}' carries a constant current and no spikes"
+            )
+    if not any(carries_spikes.values()):
+        raise InputError(
+            f"perturbation '{perturbation.name}': no projection carries spikes; leave it out"
+        )
+    return set(names) or {name for name, spikes in carries_spikes.items() if spikes}
+
+
+def threshold_of(population: Population, perturbation: Perturbation) -> Any:
+    """Return the threshold of a population's neurons, the parameter ``theta``.
+
+    Raises
+    ------
+    InputError
+        If the neuron model has no such parameter.
+    """
+    if "theta" not in population.neuron.parameters:
+        raise InputError(
+            f"perturbation '{perturbation.name}': its size is in units of the threshold, but "
+            f"neurons of population '{population.name}' have no parameter 'theta'"
+        )
+    return population.neuron.parameters["theta"]
+
+
+def keep_current_input(before: SpikingNetwork, after: SpikingNetwork) -> SpikingNetwork:
+    """Return the network `after`, with weights such that constant currents stay as in `before`.
+
+    The input of one step in the twin is the charge that the exact propagator leaves of a current.
+    Other integration methods take it for the plain charge, ``current*dt``, so that a leaky neuron
+    would receive less current. If the neurons of a convolution differ, their mean is kept.
+    """
+
+    def rescaled(projection: Projection) -> Projection:
+        old, new = (input_gain(network, projection.target) for network in (before, after))
+        if old is None or new is None or np.array_equal(old, new):
+            return projection
+        ratio = np.asarray(new / old)
+        row_per_neuron = isinstance(projection.connection, AllToAll | OneToOne)
+
+        def scaled(values: np.ndarray) -> np.ndarray:
+            by_row = row_per_neuron and len(values) == ratio.size
+            factor = ratio if by_row else np.asarray(ratio.mean())
+            rows = factor.reshape(-1, *[1] * (values.ndim - 1))
+            return (values * rows).astype(np.result_type(values, np.float32))
+
+        weight, bias = projection.weight, projection.bias
+        return replace(
+            projection,
+            weight=weight if before.delivers_spikes(projection) else scaled(weight),
+            bias=None if bias is None else scaled(bias),
+        )
+
+    return replace(after, projections=tuple(map(rescaled, after.projections)))
