@@ -111,9 +111,10 @@ def build(**fields) -> NeuronModel:
 
 @pytest.fixture(autouse=True)
 def in_time():
-    start = time.monotonic()
+    # Time of the processor: the machine may have other work.
+    start = time.process_time()
     yield
-    assert time.monotonic() - start < SECONDS
+    assert time.process_time() - start < SECONDS
 
 
 @pytest.mark.parametrize("case", MODELS)
