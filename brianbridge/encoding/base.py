@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
 import numpy as np
 
 from brianbridge.errors import InputError
 from brianbridge.neurons.quantities import seconds
+from brianbridge.neurons.quantity_text import parse_quantity, quantity_text
 from brianbridge.registry import Registry
 
 __all__ = ["ENCODINGS", "EncodedInput", "Encoding", "encoding_from_dict", "encoding_names"]
@@ -76,10 +77,12 @@ class Encoding(ABC):
     kind: ClassVar[str]
 
     steps: int
-    dt: Any = 1e-3
+    dt: Any = field(default=1e-3, metadata={"unit": "second"})
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
+        if "__repr__" not in cls.__dict__:
+            cls.__repr__ = Encoding.__repr__  # type: ignore[method-assign]  # or dataclass writes one
         ENCODINGS.add(cls.kind, cls)
 
     def __post_init__(self) -> None:
@@ -111,7 +114,9 @@ class Encoding(ABC):
         try:
             samples = np.asarray(x, dtype=np.float64)
         except (TypeError, ValueError) as error:
-            raise InputError(f"encoding '{self.kind}': the data are no numbers ({error})") from None
+            raise InputError(
+                f"encoding '{self.kind}': the data are not numbers ({error}); give an array of them"
+            ) from None
         if len(samples) != len(index):
             raise InputError(
                 f"encoding '{self.kind}': {len(index)} sample numbers for {len(samples)} samples"
@@ -151,6 +156,16 @@ class Encoding(ABC):
             Another stream gives other random numbers: one an epoch in training, 0 for tests.
         """
 
+    def __repr__(self) -> str:
+        options = []
+        for entry in fields(self):
+            value, unit = getattr(self, entry.name), entry.metadata.get("unit")
+            text = f"{value!r}"
+            if unit:
+                text = quantity_text(parse_quantity(f"{value!r} {unit}", entry.name))
+            options.append(f"{entry.name}={text}")
+        return f"{type(self).__name__}({', '.join(options)})"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields, with ``kind``, for JSON."""
         return {"kind": self.kind, **asdict(self)}
@@ -172,7 +187,7 @@ def encoding_from_dict(entry: dict[str, Any]) -> Encoding:
     Examples
     --------
     >>> encoding_from_dict({"kind": "current", "steps": 10, "dt": "1 ms"})
-    Current(steps=10, dt=0.001)
+    Current(steps=10, dt=1 ms)
     """
     fields = dict(entry)
     kind = fields.pop("kind", "current")

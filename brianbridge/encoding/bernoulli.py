@@ -59,8 +59,8 @@ class Bernoulli(Encoding):
         probability = self.gain * np.abs(x)
         if np.any(probability > 1):
             raise InputError(
-                f"encoding 'bernoulli': gain*|x| reaches {probability.max():g}, which is no "
-                "probability; lower the gain or scale the data"
+                f"encoding 'bernoulli': gain*|x| reaches {probability.max():g}, which is not "
+                "a probability; lower the gain or scale the data"
             )
         raster = np.empty((self.steps, *x.shape), np.int8)
         for position, sample in enumerate(index):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -42,7 +42,7 @@ class Poisson(Encoding):
 
     kind: ClassVar[str] = "poisson"
 
-    rate: Any = 100.0
+    rate: Any = field(default=100.0, metadata={"unit": "hertz"})
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -53,7 +53,7 @@ class Poisson(Encoding):
             quantity = parse_quantity(rate, "encoding 'poisson', rate")
             if np.ndim(quantity) or unit_name(getattr(quantity, "dim", None)) != "hertz":
                 raise InputError(
-                    f"encoding 'poisson': rate = {rate!s:.80} is no rate; write '100 Hz'"
+                    f"encoding 'poisson': rate = {rate!s:.80} is not a rate; write '100 Hz'"
                 )
             rate = float(quantity)
         if isinstance(rate, bool) or not 0 < rate < np.inf:

@@ -27,12 +27,12 @@ from brian2.core.variables import Constant
 from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
 
 from brianbridge.errors import InputError
-from brianbridge.neurons.checks import probe, resolve_names
 from brianbridge.neurons.evaluate import Compiled, compiled
 from brianbridge.neurons.expressions import called_functions, names_in, one_line, substitute_name
 from brianbridge.neurons.linear import LinearSystem, linear_system
+from brianbridge.neurons.matrix_exponential import phi_gamma
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.neurons.propagator import phi_gamma
+from brianbridge.neurons.probe import probe, resolve_names
 
 __all__ = ["CrossingFinder", "CrossingUnknownError", "crossing_finder"]
 

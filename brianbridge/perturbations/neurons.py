@@ -12,8 +12,8 @@ import numpy as np
 from brianbridge.errors import InputError
 from brianbridge.network import AllToAll, OneToOne, Population, Projection, SpikingNetwork
 from brianbridge.network.gain import input_gain
+from brianbridge.neurons.edit_equations import with_bounds, with_gate, with_term
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.neurons.modified import with_bounds, with_gate, with_term
 from brianbridge.neurons.quantities import as_time, seconds
 from brianbridge.perturbations.base import Perturbation, Stage
 from brianbridge.perturbations.condition import Condition

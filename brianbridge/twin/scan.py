@@ -14,15 +14,13 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from brianbridge.network import INPUT
-
-if TYPE_CHECKING:
-    from brianbridge.twin.network import NetworkTwin
+from brianbridge.twin.modules import NetworkModules
+from brianbridge.twin.projections import ProjectionTwin
 
 __all__ = [
     "Outcome",
@@ -48,7 +46,7 @@ def batch_of(current: Tensor | None, raster: Tensor | None) -> int:
 
 
 def run_in_turn(
-    twin: NetworkTwin,
+    twin: NetworkModules,
     current: Tensor | None,
     raster: Tensor | None,
     batch: int,
@@ -70,20 +68,20 @@ def run_in_turn(
         state[name], traces[name] = result.state, result.traces
         if result.spikes is not None:
             mask = twin.mask(name, batch)
-            values = twin.emitted(name, result.spikes)
+            values = twin.emitted_spikes(name, result.spikes)
             spikes[name] = values if mask is None else values * mask
             sources[name] = spikes[name]
     return spikes, state, traces
 
 
 def inputs_of(
-    twin: NetworkTwin, name: str, sources: Mapping[str, Tensor], current: Tensor | None
+    twin: NetworkModules, name: str, sources: Mapping[str, Tensor], current: Tensor | None
 ) -> tuple[dict[str, Tensor], Tensor | None]:
     """Return what reaches a population during a presentation.
 
     Parameters
     ----------
-    twin : NetworkTwin
+    twin : NetworkModules
         The twin, without loops.
     name : str
         The population.
@@ -125,7 +123,7 @@ def total(constants: Iterable[Tensor | None]) -> Tensor | None:
 
 
 def run_together(
-    twin: NetworkTwin,
+    twin: NetworkModules,
     current: Tensor | None,
     raster: Tensor | None,
     batch: int,
@@ -134,48 +132,41 @@ def run_together(
     """Run step after step, in each all populations."""
     network = twin.network
     canonical = network.schedule == "canonical"
-    steps = network.steps
-    drives = {name: twin.drive(name, twin.constant_of(name, current)) for name in twin.populations}
+    drives = {
+        name: twin.drive(name, _constant_input(twin, name, current)) for name in twin.populations
+    }
     masks = {name: twin.mask(name, batch) for name in drives}
     running = {name: twin.population(name).present(drives[name], batch) for name in drives}
     emitted: dict[str, list[Tensor]] = {name: [] for name in drives if network.fires(name)}
     emitted |= {} if raster is None else {INPUT: list(raster.unbind(0))}
     wanted = {n: [v for v in record if v in twin.population(n).rendered.state] for n in drives}
     traces: dict[str, dict[str, list[Tensor]]] = {n: {v: [] for v in wanted[n]} for n in drives}
-    into = {
-        name: [
-            (p.source, network.delay_steps(p), network.receive_of(p), twin.projection(p.name))
-            for p in network.incoming(name)
-            if network.delivers_spikes(p)
-        ]
-        for name in drives
-    }
+    incoming = {name: _spike_projections(twin, name) for name in drives}
 
     def arriving(name: str, k: int) -> dict[str, Tensor]:
         x: dict[str, Tensor] = {}
-        for source, delay, receive, projection in into[name]:
+        for source, delay, receive, projection in incoming[name]:
             if k >= delay:
                 _add(x, receive, projection(emitted[source][k - delay]))
         return x
 
-    def note(name: str, values: Tensor) -> None:
+    def emit(name: str, values: Tensor | None) -> None:
+        if values is None:
+            return
         mask = masks[name]
-        values = twin.emitted(name, values, len(emitted[name]))
+        values = twin.emitted_spikes(name, values, len(emitted[name]))
         emitted[name].append(values if mask is None else values * mask)
 
-    for k in range(steps):
-        fired = {} if canonical else {name: running[name].fire(k) for name in drives}
+    for k in range(network.steps):
         if not canonical:
-            for name, values in fired.items():
-                if values is not None:
-                    note(name, values)
+            computed = {name: running[name].fire(k) for name in drives}
+            for name, values in computed.items():
+                emit(name, values)
         for name in drives:
             if canonical:
-                values = running[name].step(k, arriving(name, k))
-                if values is not None:
-                    note(name, values)
+                emit(name, running[name].step(k, arriving(name, k)))
             else:
-                running[name].settle(k, fired[name], arriving(name, k))
+                running[name].settle(k, computed[name], arriving(name, k))
             for variable, values_so_far in traces[name].items():
                 values_so_far.append(running[name][variable])
     return (
@@ -183,6 +174,43 @@ def run_together(
         {name: running[name].states() for name in drives},
         {n: {v: torch.stack(values) for v, values in t.items()} for n, t in traces.items()},
     )
+
+
+def _spike_projections(
+    twin: NetworkModules, name: str
+) -> list[tuple[str, int, str, ProjectionTwin]]:
+    """Return source, delay in steps, variable and weights of what brings spikes to a population."""
+    network = twin.network
+    return [
+        (p.source, network.delay_steps(p), network.receive_of(p), twin.projection(p.name))
+        for p in network.incoming(name)
+        if network.delivers_spikes(p)
+    ]
+
+
+def _constant_input(twin: NetworkModules, name: str, current: Tensor | None) -> Tensor | None:
+    """Return the sum of a population's biases and of its weighted constant input.
+
+    Parameters
+    ----------
+    twin : NetworkModules
+        The twin.
+    name : str
+        The population.
+    current : Tensor, shape (batch, *input_shape), optional
+        The encoded samples, if they are a current.
+
+    Returns
+    -------
+    Tensor, shape (batch, *shape) or (*shape), or None
+    """
+    constants = []
+    for projection in twin.network.incoming(name):
+        weights = twin.projection(projection.name)
+        constants.append(weights.bias_of_neurons())
+        if projection.source == INPUT and current is not None:
+            constants.append(weights(current))
+    return total(constants)
 
 
 def later(raster: Tensor, steps: int) -> Tensor:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from brianbridge.errors import InputError, did_you_mean
-from brianbridge.neurons.checks import probe
 from brianbridge.neurons.model import NeuronModel
+from brianbridge.neurons.probe import probe
 
 __all__ = ["with_bounds", "with_equation", "with_gate", "with_term"]
 
