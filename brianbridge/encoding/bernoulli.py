@@ -22,9 +22,9 @@ class Bernoulli(Encoding):
     gain : float
         Probability of a spike in one step at intensity 1 (Lee et al. 2020 use 0.5 for MNIST).
     signed : bool
-        Let negative intensities fire spikes of value -1; else they are refused.
+        Whether negative intensities fire spikes of value -1. If not, they are refused.
     seed : int
-        Seed of the random numbers; sample and stream are mixed in.
+        Seed of the random numbers, which also depend on the sample and the stream.
 
     Examples
     --------

@@ -123,7 +123,7 @@ class NeuronDescription:
         return "v" if "v" in variables else self.receive or only
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a description that JSON can hold and `from_dict` reads back, bit for bit."""
+        """Return a description in JSON values, which `from_dict` reads back bit for bit."""
         entry: dict[str, Any] = {k: getattr(self, k) for k in _TEXT_FIELDS}
         entry["parameters"] = {k: to_json(v) for k, v in self.parameters.items()}
         entry["initial"] = {k: to_json(v) for k, v in self.initial.items()}

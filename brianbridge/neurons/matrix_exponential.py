@@ -44,8 +44,8 @@ def phi_gamma(matrix: np.ndarray, dt: float) -> tuple[np.ndarray, np.ndarray]:
     (array([0.904837, 1.      ]), array([0.00095163, 0.001     ]))
     """
     n = matrix.shape[-1]
-    # Entries in amp and in volt differ by many orders of magnitude; powers of two level them
-    # without rounding, where the exponential would lose digits (Parlett & Reinsch 1969).
+    # Entries in amp and in volt differ by many orders of magnitude, and the exponential would lose
+    # digits. Powers of two balance them without rounding (Parlett & Reinsch 1969).
     largest = np.abs(matrix).reshape(-1, n, n).max(axis=0, initial=0)
     _, (level, _) = scipy.linalg.matrix_balance(largest, permute=False, separate=True)
     units = level[:, None] / level
@@ -53,7 +53,7 @@ def phi_gamma(matrix: np.ndarray, dt: float) -> tuple[np.ndarray, np.ndarray]:
     augmented[..., :n, :n] = matrix / units * dt
     augmented[..., :n, n:] = np.eye(n) * dt
     if augmented.ndim > 2:
-        # Neurons with the same parameters share one exponential.
+        # Neurons with equal parameters share one exponential.
         flat = augmented.reshape(-1, 4 * n * n)
         unique, inverse = np.unique(flat, axis=0, return_inverse=True)
         step = scipy.linalg.expm(unique.reshape(-1, 2 * n, 2 * n))

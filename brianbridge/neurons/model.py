@@ -46,23 +46,23 @@ class NeuronModel(NeuronDescription):
     emit : str
         The spike value as a function of state; 0 means no spike.
     reset : str
-        What happens to the state of a neuron that fired; may use ``emit``.
+        Statements that change the state of a neuron that fired; may use ``emit``.
     receive : str
         The variable that a synaptic weight adds to.
     drive : str
-        The variable that a constant input current sets; empty if there is none.
+        The variable that a constant input current sets; empty for none.
     parameters : mapping of str to Quantity, float, str or array
-        Constants named in the equations; an array gives one value a neuron.
+        Constants in the equations. An array gives one value for each neuron.
     initial : mapping of str to Quantity, float or str
-        State at the start of a presentation, by variable; 0 where not given.
+        State at the start of a presentation, by variable; 0 if not given.
     refractory : str or Quantity, optional
         Refractory period, or an expression, as in Brian2.
     method : str
         ``"exact"`` for the exact propagator, or any of Brian2's methods.
     name, summary : str
-        How the model is called, and what it is in one line.
+        The name of the model, and one line about it.
     threshold : str, optional
-        Brian2's spelling: ``threshold="v > 1"`` stands for ``emit="int(v > 1)"``.
+        A condition, as in Brian2: ``threshold="v > 1"`` means ``emit="int(v > 1)"``.
 
     Raises
     ------
@@ -233,7 +233,7 @@ class NeuronModel(NeuronDescription):
                 problem = error  # the next method may do
         raise problem or InputError(f"group '{group.name}' names no state update method")
 
-    # ------------------------------------------------------------------ variants and files
+    # ------------------------------------------------------------------ parameters and files
 
     def with_parameters(self, **values: Any) -> NeuronModel:
         """Return the model with some parameters changed.
@@ -241,7 +241,7 @@ class NeuronModel(NeuronDescription):
         Raises
         ------
         InputError
-            If there is no such parameter; the near one is suggested.
+            If there is no such parameter. The message suggests the nearest name.
 
         Examples
         --------
@@ -263,7 +263,7 @@ class NeuronModel(NeuronDescription):
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any]) -> NeuronModel:
-        """Rebuild, and check, a model from the outcome of `to_dict`."""
+        """Return the model that `to_dict` described, checked again."""
         fields = dict(entry)
         known = cls.__dataclass_fields__
         for key in (*fields, "equations"):

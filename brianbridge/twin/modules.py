@@ -85,7 +85,7 @@ class NetworkModules(nn.Module):
         self.differentiate_by(spike_function or SpikeFunction())
 
     def differentiate_by(self, spike_function: SpikeFunction) -> None:
-        """Render the neurons anew, with another way to differentiate through a spike."""
+        """Render the neurons again, with another surrogate derivative."""
         network = self.network
         self.spike_function = spike_function
         self.populations = nn.ModuleDict()
@@ -107,12 +107,12 @@ class NetworkModules(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the twin computes."""
+        """The device of the twin's tensors."""
         return self._like.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """Floating point type of its state."""
+        """The floating point type of the state."""
         return self._like.dtype
 
     def projection(self, name: str) -> ProjectionTwin:
@@ -126,7 +126,7 @@ class NetworkModules(nn.Module):
     def encode(
         self, x: Any, index: Any = None, stream: int = 0
     ) -> tuple[Tensor | None, Tensor | None]:
-        """Encode samples ``(batch, *input_shape)`` into a current and a raster, one being None."""
+        """Encode samples ``(batch, *input_shape)`` as a current or a raster; the other is None."""
         samples = checked_samples(self.network, x)
         numbers = np.arange(len(samples)) if index is None else np.asarray(index)
         return self.as_tensors(self.network.encoding.encode(samples, numbers, stream))
@@ -138,19 +138,20 @@ class NetworkModules(nn.Module):
         def tensor(array: np.ndarray | None) -> Tensor | None:
             if array is None:
                 return None
-            array = np.ascontiguousarray(array)  # torch takes no mirrored ones
+            array = np.ascontiguousarray(array)  # torch takes no negative strides
             return torch.as_tensor(array).to(device=like.device, dtype=like.dtype)
 
         return tensor(encoded.current), tensor(encoded.raster)
 
     def drive(self, name: str, constant: Tensor | None) -> Tensor | None:
-        """Return the drive, in SI units, that adds so much to a population in every step."""
+        """Return the drive, in SI units, that adds `constant` to a population in every step."""
         return None if constant is None else constant / getattr(self, f"_gain_{name}")
 
     def mask(self, name: str, batch: int) -> Tensor | None:
-        """Draw which neurons of a population are silenced, ``(batch, *shape)``; None for none.
+        """Draw a dropout mask ``(batch, *shape)`` of a population; None if there is no dropout.
 
-        The others count for more, ``1/(1 - p)``, so that the expected input stays the same.
+        It is 0 for silenced neurons and ``1/(1 - p)`` for the others, so that the expected input
+        stays the same.
         """
         probability = self.dropout.get(name, 0.0)
         if not self.training or not probability:

@@ -38,13 +38,13 @@ class NetworkTwin(NetworkModules):
     dtype : torch.dtype, optional
         Floating point type; torch's default type if not given.
     batch_norm : bool or "potential"
-        Whether dense and convolutional projections to neurons that fire are normalised in
-        training, or their potentials; see `brianbridge.twin.normalisation`.
+        Whether to normalise dense and convolutional projections to neurons that fire in training,
+        or the potentials of these neurons; see `brianbridge.twin.normalisation`.
     dropout : float, or mapping of str to float
-        Probability that a neuron is silenced in training, for a whole presentation: one mask for
-        all its steps. For every population that fires but the output, or by population.
+        Probability that a neuron is silenced for a whole presentation in training: one mask for
+        all steps. A number applies to every population that fires, except the output.
     quantisation : Quantisation, optional
-        How to round the weights that are trained.
+        How to round the trained weights.
 
     Examples
     --------
@@ -137,7 +137,7 @@ class NetworkTwin(NetworkModules):
         index: Any = None,
         batch_size: int = 500,
     ) -> Recording:
-        """Run samples in float64 and return the `Recording` that Brian2 is compared with.
+        """Run samples in float64 and return the `Recording` to compare with Brian2's.
 
         Parameters
         ----------
@@ -166,7 +166,7 @@ class NetworkTwin(NetworkModules):
     def record_batch(
         self, x: Any, index: Any = None, record: Sequence[str] = ("spikes",)
     ) -> Recording:
-        """Run one batch as the twin is, in its own precision; arguments as in `record`."""
+        """Run one batch in the twin's own precision, without changing it; see `record`."""
         variables = [name for name in record if name != "spikes"]
         return recording_of(self.network, self.run(*self.encode(x, index), record=variables))
 
@@ -204,7 +204,7 @@ def to_torch(
     device : torch.device, optional
         Where to run.
     **training
-        What is different in training: ``batch_norm``, ``dropout``, ``quantisation``; see
+        Options that matter in training: ``batch_norm``, ``dropout`` and ``quantisation``; see
         `NetworkTwin`.
     """
     twin = NetworkTwin(network, spike_function=spike_function, dtype=dtype, **training)

@@ -1,7 +1,7 @@
-"""A population as a torch module: the rendered step, scanned over time.
+"""A population as a torch module, which runs the rendered step over time.
 
-Usable alone inside any torch model: time comes first, ``(T, batch, *shape)``. The module has no
-trainable parameters and keeps no state between calls; every call is one presentation.
+It can be used alone in any torch model. Time is the first axis: ``(T, batch, *shape)``. The module
+has no trainable parameters and keeps no state between calls; every call is one presentation.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["PopulationOutput", "PopulationTwin"]
 
 @dataclass(frozen=True)
 class PopulationOutput:
-    """Hold what a population did during one presentation.
+    """Hold what a population computes in one presentation.
 
     Parameters
     ----------
@@ -58,13 +58,13 @@ class PopulationTwin(nn.Module):
     spike_function : SpikeFunction, optional
         How to differentiate through a spike.
     fires : bool
-        Whether the neurons emit and reset; else the membrane potential is free.
+        Whether the neurons emit and reset. If not, the membrane potential is free.
     dtype : torch.dtype, optional
         Floating point type of the state; torch's default type if not given.
     received : sequence of str, optional
-        The variables that spikes add to; the model's ``receive`` if not given.
+        The variables that spikes add to; the model's ``receive`` by default.
     schedule : {"canonical", "default"}
-        In which order things happen within a step.
+        The order of operations within a step.
 
     Examples
     --------
@@ -124,7 +124,7 @@ class PopulationTwin(nn.Module):
         return {n: getattr(self, f"_{n}_").expand(shape) for n in self.rendered.state}
 
     def present(self, drive: Tensor | None, batch: int) -> Presentation:
-        """Start a presentation that is stepped by hand; `drive` as in `run`."""
+        """Start a presentation, whose steps the caller runs; `drive` is as in `run`."""
         rendered = self.rendered
         constants = [getattr(self, f"_{name}_") for name in (*rendered.arrays, *rendered.inputs)]
         if drive is not None:
@@ -132,8 +132,8 @@ class PopulationTwin(nn.Module):
                 why = "names no drive, so no constant input can reach it; give the model a 'drive'"
                 if self.model.drive in rendered.state:
                     why = (
-                        f"changes its drive '{self.model.drive}' by reset or synapses, and the "
-                        "twin holds it still; let them change another variable"
+                        f"changes its drive '{self.model.drive}' by reset or synapses, but the "
+                        "twin keeps it constant; let them change another variable"
                     )
                 raise InputError(f"neuron model '{self.model.name}' {why}")
             constants[len(rendered.arrays) + rendered.inputs.index(self.model.drive)] = drive
@@ -160,11 +160,11 @@ class PopulationTwin(nn.Module):
         Parameters
         ----------
         x : Tensor, shape (T, batch, *shape), or mapping of str to such, optional
-            What the synapses add to the receiving variable, or to each by its name, in each step.
+            What synapses add in each step to the receiving variable, or to each by its name.
         drive : Tensor, shape (batch, *shape) or (*shape), optional
             Constant value of the drive variable, in SI units.
         steps, batch : int, optional
-            Needed where `x` does not tell them.
+            Steps and samples, if `x` does not determine them.
         record : sequence of str
             State variables to record.
 
@@ -208,7 +208,7 @@ class PopulationTwin(nn.Module):
         elif batch is None and drive is not None and drive.ndim > len(self.shape):
             batch = drive.shape[0]
         if not steps or batch is None:
-            raise InputError("a population needs an input, or to be told steps and batch")
+            raise InputError("a population has no input; give x, or steps and batch")
         sample = (batch, *self.shape)
         for values in inputs.values():
             if values.shape != (steps, *sample):

@@ -12,7 +12,7 @@ __all__ = ["Presentation"]
 
 
 class Presentation:
-    """Step a population through one presentation of a batch.
+    """Run a population through one presentation of a batch, step by step.
 
     Parameters
     ----------
@@ -45,28 +45,28 @@ class Presentation:
         self._constants = (*constants, *rendered.prepare(*constants))
 
     def __getitem__(self, name: str) -> Tensor:
-        """Return a state variable as it is now, ``(batch, *shape)``."""
+        """Return the present value of a state variable, ``(batch, *shape)``."""
         return self._state[self._rendered.state.index(name)]
 
     def states(self) -> dict[str, Tensor]:
-        """Return all state variables as they are now."""
+        """Return the present values of all state variables."""
         return dict(zip(self._rendered.state, self._state, strict=True))
 
     def step(self, k: int, x: Mapping[str, Tensor]) -> Tensor | None:
-        """Carry out step `k` in the canonical order and return the spike values, if any."""
+        """Run step `k` in the canonical order; return the spike values if the neurons fire."""
         function = self._rendered.step
         assert function is not None, "these neurons are stepped in Brian2's default order"
         result = function(*self._state, *self._in_order(x), k * self._dt, *self._constants)
         return self._keep_state(result)
 
     def fire(self, k: int) -> Tensor | None:
-        """Carry out step `k` in the default order, up to the spikes, which are returned."""
+        """Run the first half of step `k` in the default order; return the spike values."""
         function = self._rendered.fire
         assert function is not None, "these neurons are stepped in the canonical order"
         return self._keep_state(function(*self._state, k * self._dt, *self._constants))
 
     def settle(self, k: int, emitted: Tensor | None, x: Mapping[str, Tensor]) -> None:
-        """Carry out the rest of step `k`: receive and reset."""
+        """Run the second half of step `k` in the default order: receive and reset."""
         function = self._rendered.settle
         assert function is not None, "these neurons are stepped in the canonical order"
         spikes = () if emitted is None else (emitted,)

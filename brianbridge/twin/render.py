@@ -1,14 +1,14 @@
 """Render one time step of a Brian2 group as torch code.
 
 No neuron has a hand-written torch step. A `NeuronGroup` is built from the model, Brian2's state
-updater writes its abstract code, and Brian2's own `make_statements` turns that code, emit and
-reset into the statements that it would compile, optimised as it would compile them. Those are
-rendered here, in the same order of operations, as the source of one Python function
+updater writes its abstract code, and Brian2's `make_statements` turns that code, emit and reset
+into the statements that Brian2 would compile, with the same optimisations. These are rendered
+here, in the same order of operations, as the source of one Python function
 
     step(<state>, x, t, <constant arrays>, <hoisted terms>) -> (<state>, emit)
 
-which is the canonical step: state update over dt, receive ``x``, emit, reset. In Brian2's default
-order a neuron emits before it receives, so that there the step is cut in two at that point:
+This is the canonical step: state update over dt, receive ``x``, emit, reset. In Brian2's default
+order a neuron emits before it receives, so the step is split at that point:
 
     fire(<state>, t, <constant arrays>, <hoisted terms>) -> (<state>, emit)
     settle(<state>, emit, x, t, <constant arrays>, <hoisted terms>) -> (<state>)
@@ -16,10 +16,11 @@ order a neuron emits before it receives, so that there the step is cut in two at
 Terms that do not change during a presentation (a drive times its gain) are hoisted into
 ``prepare``. The source can be read: ``print(rendered.source)``.
 
-A reset passes a gradient through the spike where it adds or subtracts a multiple of ``emit``
-(``v -= theta*emit``; ``v -= theta`` too where a spike can only be 1). Any other (``v = 0``,
-``v *= 0.5``) selects: the gradient takes the branch that was taken, and none goes to the choice.
-With `SpikeFunction.detach_reset` no reset passes a gradient through the spike.
+A reset passes a gradient through the spike if it adds or subtracts a multiple of ``emit``
+(``v -= theta*emit``; also ``v -= theta`` if every spike has the value 1). Any other reset
+(``v = 0``, ``v *= 0.5``) selects one of two branches: the gradient follows the selected branch,
+and does not reach the spike. With `SpikeFunction.detach_reset` no reset passes a gradient through
+the spike.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class RenderedStep:
     source : str
         The Python source of ``prepare`` and ``step``.
     prepare : callable
-        Computes the hoisted terms, once a presentation, from `arrays` and `inputs`.
+        Computes the hoisted terms from `arrays` and `inputs`, once in a presentation.
     step : callable, optional
         One time step in the canonical order.
     fire, settle : callable, optional
@@ -60,9 +61,9 @@ class RenderedStep:
     state : tuple of str
         State variables, in the order in which `step` takes and returns them.
     inputs : tuple of str
-        Variables that hold still during a presentation (the drive), arguments of both functions.
+        Variables that are constant in a presentation (the drive), arguments of all functions.
     arrays : mapping of str to numpy.ndarray, shape (neurons,)
-        Constants that differ from neuron to neuron, arguments of both functions.
+        Constants that differ between neurons, arguments of all functions.
     initial : mapping of str to numpy.ndarray, shape (neurons,)
         State and inputs at the start of a presentation, in SI units.
     """
@@ -96,20 +97,20 @@ def render(
     model : NeuronModel
         The description.
     neurons : int
-        Number of neurons; more than one matters only where parameters are arrays.
+        Number of neurons. It matters only if parameters are arrays.
     dt : float
         Length of the step, in seconds.
     fires : bool
-        Whether the neurons emit and reset; else the membrane potential is free.
+        Whether the neurons emit and reset. If not, the membrane potential is free.
     spike_function : SpikeFunction, optional
         How to differentiate through a spike.
     dtype : torch.dtype
-        What spikes are cast to.
+        Floating point type of the spikes.
     received : sequence of str, optional
         The variables that spikes add to, each an argument of the step in this order; the model's
-        ``receive`` if not given.
+        ``receive`` by default.
     schedule : {"canonical", "default"}
-        In which order things happen within a step.
+        The order of operations within a step.
 
     Raises
     ------

@@ -1,12 +1,12 @@
-"""Step the populations of a twin through one presentation.
+"""Run the populations of a twin through one presentation.
 
-Without loops between populations (`run_in_turn`) each runs over all T steps before the next one
-starts: the input of a whole presentation is one matrix product, and only the neurons' own step is
-a loop. With feedback, or in Brian2's default order (`run_together`), all populations take a step
-before any takes the next.
+Without loops between populations (`run_in_turn`) each population runs over all T steps before the
+next one starts: the input of a whole presentation is one matrix product, and only the step of the
+neurons is a loop. With feedback, or in Brian2's default order (`run_together`), all populations
+take a step before any takes the next.
 
-Both return spikes ``(T, batch, *shape)`` and the state at the end ``(batch, *shape)`` by
-population.
+Both functions return spikes ``(T, batch, *shape)`` and the state at the end ``(batch, *shape)``,
+by population.
 """
 
 from __future__ import annotations
@@ -86,16 +86,16 @@ def inputs_of(
     name : str
         The population.
     sources : mapping of str to Tensor, shape (T, batch, *shape)
-        Spikes of the populations before it, and of the input if that has any.
+        Spikes of the populations before it, and of the input if it has spikes.
     current : Tensor, shape (batch, *input_shape), optional
         Constant input.
 
     Returns
     -------
     x : dict of str to Tensor, shape (T, batch, *shape)
-        From spikes, by the variable that they add to.
+        Weighted spikes, by the variable that they add to.
     constant : Tensor or None, shape (batch, *shape) or (*shape)
-        In every step.
+        Constant input in every step.
     """
     network = twin.network
     x: dict[str, Tensor] = {}
@@ -117,7 +117,7 @@ def inputs_of(
 
 
 def total(constants: Iterable[Tensor | None]) -> Tensor | None:
-    """Return the sum of what is there, or None."""
+    """Return the sum of the tensors that are given, or None if none is."""
     found = [c for c in constants if c is not None]
     return functools.reduce(operator.add, found) if found else None
 
@@ -129,7 +129,7 @@ def run_together(
     batch: int,
     record: Sequence[str],
 ) -> Outcome:
-    """Run step after step, in each all populations."""
+    """Run step after step, and in each step all populations."""
     network = twin.network
     canonical = network.schedule == "canonical"
     drives = {
@@ -179,7 +179,7 @@ def run_together(
 def _spike_projections(
     twin: NetworkModules, name: str
 ) -> list[tuple[str, int, str, ProjectionTwin]]:
-    """Return source, delay in steps, variable and weights of what brings spikes to a population."""
+    """Return source, delay in steps, variable and weights of all projections with spikes."""
     network = twin.network
     return [
         (p.source, network.delay_steps(p), network.receive_of(p), twin.projection(p.name))
@@ -214,7 +214,7 @@ def _constant_input(twin: NetworkModules, name: str, current: Tensor | None) -> 
 
 
 def later(raster: Tensor, steps: int) -> Tensor:
-    """Return a raster ``(T, ...)`` delayed by some steps; what arrives after the end is lost."""
+    """Return a raster ``(T, ...)`` delayed by some steps. Spikes after the end are lost."""
     if not steps:
         return raster
     silent = raster.new_zeros((min(steps, len(raster)), *raster.shape[1:]))
@@ -222,9 +222,9 @@ def later(raster: Tensor, steps: int) -> Tensor:
 
 
 def first_steps(spikes: Tensor) -> Tensor:
-    """Return when each neuron fired first, ``(batch, *shape)`` of ``(T, batch, *shape)``.
+    """Return the step of each neuron's first spike, ``(batch, *shape)`` of ``(T, batch, *shape)``.
 
-    In steps, in the type of the spikes; T where there is no spike.
+    It has the type of the spikes, and is T for a neuron without a spike.
 
     Examples
     --------

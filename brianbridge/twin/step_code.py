@@ -1,4 +1,4 @@
-"""Get the statements of a neuron's time step from Brian2, as it would compile them."""
+"""Get the statements of a neuron's time step, as Brian2 would compile them."""
 
 from __future__ import annotations
 
@@ -90,8 +90,8 @@ def _statements(code: str, variables: dict[str, Any], label: str) -> list[Any]:
         return []
     optimise = prefs.codegen.loop_invariant_optimisations
     scalar, vector = make_statements(code, variables, np.float64, optimise=optimise)
-    # Brian2 keeps what it returned for the next time, so change copies. Every block numbers its
-    # loop invariants from 1; keep them apart.
+    # Brian2 caches what it returns, so change copies. Every block numbers its loop invariants from
+    # 1; make their names different.
     statements = [copy(statement) for statement in (*scalar, *vector)]
     for statement in statements:
         statement.var = statement.var.replace("_lio_", f"_{label}_")

@@ -51,8 +51,8 @@ class StepWriter:
         self._code, self._variables = code, variables
         self._fires, self._canonical, self._detach_reset = fires, canonical, detach_reset
         self._refractory = fires and model.refractory is not None
-        moving = {*variables.state, "t", "emit"}
-        self._renderer = TorchRenderer(moving, variables.unused, like=variables.state[0])
+        changing = {*variables.state, "t", "emit"}
+        self._renderer = TorchRenderer(changing, variables.unused, like=variables.state[0])
 
     def source(self) -> str:
         """Return the source of all functions."""
@@ -60,18 +60,16 @@ class StepWriter:
         receive = self._receive()
         emit = self._emit() if self._fires else []
         reset = self._reset() if self._fires else []
-        moving, both = (
-            list(self._variables.state),
-            [*self._variables.state, *(["emit"] if self._fires else [])],
-        )
+        state = list(self._variables.state)
+        state_and_emit = [*state, *(["emit"] if self._fires else [])]
         x = list(self._variables.received.values())
         if self._canonical:
-            steps = [("step", [*moving, *x], [*update, *receive, *emit, *reset], both)]
+            steps = [("step", [*state, *x], [*update, *receive, *emit, *reset], state_and_emit)]
         else:
             steps = [
-                ("fire", moving, [*update, *emit], both),
+                ("fire", state, [*update, *emit], state_and_emit),
                 # A group with graded spikes resets right after its threshold, to set their value.
-                ("settle", [*both, *x], self._in_turn(receive, reset), moving),
+                ("settle", [*state_and_emit, *x], self._in_turn(receive, reset), state),
             ]
         # Only now are all hoisted terms known.
         hoisted = self._renderer.hoisted
@@ -81,7 +79,7 @@ class StepWriter:
         ]
         rest = ["t", *constants, *(name for name, _ in hoisted)]
         functions += [_function(name, [*given, *rest], *body) for name, given, *body in steps]
-        # Parsing and writing the tree once more drops the parentheses that nobody needs.
+        # Parsing and unparsing removes unneeded parentheses.
         source = ast.parse("\n".join(functions))
         return "\n\n".join(ast.unparse(function) for function in source.body)
 
@@ -94,7 +92,7 @@ class StepWriter:
             return self._assign(statement)
         statement = copy(statement)
         if "not_refractory" not in self._model.equations:
-            # What is computed for the others is dropped below; it must be finite for the gradient.
+            # The values of resting neurons are dropped below, but their gradient must be finite.
             statement.expr = statement.expr.replace("int(not_refractory)", "1.0")
         if statement.op == "=" and "unless refractory" in self._group.equations[name].flags:
             stepped = self._renderer.hard(statement.expr)
@@ -103,19 +101,19 @@ class StepWriter:
 
     @property
     def _divides_by_rest(self) -> bool:
-        """Whether a step divides by the rate of what stands still while a neuron is refractory.
+        """Whether a step divides by a rate that is 0 in the refractory period.
 
-        Brian2 computes it, and does not write it to '(unless refractory)' variables. With all other
-        methods these are left as they are by the step itself.
+        Brian2 computes the result, and does not write it to '(unless refractory)' variables. With
+        all other methods the step itself leaves these variables unchanged.
         """
         return self._refractory and self._model.method == "exponential_euler"
 
     def _assign(self, statement: Any) -> str:
         if statement.op == TEMPORARY:
-            if self._renderer.is_still(statement.expr):
+            if self._renderer.is_constant(statement.expr):
                 self._renderer.keep(statement.var, self._renderer.plain(statement.expr))
                 return ""
-            self._renderer.moving.add(statement.var)
+            self._renderer.changing.add(statement.var)
         expression = self._renderer.hard(statement.expr)
         if statement.op in ("=", TEMPORARY):
             return f"{statement.var} = {expression}"
@@ -126,7 +124,7 @@ class StepWriter:
         lines = []
         for target, argument in self._variables.received.items():
             received = f"{target} + {argument}"
-            # Brian2 does not let synapses write to '(unless refractory)' variables meanwhile.
+            # Brian2 lets no synapse write to '(unless refractory)' variables in that period.
             if self._refractory and "unless refractory" in self._group.equations[target].flags:
                 received = f"torch.where(not_refractory, {received}, {target})"
             lines += [f"if {argument} is not None:", f"    {target} = {received}"]
@@ -165,7 +163,7 @@ class StepWriter:
         name = statement.var
         value = self._renderer.hard(statement.expr)
         if not self._needs_mask(statement):
-            # Where nothing was emitted the increment is 0: no mask, and a gradient through emit.
+            # Without a spike the increment is 0: no mask is needed, and emit passes a gradient.
             increment = value if _has_factor(statement.expr, "emit") else f"{value} * emit"
             return f"{name} = {name} {statement.op[:-1]} {increment}"
         new = value if statement.op == "=" else f"{name} {statement.op[:-1]} {value}"
@@ -185,7 +183,7 @@ def _function(name: str, arguments: list[str], body: list[str], result: Iterable
 
 
 def _merged(statements: list[Any]) -> list[Any]:
-    """Write ``_v := ...; v = _v`` as ``v = ...``, so that the old value is freed at once."""
+    """Write ``_v := ...; v = _v`` as ``v = ...``, which frees the old value at once."""
     merged: list[Any] = []
     for statement in statements:
         last = merged[-1] if merged else None

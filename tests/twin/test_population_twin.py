@@ -181,10 +181,10 @@ def test_without_a_drive_the_variable_has_its_initial_value():
 @pytest.mark.parametrize(
     ("inputs", "said"),
     [
-        ({}, "to be told steps and batch"),
-        ({"steps": 3}, "to be told steps and batch"),
-        ({"drive": torch.ones(2), "steps": 3}, "to be told steps and batch"),
-        ({"steps": 0, "batch": 1}, "to be told steps and batch"),
+        ({}, "give x, or steps and batch"),
+        ({"steps": 3}, "give x, or steps and batch"),
+        ({"drive": torch.ones(2), "steps": 3}, "give x, or steps and batch"),
+        ({"steps": 0, "batch": 1}, "give x, or steps and batch"),
         ({"x": torch.ones(3, 1, 5)}, "input of shape (3, 1, 5)"),
         ({"x": torch.ones(3, 1, 1)}, "input of shape (3, 1, 1)"),
         ({"x": torch.ones(3, 2)}, "input of shape (3, 2)"),
