@@ -138,7 +138,7 @@ def _raised(base: Cost, exponent: Cost) -> Cost:
     if constant and value is None and power.is_integer() and base.terms > 1:
         ways = base.terms + power - 1
         terms = math.exp(math.lgamma(ways + 1) - math.lgamma(power + 1) - math.lgamma(base.terms))
-    joined = node_cost([base, exponent], round(terms), power * base.digits, value)
+    joined = node_cost([base, exponent], float(round(terms)), power * base.digits, value)
     growth = joined.growth if constant else _grown(joined.growth, exponent)
     if value is None:
         joined = replace(joined, power=power * base.power)
