@@ -19,6 +19,7 @@ import numpy as np
 from brianbridge.neurons.equations import split_equations
 from brianbridge.neurons.expressions import is_condition, parse_expression
 from brianbridge.neurons.quantities import to_json
+from brianbridge.neurons.quantity_text import quantity_text
 
 __all__ = ["SPIKE_VALUE", "NeuronDescription"]
 
@@ -50,6 +51,23 @@ class NeuronDescription:
     method: str = "exact"
     name: str = ""
     summary: str = ""
+
+    def __repr__(self) -> str:
+        kind = type(self).__name__
+        title = f"{kind} '{self.name}'" if self.name else kind
+        constants = (f"{k} = {quantity_text(v)}" for k, v in self.parameters.items())
+        start = (f"{k} = {quantity_text(v)}" for k, v in self.initial.items())
+        lines = {
+            "emit": self.emit,
+            "reset": "; ".join(line.strip() for line in self.reset.strip().splitlines()),
+            "refractory": "" if self.refractory is None else quantity_text(self.refractory),
+            "parameters": ", ".join(constants),
+            "initial": ", ".join(start),
+            "method": self.method,
+        }
+        text = "".join(f"\n  {equation}" for equation in self.equations.splitlines())
+        text += "".join(f"\n  {key}: {line}" for key, line in lines.items() if line)
+        return f"{title}: {self.summary}{text}" if self.summary else f"{title}{text}"
 
     @property
     def label(self) -> str:

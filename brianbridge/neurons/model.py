@@ -27,7 +27,6 @@ from brianbridge.neurons.from_group import fields_of_group
 from brianbridge.neurons.initial_values import parse_initial, parse_refractory
 from brianbridge.neurons.names import check_model_names
 from brianbridge.neurons.quantities import from_json, parse_quantity
-from brianbridge.neurons.quantity_text import quantity_text
 
 __all__ = ["SPIKE_VALUE", "NeuronModel"]
 
@@ -35,7 +34,7 @@ __all__ = ["SPIKE_VALUE", "NeuronModel"]
 _EXACT = ("exact", "linear", "independent", "propagator")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NeuronModel(NeuronDescription):
     r"""Describe a point neuron by its equations.
 
@@ -121,22 +120,6 @@ class NeuronModel(NeuronDescription):
 
     def __hash__(self) -> int:
         return hash((self.equations, self.emit, self.reset, self.method))
-
-    def __repr__(self) -> str:
-        title = f"NeuronModel '{self.name}'" if self.name else "NeuronModel"
-        constants = (f"{k} = {quantity_text(v)}" for k, v in self.parameters.items())
-        start = (f"{k} = {quantity_text(v)}" for k, v in self.initial.items())
-        lines = {
-            "emit": self.emit,
-            "reset": "; ".join(line.strip() for line in self.reset.strip().splitlines()),
-            "refractory": "" if self.refractory is None else quantity_text(self.refractory),
-            "parameters": ", ".join(constants),
-            "initial": ", ".join(start),
-            "method": self.method,
-        }
-        text = "".join(f"\n  {equation}" for equation in self.equations.splitlines())
-        text += "".join(f"\n  {key}: {line}" for key, line in lines.items() if line)
-        return f"{title}: {self.summary}{text}" if self.summary else f"{title}{text}"
 
     # ------------------------------------------------------------------ Brian2
 
