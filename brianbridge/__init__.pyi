@@ -121,6 +121,7 @@ from .rules import (
 )
 from .simulation.batched.projections import DenseProjection as DenseProjection
 from .simulation.reader.from_brian2 import from_brian2 as from_brian2
+from .simulation.reader.write_back import write_back as write_back
 from .simulation.simulate import simulate as simulate
 from .training import (
     Augmentation as Augmentation,
@@ -145,4 +146,3 @@ from .twin.spike_function import (
     register_spike_function as register_spike_function,
 )
 from .version import __version__ as __version__
-from .weights import write_back as write_back

@@ -1,8 +1,8 @@
-"""Turn what users pass as numbers into NumPy arrays, and refuse what would lose its meaning.
+"""Convert samples and labels to NumPy arrays, and refuse values that would lose information.
 
 `numpy.asarray` drops the mask of a masked array, the imaginary part of complex numbers and the
-units of a quantity, and turns dates into numbers, all without an error. Samples and labels go
-through `as_array` and `as_numbers` instead.
+units of a quantity, and converts dates to numbers, all without an error. `as_array` and
+`as_numbers` raise one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from brianbridge.errors import InputError
 
 __all__ = ["as_array", "as_numbers"]
 
-#: What a kind of array is called, and what to do about it.
+#: For each kind of array without real numbers: its name, and a remedy.
 _NO_NUMBERS = {
     "c": ("complex numbers", "give their real part or absolute value"),
     "m": ("time differences", "divide them by a unit, x / np.timedelta64(1, 's')"),
@@ -30,14 +30,14 @@ _NO_NUMBERS = {
 
 
 def as_array(values: Any, what: str) -> npt.NDArray[Any]:
-    """Return an array of any type, without a copy where that is possible.
+    """Return an array of any type, if possible without a copy.
 
     Parameters
     ----------
     values : array_like or torch.Tensor
         The values. Tensors are detached; bfloat16, which NumPy lacks, becomes float32.
     what : str
-        What they are, for the message, in the plural: ``"the samples"``.
+        Their name in error messages, in the plural: ``"the samples"``.
 
     Returns
     -------
@@ -85,11 +85,11 @@ def as_numbers(
     values : array_like or torch.Tensor
         Booleans, integers or floating point numbers. NaN and infinities are kept.
     dtype : dtype
-        A floating point type. A value that is too large for it becomes infinite.
+        A floating point type. Values too large for it become infinite.
     what : str
-        What they are, for the message, in the plural.
+        Their name in error messages, in the plural.
     copy : bool
-        Whether the array must be a new one.
+        Whether to copy the values in any case.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def as_numbers(
     Raises
     ------
     InputError
-        As `as_array`; and if the values are complex, dates, objects, text or records.
+        As in `as_array`, or if the values are complex, dates, objects, text or records.
 
     Examples
     --------

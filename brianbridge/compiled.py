@@ -1,8 +1,8 @@
-"""Compile functions by numba, and keep the machine code where there is a place for it.
+"""Compile functions with numba, with a cache on disk if possible.
 
-numba keeps what it compiled beside the module, or else in the user's cache folder. In a container
-or on a cluster neither may be writable, and numba then refuses to compile at all. Here the
-functions are compiled without a cache: each process waits some seconds more, and is told so once.
+numba caches machine code beside the module, or in the user's cache folder. In a container or on a
+cluster both may be read-only, and numba then refuses to compile. In that case functions are
+compiled without a cache: each process takes some seconds longer, and logs one warning.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ __all__ = ["compiled"]
 
 
 def compiled(**options: Any) -> Callable[[Any], Any]:
-    """Return a decorator that compiles a function, with a cache where one can be kept.
+    """Return a decorator that compiles a function, with a cache on disk if possible.
 
     Parameters
     ----------
     **options
-        Of `numba.njit`.
+        Options of `numba.njit`.
 
     Examples
     --------
@@ -40,15 +40,15 @@ def compiled(**options: Any) -> Callable[[Any], Any]:
         except RuntimeError as error:
             if "cache" not in str(error):
                 raise
-            _tell()
+            _warn_once()
             return njit(**options)(function)
 
     return decorate
 
 
 @cache
-def _tell() -> None:
+def _warn_once() -> None:
     logging.getLogger(__name__).warning(
-        "no place for numba's cache: compiled code is not kept, so that each process compiles it "
-        "anew; set NUMBA_CACHE_DIR to a folder that you can write to"
+        "no place for numba's cache: every process compiles the functions again; set "
+        "NUMBA_CACHE_DIR to a folder that you can write to"
     )

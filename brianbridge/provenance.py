@@ -1,6 +1,6 @@
-"""Where a result comes from: versions, commit, date, machine and threads.
+"""Collect the provenance of a result: versions, commit, date, machine and threads.
 
-What goes into files that people share; so there is no path, user or host name in it.
+It is written to files that people share, so it contains no paths, user names or host names.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PACKAGES = ("brian2", "torch", "numpy", "scipy", "h5py")
 
 
 def collect(**extra: Any) -> dict[str, Any]:
-    """Collect what is needed to tell later how a result came about.
+    """Collect the facts that are needed to understand later how a result was computed.
 
     Parameters
     ----------
@@ -33,11 +33,10 @@ def collect(**extra: Any) -> dict[str, Any]:
     Returns
     -------
     dict
-        JSON values. ``date`` (ISO 8601, UTC), ``versions`` (by package; None where not
-        installed), ``commit`` (of brianbridge's source tree, ending in ``-dirty`` if files were
-        changed; None for an installed package), ``machine`` (``cores`` that may be used,
-        ``memory_gb``, ``processor``, ``platform``), ``threads`` (see `threads`) and the `extra`
-        ones.
+        JSON values. ``date`` (ISO 8601, UTC), ``versions`` (by package; None if not installed),
+        ``commit`` (of brianbridge's source tree, with ``-dirty`` at its end if files were changed;
+        None for an installed package), ``machine`` (usable ``cores``, ``memory_gb``,
+        ``processor``, ``platform``), ``threads`` (see `threads`) and the `extra` entries.
 
     Examples
     --------
@@ -65,14 +64,14 @@ def collect(**extra: Any) -> dict[str, Any]:
 
 
 def threads() -> dict[str, Any]:
-    """Return how many threads compute now, which decides the order in which sums are added up.
+    """Return the present number of threads, on which the order of sums depends.
 
     Returns
     -------
     dict
-        JSON values. ``torch`` and ``numba`` (None where not imported, which these functions leave
-        so), and ``blas``, a list with ``library``, ``version``, ``threads`` and the
-        ``architecture`` it is tuned for (None where unknown) of each BLAS that is loaded.
+        JSON values. ``torch`` and ``numba`` (None if they are not imported yet), and ``blas``, a
+        list with ``library``, ``version``, ``threads`` and ``architecture`` (None if unknown) of
+        each BLAS library that is loaded.
 
     Examples
     --------
@@ -82,7 +81,7 @@ def threads() -> dict[str, Any]:
     from threadpoolctl import threadpool_info
 
     torch, numba = (sys.modules.get(name) for name in ("torch", "numba"))
-    # Not the paths of the libraries: they name folders of this machine.
+    # The paths of the libraries are left out: they name folders of this machine.
     blas = [
         {
             "library": entry["internal_api"],
@@ -95,26 +94,26 @@ def threads() -> dict[str, Any]:
     ]
     return {
         "torch": None if torch is None else torch.get_num_threads(),
-        # Not get_num_threads(), which starts them.
+        # get_num_threads() would start the threads.
         "numba": None if numba is None else numba.config.NUMBA_NUM_THREADS,
-        # SciPy and NumPy bring one each, often the same.
+        # SciPy and NumPy each have a BLAS, often the same.
         "blas": [entry for number, entry in enumerate(blas) if entry not in blas[:number]],
     }
 
 
 def _version(package: str) -> str | None:
     try:
-        return version(package)  # without importing it, which takes seconds for torch
+        return version(package)  # does not import the package: torch would take seconds
     except PackageNotFoundError:
         return None
 
 
 def _commit(tree: Path) -> str | None:
-    """Return the commit of a source tree; None where there is no repository or no git."""
-    # Git would look in the parents too: an environment inside some repository is not that one.
+    """Return the commit of a source tree; None without a repository or without git."""
+    # Git would also search the parent folders, and find a repository that contains the environment.
     if not (tree / ".git").exists():
         return None
-    # Not `describe --dirty`: it locks the index all the same, and leaves that lock on a full disk.
+    # `describe --dirty` would lock the index in any case, and leave the lock on a full disk.
     try:
         commit = _git(tree, "rev-parse", "HEAD")
         changed = _git(tree, "status", "--porcelain", "--untracked-files=no")
@@ -123,8 +122,8 @@ def _commit(tree: Path) -> str | None:
     return f"{commit}-dirty" if changed else commit
 
 
-def _git(tree: Path, *words: str) -> str:
-    command = ["git", "--no-optional-locks", "-C", str(tree), *words]
+def _git(tree: Path, *arguments: str) -> str:
+    command = ["git", "--no-optional-locks", "-C", str(tree), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     return done.stdout.strip()
 

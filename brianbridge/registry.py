@@ -44,7 +44,7 @@ class Registry(Generic[T]):
     >>> ENCODINGS.names()
     ('bernoulli', 'current', 'frames', 'latency', 'poisson')
     >>> ENCODINGS.make("latency", {"steps": 5})
-    Latency(steps=5, dt=0.001)
+    Latency(steps=5, dt=1 ms, silent=0.0)
     >>> ENCODINGS.make("latncy", {"steps": 5})
     Traceback (most recent call last):
     brianbridge.errors.InputError: there is no encoding 'latncy'. Did you mean 'latency'?

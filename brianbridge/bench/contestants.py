@@ -25,6 +25,7 @@ from brianbridge.simulation.batched.delivery import delivery
 from brianbridge.simulation.memory import fitting_batch
 from brianbridge.simulation.simulate import simulate
 from brianbridge.twin.network import to_torch
+from brianbridge.twin.output import recording_of
 
 __all__ = ["CONTESTANTS", "Outcome", "kernel"]
 
@@ -112,10 +113,10 @@ def _twin(dtype: torch.dtype) -> Contestant:
 
         with torch.no_grad():
             twin.run(*inputs[0])
-        seconds, activities = timed(forward)
+        seconds, outputs = timed(forward)
         if dtype is not torch.float64:
             return Outcome(seconds, encoded.samples, {})
-        recording = Recording.concatenate([twin._recording(a) for a in activities])
+        recording = Recording.concatenate([recording_of(network, a) for a in outputs])
         return Outcome(seconds, encoded.samples, dict(recording.all_events))
 
     return run

@@ -1,21 +1,22 @@
-"""What an encoding is: how a sample becomes input of a spiking network over T steps.
+"""The base class of encodings, which turn a sample into input over T steps.
 
 An encoded batch is either a constant ``current`` for the whole presentation or a ``raster`` of
-input spikes. It is NumPy, and a function of the sample's number and the seed alone, so
-that the twin and Brian2 get the same input however the samples are batched.
+input spikes, as a NumPy array. Random spikes depend only on the number of the sample and on the
+seed, so that the twin and Brian2 get the same input for every batch size.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
 import numpy as np
 
 from brianbridge.errors import InputError
 from brianbridge.neurons.quantities import seconds
+from brianbridge.neurons.quantity_text import parse_quantity, quantity_text
 from brianbridge.registry import Registry
 
 __all__ = ["ENCODINGS", "EncodedInput", "Encoding", "encoding_from_dict", "encoding_names"]
@@ -23,14 +24,14 @@ __all__ = ["ENCODINGS", "EncodedInput", "Encoding", "encoding_from_dict", "encod
 
 @dataclass(frozen=True)
 class EncodedInput:
-    """Hold the input of a batch of samples; exactly one of the two arrays is given.
+    """Hold the input of a batch of samples: one of the two arrays.
 
     Parameters
     ----------
     current : numpy.ndarray of float64, shape (samples, *shape), optional
         Input that stays the same in every step.
     raster : numpy.ndarray, shape (steps, samples, *shape), optional
-        Spike values of the input population, in a type that holds them (int8 is enough for most).
+        Spike values of the input population, in a type that can hold them (mostly int8).
     """
 
     current: np.ndarray | None = None
@@ -53,7 +54,7 @@ class EncodedInput:
         )
 
 
-#: Steps of a presentation, and their length in seconds: what Brian2 counts exactly.
+#: Limits of the number of steps, and of their length in seconds: Brian2 counts these exactly.
 _MOST_STEPS = 10_000_000
 _SHORTEST_STEP, _LONGEST_STEP = 1e-9, 1e3
 ENCODINGS: Registry[type[Encoding]] = Registry(
@@ -76,10 +77,12 @@ class Encoding(ABC):
     kind: ClassVar[str]
 
     steps: int
-    dt: Any = 1e-3
+    dt: Any = field(default=1e-3, metadata={"unit": "second"})
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
+        if "__repr__" not in cls.__dict__:
+            cls.__repr__ = Encoding.__repr__  # type: ignore[method-assign]  # or dataclass writes one
         ENCODINGS.add(cls.kind, cls)
 
     def __post_init__(self) -> None:
@@ -97,7 +100,7 @@ class Encoding(ABC):
         object.__setattr__(self, "dt", dt)
 
     def _whole(self, name: str, at_least: int) -> int:
-        """Return an option that must be a whole number."""
+        """Return an option as an integer; refuse one that is not a whole number."""
         value = getattr(self, name)
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < at_least:
             raise InputError(
@@ -107,11 +110,13 @@ class Encoding(ABC):
         return int(value)
 
     def _samples(self, x: Any, index: Any) -> np.ndarray:
-        """Return the samples as float64; each must be finite and have a number."""
+        """Return the samples as float64; each must be finite and have an index."""
         try:
             samples = np.asarray(x, dtype=np.float64)
         except (TypeError, ValueError) as error:
-            raise InputError(f"encoding '{self.kind}': the data are no numbers ({error})") from None
+            raise InputError(
+                f"encoding '{self.kind}': the data are not numbers ({error}); give an array of them"
+            ) from None
         if len(samples) != len(index):
             raise InputError(
                 f"encoding '{self.kind}': {len(index)} sample numbers for {len(samples)} samples"
@@ -122,7 +127,7 @@ class Encoding(ABC):
         return samples
 
     def shape_of_input(self, sample_shape: Sequence[int]) -> tuple[int, ...]:
-        """Return the shape of the input population for samples of a shape: theirs, mostly.
+        """Return the shape of the input population: mostly the shape of a sample.
 
         Raises
         ------
@@ -148,8 +153,18 @@ class Encoding(ABC):
         index : numpy.ndarray of int, shape (samples,)
             Number of each sample in its data set, which seeds its random numbers.
         stream : int
-            Another stream gives other random numbers: one an epoch in training, 0 for tests.
+            Each stream gives other random numbers: one for each epoch of training, 0 for tests.
         """
+
+    def __repr__(self) -> str:
+        options = []
+        for entry in fields(self):
+            value, unit = getattr(self, entry.name), entry.metadata.get("unit")
+            text = f"{value!r}"
+            if unit:
+                text = quantity_text(parse_quantity(f"{value!r} {unit}", entry.name))
+            options.append(f"{entry.name}={text}")
+        return f"{type(self).__name__}({', '.join(options)})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields, with ``kind``, for JSON."""
@@ -172,7 +187,7 @@ def encoding_from_dict(entry: dict[str, Any]) -> Encoding:
     Examples
     --------
     >>> encoding_from_dict({"kind": "current", "steps": 10, "dt": "1 ms"})
-    Current(steps=10, dt=0.001)
+    Current(steps=10, dt=1 ms)
     """
     fields = dict(entry)
     kind = fields.pop("kind", "current")

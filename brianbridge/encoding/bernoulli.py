@@ -22,9 +22,9 @@ class Bernoulli(Encoding):
     gain : float
         Probability of a spike in one step at intensity 1 (Lee et al. 2020 use 0.5 for MNIST).
     signed : bool
-        Let negative intensities fire spikes of value -1; else they are refused.
+        Whether negative intensities fire spikes of value -1. If not, they are refused.
     seed : int
-        Seed of the random numbers; sample and stream are mixed in.
+        Seed of the random numbers, which also depend on the sample and the stream.
 
     Examples
     --------
@@ -59,8 +59,8 @@ class Bernoulli(Encoding):
         probability = self.gain * np.abs(x)
         if np.any(probability > 1):
             raise InputError(
-                f"encoding 'bernoulli': gain*|x| reaches {probability.max():g}, which is no "
-                "probability; lower the gain or scale the data"
+                f"encoding 'bernoulli': gain*|x| reaches {probability.max():g}, which is not "
+                "a probability; lower the gain or scale the data"
             )
         raster = np.empty((self.steps, *x.shape), np.int8)
         for position, sample in enumerate(index):

@@ -14,10 +14,10 @@ __all__ = ["Current"]
 
 @dataclass(frozen=True)
 class Current(Encoding):
-    """Inject each sample as a constant current; the first population does the encoding.
+    """Inject each sample as a constant current; the first population turns it into spikes.
 
-    The input of one step is the sample, weighted by the first projection, so that over T steps
-    it adds up to T times the weighted sample (Wu et al. 2019 and its successor's code,
+    The input of one step is the sample, weighted by the first projection. Over T steps it adds up
+    to T times the weighted sample (Wu et al. 2019, and the code of its successor,
     *tandem_learning*).
 
     Examples

@@ -1,4 +1,4 @@
-"""Frames in time: a sample that already is a sequence of frames, delivered one a step."""
+"""Frames: a sample that is already a sequence of frames, one for each step."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["Frames"]
 
 @dataclass(frozen=True)
 class Frames(Encoding):
-    """Deliver frame t of a sample in step t, as spikes whose values are those of the frame.
+    """Deliver frame t of a sample in step t, as spikes with the values of the frame.
 
-    Samples are of shape ``(steps, *shape)`` and the input population of shape ``shape``. A pixel
-    with the value 3, such as three events of a camera, fires one spike that counts three times; 0
-    is no spike.
+    Samples have the shape ``(steps, *shape)``, and the input population has the shape ``shape``. A
+    pixel with the value 3, such as three events of a camera, fires one spike that counts three
+    times. A pixel with the value 0 does not fire.
 
     Examples
     --------
@@ -44,10 +44,10 @@ class Frames(Encoding):
         return shape[1:]
 
     def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
-        """Return a raster of the values, int8 if that holds them; see `Encoding.encode`."""
+        """Return a raster of the values, as int8 if possible; see `Encoding.encode`."""
         x = self._samples(x, index)
         self.shape_of_input(x.shape[1:])
         small = bool(((x == np.rint(x)) & (np.abs(x) <= np.iinfo(np.int8).max)).all())
         kind = np.int8 if small else np.float64
-        # In memory as it is read: step by step.
+        # Contiguous by step, as it is read.
         return EncodedInput(raster=np.ascontiguousarray(np.moveaxis(x, 1, 0).astype(kind)))

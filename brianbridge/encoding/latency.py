@@ -1,4 +1,4 @@
-"""Latency coding: the stronger an input, the earlier its one spike."""
+"""Latency coding: a stronger input fires its only spike earlier."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Latency(Encoding):
     Parameters
     ----------
     silent : float
-        Intensities up to this one never fire. The default 0 keeps the empty background silent;
-        -1 makes it fire in the last step, as the code of S4NN does.
+        Largest intensity that never fires. With the default 0 an empty background is silent; with
+        -1 it fires in the last step, as in the code of S4NN.
 
     Examples
     --------
@@ -41,7 +41,7 @@ class Latency(Encoding):
             raise InputError(f"encoding 'latency': silent = {self.silent!r:.80}; give a number")
 
     def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
-        """Return a raster with at most one 1 an input; see `Encoding.encode`."""
+        """Return a raster with at most one spike for each input; see `Encoding.encode`."""
         x = self._samples(x, index)
         if np.any((x < 0) | (x > 1)):
             raise InputError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,10 +19,10 @@ __all__ = ["Poisson"]
 class Poisson(Encoding):
     """Let an input of intensity `x` fire at the rate ``x*rate``.
 
-    In each step an input fires with probability ``x*rate*dt``, as in Brian2's `PoissonGroup` (the
-    probability of a Poisson process is a little less: two spikes in a step count as one). The
-    raster is drawn once, so that the twin and Brian2 see the same spikes. Brian2 can also draw
-    spikes of its own, at its own step (``simulate(..., poisson=True)``); then only statistics
+    In each step an input fires with probability ``x*rate*dt``, as in Brian2's `PoissonGroup`. (The
+    probability of a Poisson process is slightly lower, because two spikes in a step count as one.)
+    The raster is drawn once, so that the twin and Brian2 get the same spikes. Brian2 can also draw
+    its own spikes, at its own step (``simulate(..., poisson=True)``); then only the statistics
     agree.
 
     Parameters
@@ -30,7 +30,7 @@ class Poisson(Encoding):
     rate : Quantity, str or float
         Rate at intensity 1 (Hz if a plain number).
     seed : int
-        Seed of the random numbers; sample and stream are mixed in.
+        Seed of the random numbers, which also depend on the sample and the stream.
 
     Examples
     --------
@@ -42,7 +42,7 @@ class Poisson(Encoding):
 
     kind: ClassVar[str] = "poisson"
 
-    rate: Any = 100.0
+    rate: Any = field(default=100.0, metadata={"unit": "hertz"})
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -53,7 +53,7 @@ class Poisson(Encoding):
             quantity = parse_quantity(rate, "encoding 'poisson', rate")
             if np.ndim(quantity) or unit_name(getattr(quantity, "dim", None)) != "hertz":
                 raise InputError(
-                    f"encoding 'poisson': rate = {rate!s:.80} is no rate; write '100 Hz'"
+                    f"encoding 'poisson': rate = {rate!s:.80} is not a rate; write '100 Hz'"
                 )
             rate = float(quantity)
         if isinstance(rate, bool) or not 0 < rate < np.inf:
@@ -74,12 +74,12 @@ class Poisson(Encoding):
         x, index : numpy.ndarray
             As in `encode`.
         dt : float
-            The step, in seconds, in which an input shall fire at most once.
+            The step, in seconds, in which an input may fire at most once.
 
         Raises
         ------
         InputError
-            If a datum is negative, or a rate is above one spike a step.
+            If a sample has a negative value, or a rate is above one spike in a step.
         """
         rates = self._samples(x, index) * self.rate
         if rates.size and (rates.min() < 0 or rates.max() * dt > 1):

@@ -28,8 +28,8 @@ def input_gain(network: SpikingNetwork, name: str) -> float | np.ndarray | None:
 def _computed(network: SpikingNetwork, name: str) -> float | np.ndarray | None:
     from brian2 import second
 
-    from brianbridge.neurons.checks import probe, resolve_names
     from brianbridge.neurons.drive import drive_gain
+    from brianbridge.neurons.probe import probe, resolve_names
 
     population = network.population(name)
     if not population.neuron.drive:

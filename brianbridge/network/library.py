@@ -35,7 +35,7 @@ def changed_encoding(
     --------
     >>> default = {"kind": "current", "steps": 10, "dt": "1 ms"}
     >>> changed_encoding({"steps": 4}, default)
-    Current(steps=4, dt=0.001)
+    Current(steps=4, dt=1 ms)
     """
     if isinstance(given, Encoding):
         return given

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from brianbridge.arrays import as_numbers
-from brianbridge.errors import InputError
+from brianbridge.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     from brianbridge.network.network import SpikingNetwork
 
-__all__ = ["checked_samples"]
+__all__ = ["CROSSING", "SPIKES", "checked_index", "checked_samples", "checked_variables"]
+
+#: What can be recorded beside state variables.
+SPIKES, CROSSING = "spikes", "t_crossing"
 
 
 def checked_samples(network: SpikingNetwork, x: Any) -> np.ndarray:
@@ -71,3 +75,30 @@ def _remedy(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
     if math.prod(shape[1:]) == math.prod(wanted):
         return f"reshape them, x.reshape({', '.join(map(str, (-1, *wanted)))})"
     return "give samples of that shape, or another network"
+
+
+def checked_index(index: Any, samples: int) -> np.ndarray:
+    """Return the numbers of samples in their data set; counted from 0 where none are given."""
+    if index is None:
+        return np.arange(samples)
+    numbers = np.asarray(index)
+    if numbers.shape != (samples,):
+        raise InputError(
+            f"index has shape {numbers.shape}; give one number for each of the {samples} samples"
+        )
+    if numbers.dtype.kind not in "iu" or (numbers < 0).any():
+        raise InputError("index: give whole numbers from 0 on, those of samples in their data set")
+    return numbers
+
+
+def checked_variables(network: SpikingNetwork, record: Sequence[str]) -> list[str]:
+    """Return the state variables to record; each must exist somewhere."""
+    known = {v for p in network.populations for v in p.neuron.state_variables}
+    variables = [name for name in record if name not in (SPIKES, CROSSING)]
+    for name in variables:
+        if name not in known:
+            raise InputError(
+                f"record: no population has a state variable '{name}'. "
+                + did_you_mean(name, {SPIKES, CROSSING, *known})
+            )
+    return variables

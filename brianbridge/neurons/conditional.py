@@ -1,9 +1,9 @@
-"""Exponential Euler without a division: equations that are linear once all others stand still.
+"""The exponential Euler method, without a division.
 
-``dx/dt = A*x + B``, with what A and B hold kept at its value at the start of the step, has the
-solution ``x + dt*(A*x + B)*exprel(A*dt)``. Brian2's own ``exponential_euler`` writes it with
-``B/A``, which is not a number where A is 0: a membrane without a leak, while none of its
-conductances is open.
+It solves equations that are linear in each variable if all others are constant.
+``dx/dt = A*x + B``, with A and B kept constant during the step, has the solution
+``x + dt*(A*x + B)*exprel(A*dt)``. Brian2's own ``exponential_euler`` writes it with ``B/A``, which
+is not a number if A is 0: a membrane without a leak while all its conductances are 0.
 
 Importing this module registers the method with Brian2: ``NeuronGroup(..., method="conditional")``.
 """
@@ -24,7 +24,7 @@ METHOD = "conditional"
 
 
 class _Conditional(StateUpdateMethod):
-    """Step each variable as if the others stood still."""
+    """Solve the equation of each variable with all others held constant."""
 
     def __call__(self, equations: Any, variables: Any = None, method_options: Any = None) -> str:
         """Return abstract code for one step.
@@ -46,8 +46,8 @@ class _Conditional(StateUpdateMethod):
         for name, (rate, rest) in system.items():
             slope, factor = sympy_to_str(sp.sympify(rest)), ""
             if rate != 0:
-                own = sympy_to_str(rate)
-                slope, factor = f"({own})*{name} + {slope}", f"*exprel(dt*({own}))"
+                leak = sympy_to_str(rate)
+                slope, factor = f"({leak})*{name} + {slope}", f"*exprel(dt*({leak}))"
             code.append(f"_{name} = {name} + dt*({slope}){factor}")
         code += [f"{name} = _{name}" for name in system]
         return "\n".join(code)

@@ -1,17 +1,17 @@
-"""Find when, within its time step, a neuron of a linear model crossed its threshold.
+"""Find the time within a step at which a neuron of a linear model crossed its threshold.
 
-Brian2 stamps a spike with the start of its step: state update over ``dt``, then synaptic jumps,
-threshold, reset. Where the exact propagator applies, the state in between is known,
+Brian2 gives a spike the time at which its step starts. A step is a state update over ``dt``, then
+synaptic jumps, threshold and reset. With the exact propagator the state in between is known,
 
     x(s) = x + Gamma(s) (A x + b),     0 <= s <= dt
 
-and with it the ``s`` at which the condition became true. A single variable without coupling moves
+and so is the ``s`` at which the condition became true. A single variable without coupling changes
 monotonically, and passes a level ``c`` after
 
     s = log1p(a r) / a,     r = (c - x) / (a x + b)
 
-(``s = r`` without leak). All else is bisected by *binary stepping*: from the last state at which
-the condition is false, advance by ``dt/2``, ``dt/4``, ... wherever it stays false.
+(``s = r`` without leak). All other cases are bisected by *binary stepping*: from the last state at
+which the condition is false, advance by ``dt/2``, ``dt/4``, ... as long as it stays false.
 """
 
 from __future__ import annotations
@@ -27,54 +27,58 @@ from brian2.core.variables import Constant
 from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
 
 from brianbridge.errors import InputError
-from brianbridge.neurons.checks import probe, resolve_names
 from brianbridge.neurons.evaluate import Compiled, compiled
 from brianbridge.neurons.expressions import called_functions, names_in, one_line, substitute_name
 from brianbridge.neurons.linear import LinearSystem, linear_system
+from brianbridge.neurons.matrix_exponential import phi_gamma
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.neurons.propagator import phi_gamma
+from brianbridge.neurons.probe import probe, resolve_names
 
 __all__ = ["CrossingFinder", "CrossingUnknownError", "crossing_finder"]
 
-_HALVINGS = 42  # of a step, to 1e-13 of it: more would be lost in the rounding of the state
-_CHANGING = {"t", "rand", "randn", "poisson"}  # within a step
-_CHUNK = 16384  # spikes worked on at once, so that they stay in the processor's cache
+#: Halvings of a step, down to 1e-13 of it. More would be lost in the rounding of the state.
+_HALVINGS = 42
+#: Names whose value changes within a step.
+_CHANGING = {"t", "rand", "randn", "poisson"}
+#: Spikes that are processed at a time, so that they stay in the processor's cache.
+_CHUNK = 16384
 
 
 class CrossingUnknownError(InputError):
-    """Report that the times of crossings within a step are not known for a model."""
+    """The crossing times within a step cannot be computed for a model."""
 
 
 class CrossingFinder:
-    """Find when, within a step, neurons of a linear model crossed their threshold.
+    """Find the times within a step at which neurons of a linear model crossed their threshold.
 
     Parameters
     ----------
     model : NeuronModel
         A model with method ``"exact"``.
     neurons : int
-        Size of the population; parameters that are arrays are repeated to fill it.
+        Size of the population. Parameters that are arrays are repeated to fill it.
     dt : float
         Length of the step, in seconds.
 
     Attributes
     ----------
     variables : tuple of str
-        What must be known at the start of a step: states, and inputs (a drive) and flags.
+        Variables whose value at the start of a step is needed: states, a drive, flags.
 
     Raises
     ------
     CrossingUnknownError
-        If the model is not stepped exactly, has no emit, or its emit is random or names ``t``.
+        If the model's method is not exact, or it has no emit, or its emit is random or uses ``t``.
 
     Notes
     -----
-    The condition is taken to become true once in a step; where it is false again at the end,
-    Brian2 does not see it either. ``(unless refractory)`` variables moved, for the neuron fired.
+    The condition is assumed to become true at most once in a step. If it is false again at the
+    end, Brian2 does not see it either. The neuron fired, so it was not refractory, and its
+    ``(unless refractory)`` variables changed.
 
     Examples
     --------
-    Driven towards 2, a neuron reaches 1 after ``tau log(2)``; another one starts above:
+    A neuron that is driven towards 2 reaches 1 after ``tau log(2)``. Another one starts above 1:
 
     >>> from brianbridge.neurons.library import neuron_model
     >>> finder = crossing_finder(neuron_model("lif"), neurons=5, dt=10e-3)
@@ -95,8 +99,10 @@ class CrossingFinder:
                 condition = substitute_name(condition, name, f"({expression.code})")
         changing = (names_in(condition) | called_functions(condition)) & _CHANGING
         if model.method != "exact" or not emit or changing:
-            reason = f"method is '{model.method}' and whose emit is '{model.emit}'"
-            raise CrossingUnknownError(f"no crossing times of '{model.name}', whose {reason}")
+            raise CrossingUnknownError(
+                f"{model.label}: crossing times are unknown for method '{model.method}' and emit "
+                f"'{model.emit}'; use method 'exact' and an emit that depends on the state alone"
+            )
         self._dt = dt
         self._system = _needed(linear_system(group.equations, names), names_in(condition))
         states = self._system.names
@@ -105,7 +111,7 @@ class CrossingFinder:
         self._condition = compiled(condition)
         self._levels = _levels(emit, states[0], names) if len(states) == 1 else None
         self._fixed: dict[str, Any] = {"dt": dt, "not_refractory": True}
-        self._varied: dict[str, np.ndarray] = {}  # by neuron
+        self._varied: dict[str, np.ndarray] = {}  # for each neuron
         used = {*self._system.parameters}.union(*map(names_in, [condition, *inputs]))
         for name in used - {*states, *self._fixed}:
             if isinstance(names[name], Constant):
@@ -117,23 +123,24 @@ class CrossingFinder:
         self._kinds = {k: bool if names[k].is_boolean else np.float64 for k in self.variables}
 
     def __call__(self, start: Mapping[str, np.ndarray], node: np.ndarray) -> np.ndarray:
-        """Return when, after the start of its step, each spike's neuron crossed its threshold.
+        """Return the time from the start of the step to the crossing, for each spike.
 
         Parameters
         ----------
         start : mapping of str to numpy.ndarray, shape (spikes,)
             Each of `variables` at the start of the spike's step, in SI units.
         node : numpy.ndarray of int, shape (spikes,)
-            Which neuron fired the spike.
+            The neuron of each spike.
 
         Returns
         -------
         numpy.ndarray, shape (spikes,)
-            In seconds: 0 if it was above at the start, `dt` if only the jump at the end crossed.
+            Times in seconds: 0 if the neuron was above its threshold at the start, `dt` if only
+            the synaptic jump at the end crossed it.
         """
         node, found = np.asarray(node), np.empty(len(node))
         arrays = {name: np.asarray(start[name], dtype=kind) for name, kind in self._kinds.items()}
-        # Sorted, the spikes of a chunk have few different parameters.
+        # Sorted by neuron, the spikes of a chunk have few different parameters.
         order = np.argsort(node, kind="stable") if self._varied else np.arange(len(node))
         for low in range(0, len(node), _CHUNK):
             part = order[low : low + _CHUNK]
@@ -141,13 +148,13 @@ class CrossingFinder:
             scope |= {k: v[node[part]] for k, v in self._varied.items()}
             scope |= self._fixed
             find = self._bisect if self._levels is None else self._solve
-            with np.errstate(all="ignore"):  # levels that are never reached
+            with np.errstate(all="ignore"):  # some levels are never reached
                 s = find(scope) if self._system.names else self._dt
                 found[part] = np.where(self._condition(scope), 0.0, s)
         return found
 
     def _solve(self, scope: dict[str, Any]) -> np.ndarray:
-        """Return when the variable passed the level beyond which the condition holds."""
+        """Return the time at which the variable passed the level of the condition."""
         (name,) = self._system.names
         x, leak = scope[name], self._system.evaluate(scope)[..., 0, 0]
         slope = leak * x + self._inputs[0](scope)
@@ -156,11 +163,11 @@ class CrossingFinder:
             linear = (level(scope) - x) / slope
             bend = leak * linear
             s = linear * np.where(bend == 0, 1.0, np.log1p(bend) / bend)
-            # What lies behind has been passed before; what is not a number is never reached.
+            # Levels in the past were passed before; NaN means that a level is never reached.
             passed.append(np.clip(np.nan_to_num(s, nan=self._dt), 0.0, self._dt))
         edges = np.sort(passed, axis=0)
         found, held = edges[-1], np.ones(len(x), dtype=bool)
-        # Between two levels the condition is one and the same: walk back while it holds.
+        # Between two levels the condition does not change: go back while it is true.
         for before, after in zip(edges[-2::-1], edges[:0:-1], strict=True):
             s = (before + after) / 2
             value = x + slope * s * scipy.special.exprel(leak * s)
@@ -173,13 +180,13 @@ class CrossingFinder:
         names = self._system.names
         matrices = self._system.evaluate(scope).reshape(-1, len(names), len(names))
         first = [True, *(matrices[1:] != matrices[:-1]).any(axis=(1, 2))]
-        runs = np.diff(np.flatnonzero([*first, True]))  # spikes in a row with one matrix, or 1
+        runs = np.diff(np.flatnonzero([*first, True]))  # successive spikes with the same matrix
         matrices = matrices[first]
         stages = [phi_gamma(matrices, self._dt / 2**_HALVINGS)[1]]
         while len(stages) <= _HALVINGS:
             half = stages[-1]  # Gamma(2h) = Gamma(h) + Phi(h) Gamma(h), Phi = 1 + Gamma A
             stages.append(2 * half + half @ matrices @ half)
-        # Rows, columns, spikes: the sum over columns runs along the spikes.
+        # The axes are rows, columns, spikes, so that the sum over columns is fast.
         matrix = np.repeat(matrices.transpose(1, 2, 0), runs, axis=2)
         x = np.array([scope[name] for name in names])
         inputs = np.array([np.broadcast_to(b(scope), x[0].shape) for b in self._inputs])
@@ -187,10 +194,10 @@ class CrossingFinder:
         for k, stage in enumerate(reversed(stages)):  # the whole step, its half, a quarter, ...
             gamma = np.repeat(stage.transpose(1, 2, 0), runs, axis=2)
             ahead = x + np.einsum("ijs,js->is", gamma, np.einsum("ijs,js->is", matrix, x) + inputs)
-            still = ~self._condition({**scope, **dict(zip(names, ahead, strict=True))})
-            x = np.where(still, ahead, x)
-            fraction += still * 0.5**k
-        # What did not cross by the end of the flow did so by the jump after it.
+            below = ~self._condition({**scope, **dict(zip(names, ahead, strict=True))})
+            x = np.where(below, ahead, x)
+            fraction += below * 0.5**k
+        # Neurons below their threshold at the end crossed it by the synaptic jump.
         return np.minimum(fraction + 0.5 ** (_HALVINGS + 1), 1.0) * self._dt
 
 
@@ -203,7 +210,7 @@ def crossing_finder(model: NeuronModel, neurons: int, dt: float) -> CrossingFind
 
 
 def _needed(system: LinearSystem, used: set[str]) -> LinearSystem:
-    """Leave out the variables that those in `used` do not depend on."""
+    """Return the part of a system that the variables in `used` depend on."""
     wanted = [i for i, name in enumerate(system.names) if name in used]
     keep = np.flatnonzero(system.reaches()[wanted].any(axis=0)).tolist()
     names = tuple(system.names[j] for j in keep)
@@ -211,7 +218,7 @@ def _needed(system: LinearSystem, used: set[str]) -> LinearSystem:
 
 
 def _levels(emit: str, state: str, names: Mapping[str, Any]) -> list[Compiled] | None:
-    """Return all values of `state` at which emit may become or cease to be 0; None if unclear."""
+    """Return all values of `state` at which emit may change from or to 0; None if unknown."""
     node = ast.parse(one_line(emit), mode="eval").body
     match node:
         case ast.Call(func=ast.Name(id="clip"), args=[value, *limits]):

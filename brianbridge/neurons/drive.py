@@ -1,9 +1,9 @@
-"""How much a constant drive adds to a neuron over one time step.
+"""Compute how much a constant drive adds to a neuron in one time step.
 
-The twin's per-step input ``i`` and Brian2's constant current are two views of the same charge:
-``current = i / drive_gain(dt)``. For a linear neuron under the exact propagator the gain is
-``Gamma(dt)`` times the drive's coefficient, so that the same current at a finer step follows the
-same trajectory; for any other neuron it is the plain charge, coefficient times ``dt``.
+The twin's input per step ``i`` and Brian2's constant current describe the same charge:
+``current = i / drive_gain(dt)``. For a linear neuron with the exact propagator the gain is
+``Gamma(dt)`` times the drive's coefficient, so that the same current gives the same trajectory at a
+finer step. For any other neuron it is the charge, the coefficient times ``dt``.
 """
 
 from __future__ import annotations
@@ -32,25 +32,26 @@ def drive_gain(
     equations : brian2.Equations
         The model equations.
     variables : mapping of str to brian2 Variable
-        What the identifiers refer to.
+        The objects that the names refer to.
     drive : str
         The variable that a constant current sets.
     dt : float
         Length of the step, in seconds.
     exact : bool
-        Whether the equations are stepped by the exact propagator.
+        Whether the exact propagator solves the equations.
 
     Returns
     -------
     variable : str
-        The state variable whose equation the drive enters.
+        The state variable whose equation has the drive.
     gain : float or numpy.ndarray, shape (neurons,)
-        Unit of the variable per unit of the drive, in SI.
+        Change of the variable per unit of the drive, in SI units.
 
     Raises
     ------
     ValueError
-        If the drive enters no equation, several, not linearly, or by nothing at the start.
+        If the drive is in no equation or in several, is not linear, or has a coefficient that is
+        0 or unknown at the start.
     """
     symbol = sp.Symbol(drive, real=True)
     found = []
@@ -72,7 +73,7 @@ def drive_gain(
     if unknown:
         raise ValueError(
             f"the drive '{drive}' is multiplied by '{unknown[0]}' in the equation of '{name}', "
-            "which is not known before a run; multiply another term by it"
+            "which is unknown before a run; multiply another term by it"
         )
     symbols = sorted(slope.free_symbols, key=str)
     values = [np.asarray(variables[str(s)].get_value(), dtype=np.float64) for s in symbols]
@@ -86,7 +87,7 @@ def drive_gain(
     gain = np.asarray(coefficient * per_step, dtype=np.float64)
     if not (np.isfinite(gain).all() and gain.all()):
         raise ValueError(
-            f"the drive '{drive}' adds {gain.ravel()[0]:g} to '{name}' in a step, by which nothing "
-            "can be divided; let it be multiplied by something else than 0"
+            f"the drive '{drive}' adds {gain.ravel()[0]:g} to '{name}' in a step; multiply it "
+            "by a factor that is not 0"
         )
     return name, float(gain.ravel()[0]) if gain.size == 1 else gain

@@ -20,7 +20,9 @@ _GLOBALS |= {"__builtins__": {}, "logical_not": np.logical_not}
 
 
 def compiled(text: str) -> Compiled:
-    """Return a function of a scope that evaluates one expression, checked before.
+    """Return a function that evaluates an expression, given the values of its names.
+
+    The expression must have passed `brianbridge.neurons.expressions.parse_expression`.
 
     Examples
     --------

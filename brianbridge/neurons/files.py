@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from brianbridge.neurons.folders import model_files
 from brianbridge.schema import find_toml, read_toml, validated
 from brianbridge.share import share_folder
 
@@ -32,14 +33,14 @@ class _ModelFile(BaseModel):
 
 
 def model_names() -> tuple[str, ...]:
-    """Return the names of the models that come with the package.
+    """Return the names of the models of this package and of other installed packages.
 
     Examples
     --------
     >>> "lif" in model_names()
     True
     """
-    return tuple(sorted(path.stem for path in (share_folder("models") / "neurons").glob("*.toml")))
+    return tuple(sorted(model_files()))
 
 
 def model_path(name: str) -> Path:
@@ -50,7 +51,8 @@ def model_path(name: str) -> Path:
     InputError
         If there is no such model; the near name is suggested.
     """
-    return find_toml(name, share_folder("models") / "neurons", "neuron model")
+    known = model_files().get(name) if isinstance(name, str) else None
+    return known or find_toml(name, share_folder("models") / "neurons", "neuron model")
 
 
 def read_entries(path: Path) -> dict[str, Any]:

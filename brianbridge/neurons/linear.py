@@ -1,8 +1,8 @@
-"""Read a linear system ``dx/dt = A x + b`` off a set of Brian2 equations.
+"""Read a linear system ``dx/dt = A x + b`` from a set of Brian2 equations.
 
-``A`` may hold anything that stays put during a run; ``b`` anything that stays put during one
-step (a drive, another population's current). What does not fit is declined with the reason,
-through Brian2's own `UnsupportedEquationsException`.
+``A`` may contain everything that is constant during a run, ``b`` everything that is constant
+during one step (a drive, another population's current). Other equations are refused with the
+reason, by Brian2's `UnsupportedEquationsException`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sympy.core.relational import Relational
 
 __all__ = ["LinearSystem", "linear_system"]
 
-#: What the functions of a coefficient mean; all others are NumPy's.
+#: Functions in a coefficient that NumPy does not have.
 _FUNCTIONS = ({"exprel": scipy.special.exprel}, "numpy")
 _NOT_REFRACTORY = sp.Function("int_")(sp.Symbol("not_refractory", real=True))
 
@@ -53,9 +53,9 @@ class LinearSystem:
         return bool(self.matrix.is_diagonal())
 
     def reaches(self) -> np.ndarray:
-        """Return ``R[i, j]``: whether ``x_j`` can influence ``x_i`` later on (boolean).
+        """Return ``R[i, j]``: whether ``x_j`` can influence ``x_i`` later (boolean).
 
-        Where it cannot, the propagator's entry is exactly 0, whatever the parameters.
+        If it cannot, the propagator's entry is exactly 0, whatever the parameters.
         """
         return self._paths
 
@@ -63,8 +63,8 @@ class LinearSystem:
     def _paths(self) -> np.ndarray:
         n = len(self.names)
         path = np.eye(n, dtype=bool)
-        for place in self.matrix.todok():
-            path[place] = True
+        for entry in self.matrix.todok():
+            path[entry] = True
         for _ in range(n.bit_length()):  # each product doubles the length of the paths
             path = (path.astype(int) @ path.astype(int)) > 0
         return path
@@ -76,9 +76,9 @@ class LinearSystem:
         return self.matrix[i, i] == 0 and not looped
 
     def differs(self, other: LinearSystem) -> np.ndarray:
-        """Return for each ``x_i`` whether its step is another in `other` (boolean).
+        """Return for each ``x_i`` whether its step differs in `other` (boolean).
 
-        Its own row decides, and those of all that it depends on.
+        This depends on its own row, and on the rows of all variables that it depends on.
         """
         rows = [
             self.matrix.row(j) != other.matrix.row(j) or self.inputs[j] != other.inputs[j]
@@ -99,7 +99,7 @@ class LinearSystem:
         shape = np.broadcast_shapes(*(a.shape for a in arguments)) if arguments else ()
         n = len(self.names)
         result = np.zeros((*shape, n, n))
-        found: dict[Any, Any] = {}  # of many entries, few differ
+        found: dict[Any, Any] = {}  # many entries are equal
         for (i, j), entry in self.matrix.todok().items():
             if entry not in found:
                 found[entry] = sp.lambdify(symbols, entry, modules=_FUNCTIONS)(*arguments)
@@ -115,11 +115,12 @@ def linear_system(
     Parameters
     ----------
     equations : brian2.Equations
-        The equations, subexpressions and all.
+        The equations, with their subexpressions.
     variables : mapping of str to brian2 Variable
         What the identifiers refer to.
     refractory : bool
-        Write the system of a refractory neuron: ``(unless refractory)`` equations stand still.
+        Whether to return the system of a refractory neuron, whose ``(unless refractory)``
+        variables stay constant.
 
     Raises
     ------
@@ -134,7 +135,7 @@ def linear_system(
     names = [eq.varname for eq in equations.ordered if eq.type == "differential equation"]
     expressions = dict(equations.get_substituted_expressions(variables))
     states = [sp.Symbol(name, real=True) for name in names]
-    place = {state: j for j, state in enumerate(states)}
+    column = {state: j for j, state in enumerate(states)}
     n = len(names)
     matrix, inputs = sp.zeros(n, n), sp.zeros(n, 1)
     for i, name in enumerate(names):
@@ -146,10 +147,10 @@ def linear_system(
         for state in present:
             conditional = any(c.has(state) for c in conditions)
             slope = sp.nan if conditional else sp.diff(right, state)
-            if conditional or slope.free_symbols & place.keys() or slope.has(sp.Derivative):
+            if conditional or slope.free_symbols & column.keys() or slope.has(sp.Derivative):
                 raise UnsupportedEquationsException(
                     f"the equation of '{name}' is not linear in '{state}': {right}"
                 )
-            matrix[i, place[state]] = slope
+            matrix[i, column[state]] = slope
         inputs[i] = right.xreplace(dict.fromkeys(present, sp.Integer(0)))
     return LinearSystem(tuple(names), matrix, inputs)

@@ -1,167 +1,49 @@
-"""Read and write physical quantities as text: ``"10 ms"``, ``"-70 mV"``, ``"1.0"``.
+"""Physical quantities: times in seconds, arrays in SI units, and what JSON holds of them.
 
-The one place where a string of a TOML file becomes a Brian2 `Quantity`, and where a `Quantity`
-becomes something that JSON can hold without losing a bit.
+A `Quantity` goes to JSON and back without losing a bit. Text is read by
+`brianbridge.neurons.quantity_text`.
 """
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from brianbridge.errors import InputError, did_you_mean
-from brianbridge.neurons.expressions import one_line, parse_expression
+from brianbridge.errors import InputError
+from brianbridge.neurons.expressions import one_line
+from brianbridge.neurons.quantity_text import parse_quantity, unit_name
 
-__all__ = ["from_json", "parse_quantity", "seconds", "si_array", "to_json", "unit_name"]
-
-_NUMBER = re.compile(r"^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*\*?\s*([^\d\s].*)?$")
-#: Characters of a quantity.
-_LONGEST = 200
-#: In the order of Brian2's exponents.
-_SI_BASE_UNITS = ("metre", "kilogram", "second", "amp", "kelvin", "mole", "candela")
-
-
-def _unit(node: ast.expr, text: str, what: str) -> Any:
-    from brian2.core.namespace import DEFAULT_UNITS
-
-    text = one_line(text)
-    match node:
-        case ast.Name(id=name):
-            if name not in DEFAULT_UNITS:
-                raise InputError(
-                    f"{what}: unknown unit '{name}' in '{text}'. "
-                    + did_you_mean(name, ("ms", "second", "mV", "volt", "Hz", "pA", "nS", "pF"))
-                )
-            return DEFAULT_UNITS[name]
-        case ast.Constant(value=int() | float() as value):
-            return float(value)
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_unit(operand, text, what)
-        case ast.BinOp(left=left, op=ast.Mult(), right=right):
-            return _unit(left, text, what) * _unit(right, text, what)
-        case ast.BinOp(left=left, op=ast.Div(), right=right):
-            return _unit(left, text, what) / _unit(right, text, what)
-        case ast.BinOp(left=left, op=ast.Pow(), right=right):
-            power = _unit(right, text, what)
-            if isinstance(power, float):
-                return _unit(left, text, what) ** power
-    raise InputError(f"{what}: '{text}' is no quantity; write a number and a unit, like '10 ms'")
-
-
-def parse_quantity(value: Any, what: str) -> Any:
-    """Turn text, a number, a list of either or a `Quantity` into a `Quantity` (or number).
-
-    Parameters
-    ----------
-    value : str, float, list or Quantity
-        ``"10 ms"``, ``"10*ms"``, ``"5/ms"``, ``1.0`` or ``["10 ms", "20 ms"]``.
-    what : str
-        What the value is, for the error message.
-
-    Returns
-    -------
-    Quantity, float or numpy.ndarray
-        With units where the text had one.
-
-    Raises
-    ------
-    InputError
-        If the text is no quantity, a unit is unknown, or a value is not finite.
-
-    Examples
-    --------
-    >>> parse_quantity("10 ms", "tau")
-    10. * msecond
-    >>> parse_quantity(0.5, "theta")
-    0.5
-    """
-    result: Any
-    if isinstance(value, list | tuple) and value and all(isinstance(item, bool) for item in value):
-        result = np.array(value)
-    elif isinstance(value, str):
-        result = _from_text(value, what)
-    elif isinstance(value, list | tuple):
-        result = _from_list(value, what)
-    elif isinstance(value, bool | int | float | np.generic | np.ndarray):
-        # Brian2 knows Python's True and False, and not NumPy's.
-        flag = np.ndim(value) == 0 and np.asarray(value).dtype == bool
-        result = bool(value) if flag else value
-    else:
-        raise InputError(f"{what}: {value!r:.80} is no quantity; write a number and a unit")
-    if np.size(result) == 0:
-        raise InputError(f"{what} has no values; give at least one")
-    if np.asarray(result).dtype.kind not in "biufO":
-        raise InputError(f"{what}: {value!r:.80} is no real number; give one")
-    try:
-        numbers = np.ravel(np.asarray(result, dtype=float))
-    except (OverflowError, TypeError, ValueError) as error:
-        raise InputError(f"{what}: {value!r:.80} is no quantity ({error})") from None
-    if not np.all(np.isfinite(numbers)):
-        bad = numbers[~np.isfinite(numbers)][0]
-        raise InputError(f"{what}: {bad} is not finite; give finite numbers")
-    return float(result) if isinstance(result, int) and abs(result) >= 2**63 else result
-
-
-def _from_text(text: str, what: str) -> Any:
-    """Return a number, or with a unit a `Quantity`."""
-    from brian2.units.fundamentalunits import DimensionMismatchError
-
-    match = _NUMBER.match(text) if len(text) <= _LONGEST else None
-    shown = f"{what}: '{one_line(text):.80}' is no quantity"
-    if match is None:
-        raise InputError(f"{shown}; write a number and a unit, like '10 ms'")
-    number, unit = float(match[1]), (match[2] or "").strip()
-    if not unit:
-        return number
-    # "5/ms" leaves "/ms" behind the number.
-    unit = f"1{unit}" if unit.startswith("/") else unit
-    try:
-        return number * _unit(parse_expression(unit, what), text, what)
-    except (DimensionMismatchError, ArithmeticError) as error:
-        raise InputError(f"{shown} ({error})") from None
-
-
-def _from_list(values: Sequence[Any], what: str) -> Any:
-    """Return one array of quantities of one unit."""
-    from brian2.units.fundamentalunits import Quantity, get_dimensions
-
-    for value in values:
-        if np.ndim(value) or isinstance(value, dict):
-            raise InputError(f"{what}: {value!r:.80} in a list is no single value; give numbers")
-    items = [parse_quantity(value, what) for value in values]
-    units = {get_dimensions(item) for item in items}
-    if len(units) > 1:
-        raise InputError(
-            f"{what}: the values have different units "
-            f"({', '.join(sorted(map(unit_name, units)))}); give all the same"
-        )
-    numbers = np.array(items, dtype=float)
-    return (
-        numbers if not units or units == {get_dimensions(1)} else Quantity(numbers, dim=units.pop())
-    )
+__all__ = [
+    "as_time",
+    "from_json",
+    "parse_quantity",
+    "plain",
+    "seconds",
+    "si_array",
+    "to_json",
+    "unit_name",
+]
 
 
 def seconds(value: Any, what: str, *, zero: bool = False) -> float:
-    """Return a length of time, as text, `Quantity` or a plain number of seconds, in seconds.
+    """Return a time in seconds, given as text, as a `Quantity` or as a number of seconds.
 
     Raises
     ------
     InputError
-        If it is no time, or not above 0; with `zero`, if it is below 0.
+        If it is not a time, or not above 0. With `zero`, 0 is allowed.
 
     Examples
     --------
     >>> seconds("2 ms", "dt"), seconds(1e-4, "dt")
     (0.002, 0.0001)
     """
-    plain = isinstance(value, int | float)  # to be had without Brian2
+    plain = isinstance(value, int | float)  # needs no Brian2
     quantity = value if plain else parse_quantity(value, what)
     if np.ndim(quantity) or (hasattr(quantity, "dim") and unit_name(quantity.dim) != "second"):
-        raise InputError(f"{what} = {one_line(str(value)):.80} is no time; write '1 ms'")
+        raise InputError(f"{what} = {one_line(str(value)):.80} is not a time; write '1 ms'")
     try:
         length = float(quantity)
     except OverflowError:
@@ -175,7 +57,7 @@ def seconds(value: Any, what: str, *, zero: bool = False) -> float:
 
 
 def as_time(value: Any) -> Any:
-    """Return a time as a `Quantity`; a plain number is one of seconds.
+    """Return a time as a `Quantity`. A plain number is in seconds.
 
     Examples
     --------
@@ -220,14 +102,14 @@ def to_json(value: Any) -> dict[str, Any]:
 
 
 def plain(value: Any, *, as_text: bool = False) -> Any:
-    """Return options as JSON has them: `to_json` of quantities and arrays, wherever they are.
+    """Return options as JSON values, with `to_json` of all quantities and arrays in them.
 
     Parameters
     ----------
     value : object
         An option, or options in mappings and sequences.
     as_text : bool
-        Whether a quantity becomes what a user would write, rounded to what is printed.
+        Whether a quantity becomes text, rounded as Brian2 prints it.
 
     Examples
     --------
@@ -252,7 +134,7 @@ def plain(value: Any, *, as_text: bool = False) -> Any:
 
 
 def from_json(entry: dict[str, Any]) -> Any:
-    """Rebuild what `to_json` described, bit for bit."""
+    """Return the quantity that `to_json` described, bit for bit."""
     from brian2.units.fundamentalunits import Quantity, get_or_create_dimension
 
     value = entry["value"]
@@ -262,30 +144,3 @@ def from_json(entry: dict[str, Any]) -> Any:
     if "dimensions" not in entry:
         return value
     return Quantity(value, dim=get_or_create_dimension(entry["dimensions"]))
-
-
-def unit_name(dimension: Any) -> str:
-    """Return the unit of a dimension as equations spell it; ``"1"`` for none.
-
-    Equations take no prefixes, and neither ``volt2`` nor ``mvolt / msecond``.
-
-    Examples
-    --------
-    >>> from brian2 import mV, ms
-    >>> unit_name(ms.dim), unit_name((mV / ms).dim), unit_name(None)
-    ('second', 'volt/second', '1')
-    >>> unit_name((1 / mV**2).dim)
-    'metre**-4*kilogram**-2*second**6*amp**2'
-    """
-    from brian2.core.namespace import DEFAULT_UNITS
-    from brian2.units.fundamentalunits import DIMENSIONLESS, get_unit
-    from brian2.units.stdunits import Hz
-
-    if dimension is None or dimension is DIMENSIONLESS:
-        return "1"
-    for wanted, suffix in ((dimension, ""), (dimension / Hz.dim, "/second")):
-        name = repr(get_unit(wanted))
-        if name.isalpha() and float(DEFAULT_UNITS.get(name, 0)) == 1.0:
-            return name + suffix
-    powers = zip(_SI_BASE_UNITS, dimension._dims, strict=True)
-    return "*".join(f"{unit}**{power:g}" for unit, power in powers if power)

@@ -1,46 +1,31 @@
-"""Try a neuron model: a few steps of Brian2's own code, before anybody builds on it.
+"""Try a neuron model for a few steps in Brian2, before anything is built from it.
 
-Equations may parse, have the right units, and still divide by a parameter that is 0, take the
-root of a negative number or be more than Brian2's code generators can do. A step or two of a
-group of two neurons tells, in NumPy and within milliseconds.
+Equations may parse and have the right units, and still divide by a parameter that is 0, take the
+root of a negative number, or need something that Brian2's code generators cannot do. A few steps
+of two neurons show this within milliseconds, in NumPy.
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from brianbridge.errors import InputError
+from brianbridge.neurons.description import NeuronDescription
 from brianbridge.neurons.expressions import names_in, one_line
+from brianbridge.neurons.probe import on_runtime_device
 
-if TYPE_CHECKING:
-    from brianbridge.neurons.model import NeuronModel
+__all__ = ["try_model"]
 
-__all__ = ["on_runtime_device", "try_model"]
-
-#: Spike values are counted in whole numbers, which floats hold up to here.
+#: Spike values are whole numbers, which floats represent exactly up to here.
 _LARGEST_SPIKE = 2.0**53
 
 
-@contextmanager
-def on_runtime_device() -> Iterator[None]:
-    """Let Brian2 build for its own process, also where the user's device is a standalone one."""
-    # `brian2.devices.device` as an attribute is the active device, not the module.
-    devices: Any = import_module("brian2.devices.device")
-    active, devices.active_device = devices.active_device, devices.runtime_device
-    try:
-        yield
-    finally:
-        devices.active_device = active
-
-
-def try_model(model: NeuronModel, group: Any, what: str) -> None:
-    """Step a group of a model from its initial state, and let it fire.
+def try_model(model: NeuronDescription, group: Any, what: str) -> None:
+    """Run a group of a model for a step from its initial state, and then let it fire.
 
     Parameters
     ----------
@@ -49,7 +34,7 @@ def try_model(model: NeuronModel, group: Any, what: str) -> None:
     group : brian2.NeuronGroup
         A group of it that nothing else uses, with `NumpyCodeObject` as its ``codeobj_class``.
     what : str
-        Whose it is, for the error message.
+        The name of the model in error messages.
 
     Raises
     ------
@@ -74,8 +59,8 @@ def try_model(model: NeuronModel, group: Any, what: str) -> None:
                 _check_finite(group, f"{what}, after a spike with {name} = {level.flat[0]:g}")
     except (InputError, MemoryError):
         raise
-    except Exception as error:  # a code generator has no common type for what it cannot do
-        cause = error.__cause__ or error  # Brian2 wraps errors to tell where an object was made
+    except Exception as error:  # the errors of code generators have no common type
+        cause = error.__cause__ or error  # Brian2 wraps errors to show where an object was created
         reason = one_line(str(cause)) or type(cause).__name__
         raise InputError(f"{what}: Brian2 cannot run it ({reason:.200})") from error
     finally:
@@ -86,11 +71,11 @@ def _floats(group: Any) -> dict[str, Any]:
     """Return the variables of a group that are computed step by step."""
     from brian2.core.variables import ArrayVariable
 
-    own = {*group.equations.names, "spike_value"} - {"lastspike"}
+    declared = {*group.equations.names, "spike_value"} - {"lastspike"}
     return {
         name: variable
         for name, variable in group.variables.items()
-        if name in own
+        if name in declared
         and isinstance(variable, ArrayVariable)
         and np.dtype(variable.dtype).kind == "f"
     }
@@ -113,14 +98,16 @@ def _check_finite(group: Any, what: str) -> None:
         if len(bad):
             raise InputError(
                 f"{what}: '{name}' is {bad[0]:g}; change its initial value, or the parameter that "
-                "makes it so"
+                "causes it"
             )
         if name == "spike_value" and np.abs(values).max() > _LARGEST_SPIKE:
             raise InputError(f"{what}: a spike carries {values[0]:g}; bound emit by clip(...)")
 
 
-def _levels(model: NeuronModel, variables: Mapping[str, Any]) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield variables and values just beyond which the neuron may fire."""
+def _levels(
+    model: NeuronDescription, variables: Mapping[str, Any]
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield variables, and values just above and below a threshold in emit."""
     from brian2.core.variables import ArrayVariable, Constant
 
     from brianbridge.neurons.evaluate import compiled

@@ -1,23 +1,22 @@
-"""Integers and conditions among a neuron's variables: what may be written to them.
+"""Check what is assigned to the integer and boolean variables of a neuron.
 
-Brian2's code generators differ in what they do with a fraction for an integer: NumPy refuses
-``k += 1.5``, C++ cuts it off. So a model must say ``int(...)`` itself.
+Brian2's code generators treat a fraction that is assigned to an integer differently: NumPy refuses
+``k += 1.5``, C++ truncates it. A model must therefore write ``int(...)`` itself.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from brianbridge.errors import InputError
-from brianbridge.neurons.expressions import Statement, parse_statements, substitute_name
+from brianbridge.neurons.description import NeuronDescription
+from brianbridge.neurons.expressions import substitute_name
 from brianbridge.neurons.quantities import si_array
-
-if TYPE_CHECKING:
-    from brianbridge.neurons.model import NeuronModel
+from brianbridge.neurons.statements import Statement, parse_statements
 
 __all__ = ["check_types", "no_real_numbers"]
 
@@ -25,7 +24,7 @@ _TYPED = re.compile(r"^\s*(\w+)\s*(?:=([^:]+))?:\s*(integer|boolean)\b", re.MULT
 
 
 def no_real_numbers(equations: str) -> dict[str, str]:
-    r"""Return the variables that are integers or conditions, and which of the two.
+    r"""Return the variables that are integers or booleans, with their type.
 
     Examples
     --------
@@ -35,8 +34,8 @@ def no_real_numbers(equations: str) -> dict[str, str]:
     return {name: kind for name, _, kind in _TYPED.findall(equations)}
 
 
-def check_types(model: NeuronModel, variables: Mapping[str, Any], what: str) -> None:
-    """Refuse what would be cut off, or be taken for something else, in silence.
+def check_types(model: NeuronDescription, variables: Mapping[str, Any], what: str) -> None:
+    """Refuse assignments that would silently be truncated or converted.
 
     Parameters
     ----------
@@ -45,13 +44,13 @@ def check_types(model: NeuronModel, variables: Mapping[str, Any], what: str) -> 
     variables : mapping of str to brian2 Variable or Function
         What its names refer to.
     what : str
-        Whose it is, for the message.
+        The name of the model in error messages.
 
     Raises
     ------
     InputError
-        If an integer is set to what may be no whole number, or a condition to a number; or if
-        synapses or a constant input are to add to one of them.
+        If an integer is set to a value that may not be whole, or a boolean to a number; or if
+        synapses or a constant input would add to one of them.
     """
     kinds = no_real_numbers(model.equations)
     spike = "1" if model.is_binary else "spike_value"
@@ -69,7 +68,7 @@ def check_types(model: NeuronModel, variables: Mapping[str, Any], what: str) -> 
         values = si_array(value)
         if kinds.get(name) == "integer" and (values != np.round(values)).any():
             raise InputError(
-                f"{what}: initial value {value} of integer '{name}' is no whole number"
+                f"{what}: initial value {value} of integer '{name}' is not a whole number"
             )
         if kinds.get(name) == "boolean" and not np.isin(values, (0, 1)).all():
             raise InputError(f"{what}: initial value {value} of '{name}' is neither true nor false")
@@ -90,7 +89,7 @@ def _kind_of(expression: str, variables: Mapping[str, Any]) -> str:
 
 
 def _check_written(line: Statement, wanted: str, found: str, what: str) -> None:
-    """Refuse a statement whose value is of another type than the variable it is written to."""
+    """Refuse a statement whose value has another type than its variable."""
     name, written = line.target, f"{line.target} {line.operation} {line.expression}"
     if wanted == "boolean" and (found != "boolean" or line.operation != "="):
         raise InputError(

@@ -9,8 +9,8 @@ import numpy as np
 
 from brianbridge.errors import InputError
 from brianbridge.network import INPUT, Population, Projection, SpikingNetwork
+from brianbridge.neurons.edit_equations import with_equation, with_term
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.neurons.modified import with_equation, with_term
 from brianbridge.neurons.quantities import as_time, seconds, unit_name
 from brianbridge.perturbations.base import Perturbation, Stage
 from brianbridge.perturbations.changes import (

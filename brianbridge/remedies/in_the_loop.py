@@ -3,7 +3,7 @@
 What a network loses under a perturbation that stays the same (a device with mismatch, weights on a
 coarse grid) can be learnt back if training sees it. For each batch the present weights go into the
 network, the perturbations are applied with the same seed, which makes the same device, and Brian2
-runs. The twin then emits what Brian2 did (`brianbridge.twin.teacher_forcing`), so that the loss is
+runs. The twin then emits what Brian2 did (`brianbridge.twin.recorded_spikes`), so that the loss is
 that of Brian2, and the gradient is the learning rule's own, of the twin without perturbations.
 
 This is in-the-loop training as it was done with neuromorphic chips (Schmitt et al. 2017; Cramer et
@@ -31,11 +31,12 @@ from brianbridge.network import SpikingNetwork
 from brianbridge.perturbations import Perturbation, perturbed
 from brianbridge.perturbations.condition import Condition
 from brianbridge.rules.base import LearningRule, Response, learning_rule
+from brianbridge.simulation.reader.write_back import write_back
 from brianbridge.training.options import TrainingOptions
 from brianbridge.training.trainer import TrainingResult, train
-from brianbridge.twin.network import NetworkTwin, to_torch, write_back
+from brianbridge.twin.network import NetworkTwin, to_torch
+from brianbridge.twin.recorded_spikes import RecordedSpikes
 from brianbridge.twin.spike_function import SpikeFunction
-from brianbridge.twin.teacher_forcing import Forced
 
 __all__ = ["FineTuned", "InTheLoop", "fine_tune"]
 
@@ -121,7 +122,7 @@ class InTheLoop(LearningRule):
         """Return the rule's response to what Brian2 did."""
         # Noise is to be another one in each batch, and of a run that is resumed the same again.
         seed = int(torch.randint(2**31, ()))
-        with twin.emitting(self.done(twin, current, raster, seed)):
+        with twin.replace_spikes(self.done(twin, current, raster, seed)):
             return self.rule.respond(twin, current, raster)
 
     def deployed(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Tensor:
@@ -134,7 +135,7 @@ class InTheLoop(LearningRule):
         current: Tensor | None,
         raster: Tensor | None,
         seed: int,
-    ) -> Forced:
+    ) -> RecordedSpikes:
         """Return what Brian2 does with an encoded batch, on the twin's grid of time.
 
         Parameters
@@ -159,7 +160,7 @@ class InTheLoop(LearningRule):
         for population in twin.network.firing:
             values = ran.raster(population.name, condition.divisor)
             spikes[population.name] = tensor(values).reshape(*values.shape[:2], *population.shape)
-        return Forced(spikes, tensor(ran.output))
+        return RecordedSpikes(spikes, tensor(ran.output))
 
     def _condition(self, network: SpikingNetwork) -> Condition:
         return perturbed(Condition(network), self.perturbations, self.seed)

@@ -103,9 +103,9 @@ def run_layer(
         ran = population.run(still or None, drive, steps=twin.network.steps, batch=batch)
         if ran.spikes is None:
             potential = ran.state[population.model.potential]
-            concluded = twin.concluded(potential.flatten(1)).reshape(potential.shape)
+            concluded = twin.final_output(potential.flatten(1)).reshape(potential.shape)
             return Ran(None, concluded, None)
-        return Ran(twin.emitted(name, ran.spikes), None, twin.mask(name, batch))
+        return Ran(twin.emitted_spikes(name, ran.spikes), None, twin.mask(name, batch))
 
 
 #: ``slope(twin, population, free potential, what it did)``: the derivative of a count.

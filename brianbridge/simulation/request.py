@@ -9,19 +9,21 @@ from typing import Any
 import numpy as np
 
 from brianbridge.encoding import EncodedInput, Poisson
-from brianbridge.errors import InputError, did_you_mean
+from brianbridge.errors import InputError
 from brianbridge.network import INPUT, SpikingNetwork
 from brianbridge.network.readout import AT_SPIKE, first_spike_output
-from brianbridge.network.samples import checked_samples
+from brianbridge.network.samples import (
+    CROSSING,
+    checked_index,
+    checked_samples,
+    checked_variables,
+)
 from brianbridge.neurons.quantities import seconds
 from brianbridge.recording import Events, Recording
 from brianbridge.simulation.input_timing import Timing, places
 from brianbridge.simulation.reference.builder import checked_schedule, steps_per_coarse_step
 
 __all__ = ["Request"]
-
-#: What can be recorded beside state variables.
-SPIKES, CROSSING = "spikes", "t_crossing"
 
 
 @dataclass(frozen=True)
@@ -199,30 +201,3 @@ def _check_encoded(network: SpikingNetwork, encoded: EncodedInput) -> None:
             f"the encoded input has shape {given.shape}; encoding '{network.encoding.kind}' of "
             f"this network gives {wanted if lead == 2 or not spikes else 'a raster'}"
         )
-
-
-def checked_index(index: Any, samples: int) -> np.ndarray:
-    """Return the numbers of samples in their data set; counted from 0 where none are given."""
-    if index is None:
-        return np.arange(samples)
-    numbers = np.asarray(index)
-    if numbers.shape != (samples,):
-        raise InputError(
-            f"index has shape {numbers.shape}; give one number for each of the {samples} samples"
-        )
-    if numbers.dtype.kind not in "iu" or (numbers < 0).any():
-        raise InputError("index: give whole numbers from 0 on, those of samples in their data set")
-    return numbers
-
-
-def checked_variables(network: SpikingNetwork, record: Sequence[str]) -> list[str]:
-    """Return the state variables to record; each must exist somewhere."""
-    known = {v for p in network.populations for v in p.neuron.state_variables}
-    variables = [name for name in record if name not in (SPIKES, CROSSING)]
-    for name in variables:
-        if name not in known:
-            raise InputError(
-                f"record: no population has a state variable '{name}'. "
-                + did_you_mean(name, {SPIKES, CROSSING, *known})
-            )
-    return variables

@@ -37,12 +37,13 @@ from brianbridge.network import SpikingNetwork
 from brianbridge.provenance import collect
 from brianbridge.report import report_beside
 from brianbridge.rules import LearningRule, learning_rule
+from brianbridge.simulation.reader.write_back import write_back
 from brianbridge.study.network import build_network
 from brianbridge.study.schema import Study, trained_on
 from brianbridge.sweep.sweep import forget
 from brianbridge.training import train
 from brianbridge.training.determinism import one_thread
-from brianbridge.twin.network import NetworkTwin, to_torch, write_back
+from brianbridge.twin.network import NetworkTwin, to_torch
 from brianbridge.twin.spike_function import SpikeFunction
 
 __all__ = [

@@ -1,6 +1,6 @@
 """The torch twin of a spiking network, rendered from the same equations.
 
 `network.NetworkTwin` is the whole twin, `population.PopulationTwin` one population, `projections`
-the trainable weights; `render` and `expression` write the torch code of a step. May import
+the trainable weights; `render` writes the torch code of a step, `scan` runs the steps. May import
 `network` and `neurons`, never `simulation`.
 """

@@ -1,4 +1,4 @@
-"""Write one Brian2 expression as torch code, hard or differentiable."""
+"""Write one Brian2 expression as torch code, exact or differentiable."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _OPERATORS = {
 
 
 class TorchRenderer:
-    """Render expressions, and hoist what holds still during a presentation.
+    """Render expressions, and move terms that are constant in a presentation out of the step.
 
     Parameters
     ----------
-    moving : set of str
+    changing : set of str
         Names whose value changes from step to step.
     unused : callable
-        Turns a name into one that the model does not have.
+        Returns a name that the model does not use, close to the given one.
     like : str
-        A state variable, whose shape random numbers take.
+        A state variable. Random numbers have its shape.
     """
 
-    def __init__(self, moving: set[str], unused: Callable[[str], str], like: str) -> None:
-        self.moving = set(moving)
+    def __init__(self, changing: set[str], unused: Callable[[str], str], like: str) -> None:
+        self.changing = set(changing)
         self.hoisted: list[tuple[str, str]] = []
         self._unused, self._like = unused, like
 
@@ -40,32 +40,32 @@ class TorchRenderer:
         return self._render(ast.parse(expression, mode="eval").body, soft=False)
 
     def plain(self, expression: str) -> str:
-        """Render an expression as it stands, and hoist nothing out of it."""
+        """Render an expression as it stands, and move no term out of it."""
         return self._write(ast.parse(expression, mode="eval").body, soft=False)
 
     def soft(self, expression: str) -> str:
         """Render an emit: comparisons become spike functions, logic becomes arithmetic."""
         return self._render(ast.parse(expression, mode="eval").body, soft=True)
 
-    def is_still(self, expression: str) -> bool:
-        """Tell whether an expression holds still during a presentation."""
-        return self._is_still(ast.parse(expression, mode="eval").body)
+    def is_constant(self, expression: str) -> bool:
+        """Tell whether an expression is constant during a presentation."""
+        return self._is_constant(ast.parse(expression, mode="eval").body)
 
     def keep(self, name: str, code: str) -> str:
-        """Compute `code` once a presentation under `name`."""
+        """Compute `code` once in a presentation, as `name`."""
         self.hoisted.append((name, code))
         return name
 
-    def _is_still(self, node: ast.expr) -> bool:
+    def _is_constant(self, node: ast.expr) -> bool:
         for child in ast.walk(node):
-            if isinstance(child, ast.Name) and child.id in self.moving:
+            if isinstance(child, ast.Name) and child.id in self.changing:
                 return False
             if isinstance(child, ast.Call) and getattr(child.func, "id", "") in ("rand", "randn"):
                 return False
         return True
 
     def _render(self, node: ast.expr, soft: bool) -> str:
-        if not isinstance(node, ast.Name | ast.Constant) and self._is_still(node):
+        if not isinstance(node, ast.Name | ast.Constant) and self._is_constant(node):
             code = self._write(node, soft=False)
             for name, known in self.hoisted:
                 if known == code:
@@ -73,42 +73,42 @@ class TorchRenderer:
             return self.keep(self._unused(f"h{len(self.hoisted) + 1}"), code)
         return self._write(node, soft)
 
-    def _child(self, node: ast.expr, soft: bool, still: bool) -> str:
-        # Inside a term that is hoisted as a whole there is nothing left to hoist.
-        return self._write(node, soft) if still else self._render(node, soft)
+    def _child(self, node: ast.expr, soft: bool, constant: bool) -> str:
+        # A term that moves out of the step does so as a whole.
+        return self._write(node, soft) if constant else self._render(node, soft)
 
     def _write(self, node: ast.expr, soft: bool) -> str:
-        still = self._is_still(node)
+        constant = self._is_constant(node)
         match node:
             case ast.Name(id=name):
                 return name
             case ast.Constant(value=value):
                 return repr(value)
             case ast.Call(func=ast.Name(id=function), args=arguments):
-                return self._call(function, arguments, soft, still)
+                return self._call(function, arguments, soft, constant)
             case ast.BoolOp(op=operator, values=values):
-                parts = [self._child(v, soft=False, still=still) for v in values]
+                parts = [self._child(v, soft=False, constant=constant) for v in values]
                 return "(" + (" & " if isinstance(operator, ast.And) else " | ").join(parts) + ")"
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return f"negation({self._child(operand, soft=False, still=still)})"
+                return f"negation({self._child(operand, soft=False, constant=constant)})"
             case ast.UnaryOp(op=operator, operand=operand):
-                return f"({_OPERATORS[type(operator)]}{self._child(operand, soft, still)})"
+                return f"({_OPERATORS[type(operator)]}{self._child(operand, soft, constant)})"
             case ast.BinOp(left=left, op=operator, right=right):
-                parts = [self._child(part, soft, still) for part in (left, right)]
+                parts = [self._child(part, soft, constant) for part in (left, right)]
                 return "(" + f" {_OPERATORS[type(operator)]} ".join(parts) + ")"
             case ast.Compare(left=left, ops=[operator], comparators=[right]):
-                parts = [self._child(part, False, still) for part in (left, right)]
+                parts = [self._child(part, False, constant) for part in (left, right)]
                 return "(" + f" {_OPERATORS[type(operator)]} ".join(parts) + ")"
         raise InputError(f"'{ast.unparse(node)}' has no torch rendering")
 
-    def _call(self, function: str, arguments: list[ast.expr], soft: bool, still: bool) -> str:
+    def _call(self, function: str, arguments: list[ast.expr], soft: bool, constant: bool) -> str:
         if function == "int":
-            if soft and not still:
+            if soft and not constant:
                 return self._logic(arguments[0])
-            return f"as_number({self._child(arguments[0], False, still)})"
+            return f"as_number({self._child(arguments[0], False, constant)})"
         if function in ("rand", "randn"):
             return f"torch.{function}_like({self._like})"
-        if soft and not still:
+        if soft and not constant:
             stairs = self._staircase(function, arguments)
             if stairs:
                 return stairs
@@ -117,7 +117,7 @@ class TorchRenderer:
                 f"the function '{function}' has no torch rendering; add one with "
                 "brianbridge.twin.torch_functions.register_torch_function"
             )
-        return f"{function}({', '.join(self._child(a, soft, still) for a in arguments)})"
+        return f"{function}({', '.join(self._child(a, soft, constant) for a in arguments)})"
 
     def _staircase(self, function: str, arguments: list[ast.expr]) -> str:
         """Render ``clip(floor(x), low, high)`` and ``floor(x)`` as differentiable stairs."""
@@ -131,7 +131,7 @@ class TorchRenderer:
 
     def _logic(self, node: ast.expr) -> str:
         """Render a condition as a differentiable number: 1 where it holds."""
-        if self._is_still(node):
+        if self._is_constant(node):
             return f"as_number({self._render(node, False)})"
         match node:
             case ast.Compare(left=left, ops=[ast.GtE() | ast.Gt() as more], comparators=[right]):

@@ -1,24 +1,24 @@
-"""Batch normalisation in training, gone without a trace at write-back.
+"""Batch normalisation in training, which is folded into the weights at write-back.
 
-Spiking neurons know no normalisation, so that it must vanish into the weights. What is
-normalised is the *mean input of a presentation*, channel by channel: with ``y(t) = W s(t)`` the
-weighted spikes (or a constant current) and ``ybar`` their mean over the T steps,
+Spiking neurons have no normalisation, so it must become part of the weights. The *mean input of a
+presentation* is normalised, channel by channel: with ``y(t) = W s(t)`` the weighted spikes (or a
+constant current) and ``ybar`` their mean over the T steps,
 
     y(t) -> gamma*(y(t) - mean(ybar))/sqrt(variance(ybar) + eps) + beta
 
-with mean and variance over batch and places. That is linear in ``y(t)`` for given statistics, and
-so is a factor for the weights and a constant input (`brianbridge.network.fold`). For T = 1, and
-for constant currents, it is the ordinary batch normalisation (Ioffe & Szegedy 2015). The variance
-of the mean, not of single steps, is our choice: it is what counts add up from, and it is the same
-for rules that learn through time and for those that learn by counts.
+Mean and variance are taken over the batch and over space. For given statistics this is linear in
+``y(t)``, so it is a factor of the weights and a constant input (`brianbridge.network.fold`). For
+T = 1, and for constant currents, it is ordinary batch normalisation (Ioffe & Szegedy 2015). To use
+the variance of the mean, not of single steps, is our choice: spike counts are sums over steps, and
+the result is the same for rules that learn through time and for rules that learn by counts.
 
 Neurons that sum their input without a leak and fire once may instead have their *potential*
-normalised (``batch_norm = "potential"``), over steps, batch and places: the constant is then where
-their potentials start, and none is left that would be added in each step, at a finer one in part
-before the spikes of a coarse one and in part after them.
+normalised (``batch_norm = "potential"``), over steps, batch and space. The constant is then the
+initial potential. No constant input remains, which at a finer time step would arrive partly before
+and partly after the spikes of a coarse step.
 
-A twin in evaluation mode computes with the folded weights, so that what is evaluated is what is
-written back.
+A twin in evaluation mode computes with the folded weights, so that the evaluated network is the
+one that is written back.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from torch import Tensor, nn
 
 __all__ = ["BatchNorm", "Normalised"]
 
-#: What is normalised: nothing, the mean input of a presentation, or the potential.
+#: Whether to normalise the mean input of a presentation, or the potential.
 Normalised = bool | Literal["potential"]
 
 
 class BatchNorm(nn.Module):
-    """Find the factor and the constant that normalise the input of each channel.
+    """Compute the factor and the constant that normalise the input of each channel.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class BatchNorm(nn.Module):
     momentum : float
         Weight of a new batch in the running statistics.
     eps : float
-        What is added to the variance.
+        Small number that is added to the variance.
 
     Examples
     --------
@@ -70,22 +70,23 @@ class BatchNorm(nn.Module):
         self.register_buffer("variance", torch.ones(channels, dtype=dtype))
 
     def forward(self, weighted: Tensor) -> tuple[Tensor, Tensor]:
-        """Return factor and constant by the statistics of a batch, which are also noted.
+        """Return factor and constant from the statistics of a batch; update the running ones.
 
-        They are not where gradients are off: a rule that runs a layer twice, once without them,
-        would count it twice. A single value has no variance; the noted statistics stand in.
+        Without gradients the running statistics stay: a rule that runs a layer twice, once without
+        gradients, would count it twice. A single value has no variance, so the running statistics
+        are used.
 
         Parameters
         ----------
-        weighted : Tensor, shape (batch, channels, *places)
+        weighted : Tensor, shape (batch, channels, *space)
             The mean input of each sample.
         """
         number = weighted.numel() // len(self.mean)
         if number == 1:
             return self.running()
-        places = [d for d in range(weighted.ndim) if d != 1]
-        # Under autocast it comes in less precision than sums of squares want.
-        variance, mean = torch.var_mean(weighted.to(self.mean.dtype), places, correction=0)
+        axes = [d for d in range(weighted.ndim) if d != 1]
+        # Under autocast its precision is too low for sums of squares.
+        variance, mean = torch.var_mean(weighted.to(self.mean.dtype), axes, correction=0)
         if torch.is_grad_enabled():
             with torch.no_grad():
                 self.mean.lerp_(mean, self.momentum)
@@ -93,7 +94,7 @@ class BatchNorm(nn.Module):
         return self._coefficients(mean, variance)
 
     def running(self) -> tuple[Tensor, Tensor]:
-        """Return factor and constant by the statistics noted in training, ``(channels,)`` each."""
+        """Return factor and constant from the running statistics, ``(channels,)`` each."""
         return self._coefficients(self.mean, self.variance)
 
     def _coefficients(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:

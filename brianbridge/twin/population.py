@@ -1,7 +1,7 @@
-"""A population as a torch module: the rendered step, scanned over time.
+"""A population as a torch module, which runs the rendered step over time.
 
-Usable alone inside any torch model: time comes first, ``(T, batch, *shape)``. The module has no
-trainable parameters and keeps no state between calls; every call is one presentation.
+It can be used alone in any torch model. Time is the first axis: ``(T, batch, *shape)``. The module
+has no trainable parameters and keeps no state between calls; every call is one presentation.
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ from torch import Tensor, nn
 from brianbridge.errors import InputError
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.quantities import seconds
+from brianbridge.neurons.quantity_text import quantity_text
+from brianbridge.twin.presentation import Presentation
 from brianbridge.twin.render import RenderedStep, render
 from brianbridge.twin.spike_function import SpikeFunction
 
-__all__ = ["PopulationOutput", "PopulationTwin", "Presentation"]
+__all__ = ["PopulationOutput", "PopulationTwin"]
 
 
 @dataclass(frozen=True)
 class PopulationOutput:
-    """Hold what a population did during one presentation.
+    """Hold what a population computes in one presentation.
 
     Parameters
     ----------
@@ -56,13 +58,13 @@ class PopulationTwin(nn.Module):
     spike_function : SpikeFunction, optional
         How to differentiate through a spike.
     fires : bool
-        Whether the neurons emit and reset; else the membrane potential is free.
+        Whether the neurons emit and reset. If not, the membrane potential is free.
     dtype : torch.dtype, optional
         Floating point type of the state; torch's default type if not given.
     received : sequence of str, optional
-        The variables that spikes add to; the model's ``receive`` if not given.
+        The variables that spikes add to; the model's ``receive`` by default.
     schedule : {"canonical", "default"}
-        In which order things happen within a step.
+        The order of operations within a step.
 
     Examples
     --------
@@ -110,8 +112,11 @@ class PopulationTwin(nn.Module):
             self.register_buffer(f"_{name}_", tensor, persistent=False)
 
     def extra_repr(self) -> str:
-        """Name the model, the shape and the step in the module's representation."""
-        return f"{self.model.name or 'neurons'}, shape={self.shape}, dt={self.dt:g} s"
+        """Return what torch prints of the module: model, shape and step."""
+        from brian2 import second
+
+        name = self.model.name or "neurons"
+        return f"{name}, shape={self.shape}, dt={quantity_text(self.dt * second)}"
 
     def initial_state(self, batch: int) -> dict[str, Tensor]:
         """Return the state at the start of a presentation, each ``(batch, *shape)``."""
@@ -119,20 +124,27 @@ class PopulationTwin(nn.Module):
         return {n: getattr(self, f"_{n}_").expand(shape) for n in self.rendered.state}
 
     def present(self, drive: Tensor | None, batch: int) -> Presentation:
-        """Start a presentation that is stepped by hand; `drive` as in `run`."""
+        """Start a presentation, whose steps the caller runs; `drive` is as in `run`."""
         rendered = self.rendered
-        still = [getattr(self, f"_{name}_") for name in (*rendered.arrays, *rendered.inputs)]
+        constants = [getattr(self, f"_{name}_") for name in (*rendered.arrays, *rendered.inputs)]
         if drive is not None:
             if self.model.drive not in rendered.inputs:
                 why = "names no drive, so no constant input can reach it; give the model a 'drive'"
                 if self.model.drive in rendered.state:
                     why = (
-                        f"changes its drive '{self.model.drive}' by reset or synapses, and the "
-                        "twin holds it still; let them change another variable"
+                        f"changes its drive '{self.model.drive}' by reset or synapses, but the "
+                        "twin keeps it constant; let them change another variable"
                     )
                 raise InputError(f"neuron model '{self.model.name}' {why}")
-            still[len(rendered.arrays) + rendered.inputs.index(self.model.drive)] = drive
-        return Presentation(self, tuple(still), tuple(self.initial_state(batch).values()))
+            constants[len(rendered.arrays) + rendered.inputs.index(self.model.drive)] = drive
+        return Presentation(
+            rendered,
+            self.dt,
+            fires=self.fires,
+            received=self.received,
+            constants=tuple(constants),
+            state=tuple(self.initial_state(batch).values()),
+        )
 
     def run(
         self,
@@ -148,11 +160,11 @@ class PopulationTwin(nn.Module):
         Parameters
         ----------
         x : Tensor, shape (T, batch, *shape), or mapping of str to such, optional
-            What the synapses add to the receiving variable, or to each by its name, in each step.
+            What synapses add in each step to the receiving variable, or to each by its name.
         drive : Tensor, shape (batch, *shape) or (*shape), optional
             Constant value of the drive variable, in SI units.
         steps, batch : int, optional
-            Needed where `x` does not tell them.
+            Steps and samples, if `x` does not determine them.
         record : sequence of str
             State variables to record.
 
@@ -161,24 +173,12 @@ class PopulationTwin(nn.Module):
         InputError
             If the model has no drive, or no such variable to record, or shapes do not fit.
         """
-        rendered = self.rendered
         inputs = x if isinstance(x, Mapping) else {} if x is None else {self.received[0]: x}
-        if inputs:
-            steps, batch = next(iter(inputs.values())).shape[:2]
-        elif batch is None and drive is not None and drive.ndim > len(self.shape):
-            batch = drive.shape[0]
-        if not steps or batch is None:
-            raise InputError("a population needs an input, or to be told steps and batch")
-        sample = (batch, *self.shape)
-        for values in inputs.values():
-            if values.shape != (steps, *sample):
-                self._misfit("input", values, "(steps, batch, ...)")
-        if drive is not None and drive.shape not in (sample, self.shape):
-            self._misfit("drive", drive, f"{sample} or {self.shape}")
+        steps, batch = self._sizes(inputs, drive, steps, batch)
         for name in record:
-            if name not in rendered.state:
+            if name not in self.rendered.state:
                 raise InputError(
-                    f"'{name}' is no state variable of {self}; it has {rendered.state}"
+                    f"'{name}' is not a state variable of {self}; it has {self.rendered.state}"
                 )
         presentation = self.present(drive, batch)
         spikes: list[Tensor] = []
@@ -195,6 +195,28 @@ class PopulationTwin(nn.Module):
             traces={name: torch.stack(values) for name, values in traces.items()},
         )
 
+    def _sizes(
+        self,
+        inputs: Mapping[str, Tensor],
+        drive: Tensor | None,
+        steps: int | None,
+        batch: int | None,
+    ) -> tuple[int, int]:
+        """Return the steps and the samples of a presentation; refuse shapes that do not fit."""
+        if inputs:
+            steps, batch = next(iter(inputs.values())).shape[:2]
+        elif batch is None and drive is not None and drive.ndim > len(self.shape):
+            batch = drive.shape[0]
+        if not steps or batch is None:
+            raise InputError("a population has no input; give x, or steps and batch")
+        sample = (batch, *self.shape)
+        for values in inputs.values():
+            if values.shape != (steps, *sample):
+                self._misfit("input", values, "(steps, batch, ...)")
+        if drive is not None and drive.shape not in (sample, self.shape):
+            self._misfit("drive", drive, f"{sample} or {self.shape}")
+        return steps, batch
+
     def _misfit(self, what: str, given: Tensor, wanted: str) -> NoReturn:
         raise InputError(f"{what} of shape {tuple(given.shape)} for {self}; it takes {wanted}")
 
@@ -204,63 +226,3 @@ class PopulationTwin(nn.Module):
         """Return the spikes ``(T, batch, *shape)``, or the free potential at the end."""
         output = self.run(x, drive, **keywords)
         return output.state[self.model.potential] if output.spikes is None else output.spikes
-
-
-class Presentation:
-    """Step a population through one presentation of a batch.
-
-    Parameters
-    ----------
-    twin : PopulationTwin
-        The neurons.
-    still : tuple of Tensor
-        What the step takes and does not change, drive included.
-    state : tuple of Tensor, each of shape (batch, *shape)
-        The initial state.
-    """
-
-    def __init__(
-        self, twin: PopulationTwin, still: tuple[Tensor, ...], state: tuple[Tensor, ...]
-    ) -> None:
-        self._twin, self._state = twin, state
-        self._rest = (*still, *twin.rendered.prepare(*still))
-
-    def __getitem__(self, name: str) -> Tensor:
-        """Return a state variable as it is now, ``(batch, *shape)``."""
-        return self._state[self._twin.rendered.state.index(name)]
-
-    def states(self) -> dict[str, Tensor]:
-        """Return all state variables as they are now."""
-        return dict(zip(self._twin.rendered.state, self._state, strict=True))
-
-    def step(self, k: int, x: Mapping[str, Tensor]) -> Tensor | None:
-        """Carry out step `k` in the canonical order and return the spike values, if any."""
-        function = self._twin.rendered.step
-        assert function is not None, "these neurons are stepped in Brian2's default order"
-        result = function(*self._state, *self._in_order(x), k * self._twin.dt, *self._rest)
-        return self._kept(result)
-
-    def fire(self, k: int) -> Tensor | None:
-        """Carry out step `k` in the default order, up to the spikes, which are returned."""
-        function = self._twin.rendered.fire
-        assert function is not None, "these neurons are stepped in the canonical order"
-        return self._kept(function(*self._state, k * self._twin.dt, *self._rest))
-
-    def settle(self, k: int, emitted: Tensor | None, x: Mapping[str, Tensor]) -> None:
-        """Carry out the rest of step `k`: receive and reset."""
-        function = self._twin.rendered.settle
-        assert function is not None, "these neurons are stepped in the canonical order"
-        own = () if emitted is None else (emitted,)
-        received = self._in_order(x)
-        self._state = function(*self._state, *own, *received, k * self._twin.dt, *self._rest)
-
-    def _in_order(self, x: Mapping[str, Tensor]) -> tuple[Tensor | None, ...]:
-        return tuple(x.get(name) for name in self._twin.received)
-
-    def _kept(self, result: tuple[Tensor, ...]) -> Tensor | None:
-        if not self._twin.fires:
-            self._state = result
-            return None
-        *state, emitted = result
-        self._state = tuple(state)
-        return emitted

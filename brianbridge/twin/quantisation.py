@@ -1,23 +1,21 @@
-"""Weights of few bits: a grid on which the threshold lies, and gradients that pass it by.
+"""Quantised weights: a grid that contains the threshold, with a straight-through gradient.
 
-Hardware stores whole numbers. With n bits a weight is ``k*step`` for a whole k from
-``-(2**(n-1) - 1)`` to ``2**(n-1) - 1``. A threshold of the same hardware is a whole number of
-steps, too; so the step is chosen as ``theta/m`` for the whole number m nearest to
-``theta/(range/(2**(n-1) - 1))``, at least 1, and at most ``2**threshold_bits - 1``. Three things
-follow from that:
+Hardware stores whole numbers. With n bits a weight is ``k*step`` for a whole number k from
+``-(2**(n-1) - 1)`` to ``2**(n-1) - 1``. The threshold is a whole number of steps, too. The step is
+therefore ``theta/m`` for the whole number m nearest to ``theta/(range/(2**(n-1) - 1))``, at least 1
+and at most ``2**threshold_bits - 1``. Three things follow:
 
-- Where the threshold is m steps, the grid ends within a share ``1/(2 m)`` of the range; what lies
-  beyond its end is clipped.
-- A weight is at most ``2**(n-1) - 1`` thresholds, for no threshold is less than a step. Larger
-  ones are clipped to that, however large the range.
-- No step is below ``theta/(2**threshold_bits - 1)``. Weights so far below the threshold that n
-  bits would resolve them better are rounded to this coarser grid, perhaps to 0; they are not
-  clipped.
+- If the threshold is m steps, the end of the grid differs from the range by at most a fraction
+  ``1/(2 m)`` of it. Weights beyond the end are clipped.
+- A weight is at most ``2**(n-1) - 1`` thresholds, because a threshold is at least one step. Larger
+  weights are clipped, however large the range.
+- No step is below ``theta/(2**threshold_bits - 1)``. Weights that are much smaller than the
+  threshold are rounded to this grid, possibly to 0, even if n bits could represent them better.
 
-Rounding and clipping happen forward; backward the gradient passes as if there had been none
-(straight-through, Bengio et al. 2013; the gradient of clipped weights is kept, so that they can
-return). All weights that are trained are treated this way. Biases are not: they are constant
-currents, which hardware of this kind holds with more bits.
+Weights are rounded and clipped in the forward pass. In the backward pass the gradient is that of
+the identity (straight-through estimator, Bengio et al. 2013), also for clipped weights, so that
+they can return. This applies to all trained weights. It does not apply to biases: they are constant
+currents, which such hardware stores with more bits.
 """
 
 from __future__ import annotations
@@ -40,16 +38,16 @@ class Quantisation:
     Parameters
     ----------
     bits : int
-        Bits of a weight, its sign included.
+        Bits of a weight, including its sign.
     per : {"tensor", "channel"}
-        Whether all weights of a projection share a step, or those that lead to one channel do.
-        Weights in a list, one to one or sparse, always share one.
+        Whether all weights of a projection share a step, or all weights to one target channel.
+        One-to-one and sparse projections always have a single step.
     clip : float
-        Range of the grid, in root mean squares of the weights (standard deviations around 0), if
-        the largest weight is not within; 0 for the largest weight.
+        Range of the grid as a multiple of the root mean square of the weights, if that is below
+        the largest weight; 0 to use the largest weight.
     threshold_bits : int
-        Bits of the threshold, counted in steps of the weights; at most 22, for float32 could not
-        tell larger numbers of steps apart.
+        Bits of the threshold in steps; at most 22, because float32 cannot distinguish larger
+        numbers of steps.
 
     Raises
     ------
@@ -80,24 +78,24 @@ class Quantisation:
 
     def step(self, weight: Tensor, theta: float | Tensor) -> Tensor:
         """Return the step of the grid, of a shape that broadcasts with ``weight (out, ...)``."""
-        apart = self.per == "channel" and weight.ndim > 1
-        within = list(range(1 if apart else 0, weight.ndim))
-        far = weight.abs().amax(within, keepdim=True)
+        by_channel = self.per == "channel" and weight.ndim > 1
+        axes = list(range(1 if by_channel else 0, weight.ndim))
+        largest = weight.abs().amax(axes, keepdim=True)
         if self.clip:
-            far = far.minimum(self.clip * weight.square().mean(within, keepdim=True).sqrt())
-        coarse = far.clamp(min=torch.finfo(weight.dtype).tiny) / (2 ** (self.bits - 1) - 1)
-        number = torch.round(theta / coarse).clamp(1, 2**self.threshold_bits - 1)
+            largest = largest.minimum(self.clip * weight.square().mean(axes, keepdim=True).sqrt())
+        coarsest = largest.clamp(min=torch.finfo(weight.dtype).tiny) / (2 ** (self.bits - 1) - 1)
+        number = torch.round(theta / coarsest).clamp(1, 2**self.threshold_bits - 1)
         return theta / number
 
     def __call__(self, weight: Tensor, theta: float | Tensor) -> Tensor:
-        """Return the weights on the grid, with the gradient of the weights as they are.
+        """Return the weights rounded to the grid, with a straight-through gradient.
 
         Parameters
         ----------
         weight : Tensor, shape (out, ...)
             Weights.
         theta : float or Tensor
-            Threshold of the neurons that they lead to.
+            Threshold of the target neurons.
         """
         with torch.no_grad():
             step = self.step(weight, theta)

@@ -1,12 +1,12 @@
-"""Step the populations of a twin through one presentation.
+"""Run the populations of a twin through one presentation.
 
-Without loops between populations (`run_in_turn`) each runs over all T steps before the next one
-starts: the input of a whole presentation is one matrix product, and only the neurons' own step is
-a loop. With feedback, or in Brian2's default order (`run_together`), all populations take a step
-before any takes the next.
+Without loops between populations (`run_in_turn`) each population runs over all T steps before the
+next one starts: the input of a whole presentation is one matrix product, and only the step of the
+neurons is a loop. With feedback, or in Brian2's default order (`run_together`), all populations
+take a step before any takes the next.
 
-Both return spikes ``(T, batch, *shape)`` and the state at the end ``(batch, *shape)`` by
-population.
+Both functions return spikes ``(T, batch, *shape)`` and the state at the end ``(batch, *shape)``,
+by population.
 """
 
 from __future__ import annotations
@@ -14,15 +14,13 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from brianbridge.network import INPUT
-
-if TYPE_CHECKING:
-    from brianbridge.twin.network import NetworkTwin
+from brianbridge.twin.modules import NetworkModules
+from brianbridge.twin.projections import ProjectionTwin
 
 __all__ = [
     "Outcome",
@@ -48,7 +46,7 @@ def batch_of(current: Tensor | None, raster: Tensor | None) -> int:
 
 
 def run_in_turn(
-    twin: NetworkTwin,
+    twin: NetworkModules,
     current: Tensor | None,
     raster: Tensor | None,
     batch: int,
@@ -70,34 +68,34 @@ def run_in_turn(
         state[name], traces[name] = result.state, result.traces
         if result.spikes is not None:
             mask = twin.mask(name, batch)
-            values = twin.emitted(name, result.spikes)
+            values = twin.emitted_spikes(name, result.spikes)
             spikes[name] = values if mask is None else values * mask
             sources[name] = spikes[name]
     return spikes, state, traces
 
 
 def inputs_of(
-    twin: NetworkTwin, name: str, sources: Mapping[str, Tensor], current: Tensor | None
+    twin: NetworkModules, name: str, sources: Mapping[str, Tensor], current: Tensor | None
 ) -> tuple[dict[str, Tensor], Tensor | None]:
     """Return what reaches a population during a presentation.
 
     Parameters
     ----------
-    twin : NetworkTwin
+    twin : NetworkModules
         The twin, without loops.
     name : str
         The population.
     sources : mapping of str to Tensor, shape (T, batch, *shape)
-        Spikes of the populations before it, and of the input if that has any.
+        Spikes of the populations before it, and of the input if it has spikes.
     current : Tensor, shape (batch, *input_shape), optional
         Constant input.
 
     Returns
     -------
     x : dict of str to Tensor, shape (T, batch, *shape)
-        From spikes, by the variable that they add to.
+        Weighted spikes, by the variable that they add to.
     constant : Tensor or None, shape (batch, *shape) or (*shape)
-        In every step.
+        Constant input in every step.
     """
     network = twin.network
     x: dict[str, Tensor] = {}
@@ -119,63 +117,56 @@ def inputs_of(
 
 
 def total(constants: Iterable[Tensor | None]) -> Tensor | None:
-    """Return the sum of what is there, or None."""
+    """Return the sum of the tensors that are given, or None if none is."""
     found = [c for c in constants if c is not None]
     return functools.reduce(operator.add, found) if found else None
 
 
 def run_together(
-    twin: NetworkTwin,
+    twin: NetworkModules,
     current: Tensor | None,
     raster: Tensor | None,
     batch: int,
     record: Sequence[str],
 ) -> Outcome:
-    """Run step after step, in each all populations."""
+    """Run step after step, and in each step all populations."""
     network = twin.network
     canonical = network.schedule == "canonical"
-    steps = network.steps
-    drives = {name: twin.drive(name, twin.constant_of(name, current)) for name in twin.populations}
+    drives = {
+        name: twin.drive(name, _constant_input(twin, name, current)) for name in twin.populations
+    }
     masks = {name: twin.mask(name, batch) for name in drives}
     running = {name: twin.population(name).present(drives[name], batch) for name in drives}
     emitted: dict[str, list[Tensor]] = {name: [] for name in drives if network.fires(name)}
     emitted |= {} if raster is None else {INPUT: list(raster.unbind(0))}
     wanted = {n: [v for v in record if v in twin.population(n).rendered.state] for n in drives}
     traces: dict[str, dict[str, list[Tensor]]] = {n: {v: [] for v in wanted[n]} for n in drives}
-    into = {
-        name: [
-            (p.source, network.delay_steps(p), network.receive_of(p), twin.projection(p.name))
-            for p in network.incoming(name)
-            if network.delivers_spikes(p)
-        ]
-        for name in drives
-    }
+    incoming = {name: _spike_projections(twin, name) for name in drives}
 
     def arriving(name: str, k: int) -> dict[str, Tensor]:
         x: dict[str, Tensor] = {}
-        for source, delay, receive, projection in into[name]:
+        for source, delay, receive, projection in incoming[name]:
             if k >= delay:
                 _add(x, receive, projection(emitted[source][k - delay]))
         return x
 
-    def note(name: str, values: Tensor) -> None:
+    def emit(name: str, values: Tensor | None) -> None:
+        if values is None:
+            return
         mask = masks[name]
-        values = twin.emitted(name, values, len(emitted[name]))
+        values = twin.emitted_spikes(name, values, len(emitted[name]))
         emitted[name].append(values if mask is None else values * mask)
 
-    for k in range(steps):
-        fired = {} if canonical else {name: running[name].fire(k) for name in drives}
+    for k in range(network.steps):
         if not canonical:
-            for name, values in fired.items():
-                if values is not None:
-                    note(name, values)
+            computed = {name: running[name].fire(k) for name in drives}
+            for name, values in computed.items():
+                emit(name, values)
         for name in drives:
             if canonical:
-                values = running[name].step(k, arriving(name, k))
-                if values is not None:
-                    note(name, values)
+                emit(name, running[name].step(k, arriving(name, k)))
             else:
-                running[name].settle(k, fired[name], arriving(name, k))
+                running[name].settle(k, computed[name], arriving(name, k))
             for variable, values_so_far in traces[name].items():
                 values_so_far.append(running[name][variable])
     return (
@@ -185,8 +176,45 @@ def run_together(
     )
 
 
+def _spike_projections(
+    twin: NetworkModules, name: str
+) -> list[tuple[str, int, str, ProjectionTwin]]:
+    """Return source, delay in steps, variable and weights of all projections with spikes."""
+    network = twin.network
+    return [
+        (p.source, network.delay_steps(p), network.receive_of(p), twin.projection(p.name))
+        for p in network.incoming(name)
+        if network.delivers_spikes(p)
+    ]
+
+
+def _constant_input(twin: NetworkModules, name: str, current: Tensor | None) -> Tensor | None:
+    """Return the sum of a population's biases and of its weighted constant input.
+
+    Parameters
+    ----------
+    twin : NetworkModules
+        The twin.
+    name : str
+        The population.
+    current : Tensor, shape (batch, *input_shape), optional
+        The encoded samples, if they are a current.
+
+    Returns
+    -------
+    Tensor, shape (batch, *shape) or (*shape), or None
+    """
+    constants = []
+    for projection in twin.network.incoming(name):
+        weights = twin.projection(projection.name)
+        constants.append(weights.bias_of_neurons())
+        if projection.source == INPUT and current is not None:
+            constants.append(weights(current))
+    return total(constants)
+
+
 def later(raster: Tensor, steps: int) -> Tensor:
-    """Return a raster ``(T, ...)`` delayed by some steps; what arrives after the end is lost."""
+    """Return a raster ``(T, ...)`` delayed by some steps. Spikes after the end are lost."""
     if not steps:
         return raster
     silent = raster.new_zeros((min(steps, len(raster)), *raster.shape[1:]))
@@ -194,9 +222,9 @@ def later(raster: Tensor, steps: int) -> Tensor:
 
 
 def first_steps(spikes: Tensor) -> Tensor:
-    """Return when each neuron fired first, ``(batch, *shape)`` of ``(T, batch, *shape)``.
+    """Return the step of each neuron's first spike, ``(batch, *shape)`` of ``(T, batch, *shape)``.
 
-    In steps, in the type of the spikes; T where there is no spike.
+    It has the type of the spikes, and is T for a neuron without a spike.
 
     Examples
     --------

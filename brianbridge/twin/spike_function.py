@@ -1,11 +1,11 @@
 """Spike functions: an exact step forward, a named surrogate derivative backward.
 
-A spike is a step function of the state, whose derivative is 0 nearly everywhere. Training
-replaces only that derivative, by a bump ``scale*kernel((v - theta)/width)`` around the
-threshold; the forward value stays the exact step, so that the twin's spikes are Brian2's.
+A spike is a step function of the state, whose derivative is 0 almost everywhere. Training replaces
+only this derivative, by ``scale*kernel((v - theta)/width)`` around the threshold. The forward value
+stays the exact step, so that the twin's spikes equal Brian2's.
 
-Every kernel is 1 at the threshold, so that `scale` is the largest slope and `width` the distance
-over which it falls off, in the unit of the state variable. In the literature's terms:
+Every kernel is 1 at the threshold. Therefore `scale` is the largest slope, and `width` is the
+distance over which it decreases, in the unit of the state variable. The names in the literature:
 
 ==================  ===============================  ==============================================
 arctan              ``1/(1 + (pi z)**2)``            Fang et al. 2021, with alpha = 2/width
@@ -17,13 +17,13 @@ sigmoid             ``4 s(z) (1 - s(z))``            Wu et al. 2018 (STBP), with
 straight_through    ``1``                            Bengio et al. 2013
 ==================  ===============================  ==============================================
 
-with ``s`` the logistic function. The formulae are remembered, not read from the papers; each is
-exactly what the table says.
+with ``s`` the logistic function. The formulae were written from memory, not copied from the
+papers; the table says exactly what is computed.
 
 A graded spike is a staircase with a step at every whole number k from ``low + 1`` to ``high``.
-Its derivative is, by `SpikeFunction.levels`: the sum of a bump at each step (``"all"``); the bump
-of the nearest step alone (``"nearest"``); or ``scale`` wherever ``low <= x <= high``, whatever the
-kernel (``"range"``, the straight-through reading of a quantiser).
+`SpikeFunction.levels` selects its derivative: the sum of the kernels at all steps (``"all"``); the
+kernel at the nearest step alone (``"nearest"``); or ``scale`` for ``low <= x <= high``, whatever
+the kernel (``"range"``, the straight-through estimator of a quantiser).
 """
 
 from __future__ import annotations
@@ -50,8 +50,13 @@ SPIKE_FUNCTIONS: Registry[Kernel] = Registry("spike function", "brianbridge.spik
 def register_spike_function(name: str) -> Callable[[Kernel], Kernel]:
     """Register a surrogate derivative under `name`.
 
-    The decorated function receives ``z = (v - theta)/width`` and returns the derivative there,
-    which should be 1 at ``z = 0``.
+    The decorated function takes ``z = (v - theta)/width`` and returns the derivative at ``z``,
+    which should be 1 for ``z = 0``.
+
+    Parameters
+    ----------
+    name : str
+        Its name, for `SpikeFunction` and study files.
 
     Examples
     --------
@@ -110,7 +115,7 @@ def _straight_through(z: Tensor) -> Tensor:
 
 
 class _Step(torch.autograd.Function):
-    """The Heaviside step; its derivative is the surrogate's."""
+    """The Heaviside step, with a surrogate derivative."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, strict: bool, slope: Kernel) -> Tensor:
@@ -125,7 +130,7 @@ class _Step(torch.autograd.Function):
 
 
 class _Staircase(torch.autograd.Function):
-    """``clip(floor(x), low, high)``; the sum of the surrogate's derivatives at its steps."""
+    """``clip(floor(x), low, high)``, with the sum of the surrogate derivatives at its steps."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, low: Any, high: Any, function: SpikeFunction) -> Tensor:
@@ -137,7 +142,7 @@ class _Staircase(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         (x,) = ctx.saved_tensors
         function, low, high = ctx.function, ctx.low, ctx.high
-        if function.levels == "range":  # quicker than a product
+        if function.levels == "range":  # faster than a product
             outside = (x < low) | (x > high)
             return (function.scale * gradients[0]).masked_fill_(outside, 0), None, None, None
         return gradients[0] * function.slopes(x, low, high), None, None, None
@@ -145,20 +150,20 @@ class _Staircase(torch.autograd.Function):
 
 @dataclass(frozen=True)
 class SpikeFunction:
-    """Fire exactly, and differentiate by a surrogate.
+    """Compute spikes exactly, and their gradient by a surrogate derivative.
 
     Parameters
     ----------
     name : str
-        A registered surrogate derivative; see the module's table.
+        A registered surrogate derivative; see the table in `brianbridge.twin.spike_function`.
     width : float
         Scale of the kernel, in the unit of the state variable.
     scale : float
         Derivative at the threshold.
     levels : {"all", "nearest", "range"}
-        How the steps of a graded spike join; see the module's text.
+        How the derivatives at the steps of a graded spike are combined.
     detach_reset : bool
-        Whether the reset takes the spike as given, so that no gradient passes through it.
+        Whether the reset detaches the spike, so that no gradient passes through it.
 
     Raises
     ------
@@ -186,7 +191,9 @@ class SpikeFunction:
     def __post_init__(self) -> None:
         kernel = SPIKE_FUNCTIONS[self.name]
         if not 0 < self.width < torch.inf:
-            raise InputError(f"spike function '{self.name}': width {self.width} is not above 0")
+            raise InputError(
+                f"spike function '{self.name}': width {self.width} is not above 0; give one"
+            )
         if not math.isfinite(self.scale):
             raise InputError(f"spike function '{self.name}': scale {self.scale} is not finite")
         if self.levels not in get_args(Levels):
@@ -212,11 +219,11 @@ class SpikeFunction:
             return self.scale * ((x >= low) & (x <= high)).to(x.dtype)
         first, last = float(torch.as_tensor(low).min()) + 1, float(torch.as_tensor(high).max())
         if self.levels == "nearest" or not math.isfinite(last - first):
-            # Without bounds there is a step at every whole number, of which the nearest matters.
+            # Without bounds there are infinitely many steps; only the nearest one counts.
             nearest = torch.round(x).clamp(min=low + 1).clamp(max=high)
             return self.slope(x - nearest)
         steps = range(math.ceil(first), math.floor(last) + 1)
-        # The bounds may differ from neuron to neuron.
+        # The bounds may differ between neurons.
         total = torch.zeros_like(x)
         for k in steps:
             total += self.slope(x - k) * ((low < k) & (k <= high))

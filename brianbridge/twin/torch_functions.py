@@ -1,7 +1,7 @@
-"""Brian2's functions on tensors: what the names in equations mean in rendered code.
+"""Brian2's functions for torch tensors.
 
-Every function also takes plain numbers, for the parts of an equation that are the same for all
-neurons; those are computed by NumPy, as Brian2 does.
+Every function also takes plain numbers, for terms that are equal for all neurons; these are
+computed by NumPy, as in Brian2.
 """
 
 from __future__ import annotations
@@ -19,7 +19,12 @@ TORCH_FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
 
 def register_torch_function(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register the torch meaning of a function that equations call by `name`.
+    """Register the torch implementation of a function in equations.
+
+    Parameters
+    ----------
+    name : str
+        The function's name in equations.
 
     Examples
     --------
@@ -68,7 +73,7 @@ def _exprel(x: Any) -> Any:
 
 @register_torch_function("clip")
 def _clip(x: Any, low: Any, high: Any) -> Any:
-    # One bound at a time, for one may be a number and the other differ by neuron.
+    # One bound at a time: one may be a number while the other differs between neurons.
     return _smaller(_larger(x, low), high)
 
 
@@ -86,7 +91,7 @@ def _smaller(x: Any, high: Any) -> Any:
 
 @register_torch_function("timestep")
 def _timestep(t: Any, dt: float) -> Any:
-    # Brian2's rounding: a time that is a hair below the next step counts as that step.
+    # Brian2's rounding: a time just below the next step counts as that step.
     if isinstance(t, Tensor):
         return torch.trunc((t + 1e-3 * dt) / dt)
     return float(int((t + 1e-3 * dt) / dt))

@@ -1,4 +1,4 @@
-"""Check what a twin does differently in training, before it is built."""
+"""Check the training options of a twin before it is built."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["check_quantisation", "checked_dropout", "projections_to_normalise", 
 def checked_dropout(
     network: SpikingNetwork, dropout: float | Mapping[str, float]
 ) -> dict[str, float]:
-    """Return the probability of dropout of each population that has any.
+    """Return the dropout probability of each population that has dropout.
 
     Raises
     ------
@@ -43,8 +43,8 @@ def projections_to_normalise(network: SpikingNetwork, batch_norm: Normalised) ->
     Raises
     ------
     InputError
-        If the network has loops, or a population that no constant can reach; where potentials are
-        normalised, neurons that fire more than once, or biases.
+        If the network has loops, or a population that takes no constant input. With
+        ``"potential"``, if neurons may fire more than once or have biases.
     """
     if batch_norm not in (True, False, "potential"):
         raise InputError(f"batch_norm = {batch_norm!r}; give true, false or 'potential'")
@@ -73,7 +73,7 @@ def projections_to_normalise(network: SpikingNetwork, batch_norm: Normalised) ->
                 )
         elif projection.name in chosen and not model.drive:
             raise InputError(
-                f"batch_norm: it leaves a constant input behind, but neuron model '{model.name}' "
+                f"batch_norm: it adds a constant input, but neuron model '{model.name}' "
                 f"of population '{projection.target}' has no drive; give it one"
             )
     return chosen
@@ -82,12 +82,12 @@ def projections_to_normalise(network: SpikingNetwork, batch_norm: Normalised) ->
 def check_quantisation(
     network: SpikingNetwork, quantisation: Quantisation, batch_norm: Normalised
 ) -> None:
-    """Refuse to round weights that a normalisation would scale off their grid.
+    """Refuse quantisation together with options that would move weights off the grid.
 
     Raises
     ------
     InputError
-        If there is a normalisation, or a step for each channel where a kernel leads to many.
+        If there is a batch normalisation, or one step for each channel of a transposed convolution.
     """
     for projection in network.projections:
         transposed = isinstance(projection.connection, TransposedConvolution)
@@ -109,7 +109,7 @@ def threshold_of(network: SpikingNetwork, name: str) -> float:
     Raises
     ------
     InputError
-        If its model has no such parameter, or one that differs from neuron to neuron.
+        If its model has no such parameter, or one that differs between neurons.
     """
     if not network.fires(name):
         return 1.0
@@ -118,6 +118,6 @@ def threshold_of(network: SpikingNetwork, name: str) -> float:
     if theta.ndim or not theta > 0:
         raise InputError(
             f"quantisation: population '{name}' of neuron model '{model.name}' has no single "
-            "threshold 'theta' above 0, which the grid of its weights is to hold"
+            "threshold 'theta' above 0, which must lie on the grid of the weights; give it one"
         )
     return float(theta)

@@ -28,8 +28,9 @@ from brianbridge.perturbations.condition import Condition
 from brianbridge.provenance import collect
 from brianbridge.remedies.calibrate import calibrate
 from brianbridge.remedies.in_the_loop import fine_tune
+from brianbridge.simulation.reader.write_back import write_back
 from brianbridge.training import TrainingOptions, train
-from brianbridge.twin.network import to_torch, write_back
+from brianbridge.twin.network import to_torch
 
 STUDIES = Path(__file__).parents[1]
 RULE = "spike_count"

@@ -31,8 +31,9 @@ from brianbridge.network import Layer
 from brianbridge.provenance import collect
 from brianbridge.rules import Implicit, Spide
 from brianbridge.rules.equilibrium.base import AtEquilibrium, Settled
+from brianbridge.simulation.reader.write_back import write_back
 from brianbridge.training import train
-from brianbridge.twin.network import NetworkTwin, to_torch, write_back
+from brianbridge.twin.network import NetworkTwin, to_torch
 
 RESULTS = Path(__file__).parents[1] / "results"
 STEPS = (30, 60, 100, 250, 500, 1000, 2500, 5000, 10_000)

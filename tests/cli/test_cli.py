@@ -202,7 +202,7 @@ def test_study_list(capsys):
         ('neuron = "if"', 'neuron = "fi"', "there is no neuron model 'fi'. Did you mean 'if'?"),
         ("units = 8", "units = -8", "'network.layers.0.units' = -8"),
         ("units = 3", "units = 2", "3 classes; the network has only 2 outputs"),
-        ('"1 ms"', '"1 mV"', "is no time; write '1 ms'"),
+        ('"1 ms"', '"1 mV"', "is not a time; write '1 ms'"),
         ('"current"', '"curent"', "there is no encoding 'curent'. Did you mean 'current'?"),
         ('name = "spike_count"', 'name = "spike_cuont"', "Did you mean 'spike_count'?"),
         ('name = "iris"', 'name = "isir"', "Did you mean 'iris'?"),

@@ -174,8 +174,8 @@ def test_latency_is_monotonous():
         ({"steps": "3"}, "steps = '3'"),
         ({"steps": 3, "dt": 0}, "dt = 0.0 s is not above 0"),
         ({"steps": 3, "dt": -1 * ms}, "is not above 0"),
-        ({"steps": 3, "dt": 1 * mV}, "is no time; write '1 ms'"),
-        ({"steps": 3, "dt": "soon"}, "'soon' is no quantity"),
+        ({"steps": 3, "dt": 1 * mV}, "is not a time; write '1 ms'"),
+        ({"steps": 3, "dt": "soon"}, "'soon' is not a quantity"),
         ({"steps": 3, "dt": None}, "dt"),
     ],
 )
@@ -219,7 +219,7 @@ def test_samples_that_are_no_numbers_are_refused(refused, kind):
     x[2, 1, 3] = np.nan
     with refused(f"encoding '{kind.kind}'", "[2, 1, 3]", "not finite"):
         encode(kind(3), x)
-    with refused("are no numbers"):
+    with refused("are not numbers"):
         encode(kind(3), np.array([["a"]]))
     with refused("2 sample numbers for 6 samples"):
         kind(3).encode(images(), np.arange(2))
@@ -229,8 +229,8 @@ def test_samples_that_are_no_numbers_are_refused(refused, kind):
     ("encoding", "factor", "said"),
     [
         (Bernoulli(3), -1.0, "signed = true"),
-        (Bernoulli(3, gain=2.0), 1.0, "no probability"),
-        (Bernoulli(3, signed=True), -3.0, "no probability"),
+        (Bernoulli(3, gain=2.0), 1.0, "not a probability"),
+        (Bernoulli(3, signed=True), -3.0, "not a probability"),
         (Latency(3), 2.0, "scale them to [0, 1]"),
         (Latency(3), -1.0, "scale them to [0, 1]"),
     ],

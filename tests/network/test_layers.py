@@ -342,7 +342,7 @@ def test_loops_are_allowed_where_they_are_declared_or_no_matter():
 
 
 def test_a_delay_is_one_time(refused):
-    with refused("delay of projection 'a_to_b'", "no time"):
+    with refused("delay of projection 'a_to_b'", "not a time"):
         Projection("a", "b", np.ones((2, 2)), delay=[1e-3, 2e-3])
 
 

@@ -358,7 +358,7 @@ def test_a_leak_may_be_a_variable():
 )
 def test_other_crossing_times_are_unknown(model, refused):
     assert crossing_finder(model, 1, DT) is None
-    with refused("no crossing times", f"'{model.method}'", f"'{model.emit}'"):
+    with refused("crossing times are unknown", f"'{model.method}'", f"'{model.emit}'"):
         CrossingFinder(model, 1, DT)
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from brian2 import Network, ms
 
-from brianbridge.neurons.checks import probe, resolve_names
 from brianbridge.neurons.drive import drive_gain
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
+from brianbridge.neurons.probe import probe, resolve_names
 
 
 def gain_of(model: NeuronModel, neurons: int = 1, dt: float = 1e-3):

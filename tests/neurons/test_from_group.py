@@ -22,8 +22,8 @@ from brian2 import (
     siemens,
     volt,
 )
+from library_units import firing_drive
 
-from brianbridge.neurons.from_group import model_from_group
 from brianbridge.neurons.library import model_names, neuron_model
 from brianbridge.neurons.model import NeuronModel
 
@@ -52,10 +52,10 @@ def test_names_come_from_the_groups_own_namespace():
 def test_names_come_from_the_variables_around_the_call():
     tau, level = 10 * ms, 1.0
     group = NeuronGroup(2, LEAKY, threshold="v > level", reset="v = 0", refractory="tau/2")
-    for model in (NeuronModel.from_group(group), model_from_group(group)):
-        assert model.parameters == {"tau": tau, "level": level}
-        assert model.refractory == "tau/2"
-        assert model.emit == "int(v > level)"
+    model = NeuronModel.from_group(group)
+    assert model.parameters == {"tau": tau, "level": level}
+    assert model.refractory == "tau/2"
+    assert model.emit == "int(v > level)"
 
 
 def test_names_come_from_a_namespace_given():
@@ -232,7 +232,7 @@ def test_a_group_built_from_a_model_gives_the_model_back(name):
     ends = []
     for one in (model, again):
         group = one.group(2, dt=0.1 * ms)
-        group.variables[one.drive].set_value({"adex": 1e-9, "izhikevich": 15.0}.get(name, 300.0))
+        group.variables[one.drive].set_value(firing_drive(model))
         ends.append(run_of(group))
     for ours, theirs in zip(*ends, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -261,5 +261,5 @@ def test_what_is_no_group_is_refused(refused, thing):
         "poisson": lambda: PoissonGroup(2, rates=3 * Hz),
         "nothing": lambda: None,
     }
-    with refused("is no NeuronGroup"):
+    with refused("is not a NeuronGroup"):
         NeuronModel.from_group(things[thing]())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from brian2 import Hz, Network, SpikeMonitor, amp, ms, mV, pA, volt
+from library_units import firing_drive
 
 from brianbridge.neurons.library import model_names, neuron_model, read_model
 
@@ -47,8 +48,7 @@ def test_every_model_runs_and_says_what_it_is(name):
     assert model.name == name
     assert model.summary
     group = model.group(2)
-    strong = {"adex": 1e-9, "izhikevich": 20.0}.get(name, 1000.0)
-    group.variables[model.drive].set_value(strong)
+    group.variables[model.drive].set_value(3 * firing_drive(model))
     spikes = SpikeMonitor(group)
     Network(group, spikes).run(60 * ms)
     assert spikes.num_spikes > 0

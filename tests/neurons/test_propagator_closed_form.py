@@ -7,7 +7,7 @@ import pytest
 from brian2 import BrianObjectException, Network, NeuronGroup, SpikeMonitor, ms
 from brian2.stateupdaters.base import UnsupportedEquationsException
 
-from brianbridge.neurons.propagator import phi_gamma
+from brianbridge.neurons.matrix_exponential import phi_gamma
 
 TAU, TAU_S = 10e-3, 5e-3
 IF_SYNAPSE = "dv/dt = g/tau + drive : 1\ndg/dt = -g/tau_s : 1\ndrive : Hz"

@@ -117,11 +117,11 @@ def test_seconds(value):
         (0, "dt = 0.0 s is not above 0"),
         (-1e-3, "is not above 0"),
         (float("nan"), "is not above 0"),
-        ("1 mV", "is no time; write '1 ms'"),
-        (1 * mV, "is no time; write '1 ms'"),
-        ([1, 2] * ms, "is no time"),
-        (None, "dt: None is no quantity"),
-        ("foo", "dt: 'foo' is no quantity"),
+        ("1 mV", "is not a time; write '1 ms'"),
+        (1 * mV, "is not a time; write '1 ms'"),
+        ([1, 2] * ms, "is not a time"),
+        (None, "dt: None is not a quantity"),
+        ("foo", "dt: 'foo' is not a quantity"),
     ],
 )
 def test_seconds_refuses_what_is_no_time(refused, value, said):

@@ -30,7 +30,7 @@ REFUSED = {
     "k += emit": ({"emit": "clip(floor(v), 0, 3)", "reset": "k += emit"}, r"'k \+= int\(emit\)'"),
     "on = 2": ({"reset": "on = 2"}, "set it to one"),
     "on += True": ({"reset": "on += True"}, "set it to one"),
-    "k(0) = 1.6": ({"initial": {"k": 1.6}}, "no whole number"),
+    "k(0) = 1.6": ({"initial": {"k": 1.6}}, "not a whole number"),
     "on(0) = 0.5": ({"initial": {"on": 0.5}}, "neither true nor false"),
     "receive = k": ({"receive": "k"}, "receive names 'k', which is integer"),
     "receive = on": ({"receive": "on"}, "receive names 'on', which is boolean"),

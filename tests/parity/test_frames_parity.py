@@ -12,8 +12,9 @@ from brianbridge.encoding import Frames
 from brianbridge.ladder.rungs import Rung
 from brianbridge.network import Conv2d, Dense, SpikingNetwork, SumPool2d
 from brianbridge.neurons.library import neuron_model
+from brianbridge.simulation.reader.write_back import write_back
 from brianbridge.simulation.simulate import simulate
-from brianbridge.twin.network import to_torch, write_back
+from brianbridge.twin.network import to_torch
 
 STEPS = 8
 LIF = neuron_model("lif")

@@ -24,6 +24,7 @@ from brianbridge.network import AllToAll, Connection, SpikingNetwork
 from brianbridge.recording import Recording
 from brianbridge.simulation.simulate import simulate
 from brianbridge.twin.network import to_torch
+from brianbridge.twin.output import recording_of
 
 EXAMPLES = {"real": 4, "dyadic": 3, "finer": 2}
 SLOW_EXAMPLES = {"real": 100, "dyadic": 60, "finer": 10}
@@ -87,7 +88,7 @@ def in_torch(network: SpikingNetwork, x: np.ndarray, record: tuple[str, ...]) ->
     """Return what `NetworkTwin.record` does, without building a second twin for it."""
     twin = to_torch(network, dtype=torch.float64)
     with torch.no_grad():
-        return twin._recording(twin.run(*twin.encode(x), record=record))
+        return recording_of(twin.network, twin.run(*twin.encode(x), record=record))
 
 
 def check_case(case: Case) -> Counter[str]:

@@ -28,8 +28,9 @@ from brianbridge.rules import (
     SurrogateGradient,
     learning_rule,
 )
+from brianbridge.simulation.reader.write_back import write_back
 from brianbridge.training import TrainingOptions, train
-from brianbridge.twin.network import to_torch, write_back
+from brianbridge.twin.network import to_torch
 
 DEVICE = (Mismatch(0.2), WeightQuantisation(3))
 CASES = [
@@ -125,7 +126,7 @@ def test_spikes_come_on_the_twins_grid(perturbation):
     )
     condition = perturbed(Condition(net), [perturbation])
     ran = condition.simulate(data.x)
-    with twin.emitting(forced):
+    with twin.replace_spikes(forced):
         activity = twin.run(*twin.encode(data.x))
     for name, spikes in activity.spikes.items():
         assert spikes.shape == (12, 24, *net.population(name).shape)

@@ -20,8 +20,9 @@ from brianbridge.rules import FirstSpike
 from brianbridge.rules.single_spike import first_crossing
 from brianbridge.rules.single_spike.first_crossing import Credit
 from brianbridge.rules.single_spike.first_spike import relative_targets
+from brianbridge.simulation.reader.write_back import write_back
 from brianbridge.training import train
-from brianbridge.twin.network import to_torch, write_back
+from brianbridge.twin.network import to_torch
 from brianbridge.twin.scan import first_steps
 
 FIRST_SPIKE = "brianbridge.rules.single_spike.first_spike"

@@ -17,8 +17,9 @@ from brianbridge.network import Conv2d, Dense, Feedback, Recurrent, SpikingNetwo
 from brianbridge.neurons.library import neuron_model
 from brianbridge.rules import Implicit, Spide, learning_rule
 from brianbridge.rules.equilibrium import spide as module
+from brianbridge.simulation.reader.write_back import write_back
 from brianbridge.training import train
-from brianbridge.twin.network import to_torch, write_back
+from brianbridge.twin.network import to_torch
 
 LEAKS = {"if_rest": 1.0, "lif_rest": math.exp(-1 / 20)}
 LABELS = np.array([0, 2, 1, 0, 2])

@@ -11,9 +11,6 @@ import torch
 
 from brianbridge.neurons.model import NeuronModel
 
-#: A drive that makes every model of the library fire, where 300 Hz is not the right thing.
-DRIVES = {"adex": 1e-9, "izhikevich": 15.0}
-
 
 @dataclass(frozen=True)
 class Both:
@@ -89,8 +86,3 @@ def run_both(
 @pytest.fixture
 def both() -> Callable[..., Both]:
     return run_both
-
-
-@pytest.fixture
-def firing_drive() -> Callable[[str], float]:
-    return lambda name: DRIVES.get(name, 300.0)

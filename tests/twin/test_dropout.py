@@ -11,7 +11,8 @@ from brianbridge.network import Dense, Recurrent, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.rules import learning_rule
 from brianbridge.rules.layerwise import run_layer
-from brianbridge.twin.network import NetworkTwin, to_torch, write_back
+from brianbridge.simulation.reader.write_back import write_back
+from brianbridge.twin.network import NetworkTwin, to_torch
 from brianbridge.twin.scan import inputs_of
 
 IF = neuron_model("if")

@@ -7,13 +7,12 @@ emit, reset and the unrolling over time.
 
 import pytest
 import torch
+from library_units import by_unit, scale_of_input
 
 from brianbridge.neurons.library import model_names, neuron_model
 from brianbridge.twin.population import PopulationTwin
 
 STEPS, BATCH, NEURONS = 6, 3, 2
-#: State variables of these models are in volt, around -65 mV.
-IN_VOLT = {"adex": 0.02, "izhikevich": 0.02}
 
 
 class Smooth:
@@ -42,12 +41,12 @@ def inputs(name, seed=0):
 
 @pytest.mark.parametrize("name", model_names())
 def test_against_finite_differences(name):
-    scale = IN_VOLT.get(name, 1.0)
     model = neuron_model(name)
+    scale = scale_of_input(model)
     neurons = PopulationTwin(
         model, (NEURONS,), 1e-3, spike_function=Smooth(0.4 * scale), dtype=torch.float64
     )
-    per_drive = {"adex": 5e-10, "izhikevich": 10.0}.get(name, 300.0)
+    per_drive = by_unit(model, model.drive, {"amp": 5e-10, "volt/second": 10.0}, 300.0)
 
     def run(x, drive):
         output = neurons.run(scale * x, per_drive * drive)

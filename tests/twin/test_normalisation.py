@@ -27,8 +27,9 @@ from brianbridge.network import (
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.rules import learning_rule
+from brianbridge.simulation.reader.write_back import write_back
 from brianbridge.simulation.simulate import simulate
-from brianbridge.twin.network import NetworkTwin, to_torch, write_back
+from brianbridge.twin.network import NetworkTwin, to_torch
 from brianbridge.twin.normalisation import BatchNorm
 from brianbridge.twin.scan import inputs_of
 

@@ -157,7 +157,7 @@ def test_a_copy_computes_the_same():
 
 
 def test_it_says_what_it_is():
-    assert repr(lif()) == "PopulationTwin(lif, shape=(2,), dt=0.001 s)"
+    assert repr(lif()) == "PopulationTwin(lif, shape=(2,), dt=1 ms)"
 
 
 # ---------------------------------------------------------------------- inputs
@@ -181,16 +181,16 @@ def test_without_a_drive_the_variable_has_its_initial_value():
 @pytest.mark.parametrize(
     ("inputs", "said"),
     [
-        ({}, "to be told steps and batch"),
-        ({"steps": 3}, "to be told steps and batch"),
-        ({"drive": torch.ones(2), "steps": 3}, "to be told steps and batch"),
-        ({"steps": 0, "batch": 1}, "to be told steps and batch"),
+        ({}, "give x, or steps and batch"),
+        ({"steps": 3}, "give x, or steps and batch"),
+        ({"drive": torch.ones(2), "steps": 3}, "give x, or steps and batch"),
+        ({"steps": 0, "batch": 1}, "give x, or steps and batch"),
         ({"x": torch.ones(3, 1, 5)}, "input of shape (3, 1, 5)"),
         ({"x": torch.ones(3, 1, 1)}, "input of shape (3, 1, 1)"),
         ({"x": torch.ones(3, 2)}, "input of shape (3, 2)"),
         ({"x": torch.ones(3, 4, 2), "drive": torch.ones(5, 2)}, "drive of shape (5, 2)"),
         ({"x": torch.ones(3, 4, 2), "drive": torch.ones(4, 3)}, "drive of shape (4, 3)"),
-        ({"x": torch.ones(3, 4, 2), "record": ["w"]}, "'w' is no state variable"),
+        ({"x": torch.ones(3, 4, 2), "record": ["w"]}, "'w' is not a state variable"),
     ],
 )
 def test_inputs_that_do_not_fit_are_refused(refused, inputs, said):

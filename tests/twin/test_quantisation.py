@@ -23,7 +23,8 @@ from brianbridge.network import (
 )
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.twin.network import to_torch, write_back
+from brianbridge.simulation.reader.write_back import write_back
+from brianbridge.twin.network import to_torch
 from brianbridge.twin.quantisation import Quantisation
 
 IF = neuron_model("if", theta=0.75)

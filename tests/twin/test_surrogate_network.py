@@ -9,7 +9,8 @@ import torch
 from brianbridge.encoding import Bernoulli, Current, Latency
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
-from brianbridge.twin.network import to_torch, write_back
+from brianbridge.simulation.reader.write_back import write_back
+from brianbridge.twin.network import to_torch
 
 ENCODINGS = [Current(8), Bernoulli(8, gain=0.7), Latency(8)]
 

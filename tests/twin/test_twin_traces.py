@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from brian2 import ms
+from library_units import firing_drive, scale_of_input
 
 from brianbridge.neurons.library import model_names, neuron_model
 from brianbridge.neurons.model import NeuronModel
@@ -13,10 +14,11 @@ METHODS = ["euler", "rk2", "rk4", "heun", "exponential_euler", "milstein"]
 
 
 @pytest.mark.parametrize("name", model_names())
-def test_every_model_under_a_constant_drive(both, firing_drive, name):
-    nonlinear = name in ("adex", "izhikevich")  # Euler's method needs a small step near the spike
-    steps, dt = (400, 0.1) if nonlinear else (100, 0.5)
-    result = both(neuron_model(name), steps=steps, dt=dt, drive=firing_drive(name))
+def test_every_model_under_a_constant_drive(both, name):
+    model = neuron_model(name)
+    # Euler's method needs a small step near the spike of a nonlinear model.
+    steps, dt = (100, 0.5) if model.method == "exact" else (400, 0.1)
+    result = both(model, steps=steps, dt=dt, drive=firing_drive(model))
     assert result.brian2_spikes.any()
     np.testing.assert_array_equal(result.twin_spikes, result.brian2_spikes)
     assert result.worst() == 0.0
@@ -26,9 +28,9 @@ def test_every_model_under_a_constant_drive(both, firing_drive, name):
 def test_every_model_under_synaptic_input(both, name):
     # Spikes are forced by input in units of the threshold; in volt, from the resting value.
     rng = np.random.default_rng(3)
-    scale = 0.02 if name in ("adex", "izhikevich") else 1.0
-    x = rng.normal(0.2, 0.5, (100, 3)) * scale
-    result = both(neuron_model(name), steps=100, dt=0.1, x=x)
+    model = neuron_model(name)
+    x = rng.normal(0.2, 0.5, (100, 3)) * scale_of_input(model)
+    result = both(model, steps=100, dt=0.1, x=x)
     np.testing.assert_array_equal(result.twin_spikes, result.brian2_spikes)
     assert result.brian2_spikes.any()
     assert result.worst() < 1e-12
@@ -36,10 +38,11 @@ def test_every_model_under_synaptic_input(both, name):
 
 @pytest.mark.parametrize("name", ["adex", "izhikevich"])
 @pytest.mark.parametrize("method", METHODS)
-def test_nonlinear_models_by_any_method(both, firing_drive, name, method):
+def test_nonlinear_models_by_any_method(both, name, method):
     if (name, method) == ("izhikevich", "exponential_euler"):
         pytest.skip("Brian2 declines it: the equation of v is not conditionally linear")
-    result = both(neuron_model(name, method=method), steps=400, dt=0.1, drive=firing_drive(name))
+    model = neuron_model(name, method=method)
+    result = both(model, steps=400, dt=0.1, drive=firing_drive(model))
     assert result.brian2_spikes.any()
     np.testing.assert_array_equal(result.twin_spikes, result.brian2_spikes)
     assert result.worst() < 1e-9

@@ -14,7 +14,8 @@ import torch
 from brianbridge.bench.parity.networks import ENCODINGS, EXTRA, FORWARD, Case
 from brianbridge.bench.parity.neurons import DYADIC_MODELS, MODELS, UNBOUNDED
 from brianbridge.network import INPUT, Readout, Schedule, SpikingNetwork
-from brianbridge.twin.network import NetworkTwin, to_torch, write_back
+from brianbridge.simulation.reader.write_back import write_back
+from brianbridge.twin.network import NetworkTwin, to_torch
 
 __all__ = ["Drawn", "draw"]
 

@@ -8,14 +8,17 @@ land on its threshold must fire, or not, on every path.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from brian2 import Hz, ms, mV, nA, nS, pF, second
 
+from brianbridge.neurons.files import model_names, model_path, read_entries
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
+from brianbridge.neurons.quantities import parse_quantity
 
 __all__ = [
     "DYADIC_MODELS",
@@ -27,8 +30,11 @@ __all__ = [
     "random_model",
 ]
 
-#: Parameter -> (lowest, highest, unit), for every model of the library.
-RANGES: dict[str, dict[str, tuple[float, float, Any]]] = {
+#: Parameter -> (lowest, highest, unit).
+Ranges = dict[str, tuple[float, float, Any]]
+
+#: Ranges for models of the library that are to vary more than `_ranges_of` lets them.
+_WIDE_RANGES: dict[str, Ranges] = {
     "if": {"theta": (0.5, 1.5, 1)},
     "if_zero": {"theta": (0.5, 1.5, 1)},
     "if_rest": {"theta": (0.5, 1.5, 1), "rest": (-1.5, 0.0, 1)},
@@ -57,6 +63,33 @@ RANGES: dict[str, dict[str, tuple[float, float, Any]]] = {
         "d": (1, 10, mV / ms), "v_peak": (20, 40, mV),
     },
 }  # fmt: skip
+
+
+def _ranges_of(name: str) -> Ranges:
+    """Return the ranges of a model of the library: each parameter to within a tenth."""
+    values = read_entries(model_path(name)).get("parameters", {})
+    quantities = {k: parse_quantity(v, k) for k, v in values.items() if not isinstance(v, int)}
+    return {k: (0.9, 1.1, v) for k, v in quantities.items() if np.ndim(v) == 0}
+
+
+def _receives_volts(name: str) -> bool:
+    """Tell whether the weights of a model of the library are in volt."""
+    entries = read_entries(model_path(name))
+    target = entries.get("receive", "v")
+    return (
+        re.search(rf"^\s*d{target}/dt[^:]*:\s*volt\b(?!/)", entries["equations"], re.M) is not None
+    )
+
+
+def _is_linear(name: str) -> bool:
+    return read_entries(model_path(name)).get("method", "exact") == "exact"
+
+
+#: For every model of the library.
+RANGES: dict[str, Ranges] = {
+    **_WIDE_RANGES,
+    **{name: _ranges_of(name) for name in model_names() if name not in _WIDE_RANGES},
+}
 
 #: What the library lacks: a moving threshold, synapses of two and of changing strength, other
 #: integration methods, and spikes whose refractory period stops only some variables.
@@ -89,7 +122,7 @@ _OWN: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 
-_OWN_RANGES: dict[str, dict[str, tuple[float, float, Any]]] = {
+_OWN_RANGES: dict[str, Ranges] = {
     "adaptive_threshold": {
         "theta": (0.5, 1.5, 1), "tau": (2, 50, ms), "tau_a": (5, 100, ms), "jump": (0.05, 0.6, 1),
     },
@@ -107,14 +140,16 @@ _OWN_RANGES: dict[str, dict[str, tuple[float, float, Any]]] = {
 #: Every model with real parameters.
 MODELS = (*RANGES, *_OWN)
 
-#: What one unit of weight means: that of two models is in volts, of all others it has no unit.
+#: What one unit of weight means, where it is not 1.
 WEIGHT_SCALE = {
-    "adex": 0.02, "izhikevich": 0.015, "cuba_lif": 2.0, "alpha_synapse": 4.0,
+    **{name: 0.02 for name in RANGES if _receives_volts(name)},
+    "izhikevich": 0.015, "cuba_lif": 2.0, "alpha_synapse": 4.0,
     "refractory_synapse": 2.0, "multi_threshold_cuba": 2.0,
 }  # fmt: skip
 
-#: Without a threshold their membrane explodes; they cannot be read by their potential.
-UNBOUNDED = ("adex", "izhikevich", "quadratic")
+#: Nonlinear models: without a threshold their membrane explodes, so that they cannot be read by
+#: their potential.
+UNBOUNDED = (*(name for name in RANGES if not _is_linear(name)), "quadratic")
 
 #: Models without leak; two of them are not in the library.
 DYADIC_MODELS = (

@@ -36,7 +36,8 @@ from brianbridge.errors import InputError
 from brianbridge.network import SpikingNetwork
 from brianbridge.rules.equilibrium.backward_network import backward_network, silencing_input
 from brianbridge.rules.equilibrium.base import AtEquilibrium, Settled, mean_rate
-from brianbridge.twin.network import NetworkTwin, to_torch, write_back
+from brianbridge.simulation.reader.write_back import write_back
+from brianbridge.twin.network import NetworkTwin, to_torch
 
 __all__ = ["Spide"]
 

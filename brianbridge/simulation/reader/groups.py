@@ -14,8 +14,7 @@ from brian2.utils.stringtools import get_identifiers
 
 from brianbridge.errors import InputError
 from brianbridge.network import INPUT, Population, Projection, Sparse
-from brianbridge.neurons.from_group import model_from_group
-from brianbridge.neurons.model import SPIKE_VALUE
+from brianbridge.neurons.model import SPIKE_VALUE, NeuronModel
 from brianbridge.simulation.group_code import random_functions
 from brianbridge.simulation.reader.synapse_code import Addition, additions
 
@@ -69,7 +68,7 @@ def read_group(
     received = [p.receive for p in projections if p.target == group.name]
     states = sorted(group.user_equations.diff_eq_names)
     receive = (received or [v for v in states if v == "v"] or states or [""])[0]
-    model = model_from_group(group, receive=receive, namespace=outer)
+    model = NeuronModel.from_group(group, receive=receive, namespace=outer)
     return Population(group.name, (len(group),), model)
 
 

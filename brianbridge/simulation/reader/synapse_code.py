@@ -23,14 +23,9 @@ from brian2.units.fundamentalunits import DimensionMismatchError
 from brian2.utils.stringtools import get_identifiers
 
 from brianbridge.errors import InputError
-from brianbridge.neurons.expressions import (
-    Statement,
-    names_in,
-    one_line,
-    parse_expression,
-    parse_statements,
-)
+from brianbridge.neurons.expressions import names_in, one_line, parse_expression
 from brianbridge.neurons.model import SPIKE_VALUE
+from brianbridge.neurons.statements import Statement, parse_statements
 from brianbridge.simulation.group_code import random_functions
 
 __all__ = ["Addition", "additions"]

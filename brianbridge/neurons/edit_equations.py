@@ -1,7 +1,7 @@
-"""Variants of a neuron model: a term more in an equation, a neuron that cannot fire.
+"""Edit the equations of a neuron model: add a term, an equation, or a condition for firing.
 
-They edit the text of equations and leave all else, so that a variant is a neuron model like any
-other: Brian2 runs it, and where it is linear the exact propagator solves it.
+The functions change the text of the equations and nothing else. The result is a neuron model like
+any other: Brian2 runs it, and the exact propagator solves it if it is linear.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from brianbridge.errors import InputError, did_you_mean
-from brianbridge.neurons.checks import probe
 from brianbridge.neurons.model import NeuronModel
+from brianbridge.neurons.probe import probe
 
 __all__ = ["with_bounds", "with_equation", "with_gate", "with_term"]
 
-#: No bound: larger than any state.
+#: A bound that no state reaches.
 _HUGE = 1e300
 
 
@@ -35,11 +35,11 @@ def with_term(
     variable : str
         A state variable.
     term : str
-        What is added to the right-hand side, with its sign.
+        The term to add to the right-hand side, with its sign.
     method : str, optional
-        Another method of integration, where the term asks for one.
+        Another method of integration, if the term needs one.
     **parameters
-        Constants that the term names; none of the model's own.
+        New constants in the term.
 
     Raises
     ------
@@ -71,7 +71,22 @@ def with_term(
 
 
 def with_equation(model: NeuronModel, equation: str, **parameters: Any) -> NeuronModel:
-    """Return the model with an equation more, a line such as ``"dx/dt = -x/tau_x : 1"``."""
+    """Return the model with another equation, such as ``"dx/dt = -x/tau_x : 1"``.
+
+    Parameters
+    ----------
+    model : NeuronModel
+        The model.
+    equation : str
+        One line with its unit.
+    **parameters
+        New constants in the equation.
+
+    Raises
+    ------
+    InputError
+        If a name is taken.
+    """
     _check_free(model, {re.sub(r"^\s*d?(\w+?)(/dt)?\s*[=:].*", r"\1", equation): None})
     _check_free(model, parameters)
     return replace(
@@ -83,16 +98,16 @@ def with_equation(model: NeuronModel, equation: str, **parameters: Any) -> Neuro
 
 
 def with_gate(model: NeuronModel, name: str, values: Any) -> NeuronModel:
-    """Return the model that fires only where a parameter is above 0.
+    """Return a model whose neurons fire only if a parameter is above 0.
 
     Parameters
     ----------
     model : NeuronModel
         The model.
     name : str
-        Of the parameter.
-    values : array
-        One a neuron.
+        Name of the parameter.
+    values : array, shape (neurons,)
+        Its value for each neuron.
 
     Examples
     --------
@@ -113,18 +128,18 @@ def with_gate(model: NeuronModel, name: str, values: Any) -> NeuronModel:
     )
 
 
-def with_bounds(model: NeuronModel, held: Any) -> NeuronModel:
-    """Return the model in which the equations of some neurons see their state as it was at first.
+def with_bounds(model: NeuronModel, bounded: Any) -> NeuronModel:
+    """Return a model in which the equations of some neurons use their initial state.
 
-    Their right-hand sides then do not depend on their state, so that they cannot run away; those of
-    all other neurons are what they were.
+    The right-hand sides of these neurons are then constant, so that their state cannot diverge.
+    The equations of all other neurons stay the same.
 
     Parameters
     ----------
     model : NeuronModel
         The model.
-    held : array of bool
-        One a neuron.
+    bounded : array of bool, shape (neurons,)
+        Which neurons use their initial state.
 
     Examples
     --------
@@ -134,12 +149,12 @@ def with_bounds(model: NeuronModel, held: Any) -> NeuronModel:
     """
     from brian2 import Quantity
 
-    variables = probe(model, np.size(held), fires=False).variables
+    variables = probe(model, np.size(bounded), fires=False).variables
     bounds = {}
     for name in model.state_variables:
         start, dim = variables[name].get_value(), variables[name].dim
         for bound, value in (("lowest", -_HUGE), ("highest", _HUGE)):
-            bounds[f"{name}_{bound}"] = Quantity(np.where(held, start, value), dim=dim)
+            bounds[f"{name}_{bound}"] = Quantity(np.where(bounded, start, value), dim=dim)
     _check_free(model, bounds)
     states = "|".join(model.state_variables)
     seen = r"clip(\1, \1_lowest, \1_highest)"
@@ -159,4 +174,4 @@ def _check_free(model: NeuronModel, names: Mapping[str, Any]) -> None:
     text = f"{model.equations} {model.emit} {model.reset}"
     for name in names:
         if re.search(rf"\b{name}\b", text) or name in model.parameters:
-            raise InputError(f"neuron model '{model.name}' has something called '{name}' already")
+            raise InputError(f"{model.label} already uses the name '{name}'; choose another one")

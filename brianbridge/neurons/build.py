@@ -1,0 +1,100 @@
+"""Build a Brian2 `NeuronGroup` from the description of a neuron."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from brianbridge.errors import InputError
+from brianbridge.neurons.description import SPIKE_VALUE, NeuronDescription
+from brianbridge.neurons.equations import split_equations
+from brianbridge.neurons.expressions import substitute_name
+from brianbridge.neurons.quantities import si_array, unit_name
+from brianbridge.neurons.statements import without_aliases
+
+__all__ = ["build_group"]
+
+
+def build_group(model: NeuronDescription, n: int, *, fires: bool = True, **keywords: Any) -> Any:
+    """Build an ordinary Brian2 `NeuronGroup` of `n` neurons in their initial state.
+
+    Parameters
+    ----------
+    model : NeuronDescription
+        The neuron.
+    n : int
+        Number of neurons. If parameters are arrays, a multiple of their length.
+    fires : bool
+        Whether the neurons have a threshold and a reset.
+    **keywords
+        Further arguments of `NeuronGroup` (``name``, ``order``, ``dt``, ``clock``, ...).
+
+    Returns
+    -------
+    brian2.NeuronGroup
+
+    Raises
+    ------
+    InputError
+        If `n` is not a multiple of the length of an array.
+    """
+    from brian2 import NeuronGroup
+
+    from brianbridge.neurons import conditional, propagator  # noqa: F401  (they register their methods)
+
+    arrays = {**model.heterogeneous, **model.initial}
+    for key, values in arrays.items():
+        if n % np.size(values):
+            raise InputError(
+                f"{model.label}: '{key}' has {np.size(values)} values for {n} neurons; give one "
+                "value for each neuron, or a single one for all"
+            )
+    firing = _firing(model) if fires and model.emit else {}
+    equations = "\n".join([model.equations, *_declarations(model.heterogeneous)])
+    if firing and not model.is_binary:
+        equations += f"\n{SPIKE_VALUE} : 1"
+    if "refractory" not in firing:
+        equations = equations.replace("(unless refractory)", "")
+    group = NeuronGroup(
+        n,
+        equations,
+        method=model.brian2_method,
+        namespace={k: v for k, v in model.parameters.items() if np.ndim(v) == 0},
+        **firing,
+        **keywords,
+    )
+    if firing and not model.is_binary:
+        # Reset right after the threshold, so that synapses see the new spike value.
+        group.resetter["spike"].when = "thresholds"
+        group.resetter["spike"].order = group.order + 1
+    for key, values in arrays.items():
+        group.variables[key].set_value(np.resize(si_array(values), n))
+    return group
+
+
+def _declarations(heterogeneous: Mapping[str, Any]) -> list[str]:
+    """Return the equations that declare the parameters that differ between neurons."""
+    lines = []
+    for key, values in heterogeneous.items():
+        condition = np.asarray(values).dtype == bool
+        unit = "boolean" if condition else unit_name(getattr(values, "dim", None))
+        lines.append(f"{key} : {unit} (constant)")
+    return lines
+
+
+def _firing(model: NeuronDescription) -> dict[str, Any]:
+    """Return the threshold, the reset and the refractory period as `NeuronGroup` takes them."""
+    reset = substitute_name(model.reset, "emit", "1" if model.is_binary else SPIKE_VALUE)
+    if not model.is_binary:
+        reset = f"{SPIKE_VALUE} = {model.emit}\n{reset}"
+    equations = split_equations(model.equations, model.label)
+    subexpressions = {k: v for k, v in equations.items() if k not in model.state_variables}
+    arguments = {
+        "threshold": model.threshold_condition,
+        "reset": without_aliases(reset, subexpressions),
+    }
+    if model.refractory is not None:
+        arguments["refractory"] = model.refractory
+    return arguments

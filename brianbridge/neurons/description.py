@@ -1,0 +1,151 @@
+"""What defines a neuron: its equations, and what follows from their text alone.
+
+`NeuronDescription` holds the fields of a neuron model and does not check them. The checks of
+`brianbridge.neurons.checks` take one; `brianbridge.neurons.model.NeuronModel` is one that has
+passed them.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from brianbridge.neurons.equations import split_equations
+from brianbridge.neurons.expressions import is_condition, parse_expression
+from brianbridge.neurons.quantities import to_json
+from brianbridge.neurons.quantity_text import quantity_text
+
+__all__ = ["SPIKE_VALUE", "NeuronDescription"]
+
+#: The variable of a group that holds the value of its latest spikes.
+SPIKE_VALUE = "spike_value"
+
+_TEXT_FIELDS = ("equations", "emit", "reset", "receive", "drive", "method", "name", "summary")
+
+
+@dataclass(frozen=True, eq=False)
+class NeuronDescription:
+    r"""Hold the fields of a neuron model; see `brianbridge.neurons.model.NeuronModel`.
+
+    Examples
+    --------
+    >>> lif = NeuronDescription("dv/dt = -v/tau + drive : 1\ndrive : Hz", emit="int(v >= 1)")
+    >>> lif.is_binary, lif.state_variables, lif.settable_variables
+    (True, ('v',), ('v', 'drive'))
+    """
+
+    equations: str
+    emit: str = ""
+    reset: str = ""
+    receive: str = "v"
+    drive: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    initial: Mapping[str, Any] = field(default_factory=dict)
+    refractory: Any = None
+    method: str = "exact"
+    name: str = ""
+    summary: str = ""
+
+    def __repr__(self) -> str:
+        kind = type(self).__name__
+        title = f"{kind} '{self.name}'" if self.name else kind
+        constants = (f"{k} = {quantity_text(v)}" for k, v in self.parameters.items())
+        start = (f"{k} = {quantity_text(v)}" for k, v in self.initial.items())
+        lines = {
+            "emit": self.emit,
+            "reset": "; ".join(line.strip() for line in self.reset.strip().splitlines()),
+            "refractory": "" if self.refractory is None else quantity_text(self.refractory),
+            "parameters": ", ".join(constants),
+            "initial": ", ".join(start),
+            "method": self.method,
+        }
+        text = "".join(f"\n  {equation}" for equation in self.equations.splitlines())
+        text += "".join(f"\n  {key}: {line}" for key, line in lines.items() if line)
+        return f"{title}: {self.summary}{text}" if self.summary else f"{title}{text}"
+
+    @property
+    def label(self) -> str:
+        """How error messages name the model."""
+        return f"neuron model '{self.name}'" if self.name else "neuron model"
+
+    @cached_property
+    def _condition(self) -> str:
+        """The condition if emit is ``int(condition)``, else an empty string."""
+        node = parse_expression(self.emit, self.label) if self.emit else None
+        match node:
+            case ast.Call(func=ast.Name(id="int"), args=[argument]) if is_condition(argument):
+                return ast.get_source_segment(self.emit, argument) or ""
+        return ""
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether every spike has the value 1: emit is ``int(condition)``."""
+        return bool(self._condition)
+
+    @property
+    def threshold_condition(self) -> str:
+        """The condition under which the neuron fires, as Brian2's ``threshold``."""
+        return self._condition or f"({self.emit}) != 0"
+
+    @property
+    def brian2_method(self) -> str:
+        """The name of the state update method in Brian2's registry."""
+        if self.method == "exact":
+            from brianbridge.neurons.propagator import METHOD
+
+            return METHOD
+        return self.method
+
+    @property
+    def heterogeneous(self) -> dict[str, np.ndarray]:
+        """The parameters that differ between neurons."""
+        return {k: v for k, v in self.parameters.items() if np.ndim(v) > 0}
+
+    @property
+    def differ(self) -> bool:
+        """Whether neurons differ in a parameter or an initial value."""
+        return bool(self.heterogeneous) or any(np.ndim(v) > 0 for v in self.initial.values())
+
+    @property
+    def state_variables(self) -> tuple[str, ...]:
+        """The variables that have a differential equation."""
+        return tuple(re.findall(r"\bd(\w+)\s*/\s*dt\s*=", self.equations))
+
+    @property
+    def settable_variables(self) -> tuple[str, ...]:
+        """The variables that statements may set: state variables and the equations' parameters."""
+        equations = split_equations(self.equations, self.label)
+        return (*self.state_variables, *(name for name, code in equations.items() if not code))
+
+    @property
+    def fires_once(self) -> bool:
+        """Whether the reset sets a flag that keeps the neuron from firing again."""
+        flags = re.findall(r"\bnot\s+(\w+)", self.emit)
+        return any(re.search(rf"\b{flag}\s*=\s*True\b", self.reset) for flag in flags)
+
+    @property
+    def potential(self) -> str:
+        """The variable that is the membrane potential.
+
+        This is ``v`` if the model has one, else the variable that receives spikes, else the only
+        state variable. It is empty if there is none of these.
+        """
+        variables = self.state_variables
+        only = variables[0] if len(variables) == 1 else ""
+        return "v" if "v" in variables else self.receive or only
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a description in JSON values, which `from_dict` reads back bit for bit."""
+        entry: dict[str, Any] = {k: getattr(self, k) for k in _TEXT_FIELDS}
+        entry["parameters"] = {k: to_json(v) for k, v in self.parameters.items()}
+        entry["initial"] = {k: to_json(v) for k, v in self.initial.items()}
+        if self.refractory is not None:
+            text = isinstance(self.refractory, str)
+            entry["refractory"] = self.refractory if text else to_json(self.refractory)
+        return entry

@@ -1,0 +1,135 @@
+"""Check the names in the expressions of a neuron model, before Brian2 sees any of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from brianbridge.errors import InputError, did_you_mean
+from brianbridge.neurons.description import NeuronDescription
+from brianbridge.neurons.equations import check_costs, split_equations
+from brianbridge.neurons.expressions import (
+    called_functions,
+    check_names,
+    names_in,
+    one_line,
+    parse_expression,
+)
+from brianbridge.neurons.statements import Statement, parse_statements
+
+__all__ = ["check_model_names"]
+
+#: Names that Brian2 gives to every group. The index ``i`` and the number ``N`` are left out,
+#: because a population is repeated for every sample.
+_GROUP_NAMES = frozenset({"t", "dt"})
+#: Names that Brian2 gives to groups with a refractory period.
+_REFRACTORY_NAMES = frozenset({"lastspike", "not_refractory"})
+#: Names that a neuron model gives a meaning to.
+_RESERVED = frozenset({"emit", "spike_value"})
+#: Functions that give another value each time.
+_RANDOM = frozenset({"rand", "randn", "poisson"})
+
+
+def check_model_names(model: NeuronDescription, what: str) -> None:
+    """Refuse a model whose expressions do not parse, or that names something unknown."""
+    from brian2.core.namespace import DEFAULT_FUNCTIONS
+
+    equations = split_equations(model.equations, f"equations of {what}")
+    for name in (*equations, *model.parameters):
+        _check_identifier(name, what)
+    clash = sorted(set(equations) & set(model.parameters))
+    if clash:
+        raise InputError(
+            f"{what}: '{clash[0]}' is both a variable of the equations and a parameter; rename one"
+        )
+    known = {*equations, *model.parameters, *_GROUP_NAMES}
+    known |= _REFRACTORY_NAMES if model.refractory is not None else set()
+    functions = {*DEFAULT_FUNCTIONS, "int"}
+    for name, expression in equations.items():
+        if expression:
+            noise = set(re.findall(r"\bxi\w*\b", expression))
+            check_names(expression, known | noise, functions, f"{what}, equation of '{name}'")
+    if model.emit:
+        _check_emit(model, equations, known, functions, what)
+    if isinstance(model.refractory, str):
+        check_names(model.refractory, known, functions, f"{what}, refractory")
+    statements = parse_statements(model.reset, f"{what}, reset")
+    _check_costs(model, equations, statements, what)
+    for line in statements:
+        check_names(line.expression, known | {"emit"}, functions, f"{what}, reset")
+    _check_roles(model, equations, statements, what)
+
+
+def _check_emit(
+    model: NeuronDescription,
+    equations: Mapping[str, str],
+    known: set[str],
+    functions: set[str],
+    what: str,
+) -> None:
+    """Refuse an emit that names something unknown, or that never changes."""
+    parse_expression(model.emit, f"{what}, emit")
+    check_names(model.emit, known, functions, f"{what}, emit")
+    changing = {*equations, *_GROUP_NAMES, *_REFRACTORY_NAMES}
+    if not (names_in(model.emit) & changing or called_functions(model.emit) & _RANDOM):
+        raise InputError(
+            f"{what}: emit '{model.emit:.80}' is the same in every step; let it depend on a "
+            "variable of the equations, such as 'int(v > 1)'"
+        )
+
+
+def _check_roles(
+    model: NeuronDescription,
+    equations: Mapping[str, str],
+    statements: Iterable[Statement],
+    what: str,
+) -> None:
+    """Refuse a reset, receive, drive or initial value of something that cannot be set."""
+    parameters = {name for name, expression in equations.items() if not expression}
+    settable = {*model.state_variables, *parameters}
+    for line in statements:
+        if line.target not in settable:
+            raise InputError(
+                f"{what}, reset: '{line.target}' cannot be set. "
+                + did_you_mean(line.target, settable)
+            )
+    for role, names, allowed in (
+        ("receive", [model.receive], settable),
+        ("drive", [model.drive], parameters),
+        ("initial", model.initial, settable),
+    ):
+        for name in names:
+            if name and name not in allowed:
+                kind = "parameter" if allowed is parameters else "variable"
+                raise InputError(
+                    f"{what}: {role} names {name!r}, which is not a {kind} of the equations. "
+                    + did_you_mean(name, allowed)
+                )
+
+
+def _check_costs(
+    model: NeuronDescription,
+    equations: Mapping[str, str],
+    statements: Iterable[Statement],
+    what: str,
+) -> None:
+    """Refuse a model whose expressions cost too much once subexpressions are written out."""
+    expressions = {name: text for name, text in equations.items() if text}
+    codes = {"emit": model.emit, "refractory": model.refractory}
+    codes |= {f"reset {n + 1}": line.expression for n, line in enumerate(statements)}
+    texts = {name: code for name, code in codes.items() if code and isinstance(code, str)}
+    check_costs({**expressions, **texts}, model.state_variables, what)
+
+
+def _check_identifier(name: str, what: str) -> None:
+    """Refuse names that Brian2, or the spike value, use for something else."""
+    from brian2.equations.equations import Equations
+
+    try:
+        if name in _RESERVED | _GROUP_NAMES | _REFRACTORY_NAMES:
+            raise ValueError("it has another meaning")
+        Equations.check_identifier(name)
+    except (ValueError, SyntaxError) as error:
+        raise InputError(
+            f"{what}: {name!r} cannot name a variable or parameter: {one_line(str(error))}"
+        ) from None

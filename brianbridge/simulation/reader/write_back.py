@@ -1,0 +1,74 @@
+"""Take the trained weights out of a torch twin, and set them in the user's own Brian2 network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Protocol
+
+from brianbridge.errors import InputError
+from brianbridge.network import SpikingNetwork
+
+__all__ = ["Trained", "write_back"]
+
+
+class Trained(Protocol):
+    """Something with trained weights, such as a `brianbridge.twin.network.NetworkTwin`."""
+
+    def to_network(self, **provenance: Any) -> SpikingNetwork:
+        """Return the spiking network with the present weights."""
+
+
+def write_back(
+    twin: Trained | SpikingNetwork, into: Any = None, **provenance: Any
+) -> SpikingNetwork:
+    """Return the spiking network with the twin's present weights.
+
+    Parameters
+    ----------
+    twin : NetworkTwin or SpikingNetwork
+        A trained twin, or the network that an earlier call returned. It is not changed.
+    into : brian2.Network, or iterable of Brian2 objects, optional
+        The network that `from_brian2` read, or an equal one. Its `Synapses` get the weights, once
+        everything has been checked.
+    **provenance
+        JSON values that tell where the weights come from.
+
+    Returns
+    -------
+    SpikingNetwork
+        With the weights, and with the `provenance` added to what it had.
+
+    Raises
+    ------
+    InputError
+        If `twin` is neither, or the synapses of `into` have changed since they were read, or have
+        no variable that can hold a weight.
+
+    Examples
+    --------
+    >>> import brianbridge as bb
+    >>> from brian2 import Network, NeuronGroup, Synapses, ms
+    >>> group = NeuronGroup(2, "dv/dt = -v/(10*ms) : 1", threshold="v > 1", method="exact")
+    >>> wires = Synapses(group, group, "w : 1", on_pre="v += w", name="wires")
+    >>> wires.connect(i=0, j=1)
+    >>> mine = Network(group, wires)
+    >>> twin = bb.to_torch(bb.from_brian2(mine, steps=10))
+    >>> for weight in twin.parameters():
+    ...     _ = weight.data.fill_(0.5)                   # training happens here
+    >>> trained = bb.write_back(twin, into=mine)
+    >>> float(wires.w[0])
+    0.5
+    """
+    if isinstance(twin, SpikingNetwork):
+        network = replace(twin, provenance={**twin.provenance, **provenance})
+    elif hasattr(twin, "to_network"):
+        network = twin.to_network(**provenance)
+    else:
+        raise InputError(
+            f"write_back: {type(twin).__name__} has no trained weights; give what to_torch returned"
+        )
+    if into is not None:
+        from brianbridge.simulation.reader.write_into import write_into
+
+        write_into(network, into, level=1)
+    return network

@@ -1,0 +1,60 @@
+"""Take the trained weights out of a twin, as a spiking network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from brian2 import Quantity
+from torch import Tensor
+
+from brianbridge.arrays import as_array
+from brianbridge.network import Population, SpikingNetwork
+from brianbridge.neurons.quantities import si_array
+from brianbridge.twin.modules import NetworkModules
+from brianbridge.twin.scan import total
+
+__all__ = ["export_network"]
+
+
+def export_network(twin: NetworkModules, **provenance: Any) -> SpikingNetwork:
+    """Return the spiking network with the twin's present weights.
+
+    Normalisation and quantisation are in the weights afterwards.
+
+    Parameters
+    ----------
+    twin : NetworkModules
+        A trained twin. It is not changed.
+    **provenance
+        JSON values that tell where the weights come from.
+    """
+    weights: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
+    for name in twin.projections:
+        weight, bias = twin.projection(name).effective()
+        weights[name] = (_copied(weight), None if bias is None else _copied(bias))
+    network = twin.network.with_weights(weights, **provenance)
+    if not twin.normalises_potential:
+        return network
+    return replace(network, populations=tuple(_with_start(twin, p) for p in network.populations))
+
+
+def _copied(parameter: Tensor) -> np.ndarray:
+    return as_array(parameter, "weights").copy()
+
+
+def _with_start(twin: NetworkModules, population: Population) -> Population:
+    """Add to the initial potential of neurons the constant of a batch normalisation."""
+    shift = total(
+        twin.projection(p.name).shift_of_potential() for p in twin.network.incoming(population.name)
+    )
+    if shift is None:
+        return population
+    neuron, added = population.neuron, shift.detach().flatten().cpu().double().numpy()
+    before = neuron.initial.get(neuron.potential, 0.0)
+    start = si_array(before) + added
+    if isinstance(before, Quantity):
+        start = Quantity.with_dimensions(start, before.dim)
+    initial = {**neuron.initial, neuron.potential: start}
+    return replace(population, neuron=replace(neuron, initial=initial))

@@ -1,0 +1,195 @@
+"""The torch modules of a network's twin: its populations and its projections.
+
+`brianbridge.twin.scan` runs them, and `brianbridge.twin.network.NetworkTwin` is the whole twin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from brianbridge.encoding import EncodedInput
+from brianbridge.errors import InputError
+from brianbridge.network import SpikingNetwork
+from brianbridge.network.gain import input_gain
+from brianbridge.network.samples import checked_samples
+from brianbridge.twin.normalisation import Normalised
+from brianbridge.twin.population import PopulationTwin
+from brianbridge.twin.projections import ProjectionTwin
+from brianbridge.twin.quantisation import Quantisation
+from brianbridge.twin.recorded_spikes import RecordedSpikes, straight_through
+from brianbridge.twin.spike_function import SpikeFunction
+from brianbridge.twin.training_options import (
+    check_quantisation,
+    checked_dropout,
+    projections_to_normalise,
+    threshold_of,
+)
+
+__all__ = ["NetworkModules"]
+
+
+class NetworkModules(nn.Module):
+    """Hold the populations and projections of a twin; `NetworkTwin` lists the parameters."""
+
+    _like: Tensor
+    _recorded: RecordedSpikes | None = None
+
+    def __init__(
+        self,
+        network: SpikingNetwork,
+        *,
+        spike_function: SpikeFunction | None = None,
+        dtype: torch.dtype | None = None,
+        batch_norm: Normalised = False,
+        dropout: float | Mapping[str, float] = 0.0,
+        quantisation: Quantisation | None = None,
+    ) -> None:
+        super().__init__()
+        dtype = dtype or torch.get_default_dtype()
+        self.network = network
+        self.dropout = checked_dropout(network, dropout)
+        self.quantisation = quantisation
+        normalised = projections_to_normalise(network, batch_norm)
+        self.normalises_potential = batch_norm == "potential"
+        if quantisation is not None:
+            check_quantisation(network, quantisation, batch_norm)
+        self.register_buffer("_like", torch.zeros((), dtype=dtype), persistent=False)
+        self.projections = nn.ModuleDict(
+            {
+                p.name: ProjectionTwin(
+                    p,
+                    network.shape_of(p.source),
+                    network.shape_of(p.target),
+                    dtype,
+                    batch_norm=batch_norm if p.name in normalised else False,
+                    quantisation=None if p.frozen else quantisation,
+                    theta=1.0
+                    if p.frozen or quantisation is None
+                    else threshold_of(network, p.target),
+                )
+                for p in network.projections
+            }
+        )
+        for population in network.populations:
+            gain = input_gain(network, population.name)
+            if gain is not None:
+                tensor = torch.as_tensor(gain, dtype=dtype)
+                tensor = tensor if tensor.ndim == 0 else tensor.reshape(population.shape)
+                self.register_buffer(f"_gain_{population.name}", tensor, persistent=False)
+        self.differentiate_by(spike_function or SpikeFunction())
+
+    def differentiate_by(self, spike_function: SpikeFunction) -> None:
+        """Render the neurons again, with another surrogate derivative."""
+        network = self.network
+        self.spike_function = spike_function
+        self.populations = nn.ModuleDict()
+        for population in network.populations:
+            if hasattr(self.populations, population.name):
+                raise InputError(
+                    f"population '{population.name}' has a name that torch's modules use; rename it"
+                )
+            self.populations[population.name] = PopulationTwin(
+                population.neuron,
+                population.shape,
+                network.dt,
+                spike_function=spike_function,
+                fires=network.fires(population.name),
+                dtype=self._like.dtype,
+                received=network.received(population.name),
+                schedule=network.schedule,
+            ).to(self._like.device)
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the twin's tensors."""
+        return self._like.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating point type of the state."""
+        return self._like.dtype
+
+    def projection(self, name: str) -> ProjectionTwin:
+        """Return the weights of a projection."""
+        return cast(ProjectionTwin, self.projections[name])
+
+    def population(self, name: str) -> PopulationTwin:
+        """Return the neurons of a population."""
+        return cast(PopulationTwin, self.populations[name])
+
+    def encode(
+        self, x: Any, index: Any = None, stream: int = 0
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Encode samples ``(batch, *input_shape)`` as a current or a raster; the other is None."""
+        samples = checked_samples(self.network, x)
+        numbers = np.arange(len(samples)) if index is None else np.asarray(index)
+        return self.as_tensors(self.network.encoding.encode(samples, numbers, stream))
+
+    def as_tensors(self, encoded: EncodedInput) -> tuple[Tensor | None, Tensor | None]:
+        """Return the current and the raster of an encoded batch as tensors of the twin."""
+        like = self._like
+
+        def tensor(array: np.ndarray | None) -> Tensor | None:
+            if array is None:
+                return None
+            array = np.ascontiguousarray(array)  # torch takes no negative strides
+            return torch.as_tensor(array).to(device=like.device, dtype=like.dtype)
+
+        return tensor(encoded.current), tensor(encoded.raster)
+
+    def drive(self, name: str, constant: Tensor | None) -> Tensor | None:
+        """Return the drive, in SI units, that adds `constant` to a population in every step."""
+        return None if constant is None else constant / getattr(self, f"_gain_{name}")
+
+    def mask(self, name: str, batch: int) -> Tensor | None:
+        """Draw a dropout mask ``(batch, *shape)`` of a population; None if there is no dropout.
+
+        It is 0 for silenced neurons and ``1/(1 - p)`` for the others, so that the expected input
+        stays the same.
+        """
+        probability = self.dropout.get(name, 0.0)
+        if not self.training or not probability:
+            return None
+        like = self._like.new_ones((batch, *self.network.population(name).shape))
+        return torch.nn.functional.dropout(like, probability)
+
+    @contextmanager
+    def replace_spikes(self, recorded: RecordedSpikes) -> Iterator[None]:
+        """Replace the twin's spikes and output by recorded ones within the ``with`` block.
+
+        The gradient stays that of the twin's own spikes; see `brianbridge.twin.recorded_spikes`.
+        """
+        self._recorded = recorded
+        try:
+            yield
+        finally:
+            self._recorded = None
+
+    def emitted_spikes(self, name: str, computed: Tensor, step: int | None = None) -> Tensor:
+        """Return the spikes that a population emits: recorded ones if there are any.
+
+        Parameters
+        ----------
+        name : str
+            The population.
+        computed : Tensor, shape ([T,] batch, *shape)
+            The spikes that the twin itself computed.
+        step : int, optional
+            The step they belong to; all steps if not given.
+        """
+        if self._recorded is None:
+            return computed
+        spikes = self._recorded.spikes[name]
+        return straight_through(spikes if step is None else spikes[step], computed)
+
+    def final_output(self, computed: Tensor) -> Tensor:
+        """Return the output ``(batch, classes)``: the recorded one if there is any."""
+        if self._recorded is None:
+            return computed
+        return straight_through(self._recorded.output, computed)

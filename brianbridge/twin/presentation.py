@@ -1,0 +1,85 @@
+"""One presentation of a batch to a population, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from brianbridge.twin.render import RenderedStep
+
+__all__ = ["Presentation"]
+
+
+class Presentation:
+    """Run a population through one presentation of a batch, step by step.
+
+    Parameters
+    ----------
+    rendered : RenderedStep
+        The step of the population.
+    dt : float
+        Length of a step, in seconds.
+    fires : bool
+        Whether the neurons emit spikes.
+    received : tuple of str
+        The variables that spikes add to.
+    constants : tuple of Tensor
+        The arguments of the step that it does not change, the drive included.
+    state : tuple of Tensor, each of shape (batch, *shape)
+        The initial state.
+    """
+
+    def __init__(
+        self,
+        rendered: RenderedStep,
+        dt: float,
+        *,
+        fires: bool,
+        received: tuple[str, ...],
+        constants: tuple[Tensor, ...],
+        state: tuple[Tensor, ...],
+    ) -> None:
+        self._rendered, self._dt, self._state = rendered, dt, state
+        self._fires, self._received = fires, received
+        self._constants = (*constants, *rendered.prepare(*constants))
+
+    def __getitem__(self, name: str) -> Tensor:
+        """Return the present value of a state variable, ``(batch, *shape)``."""
+        return self._state[self._rendered.state.index(name)]
+
+    def states(self) -> dict[str, Tensor]:
+        """Return the present values of all state variables."""
+        return dict(zip(self._rendered.state, self._state, strict=True))
+
+    def step(self, k: int, x: Mapping[str, Tensor]) -> Tensor | None:
+        """Run step `k` in the canonical order; return the spike values if the neurons fire."""
+        function = self._rendered.step
+        assert function is not None, "these neurons are stepped in Brian2's default order"
+        result = function(*self._state, *self._in_order(x), k * self._dt, *self._constants)
+        return self._keep_state(result)
+
+    def fire(self, k: int) -> Tensor | None:
+        """Run the first half of step `k` in the default order; return the spike values."""
+        function = self._rendered.fire
+        assert function is not None, "these neurons are stepped in the canonical order"
+        return self._keep_state(function(*self._state, k * self._dt, *self._constants))
+
+    def settle(self, k: int, emitted: Tensor | None, x: Mapping[str, Tensor]) -> None:
+        """Run the second half of step `k` in the default order: receive and reset."""
+        function = self._rendered.settle
+        assert function is not None, "these neurons are stepped in the canonical order"
+        spikes = () if emitted is None else (emitted,)
+        received = self._in_order(x)
+        self._state = function(*self._state, *spikes, *received, k * self._dt, *self._constants)
+
+    def _in_order(self, x: Mapping[str, Tensor]) -> tuple[Tensor | None, ...]:
+        return tuple(x.get(name) for name in self._received)
+
+    def _keep_state(self, result: tuple[Tensor, ...]) -> Tensor | None:
+        if not self._fires:
+            self._state = result
+            return None
+        *state, emitted = result
+        self._state = tuple(state)
+        return emitted

@@ -1,0 +1,99 @@
+"""Get the statements of a neuron's time step, as Brian2 would compile them."""
+
+from __future__ import annotations
+
+import ast
+from copy import copy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from brianbridge.neurons.model import NeuronModel
+from brianbridge.neurons.probe import resolve_names
+
+__all__ = ["TEMPORARY", "StepCode", "read_step"]
+
+#: The operation of Brian2's statements that define a temporary variable.
+TEMPORARY = ":="
+
+
+@dataclass(frozen=True)
+class StepCode:
+    """Hold Brian2's statements of one time step.
+
+    Parameters
+    ----------
+    update, emit, reset : list of brian2 Statement
+        The state update, the spike value, and the reset.
+    """
+
+    update: list[Any]
+    emit: list[Any]
+    reset: list[Any]
+
+    @property
+    def all(self) -> list[Any]:
+        """All statements."""
+        return [*self.update, *self.emit, *self.reset]
+
+    def used_names(self) -> set[str]:
+        """Return the names that the right-hand sides use."""
+        nodes = (n for s in self.all for n in ast.walk(ast.parse(s.expr, mode="eval")))
+        return {node.id for node in nodes if isinstance(node, ast.Name)}
+
+    def assigned_names(self) -> set[str]:
+        """Return the variables that a step changes, without temporary ones."""
+        return {s.var for s in (*self.update, *self.reset) if s.op != TEMPORARY}
+
+
+def read_step(model: NeuronModel, group: Any, fires: bool) -> tuple[StepCode, dict[str, Any]]:
+    """Return the statements of a step, and what each of their names refers to.
+
+    Parameters
+    ----------
+    model : NeuronModel
+        The neuron.
+    group : brian2.NeuronGroup
+        A group of it.
+    fires : bool
+        Whether the neurons emit and reset.
+    """
+    group.state_updater.update_abstract_code({})
+    update = group.state_updater.abstract_code
+    if group.subexpression_updater is not None:  # '(constant over dt)'
+        update = f"{group.subexpression_updater.abstract_code}\n{update}"
+    emit = f"_emit = {model.emit}" if fires else ""
+    # `emit` itself stays a name in the reset, so that a gradient can pass through it.
+    reset = model.reset if fires else ""
+    known = resolve_names(group, update, emit, reset)
+    known["emit"] = _emit_variable(group)
+    code = StepCode(
+        _statements(update, known, "update"),
+        _statements(emit, known, "emit"),
+        _statements(reset, known, "reset"),
+    )
+    return code, known
+
+
+def _emit_variable(group: Any) -> Any:
+    from brian2.core.variables import ArrayVariable
+
+    return ArrayVariable("emit", owner=group, size=group.N, device=None, dtype=np.float64)
+
+
+def _statements(code: str, variables: dict[str, Any], label: str) -> list[Any]:
+    from brian2 import prefs
+    from brian2.codegen.translation import make_statements
+
+    if not code.strip():
+        return []
+    optimise = prefs.codegen.loop_invariant_optimisations
+    scalar, vector = make_statements(code, variables, np.float64, optimise=optimise)
+    # Brian2 caches what it returns, so change copies. Every block numbers its loop invariants from
+    # 1; make their names different.
+    statements = [copy(statement) for statement in (*scalar, *vector)]
+    for statement in statements:
+        statement.var = statement.var.replace("_lio_", f"_{label}_")
+        statement.expr = str(statement.expr).replace("_lio_", f"_{label}_")
+    return statements

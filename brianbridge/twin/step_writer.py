@@ -1,0 +1,208 @@
+"""Write the Python source of a neuron's torch step from Brian2's statements."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from copy import copy
+from typing import Any
+
+from brianbridge.neurons.model import NeuronModel
+from brianbridge.twin.expression import TorchRenderer
+from brianbridge.twin.step_code import TEMPORARY, StepCode
+from brianbridge.twin.step_variables import StepVariables
+
+__all__ = ["StepWriter"]
+
+
+class StepWriter:
+    """Write the source of ``prepare`` and ``step``, or of ``fire`` and ``settle``.
+
+    Parameters
+    ----------
+    model : NeuronModel
+        The neuron.
+    group : brian2.NeuronGroup
+        A group of it.
+    code : StepCode
+        The statements of a step.
+    variables : StepVariables
+        The variables of the step.
+    fires : bool
+        Whether the neurons emit and reset.
+    canonical : bool
+        Whether a step has the canonical order, not Brian2's default one.
+    detach_reset : bool
+        Whether no gradient passes through the spike in the reset.
+    """
+
+    def __init__(
+        self,
+        model: NeuronModel,
+        group: Any,
+        code: StepCode,
+        variables: StepVariables,
+        *,
+        fires: bool,
+        canonical: bool,
+        detach_reset: bool,
+    ) -> None:
+        self._model, self._group = model, group
+        self._code, self._variables = code, variables
+        self._fires, self._canonical, self._detach_reset = fires, canonical, detach_reset
+        self._refractory = fires and model.refractory is not None
+        changing = {*variables.state, "t", "emit"}
+        self._renderer = TorchRenderer(changing, variables.unused, like=variables.state[0])
+
+    def source(self) -> str:
+        """Return the source of all functions."""
+        update = [self._update(s) for s in _merged(self._code.update)]
+        receive = self._receive()
+        emit = self._emit() if self._fires else []
+        reset = self._reset() if self._fires else []
+        state = list(self._variables.state)
+        state_and_emit = [*state, *(["emit"] if self._fires else [])]
+        x = list(self._variables.received.values())
+        if self._canonical:
+            steps = [("step", [*state, *x], [*update, *receive, *emit, *reset], state_and_emit)]
+        else:
+            steps = [
+                ("fire", state, [*update, *emit], state_and_emit),
+                # A group with graded spikes resets right after its threshold, to set their value.
+                ("settle", [*state_and_emit, *x], self._in_turn(receive, reset), state),
+            ]
+        # Only now are all hoisted terms known.
+        hoisted = self._renderer.hoisted
+        constants = [*self._variables.arrays, *self._variables.inputs]
+        functions = [
+            _function("prepare", constants, [f"{n} = {c}" for n, c in hoisted], dict(hoisted))
+        ]
+        rest = ["t", *constants, *(name for name, _ in hoisted)]
+        functions += [_function(name, [*given, *rest], *body) for name, given, *body in steps]
+        # Parsing and unparsing removes unneeded parentheses.
+        source = ast.parse("\n".join(functions))
+        return "\n\n".join(ast.unparse(function) for function in source.body)
+
+    def _in_turn(self, receive: list[str], reset: list[str]) -> list[str]:
+        return [*receive, *reset] if self._model.is_binary else [*reset, *receive]
+
+    def _update(self, statement: Any) -> str:
+        name = statement.var
+        if not self._divides_by_rest or name == "not_refractory":
+            return self._assign(statement)
+        statement = copy(statement)
+        if "not_refractory" not in self._model.equations:
+            # The values of resting neurons are dropped below, but their gradient must be finite.
+            statement.expr = statement.expr.replace("int(not_refractory)", "1.0")
+        if statement.op == "=" and "unless refractory" in self._group.equations[name].flags:
+            stepped = self._renderer.hard(statement.expr)
+            return f"{name} = torch.where(not_refractory, {stepped}, {name})"
+        return self._assign(statement)
+
+    @property
+    def _divides_by_rest(self) -> bool:
+        """Whether a step divides by a rate that is 0 in the refractory period.
+
+        Brian2 computes the result, and does not write it to '(unless refractory)' variables. With
+        all other methods the step itself leaves these variables unchanged.
+        """
+        return self._refractory and self._model.method == "exponential_euler"
+
+    def _assign(self, statement: Any) -> str:
+        if statement.op == TEMPORARY:
+            if self._renderer.is_constant(statement.expr):
+                self._renderer.keep(statement.var, self._renderer.plain(statement.expr))
+                return ""
+            self._renderer.changing.add(statement.var)
+        expression = self._renderer.hard(statement.expr)
+        if statement.op in ("=", TEMPORARY):
+            return f"{statement.var} = {expression}"
+        operator = statement.op[:-1]
+        return f"{statement.var} = {statement.var} {operator} {expression}"
+
+    def _receive(self) -> list[str]:
+        lines = []
+        for target, argument in self._variables.received.items():
+            received = f"{target} + {argument}"
+            # Brian2 lets no synapse write to '(unless refractory)' variables in that period.
+            if self._refractory and "unless refractory" in self._group.equations[target].flags:
+                received = f"torch.where(not_refractory, {received}, {target})"
+            lines += [f"if {argument} is not None:", f"    {target} = {received}"]
+        return lines
+
+    def _emit(self) -> list[str]:
+        *before, last = self._code.emit
+        lines = [self._assign(s) for s in before]
+        lines.append(f"emit = {self._renderer.soft(last.expr)}")
+        if self._refractory:
+            lines.append("emit = emit * as_number(not_refractory)")
+            lines.append(f"{self._variables.spiked} = emit != 0")
+            lines.append(f"lastspike = torch.where({self._variables.spiked}, t, lastspike)")
+            lines.append(f"not_refractory = not_refractory & ~{self._variables.spiked}")
+        return lines
+
+    def _reset(self) -> list[str]:
+        masked = any(self._needs_mask(s) for s in self._code.reset)
+        known = self._refractory and self._canonical
+        lines = [f"{self._variables.spiked} = emit != 0"] if masked and not known else []
+        resets = [self._reset_line(s) for s in self._code.reset]
+        if self._detach_reset and any(resets):
+            kept = self._variables.unused("spike")
+            resets = [f"{kept} = emit", "emit = emit.detach()", *resets, f"emit = {kept}"]
+        return lines + resets
+
+    def _needs_mask(self, statement: Any) -> bool:
+        if statement.op == TEMPORARY:
+            return False
+        additive = statement.op in ("+=", "-=")
+        return not (additive and (self._model.is_binary or _has_factor(statement.expr, "emit")))
+
+    def _reset_line(self, statement: Any) -> str:
+        if statement.op == TEMPORARY:
+            return self._assign(statement)
+        name = statement.var
+        value = self._renderer.hard(statement.expr)
+        if not self._needs_mask(statement):
+            # Without a spike the increment is 0: no mask is needed, and emit passes a gradient.
+            increment = value if _has_factor(statement.expr, "emit") else f"{value} * emit"
+            return f"{name} = {name} {statement.op[:-1]} {increment}"
+        new = value if statement.op == "=" else f"{name} {statement.op[:-1]} {value}"
+        if new in ("True", "False"):
+            change = (
+                f"| {self._variables.spiked}" if new == "True" else f"& ~{self._variables.spiked}"
+            )
+            return f"{name} = {name} {change}"
+        return f"{name} = torch.where({self._variables.spiked}, {new}, {name})"
+
+
+def _function(name: str, arguments: list[str], body: list[str], result: Iterable[str]) -> str:
+    """Return the source of a function that returns a tuple."""
+    lines = "".join(f"    {line}\n" for line in body if line)
+    returned = "".join(f"{value}, " for value in result)
+    return f"def {name}({', '.join(arguments)}):\n{lines}    return ({returned})\n"
+
+
+def _merged(statements: list[Any]) -> list[Any]:
+    """Write ``_v := ...; v = _v`` as ``v = ...``, which frees the old value at once."""
+    merged: list[Any] = []
+    for statement in statements:
+        last = merged[-1] if merged else None
+        moves = statement.op == "=" and statement.expr == f"_{statement.var}"
+        if moves and last is not None and (last.op, last.var) == (TEMPORARY, statement.expr):
+            merged[-1] = copy(last)
+            merged[-1].var, merged[-1].op = statement.var, "="
+        else:
+            merged.append(statement)
+    return merged
+
+
+def _has_factor(expression: str, name: str) -> bool:
+    """Tell whether an expression is a product with `name` as a factor: 0 where `name` is 0."""
+    node = ast.parse(expression, mode="eval").body
+
+    def factors(n: ast.expr) -> list[ast.expr]:
+        if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mult):
+            return factors(n.left) + factors(n.right)
+        return [n]
+
+    return any(isinstance(f, ast.Name) and f.id == name for f in factors(node))
