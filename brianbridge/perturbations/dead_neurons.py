@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from brianbridge.network import Population
-from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.edit_equations import with_bounds, with_gate
+from brianbridge.neurons.model import NeuronModel
 from brianbridge.perturbations.base import Perturbation, Stage
 from brianbridge.perturbations.changes import hidden_populations, with_neurons
 from brianbridge.perturbations.condition import Condition

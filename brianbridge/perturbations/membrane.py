@@ -9,8 +9,8 @@ import numpy as np
 
 from brianbridge.errors import InputError
 from brianbridge.network import Population
-from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.edit_equations import with_term
+from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.quantities import as_time, seconds
 from brianbridge.perturbations.base import Perturbation, Stage
 from brianbridge.perturbations.changes import keep_current_input, threshold_of, with_neurons

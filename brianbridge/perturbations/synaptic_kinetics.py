@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.edit_equations import with_equation, with_term
+from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.quantities import as_time, seconds, unit_name
 from brianbridge.perturbations.base import Perturbation, Stage
 from brianbridge.perturbations.changes import spike_projections
