@@ -83,7 +83,7 @@ def test_in_the_rule_of_first_spikes(way, monkeypatch):
     inputs = twin.encode(X)
     response = FirstSpike(slope, loss_function="cross_entropy").respond(twin, *inputs)
     for name, emitted in twin.run(*inputs).spikes.items():
-        counts = response.counts_of(name)
+        counts = response.spike_counts(name)
         assert set(counts.unique().tolist()) <= {0.0, 1.0}
         assert torch.equal(counts, emitted.sum(0))
 
@@ -93,7 +93,7 @@ def test_in_the_vectorised_rule():
     inputs = twin.encode(X)
     response = SingleSpikeVectorised().respond(twin, *inputs)
     for name, emitted in twin.run(*inputs).spikes.items():
-        counts = response.counts_of(name)
+        counts = response.spike_counts(name)
         assert set(counts.unique().tolist()) <= {0.0, 1.0}
         assert torch.equal(counts, emitted.sum(0))
 
