@@ -16,7 +16,7 @@ from brianbridge.errors import InputError
 from brianbridge.network import INPUT, Population, Projection, Sparse
 from brianbridge.neurons.from_group import model_from_group
 from brianbridge.neurons.model import SPIKE_VALUE
-from brianbridge.simulation.group_code import random_functions
+from brianbridge.simulation.code_runners import random_functions
 from brianbridge.simulation.reader.synapse_code import Addition, additions
 
 __all__ = ["ends", "read_group", "read_synapses"]

@@ -31,7 +31,7 @@ from brianbridge.neurons.expressions import (
     parse_statements,
 )
 from brianbridge.neurons.model import SPIKE_VALUE
-from brianbridge.simulation.group_code import random_functions
+from brianbridge.simulation.code_runners import random_functions
 
 __all__ = ["Addition", "additions"]
 
