@@ -68,7 +68,8 @@ def check_sample_fits(network: SpikingNetwork, *, traced: int = 0) -> int:
     >>> from brianbridge.network import Dense
     >>> from brianbridge.neurons.library import neuron_model
     >>> layers = [Dense(2, neuron_model("lif"))]
-    >>> check_sample_fits(SpikingNetwork.sequential((4,), layers, encoding=Current(2**62)))
+    >>> net = SpikingNetwork.sequential((4,), layers, encoding=Current(2**62))
+    >>> check_sample_fits(net)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     brianbridge.errors.InputError: one sample of the network takes about 5.53e+13 MB, ...
     """

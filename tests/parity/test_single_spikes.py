@@ -17,7 +17,7 @@ from brianbridge.network.readout import first_spike_times
 from brianbridge.neurons.library import neuron_model
 from brianbridge.rules import FirstSpike, SingleSpikeVectorised
 
-FIRST_SPIKE = "brianbridge.rules.single_spike.first_spike"
+AT_SPIKE = "brianbridge.rules.single_spike.at_spike"
 
 IF, LIF = neuron_model("single_spike_if"), neuron_model("single_spike_lif")
 T = 8
@@ -77,7 +77,7 @@ def test_in_the_twin(neuron, encoding):
 @pytest.mark.parametrize("way", ["every step", "by events", "by steps"])
 def test_in_the_rule_of_first_spikes(way, monkeypatch):
     if way == "by steps":
-        monkeypatch.setattr(f"{FIRST_SPIKE}.goes_by_events", lambda *_: False)
+        monkeypatch.setattr(f"{AT_SPIKE}.has_event_kernel", lambda *_: False)
     slope = "every_step" if way == "every step" else "unit"
     twin = bb.to_torch(network(IF), dtype=torch.float64)
     inputs = twin.encode(X)

@@ -61,7 +61,7 @@ def key_of(seed: int, *names: str) -> np.uint64:
 
     Examples
     --------
-    >>> key_of(0, "hidden", "threshold") == key_of(0, "hidden", "reset")
+    >>> bool(key_of(0, "hidden", "threshold") == key_of(0, "hidden", "reset"))
     False
     """
     text = "\0".join((str(int(seed)), *names))
