@@ -72,7 +72,7 @@ class InTheLoop(LearningRule):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "perturbations", tuple(self.perturbations))
-        if not self.rule.follows_spikes:
+        if not self.rule.learns_from_given_spikes:
             raise InputError(
                 f"learning rule '{self.rule.name}' computes its spikes itself and cannot take "
                 "those of Brian2; fine-tune with 'surrogate_gradient' or 'spike_count'"
@@ -125,7 +125,7 @@ class InTheLoop(LearningRule):
         with twin.replace_spikes(self.done(twin, current, raster, seed)):
             return self.rule.respond(twin, current, raster)
 
-    def deployed(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Tensor:
+    def predict(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Tensor:
         """Return Brian2's output."""
         return self.done(twin, current, raster, self.seed).output
 
@@ -167,16 +167,16 @@ class InTheLoop(LearningRule):
 
     # ------------------------------------------------------------------ what the rule says
 
-    def scaled(self, twin: NetworkTwin, output: Tensor) -> Tensor:
+    def loss_input(self, twin: NetworkTwin, output: Tensor) -> Tensor:
         """Return what the rule's loss looks at."""
-        return self.rule.scaled(twin, output)
+        return self.rule.loss_input(twin, output)
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Return the rule's loss."""
         return self.rule.loss(output, labels)
 
     def after_step(self, twin: NetworkTwin) -> None:
-        """Do what the rule does. Its `begin`, which sets initial weights, is left out."""
+        """Do what the rule does. Its `before_training`, which sets initial weights, is left out."""
         self.rule.after_step(twin)
 
     def after_epoch(self, twin: NetworkTwin) -> None:

@@ -1,9 +1,10 @@
-"""Learning rules, one a file.
+"""Learning rules, one per file.
 
-A rule says how a twin's response and its gradient come about; `brianbridge.training` does the rest.
-What only one rule uses lives beside it, in a folder: `single_spike`, `equilibrium`. May import
-`twin`, `simulation` and all below them. A new rule is one file here with one subclass of
-`LearningRule`; it is found by its ``name``.
+A rule defines how a twin responds to a batch and what gradient the response has;
+`brianbridge.training` does the rest. Modules that only one rule or family of rules uses lie in its
+folder: `single_spike`, `equilibrium`. May import `twin`, `simulation` and all rooms below them. A
+new rule is one file in this package with a subclass of `LearningRule`, and its test; it is found by
+its ``name`` without any further edit.
 """
 
 from brianbridge.rules.base import LearningRule, learning_rule, rule_names

@@ -1,7 +1,7 @@
-"""What a learning rule is, and the registry of rules.
+"""The base class of learning rules, and the registry that finds them by name.
 
-A rule says how a twin's response and its gradient come about; the trainer does the rest. One rule
-a file; a rule is a frozen dataclass of its options, registered by its name.
+A rule defines how a twin responds to a batch and what gradient that response has;
+`brianbridge.training` does the rest. A rule is a frozen dataclass whose fields are its options.
 """
 
 from __future__ import annotations
@@ -27,53 +27,93 @@ RULES: Registry[type[LearningRule]] = Registry(
 
 @dataclass(frozen=True)
 class Response:
-    """Hold what a twin answers to a batch, ready for backward.
+    """The response of a twin to a batch, with the gradient of the rule.
 
     Parameters
     ----------
     output : Tensor, shape (batch, classes)
-        What decides; the loss looks at it, but where there is `judged`.
-    counts_of : callable
-        Returns the summed spike values of a population that fires, ``(batch, *shape)``, with the
-        rule's gradient; for constraints on their number.
-    notes : dict of str to float
-        What the rule has to tell of the batch, once backward is done; the training curve has the
-        mean of an epoch.
-    judged : Tensor, shape (batch, ...), optional
-        What the loss looks at in place of the output.
+        The output; its largest value is the predicted class.
+    spike_counts : callable
+        Returns the summed spike values of a population by name, ``(batch, *shape)``, with the
+        gradient of the rule; used by penalties on the spike rate.
+    metrics : dict of str to float
+        Measurements of this batch, complete after the backward pass. The training curve holds
+        their mean over an epoch.
+    loss_input : Tensor, shape (batch, ...), optional
+        What the loss is computed from; the output if not given.
     """
 
     output: Tensor
-    counts_of: Callable[[str], Tensor]
-    notes: dict[str, float] = field(default_factory=dict)
-    judged: Tensor | None = None
+    spike_counts: Callable[[str], Tensor]
+    metrics: dict[str, float] = field(default_factory=dict)
+    loss_input: Tensor | None = None
 
 
 @dataclass(frozen=True)
 class LearningRule(ABC):
-    """Compute the response of a twin so that its gradient is the rule's."""
+    """Base class of learning rules.
 
+    A subclass sets `name` and defines `respond`; all other methods have defaults. It is registered
+    under its name as soon as it is defined. Training calls the methods in this order: `check` and
+    `prepare`; `before_training`, once; for each batch `respond`, `loss` and `after_step`; after
+    each epoch `after_epoch`. A validation batch takes `predict`, `loss_input` and `loss`.
+
+    Notes
+    -----
+    A complete rule, which trains the readout alone by the surrogate gradient of the twin::
+
+        @dataclass(frozen=True)
+        class ReadoutOnly(LearningRule):
+            name: ClassVar[str] = "readout_only"
+
+            def prepare(self, twin):
+                for projection in twin.network.projections[:-1]:
+                    twin.projection(projection.name).weight.requires_grad_(False)
+
+            def respond(self, twin, current, raster):
+                activity = twin.run(current, raster)
+                return Response(activity.output, lambda name: activity.spikes[name].sum(0))
+    """
+
+    #: The name by which users and files choose the rule.
     name: ClassVar[str]
-    #: Whether it learns from what the twin is made to emit (`NetworkTwin.emitting`), and not
-    #: from a forward pass of its own.
-    follows_spikes: ClassVar[bool] = False
+    #: Whether `respond` computes the gradient from the spikes that the twin is given
+    #: (`NetworkTwin.emitting`), such as those of Brian2. A rule with a forward pass of its own,
+    #: which ignores them, leaves this at False.
+    learns_from_given_spikes: ClassVar[bool] = False
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         if "name" in cls.__dict__:
             RULES.add(cls.name, cls)
 
+    # ------------------------------------------------------------------ before training
+
     def check(self, network: SpikingNetwork) -> None:
-        """Refuse a network that the rule cannot train; by default none."""
+        """Raise `InputError` if the rule cannot train a network; by default it trains all."""
         return
 
     def prepare(self, twin: NetworkTwin) -> None:
-        """Set the twin up before training; by default there is nothing to do."""
+        """Set up the twin, for instance its spike function; does nothing by default."""
         return
+
+    def before_training(
+        self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None
+    ) -> None:
+        """Set initial weights from one batch of training samples; does nothing by default.
+
+        Parameters
+        ----------
+        twin, current, raster
+            As in `respond`; the twin is in evaluation mode.
+        """
+        return
+
+    # ------------------------------------------------------------------ a batch
 
     @abstractmethod
     def respond(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Response:
-        """Return the response to an encoded batch, ready for backward.
+        """Return the response of the twin to an encoded batch, ready for the backward pass.
 
         Parameters
         ----------
@@ -85,12 +125,34 @@ class LearningRule(ABC):
             Input spikes.
         """
 
-    def scaled(self, twin: NetworkTwin, output: Tensor) -> Tensor:
-        """Return what the loss looks at, of a twin's own output; that itself unless overridden."""
-        return output
+    def loss(self, output: Tensor, labels: Tensor) -> Tensor:
+        """Return the mean loss of a batch; cross-entropy by default.
 
-    def deployed(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Tensor:
-        """Return the output ``(batch, classes)`` by which a network is chosen: the twin's own.
+        Parameters
+        ----------
+        output : Tensor, shape (batch, classes)
+            `Response.loss_input` if it is given, else `Response.output`. For a validation batch,
+            the result of the method `loss_input`.
+        labels : Tensor of int64, shape (batch,)
+            The correct classes.
+        """
+        return cross_entropy(output, labels)
+
+    def after_step(self, twin: NetworkTwin) -> None:
+        """Correct the weights after a step of the optimizer; does nothing by default."""
+        return
+
+    def after_epoch(self, twin: NetworkTwin) -> None:
+        """Correct the weights after an epoch, except the last; does nothing by default.
+
+        Draw random numbers from torch's global generator: here it depends on seed and epoch alone.
+        """
+        return
+
+    # ------------------------------------------------------------------ validation
+
+    def predict(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Tensor:
+        """Return the output ``(batch, classes)`` on validation samples; the twin's by default.
 
         Parameters
         ----------
@@ -99,32 +161,9 @@ class LearningRule(ABC):
         """
         return twin.run(current, raster).output
 
-    def loss(self, output: Tensor, labels: Tensor) -> Tensor:
-        """Return the mean loss of a batch; cross-entropy unless the rule says otherwise.
-
-        Parameters
-        ----------
-        output : Tensor, shape (batch, classes)
-            `Response.output`, or what is judged in its place.
-        labels : Tensor of int64, shape (batch,)
-            The right classes.
-        """
-        return cross_entropy(output, labels)
-
-    def begin(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> None:
-        """Look at an encoded batch before training, to set initial weights; by default nothing."""
-        return
-
-    def after_step(self, twin: NetworkTwin) -> None:
-        """Set right what a step of the optimiser may have broken; by default nothing."""
-        return
-
-    def after_epoch(self, twin: NetworkTwin) -> None:
-        """Look back at an epoch, before the next; by default nothing.
-
-        Random numbers are to come from torch's generator, which depends on seed and epoch here.
-        """
-        return
+    def loss_input(self, twin: NetworkTwin, output: Tensor) -> Tensor:
+        """Convert an output of `predict` to the input of `loss`; the same tensor by default."""
+        return output
 
     def to_dict(self) -> dict[str, Any]:
         """Return name and options, for JSON."""
@@ -132,12 +171,12 @@ class LearningRule(ABC):
 
 
 def rule_names() -> tuple[str, ...]:
-    """Return the names of the learning rules."""
+    """Return the names of all learning rules."""
     return RULES.names()
 
 
 def learning_rule(rule: str | LearningRule, /, **options: Any) -> LearningRule:
-    """Return a rule by name, with options; a rule object is returned as it is.
+    """Return a learning rule by name, with options; a rule object is returned unchanged.
 
     Raises
     ------

@@ -1,8 +1,8 @@
-"""What rules that learn layer by layer share: spikes forward, something simpler backward.
+"""Helpers of rules that learn layer by layer: spikes forward, a simpler network backward.
 
 The spiking layers run without a gradient, one population after the other, each over the whole
-presentation. What they emitted is then given a gradient of the rule's own: straight to the
-*mean input* of the layer, as if the layer were an analog one (`respond_by_counts`).
+presentation. Their spikes are then given the gradient that the rule defines, for instance one to
+the mean input of the layer, as if it were an analog layer (`respond_by_counts`).
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from brianbridge.twin.network import NetworkTwin
 from brianbridge.twin.scan import batch_of, inputs_of, later, total
 
 __all__ = [
-    "Ran",
-    "check_layers",
+    "LayerActivity",
+    "check_feedforward",
     "check_threshold",
-    "leak_of",
+    "initial_potential",
+    "leak_factor",
     "mean_input",
-    "parameter_of",
+    "parameter_tensor",
     "respond_by_counts",
     "run_layer",
-    "start_of",
-    "substitute",
+    "with_gradient",
 ]
 
 
-class _Substitute(torch.autograd.Function):
+class _WithGradient(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, value: Tensor, potential: Tensor, slope: Tensor) -> Tensor:
         ctx.save_for_backward(slope)
@@ -49,24 +49,24 @@ class _Substitute(torch.autograd.Function):
         return None, gradients[0] * slope, None
 
 
-def substitute(value: Tensor, potential: Tensor, slope: Tensor) -> Tensor:
-    """Return `value`, with a gradient to `potential`: that of the value times `slope`."""
-    found: Tensor = _Substitute.apply(value, potential, slope)
+def with_gradient(value: Tensor, potential: Tensor, slope: Tensor) -> Tensor:
+    """Return `value` as if it were a function of `potential` with the derivative `slope`."""
+    found: Tensor = _WithGradient.apply(value, potential, slope)
     return found
 
 
 @dataclass(frozen=True)
-class Ran:
-    """Hold what a population did, without a gradient.
+class LayerActivity:
+    """Spikes or potential of a population over one presentation, without a gradient.
 
     Parameters
     ----------
     spikes : Tensor or None, shape (T, batch, *shape)
-        Its spikes as they were, before any dropout; None if it does not fire.
+        Spikes before dropout; None if the population does not fire.
     potential : Tensor or None, shape (batch, *shape)
-        Its membrane potential at the end; None if it fires.
+        Membrane potential at the end; None if the population fires.
     mask : Tensor or None, shape (batch, *shape)
-        The dropout of this presentation.
+        Dropout mask of this presentation.
     """
 
     spikes: Tensor | None
@@ -82,7 +82,7 @@ class Ran:
 
 def run_layer(
     twin: NetworkTwin, name: str, x: dict[str, Tensor], constant: Tensor | None, batch: int
-) -> Ran:
+) -> LayerActivity:
     """Run one population through a presentation, without a gradient.
 
     Parameters
@@ -90,50 +90,50 @@ def run_layer(
     twin : NetworkTwin
         The twin.
     name : str
-        The population.
+        Name of the population.
     x, constant
-        What reaches it; see `brianbridge.twin.scan.inputs_of`.
+        Input of the population; see `brianbridge.twin.scan.inputs_of`.
     batch : int
-        Samples.
+        Number of samples.
     """
     population = twin.population(name)
     with torch.no_grad():
-        still = {variable: values.detach() for variable, values in x.items()}
+        inputs = {variable: values.detach() for variable, values in x.items()}
         drive = twin.drive(name, None if constant is None else constant.detach())
-        ran = population.run(still or None, drive, steps=twin.network.steps, batch=batch)
+        ran = population.run(inputs or None, drive, steps=twin.network.steps, batch=batch)
         if ran.spikes is None:
             potential = ran.state[population.model.potential]
-            concluded = twin.final_output(potential.flatten(1)).reshape(potential.shape)
-            return Ran(None, concluded, None)
-        return Ran(twin.emitted_spikes(name, ran.spikes), None, twin.mask(name, batch))
+            final = twin.final_output(potential.flatten(1)).reshape(potential.shape)
+            return LayerActivity(None, final, None)
+        return LayerActivity(twin.emitted_spikes(name, ran.spikes), None, twin.mask(name, batch))
 
 
-#: ``slope(twin, population, free potential, what it did)``: the derivative of a count.
-Slope = Callable[[NetworkTwin, str, Tensor, Ran], Tensor]
+#: ``slope(twin, population, free potential, activity)``: the derivative of a spike count.
+Slope = Callable[[NetworkTwin, str, Tensor, LayerActivity], Tensor]
 
 
 def respond_by_counts(
     twin: NetworkTwin, current: Tensor | None, raster: Tensor | None, slope: Slope
 ) -> Response:
-    """Run spiking layers forward, with the gradient of an analog network of spike counts.
+    """Run the spiking layers forward, with the gradient of an analog network of spike counts.
 
     Parameters
     ----------
     twin : NetworkTwin
-        The twin, without loops.
+        A twin without loops.
     current : Tensor, shape (batch, *input_shape), optional
         Constant input.
     raster : Tensor, shape (T, batch, *input_shape), optional
         Input spikes.
     slope : callable
-        What a count of a population changes with its free potential ``sum W c + T b``, the
-        potential that it would have reached had it never fired.
+        Returns the derivative of a population's spike counts with respect to its free potential
+        ``sum W c + T b``. That is the potential which it would have reached without firing.
     """
     network = twin.network
     batch = batch_of(current, raster)
     spikes = {} if raster is None else {INPUT: raster}
     counts = {} if raster is None else {INPUT: raster.sum(0)}
-    fired: dict[str, Tensor] = {}
+    emitted: dict[str, Tensor] = {}
 
     def mean_of(projection: Projection) -> Tensor:
         if not network.delivers_spikes(projection):
@@ -141,7 +141,7 @@ def respond_by_counts(
             return current
         count = counts[projection.source]
         if steps := network.delay_steps(projection):
-            # What is still on its way at the end does not count; the gradient is that of all.
+            # Spikes still in transit at the end do not count, but have a gradient like all others.
             arrived = later(spikes[projection.source], steps).sum(0)
             count = count + (arrived - count).detach()
         return count / network.steps
@@ -151,29 +151,30 @@ def respond_by_counts(
         free = network.steps * mean_input(twin, name, mean_of)
         with torch.no_grad():
             x, constant = inputs_of(twin, name, spikes, current)
-        ran = run_layer(twin, name, x, constant, batch)
-        if ran.spikes is None:
-            assert ran.potential is not None
+        activity = run_layer(twin, name, x, constant, batch)
+        if activity.spikes is None:
+            assert activity.potential is not None
             # The output's own potential, with the gradient of the free one.
-            output = substitute(ran.potential, free, torch.ones_like(free))
-            return Response(output.flatten(1), fired.__getitem__)
-        fired[name] = substitute(ran.counts, free, slope(twin, name, free, ran))
-        spikes[name] = ran.spikes if ran.mask is None else ran.spikes * ran.mask
-        counts[name] = fired[name] if ran.mask is None else fired[name] * ran.mask
-    return Response(fired[network.output.name].flatten(1), fired.__getitem__)
+            output = with_gradient(activity.potential, free, torch.ones_like(free))
+            return Response(output.flatten(1), emitted.__getitem__)
+        emitted[name] = with_gradient(activity.counts, free, slope(twin, name, free, activity))
+        mask = activity.mask
+        spikes[name] = activity.spikes if mask is None else activity.spikes * mask
+        counts[name] = emitted[name] if mask is None else emitted[name] * mask
+    return Response(emitted[network.output.name].flatten(1), emitted.__getitem__)
 
 
 def mean_input(twin: NetworkTwin, name: str, mean_of: Callable[[Projection], Tensor]) -> Tensor:
-    """Return the mean input of a population in a step, ``(batch, *shape)``, with a gradient.
+    """Return the mean input of a population per step, ``(batch, *shape)``, with a gradient.
 
     Parameters
     ----------
     twin : NetworkTwin
         The twin.
     name : str
-        The population.
+        Name of the population.
     mean_of : callable
-        Returns what a projection's source sends in a step, on average, ``(batch, *source)``.
+        Returns the mean spike value per step of a projection's source, ``(batch, *source)``.
     """
     parts: list[Tensor | None] = []
     for projection in twin.network.incoming(name):
@@ -185,8 +186,8 @@ def mean_input(twin: NetworkTwin, name: str, mean_of: Callable[[Projection], Ten
     return found
 
 
-def check_layers(network: SpikingNetwork, rule: str, threshold: str) -> None:
-    """Refuse loops, and neurons that fire without a threshold parameter.
+def check_feedforward(network: SpikingNetwork, rule: str, threshold: str) -> None:
+    """Refuse networks with loops, and neurons that fire without a threshold parameter.
 
     Raises
     ------
@@ -195,8 +196,8 @@ def check_layers(network: SpikingNetwork, rule: str, threshold: str) -> None:
     """
     if network.has_loops:
         raise InputError(
-            f"learning rule '{rule}': its analog layers are computed one after the other, "
-            "so that there can be no feedback; leave it out, or use another rule"
+            f"learning rule '{rule}' works layer by layer, which feedback does not allow; leave "
+            "the feedback out, or use another rule"
         )
     check_threshold(network, rule, threshold)
 
@@ -211,30 +212,30 @@ def check_threshold(network: SpikingNetwork, rule: str, threshold: str) -> None:
             )
 
 
-def start_of(population: Population) -> np.ndarray:
-    """Return where potentials start, in SI units: one value, or one for each neuron."""
+def initial_potential(population: Population) -> np.ndarray:
+    """Return the initial potential in SI units: one value, or one for each neuron."""
     neuron = population.neuron
     return np.asarray(si_array(neuron.initial.get(neuron.potential, 0.0)), dtype=np.float64)
 
 
-def leak_of(network: SpikingNetwork, name: str, tau: str) -> float:
-    """Return what a step leaves of the potential of a population whose neurons are all alike.
+def leak_factor(network: SpikingNetwork, name: str, tau: str) -> float:
+    """Return the factor ``exp(-dt/tau)`` by which a potential decays in a step; 1 without a leak.
 
     Parameters
     ----------
     network : SpikingNetwork
         The network.
     name : str
-        The population.
+        Name of a population whose neurons all have the same time constant.
     tau : str
-        The parameter that is the time constant; a model without it has no leak.
+        The parameter that holds the time constant; a model without it has no leak.
     """
     parameters = network.population(name).neuron.parameters
     return math.exp(-network.dt / float(np.asarray(parameters[tau]))) if tau in parameters else 1.0
 
 
-def parameter_of(twin: NetworkTwin, name: str, parameter: str, like: Tensor) -> Tensor:
-    """Return a parameter of a population's neurons, in SI units, to go with ``(batch, *shape)``."""
+def parameter_tensor(twin: NetworkTwin, name: str, parameter: str, like: Tensor) -> Tensor:
+    """Return a parameter of a population in SI units, which broadcasts to ``(batch, *shape)``."""
     values = np.asarray(twin.network.population(name).neuron.parameters[parameter])
     tensor = torch.as_tensor(values, dtype=like.dtype, device=like.device)
     return tensor.reshape(like.shape[1:]) if tensor.ndim else tensor

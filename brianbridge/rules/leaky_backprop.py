@@ -1,35 +1,35 @@
-"""Spike-based backpropagation that knows of the leak, for LIF neurons that reset to 0.
+"""Spike-based backpropagation with a correction for the leak, for LIF neurons that reset to 0.
 
 Lee, Sarwar, Panda, Srinivasan & Roy (Front. Neurosci. 14:119, 2020), "Enabling spike-based
-backpropagation for training deep neural network architectures". Read in the authors' public code
-(*Enabling_Spikebased_Backpropagation*); of the paper only the abstract could be read. With
-``gamma`` the spikes of a neuron over the T steps and ``f = sum over t of lambda**(T - t) o(t)``
-the leaky trace of its own spikes at the end (``lambda = exp(-dt/tau)``), the approximate
-derivative of its activity is
+backpropagation for training deep neural network architectures". The rule was read in the authors'
+public code (*Enabling_Spikebased_Backpropagation*); of the paper only the abstract was available.
+Let ``gamma`` be the number of spikes of a neuron over the T steps, and ``f = sum over t of
+lambda**(T - t) o(t)`` the leaky trace of its own spikes at the end (``lambda = exp(-dt/tau)``). The
+approximate derivative of its activity is
 
     a' = NG/theta,    NG = [f > 0.001] + ln(lambda) f/gamma
 
-that is the derivative ``1/theta`` of an integrate-and-fire neuron, less what a spike has leaked on
-average; 0 for a neuron that was silent. (The code adds 1 to ``gamma`` where it is 0.)
+This is the derivative ``1/theta`` of an integrate-and-fire neuron, minus the mean leak per spike.
+It is 0 for a neuron that was silent. (The code adds 1 to ``gamma`` where it is 0.)
 
-Credit is given in one of two ways:
+The option `credit` selects which inputs a spike gives credit to:
 
-``"windowed"``, as in the code: a spike at t passes ``a' dL/do(t)`` to the input of all steps since
-the spike before it, in equal parts; input that came after the last spike gets none. The leak is
-ignored but for NG. ``"count"``, the closed form of the paper as remembered: the derivative ``a'``
-is applied to summed spikes, ``dL/dW = delta x`` with x the count of the input; it costs one
-backward pass instead of T.
+``"windowed"``, as in the code
+    A spike at t passes ``a' dL/do(t)`` to the input of all steps since the previous spike, in equal
+    parts. Input after the last spike gets none. The leak is ignored except in NG.
+``"count"``, the closed form of the paper, as remembered
+    The derivative ``a'`` applies to summed spikes, ``dL/dW = delta x`` with x the count of the
+    input. This takes one backward pass instead of T.
 
-Pooling neurons (those that only fixed weights lead to) pass the gradient on where they fired,
-without ``1/theta`` and NG. The output does not fire; it is ``lambda v(T)/(theta T)`` with theta =
-1 (the code reads its accumulator after one more leak), with the leak ignored in its gradient. Loss
-is the squared distance to one-hot labels, summed over classes; the code also sums over the batch,
-and here the mean is taken, so that a learning rate there is one of batch size times as much here.
+Pooling neurons, which only fixed weights lead to, pass the gradient on where they fired, without
+``1/theta`` and NG. The output does not fire. It is ``lambda v(T)/(theta T)`` with theta = 1 (the
+code reads its accumulator after one more leak), and its gradient ignores the leak. The loss is the
+squared distance to one-hot labels, summed over classes. The code also sums over the batch, where
+this module takes the mean: a learning rate of the code is multiplied by the batch size here.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -41,36 +41,38 @@ from brianbridge.errors import InputError
 from brianbridge.network import INPUT, SpikingNetwork
 from brianbridge.rules.base import LearningRule, Response
 from brianbridge.rules.layerwise import (
-    Ran,
-    check_layers,
-    parameter_of,
+    LayerActivity,
+    check_feedforward,
+    parameter_tensor,
     respond_by_counts,
     run_layer,
-    substitute,
+    with_gradient,
 )
+from brianbridge.rules.option_checks import require_above, require_choice
 from brianbridge.twin.network import NetworkTwin
 from brianbridge.twin.scan import batch_of, inputs_of
 
 __all__ = ["LeakyBackprop", "leak_corrected", "windowed_credit"]
 
-#: Below this trace a neuron counts as silent, as in the authors' code.
+#: A neuron with a trace below this value counts as silent, as in the authors' code.
 _SILENT = 1e-3
 
 
 def leak_corrected(spikes: Tensor, leak: Tensor) -> Tensor:
-    """Return NG, the derivative of a neuron's activity times its threshold, ``(batch, *shape)``.
+    """Return NG: the derivative of a neuron's activity times its threshold, ``(batch, *shape)``.
 
     Parameters
     ----------
     spikes : Tensor, shape (T, batch, *shape)
-        Its spikes.
+        Spikes of the neuron.
     leak : Tensor
-        ``lambda``, what is left of a membrane potential after a step; 1 without a leak.
+        ``lambda``, the factor by which a potential decays in a step; 1 without a leak.
 
     Examples
     --------
+    >>> import math
     >>> spikes = torch.tensor([0.0, 1, 0, 1]).reshape(4, 1, 1)
-    >>> trace = 0.9**2 + 0.9**0                                # T - t of the spikes: 2 and 0
+    >>> trace = 0.9**2 + 0.9**0                                # spikes at T - t = 2 and 0
     >>> found = leak_corrected(spikes, torch.tensor(0.9)).item()
     >>> abs(found - (1 + math.log(0.9)*trace/2)) < 1e-6
     True
@@ -83,7 +85,7 @@ def leak_corrected(spikes: Tensor, leak: Tensor) -> Tensor:
 
 
 class _Windowed(torch.autograd.Function):
-    """Return `spikes`; share the gradient of each out over the input since the spike before."""
+    """Return `spikes`; spread the gradient of each spike over the input since the previous one."""
 
     @staticmethod
     def forward(ctx: Any, spikes: Tensor, received: Tensor, factor: Tensor) -> Tensor:
@@ -103,16 +105,16 @@ class _Windowed(torch.autograd.Function):
 
 
 def windowed_credit(spikes: Tensor, received: Tensor, factor: Tensor) -> Tensor:
-    """Return the spikes, with a gradient to what was received in the steps that led to each.
+    """Return the spikes, each with a gradient to the input since the previous spike.
 
     Parameters
     ----------
     spikes : Tensor, shape (T, batch, *shape)
-        What was emitted.
+        Emitted spikes.
     received : Tensor, shape (T, batch, *shape)
-        The input of every step, with its gradient.
+        Input of every step, with its gradient.
     factor : Tensor, shape (batch, *shape)
-        ``a'``.
+        The derivative ``a'``.
     """
     found: Tensor = _Windowed.apply(spikes, received, factor)
     return found
@@ -120,25 +122,25 @@ def windowed_credit(spikes: Tensor, received: Tensor, factor: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class LeakyBackprop(LearningRule):
-    """Train by spikes, with a derivative that is corrected for the leak.
+    """Train by spikes, with a derivative corrected for the leak.
 
     Parameters
     ----------
     credit : {"windowed", "count"}
-        Which input a spike gives credit to; see the module's text.
+        Which inputs a spike gives credit to; see the docstring of the module.
     correction : bool
-        Whether the leak is corrected for; without it NG is 1 for all that fired.
+        Whether to correct for the leak; without a correction NG is 1 for all neurons that fired.
     loss_function : {"squared", "cross_entropy"}
-        The paper's, or that of the other rules.
+        The loss of the paper, or that of the other rules.
     gain : float
-        What outputs are multiplied by before the loss.
+        Factor of the outputs before the loss.
     threshold, tau : str
-        The parameters of the neuron models that are threshold and time constant of the membrane;
-        a model without the latter has no leak.
+        The parameters of the neuron models that hold the threshold and the time constant of the
+        membrane; a model without the latter has no leak.
     """
 
     name: ClassVar[str] = "leaky_backprop"
-    follows_spikes: ClassVar[bool] = True
+    learns_from_given_spikes: ClassVar[bool] = True
 
     credit: Literal["windowed", "count"] = "windowed"
     correction: bool = True
@@ -148,27 +150,19 @@ class LeakyBackprop(LearningRule):
     tau: str = "tau"
 
     def __post_init__(self) -> None:
-        for option, known in (
-            ("credit", ("windowed", "count")),
-            ("loss_function", ("squared", "cross_entropy")),
-        ):
-            if getattr(self, option) not in known:
-                raise InputError(
-                    f"learning rule '{self.name}': {option} = '{getattr(self, option)}'; give "
-                    f"'{known[0]}' or '{known[1]}'"
-                )
-        if not 0 < self.gain < math.inf:
-            raise InputError(f"learning rule '{self.name}': gain = {self.gain}; give more than 0")
+        require_choice(self, "credit", ("windowed", "count"))
+        require_choice(self, "loss_function", ("squared", "cross_entropy"))
+        require_above(self, "gain")
 
     def check(self, network: SpikingNetwork) -> None:
         """Refuse loops, neurons without a threshold, graded spikes, and an output that fires."""
-        check_layers(network, self.name, self.threshold)
+        check_feedforward(network, self.name, self.threshold)
         for population in network.firing:
             if not population.neuron.is_binary:
                 raise InputError(
-                    f"learning rule '{self.name}': spikes of neuron model "
-                    f"'{population.neuron.name}' may carry other values than 1, by which its "
-                    "derivative does not go; use 'surrogate_gradient' or 'multi_threshold'"
+                    f"learning rule '{self.name}' needs spikes of value 1, but those of neuron "
+                    f"model '{population.neuron.name}' may have other values; use "
+                    "'surrogate_gradient' or 'multi_threshold'"
                 )
         if network.readout != "potential":
             raise InputError(
@@ -176,15 +170,15 @@ class LeakyBackprop(LearningRule):
             )
 
     def respond(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Response:
-        """Run the spiking layers, with the credit that was chosen."""
+        """Run the spiking layers, with the gradient that `credit` selects."""
         respond = respond_by_counts if self.credit == "count" else self._respond_by_windows
-        found = respond(twin, current, raster, self._factor)
-        value = self.scaled(twin, found.output.detach())
+        response = respond(twin, current, raster, self._factor)
+        value = self.loss_input(twin, response.output.detach())
         # The leak is ignored in the gradient.
         slope = torch.full_like(value, self.gain / twin.network.steps)
-        return replace(found, output=substitute(value, found.output, slope))
+        return replace(response, output=with_gradient(value, response.output, slope))
 
-    def scaled(self, twin: NetworkTwin, output: Tensor) -> Tensor:
+    def loss_input(self, twin: NetworkTwin, output: Tensor) -> Tensor:
         """Return the output after one more leak, over T, times `gain`."""
         leak = self._leak(twin, twin.network.output.name, output)
         return self.gain / twin.network.steps * (leak.flatten() if leak.ndim else leak) * output
@@ -193,46 +187,49 @@ class LeakyBackprop(LearningRule):
         """Return the squared distance to one-hot labels, summed over classes, or cross-entropy."""
         if self.loss_function == "cross_entropy":
             return cross_entropy(output, labels)
-        wanted = one_hot(labels, output.shape[1]).to(output.dtype)
-        return (output - wanted).square().sum(1).mean()
+        target = one_hot(labels, output.shape[1]).to(output.dtype)
+        return (output - target).square().sum(1).mean()
 
     def _leak(self, twin: NetworkTwin, name: str, like: Tensor) -> Tensor:
-        """Return lambda of a population."""
+        """Return the decay factor lambda of a population."""
         if self.tau not in twin.network.population(name).neuron.parameters:
             return torch.ones((), dtype=like.dtype, device=like.device)
-        return torch.exp(-twin.network.dt / parameter_of(twin, name, self.tau, like))
+        return torch.exp(-twin.network.dt / parameter_tensor(twin, name, self.tau, like))
 
-    def _factor(self, twin: NetworkTwin, name: str, potential: Tensor, ran: Ran) -> Tensor:
+    def _factor(
+        self, twin: NetworkTwin, name: str, potential: Tensor, activity: LayerActivity
+    ) -> Tensor:
         """Return ``a'`` of a population, shape ``(batch, *shape)``."""
-        assert ran.spikes is not None
+        assert activity.spikes is not None
         if all(p.frozen for p in twin.network.incoming(name)):  # pooling neurons
-            return (ran.counts > 0).to(potential.dtype)
+            return (activity.counts > 0).to(potential.dtype)
         leak = self._leak(twin, name, potential)
         leak = leak if self.correction else torch.ones_like(leak)
-        theta = parameter_of(twin, name, self.threshold, potential)
-        return leak_corrected(ran.spikes, leak) / theta
+        theta = parameter_tensor(twin, name, self.threshold, potential)
+        return leak_corrected(activity.spikes, leak) / theta
 
     def _respond_by_windows(
         self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None, factor: Any
     ) -> Response:
         network, steps, batch = twin.network, twin.network.steps, batch_of(current, raster)
         spikes = {} if raster is None else {INPUT: raster}
-        fired: dict[str, Tensor] = {}
+        emitted: dict[str, Tensor] = {}
         for population in network.populations:
             name = population.name
             x, constant = inputs_of(twin, name, spikes, current)
             received: Any = sum(x.values())
             if constant is not None:
                 received = received + constant
-            ran = run_layer(twin, name, x, constant, batch)
-            if ran.spikes is None:
-                assert ran.potential is not None
+            activity = run_layer(twin, name, x, constant, batch)
+            if activity.spikes is None:
+                assert activity.potential is not None
                 free = received.sum(0) if x else steps * received
-                output = substitute(ran.potential, free, torch.ones_like(free))
-                return Response(output.flatten(1), fired.__getitem__)
+                output = with_gradient(activity.potential, free, torch.ones_like(free))
+                return Response(output.flatten(1), emitted.__getitem__)
             if not x:
                 received = received.expand(steps, *received.shape)
-            emitted = windowed_credit(ran.spikes, received, factor(twin, name, ran.spikes[0], ran))
-            fired[name] = emitted.sum(0)
-            spikes[name] = emitted if ran.mask is None else emitted * ran.mask
+            derivative = factor(twin, name, activity.spikes[0], activity)
+            credited = windowed_credit(activity.spikes, received, derivative)
+            emitted[name] = credited.sum(0)
+            spikes[name] = credited if activity.mask is None else credited * activity.mask
         raise AssertionError("the output does not fire: see check")

@@ -1,33 +1,33 @@
-"""Multi-threshold neurons at one or two time steps, trained through time.
+"""Multi-threshold neurons over one or two time steps, trained through time.
 
 Xu, Liu & Yang (2021/2022), "Direct training via backpropagation for ultra-low latency spiking
-neural networks with multi-threshold" (arXiv 2112.07426). A neuron emits how many of its levels
-``theta, 2 theta, ..., s_max theta`` its membrane has reached, and so says in one step what a
-binary one says in ``s_max``; the network is unrolled over its one or two steps and trained by
-backpropagation, with the derivative
+neural networks with multi-threshold" (arXiv 2112.07426). A neuron emits the number of levels
+``theta, 2 theta, ..., s_max theta`` that its membrane potential has reached. It thus transmits in
+one step what a binary neuron transmits in ``s_max``. The network is unrolled over its one or two
+steps and trained by backpropagation, with the derivative
 
     do/du  =  sum over k = 1..s_max of  h(u - k theta)
 
-At one step the network is an artificial one whose ReLU is rounded down to ``s_max + 1`` values.
+With one step the network is an artificial one whose ReLU is rounded down to ``s_max + 1`` values.
 
-Only the abstract could be read here: that there are multi-threshold neurons, backpropagation,
-three approximate derivatives, and T = 1 or 2. That the derivatives are the first three below (the
-set of STBP, Wu et al. 2018) is remembered with little confidence; the others are ours. With
-``x = u/theta`` and ``a = width``:
+Sources: only the abstract was available. It says that there are multi-threshold neurons,
+backpropagation, three approximate derivatives, and T = 1 or 2. That the derivatives are the first
+three below (the set of STBP, Wu et al. 2018) is remembered, with little confidence. The others are
+ours. With ``x = u/theta`` and ``a = width``:
 
 ===========  ==================================================================================
-rectangle    ``1/a`` where ``abs(x - k) < a/2``; with a = 1 they tile without a gap
+rectangle    ``1/a`` where ``abs(x - k) < a/2``; with a = 1 the rectangles leave no gap
 polynomial   ``max(0, sqrt(a)/2 - a/4 abs(x - k))``: a triangle
 sigmoid      ``1/a exp(-(x - k)/a) / (1 + exp(-(x - k)/a))**2``
 gaussian     ``exp(-(x - k)**2/(2 a)) / sqrt(2 pi a)``
-clip         1 where ``0 <= x <= s_max``: the straight-through reading of a quantiser
+clip         1 where ``0 <= x <= s_max``: the straight-through estimator of a quantiser
 union        the rectangle of the nearest level alone
 ===========  ==================================================================================
 
-Each is multiplied by ``1/theta``, for x is. Whether the reset passes a gradient
-(``du_post/du = 1 - theta do/du``) or takes the spike as given is `detach_reset`; which reset there
-is (``v -= theta*emit`` or ``v = 0``) says the neuron model (``multi_threshold_lif``,
-``multi_threshold_lif_zero``).
+Each is multiplied by ``1/theta``, the derivative of x. `detach_reset` decides whether the gradient
+passes through the reset (``du_post/du = 1 - theta do/du``) or treats the spike as a constant there.
+The neuron model decides how to reset: ``v -= theta*emit`` (``multi_threshold_lif``) or ``v = 0``
+(``multi_threshold_lif_zero``).
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ from typing import ClassVar, Literal, get_args
 
 from torch import Tensor
 
-from brianbridge.errors import InputError, did_you_mean
+from brianbridge.errors import InputError
 from brianbridge.network import SpikingNetwork
 from brianbridge.rules.base import LearningRule, Response
+from brianbridge.rules.option_checks import require_above, require_choice
 from brianbridge.rules.surrogate_gradient import respond_through_time
 from brianbridge.twin.network import NetworkTwin
 from brianbridge.twin.spike_function import SpikeFunction
@@ -60,28 +61,28 @@ def _spike_function(derivative: str, a: float, detach_reset: bool) -> SpikeFunct
         "union": ("rectangle", a, 1 / a, "nearest"),
     }[derivative]
     if derivative == "rectangle" and a <= 1:
-        levels = "nearest"  # they do not overlap, so that this is the same, and quicker
+        levels = "nearest"  # rectangles do not overlap: the same values, computed faster
     return SpikeFunction(name, width, scale, levels, detach_reset)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
 class MultiThreshold(LearningRule):
-    """Train networks of graded spikes over few steps.
+    """Train networks with graded spikes over few steps.
 
     Parameters
     ----------
     derivative : {"rectangle", "polynomial", "sigmoid", "gaussian", "clip", "union"}
-        Shape of h; see the module's table.
+        Shape of h; see the table in the docstring of the module.
     width : float
-        Its ``a``.
+        Width ``a`` of h.
     detach_reset : bool
-        Whether no gradient passes through resets.
+        Whether gradients stop at resets.
     gain : float
-        What outputs are multiplied by before the loss.
+        Factor of the outputs before the loss.
     """
 
     name: ClassVar[str] = "multi_threshold"
-    follows_spikes: ClassVar[bool] = True
+    learns_from_given_spikes: ClassVar[bool] = True
 
     derivative: Derivative = "rectangle"
     width: float = 1.0
@@ -89,20 +90,11 @@ class MultiThreshold(LearningRule):
     gain: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.derivative not in get_args(Derivative):
-            hint = did_you_mean(self.derivative, get_args(Derivative))
-            raise InputError(
-                f"learning rule '{self.name}': there is no derivative '{self.derivative}'. {hint}"
-            )
-        for option in ("width", "gain"):
-            if not 0 < getattr(self, option) < math.inf:
-                raise InputError(
-                    f"learning rule '{self.name}': {option} = {getattr(self, option)}; give more "
-                    "than 0"
-                )
+        require_choice(self, "derivative", get_args(Derivative))
+        require_above(self, "width", "gain")
 
     def check(self, network: SpikingNetwork) -> None:
-        """Refuse networks without any graded spike."""
+        """Refuse networks without graded spikes."""
         if all(population.neuron.is_binary for population in network.firing):
             names = ", ".join(sorted({p.neuron.name for p in network.firing}))
             raise InputError(
@@ -111,13 +103,13 @@ class MultiThreshold(LearningRule):
             )
 
     def prepare(self, twin: NetworkTwin) -> None:
-        """Have the twin differentiate as chosen."""
+        """Set the spike function of the twin."""
         twin.differentiate_by(_spike_function(self.derivative, self.width, self.detach_reset))
 
-    def scaled(self, twin: NetworkTwin, output: Tensor) -> Tensor:
+    def loss_input(self, twin: NetworkTwin, output: Tensor) -> Tensor:
         """Return the output times `gain`."""
         return self.gain * output
 
     def respond(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Response:
-        """Run the twin, with its gradient."""
+        """Run the twin, with the gradient through all its steps."""
         return respond_through_time(twin, current, raster, self.gain)

@@ -1,28 +1,28 @@
-"""Spike-count learning: spiking neurons forward, an analog twin of the counts backward.
+"""Spike-count learning: spiking neurons forward, an analog network of spike counts backward.
 
 Wu, Chua, Zhang, Yang, Li & Li (IJCNN 2019), "Deep spiking neural network with spike count based
-learning rule". With rate-coded input the timing of spikes carries no extra information, so each
-layer is treated, for the gradient alone, as an analog layer acting on spike counts. With ``c``
-the counts over the presentation of T steps and the *free aggregate potential* (what the membrane
-would have reached had the neuron never fired)
+learning rule". With rate-coded input the timing of spikes carries no further information. For the
+gradient alone, each layer is therefore treated as an analog layer that acts on spike counts. Let
+``c`` be the counts over a presentation of T steps, and define the *free aggregate potential* (which
+the membrane would have reached without firing)
 
     V_j = sum_i W_ji c_i + T b_j
 
-an integrate-and-fire neuron has ``c_j`` close to ``floor(V_j/theta)``, hence
+An integrate-and-fire neuron has ``c_j`` close to ``floor(V_j/theta)``, hence
 
     dc_j/dV_j  ~  1/theta  where V_j > 0, else 0
     dL/dW_ji   =  dL/dc_j * dc_j/dV_j * c_i          dL/db_j = dL/dc_j * dc_j/dV_j * T
 
-The counts ``c_i`` are those of the spiking layer, not of the analog one, so that its errors do
-not pile up over the layers.
+The counts ``c_i`` are those of the spiking layer, not of the analog one. Errors of the
+approximation therefore do not accumulate over the layers.
 
-The paper's body could not be read here. The gate and the straight-through substitution are read
-from the successor's public code (*tandem_learning*, same first author); the wording "free
-aggregate potential" and the rule's form are from the abstract and memory. There a bias enters
-once a presentation; here ``b`` is a current of every step, so that their bias is ``T b``. The
-successor's code uses no gate but ReLU (``gate="potential"``); ``gate="count"`` is our variant.
+Sources: the body of the paper was not available. The gate and the straight-through substitution
+were read in the public code of the successor (*tandem_learning*, same first author). The term "free
+aggregate potential" and the form of the rule are from the abstract and from memory. In that code a
+bias enters once per presentation. Here ``b`` is a current in every step, so that their bias is
+``T b``. That code uses no gate except ReLU (``gate="potential"``); ``gate="count"`` is our variant.
 
-With batch normalisation or dropout both branches see the same statistics and the same mask.
+With batch normalisation or dropout, both branches use the same statistics and the same mask.
 """
 
 from __future__ import annotations
@@ -32,10 +32,15 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from brianbridge.errors import InputError
 from brianbridge.network import SpikingNetwork
 from brianbridge.rules.base import LearningRule, Response
-from brianbridge.rules.layerwise import Ran, check_layers, parameter_of, respond_by_counts
+from brianbridge.rules.layerwise import (
+    LayerActivity,
+    check_feedforward,
+    parameter_tensor,
+    respond_by_counts,
+)
+from brianbridge.rules.option_checks import require_choice
 from brianbridge.twin.network import NetworkTwin
 
 __all__ = ["SpikeCount"]
@@ -48,33 +53,33 @@ class SpikeCount(LearningRule):
     Parameters
     ----------
     gate : {"potential", "count"}
-        A neuron learns where its free aggregate potential is above 0, or where it fired.
+        Which neurons have a gradient: those whose free aggregate potential is above 0, or those
+        that fired.
     threshold : str
-        The parameter of the neuron models that is their threshold.
+        The parameter of the neuron models that holds the threshold.
     """
 
     name: ClassVar[str] = "spike_count"
-    follows_spikes: ClassVar[bool] = True
+    learns_from_given_spikes: ClassVar[bool] = True
 
     gate: Literal["potential", "count"] = "potential"
     threshold: str = "theta"
 
     def __post_init__(self) -> None:
-        if self.gate not in ("potential", "count"):
-            raise InputError(
-                f"learning rule 'spike_count': gate = '{self.gate}'; give 'potential' or 'count'"
-            )
+        require_choice(self, "gate", ("potential", "count"))
 
     def check(self, network: SpikingNetwork) -> None:
-        """Refuse neuron models that have no threshold parameter, and loops."""
-        check_layers(network, self.name, self.threshold)
+        """Refuse loops, and neuron models without a threshold parameter."""
+        check_feedforward(network, self.name, self.threshold)
 
     def respond(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Response:
-        """Run the spiking layers forward and the analog layers for the gradient."""
+        """Run the spiking layers forward, with the gradient of the analog layers."""
         return respond_by_counts(twin, current, raster, self._slope)
 
-    def _slope(self, twin: NetworkTwin, name: str, potential: Tensor, ran: Ran) -> Tensor:
+    def _slope(
+        self, twin: NetworkTwin, name: str, potential: Tensor, activity: LayerActivity
+    ) -> Tensor:
         """Return dc/dV of a population, shape ``(batch, *shape)``."""
-        open_gate = potential > 0 if self.gate == "potential" else ran.counts > 0
-        theta = parameter_of(twin, name, self.threshold, potential)
+        open_gate = potential > 0 if self.gate == "potential" else activity.counts > 0
+        theta = parameter_tensor(twin, name, self.threshold, potential)
         return open_gate.to(potential.dtype) / theta

@@ -1,13 +1,12 @@
-"""Backpropagation through time with a surrogate derivative: the baseline that everyone knows.
+"""Backpropagation through time with a surrogate derivative, the standard baseline.
 
-The twin is unrolled over the presentation and differentiated exactly but for the spikes, whose
-derivative is a bump around the threshold (Neftci, Mostafa & Zenke 2019; Wu et al. 2018 "STBP").
-Which bump is the twin's own spike function, or is chosen here.
+The twin is unrolled over the presentation and differentiated exactly, except for the spikes. Their
+derivative is replaced by a bump around the threshold (Neftci, Mostafa & Zenke 2019; Wu et al. 2018,
+"STBP"). The bump is the spike function of the twin, or one that is chosen here.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from brianbridge.errors import InputError
 from brianbridge.rules.base import LearningRule, Response
+from brianbridge.rules.option_checks import require_above
 from brianbridge.twin.network import NetworkTwin
 from brianbridge.twin.spike_function import SpikeFunction
 
@@ -24,30 +24,30 @@ __all__ = ["SurrogateGradient", "respond_through_time"]
 def respond_through_time(
     twin: NetworkTwin, current: Tensor | None, raster: Tensor | None, gain: float
 ) -> Response:
-    """Run a twin with the gradient of its unrolled steps; its output is multiplied by `gain`."""
+    """Run a twin with the gradient through all its steps, and multiply its output by `gain`."""
     activity = twin.run(current, raster)
     return Response(gain * activity.output, lambda name: activity.spikes[name].abs().sum(0))
 
 
 @dataclass(frozen=True)
 class SurrogateGradient(LearningRule):
-    """Train through time.
+    """Train through time with a surrogate derivative of the spikes.
 
     Parameters
     ----------
     derivative : str
-        Name of a spike function; the twin's own if empty.
+        Name of a spike function; that of the twin if empty.
     width, scale : float
-        Of that spike function; see `brianbridge.twin.spike_function`.
+        Width and scale of this spike function; see `brianbridge.twin.spike_function`.
     detach_reset : bool
-        Whether no gradient passes through resets.
+        Whether gradients stop at resets.
     gain : float
-        What outputs are multiplied by before the loss: a softmax of counts that differ by little
-        wants a gain above 1, one of large potentials a gain below 1.
+        Factor of the outputs before the loss. Choose a gain above 1 if counts differ by little,
+        and one below 1 if potentials are large.
     """
 
     name: ClassVar[str] = "surrogate_gradient"
-    follows_spikes: ClassVar[bool] = True
+    learns_from_given_spikes: ClassVar[bool] = True
 
     derivative: str = ""
     width: float = 1.0
@@ -57,17 +57,16 @@ class SurrogateGradient(LearningRule):
 
     def __post_init__(self) -> None:
         if self.derivative:
-            self._spike_function()  # refuses what there is not
+            self._spike_function()  # raises an error if there is none of this name
         elif (self.width, self.scale, self.detach_reset) != (1.0, 1.0, False):
             raise InputError(
                 f"learning rule '{self.name}': width, scale and detach_reset are those of a "
                 "derivative; name one, such as 'arctan'"
             )
-        if not 0 < self.gain < math.inf:
-            raise InputError(f"learning rule '{self.name}': gain = {self.gain}; give more than 0")
+        require_above(self, "gain")
 
     def prepare(self, twin: NetworkTwin) -> None:
-        """Have the twin differentiate as chosen."""
+        """Set the spike function of the twin."""
         if self.derivative:
             twin.differentiate_by(self._spike_function())
 
@@ -76,10 +75,10 @@ class SurrogateGradient(LearningRule):
             self.derivative, self.width, self.scale, detach_reset=self.detach_reset
         )
 
-    def scaled(self, twin: NetworkTwin, output: Tensor) -> Tensor:
+    def loss_input(self, twin: NetworkTwin, output: Tensor) -> Tensor:
         """Return the output times `gain`."""
         return self.gain * output
 
     def respond(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Response:
-        """Run the twin, with its gradient."""
+        """Run the twin, with the gradient through all its steps."""
         return respond_through_time(twin, current, raster, self.gain)

@@ -1,14 +1,13 @@
-"""Let Brian2 compute as IEEE 754 says, so that spikes can be compared.
+"""Make Brian2 compute according to IEEE 754, so that spikes can be compared.
 
-Brian2 compiles with ``-ffast-math -march=native``: sums may be reordered and a product and a sum
-fused into one rounding, differently on every machine. A membrane that lands on its threshold
-then fires on one side and not on the other. Within `strict_arithmetic` the same statements run
-without these liberties:
+Brian2 compiles with ``-ffast-math -march=native``. Sums may then be reordered, and a product and a
+sum fused into one rounding, differently on every machine. A neuron whose potential lands exactly on
+its threshold may then fire in one program and not in another. Within `strict_arithmetic` the same
+statements run without these optimisations:
 
-- Where the user left Brian2's code generation target at ``"auto"``, NumPy runs them. One group
-  holds all the samples of a batch, so NumPy's loops are long, and nothing needs compiling.
-- Where the user chose ``"cython"``, they are compiled without fast-math, into a cache of their
-  own.
+- If Brian2's code generation target is ``"auto"``, NumPy runs them. One group holds all samples of
+  a batch, so that NumPy's loops are long, and nothing needs compiling.
+- If it is ``"cython"``, they are compiled without fast-math, into a separate cache.
 """
 
 from __future__ import annotations
@@ -27,13 +26,12 @@ _compiled: dict[Any, Any] = {}
 
 @contextmanager
 def little_garbage() -> Iterator[None]:
-    """Spare Brian2, which collects garbage before every run, a walk through all of torch.
+    """Exclude existing objects from garbage collection, which Brian2 runs before every run.
 
-    What a run leaves is collected at its end, while everything else is still out of the way:
-    afterwards it would count as old, for which Python hardly ever looks, and Brian2 goes through
-    all objects that it ever made for each name that it gives.
-    Where objects are frozen already, the user or a simulation around this one has seen to it, and
-    to unfreeze them would undo that.
+    Without this, each collection would visit all objects of torch. The objects of a run are
+    collected at its end, while all others are still frozen. Later they would count as old, which
+    Python rarely collects, and Brian2 searches all its objects for each name that it gives. If
+    objects are frozen already, by the user or an enclosing simulation, they stay frozen.
     """
     if gc.get_freeze_count():
         yield
@@ -48,7 +46,7 @@ def little_garbage() -> Iterator[None]:
 
 @contextmanager
 def strict_arithmetic() -> Iterator[None]:
-    """Run what is inside without fast-math; restore Brian2's preferences afterwards."""
+    """Run code without fast-math, and restore Brian2's preferences afterwards."""
     from brian2 import prefs
     from brian2.codegen.runtime.cython_rt import extension_manager as cython
 
@@ -63,7 +61,7 @@ def strict_arithmetic() -> Iterator[None]:
     try:
         for name, value in changed.items():
             prefs[name] = value
-        # Brian2 identifies compiled code by its source alone, not by its flags.
+        # Brian2 looks compiled code up by its source alone, not by its flags.
         cython.cython_extension_manager._code_cache = _compiled
         yield
     finally:

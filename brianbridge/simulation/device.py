@@ -1,7 +1,7 @@
-"""Check, before anything is touched, that Brian2's own device is active.
+"""Check that Brian2's runtime device is active, before anything is built.
 
-Whatever is built while a standalone device is active becomes part of the user's program, and a
-network that is simulated meanwhile destroys it.
+All that is built while a standalone device is active becomes part of the user's program, and
+simulating another network would destroy this program.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ __all__ = ["check_runtime_device", "is_runtime_device"]
 
 
 def is_runtime_device() -> bool:
-    """Tell whether Brian2's own device is active, not one of standalone programs."""
+    """Return whether Brian2's runtime device is active, not a standalone device."""
     return isinstance(get_device(), RuntimeDevice)
 
 
 def check_runtime_device(what: str, instead: str = "") -> None:
-    """Require that Brian2's own device is active.
+    """Require that Brian2's runtime device is active.
 
     Parameters
     ----------
     what : str
-        What needs it.
+        Name of the function that needs it.
     instead : str
-        What else would do in a program, as the end of the message.
+        Alternative for a standalone program, as the end of the message.
 
     Raises
     ------

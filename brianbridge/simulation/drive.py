@@ -1,4 +1,4 @@
-"""The constant currents of a presentation: encoded samples and biases, in physical units."""
+"""Constant currents of a presentation: encoded samples and biases, in physical units."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["Drives"]
 class Drives:
     """Compute the value of each population's drive, in SI units.
 
-    The input of one step, weighted samples plus bias, is divided by what a unit drive adds to
-    the neuron over a step of the twin; at a finer step the same current then follows the
-    same trajectory.
+    The input of a step, weighted samples plus bias, is divided by the amount that a unit drive
+    adds to the neuron over a step of the twin. With a finer step the same current then leads to
+    the same trajectory.
 
     Parameters
     ----------
     network : SpikingNetwork
-        The description, with weights.
+        The network, with weights.
     """
 
     def __init__(self, network: SpikingNetwork) -> None:
@@ -31,23 +31,23 @@ class Drives:
         self._gains = {name: gain for name, gain in gains.items() if gain is not None}
 
     def __call__(self, encoded: EncodedInput) -> dict[str, np.ndarray]:
-        """Return the drive of each population that is given one, ``(samples, size)``.
+        """Return the drive of each population with a constant input, ``(samples, size)``.
 
-        That of others stays what it is at the start.
+        Other populations keep their initial drive.
         """
         drives: dict[str, np.ndarray] = {}
         for name, gain in self._gains.items():
             population = self._network.population(name)
-            constant, given = np.zeros(population.size), False
+            constant, has_input = np.zeros(population.size), False
             for projection in self._network.incoming(name):
                 if projection.bias is not None:
-                    given = True
+                    has_input = True
                     constant = constant + projection.connection.bias_of_neurons(
                         projection.bias, population.shape
                     )
                 if projection.source == INPUT and encoded.current is not None:
-                    given = True
+                    has_input = True
                     constant = constant + weighted(projection, encoded.current, population.shape)
-            if given:
+            if has_input:
                 drives[name] = np.broadcast_to(constant / gain, (encoded.samples, population.size))
         return drives

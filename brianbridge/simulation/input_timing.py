@@ -1,4 +1,4 @@
-"""Where in a coarse step its input spikes fall, when Brian2's step is finer."""
+"""When input spikes occur within a step of the twin, if Brian2's step is finer."""
 
 from __future__ import annotations
 
@@ -8,46 +8,48 @@ import numpy as np
 
 from brianbridge.encoding import EncodedInput
 from brianbridge.network import INPUT
-from brianbridge.simulation.counter_random import key_of, keys_of_samples, uniforms
+from brianbridge.simulation.random.counters import key_of, sample_keys, uniforms
 
-__all__ = ["Timing", "places"]
+__all__ = ["Timing", "draw_fine_steps"]
 
-#: ``start``: all on the start of their coarse step; ``uniform``: on any of its fine steps.
+#: ``start``: all in the first fine step of their coarse step; ``uniform``: in any of them.
 Timing = Literal["start", "uniform"]
 
 
-def places(encoded: EncodedInput, numbers: np.ndarray, coarse: int, seed: int) -> np.ndarray:
-    """Draw for every cell of an input raster the fine step at which its spike falls.
+def draw_fine_steps(
+    encoded: EncodedInput, numbers: np.ndarray, coarse: int, seed: int
+) -> np.ndarray:
+    """Draw the fine step of the spike in each cell of an input raster.
 
-    Each is one of ``0, ..., coarse - 1`` with the same chance, and a function of the seed, the
+    Each is one of ``0, ..., coarse - 1`` with equal probability. It is a function of the seed, the
     number of the sample in its data set, the coarse step and the neuron.
 
     Parameters
     ----------
     encoded : EncodedInput
-        With a raster ``(steps, samples, *input_shape)``.
+        Encoded samples with a raster ``(steps, samples, *input_shape)``.
     numbers : numpy.ndarray of int, shape (samples,)
-        Numbers of the samples.
+        Number of each sample in its data set.
     coarse : int
-        Fine steps in a coarse one.
+        Number of fine steps in a coarse step.
     seed : int
-        Of the draws.
+        Seed of the random numbers.
 
     Returns
     -------
     numpy.ndarray of int32
-        As the raster.
+        Fine steps, in the shape of the raster.
 
     Examples
     --------
     >>> encoded = EncodedInput(raster=np.ones((2, 1, 3)))
-    >>> places(encoded, np.array([7]), coarse=10, seed=1).shape
+    >>> draw_fine_steps(encoded, np.array([7]), coarse=10, seed=1).shape
     (2, 1, 3)
     """
     assert encoded.raster is not None
     shape = encoded.raster.shape
     key, inputs = key_of(seed, INPUT, "timing"), int(np.prod(shape[2:]))
-    drawn = np.empty((shape[0], shape[1] * inputs), np.int32)
-    for step, cells in enumerate(drawn):
-        cells[:] = uniforms(keys_of_samples(key, numbers, step), inputs) * coarse
-    return drawn.reshape(shape)
+    fine_steps = np.empty((shape[0], shape[1] * inputs), np.int32)
+    for step, cells in enumerate(fine_steps):
+        cells[:] = uniforms(sample_keys(key, numbers, step), inputs) * coarse
+    return fine_steps.reshape(shape)

@@ -1,7 +1,7 @@
-"""Let Ctrl-C end a simulation.
+"""Make Ctrl-C end a simulation.
 
-Brian2 turns Ctrl-C during a run into a request to stop after the current step, and the run then
-returns as if it were whole: spikes of the remaining steps, and of whole samples, would be missing.
+Brian2 turns Ctrl-C during a run into a request to stop after the current step. The run then returns
+as if it were complete, without the spikes of the remaining steps and samples.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _STOP = "core.stop_on_keyboard_interrupt"
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Raise KeyboardInterrupt when the user presses Ctrl-C, also within a run of Brian2.
+    """Raise KeyboardInterrupt when the user presses Ctrl-C, also during a run of Brian2.
 
     Examples
     --------
@@ -32,6 +32,6 @@ def interruptible() -> Iterator[None]:
         yield
     finally:
         prefs[_STOP] = before
-        # Brian2 itself does not set this back where a run ends by an error, and would then take
-        # the user's next Ctrl-C for a request to stop a run that is long over.
+        # Brian2 does not reset this flag if a run ends by an error, and would then treat the
+        # user's next Ctrl-C as a request to stop a run that has already ended.
         Network._globally_running = running

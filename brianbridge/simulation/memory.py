@@ -1,4 +1,4 @@
-"""How many samples are simulated at once: as many as memory allows and caches like."""
+"""How many samples are simulated at once, limited by memory and the size of CPU caches."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from brianbridge.preferences import how_to_raise, memory_budget
 
 __all__ = ["check_sample_fits", "fitting_batch"]
 
-#: Bytes of one neuron: a number for each variable and some in passing, an index, two flags.
+#: Numbers of a neuron beside its variables (temporary values, an index), and bytes of its flags.
 _NUMBERS, _FLAGS = 5, 16
-#: A chunk's state should stay in a cache of this size, if that leaves enough to do in a step.
+#: Bytes of a CPU cache that should hold the state of a chunk, if a step then has enough neurons.
 _CACHE = 12e6
 _LEAST_NEURONS = 100_000
 
@@ -20,18 +20,18 @@ _LEAST_NEURONS = 100_000
 def fitting_batch(
     network: SpikingNetwork, *, synapse_bytes: int = 0, traced: int = 0, chunks: int = 1
 ) -> int:
-    """Return how many samples fit the budget ``prefs.brianbridge.memory``, at least one.
+    """Return how many samples fit ``prefs.brianbridge.memory``, at least one.
 
     Parameters
     ----------
     network : SpikingNetwork
         The network.
     synapse_bytes : int
-        What each synapse takes in every sample; 0 where weights are held once.
+        Bytes of a synapse per sample; 0 if all samples share the weights.
     traced : int
-        Variables that are recorded in every step.
+        Number of variables that are recorded in every step.
     chunks : int
-        How many chunks there are in memory at the same time, but for one sample.
+        Number of chunks in memory at the same time; one sample must fit the whole budget.
 
     Raises
     ------
@@ -48,19 +48,19 @@ def fitting_batch(
 
 
 def check_sample_fits(network: SpikingNetwork, *, traced: int = 0) -> int:
-    """Return the bytes that one sample takes, of state, input and spikes, without synapses.
+    """Return the bytes of one sample: its state, input and spikes, without synapses.
 
     Parameters
     ----------
     network : SpikingNetwork
         The network.
     traced : int
-        Variables that are recorded in every step.
+        Number of variables that are recorded in every step.
 
     Raises
     ------
     InputError
-        If they are more than ``prefs.brianbridge.memory``. Nothing is allocated before.
+        If they exceed ``prefs.brianbridge.memory``; raised before anything is allocated.
 
     Examples
     --------
@@ -68,15 +68,16 @@ def check_sample_fits(network: SpikingNetwork, *, traced: int = 0) -> int:
     >>> from brianbridge.network import Dense
     >>> from brianbridge.neurons.library import neuron_model
     >>> layers = [Dense(2, neuron_model("lif"))]
-    >>> check_sample_fits(SpikingNetwork.sequential((4,), layers, encoding=Current(2**62)))
+    >>> net = SpikingNetwork.sequential((4,), layers, encoding=Current(2**62))
+    >>> check_sample_fits(net)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     brianbridge.errors.InputError: one sample of the network takes about 5.53e+13 MB, ...
     """
     inputs = math.prod(network.shape_of(INPUT))
     neurons = sum(p.size for p in network.populations)
-    # Encoded samples, and the spikes and traces of a presentation that wait to be handed on.
-    waiting = network.steps * (2 * inputs + neurons * (2 + 8 * traced)) + 16 * inputs
-    sample = _state(network) + waiting
+    # Encoded samples, and the recorded spikes and traces of a presentation.
+    recorded = network.steps * (2 * inputs + neurons * (2 + 8 * traced)) + 16 * inputs
+    sample = _state(network) + recorded
     _check(sample)
     return sample
 
@@ -103,6 +104,6 @@ def _check(sample: int) -> None:
     if sample > budget:
         raise InputError(
             f"one sample of the network takes about {sample / 1e6:.3g} MB, and "
-            f"prefs.brianbridge.memory allows {budget / 1e6:.3g} MB; take fewer steps, or raise "
+            f"prefs.brianbridge.memory allows {budget / 1e6:.3g} MB; use fewer steps, or raise "
             f"it: {how_to_raise(sample)}"
         )

@@ -1,4 +1,4 @@
-"""Record one chunk of samples: spikes, crossing times, traces; and watch for NaN."""
+"""Record spikes, crossing times and traces of a chunk of samples, and detect NaN."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FIRST, _LAST = -(10**6) + 1, 10**6
 
 
 class _StartState(BrianObject):
-    """Keep what some variables were at the start of the step."""
+    """Store the values of some variables at the start of each step."""
 
     def __init__(self, group: Any, variables: Sequence[str], clock: Clock) -> None:
         super().__init__(clock=clock, when="start", order=_FIRST, name=f"{group.name}_start")
@@ -35,18 +35,18 @@ class _StartState(BrianObject):
 
 
 class SpikeRecorder(BrianObject):
-    """Record the spikes of a group, step by step, for one chunk.
+    """Record the spikes of a group, for one chunk of samples at a time.
 
     Parameters
     ----------
     group : brian2.NeuronGroup
-        Of ``batch*n`` neurons.
+        Group of ``batch*n`` neurons.
     model : NeuronModel
-        What they are.
+        Model of the neurons.
     batch : int
-        Samples in a chunk.
+        Number of samples in a chunk.
     request : Request
-        Tells the step, and whether crossing times are wanted.
+        The request, with the time step and whether to compute crossing times.
     clock : brian2.Clock
         The clock of the simulation.
     """
@@ -67,7 +67,7 @@ class SpikeRecorder(BrianObject):
         self.rewind()
 
     def rewind(self) -> None:
-        """Forget everything, for the next chunk."""
+        """Discard all spikes, before the next chunk."""
         self._step = 0
         self._starts: list[np.ndarray] = []
         self._nodes: list[np.ndarray] = []
@@ -75,7 +75,7 @@ class SpikeRecorder(BrianObject):
         self._within: list[np.ndarray] = []
 
     def run(self) -> None:
-        """Note the spikes of this step."""
+        """Record the spikes of this step."""
         fired = self._space[: self._space[-1]]
         start, node = kernels.split(fired, len(fired), self._neurons, self._batch)
         self._starts.append(start)
@@ -116,18 +116,18 @@ class SpikeRecorder(BrianObject):
 
 
 class TraceRecorder(BrianObject):
-    """Record state variables at the end of each step, for one chunk.
+    """Record state variables at the end of each step, for one chunk of samples at a time.
 
     Parameters
     ----------
     group : brian2.NeuronGroup
         Of ``batch*n`` neurons.
     variables : sequence of str
-        What is recorded.
+        State variables to record.
     shape : tuple of int
         Shape of the population.
     batch, steps : int
-        Samples in a chunk, and steps of a presentation.
+        Number of samples in a chunk, and of steps of a presentation.
     clock : brian2.Clock
         The clock of the simulation.
     """
@@ -142,31 +142,31 @@ class TraceRecorder(BrianObject):
         self.rewind()
 
     def rewind(self) -> None:
-        """Start again, for the next chunk."""
+        """Start from the first step, for the next chunk."""
         self._step = 0
 
     def run(self) -> None:
-        """Note the values at the end of this step."""
+        """Record the values at the end of this step."""
         for name, values in self._live.items():
             self._kept[name][self._step] = values.reshape(self._kept[name].shape[1:])
         self._step += 1
 
     def values(self, samples: int) -> dict[str, np.ndarray]:
-        """Return ``(steps, samples, *shape)`` for each variable."""
+        """Return the values ``(steps, samples, *shape)`` of each variable."""
         return {name: values[:, :samples].copy() for name, values in self._kept.items()}
 
 
 def not_a_number(network: SpikingNetwork, groups: Mapping[str, Any], samples: int) -> str:
-    """Say which variable of the first `samples` samples is not a number; nothing if none is.
+    """Describe the first variable that is NaN in any of the first samples; empty if none is.
 
     Parameters
     ----------
     network : SpikingNetwork
-        What is simulated.
+        The network that is simulated.
     groups : mapping of str to brian2.NeuronGroup
-        Its populations, sample after sample.
+        Groups by population, with the neurons of sample after sample.
     samples : int
-        How many samples count.
+        Number of samples to check.
     """
     for population in network.populations:
         for name in population.neuron.state_variables:
@@ -177,14 +177,14 @@ def not_a_number(network: SpikingNetwork, groups: Mapping[str, Any], samples: in
 
 
 class StateWatch(BrianObject):
-    """Stop a run at the first step that leaves a variable at NaN.
+    """Stop a run at the first step after which a variable is NaN.
 
     Parameters
     ----------
     group : brian2.NeuronGroup
-        What is watched.
+        The group to check.
     variables : sequence of str
-        Its variables.
+        Variables of the group.
     clock : brian2.Clock
         The clock of the simulation.
     """
@@ -196,7 +196,7 @@ class StateWatch(BrianObject):
         self._step = 0
 
     def run(self) -> None:
-        """Look at the state."""
+        """Check the state at the end of this step."""
         for name, values in self._live.items():
             bad = np.isnan(values)
             if bad.any():

@@ -1,15 +1,15 @@
-"""What `simulate` was asked for, checked before anything runs; every path takes one."""
+"""The checked arguments of a simulation, which every path takes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from brianbridge.encoding import EncodedInput, Poisson
-from brianbridge.errors import InputError
+from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network import INPUT, SpikingNetwork
 from brianbridge.network.readout import AT_SPIKE, first_spike_output
 from brianbridge.network.samples import (
@@ -20,44 +20,45 @@ from brianbridge.network.samples import (
 )
 from brianbridge.neurons.quantities import seconds
 from brianbridge.recording import Events, Recording
-from brianbridge.simulation.input_timing import Timing, places
+from brianbridge.simulation.input_timing import Timing, draw_fine_steps
+from brianbridge.simulation.random.counters import checked_seed
 from brianbridge.simulation.reference.builder import checked_schedule, steps_per_coarse_step
 
-__all__ = ["Request"]
+__all__ = ["Request", "check_choice"]
 
 
 @dataclass(frozen=True)
 class Request:
-    """Hold the arguments of a simulation.
+    """What `simulate` simulates and records.
 
     Parameters
     ----------
     network : SpikingNetwork
-        The description, with weights.
+        The network, with weights.
     samples : numpy.ndarray or EncodedInput
-        Samples ``(samples, *input_shape)``, or what an encoding made of them.
+        Samples ``(samples, *input_shape)``, encoded or not.
     numbers : numpy.ndarray of int, shape (samples,)
         Number of each sample in its data set.
     dt : float
-        Brian2's step, in seconds.
+        Brian2's time step, in seconds.
     coarse : int
-        Brian2's steps in one of the twin's.
+        Number of Brian2's steps in a step of the twin.
     variables : tuple of str
         State variables to record.
     crossing : bool
-        Whether to find when, within a step, spikes crossed their threshold.
+        Whether to compute when, within a step, potentials crossed their threshold.
     schedule : {"canonical", "default"}
-        In which order things happen within a step.
+        Order of operations within a step.
     poisson : bool
-        Whether Brian2 draws the input spikes.
+        Whether Brian2 draws the input spikes itself.
     timing : {"start", "uniform"}
-        Where in a coarse step its input spikes fall.
+        When input spikes occur within a step of the twin.
     seed : int
-        Of all random numbers.
+        Seed of all random numbers.
     on_chunk : callable, optional
         Called with the recording of each chunk of samples.
     keep : bool
-        Whether spikes and traces are kept after `on_chunk` has seen them.
+        Whether spikes and traces are kept after the call of `on_chunk`.
     """
 
     network: SpikingNetwork
@@ -79,13 +80,14 @@ class Request:
         cls,
         network: SpikingNetwork,
         x: Any,
+        *,
         dt: Any,
         record: Sequence[str],
         index: Any,
         schedule: str | None,
         poisson: bool,
         timing: Timing,
-        seed: int,
+        seed: int | None,
         on_chunk: Callable[[Recording], None] | None,
         keep: bool,
     ) -> Request:
@@ -94,9 +96,11 @@ class Request:
         Raises
         ------
         InputError
-            If the samples do not fit the network or are not finite, nothing has a variable to
-            record, or `dt` does not divide the twin's step.
+            If the samples do not fit the network or are not finite, no population has a variable
+            to record, `dt` does not divide the twin's step, or the seed or the timing is unknown.
         """
+        check_choice("timing", timing, Timing)
+        chosen_seed = checked_seed(seed)
         samples = x if isinstance(x, EncodedInput) else checked_samples(network, x)
         if isinstance(x, EncodedInput):
             _check_encoded(network, x)
@@ -105,34 +109,35 @@ class Request:
         step = network.dt if dt is None else seconds(dt, "dt")
         if poisson and (isinstance(x, EncodedInput) or not isinstance(network.encoding, Poisson)):
             raise InputError(
-                "poisson = True lets Brian2 draw the input at the rates of encoding 'poisson', but "
-                f"the network's encoding is '{network.encoding.kind}', or the samples are encoded"
+                "poisson = True needs samples that are not encoded, and a network with encoding "
+                f"'poisson', but this network has '{network.encoding.kind}'; use poisson = False"
             )
         return cls(
             network, samples, numbers, step, steps_per_coarse_step(network, step),
             tuple(checked_variables(network, record)), CROSSING in record,
-            checked_schedule(network, schedule), poisson, timing, seed, on_chunk, keep,
+            checked_schedule(network, schedule), poisson, timing, chosen_seed, on_chunk, keep,
         )  # fmt: skip
 
     @property
     def steps(self) -> int:
-        """Brian2's steps of one presentation."""
+        """Number of Brian2's steps of a presentation."""
         return self.network.steps * self.coarse
 
     def encode(self, low: int, high: int) -> EncodedInput:
-        """Return the encoded samples from number `low` up to `high`."""
+        """Return the encoded samples from index `low` to `high`, exclusive."""
         if isinstance(self.samples, EncodedInput):
             return self.samples.part(low, high)
         return self.network.encoding.encode(self.samples[low:high], self.numbers[low:high])
 
-    def places(self, encoded: EncodedInput, low: int) -> np.ndarray | None:
-        """Return the fine step of each cell of a raster; None if all fall on the start."""
+    def fine_steps(self, encoded: EncodedInput, low: int) -> np.ndarray | None:
+        """Return the fine step of each cell of a raster; None if all spikes occur in the first."""
         if self.timing == "start" or encoded.raster is None:
             return None
-        return places(encoded, self.numbers[low : low + encoded.samples], self.coarse, self.seed)
+        numbers = self.numbers[low : low + encoded.samples]
+        return draw_fine_steps(encoded, numbers, self.coarse, self.seed)
 
     def rates(self, low: int, high: int) -> np.ndarray:
-        """Return the rates of the inputs, in Hz, ``(samples, inputs)``."""
+        """Return the input rates of samples from index `low` to `high`, in Hz, flat."""
         encoding = self.network.encoding
         assert isinstance(encoding, Poisson)
         assert isinstance(self.samples, np.ndarray)
@@ -147,16 +152,16 @@ class Request:
         events: Mapping[str, Events],
         traces: Mapping[str, Mapping[str, np.ndarray]],
     ) -> Recording:
-        """Return the recording of a chunk; its output is read from spikes or from `groups`.
+        """Return the recording of a chunk, with the output by the readout of the network.
 
         Parameters
         ----------
         groups : mapping of str to brian2.NeuronGroup
             The populations, each of ``batch*size`` neurons.
         batch, samples : int
-            Samples that the groups hold, and how many of them are there.
+            Number of samples that the groups have room for, and that were presented.
         events, traces : mapping
-            What was recorded of those, by population.
+            Recorded spikes and state variables of these samples, by population.
         """
         last = self.network.output
 
@@ -184,7 +189,7 @@ class Request:
         return Recording(self.dt, self.steps, samples, shapes, events, output, traces)
 
     def hand_on(self, part: Recording) -> Recording:
-        """Show a chunk to whoever waits for it; return what is kept of it."""
+        """Pass a chunk to `on_chunk`; return the part of it that is kept."""
         if self.on_chunk is not None:
             self.on_chunk(part)
         return part if self.keep else part.without_events()
@@ -201,3 +206,10 @@ def _check_encoded(network: SpikingNetwork, encoded: EncodedInput) -> None:
             f"the encoded input has shape {given.shape}; encoding '{network.encoding.kind}' of "
             f"this network gives {wanted if lead == 2 or not spikes else 'a raster'}"
         )
+
+
+def check_choice(what: str, value: Any, choices: Any) -> None:
+    """Raise `InputError`, with the nearest choice, unless a value is in a `Literal` type."""
+    if value not in get_args(choices):
+        hint = did_you_mean(str(value), get_args(choices))
+        raise InputError(f"there is no {what} '{value}'. {hint}")

@@ -1,9 +1,9 @@
-"""The canonical step in Brian2: layer after layer within one time step.
+"""The canonical schedule in Brian2: layer by layer within one time step.
 
 Brian2's default order (groups, thresholds, synapses, resets) delivers a spike after the target's
-threshold and before its reset: every layer lags one step, and a reset to a value wipes out what
-arrived in the same step (brian2 issue 1332). Here all of a population's receive, emit and reset
-happen in the slot ``thresholds``, in the order of the populations:
+threshold and before its reset. Every layer then lags one step, and a reset to a value discards the
+input of the same step (brian2 issue 1332). In the canonical schedule, populations receive, emit and
+reset one after another, in the slot ``thresholds``:
 
     receive (pathways)  <  emit (thresholder)  <  reset (resetter)  <  receive of the next ...
 """
@@ -19,17 +19,17 @@ _SLOT = "thresholds"
 
 
 def position_in_order(position: int) -> tuple[str, int]:
-    """Return slot and order of what delivers to population number `position`."""
+    """Return slot and order of the pathways to population number `position`."""
     return _SLOT, 4 * position
 
 
 def put_in_order(
     position: int, group: Any, synapses: Sequence[Any] = (), relays: Sequence[Any] = ()
 ) -> None:
-    """Give a population, and what leads to it, its place in the canonical step.
+    """Set the order of a population and of the synapses to it, as in the canonical schedule.
 
-    A projection that leads back from a later population comes before that one's threshold, and so
-    delivers the spikes of the step before.
+    Feedback from a later population runs before the threshold of that population, and thus
+    delivers the spikes of the previous step.
 
     Parameters
     ----------
@@ -38,17 +38,17 @@ def put_in_order(
     group : brian2.NeuronGroup
         The population.
     synapses : sequence of brian2.Synapses
-        The projections that lead to it, each with the single pathway ``pre``.
+        Projections to the population, each with the single pathway ``pre``.
     relays : sequence of Relay
-        What delays its spikes: it takes them in after the reset, and fires before all else.
+        Relays that delay its spikes: they receive after the reset, and fire before all else.
     """
     slot, order = position_in_order(position)
     for synapse in synapses:
         synapse.pre.when, synapse.pre.order = slot, order
-    for part, place in (("thresholder", order + 1), ("resetter", order + 2)):
+    for part, part_order in (("thresholder", order + 1), ("resetter", order + 2)):
         objects = getattr(group, part, {})  # a group of inputs never resets
         if "spike" in objects:
-            objects["spike"].when, objects["spike"].order = slot, place
+            objects["spike"].when, objects["spike"].order = slot, part_order
     for relay in relays:
         relay.inlet.pre.when, relay.inlet.pre.order = slot, order + 3
         thresholder = relay.group.thresholder["spike"]

@@ -47,7 +47,7 @@ class TrainingResult:
     ----------
     curve : dict of str to list of float
         One value an epoch: ``train_loss``, ``train_accuracy``, ``validation_loss``,
-        ``validation_accuracy``, and what the rule notes of its own.
+        ``validation_accuracy``, and the metrics of the rule.
     best_epoch : int
         The epoch whose weights were kept, counted from 1.
     """
@@ -225,13 +225,13 @@ class _Trainer:
 
     def _begin(self) -> None:
         """Let the rule set initial weights by some training samples, the same for every run."""
-        if type(self.rule).begin is LearningRule.begin:
+        if type(self.rule).before_training is LearningRule.before_training:
             return
         order = np.random.default_rng((self.seed, _FIRST)).permutation(len(self.train_data))
         self.twin.eval()
         with seeded(self.twin.device, self.seed, _FIRST):
             for inputs, _ in self._batches(self.train_data, order[:_BEGIN], stream=0):
-                self.rule.begin(self.twin, *inputs)
+                self.rule.before_training(self.twin, *inputs)
         if self.average is not None:
             self.average.module.load_state_dict(self.twin.state_dict())
         self.best = self._weights()
@@ -264,7 +264,7 @@ class _Trainer:
                     self.average.update_parameters(self.twin)
                 losses += loss.item() * len(labels)
                 hits += int((response.output.argmax(1) == labels).sum())
-                for name, value in response.notes.items():
+                for name, value in response.metrics.items():
                     told[name] = told.get(name, 0.0) + value * len(labels) / len(self.train_data)
             # The loss need not tell: a potential that is no number never crosses a threshold.
             for name, values in self.twin.named_parameters():
@@ -300,10 +300,10 @@ class _Trainer:
         kind = self.twin.device.type
         with torch.autocast(kind, torch.bfloat16, enabled=options.autocast == "bfloat16"):
             response = self.rule.respond(self.twin, *inputs)
-            judged = response.output if response.judged is None else response.judged
-            loss = self.rule.loss(judged, labels)
+            given = response.loss_input
+            loss = self.rule.loss(response.output if given is None else given, labels)
         if options.spike_rate is not None:
-            counts = {name: response.counts_of(name) for name in self.constrained}
+            counts = {name: response.spike_counts(name) for name in self.constrained}
             loss = loss + options.spike_rate.penalty(counts, self.twin.network.steps)
         return response, loss
 
@@ -314,9 +314,9 @@ class _Trainer:
         losses, hits = 0.0, 0
         with torch.no_grad(), seeded(twin.device, self.seed, self.epoch, _EVALUATION):
             for inputs, labels in self._batches(data, np.arange(len(data)), stream=0):
-                output = self.rule.deployed(twin, *inputs)
-                seen = self.rule.scaled(twin, output)
-                losses += self.rule.loss(seen, labels).item() * len(labels)
+                output = self.rule.predict(twin, *inputs)
+                loss_input = self.rule.loss_input(twin, output)
+                losses += self.rule.loss(loss_input, labels).item() * len(labels)
                 hits += int((output.argmax(1) == labels).sum())
         return losses, hits
 

@@ -30,7 +30,8 @@ from brianbridge.datasets import load
 from brianbridge.network import Layer
 from brianbridge.provenance import collect
 from brianbridge.rules import Implicit, Spide
-from brianbridge.rules.equilibrium.base import AtEquilibrium, Settled
+from brianbridge.rules.equilibrium.base import EquilibriumRule
+from brianbridge.rules.equilibrium.state import Equilibrium
 from brianbridge.simulation.reader.write_back import write_back
 from brianbridge.training import train
 from brianbridge.twin.network import NetworkTwin, to_torch
@@ -62,23 +63,23 @@ def trained(hidden: int) -> NetworkTwin:
 
 
 def solution(
-    rule: AtEquilibrium, twin: NetworkTwin, x: np.ndarray, labels: np.ndarray
+    rule: EquilibriumRule, twin: NetworkTwin, x: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, float]:
     """Return z of the neurons that have a gradient, and the rate of the ternary neurons."""
     kept: list[np.ndarray] = []
 
     class Kept(type(rule)):  # type: ignore[misc]
-        def settled_gradients(
-            self, twin: NetworkTwin, settled: Settled, given: Mapping[str, Tensor]
+        def solve_gradients(
+            self, twin: NetworkTwin, equilibrium: Equilibrium, given: Mapping[str, Tensor]
         ) -> Mapping[str, Tensor]:
-            found: Mapping[str, Tensor] = super().settled_gradients(twin, settled, given)
-            kept.append((found["hidden"] * (settled.slope["hidden"] > 0)).numpy())
+            found: Mapping[str, Tensor] = super().solve_gradients(twin, equilibrium, given)
+            kept.append((found["hidden"] * (equilibrium.slope["hidden"] > 0)).numpy())
             return found
 
     options = {name: value for name, value in rule.to_dict().items() if name != "name"}
     response = Kept(**options).respond(twin, *twin.encode(x))
     rule.loss(response.output, torch.as_tensor(labels)).backward()
-    return kept[0], response.notes.get("backward_rate", 0.0)
+    return kept[0], response.metrics.get("backward_rate", 0.0)
 
 
 def measure(hidden: int, samples: int) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import pytest
 import brianbridge as bb
 from brianbridge.encoding import Bernoulli, EncodedInput
 from brianbridge.errors import InputError
-from brianbridge.simulation.input_timing import places
+from brianbridge.simulation.input_timing import draw_fine_steps
 
 X = np.random.default_rng(0).random((7, 5))
 DT, COARSE = 1e-3, 4
@@ -34,7 +34,7 @@ def test_spikes_keep_their_coarse_step_and_their_number():
 
 def test_every_fine_step_has_the_same_chance():
     encoded = EncodedInput(raster=np.ones((500, 8, 4)))
-    drawn = places(encoded, np.arange(8), coarse=5, seed=1)
+    drawn = draw_fine_steps(encoded, np.arange(8), coarse=5, seed=1)
     shares = np.bincount(drawn.ravel()) / drawn.size
     # Five standard deviations of a share of 16,000 draws.
     np.testing.assert_allclose(shares, 0.2, atol=5 * np.sqrt(0.2 * 0.8 / drawn.size))

@@ -17,7 +17,7 @@ from brianbridge.network.readout import first_spike_times
 from brianbridge.neurons.library import neuron_model
 from brianbridge.rules import FirstSpike, SingleSpikeVectorised
 
-FIRST_SPIKE = "brianbridge.rules.single_spike.first_spike"
+AT_SPIKE = "brianbridge.rules.single_spike.at_spike"
 
 IF, LIF = neuron_model("single_spike_if"), neuron_model("single_spike_lif")
 T = 8
@@ -77,13 +77,13 @@ def test_in_the_twin(neuron, encoding):
 @pytest.mark.parametrize("way", ["every step", "by events", "by steps"])
 def test_in_the_rule_of_first_spikes(way, monkeypatch):
     if way == "by steps":
-        monkeypatch.setattr(f"{FIRST_SPIKE}.goes_by_events", lambda *_: False)
+        monkeypatch.setattr(f"{AT_SPIKE}.has_event_kernel", lambda *_: False)
     slope = "every_step" if way == "every step" else "unit"
     twin = bb.to_torch(network(IF), dtype=torch.float64)
     inputs = twin.encode(X)
     response = FirstSpike(slope, loss_function="cross_entropy").respond(twin, *inputs)
     for name, emitted in twin.run(*inputs).spikes.items():
-        counts = response.counts_of(name)
+        counts = response.spike_counts(name)
         assert set(counts.unique().tolist()) <= {0.0, 1.0}
         assert torch.equal(counts, emitted.sum(0))
 
@@ -93,7 +93,7 @@ def test_in_the_vectorised_rule():
     inputs = twin.encode(X)
     response = SingleSpikeVectorised().respond(twin, *inputs)
     for name, emitted in twin.run(*inputs).spikes.items():
-        counts = response.counts_of(name)
+        counts = response.spike_counts(name)
         assert set(counts.unique().tolist()) <= {0.0, 1.0}
         assert torch.equal(counts, emitted.sum(0))
 

@@ -80,10 +80,10 @@ def test_the_loss_sees_what_brian2_did(rule, readout, neuron, encoding):
     own, _, _ = step(twin, rule, data)
     response, _, _ = step(twin, InTheLoop(rule, DEVICE, seed=7), data)
     ran = perturbed(Condition(net), DEVICE, 7).simulate(data.x)
-    wanted = rule.scaled(twin, torch.as_tensor(ran.output)).numpy()
+    wanted = rule.loss_input(twin, torch.as_tensor(ran.output)).numpy()
     np.testing.assert_allclose(response.output.detach().numpy(), wanted, rtol=1e-12)
     for name in ("hidden1", "hidden2"):
-        counts = response.counts_of(name).detach().numpy()
+        counts = response.spike_counts(name).detach().numpy()
         np.testing.assert_array_equal(counts, ran.counts[name])
     assert not torch.equal(response.output, own.output)
 
@@ -160,11 +160,11 @@ def test_noise_is_another_one_in_each_batch():
     looped = InTheLoop(SurrogateGradient(), (MembraneNoise(0.5),))
     inputs = twin.encode(data.x)
     torch.manual_seed(0)
-    one, other = (looped.respond(twin, *inputs).counts_of("hidden1") for _ in range(2))
+    one, other = (looped.respond(twin, *inputs).spike_counts("hidden1") for _ in range(2))
     assert not torch.equal(one, other)
     torch.manual_seed(0)
-    assert torch.equal(looped.respond(twin, *inputs).counts_of("hidden1"), one)
-    again = [looped.deployed(twin, *inputs) for _ in range(2)]
+    assert torch.equal(looped.respond(twin, *inputs).spike_counts("hidden1"), one)
+    again = [looped.predict(twin, *inputs) for _ in range(2)]
     assert torch.equal(*again)
 
 

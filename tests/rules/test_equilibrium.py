@@ -14,7 +14,7 @@ from brianbridge.errors import InputError
 from brianbridge.network import Dense, Recurrent, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.rules import Implicit, Spide
-from brianbridge.rules.equilibrium.base import mean_rate
+from brianbridge.rules.equilibrium.state import mean_rate
 from brianbridge.training import train
 from brianbridge.twin.network import to_torch
 
@@ -63,7 +63,7 @@ def test_forward_spikes_and_output_are_those_of_numpy(shape, neuron, encoding):
         assert 0 < expected.mean() < 1
     response = Implicit().respond(twin, current, raster)
     np.testing.assert_allclose(response.output.detach(), output, rtol=0, atol=1e-12)
-    assert torch.equal(Implicit().scaled(twin, found.output), response.output)
+    assert torch.equal(Implicit().loss_input(twin, found.output), response.output)
 
 
 def test_rates_come_to_the_equilibrium():
@@ -72,7 +72,7 @@ def test_rates_come_to_the_equilibrium():
         net = by_hand.make("layers", encoding=Current(steps))
         twin = to_torch(net, dtype=torch.float64)
         inputs = twin.encode(np.random.default_rng(0).uniform(0, 1, (4, 5)))
-        distances.append(Implicit().respond(twin, *inputs).notes["equilibrium_distance"])
+        distances.append(Implicit().respond(twin, *inputs).metrics["equilibrium_distance"])
     assert 0.04 > distances[0] > 5 * distances[1] > 25 * distances[2] > 0
 
 
@@ -86,7 +86,7 @@ def test_a_reset_past_zero_halves_the_distance():
         )
         twin = to_torch(net, dtype=torch.float64)
         inputs = twin.encode(np.random.default_rng(0).uniform(0, 2, (20, 20)))
-        found[rest] = Implicit().respond(twin, *inputs).notes["equilibrium_distance"]
+        found[rest] = Implicit().respond(twin, *inputs).metrics["equilibrium_distance"]
     assert 0 < found[-1.0] < 0.65 * found[0.0]
 
 
@@ -94,7 +94,7 @@ def test_the_noted_distance_is_that_of_numpy():
     net = by_hand.make("layers")
     twin = to_torch(net, dtype=torch.float64)
     x = np.random.default_rng(0).uniform(0, 1, (4, 5))
-    noted = Implicit().respond(twin, *twin.encode(x)).notes["equilibrium_distance"]
+    noted = Implicit().respond(twin, *twin.encode(x)).metrics["equilibrium_distance"]
     hand = by_hand.ByHand(net)
     spikes, _ = hand.forward(x)
     rates = {"input": x, **{name: hand.mean(s) for name, s in spikes.items()}}
@@ -183,7 +183,7 @@ def test_networks_that_have_no_such_equilibrium_are_refused(rule, refused):
         rule.check(recurrent(readout="counts"))
     with refused(what, "neurons of population 'hidden' differ in 'theta'", "give them one value"):
         rule.check(recurrent(theta=np.linspace(1, 2, 6)))
-    with refused(what, "that of all populations", "'output'"):
+    with refused(what, "must have the same leak", "'output'"):
         rule.check(recurrent("lif_rest", "if"))
     with refused(what, "neuron model 'adex' has no parameter 'theta'", "option 'threshold'"):
         rule.check(recurrent("adex"))
@@ -194,7 +194,7 @@ def test_networks_that_have_no_such_equilibrium_are_refused(rule, refused):
         ("multi_threshold_lif", "lif"), ("lif", "cuba_lif"),
     ):  # fmt: skip
         wrong = output if hidden == "lif" else hidden
-        with refused(what, f"model '{wrong}' of population", "use 'if_rest' or 'lif_rest'"):
+        with refused(what, f"has neuron model '{wrong}'", "use 'if_rest' or 'lif_rest'"):
             rule.check(recurrent(hidden, output))
 
 
@@ -207,7 +207,7 @@ def test_counts_are_counts_whatever_the_leak(rule):
     _, raster = twin.encode(np.ones((4, 5)))
     raster = raster.clone()
     raster[10:] = 0  # early spikes weigh little in a rate with a leak
-    found = rule.respond(twin, None, raster).counts_of("hidden")
+    found = rule.respond(twin, None, raster).spike_counts("hidden")
     expected = twin.run(None, raster).spikes["hidden"].sum(0)
     assert torch.equal(found.detach(), expected)
     assert expected.mean() > 1
@@ -216,7 +216,7 @@ def test_counts_are_counts_whatever_the_leak(rule):
 
 def test_another_order_of_a_step_is_refused(refused):
     net = replace(by_hand.make("plain"), schedule="default")
-    with refused("learning rule 'implicit'", "canonical order"):
+    with refused("learning rule 'implicit'", "schedule 'canonical' only"):
         Implicit().check(net)
 
 

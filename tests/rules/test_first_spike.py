@@ -17,15 +17,15 @@ from brianbridge.network import Conv2d, Dense, MaxPool2d, Recurrent, SpikingNetw
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.rules import FirstSpike
-from brianbridge.rules.single_spike import first_crossing
-from brianbridge.rules.single_spike.first_crossing import Credit
-from brianbridge.rules.single_spike.first_spike import relative_targets
+from brianbridge.rules.single_spike.crossing_by_events import has_event_kernel
+from brianbridge.rules.single_spike.first_crossing import TimeGradient
+from brianbridge.rules.single_spike.relative_targets import relative_targets
 from brianbridge.simulation.reader.write_back import write_back
 from brianbridge.training import train
 from brianbridge.twin.network import to_torch
 from brianbridge.twin.scan import first_steps
 
-FIRST_SPIKE = "brianbridge.rules.single_spike.first_spike"
+AT_SPIKE = "brianbridge.rules.single_spike.at_spike"
 
 ONCE = neuron_model("single_spike_if")
 T = 12
@@ -81,7 +81,7 @@ def test_times_are_those_of_the_steps(name, seed, slope):
     for population, spikes in activity.spikes.items():
         counts = spikes.sum(0)
         assert counts.max() <= 1
-        assert torch.equal(response.counts_of(population), counts)
+        assert torch.equal(response.spike_counts(population), counts)
     assert torch.equal(
         first_steps(activity.spikes[net.output.name]).flatten(1), T - whole(response)
     )
@@ -132,11 +132,11 @@ def by_hand(net, twin, raster, gradient, credit):
 
 
 CREDITS = [
-    Credit(),
-    Credit(normalise=False),
-    Credit("slope"),
-    Credit("window", width=0.2),
-    Credit(silent=False),
+    TimeGradient(),
+    TimeGradient(normalise=False),
+    TimeGradient("slope"),
+    TimeGradient("window", width=0.2),
+    TimeGradient(silent=False),
 ]
 
 
@@ -144,7 +144,7 @@ CREDITS = [
 @pytest.mark.parametrize("events", [True, False])
 def test_gradients_are_those_of_the_definition(monkeypatch, credit, events):
     if not events:
-        monkeypatch.setattr(f"{FIRST_SPIKE}.goes_by_events", lambda *_: False)
+        monkeypatch.setattr(f"{AT_SPIKE}.has_event_kernel", lambda *_: False)
     net = NETWORKS["dense"](3)
     twin = to_torch(net, dtype=torch.float64)
     _, raster = twin.encode(samples(net, 8))
@@ -200,7 +200,7 @@ def test_events_and_steps_have_the_same_gradient(monkeypatch, name):
     net, found = NETWORKS[name](5), []
     for events in (True, False):
         if not events:
-            monkeypatch.setattr(f"{FIRST_SPIKE}.goes_by_events", lambda *_: False)
+            monkeypatch.setattr(f"{AT_SPIKE}.has_event_kernel", lambda *_: False)
         twin = to_torch(net, dtype=torch.float64)
         rule = FirstSpike(**S4NN | {"slope": "slope"})
         output = rule.respond(twin, *twin.encode(samples(net))).output
@@ -280,14 +280,14 @@ def test_initial_weights_let_neurons_fire():
         twin.projection(projection.name).weight.data *= 0.01
     inputs = twin.encode(split.train.x[:200])
     assert twin.run(*inputs).spikes["hidden"].sum() == 0
-    FirstSpike().begin(twin, *inputs)
+    FirstSpike().before_training(twin, *inputs)
     ran = twin.run(*inputs, record=("v",))
     v = {name: traces["v"][(T - 1) // 2] for name, traces in ran.traces.items()}
     assert v["conv1"][v["conv1"] != 0].square().mean().sqrt().item() == pytest.approx(1, abs=1e-4)
     for name in ("hidden", "output"):
         assert v[name].mean().item() == pytest.approx(1, abs=1e-3)
     kept = to_torch(net)
-    FirstSpike(calibrate=0).begin(kept, *inputs)
+    FirstSpike(calibrate=0).before_training(kept, *inputs)
     for projection in net.projections:
         np.testing.assert_array_equal(
             kept.projection(projection.name).weight.detach(), projection.weight
@@ -303,7 +303,7 @@ def test_initial_weights_let_neurons_fire():
         ([Dense(4, neuron_model("if"))], {}, "population 'output' must sum .* 'single_spike_if'"),
         ([dense(4)], {"readout": "counts"}, "give readout = 'first_spike'"),
         ([dense(4)], {"encoding": Bernoulli(9)}, "the encoding is 'bernoulli'"),
-        ([dense(4), Recurrent(), dense(3)], {}, "there can be no feedback"),
+        ([dense(4), Recurrent(), dense(3)], {}, "which feedback does not allow"),
     ],
 )
 def test_what_it_cannot_train_is_refused(layers, options, expected):
@@ -353,9 +353,9 @@ def test_wrong_options(options, expected):
 def test_kernels_are_used_where_there_are_some():
     net = NETWORKS["pooled"](0)
     cpu, cuda = torch.device("cpu"), torch.device("cuda")
-    used = [first_crossing.goes_by_events(p, cpu) for p in net.projections]
+    used = [has_event_kernel(p, cpu) for p in net.projections]
     assert used == [True, False, True, False, True, True]
-    assert not any(first_crossing.goes_by_events(p, cuda) for p in net.projections)
+    assert not any(has_event_kernel(p, cuda) for p in net.projections)
 
 
 # ---------------------------------------------------------------------- normalised potentials

@@ -32,8 +32,8 @@ def learn(rule, twin, inputs):
     kept = {}
 
     class Kept(type(rule)):
-        def settled_gradients(self, *args):
-            found = super().settled_gradients(*args)
+        def solve_gradients(self, *args):
+            found = super().solve_gradients(*args)
             kept.update({name: z.flatten(1).numpy() for name, z in found.items()})
             return found
 
@@ -134,7 +134,7 @@ def test_a_constraint_on_rates_has_a_gradient_through_the_equilibrium():
     net = by_hand.make("layers")
     twin, inputs = batch_for(net)
     response = Implicit(tolerance=1e-13).respond(twin, *inputs)
-    counts = response.counts_of("hidden2")
+    counts = response.spike_counts("hidden2")
     x = inputs[0].numpy()
     hand = by_hand.ByHand(net)
     spikes, _ = hand.forward(x)
@@ -158,7 +158,7 @@ def test_no_error_no_gradient():
 
 @pytest.mark.parametrize("solver", ["anderson", "broyden"])
 def test_an_equation_that_stays_unsolved_is_refused(solver, refused, monkeypatch):
-    monkeypatch.setattr(implicit, "_MOST", 1)
+    monkeypatch.setattr(implicit, "_ITERATIONS", 1)
     twin, inputs = batch_for(by_hand.make("layers"))
     with refused("rule 'implicit'", f"solver '{solver}'", "lower feedback_norm = 2"):
         learn(Implicit(solver=solver), twin, inputs)

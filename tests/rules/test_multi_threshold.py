@@ -177,7 +177,7 @@ def compare(twin, inputs, labels, rule, fire):
     found = rule.respond(twin, *inputs)
     torch.testing.assert_close(found.output, output, rtol=0, atol=1e-11)
     for layer, spikes in zip(layers, emitted, strict=False):
-        assert torch.equal(found.counts_of(layer.name), sum(spikes))
+        assert torch.equal(found.spike_counts(layer.name), sum(spikes))
         assert max(s.max() for s in spikes) > 1, "no spike is graded"
     rule.loss(found.output, labels).backward()
     unrolled.assert_same_gradients(twin, layers)
@@ -235,8 +235,8 @@ def test_at_one_step_it_is_a_quantised_relu_network(reset):
     h2 = rounded_down(h1 @ w2.T + b2, 0.8)
     found = rule.respond(twin, *inputs)
     assert set(h1.unique().tolist()) == set(range(S_MAX + 1)), "all values occur"
-    assert torch.equal(found.counts_of("hidden1").detach(), h1)
-    assert torch.equal(found.counts_of("hidden2").detach(), h2)
+    assert torch.equal(found.spike_counts("hidden1").detach(), h1)
+    assert torch.equal(found.spike_counts("hidden2").detach(), h2)
     torch.testing.assert_close(found.output.detach(), h2 @ w3.T + b3, rtol=1e-12, atol=1e-12)
 
 

@@ -14,7 +14,7 @@ from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.network.readout import first_spike_output
 from brianbridge.neurons.library import neuron_model
 from brianbridge.rules import FirstSpike
-from brianbridge.rules.single_spike.first_to_fire import log_chances
+from brianbridge.rules.single_spike.race import log_probability_of_first
 from brianbridge.twin.network import to_torch
 
 
@@ -33,7 +33,7 @@ def chances_by_hand(above):
 @pytest.mark.parametrize("steps", [1, 2, 7])
 def test_chances_by_their_definition(steps):
     above = np.random.default_rng(steps).normal(0, 3, (steps, 5, 4))
-    found = log_chances(torch.as_tensor(above)).exp().numpy()
+    found = log_probability_of_first(torch.as_tensor(above)).exp().numpy()
     expected = np.stack([chances_by_hand(above[:, b]) for b in range(5)])
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-14)
     np.testing.assert_allclose(found.sum(1), 1, rtol=0, atol=1e-14)
@@ -41,7 +41,7 @@ def test_chances_by_their_definition(steps):
 
 def test_potentials_far_from_the_threshold_overflow_nothing():
     above = torch.tensor([1e4, -1e4]).reshape(2, 1, 1).expand(2, 1, 3).clone().requires_grad_()
-    chances = log_chances(above)
+    chances = log_probability_of_first(above)
     chances[0, 0].backward()
     expected = torch.tensor([[1 / 3, 1 / 3, 1 / 3, 0]])
     torch.testing.assert_close(chances.detach().exp(), expected)
@@ -55,7 +55,7 @@ def test_a_hard_race_is_won_by_the_first_spike():
     at = first.clamp(max=5).long()
     v_at = potential.gather(0, at.unsqueeze(0))[0]
     output = first_spike_output(first, v_at, potential[-1], steps=6)
-    chances = log_chances((potential - 1) / 1e-6).exp()
+    chances = log_probability_of_first((potential - 1) / 1e-6).exp()
     silent = first.amin(1) == 6
     assert torch.equal(chances.argmax(1), torch.where(silent, 4, output.argmax(1)))
     assert 0.1 < silent.double().mean() < 0.9, "some are undecided"
@@ -72,11 +72,11 @@ def test_the_loss_is_that_of_the_race_with_the_gradient_of_thresholds():
     _, raster = twin.encode(np.random.default_rng(2).random((8, 6)))
     labels, rule = torch.arange(8) % 3, FirstSpike(softness=0.3)
     response = rule.respond(twin, None, raster)
-    rule.loss(response.judged, labels).backward()
+    rule.loss(response.loss_input, labels).backward()
     weight = twin.projection(net.projections[0].name).weight
     found, weight.grad = weight.grad, None
     potential = torch.stack([raster[: k + 1].sum(0) @ weight.T for k in range(5)])
     above = (potential - 2) / (0.3 * 2)
-    cross_entropy(log_chances(above), labels).backward()
+    cross_entropy(log_probability_of_first(above), labels).backward()
     assert found.abs().max() > 1e-3
     torch.testing.assert_close(found, weight.grad, atol=1e-12, rtol=0)

@@ -81,7 +81,7 @@ def test_spikes_are_those_of_the_steps(name, seed):
     response = rule.respond(twin, *inputs)
     torch.testing.assert_close(response.output, expected.output, atol=1e-12, rtol=0)
     for population, emitted in expected.spikes.items():
-        assert torch.equal(response.counts_of(population), emitted.sum(0))
+        assert torch.equal(response.spike_counts(population), emitted.sum(0))
 
 
 # ---------------------------------------------------------------------- the formula
@@ -153,11 +153,11 @@ def test_digits_are_learned():
     ("layers", "options", "expected"),
     [
         ([Dense(4, neuron_model("lif"))], {"readout": "counts"}, "give readout = 'potential'"),
-        ([Dense(4, LIF), Recurrent(), Dense(3, LIF)], {}, "there can be no feedback"),
+        ([Dense(4, LIF), Recurrent(), Dense(3, LIF)], {}, "which feedback does not allow"),
         (
             [Dense(4, neuron_model("lif")), Dense(3, LIF)],
             {},
-            "'hidden' must fire once at most, but model 'lif' .* use 'single_spike_lif'",
+            "'hidden' must fire at most once, but its model 'lif' .* use 'single_spike_lif'",
         ),
         (
             [Dense(4, neuron_model("single_spike_lif", theta=np.ones(4))), Dense(3, LIF)],

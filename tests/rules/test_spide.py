@@ -35,7 +35,7 @@ def learn(rule, twin, inputs, labels=LABELS):
     twin.zero_grad()
     response = rule.respond(twin, *inputs)
     rule.loss(response.output, torch.as_tensor(labels)).backward()
-    return response.notes
+    return response.metrics
 
 
 def in_numpy(hand, inputs, rule):
@@ -139,8 +139,8 @@ def solution_of(net, twin, inputs, rule):
     kept = {}
 
     class Kept(Spide):
-        def settled_gradients(self, *args):
-            found = super().settled_gradients(*args)
+        def solve_gradients(self, *args):
+            found = super().solve_gradients(*args)
             kept.update({name: z.flatten(1).numpy() for name, z in found.items()})
             return found
 
@@ -202,11 +202,11 @@ def test_samples_without_an_error_and_with_tiny_ones_are_carried_back():
     net = by_hand.make("recurrent")
     twin, inputs = batch_for(net)
     rule = Spide()
-    settled = rule._settle(twin, *inputs)
+    equilibrium = rule._equilibrium(twin, *inputs)
     error = torch.rand(5, net.population("hidden").size, dtype=torch.float64) - 0.5
     error[0] = 0
     found = [
-        rule.settled_gradients(twin, settled, {"hidden": size * error.reshape(5, -1)})["hidden"]
+        rule.solve_gradients(twin, equilibrium, {"hidden": size * error.reshape(5, -1)})["hidden"]
         for size in (1.0, 1e-9)
     ]
     assert not found[0][0].any()
@@ -222,8 +222,8 @@ class Recorded(Spide):
 
     kept: list = []  # noqa: RUF012
 
-    def present(self, twin, current, raster):
-        spikes, potential = super().present(twin, current, raster)
+    def run_forward(self, twin, current, raster):
+        spikes, potential = super().run_forward(twin, current, raster)
         self.kept.append({name: s.flatten(2).numpy() for name, s in spikes.items()})
         return spikes, potential
 
@@ -346,7 +346,7 @@ def test_there_is_one_warning_where_neurons_fire_much(caplog):
 
 def test_dropout_in_brian2_is_refused(refused):
     twin, _ = batch_for(by_hand.make("recurrent"), dropout=0.2)
-    with refused("learning rule 'spide'", "leave out the dropout", "'twin'"):
+    with refused("learning rule 'spide'", "leave the dropout", "'twin'"):
         Spide(engine="brian2").prepare(twin)
     Spide().prepare(twin)
 
@@ -359,9 +359,9 @@ def test_dropout_in_brian2_is_refused(refused):
         ({"scale": math.inf}, "scale = inf"),
         ({"largest": 0.0}, "largest = 0.0; give more than 0"),
         ({"backward_threshold": -0.5}, "backward_threshold = -0.5"),
-        ({"backward_rest": 0.5}, "backward_rest = 0.5; give less than the threshold"),
+        ({"backward_rest": 0.5}, "backward_rest = 0.5; give less than backward_threshold = 0.5"),
         ({"backward_rest": math.nan}, "backward_rest = nan"),
-        ({"engine": "brian"}, "engine = 'brian'; give 'twin' or 'brian2'"),
+        ({"engine": "brian"}, "engine = 'brian'. Did you mean 'brian2'"),
         ({"sclae": 2.0}, "Did you mean 'scale'"),
     ],
 )

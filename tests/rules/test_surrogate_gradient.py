@@ -88,7 +88,7 @@ def compare(twin, inputs, labels, rule, fire):
     found = rule.respond(twin, *inputs)
     torch.testing.assert_close(found.output, output, rtol=0, atol=1e-12)
     for layer, spikes in zip(layers, emitted, strict=False):
-        assert torch.equal(found.counts_of(layer.name), sum(spikes))
+        assert torch.equal(found.spike_counts(layer.name), sum(spikes))
         assert 0.05 < sum(s.mean() for s in spikes) / len(spikes) < 0.95
     rule.loss(found.output, labels).backward()
     unrolled.assert_same_gradients(twin, layers)

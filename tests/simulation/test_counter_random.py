@@ -7,20 +7,19 @@ import pytest
 from scipy.special import ndtri
 from scipy.stats import kstest, poisson
 
-from brianbridge.simulation.counter_random import (
+from brianbridge.simulation.random.counters import (
     checked_seed,
-    drawn,
+    draw,
     key_of,
-    keys_of_samples,
-    normals,
-    poisson_numbers,
+    sample_keys,
     uniforms,
     uniforms_at,
 )
+from brianbridge.simulation.random.distributions import normals, poisson_numbers
 
 
 def table(samples=200, neurons=300, step=0, key=None):
-    keys = keys_of_samples(key_of(1, "hidden") if key is None else key, np.arange(samples), step)
+    keys = sample_keys(key_of(1, "hidden") if key is None else key, np.arange(samples), step)
     return uniforms(keys, neurons).reshape(samples, neurons)
 
 
@@ -30,7 +29,7 @@ def test_the_generator_is_splitmix64():
         6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431,
         16408922859458223821,
     ]  # fmt: skip
-    assert [int(drawn(np.uint64(1234567), k)) for k in range(5)] == expected
+    assert [int(draw(np.uint64(1234567), k)) for k in range(5)] == expected
 
 
 def test_uniform_numbers_are_uniform_along_every_coordinate():
@@ -54,7 +53,7 @@ def test_another_seed_or_name_gives_independent_numbers(other):
 
 
 def test_places_have_their_numbers_whoever_asks():
-    keys = keys_of_samples(key_of(3, "a"), np.array([5, 9, 2]), 4)
+    keys = sample_keys(key_of(3, "a"), np.array([5, 9, 2]), 4)
     whole = uniforms(keys, 7)
     places = np.array([0, 6, 7, 13, 20], np.int32)
     np.testing.assert_array_equal(uniforms_at(keys, 7, places), whole[places])
@@ -85,7 +84,7 @@ def test_a_mean_below_0_is_refused(refused):
 
 @pytest.mark.parametrize("seed", [-1, 1.5, "3", True])
 def test_what_is_no_seed_is_refused(refused, seed):
-    with refused(f"seed = {seed!r}", "from 0 on"):
+    with refused(f"seed = {seed!r}", "at least 0"):
         checked_seed(seed)
 
 

@@ -242,7 +242,7 @@ def test_a_constant_is_no_place_for_a_trained_weight(refused):
     objects = [group, wires(group, group, "v += 0.1", ""), wires(group, group, name="fit")]
     net = bb.from_brian2(objects, steps=10)
     bb.write_back(bb.to_torch(net), into=objects)  # nothing was trained
-    with refused("synapses 'wires' add one constant", "declare 'w : <unit>'"):
+    with refused("synapses 'wires' add a constant", "declare 'w : <unit>'"):
         bb.write_back(read_and_change(objects), into=objects)
     assert not objects[2].w[:].any()
 
@@ -254,7 +254,7 @@ def test_synapses_that_changed_are_refused_before_anything_is_set(refused):
     with refused("has no synapses 'late'", "'early'"):
         bb.write_back(changed, into=[group, early])
     late.connect(i=0, j=0)
-    with refused("synapses 'late': there are 4, and there were 3"):
+    with refused("synapses 'late': there are 4, but there were 3"):
         bb.write_back(changed, into=[group, early, late])
     moved = wires(group, group, name="late_too", pairs={"i": [2, 0, 1], "j": [0, 2, 1]})
     moved._name = "late"
@@ -262,7 +262,7 @@ def test_synapses_that_changed_are_refused_before_anything_is_set(refused):
         bb.write_back(changed, into=[group, early, moved])
     renamed = wires(group, group, "v += weight", "weight : 1", name="late_again")
     renamed._name = "late"
-    with refused("synapses 'late' have no parameter 'w'", "'weight'"):
+    with refused("synapses 'late' no longer have the parameter 'w'", "'weight'"):
         bb.write_back(changed, into=[group, early, renamed])
     assert not early.w[:].any()
 

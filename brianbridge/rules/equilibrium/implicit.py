@@ -1,11 +1,10 @@
-"""Exact implicit gradients at the equilibrium, the yardstick for rules that spike backward.
+"""Exact implicit gradients at the equilibrium, the reference for rules with spiking errors.
 
-IDE (Xiao, Meng, Zhang, Wang & Lin, NeurIPS 2021), read in the authors' code: at the mean rates of
+IDE (Xiao, Meng, Zhang, Wang & Lin, NeurIPS 2021), read in the authors' code. At the mean rates of
 the network (see `brianbridge.rules.equilibrium.base`) the linear equation ``z = g + J^T z`` is
-solved by numerical methods, here SciPy's. The authors' own are Broyden's method and a damped
-iteration; they also bound the spectral norm of all weights, where here the Frobenius norm of
-feedback weights is bounded (`feedback_norm`), and normalise batches, for which there is nothing
-here.
+solved numerically, here by SciPy. The authors use Broyden's method and a damped iteration. They
+also bound the spectral norm of all weights, where this module bounds the Frobenius norm of feedback
+weights (`feedback_norm`), and they normalise batches, which this module does not support.
 """
 
 from __future__ import annotations
@@ -20,30 +19,31 @@ import torch
 from torch import Tensor
 
 from brianbridge.arrays import as_numbers
-from brianbridge.errors import InputError, did_you_mean
-from brianbridge.rules.equilibrium.base import AtEquilibrium, Settled
+from brianbridge.errors import InputError
+from brianbridge.rules.equilibrium.base import EquilibriumRule
+from brianbridge.rules.equilibrium.state import Equilibrium
+from brianbridge.rules.option_checks import require_above, require_choice
 from brianbridge.twin.network import NetworkTwin
 
 __all__ = ["Implicit"]
 
-_SOLVERS = ("gmres", "anderson", "broyden")
-#: Iterations, at most.
-_MOST = 500
+#: Largest number of iterations of a solver.
+_ITERATIONS = 500
 
 
 @dataclass(frozen=True)
-class Implicit(AtEquilibrium):
-    """Train with the exact gradient of the equilibrium.
+class Implicit(EquilibriumRule):
+    """Train with the exact gradient at the equilibrium.
 
     Parameters
     ----------
     solver : {"gmres", "anderson", "broyden"}
-        How the linear equation is solved: ``scipy.sparse.linalg.gmres``, or
-        ``scipy.optimize.root`` with the methods ``anderson`` and ``broyden1``.
+        Solver of the linear equation: ``scipy.sparse.linalg.gmres``, or ``scipy.optimize.root``
+        with the method ``anderson`` or ``broyden1``.
     tolerance : float
-        Norm of the residual, relative to that of g, at which it ends.
+        Norm of the residual, relative to the norm of g, at which the solver stops.
     feedback_norm, threshold, rest, tau
-        See `AtEquilibrium`.
+        See `EquilibriumRule`.
     """
 
     name: ClassVar[str] = "implicit"
@@ -53,40 +53,36 @@ class Implicit(AtEquilibrium):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.solver not in _SOLVERS:
-            raise InputError(
-                f"learning rule '{self.name}': solver = '{self.solver}'. "
-                + did_you_mean(str(self.solver), _SOLVERS)
-            )
-        if not 0 < self.tolerance < math.inf:
-            raise InputError(
-                f"learning rule '{self.name}': tolerance = {self.tolerance}; give more than 0"
-            )
+        require_choice(self, "solver", ("gmres", "anderson", "broyden"))
+        require_above(self, "tolerance")
 
-    def settled_gradients(
-        self, twin: NetworkTwin, settled: Settled, given: Mapping[str, Tensor]
+    def solve_gradients(
+        self, twin: NetworkTwin, equilibrium: Equilibrium, gradients: Mapping[str, Tensor]
     ) -> Mapping[str, Tensor]:
         """Return z of each population, by a linear solver."""
-        back = _transposed_jacobian(twin, settled)
-        sizes = {name: values.shape for name, values in given.items()}
-        like = next(iter(given.values()))
+        times_jacobian = _transposed_jacobian(twin, equilibrium)
+        shapes = {name: values.shape for name, values in gradients.items()}
+        like = next(iter(gradients.values()))
 
         def split(flat: np.ndarray) -> dict[str, Tensor]:
             tensor = torch.as_tensor(flat).to(like)
-            parts = tensor.split([math.prod(shape) for shape in sizes.values()])
-            return {n: p.reshape(s) for (n, s), p in zip(sizes.items(), parts, strict=True)}
+            parts = tensor.split([math.prod(shape) for shape in shapes.values()])
+            return {n: p.reshape(s) for (n, s), p in zip(shapes.items(), parts, strict=True)}
 
         def joined(values: Mapping[str, Tensor]) -> np.ndarray:
-            flat = torch.cat([values[name].flatten() for name in sizes])
+            flat = torch.cat([values[name].flatten() for name in shapes])
             return as_numbers(flat, np.float64, "state")
 
-        def left(flat: np.ndarray) -> np.ndarray:
+        def left_side(flat: np.ndarray) -> np.ndarray:
             """Return ``z - J^T z``."""
-            return flat - joined(back(split(flat)))
+            return flat - joined(times_jacobian(split(flat)))
 
-        return split(self._solved(left, joined(given)))
+        return split(self._solve(left_side, joined(gradients)))
 
-    def _solved(self, left: Callable[[np.ndarray], np.ndarray], right: np.ndarray) -> np.ndarray:
+    def _solve(
+        self, left_side: Callable[[np.ndarray], np.ndarray], right: np.ndarray
+    ) -> np.ndarray:
+        """Solve ``left_side(z) = right`` for z."""
         from scipy.optimize import root
         from scipy.sparse.linalg import LinearOperator, gmres
 
@@ -94,37 +90,43 @@ class Implicit(AtEquilibrium):
         if not size:
             return right
         if self.solver == "gmres":
-            operator = LinearOperator((right.size, right.size), matvec=left, dtype=np.float64)
-            found, failed = gmres(operator, right, x0=right, rtol=self.tolerance, maxiter=_MOST)
+            operator = LinearOperator((right.size, right.size), matvec=left_side, dtype=np.float64)
+            found, failed = gmres(
+                operator, right, x0=right, rtol=self.tolerance, maxiter=_ITERATIONS
+            )
         else:
             method = {"anderson": "anderson", "broyden": "broyden1"}[self.solver]
-            options = {"fatol": self.tolerance * size, "maxiter": _MOST, "tol_norm": np.linalg.norm}
-            outcome = root(lambda z: left(z) - right, right, method=method, options=options)
+            options = {
+                "fatol": self.tolerance * size,
+                "maxiter": _ITERATIONS,
+                "tol_norm": np.linalg.norm,
+            }
+            outcome = root(lambda z: left_side(z) - right, right, method=method, options=options)
             found, failed = outcome.x, not outcome.success
         if failed:
             raise InputError(
-                f"learning rule '{self.name}': solver '{self.solver}' found no gradient of the "
-                f"equilibrium in {_MOST} iterations; there may be none: lower feedback_norm = "
-                f"{self.feedback_norm:g}, or the learning rate"
+                f"learning rule '{self.name}': solver '{self.solver}' found no gradient at the "
+                f"equilibrium in {_ITERATIONS} iterations; there may be none: lower "
+                f"feedback_norm = {self.feedback_norm:g}, or the learning rate"
             )
         return np.asarray(found)
 
 
 def _transposed_jacobian(
-    twin: NetworkTwin, settled: Settled
+    twin: NetworkTwin, equilibrium: Equilibrium
 ) -> Callable[[Mapping[str, Tensor]], dict[str, Tensor]]:
-    """Return what takes z to ``J^T z``, both by population."""
-    names = tuple(settled.slope)
+    """Return a function that computes ``J^T z`` from z, both by population."""
+    names = tuple(equilibrium.slope)
     with torch.enable_grad():
-        rates = {name: settled.rates[name].detach().requires_grad_() for name in names}
-        inputs = settled.mean_inputs(twin, {**settled.rates, **rates})
+        rates = {name: equilibrium.rates[name].detach().requires_grad_() for name in names}
+        inputs = equilibrium.mean_inputs(twin, {**equilibrium.rates, **rates})
 
-    def back(z: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        reached = [name for name in names if inputs[name].requires_grad]
+    def times_jacobian(z: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        connected = [name for name in names if inputs[name].requires_grad]
         found = torch.autograd.grad(
-            [inputs[name] for name in reached],
+            [inputs[name] for name in connected],
             [rates[name] for name in names],
-            [settled.slope[name] * z[name] for name in reached],
+            [equilibrium.slope[name] * z[name] for name in connected],
             retain_graph=True,
             allow_unused=True,
         )
@@ -133,4 +135,4 @@ def _transposed_jacobian(
             for n, g in zip(names, found, strict=True)
         }
 
-    return back
+    return times_jacobian

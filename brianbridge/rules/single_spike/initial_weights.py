@@ -1,8 +1,8 @@
-"""Initial weights that let neurons fire which fire once, layer by layer, on a first batch.
+"""Initial weights with which neurons that fire once do fire, set layer by layer on a first batch.
 
-Without a leak and a reset nothing sets a scale for such neurons but the sum of their weights: too
-small and no spike comes through a deep network, too large and all fire at once. Both functions
-change the weights of a population's projections in place.
+Without leak and reset, only the sum of its weights sets the scale of such a neuron. If weights are
+too small, no spike passes through a deep network; if they are too large, all neurons fire at once.
+The functions change the weights of a population's projections in place.
 """
 
 from __future__ import annotations
@@ -12,34 +12,34 @@ from torch import Tensor
 from brianbridge.network import AllToAll, Population, Projection
 from brianbridge.twin.network import NetworkTwin
 
-__all__ = ["let_fire", "let_neurons_fire", "spread_out"]
+__all__ = ["center_potentials", "scale_potentials", "set_initial_weights"]
 
-#: Standard deviation of the potentials of dense layers, in thresholds.
+#: Standard deviation of the potentials of dense layers, in units of the threshold.
 _SPREAD = 0.3
 
 
-def let_neurons_fire(
+def set_initial_weights(
     twin: NetworkTwin,
     population: Population,
     potential: Tensor,
     theta: Tensor,
-    told: Tensor,
+    received: Tensor,
     spread: float,
 ) -> None:
-    """Set the initial weights of a population: `spread_out` if it is dense, else `let_fire`.
+    """Set the weights of a population: `center_potentials` if dense, else `scale_potentials`.
 
     Parameters
     ----------
     twin, population, potential, theta, spread
-        As in `let_fire`.
-    told : Tensor, shape (batch, *source)
-        As in `spread_out`; of the only projection, where there is one.
+        As in `scale_potentials`.
+    received : Tensor, shape (batch, *source)
+        As in `center_potentials`, for the first projection.
     """
     incoming = twin.network.incoming(population.name)
     if len(incoming) == 1 and _is_dense(incoming[0]):
-        spread_out(twin, incoming[0], potential, theta, told)
+        center_potentials(twin, incoming[0], potential, theta, received)
     else:
-        let_fire(twin, population, potential, theta, spread)
+        scale_potentials(twin, population, potential, theta, spread)
 
 
 def _is_dense(projection: Projection) -> bool:
@@ -47,24 +47,24 @@ def _is_dense(projection: Projection) -> bool:
     return plain and not projection.frozen
 
 
-def let_fire(
+def scale_potentials(
     twin: NetworkTwin, population: Population, potential: Tensor, theta: Tensor, spread: float
 ) -> None:
-    """Scale weights so that potentials, where they are not 0, are so large.
+    """Scale weights so that potentials other than 0 have a given root mean square.
 
     Parameters
     ----------
     twin : NetworkTwin
         The twin, whose weights change.
     population : Population
-        The population; nothing happens where all that leads to it is frozen.
+        The population; projections that are frozen stay unchanged.
     potential : Tensor, shape (batch, *shape)
-        With the weights as they are.
+        Potentials with the present weights.
     theta : Tensor
         Thresholds, above 0.
     spread : float
-        Root of the mean square, in thresholds; of a normal distribution around 0 with 1, a sixth
-        is above the threshold.
+        Root mean square of the potentials, in units of the threshold. With 1, a sixth of the
+        potentials of a normal distribution around 0 is above the threshold.
     """
     relative = potential / theta
     size = float(relative[relative != 0].square().mean().sqrt())
@@ -73,8 +73,8 @@ def let_fire(
             twin.projection(projection.name).weight *= spread / size
 
 
-def spread_out(
-    twin: NetworkTwin, projection: Projection, potential: Tensor, theta: Tensor, told: Tensor
+def center_potentials(
+    twin: NetworkTwin, projection: Projection, potential: Tensor, theta: Tensor, received: Tensor
 ) -> None:
     """Scale and shift the weights of a dense layer so that potentials lie around the threshold.
 
@@ -83,19 +83,19 @@ def spread_out(
     twin : NetworkTwin
         The twin, whose weights change.
     projection : Projection
-        All that leads to the population.
+        The only projection to the population.
     potential : Tensor, shape (batch, *shape)
-        With the weights as they are.
+        Potentials with the present weights.
     theta : Tensor
         Thresholds, above 0.
-    told : Tensor, shape (batch, *source)
-        What a potential has of the spikes of each neuron of the source if weights are 1: whether
-        it fired, where there is no leak. Their sum is what larger weights add.
+    received : Tensor, shape (batch, *source)
+        Contribution of each source neuron to a potential through a weight of 1; without a leak,
+        whether it has fired. A shift of all weights by 1 adds the sum of these contributions.
     """
-    size, heard = float((potential / theta).std()), float(told.flatten(1).sum(1).mean())
-    if not size > 0 or not heard > 0:
+    size, total = float((potential / theta).std()), float(received.flatten(1).sum(1).mean())
+    if not size > 0 or not total > 0:
         return
     scale = _SPREAD / size
     weight = twin.projection(projection.name).weight
     weight *= scale
-    weight += (float(theta.mean()) - scale * float(potential.mean())) / heard
+    weight += (float(theta.mean()) - scale * float(potential.mean())) / total

@@ -1,15 +1,16 @@
-"""The potential of neurons that their own spikes leave alone, without a loop over time.
+"""The potential of linear neurons without reset, without a loop over time.
 
-If the potential of a neuron is linear in its input, and the neuron is not reset, then its course
-is a convolution of the input with what one spike does to it,
+If the potential of a neuron is linear in its input, and a spike does not reset it, then it is a
+convolution of the input,
 
     V(k) = sum over l <= k of h(k - l) x(l) + c(k) d,
 
-with h the response to a spike of weight 1 and c that to a constant drive of 1: two lists of T
-numbers, found by asking the neuron (`linear_response`), whatever its equations. All steps of all
-neurons are then one matrix product with the triangular matrix ``H(k, l) = h(k - l)``. Taylor, King
-& Harper (2022, "Accelerating spiking neural networks with single spikes", read in the authors'
-code) do so for a leaky neuron; here it is any linear one, with several variables as well.
+with h the response to a spike of weight 1 and c the response to a constant drive of 1. These are
+two lists of T numbers. They are found by simulating the neuron (`linear_response`), whatever its
+equations. All steps of all neurons are then one matrix product with the triangular matrix
+``H(k, l) = h(k - l)``. Taylor, King & Harper (2022, "Accelerating spiking neural networks with
+single spikes", read in the authors' code) do so for a leaky neuron. Here any linear neuron is
+supported, also with several variables.
 """
 
 from __future__ import annotations
@@ -26,21 +27,22 @@ from brianbridge.twin.population import PopulationTwin
 
 __all__ = ["LinearResponse", "linear_response"]
 
-#: Inputs that linearity is tried with, and the largest relative error, in float64.
-_TRIED, _TOLERANCE = 3.0, 1e-9
+#: Size of the input that tests linearity, and the largest relative error in float64.
+_SIZE, _TOLERANCE = 3.0, 1e-9
 
 
 @dataclass(frozen=True)
 class LinearResponse:
-    """Hold how a potential answers, step by step.
+    """The responses of a potential to a single spike and to a constant drive.
 
     Parameters
     ----------
     spike : mapping of str to Tensor, shape (T,)
-        By the variable that a spike adds to: the potential at the end of each step, of a spike of
-        weight 1 in the first.
+        Potential at the end of each step after a spike of weight 1 in the first step, by the
+        variable that the spike adds to.
     drive : Tensor or None, shape (T,)
-        The same of a constant drive of 1 (SI); None if the model has no drive.
+        Potential at the end of each step with a constant drive of 1 (SI units); None if the model
+        has no drive.
     """
 
     spike: Mapping[str, Tensor]
@@ -52,7 +54,7 @@ class LinearResponse:
         Parameters
         ----------
         x : mapping of str to Tensor, shape (T, batch, *shape)
-            What spikes add in each step, by variable.
+            Sum of the weighted spikes in each step, by the variable that they add to.
         drive : Tensor, shape (batch, *shape) or (*shape), optional
             Constant value of the drive variable, in SI units.
 
@@ -67,13 +69,13 @@ class LinearResponse:
         """
         parts = []
         for name, values in x.items():
-            one = self.spike[name].to(values)
-            steps = torch.arange(len(one), device=values.device)
+            response = self.spike[name].to(values)
+            steps = torch.arange(len(response), device=values.device)
             since = steps.unsqueeze(1) - steps
-            matrix = torch.where(since < 0, 0.0, one[since.clamp(min=0)])
+            matrix = torch.where(since < 0, 0.0, response[since.clamp(min=0)])
             parts.append((matrix @ values.flatten(1)).reshape(values.shape))
         if drive is not None:
-            assert self.drive is not None, "a twin refuses a drive where there is none"
+            assert self.drive is not None, "a twin refuses a drive that its model does not have"
             steps_of = self.drive.to(drive).reshape(-1, *(1,) * drive.ndim)
             constant = steps_of * drive
             if parts and constant.ndim < parts[0].ndim:
@@ -92,16 +94,16 @@ def linear_response(
     received: Sequence[str] | None = None,
     fires: bool = True,
 ) -> LinearResponse:
-    """Ask a neuron how its potential answers to its input.
+    """Simulate a neuron to find how its potential responds to its input.
 
     Parameters
     ----------
     model : NeuronModel
-        Neurons that are all alike.
+        Model whose neurons all have the same parameters.
     dt : Quantity or float
         Length of a step (seconds if a plain number).
     steps : int
-        Steps of a presentation, T.
+        Number of steps of a presentation, T.
     received : sequence of str, optional
         The variables that spikes add to; the model's ``receive`` if not given.
     fires : bool
@@ -110,7 +112,7 @@ def linear_response(
     Raises
     ------
     InputError
-        If neurons differ, or the potential is not linear in the input, or a spike changes it.
+        If neurons differ, the potential is not linear in the input, or a spike changes it.
     """
     what = f"neuron model '{model.name}'"
     if model.heterogeneous:
@@ -129,8 +131,8 @@ def linear_response(
 
     spike = {name: course(free, {name: 1.0}) for name in names}
     response = LinearResponse(spike, course(free, {}, 1.0) if model.drive else None)
-    # Several inputs at once, larger, and with spikes: sums of the single answers, or not linear.
-    size = _TRIED * max(1.0, 1 / float(next(iter(spike.values())).abs().max())) if spike else 1.0
+    # All inputs together, larger, and with spikes: if linear, the sum of the single responses.
+    size = _SIZE * max(1.0, 1 / float(next(iter(spike.values())).abs().max())) if spike else 1.0
     drive = size if model.drive else 0.0
     expected = size * sum(spike.values(), torch.zeros(steps, dtype=torch.float64))
     if response.drive is not None:

@@ -1,7 +1,7 @@
 """Deliver spikes that fail to arrive, each at each synapse for itself.
 
 Whether a spike arrives is a function of the projection's key, the number of the sample in its data
-set, the step, and the neurons at either end (`brianbridge.simulation.counter_random`). So it
+set, the step, and the neurons at either end (`brianbridge.simulation.random.counters`). So it
 depends neither on how samples are batched nor on the number of threads, nor on whether a synapse
 belongs to a matrix, a kernel or a list. The reference path loses the same spikes.
 
@@ -21,7 +21,7 @@ from brianbridge.network.convolution import image_shape
 from brianbridge.simulation.batched.delivery import Delivery, Shape
 from brianbridge.simulation.batched.kernels import NO_MASK, SpikeList, add_open, place_of
 from brianbridge.simulation.batched.projections import BatchedProjection
-from brianbridge.simulation.counter_random import drawn, keys_of_samples
+from brianbridge.simulation.random.counters import draw, sample_keys
 
 __all__ = ["UnreliableDelivery", "UnreliableProjection", "copies_of", "fate", "fates"]
 
@@ -33,7 +33,7 @@ _RANGE = 2.0**53
 
 @_inline
 def _arrives(key: Any, synapse: Any, limit: Any) -> Any:
-    return (drawn(key, synapse) >> np.uint64(11)) >= limit
+    return (draw(key, synapse) >> np.uint64(11)) >= limit
 
 
 def fate(key: int, sample: int, step: int, source: int, target: int) -> float:
@@ -55,7 +55,7 @@ def fate(key: int, sample: int, step: int, source: int, target: int) -> float:
     >>> fate(1, 2, 3, 4, 5) == fate(1, 2, 3, 4, 5) != fate(1, 2, 3, 5, 4)
     True
     """
-    at = keys_of_samples(np.uint64(key), np.array([sample]), step)
+    at = sample_keys(np.uint64(key), np.array([sample]), step)
     return float(fates(at, np.array([source]), np.array([target]))[0])
 
 
@@ -73,7 +73,7 @@ def fates(keys: np.ndarray, source: np.ndarray, place: np.ndarray) -> np.ndarray
     """
     found = np.empty(keys.size)
     for k in range(keys.size):
-        bits = drawn(drawn(keys[k], source[k]), place[k])
+        bits = draw(draw(keys[k], source[k]), place[k])
         found[k] = np.float64(bits >> np.uint64(11)) / _RANGE
     return found
 
@@ -103,7 +103,7 @@ def _add_sparse(
         total = np.zeros(outputs, target.dtype)
         for k in range(start[b], start[b + 1]):
             scale = value[k] if graded else real(1)
-            key = drawn(keys[b], origin[k])
+            key = draw(keys[b], origin[k])
             for synapse in range(first[node[k]], first[node[k] + 1]):
                 j = reached[synapse]
                 if _arrives(key, j + np.int64(copy[synapse]) * outputs, limit):
@@ -132,7 +132,7 @@ def _add_conv(
         total = np.zeros(outputs, target.dtype)
         for k in range(start[b], start[b + 1]):
             scale = value[k] if graded else real(1)
-            key = drawn(keys[b], origin[k])
+            key = draw(keys[b], origin[k])
             channel, pixel = divmod(node[k], pixels)
             y, x = divmod(pixel, image[2])
             low = channel // each * channels
@@ -264,7 +264,7 @@ class UnreliableDelivery(Delivery):
 
     def keys(self, numbers: np.ndarray, step: int) -> np.ndarray:
         """Return the keys of samples by their numbers in the data set, in one of Brian2's steps."""
-        return np.asarray(keys_of_samples(self.key, numbers, step))
+        return np.asarray(sample_keys(self.key, numbers, step))
 
 
 def _size(shape: Shape) -> int:

@@ -40,8 +40,8 @@ from brian2.utils.stringtools import get_identifiers
 
 from brianbridge.errors import InputError
 from brianbridge.io.atomic import writable_folder, write_whole
+from brianbridge.simulation.code_runners import called_functions, code_runners
 from brianbridge.simulation.device import is_runtime_device
-from brianbridge.simulation.group_code import calls, parts_of
 
 __all__ = ["LoopCodeObject", "run_as_loops"]
 
@@ -277,7 +277,7 @@ def run_as_loops(group: Any) -> dict[str, str]:
     {'reset': 'rand() has no compiled form'}
     """
     left = {}
-    for name, (runner, code) in parts_of(group).items():
+    for name, (runner, code) in code_runners(group).items():
         if reason := _why_not(runner, code, group):
             left[name] = reason
         else:
@@ -301,5 +301,5 @@ def _why_not(runner: Any, code: Iterable[str], group: Any) -> str:
             return "GSL integrates it"
         if group.equations.is_stochastic:
             return "random numbers (xi) have no compiled form"
-    unknown = calls(code, group.variables) - _FUNCTIONS
+    unknown = called_functions(code, group.variables) - _FUNCTIONS
     return f"{min(unknown)}() has no compiled form" if unknown else ""

@@ -14,8 +14,8 @@ from brianbridge.network import INPUT
 from brianbridge.simulation.batched import kernels
 from brianbridge.simulation.batched.kernels import SpikeList
 from brianbridge.simulation.batched.projections import BatchedProjection
-from brianbridge.simulation.draws import Presentation
 from brianbridge.simulation.drive import Drives
+from brianbridge.simulation.random.code_objects import Presentation
 from brianbridge.simulation.recorder import SpikeRecorder, TraceRecorder
 from brianbridge.simulation.request import Request
 
@@ -166,7 +166,7 @@ class Presenter(BrianObject):
             rows[: encoded.samples] = values
             rows[encoded.samples :] = 0
         if isinstance(built.source, RasterSource):
-            places = request.places(encoded, self._low)
+            places = request.fine_steps(encoded, self._low)
             built.source.rewind(
                 padded(encoded.raster, built.batch),
                 None if places is None else padded(places, built.batch),

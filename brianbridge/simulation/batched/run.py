@@ -37,8 +37,8 @@ from brianbridge.simulation.batched.failure import UnreliableDelivery, Unreliabl
 from brianbridge.simulation.batched.loops import run_as_loops
 from brianbridge.simulation.batched.presentation import BatchedNetwork, Presenter, RasterSource
 from brianbridge.simulation.batched.projections import BatchedProjection
-from brianbridge.simulation.draws import Presentation, draw_by_counter
 from brianbridge.simulation.memory import fitting_batch
+from brianbridge.simulation.random.code_objects import Presentation, draw_by_counter
 from brianbridge.simulation.recorder import SpikeRecorder, StateWatch, TraceRecorder, not_a_number
 from brianbridge.simulation.request import Request
 from brianbridge.simulation.schedule import position_in_order, put_in_order

@@ -1,6 +1,6 @@
 """Read one `NeuronGroup` as a population, and one `Synapses` object as projections.
 
-What they do beyond that is refused, with its name.
+Features that these do not have are refused by name.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from brian2.utils.stringtools import get_identifiers
 from brianbridge.errors import InputError
 from brianbridge.network import INPUT, Population, Projection, Sparse
 from brianbridge.neurons.model import SPIKE_VALUE, NeuronModel
-from brianbridge.simulation.group_code import random_functions
-from brianbridge.simulation.reader.synapse_code import Addition, additions
+from brianbridge.simulation.code_runners import random_functions
+from brianbridge.simulation.reader.addition import Addition
+from brianbridge.simulation.reader.synapse_code import additions
 
 __all__ = ["ends", "read_group", "read_synapses"]
 
@@ -31,30 +32,30 @@ def read_group(
     group : brian2.NeuronGroup
         A group that has not run.
     projections : sequence of Projection
-        All of the network, to know what the group receives.
+        All projections of the network, which tell what the group receives.
     outer : mapping
-        Where to look up constants that the group's own namespace does not have.
+        Constants that the namespace of the group does not have.
 
     Raises
     ------
     InputError
-        If it is noisy, has fired, or does more than its equations, threshold and reset say.
+        If it has noise, has fired already, or does more than its equations, threshold and reset.
     """
     what = f"group '{group.name}'"
     expected = [("groups", group.state_updater), ("before_start", group.subexpression_updater)]
     expected += [("thresholds", group.thresholder.get("spike"))]
-    # Groups with graded spikes reset right after their threshold, to set what spikes carry.
+    # Groups with graded spikes reset right after their threshold, which sets the spike values.
     resets = "thresholds" if SPIKE_VALUE in group.variables else "resets"
     expected += [(resets, group.resetter.get("spike"))]
     for slot, part in expected:
         if part is not None and part.when != slot:
             raise InputError(
-                f"{what}: '{part.name}' runs in '{part.when}'; only Brian2's own order can be "
-                f"read, in which it runs in '{slot}'"
+                f"{what}: '{part.name}' runs in '{part.when}'; only Brian2's default schedule can "
+                f"be read, in which it runs in '{slot}'"
             )
     if "lastspike" in group.variables and np.any(group.variables["lastspike"].get_value() >= 0):
         raise InputError(
-            f"{what} has fired already, and a presentation starts without refractory neurons; read "
+            f"{what} has fired already, but a presentation starts without refractory neurons; read "
             "it before it runs, or after restore()"
         )
     texts = [*group.events.values(), *(code or "" for code in group.event_codes.values())]
@@ -62,8 +63,8 @@ def read_group(
     random = sorted(used & random_functions() | set(group.equations.stochastic_variables))
     if random:
         raise InputError(
-            f"{what} has noise ('{random[0]}'), of which no two runs are alike; drop it, or read "
-            "a network without noise"
+            f"{what} has noise ('{random[0]}'), which is different in every run; remove it before "
+            "reading"
         )
     received = [p.receive for p in projections if p.target == group.name]
     states = sorted(group.user_equations.diff_eq_names)
@@ -73,7 +74,7 @@ def read_group(
 
 
 def ends(synapses: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return the source and the target of each synapse, counted in the whole groups."""
+    """Return source and target indices of each synapse, counted in whole groups, not subgroups."""
     i, j = (np.array(numbers[:], dtype=np.int64) for numbers in (synapses.i, synapses.j))
     return i + synapses.source.start, j + synapses.target.start
 
@@ -81,23 +82,23 @@ def ends(synapses: Any) -> tuple[np.ndarray, np.ndarray]:
 def read_synapses(
     synapses: Any, names: Mapping[str, str], dt: float, outer: Mapping[str, Any]
 ) -> Iterator[tuple[Projection, dict[str, Any]]]:
-    """Yield a projection for each line of ``on_pre``, and where its weights came from.
+    """Yield a projection for each line of ``on_pre``, and the origin of its weights.
 
     Parameters
     ----------
     synapses : brian2.Synapses
         Synapses between groups of the network.
     names : mapping of str to str
-        The population (or the input) that each group has become.
+        Name of the population (or of the input) by the name of its group.
     dt : float
-        Step of the network, in seconds.
+        Time step of the network, in seconds.
     outer : mapping
-        Where to look up constants that the synapses' own namespace does not have.
+        Constants that the namespace of the synapses does not have.
 
     Raises
     ------
     InputError
-        If they do anything but add weights, each after the same delay.
+        If they do anything but add weights, all with the same delay.
     """
     lines = additions(synapses, outer)
     source, target = _populations(synapses, names)
@@ -121,20 +122,22 @@ def read_synapses(
 
 
 def _populations(synapses: Any, names: Mapping[str, str]) -> tuple[str, str]:
+    """Return the names of the source and of the target population."""
     what, found = f"synapses '{synapses.name}'", []
     for role, group in (("source", synapses.source), ("target", synapses.target)):
         whole = group.source if isinstance(group, Subgroup) else group
         if whole.name not in names:
             raise InputError(
-                f"{what}: its {role} '{whole.name}' is no group of the network; add it"
+                f"{what}: its {role} '{whole.name}' is not a group of the network; add it"
             )
         found.append(names[whole.name])
     if found[1] == INPUT:
-        raise InputError(f"{what} leads to the input, whose spikes are given; drop it")
+        raise InputError(f"{what} leads to the input, whose spikes are given; remove it")
     return found[0], found[1]
 
 
 def _weight(synapses: Any, line: Addition) -> np.ndarray:
+    """Return the weight of each synapse, in SI units."""
     if not line.variable:
         return np.full(len(synapses), line.factor)
     return np.array(synapses.variables[line.variable].get_value()) * line.factor
@@ -145,8 +148,8 @@ def _delay(synapses: Any, line: Addition, dt: float) -> float:
     what, pathway = f"synapses '{synapses.name}'", line.pathway
     if pathway.clock.dt_ != dt:
         raise InputError(
-            f"{what} has a step of {pathway.clock.dt_ * 1e3:g} ms, and its groups one of "
-            f"{dt * 1e3:g} ms; give it their clock"
+            f"{what} has a time step of {pathway.clock.dt_ * 1e3:g} ms, but its groups have "
+            f"{dt * 1e3:g} ms; give all the same clock"
         )
     steps = np.unique(np.round(pathway.variables["delay"].get_value() / dt))
     if len(steps) > 1:

@@ -1,4 +1,4 @@
-"""Set the weights of a spiking network in the Brian2 network that it was read from."""
+"""Write the weights of a spiking network into the Brian2 network that it was read from."""
 
 from __future__ import annotations
 
@@ -9,31 +9,32 @@ from brian2 import Synapses
 
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network import Projection, Sparse, SpikingNetwork
-from brianbridge.simulation.reader.from_brian2 import ORIGIN, objects_of
+from brianbridge.simulation.reader.from_brian2 import ORIGIN
 from brianbridge.simulation.reader.groups import ends
+from brianbridge.simulation.reader.objects import objects_of
 
 __all__ = ["write_into"]
 
 
 def write_into(network: SpikingNetwork, into: Any, *, level: int = 0) -> None:
-    """Set the weights of `network` in the synapses that they were read from.
+    """Write the weights of a network into the synapses that they were read from.
 
-    All is checked before anything is set. The network may have been saved and loaded meanwhile;
-    the synapses are found by name, and must connect the same neurons.
+    All checks run before any weight is set. The network may have been saved and loaded in between:
+    synapses are found by name, and must connect the same neurons.
 
     Parameters
     ----------
     network : SpikingNetwork
-        A network that was read by `brianbridge.from_brian2`, with other weights.
+        A network that was read by `brianbridge.from_brian2`, for instance with trained weights.
     into : brian2.Network, or iterable of Brian2 objects
-        The network it was read from, or one like it.
+        The Brian2 network that it was read from, or an equal one.
     level : int
-        How many functions up the caller is; needed for the magic network only.
+        Number of stack frames between this function and the caller, for the magic network.
 
     Raises
     ------
     InputError
-        If the synapses have changed, or have no variable to hold a weight that was trained.
+        If the synapses have changed, or have no variable for a trained weight.
 
     Examples
     --------
@@ -51,15 +52,15 @@ def write_into(network: SpikingNetwork, into: Any, *, level: int = 0) -> None:
     origin = network.provenance.get(ORIGIN)
     if origin is None:
         raise InputError(
-            "the network was not read from Brian2, so that it has no synapses to write into; read "
-            "it by from_brian2, or build it by 'simulate'"
+            "the network was not read from Brian2, and thus has no synapses to write into; read it "
+            "with from_brian2, or run it with simulate"
         )
     found = {o.name: o for o in objects_of(into, level=level + 1) if isinstance(o, Synapses)}
     values = {}
     for projection in network.projections:
         entry = origin.get(projection.name)
         if entry is None:
-            raise InputError(f"projection '{projection.name}' was not read from Brian2; drop it")
+            raise InputError(f"projection '{projection.name}' was not read from Brian2; remove it")
         name, variable, factor = entry["synapses"], entry["variable"], entry["factor"]
         if name not in found:
             raise InputError(f"the network has no synapses '{name}'. {did_you_mean(name, found)}")
@@ -69,22 +70,22 @@ def write_into(network: SpikingNetwork, into: Any, *, level: int = 0) -> None:
             values[name, variable] = projection.weight.astype(np.float64) / factor
         elif np.any(projection.weight != projection.weight.dtype.type(factor)):
             raise InputError(
-                f"synapses '{name}' add one constant, so that they cannot hold the weights that "
-                "were trained; declare 'w : <unit>' in their model, add 'w' in their on_pre, and "
-                "read the network again"
+                f"synapses '{name}' add a constant and cannot hold trained weights; declare "
+                "'w : <unit>' in their model, add 'w' in their on_pre, and read the network again"
             )
     for (name, variable), weights in values.items():
-        # The underscore takes and gives values without units.
+        # The underscore stands for values without units.
         setattr(found[name], f"{variable}_", weights)
 
 
 def _check_ends(projection: Projection, synapses: Any) -> None:
+    """Refuse synapses that connect other neurons than when they were read."""
     connection = projection.connection
     assert isinstance(connection, Sparse)
     what = f"synapses '{synapses.name}'"
     if len(synapses) != len(connection.source):
         raise InputError(
-            f"{what}: there are {len(synapses)}, and there were {len(connection.source)} when the "
+            f"{what}: there are {len(synapses)}, but there were {len(connection.source)} when the "
             "network was read; read it again"
         )
     for now, then in zip(ends(synapses), (connection.source, connection.target), strict=True):
@@ -97,9 +98,10 @@ def _check_ends(projection: Projection, synapses: Any) -> None:
 
 
 def _check_variable(synapses: Any, variable: str) -> None:
+    """Refuse synapses that no longer have the parameter of their weights."""
     parameters = synapses.equations.parameter_names
     if variable not in parameters or synapses.variables[variable].scalar:
         raise InputError(
-            f"synapses '{synapses.name}' have no parameter '{variable}' any more to hold their "
+            f"synapses '{synapses.name}' no longer have the parameter '{variable}' of their "
             f"weights. {did_you_mean(variable, parameters)}"
         )

@@ -14,9 +14,13 @@ from brianbridge.network import INPUT, SpikingNetwork
 from brianbridge.neurons.model import SPIKE_VALUE
 from brianbridge.recording import Events, Recording
 from brianbridge.simulation.arithmetic import little_garbage, strict_arithmetic
-from brianbridge.simulation.draws import Presentation, draw_by_counter, fates_by_counter
 from brianbridge.simulation.drive import Drives
 from brianbridge.simulation.memory import fitting_batch
+from brianbridge.simulation.random.code_objects import (
+    Presentation,
+    draw_by_counter,
+    fates_by_counter,
+)
 from brianbridge.simulation.recorder import StateWatch, not_a_number
 from brianbridge.simulation.reference.builder import BuiltNetwork, build
 from brianbridge.simulation.request import Request
@@ -119,7 +123,7 @@ def input_arrays(
     step of a coarse one they fall. Of samples that are missing both are 0.
     """
     assert encoded.raster is not None
-    given = {"raster": encoded.raster, "place": request.places(encoded, low)}
+    given = {"raster": encoded.raster, "place": request.fine_steps(encoded, low)}
     arrays = {}
     for name, values in given.items():
         if values is not None:

@@ -1,4 +1,4 @@
-"""The parts of a Brian2 group that run in every step, and the functions that their code calls."""
+"""The code runners of a Brian2 group, and the functions that their code calls."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from brian2.core.functions import DEFAULT_FUNCTIONS
 from brian2.core.variables import Subexpression
 from brian2.utils.stringtools import deindent, strip_empty_lines
 
-__all__ = ["calls", "parts_of", "random_functions"]
+__all__ = ["called_functions", "code_runners", "random_functions"]
 
 
 def random_functions() -> frozenset[str]:
-    """Return the names of Brian2's functions that give another value at each call.
+    """Return the names of Brian2's functions that return another value at each call.
 
     Examples
     --------
@@ -24,8 +24,8 @@ def random_functions() -> frozenset[str]:
     return frozenset(n for n, f in DEFAULT_FUNCTIONS.items() if not getattr(f, "stateless", True))
 
 
-def parts_of(group: Any) -> dict[str, tuple[Any, list[str]]]:
-    """Return what Brian2 runs for a group of neurons in every step.
+def code_runners(group: Any) -> dict[str, tuple[Any, list[str]]]:
+    """Return the objects that Brian2 runs for a group of neurons in every step.
 
     Parameters
     ----------
@@ -35,13 +35,13 @@ def parts_of(group: Any) -> dict[str, tuple[Any, list[str]]]:
     Returns
     -------
     dict of str to (brian2 CodeRunner, list of str)
-        By name ("state update", "threshold", ...): the object that runs, and its code.
+        The code runner and its code, by name ("state update", "threshold", ...).
 
     Examples
     --------
     >>> from brian2 import NeuronGroup
     >>> group = NeuronGroup(1, "v : 1", threshold="v > 1", reset="v = rand()")
-    >>> {name: code for name, (_, code) in parts_of(group).items()}
+    >>> {name: code for name, (_, code) in code_runners(group).items()}
     {'state update': [], 'threshold': ['v > 1'], 'reset': ['v = rand()']}
     """
     update = [str(e.expr.code) for e in group.equations.values() if e.expr is not None]
@@ -57,19 +57,19 @@ def parts_of(group: Any) -> dict[str, tuple[Any, list[str]]]:
     return parts
 
 
-def calls(code: Iterable[str], variables: Mapping[str, Any]) -> set[str]:
-    """Return the functions that statements call, also by way of subexpressions.
+def called_functions(code: Iterable[str], variables: Mapping[str, Any]) -> set[str]:
+    """Return the functions that statements call, also through subexpressions.
 
     Parameters
     ----------
     code : iterable of str
         Statements or expressions.
     variables : mapping
-        Of the group whose code it is.
+        Variables of the group that runs the code.
 
     Examples
     --------
-    >>> sorted(calls(["v = exp(rand())", "w += sin(v)"], {}))
+    >>> sorted(called_functions(["v = exp(rand())", "w += sin(v)"], {}))
     ['exp', 'rand', 'sin']
     """
     names: set[str] = set()
@@ -77,10 +77,10 @@ def calls(code: Iterable[str], variables: Mapping[str, Any]) -> set[str]:
         try:
             tree = ast.parse(strip_empty_lines(deindent(text)))
         except SyntaxError:
-            continue  # Brian2 says better what is wrong
+            continue  # Brian2 itself reports what is wrong
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 names.add(node.func.id)
             elif isinstance(node, ast.Name) and isinstance(variables.get(node.id), Subexpression):
-                names |= calls([variables[node.id].expr], variables)
+                names |= called_functions([variables[node.id].expr], variables)
     return names

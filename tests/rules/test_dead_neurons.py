@@ -20,7 +20,7 @@ from brianbridge.network import (
 )
 from brianbridge.neurons.library import neuron_model
 from brianbridge.rules import FirstSpike
-from brianbridge.rules.single_spike.revival import note_fired, revive
+from brianbridge.rules.single_spike.dead_neurons import count_samples, replace_dead_neurons
 from brianbridge.training import train
 from brianbridge.training.checkpoint import write_checkpoint
 from brianbridge.twin.network import to_torch
@@ -50,8 +50,8 @@ def test_a_dead_neuron_gets_the_weights_of_a_live_one_in_another_order():
     fired[:, 1] = 0
     fired[1:, 2] = 0  # in a hundredth of the samples
     for part in fired.split(30):
-        note_fired(twin, "hidden", part)
-    assert revive(twin, 0.01) == {"hidden": 1}
+        count_samples(twin, "hidden", part)
+    assert replace_dead_neurons(twin, 0.01) == {"hidden": 1}
     after = weights_of(twin)
     assert torch.equal(after["hidden_to_output"], before["hidden_to_output"])
     old, new = before["input_to_hidden"], after["input_to_hidden"]
@@ -59,16 +59,16 @@ def test_a_dead_neuron_gets_the_weights_of_a_live_one_in_another_order():
     (model,) = [j for j in (0, 2, 3) if torch.equal(new[1].sort().values, old[j].sort().values)]
     assert not torch.equal(new[1], old[model])
     assert bias.tolist() == [0, model, 2, 3]
-    assert revive(twin, 0.01) == {}, "what was noted is forgotten"
+    assert replace_dead_neurons(twin, 0.01) == {}, "what was noted is forgotten"
 
 
 def test_channels_are_revived_together():
     twin = twin_of([Conv2d(3, 3, ONCE, bias=False), Dense(3, ONCE)], (1, 6, 6))
     fired = torch.zeros(10, 3, 4, 4)
     fired[:, 0, 2, 1] = 1  # one place is enough
-    note_fired(twin, "conv1", fired)
+    count_samples(twin, "conv1", fired)
     before = weights_of(twin)
-    assert revive(twin, 0.001) == {"conv1": 2}
+    assert replace_dead_neurons(twin, 0.001) == {"conv1": 2}
     old, new = before["input_to_conv1"], weights_of(twin)["input_to_conv1"]
     for channel in (1, 2):
         assert torch.equal(new[channel].flatten().sort().values, old[0].flatten().sort().values)
@@ -101,22 +101,22 @@ def test_only_rows_that_are_a_neurons_weights_are_drawn_anew(shape, hidden, weig
     twin = to_torch(net, dtype=torch.float64)
     fired = torch.ones(10, *hidden)
     fired[:, 4] = 0
-    note_fired(twin, "hidden", fired)
-    assert revive(twin, 0.5) == {}
+    count_samples(twin, "hidden", fired)
+    assert replace_dead_neurons(twin, 0.5) == {}
     np.testing.assert_array_equal(twin.projection("input_to_hidden").weight.detach(), weight)
 
 
 def test_nothing_is_left_over_from_a_training_before():
     twin = twin_of([Dense(4, ONCE), Dense(3, ONCE)], (20,))
-    note_fired(twin, "hidden", torch.zeros(10, 4))
+    count_samples(twin, "hidden", torch.zeros(10, 4))
     FirstSpike().prepare(twin)
-    assert revive(twin, 0.5) == {}
+    assert replace_dead_neurons(twin, 0.5) == {}
 
 
 def test_where_none_fires_there_is_nothing_to_copy():
     twin = twin_of([Dense(4, ONCE), Dense(3, ONCE)], (20,))
-    note_fired(twin, "hidden", torch.zeros(10, 4))
-    assert revive(twin, 0.5) == {}
+    count_samples(twin, "hidden", torch.zeros(10, 4))
+    assert replace_dead_neurons(twin, 0.5) == {}
 
 
 @pytest.mark.parametrize("revive", [0.0, 0.001])

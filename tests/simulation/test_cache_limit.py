@@ -6,8 +6,8 @@ from batched_networks import X, assert_same, looped
 from brian2.codegen.translation import make_statements
 from brian2.stateupdaters.base import StateUpdateMethod
 
-from brianbridge.simulation import brian2_caches
-from brianbridge.simulation.brian2_caches import forget_oldest
+from brianbridge.simulation import cache_limit
+from brianbridge.simulation.cache_limit import trim_caches
 from brianbridge.simulation.simulate import simulate
 
 CACHES = (make_statements._cache, StateUpdateMethod.apply_stateupdater._cache)
@@ -18,7 +18,7 @@ def sizes():
 
 
 def test_simulations_do_not_fill_memory_with_what_brian2_has_parsed(monkeypatch):
-    monkeypatch.setattr(brian2_caches, "MOST", 10)
+    monkeypatch.setattr(cache_limit, "LIMIT", 10)
     first = simulate(looped(), X)
     assert sizes()[0] == 10
     assert_same(simulate(looped(), X), first, rtol=0)
@@ -30,5 +30,5 @@ def test_simulations_do_not_fill_memory_with_what_brian2_has_parsed(monkeypatch)
 def test_the_newest_stay():
     simulate(looped(), X)
     newest = [list(cache)[-2:] for cache in CACHES]
-    forget_oldest(2)
+    trim_caches(2)
     assert [list(cache) for cache in CACHES] == newest

@@ -1,0 +1,145 @@
+"""Collect the objects of a Brian2 network, and refuse those that cannot be read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from brian2 import (
+    MagicNetwork,
+    Network,
+    NeuronGroup,
+    PoissonGroup,
+    PopulationRateMonitor,
+    SpikeGeneratorGroup,
+    StateMonitor,
+    Synapses,
+    collect,
+)
+from brian2.core.base import BrianObject
+from brian2.monitors.spikemonitor import EventMonitor
+
+from brianbridge.errors import InputError, did_you_mean
+from brianbridge.network import Projection
+
+__all__ = [
+    "check_network",
+    "chosen_group",
+    "common_dt",
+    "groups_and_synapses",
+    "objects_of",
+    "output_last",
+]
+
+_MONITORS = (EventMonitor, StateMonitor, PopulationRateMonitor)
+#: Slots of Brian2's default schedule, in order.
+_ORDER = ["start", "groups", "thresholds", "synapses", "resets", "end"]
+
+
+def objects_of(network: Any, level: int = 0) -> list[Any]:
+    """Return the Brian2 objects of a network; those of a `Network` sorted by name.
+
+    Parameters
+    ----------
+    network : brian2.Network, or iterable of Brian2 objects
+        The magic network stands for the objects that are visible to the caller.
+    level : int
+        Number of stack frames between this function and the caller.
+    """
+    if isinstance(network, MagicNetwork):
+        found: Any = collect(level + 1)
+    elif isinstance(network, Network):
+        found = network.objects
+    elif isinstance(network, Iterable) and not isinstance(network, str | BrianObject):
+        found = list(network)
+    else:
+        found = [None]
+    for one in found:
+        if not isinstance(one, BrianObject):
+            raise InputError(
+                f"{type(network).__name__} is no Brian2 network; give a brian2.Network, or a list "
+                "of its groups and synapses"
+            )
+    return sorted(found, key=_natural_order) if isinstance(found, set) else found
+
+
+def _natural_order(one: Any) -> list[Any]:
+    """Return a key that sorts ``group_2`` before ``group_10``."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", one.name)]
+
+
+def chosen_group(choice: Any, objects: list[Any], what: str) -> Any:
+    """Return a group that is given itself or by name."""
+    kinds = (NeuronGroup, SpikeGeneratorGroup, PoissonGroup)
+    groups = {one.name: one for one in objects if isinstance(one, kinds)}
+    name = choice if isinstance(choice, str) else getattr(choice, "name", repr(choice))
+    if name not in groups:
+        raise InputError(f"{what}: the network has no group '{name}'. {did_you_mean(name, groups)}")
+    return groups[name]
+
+
+def groups_and_synapses(objects: list[Any], source: Any) -> tuple[list[Any], list[Any]]:
+    """Return groups and synapses; refuse all other objects that act in a run."""
+    groups, synapses = [], []
+    for one in objects:
+        what = f"'{one.name}' ({type(one).__name__})"
+        if one is source or isinstance(one, _MONITORS):
+            continue
+        if not one.active:
+            raise InputError(f"{what} is not active; set its 'active', or leave it out")
+        if type(one) is NeuronGroup:
+            groups.append(one)
+        elif type(one) is Synapses:
+            synapses.append(one)
+        elif isinstance(one, SpikeGeneratorGroup | PoissonGroup):
+            raise InputError(
+                f"{what} emits spikes without equations, which only the input of a network may; "
+                f"read it with input='{one.name}', or replace it"
+            )
+        else:
+            raise InputError(
+                f"{what} cannot be read; a spiking network has NeuronGroup and Synapses only"
+            )
+    if not groups:
+        raise InputError("the network has no NeuronGroup besides the input; give it one")
+    return groups, synapses
+
+
+def check_network(network: Any) -> None:
+    """Refuse a network that has run already, or has a schedule of its own."""
+    if isinstance(network, Network):
+        if not isinstance(network, MagicNetwork) and network.t_ > 0:
+            raise InputError(
+                f"network '{network.name}' has run to t = {network.t_ * 1e3:g} ms, and its delayed "
+                "spikes cannot be read; read it before it runs, or after restore()"
+            )
+        order = [slot for slot in network.schedule if slot in _ORDER]
+        if order != _ORDER:
+            raise InputError(
+                f"network '{network.name}' has a schedule of its own, {order}; only Brian2's "
+                "default schedule can be read, so set network.schedule = None"
+            )
+
+
+def common_dt(groups: list[Any]) -> float:
+    """Return the time step of all clocks, in seconds; refuse clocks that differ."""
+    first = groups[0]
+    for group in groups:
+        if group.clock.dt_ != first.clock.dt_:
+            raise InputError(
+                f"group '{group.name}' has a step of {group.clock.dt_ * 1e3:g} ms, and group "
+                f"'{first.name}' one of {first.clock.dt_ * 1e3:g} ms; give both the same clock"
+            )
+    return float(first.clock.dt_)
+
+
+def output_last(groups: list[Any], output: Any, projections: list[Projection]) -> list[Any]:
+    """Return groups with the output at the end; see `from_brian2` for the default output."""
+    if output is None:
+        leads = {p.source for p in projections if p.source != p.target}
+        ends = [group for group in groups if group.name not in leads]
+        last = ends[0] if len(ends) == 1 else groups[-1]
+    else:
+        last = chosen_group(output, groups, "output")
+    return [*(group for group in groups if group is not last), last]
