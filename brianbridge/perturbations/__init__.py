@@ -8,6 +8,7 @@ from brianbridge.perturbations.base import (
     perturbation_names,
     perturbed,
 )
+from brianbridge.perturbations.condition import Condition
 from brianbridge.perturbations.conductances import ConductanceSynapses
 from brianbridge.perturbations.neurons import (
     BackgroundCurrent,
@@ -25,6 +26,7 @@ from brianbridge.perturbations.weights import WeightNoise, WeightQuantisation
 __all__ = [
     "BackgroundCurrent",
     "BrianSchedule",
+    "Condition",
     "ConductanceSynapses",
     "DeadNeurons",
     "Delay",

@@ -47,7 +47,7 @@ from brianbridge.network import SpikingNetwork
 from brianbridge.network.components import projection_name
 from brianbridge.paths import checked_path
 
-__all__ = ["load", "save"]
+__all__ = ["load_network", "save_network"]
 
 SCHEMA = 2
 #: Key of the provenance whose lists of numbers become datasets.
@@ -55,7 +55,7 @@ CURVES = "training_curve"
 STORAGE = {"compression": "gzip", "shuffle": True, "fletcher32": True, "track_times": False}
 
 
-def save(network: SpikingNetwork, path: str | os.PathLike[str]) -> None:
+def save_network(network: SpikingNetwork, path: str | os.PathLike[str]) -> None:
     """Write a spiking network to a file, which appears once it is whole.
 
     Parameters
@@ -80,8 +80,8 @@ def save(network: SpikingNetwork, path: str | os.PathLike[str]) -> None:
     >>> network = SpikingNetwork.sequential(
     ...     (4,), [Dense(2, neuron_model("lif"))], encoding=Current(steps=10))
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save(network, f"{folder}/network.h5")
-    ...     again = load(f"{folder}/network.h5")
+    ...     save_network(network, f"{folder}/network.h5")
+    ...     again = load_network(f"{folder}/network.h5")
     >>> again.projections[0].weight.dtype, again.to_dict() == network.to_dict()
     (dtype('float32'), True)
     """
@@ -121,13 +121,13 @@ def save(network: SpikingNetwork, path: str | os.PathLike[str]) -> None:
             sink.check()
 
 
-def load(path: str | os.PathLike[str]) -> SpikingNetwork:
+def load_network(path: str | os.PathLike[str]) -> SpikingNetwork:
     """Read a spiking network from a file.
 
     Parameters
     ----------
     path : path-like
-        A file that `save` wrote, here or elsewhere. It need not be trusted.
+        A file that `save_network` wrote, here or elsewhere. It need not be trusted.
 
     Returns
     -------
@@ -142,7 +142,7 @@ def load(path: str | os.PathLike[str]) -> SpikingNetwork:
 
     Examples
     --------
-    >>> load("none.h5")
+    >>> load_network("none.h5")
     Traceback (most recent call last):
     brianbridge.errors.InputError: network file 'none.h5': there is no such file
     """
