@@ -1,8 +1,7 @@
 """Labelled data: sets by name, or your own arrays; split reproducibly and checked.
 
-`sets` reads the data sets, one file a source; `formats` reads file formats. May import `errors`,
-`paths` and `arrays`, and nothing of networks but in `fit`. A set with a layout that is known here is
-one entry in ``data/registry.toml``; another package offers sets by entry points.
+`sets` reads data sets, one file for each layout; `formats` reads file formats. Only `fit` knows
+networks. A new set whose layout is known here is one entry in ``data/registry.toml``.
 """
 
 from typing import Any

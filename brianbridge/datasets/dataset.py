@@ -103,8 +103,8 @@ class Dataset:
 
         Examples
         --------
-        >>> from brianbridge.datasets import load
-        >>> load("iris").test.subset(range(10)).split
+        >>> from brianbridge.datasets import load_dataset
+        >>> load_dataset("iris").test.subset(range(10)).split
         'stratified 80/20, seed 0; 10 of 30 samples'
         """
         chosen = np.asarray(indices)

@@ -13,7 +13,7 @@ __all__ = ["fetch"]
 
 
 def fetch(name: str) -> Path:
-    """Download the files of a dataset into the user's cache, where `load` finds them.
+    """Download the files of a dataset into the user's cache, where `load_dataset` finds them.
 
     Files that are there already, with the right digest, are not downloaded again.
 

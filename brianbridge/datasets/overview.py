@@ -32,7 +32,7 @@ class Description:
     licence : str
         Under which terms.
     available : bool
-        Whether `load` would find it now.
+        Whether `load_dataset` would find it now.
     where : str or None
         The package with its version, or the folder.
     how : str

@@ -9,7 +9,7 @@ from typing import Any
 
 from brianbridge.errors import InputError
 from brianbridge.io.hdf5 import file_kind
-from brianbridge.io.networks.file import load
+from brianbridge.io.networks.file import load_network
 from brianbridge.io.networks.summary import describe_network
 from brianbridge.io.spikes import file as spike_file
 from brianbridge.io.spikes.log import is_log
@@ -56,7 +56,7 @@ def describe_file(path: str | os.PathLike[str], check: bool = False) -> dict[str
     kind = "spikes" if is_log(path) else file_kind(path)
     if kind == "network":
         checked = {"check": "all is as it was written"} if check else {}
-        return {"kind": kind, "path": str(path), **checked, **describe_network(load(path))}
+        return {"kind": kind, "path": str(path), **checked, **describe_network(load_network(path))}
     if kind == "spikes":
         checked = {"check": spike_file.check_spikes(path)} if check else {}
         return {"kind": kind, **checked, **spike_file.describe(path)}

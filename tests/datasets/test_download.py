@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from brianbridge.datasets import fetch, load
+from brianbridge.datasets import fetch, load_dataset
 from brianbridge.datasets import locations as places
 from brianbridge.errors import InputError
 
@@ -21,7 +21,7 @@ def test_fetched_files_are_loaded_and_not_fetched_again(shapes, put, register, t
     folder = fetch("shapes")
     assert folder == tmp_path / "cache" / "shapes"
     assert sorted(p.name for p in folder.iterdir()) == sorted(f"{name}.gz" for name in shapes)
-    assert len(load("shapes").train) == 12
+    assert len(load_dataset("shapes").train) == 12
     asked.clear()
     fetch("shapes")
     assert asked == []
@@ -52,7 +52,7 @@ def test_loading_never_fetches(shapes, put, register, server):
     put(root, shapes, gz=True)
     register(shapes, f"{url}/")
     with pytest.raises(InputError, match="--fetch"):
-        load("shapes")
+        load_dataset("shapes")
     assert asked == []
 
 
