@@ -1,8 +1,8 @@
 """The layers that `brianbridge.SpikingNetwork.sequential` chains.
 
 >>> from brianbridge import layers
->>> layers.MaxPool2d(2)
-MaxPool2d(size=2, stride=None)
+>>> layers.Flatten()
+Flatten()
 """
 
 from brianbridge.network import (

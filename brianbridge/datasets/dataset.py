@@ -11,8 +11,11 @@ import numpy.typing as npt
 
 from brianbridge.datasets.checks import check_arrays, check_finite, check_labels, check_names
 from brianbridge.errors import InputError
+from brianbridge.readable import counted, printable, shape_text
 
 __all__ = ["Dataset", "Split"]
+
+_NAMES = 60  # characters that the names of the classes take when a dataset is shown
 
 
 # Equality stays identity: whether two arrays are equal has no single truth value.
@@ -52,8 +55,8 @@ class Dataset:
     --------
     >>> data = Dataset("xor", "all", "as given", np.float32([[0, 1], [1, 1]]), np.array([1, 0]),
     ...                ("no", "yes"), sha256="")
-    >>> len(data), data.shape
-    (2, (2,))
+    >>> data
+    Dataset 'xor', all (as given): 2 samples of 2 values, 2 classes (no, yes)
     """
 
     name: str
@@ -72,6 +75,14 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.y)
+
+    def __repr__(self) -> str:
+        samples = f"{counted(len(self), 'sample')} of {shape_text(self.shape)} values"
+        names = printable(", ".join(self.classes), _NAMES)
+        return (
+            f"Dataset {self.name!r}, {self.part} ({self.split}): {samples}, "
+            f"{len(self.classes)} classes ({names})"
+        )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -133,3 +144,6 @@ class Split(NamedTuple):
 
     train: Dataset
     test: Dataset
+
+    def __repr__(self) -> str:
+        return f"Split\ntrain: {self.train!r}\ntest:  {self.test!r}"

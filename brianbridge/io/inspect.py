@@ -13,7 +13,9 @@ from brianbridge.io.networks.file import load_network
 from brianbridge.io.networks.summary import describe_network
 from brianbridge.io.spikes import file as spike_file
 from brianbridge.io.spikes.log import is_log
+from brianbridge.io.spikes.population import in_words
 from brianbridge.paths import checked_path
+from brianbridge.readable import milliseconds, shape_text
 
 __all__ = ["as_text", "describe_file"]
 
@@ -107,13 +109,13 @@ def as_text(description: Mapping[str, Any]) -> str:
 
 def _network_rows(network: Mapping[str, Any]) -> Rows:
     options = dict(network["encoding"])
-    kind, steps, dt = options.pop("kind"), options.pop("steps"), _ms(options.pop("dt"))
+    kind, steps, dt = options.pop("kind"), options.pop("steps"), milliseconds(options.pop("dt"))
     rest = "".join(f", {key} {value}" for key, value in options.items())
-    yield "input", f"{_shape(network['input_shape'])}, {kind}, {steps} steps of {dt}{rest}"
+    yield "input", f"{shape_text(network['input_shape'])}, {kind}, {steps} steps of {dt}{rest}"
     for name, population in network["populations"].items():
         yield from _population_rows(name, population)
     for name, p in network["projections"].items():
-        arrays = f"{_shape(p['shape'])} {p['dtype']}{', bias' if p['bias'] else ''}"
+        arrays = f"{shape_text(p['shape'])} {p['dtype']}{', bias' if p['bias'] else ''}"
         values = f"{p['min']:.3g} to {p['max']:.3g}, mean |w| {p['mean_abs']:.3g}"
         yield name, f"{arrays}, weights {values}"
     yield "readout", network["readout"]
@@ -122,7 +124,7 @@ def _network_rows(network: Mapping[str, Any]) -> Rows:
 
 def _population_rows(name: str, population: Mapping[str, Any]) -> Rows:
     model = ": ".join(filter(None, (population["neuron"], population["summary"])))
-    yield name, f"{_shape(population['shape'])} neurons, {model or 'unnamed model'}"
+    yield name, f"{shape_text(population['shape'])} neurons, {model or 'unnamed model'}"
     for key in ("equations", "emit", "reset", "refractory", "receive", "drive", "method"):
         if population[key]:
             yield f"  {key}", population[key]
@@ -135,9 +137,7 @@ def _spike_rows(spikes: Mapping[str, Any]) -> Rows:
     yield "run", "complete" if spikes["complete"] else "not complete"
     yield "samples", f"{spikes['samples']:,}"
     for name, p in spikes["populations"].items():
-        known = "" if p["shape"] is None else f"{_shape(p['shape'])} neurons, "
-        known += "" if p["dt"] is None else f"{p['steps']} steps of {_ms(p['dt'])}, "
-        yield name, f"{known}{p['spikes']:,} spikes"
+        yield name, in_words(p["shape"], p["dt"], p["steps"], p["spikes"])
 
 
 def _provenance_rows(provenance: Mapping[str, Any]) -> Rows:
@@ -154,14 +154,6 @@ def _value(value: Any) -> str:
     if isinstance(value, list) and len(value) > _SHOWN and isinstance(value[-1], int | float):
         return f"{len(value)} values, last {value[-1]:.4g}"
     return str(value)
-
-
-def _shape(shape: list[int]) -> str:
-    return " x ".join(str(n) for n in shape)
-
-
-def _ms(seconds: float) -> str:
-    return f"{seconds * 1e3:.10g} ms"
 
 
 def _printable(line: str) -> str:

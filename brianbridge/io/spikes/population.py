@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,12 +12,13 @@ import h5py
 import numpy as np
 
 from brianbridge.errors import InputError, did_you_mean
+from brianbridge.events import Events
 from brianbridge.io.spikes.digest import COLUMN_DIGEST, blocks_of, check_column
 from brianbridge.io.spikes.layout import COLUMNS, absent
 from brianbridge.io.spikes.log import is_log, opened_log
-from brianbridge.recording import Events
+from brianbridge.readable import counted, milliseconds, printable, shape_text
 
-__all__ = ["PopulationSpikes", "opened", "population_in"]
+__all__ = ["PopulationSpikes", "in_words", "opened", "population_in"]
 
 # Other writers give times as reals; one that was meant to be k*dt must not fall into step k - 1.
 STEP_TOLERANCE = 1e-6
@@ -62,7 +63,11 @@ class PopulationSpikes:
     shape: tuple[int, ...] | None
     dt: float | None
     steps: int | None
-    digests: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    digests: Mapping[str, bytes] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        what = in_words(self.shape, self.dt, self.steps, self.spikes)
+        return f"Spikes of population '{printable(self.name)}': {what}"
 
     def column(self, name: str) -> np.ndarray:
         """Read one column, shape ``(spikes,)``; times are in ms.
@@ -138,6 +143,20 @@ class PopulationSpikes:
             dt=dt,
             t_crossing=None if np.isnan(crossing).all() else crossing,
         )
+
+
+def in_words(shape: Sequence[int] | None, dt: float | None, steps: int | None, spikes: int) -> str:
+    """Describe the spikes of a population; what is None is left out.
+
+    Examples
+    --------
+    >>> in_words((10,), 1e-3, 50, 7)
+    '10 neurons, 50 steps of 1 ms, 7 spikes'
+    """
+    known = [] if shape is None else [f"{shape_text(shape)} neurons"]
+    if dt is not None:
+        known.append(f"{steps} steps of {milliseconds(dt)}")
+    return ", ".join([*known, counted(spikes, "spike")])
 
 
 @contextmanager

@@ -15,8 +15,9 @@ from brianbridge.errors import InputError
 from brianbridge.io.spikes.digest import DIGEST, check_description
 from brianbridge.io.spikes.layout import MAGIC, provenance_in
 from brianbridge.io.spikes.log import is_log, opened_log
-from brianbridge.io.spikes.population import PopulationSpikes, opened, population_in
+from brianbridge.io.spikes.population import PopulationSpikes, in_words, opened, population_in
 from brianbridge.paths import checked_path
+from brianbridge.readable import columns, counted, printable
 
 __all__ = ["SpikeFile", "check_spikes", "describe", "read_spikes"]
 
@@ -44,6 +45,15 @@ class SpikeFile:
     samples: int
     populations: Mapping[str, PopulationSpikes]
     provenance: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        state = "complete" if self.complete else "not complete"
+        rows = (
+            (printable(name), in_words(p.shape, p.dt, p.steps, p.spikes))
+            for name, p in self.populations.items()
+        )
+        samples = counted(self.samples, "sample")
+        return f"Spike file '{self.path}', {state}, {samples}\n{columns(rows)}".rstrip()
 
 
 def read_spikes(path: str | os.PathLike[str]) -> SpikeFile:
