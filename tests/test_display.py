@@ -32,8 +32,8 @@ def recording() -> Recording:
 def test_a_network_shows_its_populations_with_units():
     lines = repr(network()).split("\n")
     assert lines[0] == "SpikingNetwork: current input, 10 steps of 1 ms, readout counts"
-    assert lines[3].split() == ["hidden1", "2", "x", "6", "x", "6", "lif", "72", "20", "input"]
-    assert lines[4].split() == ["hidden2", "20", "lif", "20", "1,860", "hidden1,", "hidden2"]
+    assert lines[3].split() == ["conv1", "2", "x", "6", "x", "6", "lif", "72", "20", "input"]
+    assert lines[4].split() == ["hidden", "20", "lif", "20", "1,860", "conv1,", "hidden"]
     assert len(lines) == 6
 
 
