@@ -1,7 +1,8 @@
 """Labelled data: sets by name, or your own arrays; split reproducibly and checked.
 
 `sets` reads data sets, one file for each layout; `formats` reads file formats. Only `fit` knows
-networks. A new set whose layout is known here is one entry in ``data/registry.toml``.
+networks. A new set whose layout is known here is one entry in ``data/registry.toml``; another
+package offers its sets by entry points, as `registry` says.
 """
 
 from typing import Any
@@ -14,13 +15,14 @@ from brianbridge.datasets.formats.event_frames import frames
 from brianbridge.datasets.formats.idx import read_idx
 from brianbridge.datasets.loading import load_dataset
 from brianbridge.datasets.overview import Description, describe
-from brianbridge.datasets.registry import names
-from brianbridge.datasets.sets.event import from_event_folder
+from brianbridge.datasets.registry import DatasetEntry, names
+from brianbridge.datasets.sets.event_folders import from_event_folder
 from brianbridge.datasets.validation import train_validation
 from brianbridge.former_names import moved
 
 __all__ = [
     "Dataset",
+    "DatasetEntry",
     "Description",
     "Split",
     "describe",

@@ -4,8 +4,7 @@ import sys
 
 import pytest
 
-from brianbridge.datasets import fetch, load_dataset
-from brianbridge.datasets import locations as places
+from brianbridge.datasets import fetch, file_search, load_dataset
 from brianbridge.errors import InputError
 
 
@@ -65,6 +64,6 @@ def test_what_is_not_to_be_fetched():
 
 def test_without_pooch(monkeypatch):
     monkeypatch.setitem(sys.modules, "pooch", None)
-    assert places.cache_folder("mnist") is None
+    assert file_search.cache_folder("mnist") is None
     with pytest.raises(InputError, match=r"pip install 'brianbridge\[download\]'"):
         fetch("mnist")

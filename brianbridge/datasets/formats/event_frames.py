@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from brianbridge.datasets.formats.event_files import Events, check_inside
+from brianbridge.datasets.formats.events import Events, check_inside
 from brianbridge.errors import InputError, did_you_mean
 
 __all__ = ["Slicing", "frames", "shrunk"]
@@ -60,7 +60,7 @@ def frames(
 
     Examples
     --------
-    >>> from brianbridge.datasets.formats.event_files import EVENT
+    >>> from brianbridge.datasets.formats.events import EVENT
     >>> events = np.array([(0, 1, 0, True), (1, 1, 0, True), (9, 0, 0, False)], EVENT)
     >>> frames(events, steps=2, size=(1, 2)).reshape(2, 2, 2)
     array([[[0., 0.],
@@ -136,7 +136,7 @@ def shrunk(events: Events, sensor: tuple[int, int], size: tuple[int, int]) -> Ev
 
     Examples
     --------
-    >>> from brianbridge.datasets.formats.event_files import EVENT
+    >>> from brianbridge.datasets.formats.events import EVENT
     >>> shrunk(np.array([(0, 127, 64, True)], EVENT), (128, 128), (64, 64)).tolist()
     [(0, 63, 32, True)]
     """

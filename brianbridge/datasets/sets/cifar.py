@@ -12,22 +12,22 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from brianbridge.datasets.registry import Entry
-from brianbridge.datasets.verified_files import Content, check_range
+from brianbridge.datasets.file_reading import FileContent, check_label_range
+from brianbridge.datasets.registry import DatasetEntry
 
-__all__ = ["parts"]
+__all__ = ["images_and_labels"]
 
 
-def parts(
-    entry: Entry, files: Mapping[str, Content]
+def images_and_labels(
+    entry: DatasetEntry, files: Mapping[str, FileContent]
 ) -> dict[str, tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]:
     """Take images and labels out of CIFAR files.
 
     Parameters
     ----------
-    entry : Entry
+    entry : DatasetEntry
         Which set.
-    files : mapping of str to Content
+    files : mapping of str to FileContent
         By role: the part, and the number of the file if the part has several (``"train_2"``).
 
     Returns
@@ -45,13 +45,13 @@ def parts(
         size = entry.label_bytes + math.prod(entry.shape)
         records = np.frombuffer(content.data, np.uint8).reshape(-1, size)
         labels = records[:, entry.label_bytes - 1]
-        check_range(entry, content.source, labels, 0, len(entry.classes) - 1)
+        check_label_range(entry, content.source, labels, 0, len(entry.classes) - 1)
         found[role.split("_")[0]].append(records)
-    return {part: _images_and_labels(entry, records) for part, records in found.items()}
+    return {part: _part(entry, records) for part, records in found.items()}
 
 
-def _images_and_labels(
-    entry: Entry, records: list[npt.NDArray[np.uint8]]
+def _part(
+    entry: DatasetEntry, records: list[npt.NDArray[np.uint8]]
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     images = np.concatenate([r[:, entry.label_bytes :] for r in records])
     labels = np.concatenate([r[:, entry.label_bytes - 1] for r in records])
