@@ -1,4 +1,4 @@
-"""Turn what users pass as numbers into NumPy arrays, and refuse what would lose its meaning.
+"""Turn numbers of users into NumPy arrays, and refuse values that would lose their meaning.
 
 `numpy.asarray` drops the mask of a masked array, the imaginary part of complex numbers and the
 units of a quantity, and turns dates into numbers, all without an error. Samples and labels go
@@ -16,7 +16,7 @@ from brianbridge.errors import InputError
 
 __all__ = ["as_array", "as_numbers"]
 
-#: What a kind of array is called, and what to do about it.
+#: The name of each kind of array that is refused, and a remedy.
 _NO_NUMBERS = {
     "c": ("complex numbers", "give their real part or absolute value"),
     "m": ("time differences", "divide them by a unit, x / np.timedelta64(1, 's')"),
@@ -30,14 +30,14 @@ _NO_NUMBERS = {
 
 
 def as_array(values: Any, what: str) -> npt.NDArray[Any]:
-    """Return an array of any type, without a copy where that is possible.
+    """Return an array of any type, without a copy if possible.
 
     Parameters
     ----------
     values : array_like or torch.Tensor
         The values. Tensors are detached; bfloat16, which NumPy lacks, becomes float32.
     what : str
-        What they are, for the message, in the plural: ``"the samples"``.
+        Name of the values in the message, in the plural: ``"the samples"``.
 
     Returns
     -------
@@ -87,9 +87,9 @@ def as_numbers(
     dtype : dtype
         A floating point type. A value that is too large for it becomes infinite.
     what : str
-        What they are, for the message, in the plural.
+        Name of the values in the message, in the plural.
     copy : bool
-        Whether the array must be a new one.
+        Whether to return a new array in any case.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def as_numbers(
     Raises
     ------
     InputError
-        As `as_array`; and if the values are complex, dates, objects, text or records.
+        As `as_array`, and if the values are complex, dates, objects, text or records.
 
     Examples
     --------

@@ -18,16 +18,16 @@ def train_validation(
     Parameters
     ----------
     dataset : Dataset
-        What to split.
+        The training set.
     fraction : float
-        Share of the validation part, between 0 and 1.
+        Fraction of the validation part, between 0 and 1.
     seed : int
-        Of the choice.
+        Seed of the choice.
 
     Returns
     -------
     train, validation : Dataset
-        Stratified; their `split` says how they were made.
+        The two parts, stratified; their `split` says how they were made.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Say what a file holds: as plain values for programs, as short text for people."""
+"""Describe files: as plain values for programs, and as short text for people."""
 
 from __future__ import annotations
 
@@ -31,17 +31,16 @@ def describe_file(path: str | os.PathLike[str], check: bool = False) -> dict[str
     Parameters
     ----------
     path : path-like
-        The file. A network is read whole and checked; of spikes, only the description is.
+        The file. A network is read and checked; of spikes only the description is read.
     check : bool
-        Whether to read all spikes, too, and compare them with their digests.
+        Whether to read all spikes too, and compare them with their digests.
 
     Returns
     -------
     dict
-        ``kind`` (``"network"`` or ``"spikes"``), ``path``, with `check` also ``check`` (in words,
-        what was checked), and what
-        `brianbridge.io.networks.summary.describe_network` or
-        `brianbridge.io.spikes.file.describe` says.
+        ``kind`` (``"network"`` or ``"spikes"``), ``path``, with `check` also ``check`` (the result
+        in words), and the entries of `brianbridge.io.networks.summary.describe_network` or
+        `brianbridge.io.spikes.file.describe`.
 
     Raises
     ------
@@ -66,17 +65,17 @@ def describe_file(path: str | os.PathLike[str], check: bool = False) -> dict[str
 
 
 def as_text(description: Mapping[str, Any]) -> str:
-    """Lay out the outcome of `describe_file` for a terminal.
+    """Return a description of a file as text for a terminal.
 
     Parameters
     ----------
     description : mapping
-        What `describe_file` returned.
+        The result of `describe_file`.
 
     Returns
     -------
     str
-        Lines of a label and its text, without control characters whatever the file holds.
+        Lines of a label and a text, without control characters.
 
     Examples
     --------
@@ -148,7 +147,7 @@ def _provenance_rows(provenance: Mapping[str, Any]) -> Rows:
 
 
 def _value(value: Any) -> str:
-    """Return a JSON value in short: of many numbers, how many and the last."""
+    """Return a JSON value as short text: of many numbers, how many, and the last one."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_value(item)}" for key, item in value.items())
     if isinstance(value, list) and len(value) > _SHOWN and isinstance(value[-1], int | float):
@@ -157,5 +156,5 @@ def _value(value: Any) -> str:
 
 
 def _printable(line: str) -> str:
-    # A file from elsewhere must not move the cursor or colour the terminal.
+    # The text of a file must not move the cursor or colour the terminal.
     return "".join(c if c.isprintable() else "?" for c in line.rstrip())

@@ -1,4 +1,4 @@
-"""Say in one line why a file could not be written, and what helps."""
+"""Say in one line why a file could not be written, and what to do."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 def not_written(path: Path, error: OSError | MemoryError, room: int | None = None) -> InputError:
-    """Return the error that tells of a file that could not be written.
+    """Return the error for a file that could not be written.
 
     Parameters
     ----------
     path : pathlib.Path
-        The file, as its user calls it.
+        The file, as the user named it.
     error : OSError or MemoryError
-        Why.
+        The reason.
     room : int, optional
-        How many bytes the file would take, at most.
+        Bytes that the file takes at most.
 
     Returns
     -------
     InputError
-        To be raised.
+        The error to raise.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def _limit() -> str:
 
 
 def _size(number: int) -> str:
-    """Return a number of bytes for people.
+    """Write a number of bytes with a unit.
 
     Examples
     --------

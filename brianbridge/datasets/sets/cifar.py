@@ -1,7 +1,7 @@
-"""CIFAR-10 and CIFAR-100 in their binary files.
+"""Read the binary files of CIFAR-10 and CIFAR-100.
 
-A file is records and nothing else: the label bytes (the class; in CIFAR-100 the superclass before
-it), then the red, the green and the blue plane of the image, each row by row.
+A file is a sequence of records. A record has the label bytes (the class; in CIFAR-100 the
+superclass before it), then the red, the green and the blue plane of the image, each row by row.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ __all__ = ["images_and_labels"]
 def images_and_labels(
     entry: DatasetEntry, files: Mapping[str, FileContent]
 ) -> dict[str, tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]:
-    """Take images and labels out of CIFAR files.
+    """Return the images and labels of CIFAR files.
 
     Parameters
     ----------
     entry : DatasetEntry
         Which set.
     files : mapping of str to FileContent
-        By role: the part, and the number of the file if the part has several (``"train_2"``).
+        By role: the part, and the number of the file if the part has several, as ``"train_2"``.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def images_and_labels(
     Raises
     ------
     InputError
-        If a file has a label of no class.
+        If a file has a wrong label.
     """
     found: dict[str, list[npt.NDArray[np.uint8]]] = {"train": [], "test": []}
     for role, content in files.items():

@@ -18,7 +18,7 @@ __all__ = ["images_and_labels"]
 def images_and_labels(
     entry: DatasetEntry, files: Mapping[str, FileContent]
 ) -> dict[str, tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]:
-    """Take images and labels out of IDX files.
+    """Return the images and labels of IDX files.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def images_and_labels(
     Raises
     ------
     InputError
-        If a file is no IDX file, has another shape or type than the set, or a label of no class.
+        If a file is no IDX file, has another shape or type than the set, or a wrong label.
     """
     found = {}
     for part in ("train", "test"):

@@ -1,4 +1,4 @@
-"""The cropped digits of SVHN in their MATLAB files."""
+"""Read the MATLAB files of the cropped digits of SVHN."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["images_and_labels"]
 def images_and_labels(
     entry: DatasetEntry, files: Mapping[str, FileContent]
 ) -> dict[str, tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]]:
-    """Take images and labels out of MATLAB files.
+    """Return the images and labels of MATLAB files.
 
     Parameters
     ----------
@@ -31,12 +31,12 @@ def images_and_labels(
     Returns
     -------
     dict of str to (images, labels)
-        By part; images of shape (sample, colour, height, width), and each digit as its own label.
+        By part; images of shape (sample, colour, height, width), and the digits as labels.
 
     Raises
     ------
     InputError
-        If a file is no MATLAB file, or its variables are not those of the set.
+        If a file is no MATLAB file, or has other variables than the set.
     """
     return {part: _part(entry, part, content) for part, content in files.items()}
 
@@ -51,7 +51,7 @@ def _part(
     if x.shape != shape or x.dtype != np.uint8:
         found = f"its X is {x.dtype} of shape {x.shape}"
         raise wrong_file(entry, content.source, found, f"uint8 of shape {shape}")
-    # Of any type: MATLAB counts in doubles, but stores them as small as it can.
+    # Any type: MATLAB counts in doubles, but stores them in the smallest type.
     if y.shape != (samples, 1) or y.dtype.kind not in "iuf":
         found = f"its y is {y.dtype} of shape {y.shape}"
         raise wrong_file(entry, content.source, found, f"numbers of shape {(samples, 1)}")
@@ -66,8 +66,8 @@ def _variables(entry: DatasetEntry, content: FileContent) -> list[npt.NDArray[An
 
     try:
         found = loadmat(io.BytesIO(content.data), variable_names=("X", "y"))
-    # Of damaged files scipy raises whatever the damage leads to: from ValueError and zlib.error to
-    # its own MatReadError and, for a header that claims too much, MemoryError.
+    # For damaged files scipy raises many errors: ValueError, zlib.error, its own MatReadError, or
+    # MemoryError if a header claims too much.
     except Exception as error:
         raise wrong_file(
             entry,
