@@ -107,8 +107,8 @@ def save_network(network: SpikingNetwork, path: str | os.PathLike[str]) -> None:
     # Weights hardly compress; add the texts, the headers and the index.
     room = sum(array.nbytes for array in arrays.values()) + sum(map(len, texts.values())) + 16_384
     with hdf5_file(path, room) as (file, sink):
-        # Texts have a fixed length. Others lie in the heap of HDF5, which has no checksum, and where
-        # a wrong byte can make HDF5 search for ever.
+        # Texts have a fixed length. Others lie in the heap of HDF5, which has no checksum; there a
+        # wrong byte can make HDF5 search for ever.
         file.attrs.update(format=np.bytes_(NETWORK_FORMAT), schema=SCHEMA)
         for name, text in texts.items():
             dtype = h5py.string_dtype("utf-8", len(text))
