@@ -72,20 +72,20 @@ def _labels(
 ) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
     if classes is not None:
         check_names(name, classes)
-    raw = as_array(y, f"dataset {name!r}: the labels y")
-    if raw.ndim == 2 and raw.shape[1] == 1:
-        raw = raw[:, 0]
-    if raw.ndim != 1:
-        remedy = "; of one-hot rows give y.argmax(1)" if raw.ndim == 2 else ""
+    labels = as_array(y, f"dataset {name!r}: the labels y")
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        remedy = "; of one-hot rows give y.argmax(1)" if labels.ndim == 2 else ""
         raise InputError(
-            f"dataset {name!r}: y has shape {raw.shape}; give one label for each sample{remedy}"
+            f"dataset {name!r}: y has shape {labels.shape}; give one label for each sample{remedy}"
         )
-    if raw.dtype.kind in "biu":
-        return _numbered(name, raw, classes)
-    given = raw.tolist()
+    if labels.dtype.kind in "biu":
+        return _numbered(name, labels, classes)
+    given = labels.tolist()
     if not all(isinstance(label, str) for label in given):
         raise InputError(
-            f"dataset {name!r}: y must be integers or class names, not {raw.dtype}; "
+            f"dataset {name!r}: y must be integers or class names, not {labels.dtype}; "
             "y.astype(int) or y.astype(str) may be what you mean"
         )
     known = tuple(sorted(set(given)) if classes is None else classes)

@@ -66,14 +66,14 @@ def read_files(
     InputError
         If the files are not found, damaged, or not those of the set.
     """
-    place = _place(entry, folder)
-    if place.is_file():
-        return _read_archive(entry, place)
+    source = _folder_or_archive(entry, folder)
+    if source.is_file():
+        return _read_archive(entry, source)
     found = {}
     for role, file in entry.files.items():
-        path = file_search.find_file(place, file.name)
+        path = file_search.find_file(source, file.name)
         if path is None:  # deleted since it was found
-            raise InputError(f"dataset {entry.name!r}: {place / file.name} has gone")
+            raise InputError(f"dataset {entry.name!r}: {source / file.name} has gone")
         found[role] = FileContent(str(path), decompressed(path, file.bytes))
         _check(entry, file, found[role])
     return found
@@ -111,20 +111,20 @@ def check_label_range(
         )
 
 
-def _place(entry: DatasetEntry, folder: str | os.PathLike[str] | None) -> Path:
+def _folder_or_archive(entry: DatasetEntry, folder: str | os.PathLike[str] | None) -> Path:
     if folder is None:
-        place = file_search.find_files(entry)
-        if place is None:
+        source = file_search.find_files(entry)
+        if source is None:
             _refuse_pickles(entry, *file_search.search_path(entry.name))
             raise InputError(
                 f"dataset {entry.name!r} is not here. Get it: {file_search.how_to_get(entry)}"
             )
-        return place
+        return source
     given = checked_path(folder, f"folder of dataset {entry.name!r}", home=True)
     if entry.archive is not None and given.is_file():
         return given
-    place = file_search.find_in(entry, given)
-    if place is None:
+    source = file_search.find_in(entry, given)
+    if source is None:
         _refuse_pickles(entry, given)
         missing = (
             f"lacks {', '.join(file_search.missing_files(entry, given))} (or the same with .gz)"
@@ -132,7 +132,7 @@ def _place(entry: DatasetEntry, folder: str | os.PathLike[str] | None) -> Path:
         if entry.archive is not None:
             missing += f" and has no {entry.archive.name}"
         raise InputError(f"dataset {entry.name!r}: {given} {missing}")
-    return place
+    return source
 
 
 def _read_archive(entry: DatasetEntry, archive: Path) -> dict[str, FileContent]:

@@ -126,7 +126,7 @@ def find_files(entry: DatasetEntry) -> Path | None:
         The folder, or an archive in it; None if no folder has all files.
     """
     found = (find_in(entry, folder) for folder in search_path(entry.name))
-    return next((place for place in found if place is not None), None)
+    return next((path for path in found if path is not None), None)
 
 
 def how_to_get(entry: DatasetEntry) -> str:

@@ -69,13 +69,7 @@ def _describe(entry: DatasetEntry) -> Description:
         folder = file_search.find_files(entry)
         where, how = (str(folder) if folder else None), file_search.how_to_get(entry)
     else:
-        package = PACKAGES.get(entry.source)
-        distribution, how = (
-            (entry.source, f"pip install {entry.source}")
-            if package is None
-            else (package.distribution, package.install)
-        )
-        where = _installed(distribution)
+        where, how = _package_of(entry)
     return Description(
         name=entry.name,
         title=entry.title,
@@ -87,6 +81,14 @@ def _describe(entry: DatasetEntry) -> Description:
         where=where,
         how=how,
     )
+
+
+def _package_of(entry: DatasetEntry) -> tuple[str | None, str]:
+    """Return the package that has a dataset, if it is installed, and how to install it."""
+    if entry.read is not None:  # the entry comes from its package, which is installed
+        return _installed(entry.source) or entry.source, f"pip install {entry.source}"
+    package = PACKAGES[entry.source]
+    return _installed(package.distribution), package.install
 
 
 def _installed(distribution: str) -> str | None:

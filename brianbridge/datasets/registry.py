@@ -85,7 +85,7 @@ class DatasetEntry:
     licence, provenance : str
         The terms of use, and the authors.
     full_scale : float or None
-        Raw value that becomes 1; None if each feature is scaled by its own range.
+        Value of the source that becomes 1; None if each feature is scaled by its own range.
     files : mapping of str to DataFile
         The files by role, in the order in which their content is hashed.
     archive : Archive or None
