@@ -10,12 +10,13 @@ from typing import Any
 from brianbridge.datasets.arrays import from_arrays
 from brianbridge.datasets.dataset import Dataset, Split
 from brianbridge.datasets.download import fetch
+from brianbridge.datasets.entry import DatasetEntry
 from brianbridge.datasets.formats.event_files import read_events
 from brianbridge.datasets.formats.event_frames import frames
 from brianbridge.datasets.formats.idx import read_idx
 from brianbridge.datasets.loading import load_dataset
 from brianbridge.datasets.overview import Description, describe
-from brianbridge.datasets.registry import DatasetEntry, names
+from brianbridge.datasets.registry import names
 from brianbridge.datasets.sets.event_folders import from_event_folder
 from brianbridge.datasets.validation import train_validation
 from brianbridge.former_names import moved

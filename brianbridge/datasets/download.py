@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from brianbridge.datasets import file_search
-from brianbridge.datasets.registry import DatasetEntry, lookup
+from brianbridge.datasets.entry import DatasetEntry
+from brianbridge.datasets.registry import lookup
 from brianbridge.errors import InputError
 
 __all__ = ["fetch"]

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from brianbridge.datasets import file_search
+from brianbridge.datasets.entry import DataFile, DatasetEntry
 from brianbridge.datasets.formats.idx import decompressed
-from brianbridge.datasets.registry import DataFile, DatasetEntry
 from brianbridge.errors import InputError
 from brianbridge.paths import checked_path
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from brianbridge.datasets.registry import DatasetEntry
+from brianbridge.datasets.entry import DatasetEntry
 from brianbridge.paths import checked_path
 
 __all__ = [

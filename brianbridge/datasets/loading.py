@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from brianbridge.datasets.dataset import Dataset, Split
-from brianbridge.datasets.registry import DatasetEntry, lookup
+from brianbridge.datasets.entry import DatasetEntry
+from brianbridge.datasets.registry import lookup
 from brianbridge.datasets.scaling import scaled
 from brianbridge.datasets.sets.event_sets import read_event_set, slicing_of
 from brianbridge.datasets.sets.image_files import LAYOUTS, read_image_files

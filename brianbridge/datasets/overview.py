@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from brianbridge.datasets import file_search
-from brianbridge.datasets.registry import DatasetEntry, registry
+from brianbridge.datasets.entry import DatasetEntry
+from brianbridge.datasets.registry import registry
 from brianbridge.datasets.sets.packages import PACKAGES
 
 __all__ = ["Description", "describe"]

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from brianbridge.datasets.entry import DatasetEntry
 from brianbridge.datasets.file_reading import FileContent, check_label_range
-from brianbridge.datasets.registry import DatasetEntry
 
 __all__ = ["images_and_labels"]
 

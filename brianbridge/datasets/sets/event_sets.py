@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from brianbridge.datasets import file_search
 from brianbridge.datasets.dataset import Dataset, Split
+from brianbridge.datasets.entry import DatasetEntry
 from brianbridge.datasets.formats.event_frames import Slicing
-from brianbridge.datasets.registry import DatasetEntry
 from brianbridge.datasets.sets.event_folders import (
     Labels,
     Recordings,

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from brianbridge.datasets.entry import DatasetEntry
 from brianbridge.datasets.file_reading import FileContent, check_label_range, wrong_file
 from brianbridge.datasets.formats.idx import parse_idx
-from brianbridge.datasets.registry import DatasetEntry
 
 __all__ = ["images_and_labels"]
 

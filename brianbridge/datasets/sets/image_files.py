@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 
+from brianbridge.datasets.entry import DatasetEntry
 from brianbridge.datasets.file_reading import read_files
-from brianbridge.datasets.registry import DatasetEntry
 from brianbridge.datasets.sets import cifar, idx, svhn
 from brianbridge.datasets.unscaled import UnscaledData
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from brianbridge.datasets.digest import sha256_of_arrays
-from brianbridge.datasets.registry import DatasetEntry
+from brianbridge.datasets.entry import DatasetEntry
 from brianbridge.datasets.unscaled import Part, UnscaledData
 from brianbridge.errors import InputError
 
