@@ -22,7 +22,7 @@ from pathlib import Path
 
 from brianbridge.errors import InputError
 from brianbridge.io.descriptor import OPEN_NEW, write_at
-from brianbridge.io.write_errors import not_written
+from brianbridge.io.write_errors import folder_not_writable, not_written
 from brianbridge.paths import checked_path
 
 __all__ = [
@@ -75,7 +75,7 @@ def writable_folder(path: str | os.PathLike[str]) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise _no_folder(folder, error) from error
+        raise folder_not_writable(folder, error) from error
     return folder
 
 
@@ -225,19 +225,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _no_folder(folder, error) from error
-
-
-def _no_folder(folder: Path, error: OSError) -> InputError:
-    if isinstance(error, FileExistsError | NotADirectoryError):
-        return InputError(
-            f"'{folder}' cannot be an output folder, as a file has that name or that of a parent: "
-            "move the file away or choose another folder"
-        )
-    return InputError(
-        f"the output folder '{folder}' cannot be written to ({error.strerror}): "
-        "choose a folder in which you may create files"
-    )
+        raise folder_not_writable(folder, error) from error
 
 
 def _sync_folder(folder: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from brianbridge.errors import InputError
 
-__all__ = ["not_written"]
+__all__ = ["folder_not_writable", "not_written"]
 
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
@@ -48,6 +48,19 @@ def not_written(path: Path, error: OSError | MemoryError, room: int | None = Non
     if error.errno == errno.ENAMETOOLONG:
         return InputError(f"{start}give a shorter name")
     return InputError(f"{start}choose another folder")
+
+
+def folder_not_writable(folder: Path, error: OSError) -> InputError:
+    """Return the error for an output folder that cannot be created or written to."""
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return InputError(
+            f"'{folder}' cannot be an output folder, as a file has that name or that of a parent: "
+            "move the file away or choose another folder"
+        )
+    return InputError(
+        f"the output folder '{folder}' cannot be written to ({error.strerror}): "
+        "choose a folder in which you may create files"
+    )
 
 
 def _free(path: Path) -> str:
