@@ -12,22 +12,30 @@ verdict says what held.
 ...     (8, 8), [bb.Dense(20, lif), bb.Dense(10, lif)], encoding=bb.Current(steps=10, dt=1*ms))
 >>> twin = bb.to_torch(net)
 
-Importing the package loads neither torch nor Brian2. The public names are those of
-``__init__.pyi``; each is imported from its module when it is first used.
+Importing the package loads neither torch nor Brian2. What most scripts need is here; there is more
+in `brianbridge.layers`, `connections`, `encodings`, `rules`, `training`, `datasets`,
+`perturbations`, `measures`, `twin`, `io` and `plots`. The table of all public names is
+``__init__.pyi``; each is imported when it is first used.
 """
 
 from __future__ import annotations
 
 import importlib
 import sys
+from typing import Any
 
 import lazy_loader
 
 from brianbridge.blame import take_the_blame
+from brianbridge.former_names import moved
 from brianbridge.version import __version__ as __version__
 
-__getattr__, _dir, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_public, _dir, __all__ = lazy_loader.attach_stub(__name__, __file__)
 __all__ = [name for name in __all__ if name != "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    return _public(name) if name in __all__ else moved(__name__, name)
 
 
 def __dir__() -> list[str]:

@@ -242,7 +242,7 @@ def _train(options: Arguments) -> int:
 def _verify(options: Arguments) -> int:
     from brianbridge.io.atomic import writable_file
     from brianbridge.io.lock import only_writer
-    from brianbridge.io.networks.file import load
+    from brianbridge.io.networks.file import load_network
     from brianbridge.ladder.progress import Progress
     from brianbridge.ladder.rungs import read_ladder
     from brianbridge.ladder.verify import verify
@@ -259,7 +259,7 @@ def _verify(options: Arguments) -> int:
     if options.worker_memory is not None and options.workers is None:
         raise InputError("--worker-memory is that of processes started here; give --workers too")
     ladder = read_ladder(options.ladder)
-    network = load(options.network)
+    network = load_network(options.network)
     split = split_of(network.provenance, options.data, options.folder)
     test = first_samples(split.test, options.samples)
     if options.out is not None:
@@ -421,12 +421,12 @@ def _bench_simulate(options: Arguments) -> int:
     from brianbridge.bench.report import as_markdown, write_report
     from brianbridge.bench.simulate import DIVISORS, DifferentSpikesError, bench_simulate
     from brianbridge.io.atomic import writable_folder
-    from brianbridge.io.networks.file import load
+    from brianbridge.io.networks.file import load_network
     from brianbridge.study.run import held_out
 
     if options.samples < 1:
         raise InputError(f"--samples {options.samples} is not above 0")
-    network = load(options.network)
+    network = load_network(options.network)
     data = held_out(network.provenance, options.data, options.folder)
     if options.out is not None:
         writable_folder(options.out)

@@ -1,7 +1,7 @@
-"""The one exception that bad input raises, and the help it offers.
+"""The exception that bad input raises, and the hint in its message.
 
-Every message names the object, the value and the remedy. The command line turns an
-`InputError` into one line on standard error and exit status 2.
+Each message names the object, the value and a remedy. The command line turns an `InputError` into
+one line on standard error and exit status 2.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from difflib import get_close_matches
 __all__ = ["InputError", "did_you_mean"]
 
 
-#: Characters of a name that are compared; the effort grows with their square.
+#: Characters of a name that are compared; the time grows with their square.
 _LONGEST = 100
 
 
 class InputError(ValueError):
-    """Report that something the user gave cannot be used, and what to give instead."""
+    """Report input that cannot be used, and say what to give instead."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -26,9 +26,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     Parameters
     ----------
     name : str
-        What the user wrote.
+        The name that the user gave.
     known : iterable of str
-        What could have been meant.
+        The names that exist.
 
     Returns
     -------

@@ -10,32 +10,32 @@ from brianbridge.errors import InputError
 
 __all__ = ["checked_path"]
 
-#: Bytes of a name and of a path that common file systems take.
+#: Bytes of the longest name and path of common file systems.
 _LONGEST_NAME, _LONGEST_PATH = 255, 4095
 
 
 def checked_path(path: Any, what: str = "", *, home: bool = False) -> Path:
-    """Return a path that the operating system can be asked about.
+    """Return a path that the file system can look up.
 
     Parameters
     ----------
     path : str or path-like
-        What was given.
+        The path that the user gave.
     what : str
-        What it is, for the message: ``"folder of dataset 'mnist'"``.
+        The use of the path, for the message: ``"folder of dataset 'mnist'"``.
     home : bool
         Whether a leading ``~`` stands for the home folder.
 
     Returns
     -------
     pathlib.Path
-        The path. Whether there is a file is not checked.
+        The path. It need not exist.
 
     Raises
     ------
     InputError
-        If it is no text, is empty, holds a character that no file name can have, or is too long
-        for a file system.
+        If it is no text, is empty, has a character that no file name can have, or is too long for
+        a file system.
 
     Examples
     --------

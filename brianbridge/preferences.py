@@ -1,8 +1,8 @@
-"""Brian2's preference ``brianbridge.memory``: how much memory a file or a simulation may take.
+"""The preference ``brianbridge.memory`` of Brian2: memory that a file or a simulation may take.
 
-Importing this module registers the preference. Brian2's own file ``brian_preferences`` cannot hold
-it: Brian2 reads that file when it is imported and refuses a category that is not there yet. The
-environment variable ``BRIANBRIDGE_MEMORY`` sets it for the command line.
+The import of this module registers the preference. The file ``brian_preferences`` cannot set it:
+Brian2 reads that file when it is imported, and refuses a category that is not registered yet. The
+environment variable ``BRIANBRIDGE_MEMORY`` sets the preference for the command line.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _is_memory(value: object) -> bool:
 
 
 def _at_start() -> float:
-    """Return what the environment says, or the default."""
+    """Return the value of the environment variable, or the default."""
     text = os.environ.get(_VARIABLE, "")
     try:
         value = float(text) if text else _MEGABYTES
@@ -41,8 +41,8 @@ prefs.register_preferences(
     "Preferences of brianbridge",
     memory=BrianPreference(
         default=_at_start(),
-        docs="Memory, in megabytes, that the content of one file may take when it is read, and one "
-        "chunk of samples in a simulation; as much again keeps spikes of the twin while runs are "
+        docs="Memory, in megabytes, that a file may take when it is read, and a chunk of samples "
+        "in a simulation. The same amount again holds the spikes of the twin while runs are "
         "compared with it.",
         validator=_is_memory,
     ),
@@ -55,7 +55,7 @@ def memory_budget() -> float:
 
 
 def how_to_raise(needed: float) -> str:
-    """Say how the budget is made large enough for so many bytes.
+    """Say how to raise the budget to so many bytes.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Where the shipped models, studies and dataset descriptions are: installed, or in the tree."""
+"""Find the models, studies and dataset descriptions that ship with brianbridge."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def share_folder(kind: str) -> Path:
     Parameters
     ----------
     kind : {"models", "studies", "data"}
-        Which of them.
+        Which folder.
 
     Returns
     -------
@@ -28,7 +28,7 @@ def share_folder(kind: str) -> Path:
     Raises
     ------
     InputError
-        If `kind` is not one of the three, or the installation lacks the folder.
+        If there is no such kind, or the installation lacks the folder.
 
     Examples
     --------
@@ -41,7 +41,7 @@ def share_folder(kind: str) -> Path:
     if installed.is_dir():
         return installed
     root = _PACKAGE.parent
-    # Without this check a stranger's site-packages/data or site-packages/models would be taken.
+    # Without this check site-packages/data of another package would be taken.
     if (root / "pyproject.toml").is_file() and (root / kind).is_dir():
         return root / kind
     raise InputError(

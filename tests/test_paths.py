@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from brianbridge.datasets import fetch, from_event_folder, load, read_events, read_idx
+from brianbridge.datasets import fetch, from_event_folder, load_dataset, read_events, read_idx
 from brianbridge.errors import InputError
 from brianbridge.paths import checked_path
 
@@ -28,9 +28,9 @@ READERS: dict[str, Callable[[Any], object]] = {
     "read_idx": read_idx,
     "read_events": read_events,
     "from_event_folder": lambda path: from_event_folder("mine", path, (2, 2), steps=1),
-    "files": lambda path: load("mnist", folder=path),
-    "archive": lambda path: load("cifar10", folder=path),
-    "events": lambda path: load("nmnist", folder=path),
+    "files": lambda path: load_dataset("mnist", folder=path),
+    "archive": lambda path: load_dataset("cifar10", folder=path),
+    "events": lambda path: load_dataset("nmnist", folder=path),
 }
 
 
@@ -52,7 +52,7 @@ def test_none_is_no_path(read):
 
 
 @pytest.mark.parametrize("name", [None, 3, b"iris", ["iris"], "x" * 300, "a\0b", ""])
-@pytest.mark.parametrize("use", [load, fetch])
+@pytest.mark.parametrize("use", [load_dataset, fetch])
 def test_odd_names_of_data_sets(use, name):
     with pytest.raises(InputError) as found:
         use(name)
@@ -69,7 +69,7 @@ def test_odd_class_folders(tmp_path, label):
 def test_a_variable_of_the_environment_that_is_too_long(monkeypatch):
     monkeypatch.setenv("BRIANBRIDGE_DATA", "x" * 300)
     with pytest.raises(InputError, match=r"BRIANBRIDGE_DATA: .* too long"):
-        load("mnist")
+        load_dataset("mnist")
 
 
 def test_a_path_is_taken_as_it_is(tmp_path, monkeypatch):

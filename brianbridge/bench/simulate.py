@@ -252,7 +252,7 @@ _PROGRAM = """
 import re, sys
 import numpy as np
 import brianbridge as bb
-network, x = bb.load(sys.argv[1]), np.load(sys.argv[2])
+network, x = bb.load_network(sys.argv[1]), np.load(sys.argv[2])
 bb.simulate(network, x[np.arange(int(sys.argv[3])) % len(x)], keep=False)
 print(int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024)
 """

@@ -1,4 +1,4 @@
-"""Datasets from the user's own arrays."""
+"""Make datasets of arrays."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from brianbridge.arrays import as_array, as_numbers
 from brianbridge.datasets.checks import check_names
 from brianbridge.datasets.dataset import Dataset
-from brianbridge.datasets.sets.whole import sha256_of_arrays
+from brianbridge.datasets.digest import sha256_of_arrays
 from brianbridge.errors import InputError, did_you_mean
 
 __all__ = ["from_arrays"]
@@ -29,9 +29,9 @@ def from_arrays(
     Parameters
     ----------
     name : str
-        What to call it.
+        Name of the dataset.
     x : array_like, shape (samples, *shape)
-        Inputs; taken as they are, not scaled. Most encodings expect [0, 1].
+        Inputs, which are not scaled. Most encodings expect [0, 1].
     y : array_like of int, bool or str, shape (samples,) or (samples, 1)
         Labels from 0, in any integer type, or class names; a column is taken as its values. False
         is class 0 and True class 1.
@@ -39,12 +39,12 @@ def from_arrays(
         Class names in the order of the labels. Without it: ``"0"`` to the largest label, or the
         names that occur, sorted. Give it when a part may lack a class.
     part : str
-        Which part of the data it is, e.g. ``"train"``.
+        Which part of the data it is, such as ``"train"``.
 
     Returns
     -------
     Dataset
-        With `x` as float32 and `y` as int64; `sha256` is over these two.
+        With `x` as float32 and `y` as int64; `sha256` is the digest of both.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def from_arrays(
     return Dataset(name, part, "as given", inputs, labels, known, sha256_of_arrays(inputs, labels))
 
 
-#: More classes than this are not numbered by themselves: such labels are names in figures.
+#: Integer labels above this are not class numbers but identifiers.
 _CLASSES = 100_000
 
 
@@ -72,20 +72,20 @@ def _labels(
 ) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
     if classes is not None:
         check_names(name, classes)
-    raw = as_array(y, f"dataset {name!r}: the labels y")
-    if raw.ndim == 2 and raw.shape[1] == 1:
-        raw = raw[:, 0]
-    if raw.ndim != 1:
-        remedy = "; of one-hot rows give y.argmax(1)" if raw.ndim == 2 else ""
+    labels = as_array(y, f"dataset {name!r}: the labels y")
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        remedy = "; of one-hot rows give y.argmax(1)" if labels.ndim == 2 else ""
         raise InputError(
-            f"dataset {name!r}: y has shape {raw.shape}; give one label for each sample{remedy}"
+            f"dataset {name!r}: y has shape {labels.shape}; give one label for each sample{remedy}"
         )
-    if raw.dtype.kind in "biu":
-        return _numbered(name, raw, classes)
-    given = raw.tolist()
+    if labels.dtype.kind in "biu":
+        return _numbered(name, labels, classes)
+    given = labels.tolist()
     if not all(isinstance(label, str) for label in given):
         raise InputError(
-            f"dataset {name!r}: y must be integers or class names, not {raw.dtype}; "
+            f"dataset {name!r}: y must be integers or class names, not {labels.dtype}; "
             "y.astype(int) or y.astype(str) may be what you mean"
         )
     known = tuple(sorted(set(given)) if classes is None else classes)

@@ -1,4 +1,4 @@
-"""What arrays must fulfil to be a dataset."""
+"""Check that arrays make a dataset."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def check_finite(name: str, x: npt.NDArray[np.floating]) -> None:
     Raises
     ------
     InputError
-        If one is; says how many are and where the first one is.
+        If one is. The message says how many, and where the first one is.
     """
     bad = ~np.isfinite(x)
     if bad.any():
@@ -57,12 +57,12 @@ def check_finite(name: str, x: npt.NDArray[np.floating]) -> None:
 
 
 def check_names(name: str, classes: Any) -> None:
-    """Check that class names are texts, each another one, and what a set is called is one too.
+    """Check that the name of a dataset is a text, and that its class names are different texts.
 
     Raises
     ------
     InputError
-        If not; names the first that is none, or that occurs twice.
+        If not. The message names the first one that is no text, or that occurs twice.
     """
     if not isinstance(name, str):
         raise InputError(f"dataset {name!r}: its name is no text; give one, such as 'mine'")
@@ -79,12 +79,12 @@ def check_names(name: str, classes: Any) -> None:
 
 
 def check_labels(name: str, y: npt.NDArray[np.int64], classes: tuple[str, ...]) -> None:
-    """Check that each label has a class.
+    """Check that each label is the number of a class.
 
     Raises
     ------
     InputError
-        If not; names the first wrong label.
+        If not. The message names the first wrong label.
     """
     wrong = np.flatnonzero((y < 0) | (y >= len(classes)))
     if wrong.size:

@@ -1,4 +1,4 @@
-"""Labelled samples, checked on construction."""
+"""Labelled samples, which are checked when they are made."""
 
 from __future__ import annotations
 
@@ -11,49 +11,52 @@ import numpy.typing as npt
 
 from brianbridge.datasets.checks import check_arrays, check_finite, check_labels, check_names
 from brianbridge.errors import InputError
+from brianbridge.readable import counted, printable, shape_text
 
 __all__ = ["Dataset", "Split"]
+
+_NAMES = 60  # characters that the names of the classes take when a dataset is shown
 
 
 # Equality stays identity: whether two arrays are equal has no single truth value.
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Hold labelled samples of one part (train, test, ...) of a named set.
+    """Hold the labelled samples of one part (train, test, ...) of a dataset.
 
     Parameters
     ----------
     name : str
-        Which set.
+        Name of the dataset.
     part : str
         ``"train"``, ``"test"``, ``"validation"`` or ``"all"``.
     split : str
-        How the part was made, e.g. ``"stratified 80/20, seed 1"`` or ``"official"``.
+        How the part was made, such as ``"stratified 80/20, seed 1"`` or ``"official"``.
     x : ndarray of float32, shape (samples, *shape)
-        Inputs, dimensionless; in [0, 1] for the sets that are loaded by name, but for event
-        recordings, whose frames of shape (T, 2, rows, columns) hold numbers of events.
+        Inputs, dimensionless. Those of sets that are loaded by name are in [0, 1]; frames of
+        event recordings, of shape (T, 2, rows, columns), hold numbers of events.
     y : ndarray of int64, shape (samples,)
         Labels, from 0 to ``len(classes) - 1``.
     classes : tuple of str
         Class names.
     sha256 : str
-        Digest of the source that the part was taken from.
+        Digest of the source of the data.
 
     Raises
     ------
     InputError
-        If there are no samples, types or lengths do not fit, an input is not finite, or a label has
-        no class. The message names the set, the value and where it is.
+        If there are no samples, types or lengths do not fit, an input is not finite, or a label is
+        wrong. The message names the dataset, the value and where it is.
 
     See Also
     --------
-    from_arrays : Make one from arrays of any type.
+    from_arrays : Make a dataset from arrays of any type.
 
     Examples
     --------
     >>> data = Dataset("xor", "all", "as given", np.float32([[0, 1], [1, 1]]), np.array([1, 0]),
     ...                ("no", "yes"), sha256="")
-    >>> len(data), data.shape
-    (2, (2,))
+    >>> data
+    Dataset 'xor', all (as given): 2 samples of 2 values, 2 classes (no, yes)
     """
 
     name: str
@@ -73,6 +76,14 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.y)
 
+    def __repr__(self) -> str:
+        samples = f"{counted(len(self), 'sample')} of {shape_text(self.shape)} values"
+        names = printable(", ".join(self.classes), _NAMES)
+        return (
+            f"Dataset {self.name!r}, {self.part} ({self.split}): {samples}, "
+            f"{len(self.classes)} classes ({names})"
+        )
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one sample."""
@@ -84,17 +95,17 @@ class Dataset:
         return self.x.reshape(len(self), -1)
 
     def subset(self, indices: Sequence[int] | npt.NDArray[np.integer]) -> Dataset:
-        """Take some of the samples, in the order given.
+        """Return some of the samples, in the order given.
 
         Parameters
         ----------
         indices : sequence of int
-            Which samples, each from 0 to ``len(self) - 1``.
+            Numbers of the samples, each from 0 to ``len(self) - 1``.
 
         Returns
         -------
         Dataset
-            A copy of these samples; its `split` says that it is a subset.
+            A copy of the samples; its `split` says that it is a subset.
 
         Raises
         ------
@@ -103,8 +114,8 @@ class Dataset:
 
         Examples
         --------
-        >>> from brianbridge.datasets import load
-        >>> load("iris").test.subset(range(10)).split
+        >>> from brianbridge.datasets import load_dataset
+        >>> load_dataset("iris").test.subset(range(10)).split
         'stratified 80/20, seed 0; 10 of 30 samples'
         """
         chosen = np.asarray(indices)
@@ -123,13 +134,16 @@ class Dataset:
 
 
 class Split(NamedTuple):
-    """Pair the part to learn from with the part to be judged on.
+    """Hold the training part and the test part of a dataset.
 
     Parameters
     ----------
     train, test : Dataset
-        The two parts, without a sample in common.
+        The two parts, which have no sample in common.
     """
 
     train: Dataset
     test: Dataset
+
+    def __repr__(self) -> str:
+        return f"Split\ntrain: {self.train!r}\ntest:  {self.test!r}"

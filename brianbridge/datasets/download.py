@@ -1,31 +1,32 @@
-"""Fetch the files of a set from the web, when asked to and never by itself."""
+"""Download the files of a dataset. Nothing is downloaded unless `fetch` is called."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from brianbridge.datasets import locations as places
-from brianbridge.datasets.registry import Entry, lookup
+from brianbridge.datasets import file_search
+from brianbridge.datasets.entry import DatasetEntry
+from brianbridge.datasets.registry import lookup
 from brianbridge.errors import InputError
 
 __all__ = ["fetch"]
 
 
 def fetch(name: str) -> Path:
-    """Download the files of a dataset into the user's cache, where `load` finds them.
+    """Download the files of a dataset into the user's cache, where `load_dataset` finds them.
 
     Files that are there already, with the right digest, are not downloaded again.
 
     Parameters
     ----------
     name : str
-        A dataset with files of its own, e.g. ``"mnist"`` or ``"cifar10"``.
+        A dataset that is files, such as ``"mnist"`` or ``"cifar10"``.
 
     Returns
     -------
     Path
-        The folder they are in.
+        The folder of the files.
 
     Raises
     ------
@@ -35,12 +36,12 @@ def fetch(name: str) -> Path:
     """
     entry = lookup(name)
     if entry.folders:
-        raise InputError(f"dataset {name!r} is not fetched; {places.remedy(entry)}")
+        raise InputError(f"dataset {name!r} is not fetched; {file_search.how_to_get(entry)}")
     if not entry.urls:
         raise InputError(
             f"dataset {name!r} is nothing to fetch: it comes with the package {entry.source}"
         )
-    folder = places.cache_folder(name)
+    folder = file_search.cache_folder(name)
     if folder is None:
         raise InputError(
             f"fetching {name!r} needs pooch, which is not installed: "
@@ -51,7 +52,7 @@ def fetch(name: str) -> Path:
     return folder
 
 
-def _fetch_file(entry: Entry, name: str, digest: str, folder: Path) -> None:
+def _fetch_file(entry: DatasetEntry, name: str, digest: str, folder: Path) -> None:
     import pooch
 
     reasons = []
@@ -65,10 +66,10 @@ def _fetch_file(entry: Entry, name: str, digest: str, folder: Path) -> None:
                 progressbar=sys.stderr.isatty(),
             )
             return
-        # Of requests and the disk, and pooch's for another digest than expected.
+        # From requests, the disk, or pooch if the digest differs.
         except (OSError, ValueError) as error:
             reasons.append(f"{url + name}: {' '.join(str(error).split())}")
     raise InputError(
         f"dataset {entry.name!r}: {name} could not be fetched. {'; '.join(reasons)}. "
-        f"Other ways: {places.remedy(entry)}"
+        f"Other ways: {file_search.how_to_get(entry)}"
     )

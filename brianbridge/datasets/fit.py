@@ -1,8 +1,8 @@
-"""Whether a data set fits a network: shape, number of classes, and their names.
+"""Check that a data set fits a network: its shape, and the number and names of its classes.
 
-A network that was trained keeps the class names of its training data in its provenance, under
-`CLASSES`. String labels are numbered by the names that occur, so that a part that lacks a class has
-other numbers; comparing names shows that.
+A trained network keeps the class names of its training data in its provenance, under `CLASSES`.
+Labels that are texts are numbered in the order of the names that occur, so a part that lacks a
+class has other numbers. A comparison of the names finds that.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ CLASSES = "classes"
 
 
 def fitted(network: SpikingNetwork, data: Dataset, called: str = "the network") -> Dataset:
-    """Return the data with the network's class numbers, or refuse data that do not fit.
+    """Return the data with the class numbers of a network; refuse data that do not fit it.
 
-    Names are compared where both sides have some. ``"0"``, ``"1"``, ... in order are what integer
-    labels are called by themselves; these are taken as numbers, unless they can be found by name.
+    Names are compared if both have names. ``"0"``, ``"1"``, ... in order are the default names of
+    integer labels: they are taken as numbers, unless the other side has classes of these names.
 
     Parameters
     ----------
     network : SpikingNetwork
-        What is to see the data.
+        The network.
     data : Dataset
         The samples.
     called : str
-        What the message calls the network.
+        How messages call the network.
 
     Returns
     -------
     Dataset
-        `data` itself; or, where its classes are some of the network's in another order, the same
-        samples with labels and classes numbered as the network's.
+        `data` itself; or, if its classes are those of the network in another order or some of
+        them, the same samples with the labels and classes of the network.
 
     Raises
     ------
     InputError
-        If samples have another shape than the network takes, there are more classes than outputs,
-        or the network was trained for classes of other names.
+        If the samples have another shape than the input of the network, there are more classes
+        than outputs, or the network was trained for other classes.
 
     Examples
     --------
@@ -79,10 +79,10 @@ def fitted(network: SpikingNetwork, data: Dataset, called: str = "the network") 
     elif _are_numbers(data.classes) or _are_numbers(known):
         found = data
     else:
-        strange = next(name for name in data.classes if name not in known)
+        other = next(name for name in data.classes if name not in known)
         raise InputError(
-            f"data set '{data.name}' has the class {strange!r}; {called} was trained for other "
-            f"classes. {did_you_mean(strange, known)} Give the names in training and here "
+            f"data set '{data.name}' has the class {other!r}; {called} was trained for other "
+            f"classes. {did_you_mean(other, known)} Give the names in training and here "
             "(classes=...), or drop those of the network: network.with_weights({}, classes=None)"
         )
     if len(found.classes) > outputs:
@@ -94,9 +94,9 @@ def fitted(network: SpikingNetwork, data: Dataset, called: str = "the network") 
 
 
 def named_classes(network: SpikingNetwork) -> tuple[str, ...] | None:
-    """Return the class names that a network was trained for; None if it does not know.
+    """Return the class names that a network was trained for; None if they are not known.
 
-    A file may hold anything there: what is no list of different names counts as nothing.
+    A file may hold anything there: what is no list of different names is ignored.
     """
     entry = network.provenance.get(CLASSES)
     if not isinstance(entry, list | tuple) or not all(isinstance(name, str) for name in entry):

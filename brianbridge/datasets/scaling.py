@@ -1,4 +1,4 @@
-"""Raw values to [0, 1]."""
+"""Scale the values of a data set to [0, 1]."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy.typing as npt
 __all__ = ["by_full_scale", "by_range_of", "scaled"]
 
 
-def by_full_scale(raw: npt.NDArray[Any], full_scale: float) -> npt.NDArray[np.float32]:
-    """Divide by the value that means 1.
+def by_full_scale(values: npt.NDArray[Any], full_scale: float) -> npt.NDArray[np.float32]:
+    """Divide by the largest possible value.
 
     Parameters
     ----------
-    raw : ndarray
+    values : ndarray
         Pixel values, from 0 to `full_scale`.
     full_scale : float
         Largest possible value.
@@ -30,27 +30,26 @@ def by_full_scale(raw: npt.NDArray[Any], full_scale: float) -> npt.NDArray[np.fl
     >>> by_full_scale(np.array([0, 51, 255]), 255)
     array([0. , 0.2, 1. ], dtype=float32)
     """
-    values = raw.astype(np.float32)
-    values /= np.float32(full_scale)  # in place: a full MNIST is 188 MB
-    return values
+    found = values.astype(np.float32)
+    found /= np.float32(full_scale)  # in place: a full MNIST is 188 MB
+    return found
 
 
-def by_range_of(reference: npt.NDArray[Any], raw: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Scale each feature by its range in a reference, and clip what lies outside.
+def by_range_of(reference: npt.NDArray[Any], values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Scale each feature by its range in a reference, and clip values outside of it.
 
     Parameters
     ----------
     reference : ndarray, shape (samples, *shape)
-        Where minimum and maximum are taken: the training part, so that nothing of the test part
-        reaches the training.
-    raw : ndarray, shape (samples, *shape)
-        What to scale.
+        The samples that give minimum and maximum: the training part, so that no information on
+        the test part is used in training.
+    values : ndarray, shape (samples, *shape)
+        The samples to scale.
 
     Returns
     -------
     ndarray of float32
-        Same shape as `raw`, in [0, 1]. A feature that is constant in `reference` tells nothing
-        there and becomes 0.
+        Same shape as `values`, in [0, 1]. A feature that is constant in `reference` becomes 0.
 
     Examples
     --------
@@ -59,25 +58,25 @@ def by_range_of(reference: npt.NDArray[Any], raw: npt.NDArray[Any]) -> npt.NDArr
     """
     low, high = (reduce(reference, axis=0).astype(np.float64) for reduce in (np.min, np.max))
     width = np.where(high > low, high - low, np.inf)
-    return np.clip((raw - low) / width, 0.0, 1.0).astype(np.float32)
+    return np.clip((values - low) / width, 0.0, 1.0).astype(np.float32)
 
 
 def scaled(
-    raw: npt.NDArray[Any], reference: npt.NDArray[Any], full_scale: float | None
+    values: npt.NDArray[Any], reference: npt.NDArray[Any], full_scale: float | None
 ) -> npt.NDArray[np.float32]:
-    """Scale by the full scale where there is one, else by the range of the reference.
+    """Scale by the full scale if there is one, else by the range of the reference.
 
     Parameters
     ----------
-    raw, reference : ndarray, shape (samples, *shape)
-        What to scale, and the training part.
+    values, reference : ndarray, shape (samples, *shape)
+        The samples to scale, and the training part.
     full_scale : float or None
         Value that becomes 1.
 
     Returns
     -------
     ndarray of float32
-        Same shape as `raw`, in [0, 1].
+        Same shape as `values`, in [0, 1].
 
     Examples
     --------
@@ -85,5 +84,5 @@ def scaled(
     array([[0.5]], dtype=float32)
     """
     if full_scale is None:
-        return by_range_of(reference, raw)
-    return by_full_scale(raw, full_scale)
+        return by_range_of(reference, values)
+    return by_full_scale(values, full_scale)

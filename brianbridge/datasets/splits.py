@@ -1,4 +1,4 @@
-"""Seeded, stratified splits: each class has its share in every part."""
+"""Seeded, stratified splits: each class has the same share in both parts."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ Indices = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 
 def by_fraction(name: str, y: npt.NDArray[np.int64], fraction: float, seed: int) -> Indices:
-    """Choose a share of each class.
+    """Choose a fraction of the samples of each class.
 
     Parameters
     ----------
     name : str
-        The dataset, for error messages.
+        Name of the dataset, for messages.
     y : ndarray of int64, shape (samples,)
         Labels.
     fraction : float
-        Share to split off, between 0 and 1.
+        Fraction to choose, between 0 and 1.
     seed : int
-        Of the choice.
+        Seed of the choice.
 
     Returns
     -------
     rest, chosen : ndarray of int64
-        Sample numbers, shuffled, so that the first n of a part are a fair sample of it.
+        Sample numbers, shuffled, so that the first n of a part are a random sample of it.
 
     Raises
     ------
@@ -62,18 +62,18 @@ def by_fold(name: str, y: npt.NDArray[np.int64], folds: int, fold: int, seed: in
     Parameters
     ----------
     name : str
-        The dataset, for error messages.
+        Name of the dataset, for messages.
     y : ndarray of int64, shape (samples,)
         Labels.
     folds, fold : int
-        How many, and which one, counted from 0.
+        Number of folds, and which one to choose, counted from 0.
     seed : int
-        Of the division into folds.
+        Seed of the division into folds.
 
     Returns
     -------
     rest, chosen : ndarray of int64
-        Sample numbers, shuffled; the `chosen` of all folds are the whole set, each sample once.
+        Sample numbers, shuffled. The `chosen` of all folds together are the whole set.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def _guarded(name: str, what: str, split: Callable[[], Any]) -> Indices:
 
 
 def shares(fraction: float) -> str:
-    """Write a share as both parts in per cent.
+    """Write both parts of a split in per cent.
 
     Examples
     --------

@@ -18,16 +18,16 @@ def train_validation(
     Parameters
     ----------
     dataset : Dataset
-        What to split.
+        The training set.
     fraction : float
-        Share of the validation part, between 0 and 1.
+        Fraction of the validation part, between 0 and 1.
     seed : int
-        Of the choice.
+        Seed of the choice.
 
     Returns
     -------
     train, validation : Dataset
-        Stratified; their `split` says how they were made.
+        The two parts, stratified; their `split` says how they were made.
 
     Raises
     ------
@@ -36,8 +36,8 @@ def train_validation(
 
     Examples
     --------
-    >>> from brianbridge.datasets import load
-    >>> train, validation = train_validation(load("iris").train, 0.25, seed=3)
+    >>> from brianbridge.datasets import load_dataset
+    >>> train, validation = train_validation(load_dataset("iris").train, 0.25, seed=3)
     >>> len(train), len(validation), validation.split
     (90, 30, 'stratified 80/20, seed 0; train/validation 75/25, seed 3')
     """

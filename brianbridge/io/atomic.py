@@ -1,12 +1,12 @@
 """Write files that are either whole or not there.
 
-A program that is killed half-way through `open(target, "w")` has destroyed the earlier file and
-left half of a new one. Here the new file grows under a hidden name beside the target and takes
+A program that is killed in the middle of `open(target, "w")` has destroyed the earlier file and
+leaves half of a new one. Here the new file grows under a hidden name beside the target, and takes
 its place in one step when it is whole and on the disk. If that fails, the hidden file is removed,
-the earlier one stays, and the error is one line that says what to do about it.
+the earlier file stays, and the error is one line that says what to do.
 
-Every file of the package is written by `write_whole`, or by `atomic_descriptor` where it is too
-large for memory.
+Every file of the package is written by `write_whole`, or by `atomic_descriptor` if it is too large
+for memory.
 """
 
 from __future__ import annotations
@@ -21,21 +21,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from brianbridge.errors import InputError
-from brianbridge.io.write_errors import not_written
+from brianbridge.io.descriptor import OPEN_NEW, write_at
+from brianbridge.io.write_errors import folder_not_writable, not_written
 from brianbridge.paths import checked_path
 
 __all__ = [
-    "OPEN_NEW",
     "atomic_descriptor",
-    "read_at",
     "writable_file",
     "writable_folder",
-    "write_at",
     "write_whole",
 ]
 
-#: For `os.open`: a new file, to write and read. Windows would translate line ends.
-OPEN_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _NAME_BYTES = 200  # of a target's name in that of its hidden file; file systems allow 255 in all
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
@@ -46,7 +42,7 @@ _KINDS = {
 
 
 def writable_folder(path: str | os.PathLike[str]) -> Path:
-    """Create an output folder where there is none, and check that it can be written to.
+    """Create an output folder if there is none, and check that files can be written there.
 
     Call it before long work, so that hours of simulation do not end in "permission denied".
 
@@ -63,7 +59,7 @@ def writable_folder(path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     InputError
-        If something else has that name, or the folder cannot be created or written to.
+        If a file has that name, or the folder cannot be created or written to.
 
     Examples
     --------
@@ -75,16 +71,16 @@ def writable_folder(path: str | os.PathLike[str]) -> Path:
     folder = checked_path(path)
     _make_folder(folder)
     try:
-        # Only writing tells: permission bits say nothing of read-only mounts, quotas or ACLs.
+        # Only an attempt tells: permission bits do not show read-only mounts, quotas or ACLs.
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise _no_folder(folder, error) from error
+        raise folder_not_writable(folder, error) from error
     return folder
 
 
 def writable_file(path: str | os.PathLike[str]) -> Path:
-    """Check that a file can be written at `path`, creating its folder where there is none.
+    """Check that a file can be written, and create its folder if there is none.
 
     Parameters
     ----------
@@ -100,7 +96,7 @@ def writable_file(path: str | os.PathLike[str]) -> Path:
     ------
     InputError
         If `path` is a folder, pipe, device or socket, or a link into a folder that does not
-        exist, or if its own folder cannot be created or written to.
+        exist, or if its folder cannot be created or written to.
     """
     target = _target(path)
     writable_folder(target.parent)
@@ -108,14 +104,14 @@ def writable_file(path: str | os.PathLike[str]) -> Path:
 
 
 def write_whole(target: str | os.PathLike[str], content: str | bytes | memoryview) -> Path:
-    """Write a file in one step: it is there, whole, or the earlier one is.
+    """Write a file in one step: either the whole new file is there, or the earlier one.
 
     Parameters
     ----------
     target : path-like
-        The file; its folder is made where there is none. A symbolic link is followed.
+        The file; its folder is created if there is none. A symbolic link is followed.
     content : str, bytes or memoryview
-        What the file shall hold; text is written as UTF-8.
+        The content of the file; text is written as UTF-8.
 
     Returns
     -------
@@ -125,7 +121,7 @@ def write_whole(target: str | os.PathLike[str], content: str | bytes | memoryvie
     Raises
     ------
     InputError
-        If `target` cannot be a file, or cannot be written (a disk that is full, say).
+        If `target` cannot be a file, or cannot be written, as when the disk is full.
 
     Examples
     --------
@@ -143,14 +139,14 @@ def write_whole(target: str | os.PathLike[str], content: str | bytes | memoryvie
 
 @contextmanager
 def atomic_descriptor(target: str | os.PathLike[str], room: int | None = None) -> Iterator[int]:
-    """Give a new file to write to, which replaces `target` once the block has ended well.
+    """Open a new file, which replaces `target` when the block ends without an error.
 
     Parameters
     ----------
     target : path-like
         The file to write. An earlier one is replaced on success and untouched on failure.
     room : int, optional
-        How many bytes it will take, at most; told if there is too little room.
+        Bytes that the file will take at most, for the message if the disk is full.
 
     Yields
     ------
@@ -190,42 +186,15 @@ def atomic_descriptor(target: str | os.PathLike[str], room: int | None = None) -
         os.replace(part, target)
         _sync_folder(target.parent)
     except BaseException as error:
-        with suppress(OSError):  # it is that error which is told
+        with suppress(OSError):  # the first error is reported
             part.unlink(missing_ok=True)
         if isinstance(error, OSError | MemoryError):
             raise not_written(target, error, room) from error
         raise
 
 
-def write_at(descriptor: int, data: bytes | memoryview, start: int) -> None:
-    """Write all of `data` at byte `start` of a file.
-
-    Raises
-    ------
-    OSError
-        If that cannot be done; some of it may then have been written.
-    """
-    rest = memoryview(data).cast("B")
-    os.lseek(descriptor, start, os.SEEK_SET)
-    while rest:
-        done = os.write(descriptor, rest)
-        if not done:  # or this would go on for ever
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        rest = rest[done:]
-
-
-def read_at(descriptor: int, start: int, count: int) -> bytes:
-    """Return `count` bytes from byte `start` of a file, or fewer at its end."""
-    os.lseek(descriptor, start, os.SEEK_SET)
-    parts = []
-    while count and (part := os.read(descriptor, count)):
-        parts.append(part)
-        count -= len(part)
-    return b"".join(parts)
-
-
 def _target(path: str | os.PathLike[str]) -> Path:
-    """Return the regular file, there or to be made, that a path means."""
+    """Return the regular file, existing or not, that a path stands for."""
     path = checked_path(path)
     try:
         kind = stat.S_IFMT(os.stat(path).st_mode)
@@ -241,8 +210,8 @@ def _target(path: str | os.PathLike[str]) -> Path:
         )
     if not path.is_symlink():
         return path
-    # The file that the link means is replaced, and the link stays. One that points to nothing
-    # makes that file, but no folder: the disk that it means may not be mounted.
+    # The file that the link points to is replaced, and the link stays. If there is no such file, it
+    # is created, but its folder is not: the disk may not be mounted.
     real = Path(os.path.realpath(path))
     if not real.parent.is_dir():
         raise InputError(
@@ -256,23 +225,11 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _no_folder(folder, error) from error
-
-
-def _no_folder(folder: Path, error: OSError) -> InputError:
-    if isinstance(error, FileExistsError | NotADirectoryError):
-        return InputError(
-            f"'{folder}' cannot be an output folder, as a file has that name or that of a parent: "
-            "move the file away or choose another folder"
-        )
-    return InputError(
-        f"the output folder '{folder}' cannot be written to ({error.strerror}): "
-        "choose a folder in which you may create files"
-    )
+        raise folder_not_writable(folder, error) from error
 
 
 def _sync_folder(folder: Path) -> None:
-    """Wait until the new name is on the disk, too."""
+    """Wait until the new name is on the disk."""
     if os.name == "nt":  # cannot open folders
         return
     descriptor = os.open(folder, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""Look into HDF5 files that may be damaged, of another kind, or made to do harm."""
+"""Read HDF5 files that may be damaged, of another kind, or malicious."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LONGEST_MESSAGE = 400
 _LISTED_ENTRIES = 5
 #: Objects of a file: a network of a thousand projections has six thousand.
 _MOST_OBJECTS = 20_000
-#: Memory that JSON takes once it is parsed, in multiples of its text; measured for lists of lists.
+#: Memory of parsed JSON, in multiples of its text; measured for lists of lists.
 _PARSED_TEXT = 16
 
 Object = TypeVar("Object", h5py.Group, h5py.Dataset)
@@ -43,14 +43,14 @@ Object = TypeVar("Object", h5py.Group, h5py.Dataset)
 
 @contextmanager
 def opened(path: Path, what: str) -> Iterator[h5py.File]:
-    """Open a file to read; whatever the block raises becomes one line that names the file.
+    """Open a file to read; any error in the block becomes one line that names the file.
 
     Parameters
     ----------
     path : Path
         The file.
     what : str
-        What is expected, for the message: ``"network file"``.
+        The expected kind of file, for the message: ``"network file"``.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def opened(path: Path, what: str) -> Iterator[h5py.File]:
     except InputError as error:
         problem, cause = str(error), error.__cause__
     except Exception as error:
-        # What HDF5 makes of damaged bytes, or Brian2 of odd equations, has no common type.
+        # HDF5 raises any type of error for damaged bytes, and Brian2 for odd equations.
         problem, cause = f"damaged, or no {what} ({type(error).__name__}: {error})", error
     else:
         return
@@ -83,7 +83,7 @@ def _check_is_hdf5(path: Path) -> None:
 
 
 def file_kind(path: str | os.PathLike[str]) -> str:
-    """Tell what an HDF5 file holds.
+    """Return the kind of an HDF5 file.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def file_kind(path: str | os.PathLike[str]) -> str:
 
 
 def kind_of(file: h5py.File) -> str:
-    """Return what `file_kind` does, of an open file."""
+    """Return the kind of an open HDF5 file; see `file_kind`."""
     if _is(file, "format", NETWORK_FORMAT):
         return "network"
     if _is(file, "magic", MAGIC):
@@ -125,25 +125,25 @@ def kind_of(file: h5py.File) -> str:
 
 
 def _is(file: h5py.File, attribute: str, value: bytes | int) -> bool:
-    # Others may have written a scalar, an array of one, or nothing.
+    # Other programs may write a scalar, an array of one value, or nothing.
     return np.atleast_1d(file.attrs.get(attribute)).tolist() == [value]
 
 
 def check_headers(file: h5py.File) -> None:
-    """Refuse a file whose headers declare more than memory may hold; no data are read.
+    """Refuse a file whose headers declare too much memory. No data are read.
 
-    A few bytes can declare gigabytes: data that were never written, or that compress to nothing.
+    A few bytes can declare gigabytes of data that were never written, or that compress to nothing.
 
     Raises
     ------
     InputError
-        If there are too many objects, if values are declared that the file does not hold, or if
-        all of them together are above ``prefs.brianbridge.memory``.
+        If there are too many objects, the file does not hold values that it declares, or all
+        values together need more than ``prefs.brianbridge.memory``.
     """
     from brianbridge.preferences import how_to_raise, memory_budget
 
     needed, budget = float(os.path.getsize(file.filename)), memory_budget()
-    if needed > budget:  # text of variable length lies outside of its dataset
+    if needed > budget:  # texts of variable length are stored outside of their dataset
         raise InputError(f"it has {needed / 1e6:.4g} MB; to read it, {how_to_raise(needed)}")
     for name, dataset in _datasets(file):
         text = dataset.dtype.kind in "SO"
@@ -161,7 +161,7 @@ def check_headers(file: h5py.File) -> None:
 
 
 def _datasets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
-    """Yield the datasets of a file by name, each object once, without following links."""
+    """Yield the datasets of a file with their names, each once; links are not followed."""
     found: list[tuple[str, h5py.Dataset]] = []
     number = 0
 
@@ -179,14 +179,14 @@ def _datasets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
 
 
 def _is_elsewhere(dataset: h5py.Dataset) -> bool:
-    """Tell whether the values of a dataset lie in other files, or in other datasets."""
+    """Tell whether the values of a dataset are stored in other files or datasets."""
     return bool(dataset.external) or dataset.is_virtual
 
 
 def member(group: h5py.Group, name: str, kind: type[Object]) -> Object:
-    """Return a group or dataset that is stored in this very file.
+    """Return a group or dataset that is stored in this file.
 
-    Links into other files are refused: reading them would show what lies elsewhere on the disk.
+    Links into other files are refused: they would show other files of the disk.
 
     Raises
     ------
@@ -205,12 +205,12 @@ def member(group: h5py.Group, name: str, kind: type[Object]) -> Object:
 
 
 def read_numbers(group: h5py.Group, name: str) -> np.ndarray:
-    """Read a dataset of real numbers, in its own type.
+    """Read a dataset of real numbers, in the type of the file.
 
     Raises
     ------
     InputError
-        If there is none, or it holds something else.
+        If there is none, or it holds no real numbers.
     """
     dataset = member(group, name, h5py.Dataset)
     if dataset.shape is None or dataset.dtype.kind not in "iuf":
@@ -224,7 +224,7 @@ def read_json(group: h5py.Group, name: str) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If there is none, or it is no text, or the text is no JSON object.
+        If there is none, it is no text, or the text is no JSON object.
     """
     dataset = member(group, name, h5py.Dataset)
     if h5py.check_string_dtype(dataset.dtype) is None or dataset.size != 1:

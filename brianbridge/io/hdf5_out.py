@@ -1,8 +1,8 @@
 """Write HDF5 files without ever telling HDF5 that the disk is full.
 
-HDF5 crashes the process when it closes a file that it could not flush, and h5py only prints errors
-of objects that are collected. So HDF5 writes to an object of ours, for which every write goes well.
-What the disk refuses, that object remembers, and `hdf5_file` raises it once HDF5 has closed.
+HDF5 crashes the process when it closes a file that it could not flush, and h5py only prints the
+errors of objects that are collected. So HDF5 writes to an `Hdf5Sink`, where every write succeeds.
+The sink remembers what the disk refused, and `hdf5_file` raises it after HDF5 has closed the file.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any
 
 import h5py
 
-from brianbridge.io.atomic import atomic_descriptor, read_at, write_at
+from brianbridge.io.atomic import atomic_descriptor
+from brianbridge.io.descriptor import read_at, write_at
 
 __all__ = ["Hdf5Sink", "hdf5_file", "hdf5_into"]
 
@@ -24,7 +25,7 @@ LIBVER = ("v110", "v110")
 
 
 class Hdf5Sink:
-    """Be the file that HDF5 writes to; keep in mind what the disk refused.
+    """Pass on what HDF5 writes, and remember the first error of the disk.
 
     Parameters
     ----------
@@ -34,7 +35,7 @@ class Hdf5Sink:
     Attributes
     ----------
     error : OSError, MemoryError or None
-        The first failure. From then on writes stay in memory, for HDF5 to read again.
+        The first error. From then on writes stay in memory, where HDF5 can read them again.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -45,21 +46,21 @@ class Hdf5Sink:
         self.error: OSError | MemoryError | None = None
 
     def check(self) -> None:
-        """Raise the first failure, if there was one."""
+        """Raise the first error, if there was one."""
         if self.error is not None:
             raise self.error
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Set where to read or write next."""
+        """Set the position of the next read or write."""
         self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         return self._at
 
     def tell(self) -> int:
-        """Return where to read or write next."""
+        """Return the position of the next read or write."""
         return self._at
 
     def write(self, data: Any) -> int:
-        """Write, or remember why that is impossible."""
+        """Write, or remember the error."""
         start, count = self._at, len(data)
         self._at += count
         self._size = max(self._size, self._at)
@@ -73,7 +74,7 @@ class Hdf5Sink:
         return count
 
     def readinto(self, buffer: Any) -> int:
-        """Read what was written, whether it is on the disk or in memory; zeros elsewhere."""
+        """Read what was written, on the disk or in memory; zeros elsewhere."""
         start, wanted = self._at, memoryview(buffer).cast("B")
         found = self._on_disk(start, len(wanted))
         wanted[:] = found.ljust(len(wanted), b"\0")
@@ -91,7 +92,7 @@ class Hdf5Sink:
         return bytes(buffer)
 
     def truncate(self, size: int) -> int:
-        """Set the length of the file, or remember why that is impossible."""
+        """Set the length of the file, or remember the error."""
         self._size = size
         if self.error is None:
             try:
@@ -101,7 +102,7 @@ class Hdf5Sink:
         return size
 
     def flush(self) -> None:
-        """Do nothing: no write waits."""
+        """Do nothing: nothing is buffered."""
 
     def _on_disk(self, start: int, count: int) -> bytes:
         try:
@@ -115,20 +116,20 @@ class Hdf5Sink:
 def hdf5_file(
     target: str | os.PathLike[str], room: int | None = None
 ) -> Iterator[tuple[h5py.File, Hdf5Sink]]:
-    """Give a new HDF5 file, which replaces `target` once it is whole.
+    """Open a new HDF5 file, which replaces `target` once it is whole.
 
     Parameters
     ----------
     target : path-like
         The file; an earlier one is replaced on success and untouched on failure.
     room : int, optional
-        How many bytes it will take, at most; told if there is too little room.
+        Bytes that the file will take at most, for the message if the disk is full.
 
     Yields
     ------
     h5py.File, Hdf5Sink
-        The file, and what to ask now and then whether the disk still takes it (``check``), in
-        order not to go on in vain.
+        The file, and its sink. Call ``check`` of the sink from time to time, to stop early if
+        the disk is full.
 
     Raises
     ------
@@ -152,12 +153,12 @@ def hdf5_file(
 
 @contextmanager
 def hdf5_into(descriptor: int) -> Iterator[tuple[h5py.File, Hdf5Sink]]:
-    """Make an HDF5 file of an empty one that is open, as `hdf5_file` does of one with a name.
+    """Write an HDF5 file to an empty file that is open.
 
     Raises
     ------
     OSError, MemoryError
-        What the disk answered.
+        The error of the disk.
     """
     sink = Hdf5Sink(descriptor)
     with h5py.File(sink, "w", libver=LIBVER) as file:

@@ -1,4 +1,4 @@
-"""Say what a file holds: as plain values for programs, as short text for people."""
+"""Describe files: as plain values for programs, and as short text for people."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Any
 
 from brianbridge.errors import InputError
 from brianbridge.io.hdf5 import file_kind
-from brianbridge.io.networks.file import load
+from brianbridge.io.networks.file import load_network
 from brianbridge.io.networks.summary import describe_network
 from brianbridge.io.spikes import file as spike_file
 from brianbridge.io.spikes.log import is_log
+from brianbridge.io.spikes.population import in_words
 from brianbridge.paths import checked_path
+from brianbridge.readable import milliseconds, shape_text
 
 __all__ = ["as_text", "describe_file"]
 
@@ -29,17 +31,16 @@ def describe_file(path: str | os.PathLike[str], check: bool = False) -> dict[str
     Parameters
     ----------
     path : path-like
-        The file. A network is read whole and checked; of spikes, only the description is.
+        The file. A network is read and checked; of spikes only the description is read.
     check : bool
-        Whether to read all spikes, too, and compare them with their digests.
+        Whether to read all spikes too, and compare them with their digests.
 
     Returns
     -------
     dict
-        ``kind`` (``"network"`` or ``"spikes"``), ``path``, with `check` also ``check`` (in words,
-        what was checked), and what
-        `brianbridge.io.networks.summary.describe_network` or
-        `brianbridge.io.spikes.file.describe` says.
+        ``kind`` (``"network"`` or ``"spikes"``), ``path``, with `check` also ``check`` (the result
+        in words), and the entries of `brianbridge.io.networks.summary.describe_network` or
+        `brianbridge.io.spikes.file.describe`.
 
     Raises
     ------
@@ -56,7 +57,7 @@ def describe_file(path: str | os.PathLike[str], check: bool = False) -> dict[str
     kind = "spikes" if is_log(path) else file_kind(path)
     if kind == "network":
         checked = {"check": "all is as it was written"} if check else {}
-        return {"kind": kind, "path": str(path), **checked, **describe_network(load(path))}
+        return {"kind": kind, "path": str(path), **checked, **describe_network(load_network(path))}
     if kind == "spikes":
         checked = {"check": spike_file.check_spikes(path)} if check else {}
         return {"kind": kind, **checked, **spike_file.describe(path)}
@@ -64,17 +65,17 @@ def describe_file(path: str | os.PathLike[str], check: bool = False) -> dict[str
 
 
 def as_text(description: Mapping[str, Any]) -> str:
-    """Lay out the outcome of `describe_file` for a terminal.
+    """Return a description of a file as text for a terminal.
 
     Parameters
     ----------
     description : mapping
-        What `describe_file` returned.
+        The result of `describe_file`.
 
     Returns
     -------
     str
-        Lines of a label and its text, without control characters whatever the file holds.
+        Lines of a label and a text, without control characters.
 
     Examples
     --------
@@ -107,13 +108,13 @@ def as_text(description: Mapping[str, Any]) -> str:
 
 def _network_rows(network: Mapping[str, Any]) -> Rows:
     options = dict(network["encoding"])
-    kind, steps, dt = options.pop("kind"), options.pop("steps"), _ms(options.pop("dt"))
+    kind, steps, dt = options.pop("kind"), options.pop("steps"), milliseconds(options.pop("dt"))
     rest = "".join(f", {key} {value}" for key, value in options.items())
-    yield "input", f"{_shape(network['input_shape'])}, {kind}, {steps} steps of {dt}{rest}"
+    yield "input", f"{shape_text(network['input_shape'])}, {kind}, {steps} steps of {dt}{rest}"
     for name, population in network["populations"].items():
         yield from _population_rows(name, population)
     for name, p in network["projections"].items():
-        arrays = f"{_shape(p['shape'])} {p['dtype']}{', bias' if p['bias'] else ''}"
+        arrays = f"{shape_text(p['shape'])} {p['dtype']}{', bias' if p['bias'] else ''}"
         values = f"{p['min']:.3g} to {p['max']:.3g}, mean |w| {p['mean_abs']:.3g}"
         yield name, f"{arrays}, weights {values}"
     yield "readout", network["readout"]
@@ -122,7 +123,7 @@ def _network_rows(network: Mapping[str, Any]) -> Rows:
 
 def _population_rows(name: str, population: Mapping[str, Any]) -> Rows:
     model = ": ".join(filter(None, (population["neuron"], population["summary"])))
-    yield name, f"{_shape(population['shape'])} neurons, {model or 'unnamed model'}"
+    yield name, f"{shape_text(population['shape'])} neurons, {model or 'unnamed model'}"
     for key in ("equations", "emit", "reset", "refractory", "receive", "drive", "method"):
         if population[key]:
             yield f"  {key}", population[key]
@@ -135,9 +136,7 @@ def _spike_rows(spikes: Mapping[str, Any]) -> Rows:
     yield "run", "complete" if spikes["complete"] else "not complete"
     yield "samples", f"{spikes['samples']:,}"
     for name, p in spikes["populations"].items():
-        known = "" if p["shape"] is None else f"{_shape(p['shape'])} neurons, "
-        known += "" if p["dt"] is None else f"{p['steps']} steps of {_ms(p['dt'])}, "
-        yield name, f"{known}{p['spikes']:,} spikes"
+        yield name, in_words(p["shape"], p["dt"], p["steps"], p["spikes"])
 
 
 def _provenance_rows(provenance: Mapping[str, Any]) -> Rows:
@@ -148,7 +147,7 @@ def _provenance_rows(provenance: Mapping[str, Any]) -> Rows:
 
 
 def _value(value: Any) -> str:
-    """Return a JSON value in short: of many numbers, how many and the last."""
+    """Return a JSON value as short text: of many numbers, how many, and the last one."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_value(item)}" for key, item in value.items())
     if isinstance(value, list) and len(value) > _SHOWN and isinstance(value[-1], int | float):
@@ -156,14 +155,6 @@ def _value(value: Any) -> str:
     return str(value)
 
 
-def _shape(shape: list[int]) -> str:
-    return " x ".join(str(n) for n in shape)
-
-
-def _ms(seconds: float) -> str:
-    return f"{seconds * 1e3:.10g} ms"
-
-
 def _printable(line: str) -> str:
-    # A file from elsewhere must not move the cursor or colour the terminal.
+    # The text of a file must not move the cursor or colour the terminal.
     return "".join(c if c.isprintable() else "?" for c in line.rstrip())

@@ -1,4 +1,4 @@
-"""Read JSON that a stranger may have written."""
+"""Read JSON of untrusted files."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from brianbridge.errors import InputError
 
 __all__ = ["parse_json"]
 
-#: Levels of lists and objects; what shows a value walks it by recursion.
+#: Levels of lists and objects: values are shown by recursion.
 _DEEPEST = 50
-#: Digits of a whole number; seeds may have 64 bits, and more.
+#: Digits of a whole number. Seeds may have more than 64 bits.
 _DIGITS = 100
 
 
@@ -24,12 +24,12 @@ def parse_json(text: bytes | str, what: str) -> Any:
     text : bytes or str
         The text; bytes are UTF-8.
     what : str
-        Where it was read, for the message.
+        The origin of the text, for the message.
 
     Raises
     ------
     InputError
-        If it is no JSON, is nested more than 50 levels deep, or has a number beyond all floats.
+        If it is no JSON, is nested more than 50 levels deep, or has a number that is too large.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def _entries(item: Any) -> list[Any]:
 
 
 def _too_deep(what: str) -> InputError:
-    return InputError(f"{what} is nested more than {_DEEPEST} levels deep, which nothing needs")
+    return InputError(f"{what} is nested more than {_DEEPEST} levels deep; use fewer levels")
 
 
 def _finite(text: str) -> float:

@@ -1,4 +1,4 @@
-"""Let one process at a time write into an output folder."""
+"""Let only one process at a time write into an output folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from brianbridge.io.atomic import writable_folder
 
 __all__ = ["only_writer"]
 
-#: Names of the files that are locked, and that tell the process that holds the lock.
+#: Names of the file that is locked, and of the file with the number of the process that locks it.
 _LOCK, _HOLDER = ".brianbridge.lock", ".brianbridge.pid"
 
 
@@ -21,17 +21,17 @@ _LOCK, _HOLDER = ".brianbridge.lock", ".brianbridge.pid"
 def only_writer(folder: str | os.PathLike[str]) -> Iterator[None]:
     """Keep other processes from writing into a folder.
 
-    The operating system holds the lock and drops it when the process ends, however it ends.
+    The operating system holds the lock, and releases it when the process ends in any way.
 
     Parameters
     ----------
     folder : path-like
-        The folder; created where there is none.
+        The folder; it is created if there is none.
 
     Raises
     ------
     InputError
-        If another process writes there.
+        If another process writes into the folder.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def only_writer(folder: str | os.PathLike[str]) -> Iterator[None]:
         holder.write_text(str(os.getpid()), encoding="utf-8")
         yield
     finally:
-        # While the lock is held: whoever comes next creates them anew.
+        # Remove both while the lock is held; the next process creates new ones.
         holder.unlink(missing_ok=True)
         with suppress(OSError):  # Windows removes no file that is open
             (folder / _LOCK).unlink()

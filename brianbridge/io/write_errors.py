@@ -1,4 +1,4 @@
-"""Say in one line why a file could not be written, and what helps."""
+"""Say in one line why a file could not be written, and what to do."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from pathlib import Path
 
 from brianbridge.errors import InputError
 
-__all__ = ["not_written"]
+__all__ = ["folder_not_writable", "not_written"]
 
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 def not_written(path: Path, error: OSError | MemoryError, room: int | None = None) -> InputError:
-    """Return the error that tells of a file that could not be written.
+    """Return the error for a file that could not be written.
 
     Parameters
     ----------
     path : pathlib.Path
-        The file, as its user calls it.
+        The file, as the user named it.
     error : OSError or MemoryError
-        Why.
+        The reason.
     room : int, optional
-        How many bytes the file would take, at most.
+        Bytes that the file takes at most.
 
     Returns
     -------
     InputError
-        To be raised.
+        The error to raise.
 
     Examples
     --------
@@ -48,6 +48,19 @@ def not_written(path: Path, error: OSError | MemoryError, room: int | None = Non
     if error.errno == errno.ENAMETOOLONG:
         return InputError(f"{start}give a shorter name")
     return InputError(f"{start}choose another folder")
+
+
+def folder_not_writable(folder: Path, error: OSError) -> InputError:
+    """Return the error for an output folder that cannot be created or written to."""
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return InputError(
+            f"'{folder}' cannot be an output folder, as a file has that name or that of a parent: "
+            "move the file away or choose another folder"
+        )
+    return InputError(
+        f"the output folder '{folder}' cannot be written to ({error.strerror}): "
+        "choose a folder in which you may create files"
+    )
 
 
 def _free(path: Path) -> str:
@@ -70,7 +83,7 @@ def _limit() -> str:
 
 
 def _size(number: int) -> str:
-    """Return a number of bytes for people.
+    """Write a number of bytes with a unit.
 
     Examples
     --------

@@ -197,7 +197,7 @@ class Verdict:
     decide_by : {"interval", "estimate"}
         What tolerances were judged by.
     remedied : mapping of str to SpikingNetwork
-        The networks that remedies gave, by the name of the file that `save` writes.
+        The networks that remedies gave, by the name of the file that `save_network` writes.
     evidence : Evidence, optional
         What was judged by, for a report; of no other use, and in no file.
     """
@@ -254,10 +254,10 @@ class Verdict:
 
     def save(self, path: Path) -> None:
         """Write ``verdict.json``, each file in one step; beside it the networks of remedies."""
-        from brianbridge.io.networks.file import save
+        from brianbridge.io.networks.file import save_network
 
         for name, network in self.remedied.items():
-            save(network, path.with_name(name))
+            save_network(network, path.with_name(name))
         write_whole(path, self.to_json() + "\n")
 
     def report(self, path: str | Path, command: str = "") -> Path:

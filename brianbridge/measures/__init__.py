@@ -5,3 +5,7 @@ operations and energy. May import `network`, `encoding` and `recording`; knows n
 perturbations. A new measure is one file here; `brianbridge.ladder.tasks.Piece` sums it over
 samples, and `brianbridge.ladder.judge` reports it.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -15,6 +15,7 @@ import numpy as np
 from brianbridge.errors import InputError
 from brianbridge.network.connections import AllToAll, Connection, SynapseTable
 from brianbridge.network.convolution import Pooling
+from brianbridge.network.display import population_text, projection_text
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.quantities import seconds
 
@@ -88,6 +89,9 @@ class Population:
                     f"population '{self.name}': '{key}' of its neuron model has "
                     f"{np.size(values)} values for {self.size} neurons"
                 )
+
+    def __repr__(self) -> str:
+        return population_text(self)
 
     @property
     def size(self) -> int:
@@ -178,6 +182,9 @@ class Projection:
             )
         delay = seconds(self.delay, f"delay of projection '{self.name}'", zero=True)
         object.__setattr__(self, "delay", delay)
+
+    def __repr__(self) -> str:
+        return projection_text(self)
 
     @property
     def name(self) -> str:

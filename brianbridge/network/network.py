@@ -24,6 +24,7 @@ from brianbridge.network.components import (
 )
 from brianbridge.network.connections import connection_from_dict
 from brianbridge.network.convolution import Pooling
+from brianbridge.network.display import network_html, network_text
 from brianbridge.network.layers import Layer, stack_layers
 from brianbridge.network.readout import Readout
 from brianbridge.neurons.model import NeuronModel
@@ -75,6 +76,12 @@ class SpikingNetwork:
     def __post_init__(self) -> None:
         object.__setattr__(self, "input_shape", checked_shape(self.input_shape, "the input"))
         check_network(self)
+
+    def __repr__(self) -> str:
+        return network_text(self)
+
+    def _repr_html_(self) -> str:
+        return network_html(self)
 
     @classmethod
     def sequential(

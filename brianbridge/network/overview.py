@@ -7,6 +7,7 @@ from typing import Any
 
 from brianbridge.network.files import network_path, read_network
 from brianbridge.network.library import network_model
+from brianbridge.readable import shape_text
 
 __all__ = ["as_text", "describe_model"]
 
@@ -77,14 +78,10 @@ def _lines(network: dict[str, Any]) -> Iterator[str]:
     width = max(len(p["name"]) for p in network["populations"]) + 2
     row = f"{{:{max(width, 9)}}}{{:14}}{{:14}}{{:>12}}{{:>14}}"
     yield row.format("", "shape", "neuron", "neurons", "weights")
-    yield row.format("input", _shape(network["input_shape"]), "", "", "")
+    yield row.format("input", shape_text(network["input_shape"]), "", "", "")
     for p in network["populations"]:
         counts = (f"{p[key]:,}" for key in ("neurons", "weights"))
-        yield row.format(p["name"], _shape(p["shape"]), p["neuron"], *counts)
+        yield row.format(p["name"], shape_text(p["shape"]), p["neuron"], *counts)
     yield row.format("", "", "", *(f"{network[key]:,}" for key in ("neurons", "weights")))
     yield ""
     yield f"encoding {kind}{rest}; readout {network['readout']}"
-
-
-def _shape(shape: list[int]) -> str:
-    return " x ".join(str(n) for n in shape)

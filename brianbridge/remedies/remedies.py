@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from brianbridge.datasets import Dataset
 from brianbridge.datasets.fit import fitted
 from brianbridge.errors import InputError
-from brianbridge.io.networks.file import load, save
+from brianbridge.io.networks.file import load_network, save_network
 from brianbridge.ladder.tasks import Task
 from brianbridge.measures.accuracy_change import DiscordantPairs
 from brianbridge.measures.confidence_intervals import score_interval
@@ -161,8 +161,8 @@ class Remedies(_Entry):
             what = json.dumps([how, self.model_dump(), condition, digest_of(train)])
             path = sweep.kept(what, ".h5")
             if not path.exists():
-                save(make(sweep.kept(what, ".pt")), path)
-            return load(path)
+                save_network(make(sweep.kept(what, ".pt")), path)
+            return load_network(path)
 
         def calibrated(_: Path | None) -> SpikingNetwork:
             from brianbridge.remedies.calibrate import calibrate

@@ -11,7 +11,7 @@ from typing import Any
 from brianbridge.datasets import Dataset
 from brianbridge.encoding import encoding_from_dict
 from brianbridge.errors import InputError
-from brianbridge.io.networks.file import load
+from brianbridge.io.networks.file import load_network
 from brianbridge.network import SpikingNetwork
 from brianbridge.network.layer_files import build_layers
 from brianbridge.network.library import changed_encoding, network_model
@@ -40,9 +40,9 @@ def build_network(entry: NetworkEntry, data: Dataset, seed: int) -> SpikingNetwo
 
     Examples
     --------
-    >>> from brianbridge.datasets import load
+    >>> from brianbridge.datasets import load_dataset
     >>> entry = NetworkEntry(model="mlp_800", encoding={"steps": 4})
-    >>> build_network(entry, load("digits").train, seed=1).input_shape
+    >>> build_network(entry, load_dataset("digits").train, seed=1).input_shape
     (8, 8)
     """
     if entry.start is not None:
@@ -87,7 +87,7 @@ def _check_not_seen(path: Path, provenance: Mapping[str, Any], data: Dataset) ->
 
 def _started(entry: NetworkEntry, path: Path, data: Dataset) -> SpikingNetwork:
     """Return a trained network, which remembers where it comes from."""
-    network = load(path)
+    network = load_network(path)
     _check_not_seen(path, network.provenance, data)
     return replace(
         network,

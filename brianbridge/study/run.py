@@ -21,12 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from brianbridge.datasets import Dataset, Split, load
+from brianbridge.datasets import Dataset, Split, load_dataset
 from brianbridge.datasets.fit import fitted
 from brianbridge.datasets.splits import by_fraction
 from brianbridge.io.atomic import writable_file, write_whole
-from brianbridge.io.networks.file import load as load_network
-from brianbridge.io.networks.file import save
+from brianbridge.io.networks.file import load_network, save_network
 from brianbridge.ladder.judgement import decided_by, worst_outcome
 from brianbridge.ladder.rungs import Rung, read_ladder
 from brianbridge.ladder.twin_run import TwinRun
@@ -56,7 +55,7 @@ Report = Callable[[str], None]
 def load_split(study: Study, fold: int | None = None) -> Split:
     """Load the data of a study, or of one of its folds."""
     entry = study.dataset
-    return load(
+    return load_dataset(
         entry.name,
         seed=study.seed,
         test_fraction=entry.test_fraction,
@@ -136,14 +135,14 @@ def train_study(study: Study, out: Path, split: Split, fold: int | None = None) 
         },
         **origin,
     )
-    save(trained, out / "network.h5")
+    save_network(trained, out / "network.h5")
     return trained
 
 
 def split_of(provenance: Any, name: str, folder: str | None = None) -> Split:
     """Return data set `name`, split as it was when the network was trained."""
     entry = trained_on(provenance)
-    return load(name, folder=folder, **(entry.arguments() if entry.name == name else {}))
+    return load_dataset(name, folder=folder, **(entry.arguments() if entry.name == name else {}))
 
 
 def held_out(provenance: Any, name: str, folder: str | None = None) -> Dataset:

@@ -229,7 +229,7 @@ class TrainedOn(BaseModel):
     name, split : str
         The data set and, in words, its split.
     seed, test_fraction, folds, fold
-        What makes that split; see `brianbridge.datasets.load`. None for the default.
+        What makes that split; see `brianbridge.datasets.load_dataset`. None for the default.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -242,7 +242,7 @@ class TrainedOn(BaseModel):
     fold: int | None = Field(default=None, ge=0)
 
     def arguments(self) -> dict[str, Any]:
-        """Return what `brianbridge.datasets.load` takes to make the same split."""
+        """Return what `brianbridge.datasets.load_dataset` takes to make the same split."""
         keys = {"seed", "test_fraction", "folds", "fold"}
         return self.model_dump(include=keys, exclude_none=True)
 

@@ -4,3 +4,7 @@
 the trainable weights; `render` writes the torch code of a step, `scan` runs the steps. May import
 `network` and `neurons`, never `simulation`.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import brianbridge as bb
-from brianbridge.datasets import load
+from brianbridge.datasets import load_dataset
 from brianbridge.provenance import collect
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -51,7 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--samples", type=int, default=10_000)
     samples = parser.parse_args().samples
-    x = load("fashion_mnist").test.x[:samples]
+    x = load_dataset("fashion_mnist").test.x[:samples]
     net = network(x[:50])
     bb.simulate(net, x[:4])  # compiles
     twin = bb.to_torch(net).record(x[:COMPARED])

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from brianbridge.datasets import Dataset, Split, load
+from brianbridge.datasets import Dataset, Split, load_dataset
 from brianbridge.encoding import Current
-from brianbridge.io.networks.file import load as load_network
+from brianbridge.io.networks.file import load_network
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.perturbations import Mismatch, Perturbation, WeightQuantisation, perturbed
@@ -39,7 +39,7 @@ DEVICE: tuple[Perturbation, ...] = (Mismatch(cv=0.1), WeightQuantisation(bits=4)
 
 def on_digits() -> tuple[SpikingNetwork, Split]:
     """Train the network of studies/digits_spike_count.toml."""
-    split = load("digits", seed=1)
+    split = load_dataset("digits", seed=1)
     neuron = neuron_model("if")
     network = SpikingNetwork.sequential(
         (8, 8), [Dense(128, neuron), Dense(10, neuron)],
@@ -55,7 +55,7 @@ def on_digits() -> tuple[SpikingNetwork, Split]:
 
 def on_fashion_mnist(samples: int) -> tuple[SpikingNetwork, Split]:
     """Return the kept network, all test samples, and some of the training samples."""
-    split = load("fashion_mnist", seed=1)
+    split = load_dataset("fashion_mnist", seed=1)
     chosen = np.random.default_rng(0).permutation(len(split.train))[:samples]
     network = load_network(STUDIES / "trained" / "fashion_mnist_spike_count_mlp.h5")
     return network, Split(split.train.subset(np.sort(chosen)), split.test)

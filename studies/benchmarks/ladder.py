@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 import brianbridge as bb
-from brianbridge.datasets import load
+from brianbridge.datasets import load_dataset
 from brianbridge.ladder.tasks import Piece, Task
 from brianbridge.provenance import collect
 from brianbridge.sweep.dask_workers import Workers, connected
@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=10_000)
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
-    network, data = bb.load(NETWORK), load("fashion_mnist", seed=1).test
+    network, data = bb.load_network(NETWORK), load_dataset("fashion_mnist", seed=1).test
     data = data.subset(np.arange(given.samples))
     started = time.perf_counter()
     with connected(1) as one, connected(2) as two:

@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import brianbridge as bb
-from brianbridge.datasets import load
+from brianbridge.datasets import load_dataset
 from brianbridge.network import SpikingNetwork
 from brianbridge.recording import Recording
 
@@ -87,7 +87,7 @@ def draw(network: SpikingNetwork, image: np.ndarray, target: Path) -> None:
 
 def main(network: str, target: str) -> None:
     """Draw one test digit."""
-    draw(bb.load(network), load("digits", seed=1).test.x[SAMPLE], Path(target))
+    draw(bb.load_network(network), load_dataset("digits", seed=1).test.x[SAMPLE], Path(target))
 
 
 if __name__ == "__main__":

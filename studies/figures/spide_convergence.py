@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 import brianbridge as bb
-from brianbridge.datasets import load
+from brianbridge.datasets import load_dataset
 from brianbridge.network import Layer
 from brianbridge.provenance import collect
 from brianbridge.rules import Implicit, Spide
@@ -57,7 +57,7 @@ def trained(hidden: int) -> NetworkTwin:
         (8, 8), layers, encoding=bb.Current(30), readout="potential", seed=SEED, weight_gain=2.0
     )
     twin = to_torch(net)
-    data = load("digits", seed=SEED).train
+    data = load_dataset("digits", seed=SEED).train
     train(twin, data, "implicit", seed=SEED, epochs=3, learning_rate=3e-3)
     return to_torch(write_back(twin), dtype=torch.float64)
 
@@ -85,7 +85,7 @@ def solution(
 def measure(hidden: int, samples: int) -> list[dict[str, Any]]:
     """Return one row for each reset and number of steps."""
     twin = trained(hidden)
-    data = load("digits", seed=SEED).train
+    data = load_dataset("digits", seed=SEED).train
     x, labels = data.x[:samples], data.y[:samples]
     exact, _ = solution(Implicit(tolerance=1e-12), twin, x, labels)
     rows = []

@@ -25,7 +25,7 @@ FOLDER = STUDIES / "results" / "ladders"
 
 def climb(name: str, samples: int, client: Any) -> None:
     """Verify a kept network and write what was found."""
-    network = bb.load(STUDIES / "trained" / f"{name}.h5")
+    network = bb.load_network(STUDIES / "trained" / f"{name}.h5")
     test = split_of(network.provenance, network.provenance["dataset"]["name"]).test
     verdict = bb.verify(
         network, first_samples(test, samples), "default", name=name, client=client,

@@ -24,7 +24,7 @@ FOLDER = STUDIES / "results" / "remedies"
 
 def climb(name: str, samples: int) -> None:
     """Verify a kept network with the remedies of its ladder, and write what was found."""
-    network = bb.load(STUDIES / "trained" / f"{name}.h5")
+    network = bb.load_network(STUDIES / "trained" / f"{name}.h5")
     split = split_of(network.provenance, network.provenance["dataset"]["name"])
     out = STUDIES.parent / "runs" / "remedies" / name
     out.mkdir(parents=True, exist_ok=True)

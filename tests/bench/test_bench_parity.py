@@ -19,7 +19,7 @@ from brianbridge.bench.parity.neurons import DYADIC_MODELS, MODELS
 from brianbridge.bench.parity.run import bench_parity
 from brianbridge.cli import main
 from brianbridge.encoding import Frames
-from brianbridge.io.networks.file import load
+from brianbridge.io.networks.file import load_network
 from brianbridge.network import Population, Projection, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.recording import Events
@@ -71,7 +71,7 @@ def test_one_ulp_in_a_weight_is_found_told_and_kept(tmp_path, capsys):
     assert (first["step"], first["neuron"], first["values"]) == (1, 0, [1.0, 0.0])
     assert first["state"]["v"][0] == 0
     assert result["failures"][0]["reproduce"] in (tmp_path / "parity.md").read_text()
-    kept = load(tmp_path / "parity-1-0.h5")
+    kept = load_network(tmp_path / "parity-1-0.h5")
     assert kept.provenance["parity"]["reproduce"].endswith("--seed 1 --only 0")
     assert np.load(tmp_path / "parity-1-0-samples.npy").shape == (2, 4, 1)
 

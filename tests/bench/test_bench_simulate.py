@@ -16,7 +16,7 @@ from brianbridge.bench.simulate import DifferentSpikesError, bench_simulate
 from brianbridge.cli import main
 from brianbridge.datasets import from_arrays
 from brianbridge.encoding import Bernoulli, Current
-from brianbridge.io.networks.file import save
+from brianbridge.io.networks.file import save_network
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 
@@ -85,7 +85,7 @@ def test_a_path_with_other_spikes_ends_the_benchmark(monkeypatch):
 
 @pytest.mark.usefixtures("quick")
 def test_the_command_exits_1_where_spikes_differ(monkeypatch, tmp_path, capsys):
-    save(network(), tmp_path / "network.h5")
+    save_network(network(), tmp_path / "network.h5")
     monkeypatch.setattr("brianbridge.study.run.held_out", lambda *_: DATA)
 
     def differ(*_, **__):

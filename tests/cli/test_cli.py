@@ -12,7 +12,7 @@ import pytest
 
 from brianbridge.cli import main
 from brianbridge.io.lock import only_writer
-from brianbridge.io.networks.file import load, save
+from brianbridge.io.networks.file import load_network, save_network
 
 STUDY = """
 title = "Iris in a hurry"
@@ -106,9 +106,9 @@ def test_verify_agrees_with_the_study_and_writes_its_own(finished, tmp_path, cap
 
 
 def test_a_rung_that_falls_short_is_exit_1(finished, tmp_path):
-    network = load(finished / "network.h5")
+    network = load_network(finished / "network.h5")
     weights = {p.name: (30 * p.weight, p.bias) for p in network.projections}
-    save(network.with_weights(weights), tmp_path / "saturated.h5")
+    save_network(network.with_weights(weights), tmp_path / "saturated.h5")
     ladder = tmp_path / "ladder.toml"
     # A neuron driven far above its threshold fires once a step, so more often at a finer one.
     ladder.write_text(

@@ -26,7 +26,7 @@ def folder(tmp_path_factory):
         (1250,), [bb.Dense(20, neuron), bb.Dense(4, neuron)],
         encoding=bb.Current(6), weight_gain=4.0, seed=3,
     )  # fmt: skip
-    bb.save(net, folder / "network.h5")
+    bb.save_network(net, folder / "network.h5")
     (folder / "ladder.toml").write_text(LADDER)
     return folder
 

@@ -12,8 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from brianbridge.datasets import locations as places
-from brianbridge.datasets import registry
+from brianbridge.datasets import file_search, registry
 
 _CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
 _ROLES = ("train_images", "train_labels", "test_images", "test_labels")
@@ -77,8 +76,8 @@ def register(tmp_path, monkeypatch):
 
 @pytest.fixture
 def nowhere(monkeypatch, tmp_path):
-    """Put all usual places below `tmp_path`, where nothing is yet."""
-    monkeypatch.setattr(places, "cache_folder", lambda name: tmp_path / "cache" / name)
+    """Put all folders that are searched below `tmp_path`, where nothing is yet."""
+    monkeypatch.setattr(file_search, "cache_folder", lambda name: tmp_path / "cache" / name)
     monkeypatch.delenv("BRIANBRIDGE_DATA", raising=False)
     monkeypatch.setenv("XDG_DATA_DIRS", str(tmp_path / "system"))
 

@@ -7,7 +7,7 @@ import struct
 
 import numpy as np
 
-from brianbridge.datasets.formats.event_files import EVENT
+from brianbridge.datasets.formats.events import EVENT
 
 
 def random_events(number: int, size: tuple[int, int] = (128, 128), seed: int = 0) -> np.ndarray:

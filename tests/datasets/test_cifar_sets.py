@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from brianbridge.datasets import fetch, load
+from brianbridge.datasets import fetch, load_dataset
 from brianbridge.errors import InputError
 
 NAMES = {
@@ -91,7 +91,9 @@ def test_the_same_set_from_every_form(small, put, tmp_path, form):
     else:
         put(mine, {small.archive: small.packed})
     before = sorted(tmp_path.rglob("*"))
-    train, test = load(small.name, folder=mine / small.archive if form == "archive" else mine)
+    train, test = load_dataset(
+        small.name, folder=mine / small.archive if form == "archive" else mine
+    )
     assert sorted(tmp_path.rglob("*")) == before  # nothing is extracted
     n = SAMPLES[small.name]["train"]
     for part, seeds in ((train, range(n)), (test, range(n, n + 2))):
@@ -106,17 +108,17 @@ def test_the_same_set_from_every_form(small, put, tmp_path, form):
 def test_fine_labels_are_taken(shrink, put, tar_gz, tmp_path):
     files = {n: bytes([4, 99]) + bytes(3072) for n in NAMES["cifar100"]}  # fruit; worm
     shrink("cifar100", {"train": 1, "test": 1}, files)
-    train, _ = load("cifar100", folder=put(tmp_path / "mine", files))
+    train, _ = load_dataset("cifar100", folder=put(tmp_path / "mine", files))
     assert [train.classes[k] for k in train.y] == ["worm"]
 
 
 def test_the_usual_places_are_searched(small, put, tmp_path, monkeypatch):
     put(tmp_path / "cache" / small.name, {small.archive: small.packed})
-    assert len(load(small.name).test) == 2
+    assert len(load_dataset(small.name).test) == 2
     monkeypatch.setenv("BRIANBRIDGE_DATA", str(tmp_path / "own"))
     put(tmp_path / "own" / small.name / FOLDERS[small.name], small.files)
     (tmp_path / "cache" / small.name / small.archive).write_bytes(b"")  # not reached any more
-    assert len(load(small.name).test) == 2
+    assert len(load_dataset(small.name).test) == 2
 
 
 def test_the_archive_is_fetched_and_read(shrink, tar_gz, put, tmp_path, server):
@@ -128,16 +130,16 @@ def test_the_archive_is_fetched_and_read(shrink, tar_gz, put, tmp_path, server):
     folder = fetch("cifar10")
     assert [p.name for p in folder.iterdir()] == [made.archive]
     assert asked == [f"/{made.archive}"]
-    assert len(load("cifar10").train) == 10
+    assert len(load_dataset("cifar10").train) == 10
 
 
 def test_what_a_folder_lacks_is_named(small10, put, tmp_path):
     del small10.files["data_batch_4.bin"]
     expected = r"mine lacks data_batch_4\.bin \(or the .*\) and has no cifar-10-binary\.tar\.gz$"
     with pytest.raises(InputError, match=expected):
-        load("cifar10", folder=put(tmp_path / "mine", small10.files))
+        load_dataset("cifar10", folder=put(tmp_path / "mine", small10.files))
     with pytest.raises(InputError, match=r"not here\. Get it: `brianbridge data cifar10 --fetch`"):
-        load("cifar10")
+        load_dataset("cifar10")
 
 
 @pytest.mark.parametrize(
@@ -158,7 +160,7 @@ def test_a_wrong_file_is_named_in_one_line(
     small10.files["data_batch_3.bin"] = change(small10.files["data_batch_3.bin"])
     files = {small10.archive: tar_gz(small10.files)} if packed else small10.files
     with pytest.raises(InputError, match=expected) as error:
-        load("cifar10", folder=put(tmp_path / "mine", files))
+        load_dataset("cifar10", folder=put(tmp_path / "mine", files))
     where = f"{small10.archive}: data_batch_3.bin" if packed else "data_batch_3.bin"
     assert str(error.value).startswith(f"{tmp_path / 'mine' / where}: not a file of cifar10")
     assert "\n" not in str(error.value)
@@ -177,7 +179,7 @@ def test_a_wrong_file_is_named_in_one_line(
 def test_a_damaged_archive_is_named_in_one_line(small10, put, tmp_path, change, expected):
     folder = put(tmp_path / "mine", {small10.archive: change(small10.packed)})
     with pytest.raises(InputError, match=expected) as error:
-        load("cifar10", folder=folder)
+        load_dataset("cifar10", folder=folder)
     assert str(error.value).startswith(str(folder / small10.archive))
     assert "\n" not in str(error.value)
 
@@ -185,7 +187,7 @@ def test_a_damaged_archive_is_named_in_one_line(small10, put, tmp_path, change, 
 def test_the_archive_of_another_set(small10, put, tar_gz, tmp_path):
     other = tar_gz({"cifar-100-binary/train.bin": b"", "cifar-100-binary/test.bin": b""})
     with pytest.raises(InputError, match=r"lacks data_batch_1\.bin, .* not the archive of cifar10"):
-        load("cifar10", folder=put(tmp_path / "mine", {small10.archive: other}))
+        load_dataset("cifar10", folder=put(tmp_path / "mine", {small10.archive: other}))
 
 
 @pytest.mark.parametrize(
@@ -215,9 +217,9 @@ def test_pickles_are_refused_and_not_opened(
     expected = "pickle may execute code. The binary version is needed: `brianbridge data cifar10"
     for place in places:
         with pytest.raises(InputError, match=expected) as error:
-            load(name, folder=place)
+            load_dataset(name, folder=place)
         assert "\n" not in str(error.value)
     monkeypatch.setenv("BRIANBRIDGE_DATA", str(tmp_path / "own"))
     put(tmp_path / "own" / name, {python: packed})
     with pytest.raises(InputError, match=rf"own/{name}/{python} is of the Python version"):
-        load(name)
+        load_dataset(name)

@@ -4,8 +4,7 @@ import sys
 
 import pytest
 
-from brianbridge.datasets import fetch, load
-from brianbridge.datasets import locations as places
+from brianbridge.datasets import fetch, file_search, load_dataset
 from brianbridge.errors import InputError
 
 
@@ -21,7 +20,7 @@ def test_fetched_files_are_loaded_and_not_fetched_again(shapes, put, register, t
     folder = fetch("shapes")
     assert folder == tmp_path / "cache" / "shapes"
     assert sorted(p.name for p in folder.iterdir()) == sorted(f"{name}.gz" for name in shapes)
-    assert len(load("shapes").train) == 12
+    assert len(load_dataset("shapes").train) == 12
     asked.clear()
     fetch("shapes")
     assert asked == []
@@ -52,7 +51,7 @@ def test_loading_never_fetches(shapes, put, register, server):
     put(root, shapes, gz=True)
     register(shapes, f"{url}/")
     with pytest.raises(InputError, match="--fetch"):
-        load("shapes")
+        load_dataset("shapes")
     assert asked == []
 
 
@@ -65,6 +64,6 @@ def test_what_is_not_to_be_fetched():
 
 def test_without_pooch(monkeypatch):
     monkeypatch.setitem(sys.modules, "pooch", None)
-    assert places.cache_folder("mnist") is None
+    assert file_search.cache_folder("mnist") is None
     with pytest.raises(InputError, match=r"pip install 'brianbridge\[download\]'"):
         fetch("mnist")

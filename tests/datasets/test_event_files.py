@@ -22,7 +22,7 @@ from event_writers import (
 )
 
 from brianbridge.datasets import read_events
-from brianbridge.datasets.formats.event_files import EVENT
+from brianbridge.datasets.formats.events import EVENT
 
 EVENTS = random_events(500)
 TONIC = np.dtype([("x", np.int16), ("y", np.int16), ("t", np.int64), ("p", bool)])
@@ -120,12 +120,16 @@ def test_a_file_may_have_no_events(write, name, content):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.aedat", aedat_2(EVENTS)[:-3], "of the last event 5 of 8 bytes are there; get it again"),
+        ("a.aedat", aedat_2(EVENTS)[:-3], "has 5 of the 8 bytes of the last event; get it again"),
         ("a.aedat", b"#!AER-DAT2.0", "its header is cut short or damaged at byte 0"),
         ("a.aedat", HEADER_3[:-16], "its header is cut short or damaged"),
-        ("a.aedat", aedat_3(polarity_packet(EVENTS))[:-1], "of a packet's events 3999 of 4000"),
+        (
+            "a.aedat",
+            aedat_3(polarity_packet(EVENTS))[:-1],
+            "has 3999 of the 4000 bytes of a packet's events",
+        ),
         ("a.aedat", aedat_3(polarity_packet(EVENTS))[:100], "is cut short"),
-        ("a.aedat", HEADER_3 + bytes(27), "of a packet's header 27 of 28 bytes"),
+        ("a.aedat", HEADER_3 + bytes(27), "has 27 of the 28 bytes of a packet's header"),
         ("a.aedat", HEADER_3 + bytes(28), "claims 0 of 0 events of 0 bytes"),
         ("a.aedat", HEADER_3 + packet(1, bytes(12), 12, 1), "events of 12 bytes"),
         ("a.aedat", b"#!AER-DAT4.0\r\n" + bytes(80), "is AEDAT 4.0, and only 2.0 and 3.1"),
@@ -134,7 +138,7 @@ def test_a_file_may_have_no_events(write, name, content):
             HEADER_2 + struct.pack(">4I", 1, 2, 0x00C01000, 3),
             "event 1 has the address 0x00c01000, and those of a DVS128 have 16 bits",
         ),
-        ("a.bin", nmnist(EVENTS)[:-1], "of the last event 4 of 5 bytes"),
+        ("a.bin", nmnist(EVENTS)[:-1], "has 4 of the 5 bytes of the last event"),
         ("a.txt", b"0 1 2 3\n", "is no event file, it begins with b'0 1 2 3"),
         ("a.aedat", b"", "is no event file"),
         ("a.npy", npy(EVENTS)[:-5], "cannot be read"),

@@ -7,8 +7,8 @@ import pytest
 from event_writers import random_events
 
 from brianbridge.datasets import frames
-from brianbridge.datasets.formats.event_files import EVENT
 from brianbridge.datasets.formats.event_frames import Slicing, shrunk
+from brianbridge.datasets.formats.events import EVENT
 
 EVENTS = random_events(2000, (6, 9))
 

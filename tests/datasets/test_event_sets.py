@@ -10,7 +10,7 @@ import pytest
 from event_writers import aedat_2, nmnist, random_events
 
 from brianbridge.cli import main
-from brianbridge.datasets import describe, fetch, frames, from_event_folder, load, registry
+from brianbridge.datasets import describe, fetch, frames, from_event_folder, load_dataset, registry
 
 
 def nmnist_files(sizes: dict[str, int]) -> dict[str, bytes]:
@@ -58,7 +58,7 @@ def small(nowhere, monkeypatch):
 def test_the_official_split_of_nmnist(small, put_below):
     files = nmnist_files({"Train": 2, "Test": 1})
     files["Train/0/README.txt"] = b"not a recording"
-    train, test = load("nmnist", folder=put_below("mine", files))
+    train, test = load_dataset("nmnist", folder=put_below("mine", files))
     assert (train.shape, train.x.dtype, len(train), len(test)) == (
         (10, 2, 34, 34), np.float32, 20, 10
     )  # fmt: skip
@@ -76,7 +76,7 @@ def test_the_official_split_of_nmnist(small, put_below):
 def test_cifar10_dvs_is_split_by_seed(small, put_below):
     folder = put_below("mine", dvs_files())
     options = {"size": (128, 128), "steps": 3, "by": "number"}
-    train, test = load("cifar10_dvs", seed=3, folder=folder, frames=options)
+    train, test = load_dataset("cifar10_dvs", seed=3, folder=folder, frames=options)
     assert (len(train), len(test), train.shape) == (40, 10, (3, 2, 128, 128))
     assert test.split == "stratified 80/20, seed 3"
     assert sorted(test.y) == list(range(10))
@@ -89,12 +89,12 @@ def test_cifar10_dvs_is_split_by_seed(small, put_below):
             ]
             found |= {(label, k) for k in range(5) if (x == expected[k]).all()}
     assert len(found) == 50
-    assert train.sha256 == load("cifar10_dvs", folder=folder).train.sha256
+    assert train.sha256 == load_dataset("cifar10_dvs", folder=folder).train.sha256
 
 
 def test_cifar10_dvs_has_folds(small, put_below):
     folder = put_below("mine", dvs_files())
-    split = load("cifar10_dvs", folds=5, fold=1, folder=folder)
+    split = load_dataset("cifar10_dvs", folds=5, fold=1, folder=folder)
     assert (split.test.split, len(split.test)) == ("fold 1 of 5, seed 0", 10)
     assert split.train.shape == (10, 2, 64, 64)
     assert split.train.x.sum() == 40 * 40
@@ -105,7 +105,7 @@ def test_the_usual_places_are_looked_at(small, put_below, tmp_path, monkeypatch,
     put_below("all/nmnist", nmnist_files({"Train": 2, "Test": 1}))
     monkeypatch.setenv("BRIANBRIDGE_DATA", str(tmp_path / "all"))
     assert [d.available for d in describe()] == [True, False]
-    assert len(load("nmnist", frames={"steps": 2}).test) == 10
+    assert len(load_dataset("nmnist", frames={"steps": 2}).test) == 10
     assert main(["data"]) == 0
     said = capsys.readouterr().out
     assert f"here ({tmp_path / 'all' / 'nmnist'})" in said
@@ -115,17 +115,17 @@ def test_the_usual_places_are_looked_at(small, put_below, tmp_path, monkeypatch,
 def test_what_is_missing_is_named(small, put_below, refused):
     said = "Get it: download it from https://www.garrickorchard.com/datasets/n-mnist and unpack it"
     with refused("dataset 'nmnist' is not here.", said, "Train/ and Test/ with 0/ to 9/ in each"):
-        load("nmnist")
+        load_dataset("nmnist")
     files = nmnist_files({"Train": 2, "Test": 1})
     folder = put_below("mine", {k: v for k, v in files.items() if not k.startswith("Test/7")})
     with refused(f"{folder} lacks the folder Test/7. Get it: download"):
-        load("nmnist", folder=folder)
+        load_dataset("nmnist", folder=folder)
     (folder / "Test/7").mkdir()
     with refused(f"{folder}/Test/7 has no recordings", ".bin"):
-        load("nmnist", folder=folder)
+        load_dataset("nmnist", folder=folder)
     put_below("mine", files | nmnist_files({"Test": 2}))
     with refused(f"{folder}/Test has 20 recordings, and the set 10; unpack it again"):
-        load("nmnist", folder=folder)
+        load_dataset("nmnist", folder=folder)
 
 
 def test_a_recording_that_is_wrong_is_named(small, put_below, refused):
@@ -137,24 +137,24 @@ def test_a_recording_that_is_wrong_is_named(small, put_below, refused):
     ]:
         folder = put_below("mine", files | {"Test/4/00000.bin": content})
         with refused(f"{folder}/Test/4/00000.bin: ", said):
-            load("nmnist", folder=folder)
+            load_dataset("nmnist", folder=folder)
 
 
 def test_wrong_options_are_refused(small, put_below, refused):
     folder = put_below("mine", nmnist_files({"Train": 2, "Test": 1}))
     with refused("dataset 'nmnist': frames has no option 'step'. Did you mean 'steps'?"):
-        load("nmnist", folder=folder, frames={"step": 3})
+        load_dataset("nmnist", folder=folder, frames={"step": 3})
     with refused("frames: steps = 0"):
-        load("nmnist", folder=folder, frames={"steps": 0})
+        load_dataset("nmnist", folder=folder, frames={"steps": 0})
     with refused("dataset 'nmnist' has an official split and no folds"):
-        load("nmnist", folder=folder, fold=0, folds=2)
+        load_dataset("nmnist", folder=folder, fold=0, folds=2)
     with refused("dataset 'nmnist' is not fetched; download it from"):
         fetch("nmnist")
 
 
 def test_frames_are_of_events_only(refused):
     with refused("dataset 'iris' has no events to make frames of"):
-        load("iris", frames={"steps": 3})
+        load_dataset("iris", frames={"steps": 3})
 
 
 def test_a_folder_of_ones_own(put_below, refused):

@@ -83,8 +83,8 @@ def test_a_verdict_on_a_part_that_lacks_a_class_is_that_of_the_same_samples_of_t
 
 
 def test_names_survive_a_file(tmp_path):
-    bb.save(network(classes=ANIMALS), tmp_path / "network.h5")
-    assert named_classes(bb.load(tmp_path / "network.h5")) == tuple(ANIMALS)
+    bb.save_network(network(classes=ANIMALS), tmp_path / "network.h5")
+    assert named_classes(bb.load_network(tmp_path / "network.h5")) == tuple(ANIMALS)
 
 
 @pytest.mark.parametrize(

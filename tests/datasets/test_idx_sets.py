@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brianbridge.datasets import load
+from brianbridge.datasets import load_dataset
 from brianbridge.datasets.registry import registry
 from brianbridge.errors import InputError
 
@@ -15,7 +15,7 @@ DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 
 @pytest.mark.parametrize("gz", [False, True])
 def test_the_official_split(shapes, put, tmp_path, gz):
-    train, test = load("shapes", folder=put(tmp_path / "mine", shapes, gz))
+    train, test = load_dataset("shapes", folder=put(tmp_path / "mine", shapes, gz))
     assert (len(train), len(test), train.shape) == (12, 6, (3, 2))
     assert train.x.dtype == np.float32
     assert train.x[0, 0].tolist() == [0, 1]
@@ -39,33 +39,33 @@ def test_the_order_of_search(shapes, put, tmp_path, monkeypatch):
     for place in places:
         (place / image).write_bytes(shapes[image][:-1])
         with pytest.raises(InputError, match=str(place / image)):
-            load("shapes")
+            load_dataset("shapes")
         (place / image).unlink()  # a place that lacks a file is passed over
     with pytest.raises(
         InputError, match=r"'shapes' is not here\. Get it: `brianbridge data shapes"
     ):
-        load("shapes")
+        load_dataset("shapes")
 
 
 def test_a_given_folder_is_the_only_one(shapes, put, tmp_path):
     put(tmp_path / "cache" / "shapes", shapes)
-    assert len(load("shapes").test) == 6
+    assert len(load_dataset("shapes").test) == 6
     (tmp_path / "mine").mkdir()
     with pytest.raises(InputError, match=r"mine lacks train-images-idx3-ubyte, .* with \.gz"):
-        load("shapes", folder=tmp_path / "mine")
+        load_dataset("shapes", folder=tmp_path / "mine")
 
 
 def test_a_changed_value_is_noticed(shapes, put, tmp_path):
     name = "t10k-images-idx3-ubyte"
     shapes[name] = shapes[name][:-1] + bytes([shapes[name][-1] ^ 1])
     with pytest.raises(InputError, match=rf"{name}: not a file of shapes or damaged, .* sha256"):
-        load("shapes", folder=put(tmp_path / "mine", shapes))
+        load_dataset("shapes", folder=put(tmp_path / "mine", shapes))
 
 
 def test_another_size_is_noticed(shapes, put, idx_bytes, tmp_path):
     shapes["train-labels-idx1-ubyte"] = idx_bytes(np.zeros(13, np.uint8))
     with pytest.raises(InputError, match="its content has 21 bytes or more; expected 20"):
-        load("shapes", folder=put(tmp_path / "mine", shapes))
+        load_dataset("shapes", folder=put(tmp_path / "mine", shapes))
 
 
 @pytest.mark.parametrize(
@@ -83,20 +83,20 @@ def test_another_shape_is_noticed_without_a_digest(
     lines = [s for s in toml.read_text().splitlines() if not s.startswith("sha256")]
     toml.write_text("\n".join(lines))
     registry.cache_clear()
-    assert len(load("shapes", folder=put(tmp_path / "mine", shapes)).train) == 12
+    assert len(load_dataset("shapes", folder=put(tmp_path / "mine", shapes)).train) == 12
     shapes["train-images-idx3-ubyte"] = idx_bytes(array)
     with pytest.raises(InputError, match=expected):
-        load("shapes", folder=put(tmp_path / "mine", shapes))
+        load_dataset("shapes", folder=put(tmp_path / "mine", shapes))
 
 
 def test_mnist_names_the_files_a_folder_lacks(tmp_path):
     with pytest.raises(InputError, match="lacks train-images-idx3-ubyte, train-labels"):
-        load("mnist", folder=tmp_path)
+        load_dataset("mnist", folder=tmp_path)
 
 
 @pytest.mark.skipif(not DEBIAN.is_dir(), reason="needs Debian's package dataset-fashion-mnist")
 def test_fashion_mnist():
-    train, test = load("fashion_mnist", folder=DEBIAN)
+    train, test = load_dataset("fashion_mnist", folder=DEBIAN)
     assert np.bincount(train.y).tolist() == [6000] * 10
     assert np.bincount(test.y).tolist() == [1000] * 10
     assert train.x.shape == (60000, 28, 28)
@@ -116,7 +116,7 @@ def test_small_files_of_the_same_format(shrink, put, idx_bytes, tmp_path, name):
         contents[f"{prefix}-labels-idx1-ubyte"] = idx_bytes(labels)
         expected[part] = images, labels
     shrink(name, {"train": 10, "test": 4}, contents)
-    for part in load(name, folder=put(tmp_path / "mine", contents, gz=True)):
+    for part in load_dataset(name, folder=put(tmp_path / "mine", contents, gz=True)):
         images, labels = expected[part.part]
         np.testing.assert_array_equal(part.x, images / np.float32(255))
         np.testing.assert_array_equal(part.y, labels)
@@ -126,4 +126,4 @@ def test_a_label_of_no_class_is_noticed(shapes, put, idx_bytes, register, tmp_pa
     shapes["t10k-labels-idx1-ubyte"] = idx_bytes(np.array([0, 1, 2, 3, 1, 2], np.uint8))
     register(shapes)
     with pytest.raises(InputError, match=r"t10k-labels.*sample 3 has label 3; expected 0\.\.2"):
-        load("shapes", folder=put(tmp_path / "mine", shapes))
+        load_dataset("shapes", folder=put(tmp_path / "mine", shapes))

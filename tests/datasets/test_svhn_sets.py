@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from brianbridge.datasets import fetch, load, registry
+from brianbridge.datasets import fetch, load_dataset, registry
 from brianbridge.errors import InputError
 
 SAMPLES = {"train": 11, "test": 3}
@@ -51,7 +51,7 @@ def small(shrink):
 def test_the_official_split(shrink, put, tmp_path, compressed, kind, gz):
     made = {f"{p}_32x32.mat": mat(compressed, **variables(p, kind)) for p in SAMPLES}
     shrink("svhn", SAMPLES, made)
-    train, test = load("svhn", folder=put(tmp_path / "mine", made, gz))
+    train, test = load_dataset("svhn", folder=put(tmp_path / "mine", made, gz))
     for part in (train, test):
         assert part.x.dtype == np.float32
         assert part.x.flags.c_contiguous
@@ -72,7 +72,7 @@ def test_the_files_are_fetched_as_they_are(shrink, put, tmp_path, server):
     put(root, made)
     assert sorted(p.name for p in fetch("svhn").iterdir()) == sorted(made)
     assert sorted(asked) == sorted(f"/{name}" for name in made)
-    assert len(load("svhn").train) == 11
+    assert len(load_dataset("svhn").train) == 11
 
 
 def hdf5() -> bytes:
@@ -124,7 +124,7 @@ def test_a_wrong_file_is_named_in_one_line(shrink, put, tmp_path, content, expec
     shrink("svhn", SAMPLES, made)
     folder = put(tmp_path / "mine", made)
     with pytest.raises(InputError, match=expected) as error:
-        load("svhn", folder=folder)
+        load_dataset("svhn", folder=folder)
     assert str(error.value).startswith(f"{folder / 'test_32x32.mat'}: not a file of svhn, ")
     assert "\n" not in str(error.value)
 
@@ -134,7 +134,7 @@ def test_another_size_is_noticed_before_it_is_interpreted(small, put, tmp_path):
     small["train_32x32.mat"] = small["train_32x32.mat"][:-9]
     expected = rf"train_32x32\.mat: .* cut short, its content has {size - 9} bytes; expected {size}"
     with pytest.raises(InputError, match=expected):
-        load("svhn", folder=put(tmp_path / "mine", small))
+        load_dataset("svhn", folder=put(tmp_path / "mine", small))
 
 
 def test_another_digest_is_noticed(nowhere, put, tmp_path, monkeypatch):
@@ -143,10 +143,10 @@ def test_another_digest_is_noticed(nowhere, put, tmp_path, monkeypatch):
     sized = {r: replace(f, bytes=len(made[f.name])) for r, f in entry.files.items()}
     monkeypatch.setattr(registry, "registry", lambda: {"svhn": replace(entry, files=sized)})
     with pytest.raises(InputError, match=r"train_32x32\.mat: .* expected 435e94d6"):
-        load("svhn", folder=put(tmp_path / "mine", made))
+        load_dataset("svhn", folder=put(tmp_path / "mine", made))
 
 
 def test_what_a_folder_lacks_is_named(small, put, tmp_path):
     del small["test_32x32.mat"]
     with pytest.raises(InputError, match=r"mine lacks test_32x32\.mat \(or the same with \.gz\)$"):
-        load("svhn", folder=put(tmp_path / "mine", small))
+        load_dataset("svhn", folder=put(tmp_path / "mine", small))

@@ -158,7 +158,7 @@ def make_bases(folder: Path) -> Bases:
     for name, network in (("dense", dense), ("image", image)):
         network = replace(network, provenance=facts)
         networks.append(folder / f"{name}.h5")
-        bb.save(network, networks[-1])
+        bb.save_network(network, networks[-1])
         x = np.random.default_rng(1).random((4, *network.input_shape))
         recording = bb.to_torch(network).record(x)
         for compress in (True, False):

@@ -84,11 +84,11 @@ def command_of(case: Case, bases: Bases) -> list[str]:
 def meaning(path: Path) -> Any:
     """Return all that a file says: description and arrays of a network, columns of spikes."""
     from brianbridge.io.hdf5 import file_kind
-    from brianbridge.io.networks.file import load
+    from brianbridge.io.networks.file import load_network
     from brianbridge.io.spikes.file import read_spikes
 
     if file_kind(path) == "network":
-        network = load(path)
+        network = load_network(path)
         arrays = [
             (p.name, key, str(a.dtype), a.shape, a.tobytes())
             for p in network.projections

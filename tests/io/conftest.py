@@ -11,7 +11,7 @@ from network_files import CURVES
 from spike_files import SHAPES
 
 from brianbridge.encoding import Current
-from brianbridge.io.networks.file import save
+from brianbridge.io.networks.file import save_network
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.recording import Events, Recording
@@ -60,5 +60,5 @@ def network() -> SpikingNetwork:
 
 @pytest.fixture
 def saved(network: SpikingNetwork, path: Path) -> Path:
-    save(network, path)
+    save_network(network, path)
     return path

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from brianbridge.errors import InputError
-from brianbridge.io.networks.file import load
+from brianbridge.io.networks.file import load_network
 from brianbridge.network import SpikingNetwork
 
 CURVES = {"validation_loss": [1.5, float("nan")], "epoch": [1, 2]}  # not in alphabetical order
@@ -30,7 +30,7 @@ def assert_equal(a: SpikingNetwork, b: SpikingNetwork) -> None:
 def refused(path: Path) -> str:
     """Return the one line with which a file is refused."""
     with pytest.raises(InputError) as caught:
-        load(path)
+        load_network(path)
     message = str(caught.value)
     assert "\n" not in message
     assert len(message) < 500 + len(str(path))

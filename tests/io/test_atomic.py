@@ -19,9 +19,9 @@ from brianbridge.io.atomic import (
     atomic_descriptor,
     writable_file,
     writable_folder,
-    write_at,
     write_whole,
 )
+from brianbridge.io.descriptor import write_at
 
 
 @contextmanager

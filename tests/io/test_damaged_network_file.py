@@ -14,7 +14,7 @@ import pytest
 from network_files import assert_equal, refused
 
 from brianbridge.errors import InputError
-from brianbridge.io.networks.file import load, save
+from brianbridge.io.networks.file import load_network, save_network
 from brianbridge.network import SpikingNetwork
 
 SYSTEM = "__import__('os').system('touch hacked')"
@@ -154,12 +154,14 @@ def test_any_missing_or_mistyped_entry_is_refused_in_one_line(
         if key.startswith("populations.1"):
             continue  # made as the first is
         for value in (..., None, {}, [[]], -1.5, "9", float("inf"), 10**400):
-            save(network, path)
+            save_network(network, path)
             try:
                 with_entry(path, key, value)
             except pytest.fail.Exception:
                 # A few make another network, as a theta of -1.5 does, but never by a default.
-                assert json.dumps(load(path).to_dict()) == json.dumps(changed(entry, key, value))
+                assert json.dumps(load_network(path).to_dict()) == json.dumps(
+                    changed(entry, key, value)
+                )
 
 
 @pytest.mark.parametrize(
@@ -246,7 +248,7 @@ def damaged(network: SpikingNetwork, path: Path, content: bytes) -> None:
     """Check that damage is refused, or is where it changes nothing."""
     path.write_bytes(content)
     try:
-        again = load(path)
+        again = load_network(path)
     except InputError as error:
         assert "\n" not in str(error)  # noqa: PT017
     else:

@@ -13,7 +13,7 @@ import pytest
 from brian2 import prefs
 from network_files import refused
 
-from brianbridge.io.networks.file import load
+from brianbridge.io.networks.file import load_network
 
 
 @pytest.fixture
@@ -88,10 +88,10 @@ def test_headers_are_checked_before_data(
 
 
 def test_the_budget_is_a_preference_and_the_message_names_it(saved: Path) -> None:
-    network = load(saved)
+    network = load_network(saved)
     prefs["brianbridge.memory"] = 0.01
     message = refused(saved)
     assert "BRIANBRIDGE_MEMORY=1" in message
     assert "prefs.brianbridge.memory = 1" in message
     prefs["brianbridge.memory"] = 1.0
-    assert load(saved).to_dict() == network.to_dict()
+    assert load_network(saved).to_dict() == network.to_dict()

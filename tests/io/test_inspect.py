@@ -12,7 +12,7 @@ from spike_files import without_digests
 from brianbridge.encoding import Bernoulli
 from brianbridge.errors import InputError
 from brianbridge.io.inspect import as_text, describe_file
-from brianbridge.io.networks.file import save
+from brianbridge.io.networks.file import save_network
 from brianbridge.io.spikes.file import SpikeFileWriter
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
@@ -29,7 +29,7 @@ def network_path(tmp_path: Path) -> Path:
     network = network.with_weights(
         weights, rule="spike_count", note="a\x1b[2Jb\nc", versions={"a": "1"}, training_curve=curve
     )
-    save(network, tmp_path / "network.h5")
+    save_network(network, tmp_path / "network.h5")
     return tmp_path / "network.h5"
 
 

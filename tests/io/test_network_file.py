@@ -18,7 +18,7 @@ from network_files import assert_equal, refused
 from brianbridge.encoding import Bernoulli, Current, Latency
 from brianbridge.encoding.base import ENCODINGS
 from brianbridge.errors import InputError
-from brianbridge.io.networks.file import load, save
+from brianbridge.io.networks.file import load_network, save_network
 from brianbridge.io.spikes.file import SpikeFileWriter
 from brianbridge.network import Dense, Population, Projection, SpikingNetwork
 from brianbridge.neurons.library import model_names, neuron_model
@@ -34,7 +34,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_what_was_saved_is_loaded(network: SpikingNetwork, saved: Path) -> None:
-    assert_equal(load(saved), network)
+    assert_equal(load_network(saved), network)
     assert [p.name for p in saved.parent.iterdir()] == ["network.h5"]
 
 
@@ -42,9 +42,9 @@ def test_what_was_saved_is_loaded(network: SpikingNetwork, saved: Path) -> None:
 def test_every_library_model_comes_back(name: str, path: Path) -> None:
     model = neuron_model(name)
     network = SpikingNetwork.sequential((3,), [Dense(2, model)], encoding=Current(steps=2))
-    save(network, path)
-    assert_equal(load(path), network)
-    assert load(path).populations[0].neuron == model
+    save_network(network, path)
+    assert_equal(load_network(path), network)
+    assert load_network(path).populations[0].neuron == model
 
 
 def test_quantities_arrays_initial_values_and_refractory_come_back(path: Path) -> None:
@@ -62,8 +62,8 @@ def test_quantities_arrays_initial_values_and_refractory_come_back(path: Path) -
         (), Current(2), (Population("a", (2, 1, 3), model),),
         (Projection("input", "a", np.ones((6, 1))),), "potential",
     )  # fmt: skip
-    save(network, path)
-    again = load(path)
+    save_network(network, path)
+    again = load_network(path)
     assert_equal(again, network)
     loaded = again.populations[0].neuron
     np.testing.assert_array_equal(loaded.parameters["tau"] / ms, [0.1, 20 / 3] * ms / ms)
@@ -129,14 +129,14 @@ def networks(draw: st.DrawFn) -> SpikingNetwork:
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_any_network_comes_back_to_the_last_bit(network: SpikingNetwork, tmp_path: Path) -> None:
-    save(network, tmp_path / "network.h5")
-    assert_equal(load(tmp_path / "network.h5"), network)
+    save_network(network, tmp_path / "network.h5")
+    assert_equal(load_network(tmp_path / "network.h5"), network)
 
 
 def test_the_same_network_gives_the_same_bytes(network: SpikingNetwork, tmp_path: Path) -> None:
-    save(network, tmp_path / "a.h5")
+    save_network(network, tmp_path / "a.h5")
     time.sleep(1.1)  # HDF5's clock counts seconds
-    save(load(tmp_path / "a.h5"), tmp_path / "b.h5")
+    save_network(load_network(tmp_path / "a.h5"), tmp_path / "b.h5")
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
 
 
@@ -159,8 +159,8 @@ def test_other_programs_find_weights_and_curves(network: SpikingNetwork, saved: 
 )  # fmt: skip
 def test_curves_that_hdf5_cannot_hold_stay_json(network, path: Path, curve: object) -> None:
     network = network.with_weights({}, training_curve=curve)
-    save(network, path)
-    assert_equal(load(path), network)
+    save_network(network, path)
+    assert_equal(load_network(path), network)
 
 
 def test_an_encoding_of_the_user_comes_back(
@@ -174,8 +174,8 @@ def test_an_encoding_of_the_user_comes_back(
         length: int = 2
 
     network = replace(network, encoding=Burst(steps=4, length=3))
-    save(network, path)
-    assert_equal(load(path), network)
+    save_network(network, path)
+    assert_equal(load_network(path), network)
 
 
 # What cannot be saved
@@ -186,14 +186,14 @@ def test_an_encoding_of_the_user_comes_back(
 )
 def test_a_provenance_that_is_no_json_is_refused(network, path: Path, provenance: dict) -> None:
     with pytest.raises(InputError, match="provenance: expected plain JSON"):
-        save(network.with_weights({}, **provenance), path)
+        save_network(network.with_weights({}, **provenance), path)
     assert not list(path.parent.iterdir())
 
 
 def test_a_failed_save_leaves_the_earlier_file(network: SpikingNetwork, saved: Path) -> None:
     before = saved.read_bytes()
     with pytest.raises(InputError):
-        save(network.with_weights({}, x=object()), saved)
+        save_network(network.with_weights({}, x=object()), saved)
     assert saved.read_bytes() == before
 
 

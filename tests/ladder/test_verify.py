@@ -506,7 +506,7 @@ def test_remedies_are_tried_on_the_same_device_told_and_kept(refused, tmp_path):
     # The changed networks are kept, and give on the same device what the verdict says of them.
     verdict.save(tmp_path / "verdict.json")
     for told in (calibrated, tuned):
-        changed = bb.load(tmp_path / told["file"])
+        changed = bb.load_network(tmp_path / told["file"])
         (again,) = verify(changed, data, [again_as(rung)]).rungs
         assert again.accuracy == told["accuracy"]
         spikes = sum(again.spikes_per_sample.values())

@@ -108,7 +108,12 @@ def test_feedback_is_heard_one_step_later_and_layers_at_once():
     neuron = neuron_model("if_rest")
     net = SpikingNetwork.sequential(
         (1,),
-        [Dense(1, neuron), Dense(1, neuron), bb.Feedback("hidden1"), Dense(1, neuron_model("if"))],
+        [
+            Dense(1, neuron),
+            Dense(1, neuron),
+            bb.layers.Feedback("hidden1"),
+            Dense(1, neuron_model("if")),
+        ],
         encoding=bb.Current(4), readout="potential",
     )  # fmt: skip
     net = net.with_weights({p.name: (np.ones_like(p.weight), None) for p in net.projections})

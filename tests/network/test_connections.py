@@ -251,8 +251,8 @@ def assert_equal(one: SpikingNetwork, other: SpikingNetwork) -> None:
 def test_every_kind_of_connection_survives_a_file(tmp_path: Path):
     network = every_kind()
     assert {p.connection.kind for p in network.projections} == set(connection_kinds())
-    bb.save(network, tmp_path / "network.h5")
-    again = bb.load(tmp_path / "network.h5")
+    bb.save_network(network, tmp_path / "network.h5")
+    again = bb.load_network(tmp_path / "network.h5")
     assert_equal(again, network)
     assert [again.delay_steps(p) for p in again.projections] == [0, 0, 2, 0, 0, 2, 1]
     assert again.projections[3].connection.delays.tolist() == [0.0, 1e-3, 2e-3]
@@ -265,15 +265,15 @@ def test_the_default_schedule_survives_a_file(tmp_path: Path):
     network = SpikingNetwork(
         (2,), Bernoulli(3), (Population("a", (2,), IF),), (loop,), schedule="default"
     )
-    bb.save(network, tmp_path / "network.h5")
-    assert_equal(bb.load(tmp_path / "network.h5"), network)
+    bb.save_network(network, tmp_path / "network.h5")
+    assert_equal(bb.load_network(tmp_path / "network.h5"), network)
 
 
 def test_a_file_of_schema_1_is_read(tmp_path: Path):
     lif = neuron_model("lif")
     layers = [bb.Dense(3, lif), bb.Dense(2, lif, bias=False)]
     network = SpikingNetwork.sequential((2, 2), layers, encoding=bb.Current(4))
-    bb.save(network, tmp_path / "new.h5")
+    bb.save_network(network, tmp_path / "new.h5")
     with h5py.File(tmp_path / "new.h5") as new, h5py.File(tmp_path / "old.h5", "w") as old:
         new.copy("projections", old)
         new.copy("provenance", old)
@@ -287,7 +287,7 @@ def test_a_file_of_schema_1_is_read(tmp_path: Path):
         dtype = h5py.string_dtype("utf-8", len(text))
         old.create_dataset("network", data=np.array([text], dtype))
         old.attrs.update(format=np.bytes_("brianbridge network"), schema=1)
-    assert_equal(bb.load(tmp_path / "old.h5"), network)
+    assert_equal(bb.load_network(tmp_path / "old.h5"), network)
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_a_file_of_schema_1_is_read(tmp_path: Path):
 )
 def test_a_damaged_description_is_refused(refused, tmp_path: Path, change, said):
     network = every_kind()
-    bb.save(network, tmp_path / "network.h5")
+    bb.save_network(network, tmp_path / "network.h5")
     with h5py.File(tmp_path / "network.h5", "r+") as file:
         entry = json.loads(file["network"].asstr()[0])
         entry["projections"][0].update(change)
@@ -310,7 +310,7 @@ def test_a_damaged_description_is_refused(refused, tmp_path: Path, change, said)
         del file["network"]
         file.create_dataset("network", data=np.array([text], h5py.string_dtype("utf-8", len(text))))
     with refused("network.h5", *said):
-        bb.load(tmp_path / "network.h5")
+        bb.load_network(tmp_path / "network.h5")
 
 
 def test_labels_tell_projections_apart(refused):

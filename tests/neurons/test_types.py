@@ -126,7 +126,7 @@ def test_boolean_parameters_survive_a_file(on, tmp_path):
     assert again == neuron
     assert np.asarray(again.parameters["on"]).dtype == bool
     net = SpikingNetwork.sequential((5,), [Dense(4, neuron, bias=False)], encoding=Bernoulli(5))
-    bb.save(net, tmp_path / "network.h5")
-    found = bb.load(tmp_path / "network.h5").populations[0].neuron.parameters["on"]
+    bb.save_network(net, tmp_path / "network.h5")
+    found = bb.load_network(tmp_path / "network.h5").populations[0].neuron.parameters["on"]
     np.testing.assert_array_equal(found, on)
     assert np.asarray(found).dtype == bool

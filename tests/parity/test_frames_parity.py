@@ -128,8 +128,8 @@ def test_a_twin_learns_from_frames():
 
 def test_a_network_on_frames_survives_its_file(tmp_path):
     network, x = convolution(), random_frames("counts")
-    bb.save(network, tmp_path / "network.h5")
-    loaded = bb.load(tmp_path / "network.h5")
+    bb.save_network(network, tmp_path / "network.h5")
+    loaded = bb.load_network(tmp_path / "network.h5")
     assert (loaded.encoding, loaded.input_shape) == (Frames(STEPS), (STEPS, 2, 6, 5))
     assert_same(simulate(loaded, x), simulate(network, x))
 

@@ -7,7 +7,7 @@ from scipy.integrate import solve_ivp
 
 from brianbridge.encoding import Bernoulli, Current
 from brianbridge.errors import InputError
-from brianbridge.io.networks.file import save
+from brianbridge.io.networks.file import save_network
 from brianbridge.network import (
     AvgPool2d,
     Conv2d,
@@ -199,7 +199,7 @@ def test_what_fails_does_not_depend_on_spread_delays_or_conductances():
 def test_failure_stays_out_of_files_and_off_constant_currents(tmp_path):
     net = image_network()
     with pytest.raises(InputError, match="save the network without its failure"):
-        save(apply(net, SynapticFailure()).network, tmp_path / "network.h5")
+        save_network(apply(net, SynapticFailure()).network, tmp_path / "network.h5")
     with pytest.raises(InputError, match="Did you mean 'input_to_conv1'"):
         apply(net, SynapticFailure(projections=("input_to_con1",)))
     driven = SpikingNetwork.sequential(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from brianbridge.datasets import from_arrays, load, train_validation
+from brianbridge.datasets import from_arrays, load_dataset, train_validation
 from brianbridge.encoding import Bernoulli, Current, Latency, Poisson
 from brianbridge.errors import InputError
 from brianbridge.network import Dense, Recurrent, SpikingNetwork
@@ -273,7 +273,7 @@ def test_single_spikes_of_latency_coding_are_taken():
 
 @pytest.mark.slow
 def test_half_of_what_mismatch_and_four_bits_cost_is_won_back():
-    split = load("digits", seed=1)
+    split = load_dataset("digits", seed=1)
     neuron = neuron_model("lif")
     net = SpikingNetwork.sequential(
         (8, 8), [Dense(128, neuron), Dense(10, neuron)], encoding=Current(10), seed=1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from brianbridge.datasets import from_arrays, load
+from brianbridge.datasets import from_arrays, load_dataset
 from brianbridge.encoding import Latency
 from brianbridge.errors import InputError
 from brianbridge.network import (
@@ -122,7 +122,7 @@ def test_where_none_fires_there_is_nothing_to_copy():
 @pytest.mark.parametrize("revive", [0.0, 0.001])
 def test_training_brings_silent_neurons_back(revive):
     """All weights of a neuron far below 0: no gradient reaches it."""
-    split = load("digits", seed=1)
+    split = load_dataset("digits", seed=1)
     twin = twin_of([Dense(20, ONCE, bias=False), Dense(10, ONCE, bias=False)], (8, 8))
     twin.projection("input_to_hidden").weight.data[3] = -5.0
     options = {"epochs": 3, "batch_size": 64, "validation_fraction": 0}

@@ -7,11 +7,10 @@ import pytest
 import torch
 from brian2 import ms
 
-from brianbridge.datasets import from_arrays, load
+from brianbridge.datasets import from_arrays, load_dataset
 from brianbridge.encoding import Bernoulli, Latency
 from brianbridge.errors import InputError
-from brianbridge.io.networks.file import load as load_network
-from brianbridge.io.networks.file import save
+from brianbridge.io.networks.file import load_network, save_network
 from brianbridge.ladder.verify import verify
 from brianbridge.network import Conv2d, Dense, MaxPool2d, Recurrent, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
@@ -260,7 +259,7 @@ def test_dropped_neurons_are_not_heard_and_the_others_count_for_more(slope):
 
 @pytest.mark.parametrize(("options", "bound"), [({}, 0.93), (S4NN, 0.7)], ids=str)
 def test_digits_are_learned(options, bound):
-    split = load("digits", seed=1)
+    split = load_dataset("digits", seed=1)
     net = SpikingNetwork.sequential(
         (8, 8), [dense(100), dense(10)], encoding=Latency(16), readout="first_spike",
         weight_gain=4.0, weight_mean=10.0 if options == S4NN else 0.0, seed=1,
@@ -273,7 +272,7 @@ def test_digits_are_learned(options, bound):
 
 
 def test_initial_weights_let_neurons_fire():
-    split = load("digits", seed=1)
+    split = load_dataset("digits", seed=1)
     net = network([conv(8, 3), MaxPool2d(2), dense(50), dense(10)], (8, 8))
     twin = to_torch(net)
     for projection in net.projections[::2]:  # pooling between them is fixed
@@ -389,7 +388,7 @@ def test_what_is_written_back_is_what_was_trained(kind):
 
 def test_brian2_agrees_at_any_step_and_the_file_keeps_where_potentials_start(tmp_path):
     twin, x = normalised("convolution", dropout=0.2)
-    save(write_back(twin), tmp_path / "network.h5")
+    save_network(write_back(twin), tmp_path / "network.h5")
     net = load_network(tmp_path / "network.h5")
     FirstSpike().check(net)
     data = from_arrays("mine", x, np.arange(60) % 5)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from brianbridge.datasets import load
+from brianbridge.datasets import load_dataset
 from brianbridge.encoding import Bernoulli, Current
 from brianbridge.errors import InputError
 from brianbridge.network import Dense, Recurrent, SpikingNetwork
@@ -179,7 +179,7 @@ def test_bad_options_are_refused(options, message):
 
 
 def test_it_learns_digits():
-    split = load("digits", seed=1)
+    split = load_dataset("digits", seed=1)
     layers = [Dense(40, neuron_model("if_rest")), Recurrent(), Dense(10, neuron_model("if"))]
     net = SpikingNetwork.sequential(
         (8, 8), layers, encoding=Current(30), readout="potential", seed=1, weight_gain=2.0

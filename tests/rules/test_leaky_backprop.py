@@ -8,7 +8,7 @@ import torch
 import unrolled
 from brian2 import ms
 
-from brianbridge.datasets import load
+from brianbridge.datasets import load_dataset
 from brianbridge.encoding import Bernoulli, Current
 from brianbridge.errors import InputError
 from brianbridge.network import AvgPool2d, Conv2d, Dense, Recurrent, SpikingNetwork
@@ -409,7 +409,7 @@ def test_the_correction_matters_at_a_strong_leak_only(leak, least, most, credit,
 @pytest.mark.slow
 def test_with_a_strong_leak_both_learn_digits_to_other_weights():
     # Not to another accuracy: of two seeds each, none was better by more than seeds differ.
-    split = load("digits", seed=1)
+    split = load_dataset("digits", seed=1)
     lif = neuron_model("lif_zero", tau=tau_of(0.8))
     weights = []
     for correction in (True, False):

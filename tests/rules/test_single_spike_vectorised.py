@@ -7,7 +7,7 @@ import pytest
 import torch
 from brian2 import ms
 
-from brianbridge.datasets import load
+from brianbridge.datasets import load_dataset
 from brianbridge.encoding import Bernoulli, Current, Latency
 from brianbridge.errors import InputError
 from brianbridge.network import Conv2d, Dense, MaxPool2d, Recurrent, SpikingNetwork
@@ -135,7 +135,7 @@ def test_the_linear_response_is_the_free_potential(model):
 
 def test_digits_are_learned():
     """Output neurons that forget slowly, for they are read at the end."""
-    split = load("digits", seed=1)
+    split = load_dataset("digits", seed=1)
     net = SpikingNetwork.sequential(
         (8, 8), [Dense(100, LIF), Dense(10, neuron_model("single_spike_lif", tau=200 * ms))],
         encoding=Latency(16), readout="potential", weight_gain=4.0, seed=1,

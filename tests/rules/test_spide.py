@@ -10,7 +10,7 @@ import torch
 from brian2.utils.logger import get_logger
 
 import brianbridge as bb
-from brianbridge.datasets import from_arrays, load
+from brianbridge.datasets import from_arrays, load_dataset
 from brianbridge.encoding import Bernoulli, Current
 from brianbridge.errors import InputError
 from brianbridge.network import Conv2d, Dense, Feedback, Recurrent, SpikingNetwork
@@ -179,7 +179,7 @@ def digits_network(hidden=50, neuron="if_rest", steps=30, seed=1):
 
 @pytest.mark.parametrize("neuron", LEAKS)
 def test_an_update_points_where_the_exact_one_does(neuron):
-    data = load("digits", seed=1).train
+    data = load_dataset("digits", seed=1).train
     net = digits_network(neuron=neuron)
     twin = to_torch(net, dtype=torch.float64)
     inputs, labels = twin.encode(data.x[:64]), data.y[:64]
@@ -375,7 +375,7 @@ def test_bad_options_are_refused(options, message):
 
 @pytest.mark.parametrize("neuron", LEAKS)
 def test_it_learns_digits(neuron):
-    split = load("digits", seed=1)
+    split = load_dataset("digits", seed=1)
     twin = to_torch(digits_network(hidden=40, neuron=neuron))
     result = train(twin, split.train, Spide(), seed=1, epochs=3, learning_rate=5e-3)
     accuracy = (twin(split.test.x).argmax(1).numpy() == split.test.y).mean()

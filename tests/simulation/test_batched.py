@@ -11,6 +11,7 @@ from batched_networks import ENCODINGS, X, assert_same, looped, one_layer, roote
 from brian2 import prefs
 
 from brianbridge.encoding import Bernoulli, Current, EncodedInput
+from brianbridge.errors import InputError
 from brianbridge.network import Dense, Population, Projection, Sparse, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
@@ -56,7 +57,7 @@ def test_chunks_are_handed_on_as_they_are_done(batch_size, sizes):
     assert (bare.samples, bare.shapes, bare.all_events, bare.traces) == (7, {}, {}, {})
     np.testing.assert_array_equal(bare.output, whole.output)
     np.testing.assert_array_equal(bare.prediction, whole.prediction)
-    with pytest.raises(KeyError, match="no population 'conv1' was recorded"):
+    with pytest.raises(InputError, match="no population 'conv1' was recorded"):
         bare.events("conv1")
 
 

@@ -208,8 +208,8 @@ def test_weights_go_where_they_came_from(tmp_path):
     one = wires(group, group, "v -= w/4; g += u*mV", "w : 1\nu : 1")
     one.w = [4, 8, 12]
     changed = read_and_change([group, one])
-    bb.save(changed, tmp_path / "network.h5")
-    for network in (changed, bb.load(tmp_path / "network.h5")):
+    bb.save_network(changed, tmp_path / "network.h5")
+    for network in (changed, bb.load_network(tmp_path / "network.h5")):
         one.w, one.u = 0, 0
         returned = bb.write_back(network, into=Network(group, one), note="mine")
         np.testing.assert_allclose(one.w, [0, 0, 0])

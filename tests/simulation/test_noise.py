@@ -13,7 +13,7 @@ from brianbridge.encoding import Bernoulli, Current, Poisson
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.perturbations import MembraneNoise, SynapticFailure
+from brianbridge.perturbations import Condition, MembraneNoise, SynapticFailure, perturbed
 
 X = np.random.default_rng(1).random((9, 6))
 
@@ -26,7 +26,7 @@ def network(encoding, neuron=None, *perturbations) -> SpikingNetwork:
     net = net.with_weights(
         {p.name: (random.normal(0.3, 0.5, p.weight.shape), p.bias) for p in net.projections}
     )
-    return bb.perturbed(bb.Condition(net), perturbations, seed=3).network
+    return perturbed(Condition(net), perturbations, seed=3).network
 
 
 #: Random numbers in every part of a neuron: equation, subexpression, emit, reset, refractoriness.

@@ -64,11 +64,10 @@ def test_what_cannot_be_a_program(refused, tmp_path):
 
 @pytest.mark.slow
 def test_noise_of_a_program_belongs_to_its_seed_and_differs_between_chunks():
-    import brianbridge as bb
-    from brianbridge.perturbations import MembraneNoise
+    from brianbridge.perturbations import Condition, MembraneNoise, perturbed
 
     net = SpikingNetwork.sequential((3,), [Dense(4, neuron_model("lif"))], encoding=Current(10))
-    net = bb.perturbed(bb.Condition(net), [MembraneNoise(0.3)]).network
+    net = perturbed(Condition(net), [MembraneNoise(0.3)]).network
     x, options = np.ones((4, 3)), {"record": ("v",), "device": "cpp_standalone", "batch_size": 2}
     before = np.random.get_state()[1].copy()
     one, again, other = (

@@ -68,7 +68,7 @@ def counts_in_brian2(mine: SimpleNamespace, read: bb.SpikingNetwork, x: Any) -> 
     return np.stack(counts)
 
 
-def train(twin: bb.NetworkTwin, x: np.ndarray, y: np.ndarray, epochs: int) -> None:
+def train(twin: bb.twin.NetworkTwin, x: np.ndarray, y: np.ndarray, epochs: int) -> None:
     """Train as any torch module is trained."""
     optimizer = torch.optim.Adam(twin.parameters(), lr=0.01)
     order = np.random.default_rng(0)

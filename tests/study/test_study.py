@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from brianbridge.io.networks.file import load
+from brianbridge.io.networks.file import load_network
 from brianbridge.study import read_study, run_study, study_names
 from brianbridge.study.run import held_out, ladder_of, load_split, prepare
 from brianbridge.sweep import sweep
@@ -35,7 +35,7 @@ def test_folds_are_trained_apart_and_averaged(tmp_path):
     for fold in (0, 1):
         verdict = json.loads((tmp_path / f"fold{fold}/verdict.json").read_text())
         assert verdict["rungs"][0]["spike_mismatches"] == 0
-        network = load(tmp_path / f"fold{fold}/network.h5")
+        network = load_network(tmp_path / f"fold{fold}/network.h5")
         test = held_out(network.provenance, "iris")
         assert test.split == f"fold {fold} of 2, seed 1"
     assert verdict["dataset"]["samples"] == 75

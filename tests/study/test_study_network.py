@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import brianbridge as bb
-from brianbridge.datasets import load as load_data
-from brianbridge.io.networks.file import load, save
+from brianbridge.datasets import load_dataset as load_data
+from brianbridge.io.networks.file import load_network, save_network
 from brianbridge.network import Convolution
 from brianbridge.study import read_study, run_study
 from brianbridge.study.run import held_out, load_split, prepare, train_study
@@ -140,12 +140,12 @@ def test_too_few_outputs_are_refused(study, refused):
 
 def test_training_goes_on_from_a_trained_network(study, trained, tmp_path):
     tuning = study(f'[network]\nstart = "{trained}"\nencoding = {{ steps = 2 }}')
-    before, start = load(trained), prepared(tuning)
+    before, start = load_network(trained), prepared(tuning)
     for old, new in zip(before.projections, start.projections, strict=True):
         np.testing.assert_array_equal(old.weight, new.weight)
     assert (start.steps, start.encoding.kind, start.readout) == (2, "current", "potential")
     run_study(tuning, tmp_path / "out")
-    tuned = load(tmp_path / "out/network.h5")
+    tuned = load_network(tmp_path / "out/network.h5")
     assert not np.array_equal(tuned.projections[0].weight, before.projections[0].weight)
     assert tuned.steps == 2
     told = tuned.provenance["start"]
@@ -162,9 +162,9 @@ def test_the_test_samples_of_a_fine_tuning_were_never_trained_on(study, trained,
     with refused(str(trained), "seed 1", "seed 2", "test samples"):
         prepared(study(f'[network]\nstart = "{trained}"', other))
     # Nor by one that it was itself started from.
-    network = load(trained)
+    network = load_network(trained)
     told = {"start": {"provenance": dict(network.provenance)}}
-    save(replace(network, provenance=told), tmp_path / "later.h5")
+    save_network(replace(network, provenance=told), tmp_path / "later.h5")
     with refused("later.h5", "seed 1", "seed 2", "test samples"):
         prepared(study(f'[network]\nstart = "{tmp_path / "later.h5"}"', other))
 

@@ -9,7 +9,7 @@ import torch
 from pydantic import BaseModel
 
 from brianbridge.errors import InputError
-from brianbridge.io.networks.file import load
+from brianbridge.io.networks.file import load_network
 from brianbridge.study import read_study, run
 from brianbridge.study.run import load_split, prepare, train_study
 from brianbridge.study.schema import (
@@ -177,7 +177,7 @@ def test_keys_reach_twin_and_trainer(study, training, tmp_path, monkeypatch):
         rows = network.projections[0].weight
         assert all(len(set(row.tolist())) <= 7 for row in rows)
     # What the file says is what the twin computes.
-    again = load(tmp_path / "out/network.h5")
+    again = load_network(tmp_path / "out/network.h5")
     assert again.provenance["training"] == chosen.training.model_dump(mode="json")
     x = split.test.x[:20]
     with torch.no_grad():

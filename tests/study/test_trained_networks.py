@@ -21,7 +21,7 @@ def test_they_are_small_and_of_studies():
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_they_hold_at_parity(file):
-    network = bb.load(file)
+    network = bb.load_network(file)
     assert network.provenance["study"] == file.stem
     x = np.random.default_rng(0).random((4, *network.input_shape))
     verdict = bb.verify(network, from_arrays("noise", x, np.arange(4)), read_ladder("short")[:1])

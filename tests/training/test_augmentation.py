@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from brianbridge.datasets import from_arrays, load
+from brianbridge.datasets import from_arrays, load_dataset
 from brianbridge.encoding import Current
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
@@ -157,7 +157,7 @@ def test_the_same_seed_gives_the_same_images():
 
 
 def test_every_epoch_sees_other_images_that_follow_from_the_seed(monkeypatch):
-    data = load("digits", seed=1).train.subset(np.arange(60))
+    data = load_dataset("digits", seed=1).train.subset(np.arange(60))
     neuron = neuron_model("if")
     net = SpikingNetwork.sequential((8, 8), [Dense(10, neuron)], encoding=Current(2))
     call, seen = Augmentation.__call__, []
@@ -182,7 +182,7 @@ def test_every_epoch_sees_other_images_that_follow_from_the_seed(monkeypatch):
 
 
 def test_the_validation_sees_images_as_they_are():
-    data = load("digits", seed=1).train.subset(np.arange(60))
+    data = load_dataset("digits", seed=1).train.subset(np.arange(60))
     neuron = neuron_model("if")
     twin = to_torch(SpikingNetwork.sequential((8, 8), [Dense(10, neuron)], encoding=Current(2)))
     encode, validated = twin.encode, []

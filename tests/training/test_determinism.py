@@ -12,7 +12,7 @@ import threadpoolctl
 import torch
 
 import brianbridge as bb
-from brianbridge.datasets import Dataset, load
+from brianbridge.datasets import Dataset, load_dataset
 from brianbridge.encoding import Bernoulli, Current, Latency
 from brianbridge.errors import InputError
 from brianbridge.network import Dense, SpikingNetwork
@@ -20,7 +20,7 @@ from brianbridge.network import Dense, SpikingNetwork
 
 @pytest.fixture
 def digits() -> Dataset:
-    return load("digits").train.subset(range(400))
+    return load_dataset("digits").train.subset(range(400))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from brianbridge.datasets import load
+from brianbridge.datasets import load_dataset
 from brianbridge.encoding import Current
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
@@ -88,7 +88,7 @@ def test_populations_that_do_not_fire_are_refused(refused):
     for rate in (0.1, {}):
         with refused("spike_rate", "leave it out"):
             train(
-                to_torch(network("counts", layers=1)), load("digits").train,
+                to_torch(network("counts", layers=1)), load_dataset("digits").train,
                 spike_rate=SpikeRate(rate),
             )  # fmt: skip
 
@@ -98,7 +98,7 @@ def test_populations_that_do_not_fire_are_refused(refused):
 
 @pytest.mark.parametrize("rule", ["spike_count", "surrogate_gradient"])
 def test_a_budget_makes_for_fewer_spikes_and_a_target_is_met(rule):
-    split = load("digits", seed=1)
+    split = load_dataset("digits", seed=1)
     data = split.train.subset(np.arange(500))
     options = {"epochs": 6, "learning_rate": 3e-3, "seed": 1, "batch_size": 32}
     rates, accuracy = {}, {}

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from brianbridge.datasets import from_arrays, load
+from brianbridge.datasets import from_arrays, load_dataset
 from brianbridge.encoding import Bernoulli, Current
 from brianbridge.errors import InputError
 from brianbridge.network import (
@@ -58,7 +58,7 @@ def same(one, other):
 
 
 def test_learns_iris():
-    split = load("iris", seed=1)
+    split = load_dataset("iris", seed=1)
     twin = iris_twin()
     result = train(twin, split.train, seed=1, epochs=40, batch_size=16, learning_rate=5e-3)
     accuracy = (twin(split.test.x).argmax(1).numpy() == split.test.y).mean()
@@ -69,7 +69,7 @@ def test_learns_iris():
 
 @pytest.mark.parametrize("encoding", [Current(10), Bernoulli(10)], ids=["current", "bernoulli"])
 def test_same_seed_same_weights(encoding):
-    data = load("iris", seed=1).train
+    data = load_dataset("iris", seed=1).train
     twins = [iris_twin(encoding) for _ in range(3)]
     for twin, seed in zip(twins, (1, 1, 2), strict=True):
         train(twin, data, seed=seed, epochs=2)
@@ -81,12 +81,12 @@ def test_training_does_not_disturb_the_callers_random_numbers():
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    train(iris_twin(), load("iris").train, epochs=1)
+    train(iris_twin(), load_dataset("iris").train, epochs=1)
     assert torch.equal(torch.rand(3), expected)
 
 
 def test_resumed_equals_uninterrupted(tmp_path):
-    data = load("iris", seed=1).train
+    data = load_dataset("iris", seed=1).train
     whole, halves = iris_twin(), iris_twin()
     train(whole, data, epochs=6, schedule="cosine", checkpoint=tmp_path / "whole.pt")
 
@@ -116,10 +116,11 @@ SCRIPT = """
     import sys
     import numpy as np
     from pathlib import Path
-    from test_trainer import iris_twin, train, load
+    from test_trainer import iris_twin, load_dataset, train
     out = Path(sys.argv[1])
     twin = iris_twin()
-    train(twin, load("iris", seed=1).train, seed=3, epochs=60, checkpoint=out / "checkpoint.pt")
+    data = load_dataset("iris", seed=1).train
+    train(twin, data, seed=3, epochs=60, checkpoint=out / "checkpoint.pt")
     np.savez(out / "weights.npz", *[p.detach().numpy() for p in twin.parameters()])
 """
 
@@ -163,7 +164,7 @@ def test_early_stop_keeps_the_best_epoch(monkeypatch):
 
     monkeypatch.setattr(trainer._Trainer, "_evaluate", evaluate)
     twin = iris_twin()
-    result = train(twin, load("iris").train, epochs=6, patience=2)
+    result = train(twin, load_dataset("iris").train, epochs=6, patience=2)
     assert result.best_epoch == 2
     assert len(result.curve["train_loss"]) == 4
     assert same(weights(twin), kept[1])
@@ -173,13 +174,13 @@ def test_a_plateau_stops_and_keeps_its_last_epoch(monkeypatch):
     from brianbridge.training import trainer
 
     monkeypatch.setattr(trainer._Trainer, "_evaluate", lambda self, data: (1.0, len(data)))
-    result = train(iris_twin(), load("iris").train, epochs=9, patience=2)
+    result = train(iris_twin(), load_dataset("iris").train, epochs=9, patience=2)
     assert len(result.curve["train_loss"]) == 3
     assert result.best_epoch == 3
 
 
 def test_checkpoint_of_another_training_is_refused(tmp_path):
-    data, path = load("iris").train, tmp_path / "c.pt"
+    data, path = load_dataset("iris").train, tmp_path / "c.pt"
     train(iris_twin(), data, epochs=1, checkpoint=path)
     with pytest.raises(InputError, match="belongs to a training with other"):
         train(iris_twin(), data, epochs=1, learning_rate=0.5, checkpoint=path)
@@ -192,7 +193,7 @@ def test_checkpoint_of_another_training_is_refused(tmp_path):
 
 
 def digits(number=120):
-    return load("digits", seed=1).train.subset(np.arange(number))
+    return load_dataset("digits", seed=1).train.subset(np.arange(number))
 
 
 def digits_twin(dtype=None, pooling=None, **options):
@@ -301,7 +302,7 @@ def test_the_gradient_is_clipped():
 def test_the_moving_average_is_its_definition(decay):
     # Of weights and of the statistics of normalisations.
     twin = to_torch(iris_twin().network, batch_norm=True)
-    noted = steps_of(twin, load("iris").train, epochs=3, batch_size=16, ema=decay)
+    noted = steps_of(twin, load_dataset("iris").train, epochs=3, batch_size=16, ema=decay)
     assert len(noted) == 3 * 8
     average = {name: values.double() for name, values in noted[0].items()}
     for number, values in enumerate(noted[1:], start=1):
@@ -323,7 +324,7 @@ def test_the_average_is_what_is_evaluated(monkeypatch):
 
     monkeypatch.setattr(_Trainer, "_evaluate", noting)
     twin = iris_twin()
-    result = train(twin, load("iris").train, epochs=2, ema=0.9)
+    result = train(twin, load_dataset("iris").train, epochs=2, ema=0.9)
     averaged, stepped = seen[result.best_epoch - 1]
     assert same(weights(twin), averaged)
     assert not same(averaged, stepped)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from test_trainer import iris_twin
 
-from brianbridge.datasets import from_arrays, load
+from brianbridge.datasets import from_arrays, load_dataset
 from brianbridge.encoding import Current
 from brianbridge.errors import InputError
 from brianbridge.network import Dense, SpikingNetwork
@@ -24,14 +24,14 @@ def test_options_out_of_range_are_refused(field):
 
 
 def test_what_does_not_fit_is_refused():
-    digits = load("digits").train
+    digits = load_dataset("digits").train
     with pytest.raises(InputError, match=r"samples of shape \(8, 8\)"):
         train(iris_twin(), digits)
     many = from_arrays("many", np.zeros((10, 4)), np.arange(10))
     with pytest.raises(InputError, match="10 classes"):
         train(iris_twin(), many)
     with pytest.raises(InputError, match="Did you mean 'epochs'"):
-        train(iris_twin(), load("iris").train, epoch=3)
+        train(iris_twin(), load_dataset("iris").train, epoch=3)
 
 
 def test_divergence_is_told():
@@ -39,12 +39,12 @@ def test_divergence_is_told():
     with torch.no_grad():
         twin.projections["hidden_to_output"].bias.fill_(torch.nan)
     with pytest.raises(InputError, match="lower the learning rate"):
-        train(twin, load("iris").train, epochs=1)
+        train(twin, load_dataset("iris").train, epochs=1)
 
 
 def test_weights_that_are_no_numbers_are_told_where_the_loss_is_one():
     """Potentials that are no numbers cross no threshold: the loss is that of silence."""
-    iris = load("iris").train
+    iris = load_dataset("iris").train
     firing = SpikingNetwork.sequential(
         (4,), [Dense(10, neuron_model("if")), Dense(3, neuron_model("if"))], encoding=Current(8)
     )
@@ -59,9 +59,9 @@ def test_nothing_to_train_and_a_seed_below_0_are_refused():
     net = iris_twin().network
     frozen = replace(net, projections=tuple(replace(p, frozen=True) for p in net.projections))
     with pytest.raises(InputError, match="all projections are frozen"):
-        train(to_torch(frozen), load("iris").train)
+        train(to_torch(frozen), load_dataset("iris").train)
     with pytest.raises(InputError, match="seed = -1"):
-        train(iris_twin(), load("iris").train, seed=-1, validation_fraction=0.0)
+        train(iris_twin(), load_dataset("iris").train, seed=-1, validation_fraction=0.0)
 
 
 @pytest.mark.parametrize(

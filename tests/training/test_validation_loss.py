@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from brianbridge.datasets import load, train_validation
+from brianbridge.datasets import load_dataset, train_validation
 from brianbridge.encoding import Current
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
@@ -14,7 +14,7 @@ from brianbridge.rules import LeakyBackprop, MultiThreshold, SurrogateGradient
 from brianbridge.training import train
 from brianbridge.twin.network import to_torch
 
-DATA = load("digits").train.subset(np.arange(200))
+DATA = load_dataset("digits").train.subset(np.arange(200))
 
 
 @pytest.mark.parametrize(

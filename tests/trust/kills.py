@@ -74,7 +74,7 @@ import sys
 import numpy as np
 import brianbridge as bb
 from brianbridge.io.spikes.file import SpikeFileWriter
-network = bb.load(sys.argv[1])
+network = bb.load_network(sys.argv[1])
 x = np.random.default_rng(0).random((3000, 64))
 shapes = {p.name: p.shape for p in network.firing}
 with SpikeFileWriter(sys.argv[2] + "/spikes.h5", shapes, network.dt, network.steps) as spikes:
@@ -83,9 +83,9 @@ with SpikeFileWriter(sys.argv[2] + "/spikes.h5", shapes, network.dt, network.ste
 SAVE = """
 import sys
 import brianbridge as bb
-network = bb.load(sys.argv[1])
+network = bb.load_network(sys.argv[1])
 for _ in range(300):
-    bb.save(network, sys.argv[2] + "/network.h5")
+    bb.save_network(network, sys.argv[2] + "/network.h5")
 """
 
 

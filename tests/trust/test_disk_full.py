@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from brianbridge.encoding import Current
-from brianbridge.io.networks.file import load, save
+from brianbridge.io.networks.file import load_network, save_network
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 
@@ -31,7 +31,7 @@ network = SpikingNetwork.sequential(
 weight = np.random.default_rng(0).normal(size=(1000, 400)).astype(np.float32)
 network = network.with_weights({network.projections[0].name: (weight, None)})
 try:
-    bb.save(network, sys.argv[1])
+    bb.save_network(network, sys.argv[1])
 except bb.InputError as error:
     print(f"brianbridge: {error}", file=sys.stderr)
     sys.exit(2)
@@ -48,7 +48,8 @@ def batch(seed):
     return Recording(1e-3, 100, 10, {"a": (1000,)}, {"a": events}, np.zeros((10, 1)))
 try:
     plain = bool(sys.argv[3:])
-    with bb.SpikeFileWriter(sys.argv[1], {"a": (1000,)}, 1e-3, 100, compress=not plain) as spikes:
+    run = {"shapes": {"a": (1000,)}, "dt": 1e-3, "steps": 100, "compress": not plain}
+    with bb.io.SpikeFileWriter(sys.argv[1], **run) as spikes:
         for seed in range(int(sys.argv[2])):
             spikes.append(batch(seed))
 except bb.InputError as error:
@@ -91,7 +92,7 @@ def earlier_network(folder: Path) -> tuple[Path, bytes]:
     network = SpikingNetwork.sequential(
         (4,), [Dense(3, neuron_model("lif"))], encoding=Current(steps=10)
     )
-    save(network, folder / "network.h5")
+    save_network(network, folder / "network.h5")
     return folder / "network.h5", (folder / "network.h5").read_bytes()
 
 
@@ -103,7 +104,7 @@ def test_save_onto_a_full_disk(small_disk: Path) -> None:
     path, earlier = earlier_network(small_disk)
     check_refused(run(["-c", SAVE, str(path)]), small_disk, FULL)
     assert path.read_bytes() == earlier
-    load(path)
+    load_network(path)
 
 
 def test_save_beyond_a_limit(tmp_path: Path) -> None:

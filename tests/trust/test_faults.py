@@ -14,7 +14,7 @@ from brianbridge.bench.report import _plot
 from brianbridge.encoding import Current
 from brianbridge.errors import InputError
 from brianbridge.io.atomic import write_whole
-from brianbridge.io.networks.file import save
+from brianbridge.io.networks.file import save_network
 from brianbridge.io.spikes.file import SpikeFileWriter, check_spikes, read_spikes
 from brianbridge.ladder.tasks import Piece
 from brianbridge.measures.sample_summary import SampleSummary
@@ -53,7 +53,7 @@ def piece(seed: int) -> Piece:
 
 # The writer of each kind of file; verdict, summary, report, costs and loops are texts.
 WRITERS: dict[str, Callable[[Path, int], object]] = {
-    "network.h5": lambda path, seed: save(NETWORK.with_weights({}, seed=seed), path),
+    "network.h5": lambda path, seed: save_network(NETWORK.with_weights({}, seed=seed), path),
     "spikes.h5": write_spikes,
     "verdict.json": lambda path, seed: write_whole(path, f"{{{seed}}}\n"),
     "checkpoint.pt": lambda path, seed: write_checkpoint(path, {"a": torch.full((9,), seed)}),

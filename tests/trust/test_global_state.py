@@ -23,8 +23,8 @@ from brian2 import Network, NeuronGroup, SpikeGeneratorGroup, Synapses, ms, seco
 from threadpoolctl import threadpool_info
 
 import brianbridge as bb
-from brianbridge.datasets import from_arrays, load
-from brianbridge.perturbations import MembraneNoise, SynapticFailure
+from brianbridge.datasets import from_arrays, load_dataset
+from brianbridge.perturbations import Condition, MembraneNoise, SynapticFailure, perturbed
 from brianbridge.rules import learning_rule, rule_names
 
 # The first import of scikit-learn draws from Python's generator (by way of rich); those of SciPy
@@ -55,7 +55,7 @@ def network(encoding: Any = None, noisy: bool = True) -> bb.SpikingNetwork:
     chip = [MembraneNoise(0.2)] if noisy else []
     if encoding is not None:
         chip.append(SynapticFailure(0.2))
-    return bb.perturbed(bb.Condition(net), chip).network
+    return perturbed(Condition(net), chip).network
 
 
 def state() -> dict[str, Any]:
@@ -132,9 +132,9 @@ def functions(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "to_torch", lambda: bb.to_torch(plain).record(X)
     yield "write_back", lambda: bb.write_back(bb.to_torch(plain))
     yield "from_brian2", lambda: bb.from_brian2(brian2_network(), steps=4, input="pixels")
-    yield "save", lambda: bb.save(plain, folder / "net.h5")
-    yield "load", lambda: bb.load(folder / "net.h5")
-    yield "data", lambda: load("iris")
+    yield "save_network", lambda: bb.save_network(plain, folder / "net.h5")
+    yield "load_network", lambda: bb.load_network(folder / "net.h5")
+    yield "load_dataset", lambda: load_dataset("iris")
     yield "from_arrays", lambda: from_arrays("mine", X, Y)
     yield "read_ladder", lambda: bb.read_ladder("short")
     yield "network_model", lambda: bb.network_model(bb.network_names()[0])

@@ -222,7 +222,7 @@ def saved(tmp_path_factory) -> Path:
     """Return a network file for ladders to be climbed by."""
     path = tmp_path_factory.mktemp("network") / "network.h5"
     layers = [bb.Dense(10, bb.neuron_model("lif"))]
-    bb.save(bb.SpikingNetwork.sequential((8, 8), layers, encoding=bb.Current(3)), path)
+    bb.save_network(bb.SpikingNetwork.sequential((8, 8), layers, encoding=bb.Current(3)), path)
     return path
 
 
@@ -339,9 +339,9 @@ def test_a_name_that_no_file_has_is_refused(refused, read, name):
 )
 def test_a_provenance_that_tells_no_split_is_refused(said, saved, tmp_path, capsys, provenance,
                                                      reason):  # fmt: skip
-    network = bb.load(saved)
+    network = bb.load_network(saved)
     path = tmp_path / "other.h5"
-    bb.save(network.with_weights({}, **provenance), path)
+    bb.save_network(network.with_weights({}, **provenance), path)
     assert main(["verify", str(path), "--data", "digits", "--samples", "3"]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1

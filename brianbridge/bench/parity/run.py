@@ -17,7 +17,7 @@ from brianbridge.bench.parity.check import Checked, check
 from brianbridge.bench.parity.draw import Drawn, draw
 from brianbridge.bench.parity.tally import Tally
 from brianbridge.errors import InputError
-from brianbridge.io.networks.file import save
+from brianbridge.io.networks.file import save_network
 from brianbridge.provenance import collect
 
 __all__ = ["bench_parity"]
@@ -156,7 +156,7 @@ def _keep(drawn: Drawn, seed: int, failure: dict[str, Any], out: Path) -> list[s
     """Save a network and its samples; return the names of the files."""
     name = f"parity-{seed}-{drawn.number}"
     out.mkdir(parents=True, exist_ok=True)
-    save(drawn.network.with_weights({}, parity=failure), out / f"{name}.h5")
+    save_network(drawn.network.with_weights({}, parity=failure), out / f"{name}.h5")
     np.save(out / f"{name}-samples.npy", drawn.x)
     return [f"{name}.h5", f"{name}-samples.npy"]
 

@@ -1,4 +1,4 @@
-"""From the events of a recording to frames: how many there were, by pixel and slice of time."""
+"""Turn the events of a recording into frames: numbers of events by pixel and slice of time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from brianbridge.datasets.formats.event_files import Events, check_inside
+from brianbridge.datasets.formats.events import Events, check_inside
 from brianbridge.errors import InputError, did_you_mean
 
 __all__ = ["Slicing", "frames", "shrunk"]
@@ -26,32 +26,31 @@ def frames(
     start: int | None = None,
     end: int | None = None,
 ) -> npt.NDArray[np.float32]:
-    """Add events up in slices, one frame a slice.
+    """Count events by pixel and slice; each slice is a frame.
 
     Parameters
     ----------
     events : structured ndarray, shape (events,)
-        With the fields ``t`` (microseconds), ``x``, ``y`` and ``p``, as `read_events` returns.
+        The events, with the fields ``t`` (microseconds), ``x``, ``y`` and ``p``; see `read_events`.
     steps : int
-        Slices, T.
+        Number of slices, T.
     size : (int, int)
         Rows and columns of the sensor, H and W.
     by : {"time", "number"}
-        Whether slices are of equal time, or of equal numbers of events (but for one), in the order
-        given.
+        Whether all slices have the same length of time, or the same number of events (give or take
+        one) in the order given.
     binary : bool
-        Put 1 wherever there was any event.
+        Put 1 where there were any events, not their number.
     start, end : int, optional
-        Where the first slice begins and the last one ends, in microseconds of the recording's own
-        clock; events before `start`, or from `end` on, are left out. Without them slices go from
-        the first event to the last, so that the same moment lies in other slices in another
-        recording.
+        Where the first slice begins and the last one ends, in microseconds of the clock of the
+        recording. Events before `start`, or from `end` on, are left out. Without them the slices
+        go from the first event to the last, so they are at other times in each recording.
 
     Returns
     -------
     ndarray of float32, shape (T, 2, H, W)
-        Number of events; channel 0 counts those where it became darker, channel 1 brighter. All 0
-        where none is between `start` and `end`.
+        Numbers of events. Channel 0 counts those where the pixel became darker, channel 1 those
+        where it became brighter. All are 0 if no event is between `start` and `end`.
 
     Raises
     ------
@@ -60,7 +59,7 @@ def frames(
 
     Examples
     --------
-    >>> from brianbridge.datasets.formats.event_files import EVENT
+    >>> from brianbridge.datasets.formats.events import EVENT
     >>> events = np.array([(0, 1, 0, True), (1, 1, 0, True), (9, 0, 0, False)], EVENT)
     >>> frames(events, steps=2, size=(1, 2)).reshape(2, 2, 2)
     array([[[0., 0.],
@@ -100,14 +99,14 @@ def _between(events: Events, start: int | None, end: int | None) -> Events:
 def _slices_of_time(
     t: npt.NDArray[np.int64], steps: int, start: int | None, end: int | None
 ) -> npt.NDArray[np.int64]:
-    """Return in which slice each moment is; they go from `start`, or the first, to `end`."""
+    """Return the slice of each time. Slices go from `start`, or the first time, to `end`."""
     if not len(t):
         return np.zeros(0, np.int64)
     first = int(t.min()) if start is None else start
     after = int(t.max()) + 1 if end is None else end
     if (after - first) * steps >= 2**63:
         raise InputError(
-            f"frames: events go from {first} to {after - 1} us, which is too long for {steps} "
+            f"frames: events go from {first} to {after - 1} us, too long for {steps} "
             "slices; give microseconds, and leave out events with a wrong time (start, end)"
         )
     found: npt.NDArray[np.int64] = (t - first) * steps // (after - first)
@@ -115,19 +114,19 @@ def _slices_of_time(
 
 
 def shrunk(events: Events, sensor: tuple[int, int], size: tuple[int, int]) -> Events:
-    """Move events to the pixels of a smaller sensor.
+    """Map events to the pixels of a smaller sensor.
 
     Parameters
     ----------
     events : structured ndarray, shape (events,)
-        Events inside of `sensor`.
+        The events, all inside `sensor`.
     sensor, size : (int, int)
         Rows and columns, before and after.
 
     Returns
     -------
     structured ndarray, shape (events,)
-        All of them; pixel `x` of `W` columns becomes ``x*w//W`` of `w`.
+        All events; column `x` of `W` becomes column ``x*w//W`` of `w`.
 
     Raises
     ------
@@ -136,7 +135,7 @@ def shrunk(events: Events, sensor: tuple[int, int], size: tuple[int, int]) -> Ev
 
     Examples
     --------
-    >>> from brianbridge.datasets.formats.event_files import EVENT
+    >>> from brianbridge.datasets.formats.events import EVENT
     >>> shrunk(np.array([(0, 127, 64, True)], EVENT), (128, 128), (64, 64)).tolist()
     [(0, 63, 32, True)]
     """
@@ -152,25 +151,26 @@ def shrunk(events: Events, sensor: tuple[int, int], size: tuple[int, int]) -> Ev
 
 @dataclass(frozen=True)
 class Slicing:
-    """Say how recordings become frames; see `frames` and `shrunk`.
+    """Hold the options by which recordings become frames; see `frames` and `shrunk`.
 
     Parameters
     ----------
     steps : int
-        Slices of a recording, T.
+        Number of slices of a recording, T.
     size : (int, int)
         Rows and columns of a frame.
     by : {"time", "number"}
-        What is equal in all slices.
+        What is the same in all slices.
     binary : bool
-        Put 1 wherever there was any event.
+        Put 1 where there were any events, not their number.
     start, end : int, optional
-        Microseconds at which slices begin and end; the first and last event if not given.
+        Times at which the slices begin and end, in microseconds; those of the first and last event
+        if not given.
 
     Raises
     ------
     InputError
-        If a number is not a whole one above 0, `by` is neither, or `end` is not after `start`.
+        If a size is no whole number above 0, `by` is unknown, or `end` is not after `start`.
     """
 
     steps: int

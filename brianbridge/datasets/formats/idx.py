@@ -1,7 +1,7 @@
 """Read IDX files, the format of MNIST.
 
-Two zero bytes, one for the type, one for the number of dimensions; then the dimensions as
-big-endian 32-bit integers; then the values, big-endian, last dimension fastest.
+A file has two zero bytes, a byte for the type, a byte for the number of dimensions, the dimensions
+as big-endian 32-bit integers, and the values, big-endian, with the last dimension fastest.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _BLOCK = 1 << 20
 
 
 def decompressed(path: Path, most: int | None = None) -> bytes:
-    """Read a file, through gzip if its first bytes say so, whatever its name.
+    """Read a file, and decompress it if its first bytes are those of gzip.
 
     Parameters
     ----------
     path : Path
         The file.
     most : int, optional
-        How many bytes it should have, once decompressed. Of a longer file one byte more is read:
-        a kilobyte can decompress to a megabyte. If not given, an IDX header says how many.
+        Number of bytes that it should have, decompressed. Of a longer file only one byte more is
+        read, as a kilobyte can decompress to a megabyte. If not given, an IDX header states it.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def decompressed(path: Path, most: int | None = None) -> bytes:
             head = file.read(_HEADER)
             most = _announced(head) if most is None else most
             parts, room = [head], math.inf if most is None else most + 1 - len(head)
-            # In blocks: to read a number of bytes that a stranger chose takes as much memory.
+            # In blocks: a read of the whole number, which a file may claim, takes that much memory.
             while room > 0 and (part := file.read(int(min(room, _BLOCK)))):
                 parts.append(part)
                 room -= len(part)
@@ -64,7 +64,7 @@ def decompressed(path: Path, most: int | None = None) -> bytes:
 
 
 def _announced(head: bytes) -> int | None:
-    """Return how many bytes an IDX file has by its header; None if it is no such header."""
+    """Return the number of bytes that an IDX header states; None if it is no such header."""
     if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _DTYPES:
         return None
     start = 4 + 4 * head[3]
@@ -82,7 +82,7 @@ def parse_idx(content: bytes, source: str | Path) -> npt.NDArray[Any]:
     content : bytes
         The decompressed file.
     source : str or Path
-        What to call it in an error message.
+        Name of the file, for messages.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def parse_idx(content: bytes, source: str | Path) -> npt.NDArray[Any]:
     Raises
     ------
     InputError
-        If the header is not one of IDX, or announces another number of bytes than there are.
+        If it has no IDX header, or the header states another number of bytes.
 
     Examples
     --------
@@ -131,7 +131,7 @@ def read_idx(path: str | Path) -> npt.NDArray[Any]:
     Parameters
     ----------
     path : str or Path
-        Where it is.
+        The file.
 
     Returns
     -------
@@ -141,7 +141,7 @@ def read_idx(path: str | Path) -> npt.NDArray[Any]:
     Raises
     ------
     InputError
-        If it cannot be read, is damaged or is not an IDX file; says what was expected.
+        If it cannot be read, is damaged, or is no IDX file. The message says what was expected.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The sets that are four IDX files: images and labels of each part."""
+"""Read the data sets that are four IDX files: images and labels of each part."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from brianbridge.datasets.entry import DatasetEntry
+from brianbridge.datasets.file_reading import FileContent, check_label_range, wrong_file
 from brianbridge.datasets.formats.idx import parse_idx
-from brianbridge.datasets.registry import Entry
-from brianbridge.datasets.verified_files import Content, check_range, not_of
 
-__all__ = ["parts"]
+__all__ = ["images_and_labels"]
 
 
-def parts(
-    entry: Entry, files: Mapping[str, Content]
+def images_and_labels(
+    entry: DatasetEntry, files: Mapping[str, FileContent]
 ) -> dict[str, tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]:
-    """Take images and labels out of IDX files.
+    """Return the images and labels of IDX files.
 
     Parameters
     ----------
-    entry : Entry
+    entry : DatasetEntry
         Which set.
-    files : mapping of str to Content
+    files : mapping of str to FileContent
         ``"train_images"``, ``"train_labels"``, ``"test_images"`` and ``"test_labels"``.
 
     Returns
@@ -35,21 +35,21 @@ def parts(
     Raises
     ------
     InputError
-        If a file is no IDX file, has another shape or type than the set, or a label of no class.
+        If a file is no IDX file, has another shape or type than the set, or a wrong label.
     """
     found = {}
     for part in ("train", "test"):
         images = _array(entry, files[f"{part}_images"], entry.samples[part], *entry.shape)
         labels = _array(entry, files[f"{part}_labels"], entry.samples[part])
-        check_range(entry, files[f"{part}_labels"].source, labels, 0, len(entry.classes) - 1)
+        check_label_range(entry, files[f"{part}_labels"].source, labels, 0, len(entry.classes) - 1)
         found[part] = images, labels
     return found
 
 
-def _array(entry: Entry, content: Content, *shape: int) -> npt.NDArray[Any]:
+def _array(entry: DatasetEntry, content: FileContent, *shape: int) -> npt.NDArray[Any]:
     array = parse_idx(content.data, content.source)
     if array.shape != shape or array.dtype != np.uint8:
-        raise not_of(
+        raise wrong_file(
             entry,
             content.source,
             f"it holds {array.dtype} of shape {array.shape}",

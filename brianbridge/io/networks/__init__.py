@@ -1,5 +1,5 @@
 """Write and read network files (``network.h5``).
 
-`file` writes and reads, `schema` checks what a stranger's file may hold, `summary` describes a
+`file` writes and reads, `schema` checks files that need not be trusted, `summary` describes a
 network for ``inspect``.
 """

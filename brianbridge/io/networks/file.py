@@ -1,22 +1,21 @@
-"""A spiking network as one HDF5 file: numbers as datasets, all else as JSON, nothing pickled.
+"""Write and read a spiking network: numbers as HDF5 datasets, all else as JSON, no pickles.
 
 ::
 
     /                       format = "brianbridge network", schema = 2
     /network                JSON: populations with their neuron models, projections, encoding,
                             readout (`SpikingNetwork.to_dict`)
-    /provenance             JSON: where the weights come from
+    /provenance             JSON: the origin of the weights
     /projections/<name>
         weight              as torch lays it out, in the type it was trained in
-        bias                one value a neuron or a channel; absent if the projection has none
-        source, target      which neurons each weight connects; of a sparse connection only
-        delays              in seconds; only where synapses have delays of their own
-    /training/<curve>       one number an epoch; in memory, ``provenance["training_curve"]``
+        bias                one value for each neuron or channel; absent if there is none
+        source, target      the neurons that each weight connects; of sparse connections only
+        delays              of each synapse, in seconds; only if they differ
+    /training/<curve>       one number for each epoch: ``provenance["training_curve"]`` in memory
 
-The same network gives the same bytes. Every chunk and every header carries a checksum, so that
-damage is noticed and does not become another network. What a file says is taken for nothing but
-a description: its structure is checked here, and its equations are parsed by `NeuronModel`, before
-Brian2 makes code of them.
+The same network gives the same bytes. Each chunk and each header has a checksum, so that damage is
+found and does not become another network. A file is only a description: its structure is checked
+here, and its equations are parsed by `NeuronModel` before Brian2 makes code of them.
 """
 
 from __future__ import annotations
@@ -47,29 +46,29 @@ from brianbridge.network import SpikingNetwork
 from brianbridge.network.components import projection_name
 from brianbridge.paths import checked_path
 
-__all__ = ["load", "save"]
+__all__ = ["load_network", "save_network"]
 
 SCHEMA = 2
-#: Key of the provenance whose lists of numbers become datasets.
+#: Entry of the provenance whose lists of numbers become datasets.
 CURVES = "training_curve"
 STORAGE = {"compression": "gzip", "shuffle": True, "fletcher32": True, "track_times": False}
 
 
-def save(network: SpikingNetwork, path: str | os.PathLike[str]) -> None:
+def save_network(network: SpikingNetwork, path: str | os.PathLike[str]) -> None:
     """Write a spiking network to a file, which appears once it is whole.
 
     Parameters
     ----------
     network : SpikingNetwork
-        What to write; nothing is added to it.
+        The network.
     path : path-like
         The file; an earlier one is replaced.
 
     Raises
     ------
     InputError
-        If the file cannot be written there (the disk is full, it is a folder or a pipe), or the
-        network holds what the file cannot, as a provenance that is no JSON.
+        If the file cannot be written (the disk is full, it is a folder or a pipe), or the network
+        has something that a file cannot hold, such as a provenance that is no JSON.
 
     Examples
     --------
@@ -80,8 +79,8 @@ def save(network: SpikingNetwork, path: str | os.PathLike[str]) -> None:
     >>> network = SpikingNetwork.sequential(
     ...     (4,), [Dense(2, neuron_model("lif"))], encoding=Current(steps=10))
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save(network, f"{folder}/network.h5")
-    ...     again = load(f"{folder}/network.h5")
+    ...     save_network(network, f"{folder}/network.h5")
+    ...     again = load_network(f"{folder}/network.h5")
     >>> again.projections[0].weight.dtype, again.to_dict() == network.to_dict()
     (dtype('float32'), True)
     """
@@ -105,11 +104,11 @@ def save(network: SpikingNetwork, path: str | os.PathLike[str]) -> None:
         if projection.bias is not None:
             parts["bias"] = projection.bias
         arrays |= {f"projections/{projection.name}/{key}": array for key, array in parts.items()}
-    # Little compresses less than weights; the texts, the headers and the index come on top.
+    # Weights hardly compress; add the texts, the headers and the index.
     room = sum(array.nbytes for array in arrays.values()) + sum(map(len, texts.values())) + 16_384
     with hdf5_file(path, room) as (file, sink):
-        # Texts are of a fixed length. Others lie in HDF5's heap, which has no checksum, and in
-        # which a single wrong byte can make HDF5 search for ever.
+        # Texts have a fixed length. Others lie in the heap of HDF5, which has no checksum; there a
+        # wrong byte can make HDF5 search for ever.
         file.attrs.update(format=np.bytes_(NETWORK_FORMAT), schema=SCHEMA)
         for name, text in texts.items():
             dtype = h5py.string_dtype("utf-8", len(text))
@@ -121,18 +120,18 @@ def save(network: SpikingNetwork, path: str | os.PathLike[str]) -> None:
             sink.check()
 
 
-def load(path: str | os.PathLike[str]) -> SpikingNetwork:
+def load_network(path: str | os.PathLike[str]) -> SpikingNetwork:
     """Read a spiking network from a file.
 
     Parameters
     ----------
     path : path-like
-        A file that `save` wrote, here or elsewhere. It need not be trusted.
+        A file that `save_network` wrote, here or elsewhere. It need not be trusted.
 
     Returns
     -------
     SpikingNetwork
-        Equal to the one that was saved to the last bit, types included.
+        The network that was saved, equal to the last bit, types included.
 
     Raises
     ------
@@ -142,7 +141,7 @@ def load(path: str | os.PathLike[str]) -> SpikingNetwork:
 
     Examples
     --------
-    >>> load("none.h5")
+    >>> load_network("none.h5")
     Traceback (most recent call last):
     brianbridge.errors.InputError: network file 'none.h5': there is no such file
     """
@@ -188,14 +187,14 @@ def _read_arrays(file: h5py.File, name: str) -> dict[str, np.ndarray]:
     group = member(member(file, "projections", h5py.Group), name, h5py.Group)
     stray = sorted(set(group) - {"weight", "bias", "source", "target", "delays"})
     if stray:
-        raise InputError(f"/projections/{name} holds '{stray[0]}', which is no part of it")
+        raise InputError(f"/projections/{name} has the unknown entry '{stray[0]}'")
     return {key: read_numbers(group, key) for key in ("weight", *sorted(set(group) - {"weight"}))}
 
 
 def _without_curves(
     provenance: Mapping[str, Any],
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Split the training curves off; if HDF5 cannot hold them, they stay where they are."""
+    """Return the provenance without its training curves, and the curves that HDF5 can hold."""
     rest = dict(provenance)
     curves = rest.pop(CURVES, None)
     arrays = {k: _as_curve(v) for k, v in curves.items()} if isinstance(curves, Mapping) else {}
@@ -218,10 +217,10 @@ def _can_name_a_dataset(name: Any) -> bool:
 
 
 def _to_json(entry: Mapping[str, Any], what: str) -> bytes:
-    """Return JSON that any program reads (the standard has no NaN)."""
+    """Return standard JSON, which has no NaN."""
     try:
         text = json.dumps(entry, allow_nan=False, ensure_ascii=False).encode()
     except (TypeError, ValueError) as error:
         raise InputError(f"{what}: expected plain JSON values ({error})") from None
-    parse_json(text, what)  # what cannot be read is not written
+    parse_json(text, what)  # do not write what cannot be read
     return text

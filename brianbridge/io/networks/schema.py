@@ -1,7 +1,7 @@
-"""What the JSON of a network file may hold, checked before anything is built from it.
+"""Check the JSON of a network file before anything is built from it.
 
-Every key is required: a default that changes in a later version must not change the network of
-an old file.
+All keys are required: a default that changes in a later version must not change the network of an
+old file.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class _Projection(_Strict):
 
 
 class NetworkEntry(_Strict):
-    """What `SpikingNetwork.to_dict` returns."""
+    """The result of `SpikingNetwork.to_dict`."""
 
     input_shape: list[PositiveInt]
     encoding: dict[str, Any]
@@ -106,14 +106,14 @@ class NetworkEntry(_Strict):
 
 
 def check_entry(entry: Mapping[str, Any], what: str) -> None:
-    """Refuse what is not the outcome of `SpikingNetwork.to_dict`.
+    """Check that an entry is a result of `SpikingNetwork.to_dict`.
 
     Parameters
     ----------
     entry : mapping
-        What was read, or is to be written.
+        The entry that was read, or that is to be written.
     what : str
-        Where it is, for the message.
+        The origin of the entry, for the message.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def check_entry(entry: Mapping[str, Any], what: str) -> None:
 def upgraded(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return the JSON of a file of schema 1, where all projections were dense, as schema 2.
 
-    What is no such JSON is left for `check_entry` to refuse.
+    An entry that is no such JSON is returned as it is; `check_entry` refuses it.
     """
     known = {"source", "target", "kind"}
     plain = {"receive": "", "delay": 0.0, "feedback": False, "frozen": False, "label": ""}
@@ -150,7 +150,7 @@ def upgraded(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_connection(entry: Mapping[str, Any], what: str) -> None:
-    """Refuse an unknown kind and other keys than its own; the values it checks itself."""
+    """Refuse an unknown kind, and keys that are unknown or missing. Values are checked later."""
     known = connection_kinds()
     kind = str(entry.get("kind"))
     if kind not in known:
@@ -162,7 +162,7 @@ def _check_connection(entry: Mapping[str, Any], what: str) -> None:
 
 
 def _encodings(kinds: Iterable[type[Encoding]]) -> Iterator[type[Encoding]]:
-    """Yield all kinds of encoding and what is derived from them, the user's included."""
+    """Yield all encodings and their derived classes, those of the user included."""
     for kind in kinds:
         yield kind
         yield from _encodings(kind.__subclasses__())

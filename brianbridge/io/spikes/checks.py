@@ -1,4 +1,4 @@
-"""Refuse what a spike file cannot hold."""
+"""Check that a spike file can hold a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["as_int16", "as_json", "check_range", "check_run"]
 
 
 def check_run(path: Path, shapes: Mapping[str, tuple[int, ...]], dt: float, steps: int) -> None:
-    """Refuse a run that cannot be written down."""
+    """Refuse a run without populations or steps, or with names that HDF5 cannot hold."""
     if not shapes or any(name in ("", ".") or "/" in name for name in shapes):
         raise InputError(
             f"'{path}' needs at least one population, and names without '/': found {list(shapes)}"
@@ -26,14 +26,14 @@ def check_run(path: Path, shapes: Mapping[str, tuple[int, ...]], dt: float, step
 
 
 def check_range(name: str, index: str, values: np.ndarray, end: int) -> None:
-    """Refuse an index that would wrap around on disk or point at nothing."""
+    """Refuse an index that is out of range."""
     odd = values[(values < 0) | (values >= end)]
     if len(odd):
         raise InputError(f"population '{name}' has a spike of {index} {odd[0]}: expected < {end}")
 
 
 def as_int16(name: str, values: np.ndarray) -> np.ndarray:
-    """Return spike values as they are on disk, if nothing is lost by it."""
+    """Return spike values as 16-bit integers; refuse values that are none."""
     with np.errstate(invalid="ignore"):  # NaN and huge values are found by the comparison
         exact = values.astype(np.int16)
     odd = values[exact != values]
@@ -43,10 +43,10 @@ def as_int16(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def as_json(provenance: Mapping[str, Any]) -> str:
-    """Return JSON that any program reads (the standard has no NaN)."""
+    """Return standard JSON, which has no NaN."""
     try:
         text = json.dumps(dict(provenance), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InputError(f"the provenance of a spike file must be plain JSON: {error}") from None
-    parse_json(text, "the provenance of a spike file")  # what cannot be read is not written
+    parse_json(text, "the provenance of a spike file")  # do not write what cannot be read
     return text

@@ -1,8 +1,8 @@
-"""Tell by digests whether a spike file still is what was written.
+"""Compare a spike file with what was written, by digests.
 
-Each column has its SHA-256 as an attribute, and the root has that of all attributes, types and
-shapes, and so of the columns' digests, too. They are of the values and not of their storage: a
-file that was copied without compression, as by ``h5repack``, still agrees with them.
+Each column has its SHA-256 as an attribute. The root has the SHA-256 of all attributes, types and
+shapes, and so of the digests of the columns too. Digests are of values, not of their storage: a
+copy without compression, as by ``h5repack``, still agrees with them.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def digest(pieces: Iterable[np.ndarray]) -> np.ndarray:
 
 
 def description_digest(file: h5py.File) -> np.ndarray:
-    """Return the SHA-256 of all that a spike file says but its columns, uint8, ``(32,)``."""
+    """Return the SHA-256 of the attributes, types and shapes of a file, uint8, ``(32,)``."""
     found = hashlib.sha256()
     for path, item in _items(file):
         if isinstance(item, h5py.Dataset):
@@ -58,7 +58,9 @@ def description_digest(file: h5py.File) -> np.ndarray:
         for name in sorted(set(item.attrs) - {DIGEST}):
             value = np.asarray(item.attrs[name])
             if value.dtype.hasobject:
-                raise ValueError(f"attribute '{name}' of '{path}' is none that was written")
+                raise ValueError(
+                    f"attribute '{name}' of '{path}' was not there when the file was written"
+                )
             found.update(f"{name} {value.dtype.descr} {value.shape}\n".encode())
             found.update(value.tobytes())
     return np.frombuffer(found.digest(), np.uint8)
@@ -80,12 +82,12 @@ def blocks_of(dataset: h5py.Dataset, rows: int) -> Iterator[np.ndarray]:
 
 
 def check_column(name: str, pieces: Iterable[np.ndarray], wanted: bytes | None) -> None:
-    """Compare a column, given in pieces, with its digest, if it has one.
+    """Compare a column, given in pieces, with its digest if there is one.
 
     Raises
     ------
     ValueError
-        If it is not what was written.
+        If it differs.
     """
     found = digest(pieces)
     if wanted is not None and bytes(found) != wanted:
@@ -93,19 +95,19 @@ def check_column(name: str, pieces: Iterable[np.ndarray], wanted: bytes | None) 
 
 
 def check_description(file: h5py.File) -> None:
-    """Compare the attributes of a file that has a digest of them with it.
+    """Compare the attributes of a file with their digest.
 
     Raises
     ------
     ValueError
-        If they are not what was written.
+        If they differ.
     """
     if bytes(description_digest(file)) != bytes(file.attrs[DIGEST]):
-        raise ValueError("what it says of the run differs from what was written")
+        raise ValueError("the description of the run differs from what was written")
 
 
 def check_whole(file: h5py.File, counts: Mapping[str, int], digests: Mapping[str, bytes]) -> None:
-    """Read a file whole and compare it with what should be in it.
+    """Read a whole file, and compare it with what was written.
 
     Parameters
     ----------
@@ -119,7 +121,7 @@ def check_whole(file: h5py.File, counts: Mapping[str, int], digests: Mapping[str
     Raises
     ------
     OSError
-        If it is not what was written: that is the disk's fault.
+        If it differs: the disk is at fault.
     """
     try:
         check_description(file)

@@ -1,4 +1,4 @@
-"""What the writer and the readers of a spike file share; `spike_file` documents the format."""
+"""Names, types and constants of spike files; `brianbridge.io.spikes.file` documents the format."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
 
 MAGIC = 0x0A7A
 SORTING = h5py.enum_dtype({"none": 0, "by_id": 1, "by_time": 2}, basetype="u1")
-# Column -> type on disk, and what stands for the column in a file that has none (None: required).
+# Column -> type on disk, and the value of a column that a file lacks (None: it is required).
 COLUMNS: Mapping[str, tuple[str, float | None]] = {
     "timestamps": ("<f8", None),
     "node_ids": ("<u8", None),
@@ -33,9 +33,9 @@ COLUMNS: Mapping[str, tuple[str, float | None]] = {
     "t_crossing": ("<f8", np.nan),
 }
 CHUNK = 16_384  # events; 128 KiB of float64
-# Of a fixed length: HDF5 segfaults on texts of variable length whose place in its heap is damaged.
+# Of a fixed length: HDF5 crashes on texts of variable length if its heap is damaged.
 MILLISECONDS = np.array("milliseconds", h5py.string_dtype("utf-8", len("milliseconds")))
-PART = 60_000  # bytes of text in one attribute, which may have 64 kB
+PART = 60_000  # bytes of text in one attribute, which can have 64 kB
 
 
 def provenance_texts(text: str) -> dict[str, np.bytes_]:
@@ -54,7 +54,7 @@ def provenance_texts(text: str) -> dict[str, np.bytes_]:
 
 
 def provenance_in(attributes: h5py.AttributeManager) -> dict[str, Any]:
-    """Read what `provenance_texts` made, or one text of variable length, as in older files."""
+    """Read what `provenance_texts` made; in older files, one text of variable length."""
     first = attributes[_part(0)]
     parts = [first.encode() if isinstance(first, str) else first]
     while (name := _part(len(parts))) in attributes:
@@ -62,7 +62,7 @@ def provenance_in(attributes: h5py.AttributeManager) -> dict[str, Any]:
     try:
         return dict(parse_json(b"".join(parts), "the provenance"))
     except InputError as error:
-        raise ValueError(error) from None  # `opened` says of which file
+        raise ValueError(error) from None  # `opened` names the file
 
 
 def _part(number: int) -> str:
@@ -70,7 +70,7 @@ def _part(number: int) -> str:
 
 
 def absent(column: str, count: int) -> np.ndarray:
-    """Return what stands for a column that is not known, shape ``(count,)``.
+    """Return the values of a column that is not known, shape ``(count,)``.
 
     Examples
     --------

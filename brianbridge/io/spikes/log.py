@@ -1,46 +1,45 @@
-r"""The spikes of a run that goes on, as a file that only grows at its end.
+r"""Read spike logs: the spikes of a run that goes on, in a file that only grows at its end.
 
 ::
 
     b"brianbridge spike log 1\n"
     uint64, uint64          length and CRC-32 of the JSON
-    JSON                    what the run is: its populations, time step, provenance
+    JSON                    the run: its populations, time step, provenance
     for each batch:
-        uint64, ...         samples; of each population its spikes, and the CRC-32 of each column
-                            (2**32: absent, all values stand for "not known"); CRC-32 of these
+        uint64, ...         number of samples; of each population the number of its spikes and the
+                            CRC-32 of each column (2**32: absent); CRC-32 of all these numbers
         columns             one after the other, in the types of the spike file
 
-A kill, or a disk that is full, can only cut off the last batch; what is before it stays as it is.
-`SpikeFileWriter` makes an HDF5 file of the whole. That is not done while the run goes on, as HDF5
-crashes if the disk refuses what it writes.
+A kill, or a full disk, can only cut off the last batch; those before it stay as they are.
+`SpikeFileWriter` makes an HDF5 file of the log when the run ends, not while it goes on: HDF5
+crashes if the disk refuses a write.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from brianbridge.errors import InputError
-from brianbridge.io.atomic import OPEN_NEW, read_at, write_at
+from brianbridge.io.descriptor import read_at
 from brianbridge.io.json_text import parse_json
 from brianbridge.io.spikes.layout import COLUMNS, absent
 
-__all__ = ["SpikeLog", "SpikeLogWriter", "is_log", "opened_log"]
+__all__ = ["ABSENT", "MAGIC", "NUMBER", "SpikeLog", "is_log", "lock_file", "opened_log"]
 
 MAGIC = b"brianbridge spike log 1\n"
-ABSENT = 1 << 32
+ABSENT = 1 << 32  # the checksum of a column that a batch does not have
 NUMBER = np.dtype("<u8")
 
 
 class SpikeLog:
-    """Read what was written of a run.
+    """Read the log of a run.
 
     Parameters
     ----------
@@ -49,14 +48,14 @@ class SpikeLog:
     descriptor : int
         The open file.
     description : mapping of str to JSON values
-        What the run is; ``shapes`` is a list of pairs of a name and a shape.
+        The run; ``shapes`` is a list of pairs of a name and a shape.
 
     Attributes
     ----------
     batches : list of tuple of int and numpy.ndarray
-        Where the columns of each whole batch begin, and its table.
+        Of each whole batch, the byte where its columns begin, and its table of numbers.
     end : int
-        Length of what is whole, in bytes.
+        Length of the whole batches, in bytes.
     """
 
     def __init__(self, path: Path, descriptor: int, description: Mapping[str, Any]) -> None:
@@ -69,7 +68,7 @@ class SpikeLog:
 
     @property
     def samples(self) -> int:
-        """Samples of all whole batches."""
+        """Number of samples in all whole batches."""
         return sum(int(table[0]) for _, table in self.batches)
 
     def spikes(self, name: str) -> int:
@@ -78,7 +77,7 @@ class SpikeLog:
         return sum(int(self._parts(table)[0][row]) for _, table in self.batches)
 
     def has(self, name: str, column: str) -> bool:
-        """Tell whether any batch knows the column."""
+        """Tell whether any batch has the column."""
         cell = self.names.index(name), list(COLUMNS).index(column)
         return any(self._parts(table)[1][cell] != ABSENT for _, table in self.batches)
 
@@ -88,7 +87,7 @@ class SpikeLog:
         Raises
         ------
         InputError
-            If the bytes are not those that were written.
+            If the bytes are damaged.
         """
         dtype = COLUMNS[column][0]
         cell = self.names.index(name), list(COLUMNS).index(column)
@@ -113,7 +112,7 @@ class SpikeLog:
         return int(self._parts(table)[2][-1, -1])
 
     def _parts(self, table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return of a batch its counts, its columns' checksums, and where each column ends."""
+        """Return the counts of a batch, the checksums of its columns, and where each one ends."""
         numbers = table[1:-1].reshape(len(self.names), 1 + len(COLUMNS))
         counts, checksums = numbers[:, 0], numbers[:, 1:]
         sizes = np.array([np.dtype(dtype).itemsize for dtype, _ in COLUMNS.values()], NUMBER)
@@ -121,79 +120,8 @@ class SpikeLog:
         return counts, checksums, np.cumsum(lengths).reshape(checksums.shape)
 
 
-class SpikeLogWriter(SpikeLog):
-    """Write a run batch by batch.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file. One that is there is removed, not truncated: should another run still write to
-        it, that run keeps its file.
-    description : mapping of str to JSON values
-        What the run is.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
-    """
-
-    def __init__(self, path: Path, description: Mapping[str, Any]) -> None:
-        path.unlink(missing_ok=True)
-        super().__init__(path, os.open(path, OPEN_NEW, 0o666), description)
-        try:
-            _lock(self.descriptor, exclusive=True)
-            text = json.dumps(description).encode()
-            head = np.array([len(text), zlib.crc32(text)], NUMBER).tobytes()
-            write_at(self.descriptor, MAGIC + head + text, 0)
-        except BaseException:
-            self.close(remove=True)
-            raise
-        self.end = len(MAGIC) + len(head) + len(text)
-
-    def append(self, samples: int, batch: Mapping[str, Mapping[str, np.ndarray]]) -> None:
-        """Write a batch: columns of each population; those that are not given are not known.
-
-        Raises
-        ------
-        OSError
-            If the disk refuses it. The log is as it was before, and the batch may be tried again.
-        """
-        numbers, columns = [samples], []
-        for name in self.names:
-            numbers.append(len(batch[name]["node_ids"]))
-            for column, (dtype, _) in COLUMNS.items():
-                checksum = ABSENT
-                if column in batch[name]:
-                    columns.append(np.ascontiguousarray(batch[name][column], dtype))
-                    checksum = zlib.crc32(columns[-1].data)
-                numbers.append(checksum)
-        table = np.array(numbers, NUMBER)
-        table = np.append(table, NUMBER.type(zlib.crc32(table.data)))
-        end = self.end
-        try:
-            for data in (table, *columns):
-                write_at(self.descriptor, data.data, end)
-                end += data.nbytes
-        except (OSError, MemoryError):
-            with suppress(OSError):  # or the next batch is written over it
-                os.ftruncate(self.descriptor, self.end)
-            raise
-        self.batches.append((self.end + table.nbytes, table))
-        self.end = end
-
-    def close(self, remove: bool) -> None:
-        """Close the file, and remove it if it still has its name."""
-        with suppress(OSError):  # all that is needed of it was read
-            own = os.path.samestat(os.fstat(self.descriptor), os.stat(self.path))
-            if remove and own:
-                self.path.unlink()
-        with suppress(OSError):
-            os.close(self.descriptor)
-
-
 def is_log(path: Path) -> bool:
-    """Tell whether a file begins as a spike log does."""
+    """Tell whether a file is a spike log, by its first bytes."""
     try:
         with path.open("rb") as file:
             return file.read(len(MAGIC)) == MAGIC
@@ -203,17 +131,17 @@ def is_log(path: Path) -> bool:
 
 @contextmanager
 def opened_log(path: Path) -> Iterator[SpikeLog]:
-    """Open the log that a killed or failed run left behind.
+    """Open the log of a run that was killed or failed.
 
     Raises
     ------
     InputError
-        If the run still goes on, or the file is damaged. That its last batch is cut off is no
-        damage.
+        If the run still goes on, or the file is damaged. A last batch that is cut off is left
+        out.
     """
     with path.open("rb") as file:
         try:
-            _lock(file.fileno(), exclusive=False)
+            lock_file(file.fileno(), exclusive=False)
         except BlockingIOError:
             raise InputError(
                 f"'{path}' is still being written: read it when the run ends"
@@ -230,7 +158,7 @@ def _read(path: Path, descriptor: int) -> SpikeLog:
     start = len(MAGIC) + head
     text = read_at(descriptor, start, length) if length <= size - start else b""
     if not text or zlib.crc32(text) != checksum:
-        raise InputError(f"{damaged}what it says of the run differs from what was written")
+        raise InputError(f"{damaged}the description of the run differs from what was written")
     log = SpikeLog(path, descriptor, parse_json(text, f"the description of '{path}'"))
     log.end = start + length
     while size - log.end >= log.table_size():
@@ -246,8 +174,8 @@ def _read(path: Path, descriptor: int) -> SpikeLog:
     return log
 
 
-def _lock(descriptor: int, exclusive: bool) -> None:
-    """Lock a file until it is closed, where the system has locks."""
+def lock_file(descriptor: int, exclusive: bool) -> None:
+    """Lock a file until it is closed, if the system has locks."""
     try:
         import fcntl
     except ImportError:

@@ -1,8 +1,8 @@
-"""Read the spikes of one population; `spike_file` documents the format."""
+"""Read the spikes of one population; `brianbridge.io.spikes.file` documents the format."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,16 +12,17 @@ import h5py
 import numpy as np
 
 from brianbridge.errors import InputError, did_you_mean
+from brianbridge.events import Events
 from brianbridge.io.spikes.digest import COLUMN_DIGEST, blocks_of, check_column
 from brianbridge.io.spikes.layout import COLUMNS, absent
 from brianbridge.io.spikes.log import is_log, opened_log
-from brianbridge.recording import Events
+from brianbridge.readable import counted, milliseconds, printable, shape_text
 
-__all__ = ["PopulationSpikes", "opened", "population_in"]
+__all__ = ["PopulationSpikes", "in_words", "opened", "population_in"]
 
-# Other writers give times as reals; one that was meant to be k*dt must not fall into step k - 1.
+# Other programs write times as reals; one that is meant as k*dt must not fall into step k - 1.
 STEP_TOLERANCE = 1e-6
-# What reading damaged bytes may raise.
+# Errors that damaged bytes may raise.
 DAMAGED = (
     OSError,
     RuntimeError,
@@ -31,15 +32,15 @@ DAMAGED = (
     ValueError,
     MemoryError,
 )
-# gzip makes a byte of at most 1,032. Who declares more has written none, and reading would only
-# fill memory.
+# gzip turns at most 1,032 bytes into one. A file that declares more has not written them, and to
+# read them would only fill memory.
 MOST_COMPRESSION = 1100
 UNITS = ("milliseconds", "ms", b"milliseconds", b"ms")
 
 
 @dataclass(frozen=True)
 class PopulationSpikes:
-    """Give the spikes of one population in a spike file; they are read when asked for.
+    """Read the spikes of one population in a spike file, when they are asked for.
 
     Parameters
     ----------
@@ -48,12 +49,12 @@ class PopulationSpikes:
     name : str
         The population.
     spikes : int
-        How many spikes there are.
+        Number of spikes.
     shape, dt, steps : tuple of int, float, int
         As in `SpikeFileWriter` (`dt` in seconds); None in the files of other programs.
     digests : mapping of str to bytes
-        The SHA-256 of each column, with which it is compared when it is read. Empty in the files
-        of other programs, and in those of earlier versions.
+        The SHA-256 of each column, with which its values are compared. Empty in the files of other
+        programs and of earlier versions.
     """
 
     path: Path
@@ -62,7 +63,11 @@ class PopulationSpikes:
     shape: tuple[int, ...] | None
     dt: float | None
     steps: int | None
-    digests: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    digests: Mapping[str, bytes] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        what = in_words(self.shape, self.dt, self.steps, self.spikes)
+        return f"Spikes of population '{printable(self.name)}': {what}"
 
     def column(self, name: str) -> np.ndarray:
         """Read one column, shape ``(spikes,)``; times are in ms.
@@ -118,8 +123,8 @@ class PopulationSpikes:
         Parameters
         ----------
         dt : float, optional
-            Step in seconds; each spike gets the step in which its timestamp lies. By default that
-            of the run. To be given for the files of other programs, which do not say it.
+            Step in seconds; each spike gets the step in which its timestamp lies. That of the run
+            if not given. Give it for the files of other programs, which do not state it.
 
         Raises
         ------
@@ -140,16 +145,30 @@ class PopulationSpikes:
         )
 
 
+def in_words(shape: Sequence[int] | None, dt: float | None, steps: int | None, spikes: int) -> str:
+    """Describe the spikes of a population; what is None is left out.
+
+    Examples
+    --------
+    >>> in_words((10,), 1e-3, 50, 7)
+    '10 neurons, 50 steps of 1 ms, 7 spikes'
+    """
+    known = [] if shape is None else [f"{shape_text(shape)} neurons"]
+    if dt is not None:
+        known.append(f"{steps} steps of {milliseconds(dt)}")
+    return ", ".join([*known, counted(spikes, "spike")])
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
-    """Open a file to read, and report whatever HDF5 cannot make sense of as an `InputError`."""
+    """Open a file to read, and report damage as an `InputError`."""
     if not path.is_file():
         raise InputError(f"there is no spike file '{path}'")
     try:
         with h5py.File(path, "r") as file:
             yield file
     except InputError:
-        raise  # it says which file, and is a ValueError, too
+        raise  # it names the file, and is a ValueError too
     except BlockingIOError:
         raise InputError(f"'{path}' is still being written: read it when the run ends") from None
     except DAMAGED as error:
@@ -170,7 +189,7 @@ def population_in(path: Path, group: Any, written: int | None, whole: bool) -> P
             _check_stored(path, group[column], value)
     shapes = {column: group[column].shape for column in COLUMNS if column in group}
     spikes = shapes["node_ids"][0] if written is None else written
-    # In a file that a killed run left, columns may reach beyond what was written whole.
+    # In the file of a run that was killed, columns may be longer than what was written whole.
     if any(len(s) != 1 or s[0] < spikes or (whole and s[0] > spikes) for s in shapes.values()):
         raise InputError(f"'{path}' is damaged: expected {spikes} spikes a column, found {shapes}")
     units = group["timestamps"].attrs.get("units", "ms")
@@ -185,7 +204,7 @@ def population_in(path: Path, group: Any, written: int | None, whole: bool) -> P
 
 
 def _check_stored(path: Path, column: h5py.Dataset, fill: float | None) -> None:
-    """Refuse numbers that are declared but not in this file."""
+    """Refuse numbers that are declared but not stored in this file."""
     stored = column.id.get_storage_size()
     nothing = stored == 0 and fill is not None  # the fill value stands for all of it
     if column.is_virtual or column.external or column.file.filename != str(path):

@@ -1,4 +1,4 @@
-"""Read what a spike file says; `spike_file` documents the format."""
+"""Open spike files; `brianbridge.io.spikes.file` documents the format."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from brianbridge.errors import InputError
 from brianbridge.io.spikes.digest import DIGEST, check_description
 from brianbridge.io.spikes.layout import MAGIC, provenance_in
 from brianbridge.io.spikes.log import is_log, opened_log
-from brianbridge.io.spikes.population import PopulationSpikes, opened, population_in
+from brianbridge.io.spikes.population import PopulationSpikes, in_words, opened, population_in
 from brianbridge.paths import checked_path
+from brianbridge.readable import columns, counted, printable
 
 __all__ = ["SpikeFile", "check_spikes", "describe", "read_spikes"]
 
 
 @dataclass(frozen=True)
 class SpikeFile:
-    """Hold what a spike file says, without its spikes.
+    """Describe a spike file; the spikes are read when they are asked for.
 
     Parameters
     ----------
@@ -32,11 +33,11 @@ class SpikeFile:
     complete : bool
         Whether the run reached its end. Files of other programs count as complete.
     samples : int
-        Samples presented; 1 in the files of other programs.
+        Number of samples; 1 in the files of other programs.
     populations : mapping of str to PopulationSpikes
         The populations, in the order of the network.
     provenance : mapping of str to JSON values
-        What the writer said of the run.
+        The origin of the spikes.
     """
 
     path: Path
@@ -45,20 +46,29 @@ class SpikeFile:
     populations: Mapping[str, PopulationSpikes]
     provenance: Mapping[str, Any]
 
+    def __repr__(self) -> str:
+        state = "complete" if self.complete else "not complete"
+        rows = (
+            (printable(name), in_words(p.shape, p.dt, p.steps, p.spikes))
+            for name, p in self.populations.items()
+        )
+        samples = counted(self.samples, "sample")
+        return f"Spike file '{self.path}', {state}, {samples}\n{columns(rows)}".rstrip()
+
 
 def read_spikes(path: str | os.PathLike[str]) -> SpikeFile:
-    """Open a spike file, whole or left behind by a killed run, of this or of another program.
+    """Open a spike file, of this or another program, or of a run that was killed.
 
     Parameters
     ----------
     path : path-like
-        The file. Only its description is read; the spikes follow when they are asked for. Of a
-        run that was killed there are the batches that were written whole.
+        The file. Only its description is read; spikes are read when they are asked for. A run
+        that was killed has the batches that were written whole.
 
     Raises
     ------
     InputError
-        If there is no such file, or it is not a whole SONATA spike file.
+        If there is no such file, it is damaged, or it is no SONATA spike file.
 
     Examples
     --------
@@ -90,15 +100,15 @@ def read_spikes(path: str | os.PathLike[str]) -> SpikeFile:
 
 
 def _check_older(file: h5py.File) -> None:
-    """Refuse a file whose digest has lost its name: earlier versions wrote nothing but these."""
+    """Refuse a file whose digest has another name; earlier versions wrote no other attributes."""
     known = {"magic", "version", "complete", "written"}
     stray = [n for n in file.attrs if n not in known and not n.startswith("provenance")]
     if stray:
-        raise ValueError(f"attribute '{stray[0]}' is none that was written")
+        raise ValueError(f"attribute '{stray[0]}' was not there when the file was written")
 
 
 def _of_log(path: Path) -> SpikeFile:
-    """Read what a log says, which a killed or failed run left."""
+    """Describe the log of a run that was killed or failed."""
     with opened_log(path) as log:
         said = log.description
         populations = {
@@ -121,8 +131,8 @@ def check_spikes(path: str | os.PathLike[str]) -> str:
     Returns
     -------
     str
-        What was found, in words: that all is as it was written, or that the file, of another
-        program or an earlier version, has no digests but can be read whole.
+        What was found: that all is as it was written, or that the file can be read whole but, as
+        it is of another program or an earlier version, has no digests.
 
     Raises
     ------

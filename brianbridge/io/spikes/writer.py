@@ -1,56 +1,35 @@
-"""Write spike files; `spike_file` documents the format."""
+"""Write the spikes of a run; `brianbridge.io.spikes.file` documents the format."""
 
 from __future__ import annotations
 
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import h5py
 import numpy as np
 
 from brianbridge.errors import InputError
-from brianbridge.io.atomic import atomic_descriptor, writable_file
-from brianbridge.io.hdf5_out import Hdf5Sink, hdf5_into
+from brianbridge.io.atomic import writable_file
 from brianbridge.io.spikes.checks import as_int16, as_json, check_range, check_run
-from brianbridge.io.spikes.digest import (
-    COLUMN_DIGEST,
-    DIGEST,
-    check_whole,
-    description_digest,
-    digest,
-)
-from brianbridge.io.spikes.layout import (
-    CHUNK,
-    COLUMNS,
-    MAGIC,
-    MILLISECONDS,
-    SORTING,
-    absent,
-    provenance_texts,
-)
-from brianbridge.io.spikes.log import SpikeLogWriter
+from brianbridge.io.spikes.conversion import write_spike_file
+from brianbridge.io.spikes.log_writer import SpikeLogWriter
 from brianbridge.io.write_errors import not_written
 from brianbridge.recording import Recording
 
 __all__ = ["SpikeFileWriter"]
 
-# Level 4 takes twice as long and saves a tenth.
-COMPRESSION = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
-HEADERS = 32_768  # bytes of an HDF5 file besides its columns, about
-
 
 class SpikeFileWriter:
     """Write spikes to disk while a run goes on.
 
-    Memory is bounded by one batch, and each batch is in a file when `append` returns. The target
-    appears, complete and compared with what was appended, when the ``with`` block ends well. Until
-    then, and if the run is killed or fails, an earlier file at `path` stays as it was, and the
-    spikes are in the hidden file ``writer.partial``, which `read_spikes` opens and reports as not
-    complete. The next run with the same `path` replaces it. If the run fails because the disk is
-    full, that file is removed.
+    Memory is bounded by one batch, and each batch is on disk when `append` returns. The target
+    appears when the ``with`` block ends without an error, after it was compared with what was
+    appended. Until then, and if the run is killed or fails, an earlier file at `path` stays as it
+    is, and the spikes are in the hidden file ``writer.partial``; `read_spikes` opens it and says
+    that it is not complete. The next run with the same `path` replaces it. If the run fails
+    because the disk is full, the hidden file is removed.
 
     Parameters
     ----------
@@ -63,15 +42,15 @@ class SpikeFileWriter:
     steps : int
         Steps of one presentation.
     provenance : mapping of str to JSON values
-        Where the spikes come from: versions, seed, network, dataset.
+        The origin of the spikes: versions, seed, network, dataset.
     compress : bool
-        Whether to compress with gzip, which saves four fifths of the disk. The wheels of libsonata
-        (0.2.2) have no gzip: for them, write without.
+        Whether to compress with gzip, which saves four fifths of the disk space. Set it to False
+        for the wheels of libsonata (0.2.2), which have no gzip.
 
     Raises
     ------
     InputError
-        If the file cannot be written there, or the description of the run makes no sense.
+        If the file cannot be written there, or the description of the run is not valid.
 
     Examples
     --------
@@ -105,9 +84,8 @@ class SpikeFileWriter:
         self._shapes = {name: tuple(int(n) for n in shape) for name, shape in shapes.items()}
         self._dt, self._steps = float(dt), int(steps)
         self._provenance = as_json(provenance)
-        self._storage = COMPRESSION if compress else {}
+        self._compress = compress
         self._samples = 0
-        self._counts = dict.fromkeys(self._shapes, 0)
         self._log: SpikeLogWriter | None = None
         self._refused: InputError | None = None
         check_run(self.path, self._shapes, self._dt, self._steps)
@@ -132,14 +110,14 @@ class SpikeFileWriter:
         whole = False
         try:
             if kind is None:
-                self._finish(self._log)
+                write_spike_file(self.path, self._log, self._compress)
                 whole = True
         except InputError as problem:
             raise InputError(
                 f"{problem}; the spikes are kept in '{self.partial}', which read_spikes opens"
             ) from problem
         finally:
-            # What a full disk refused is of no use and would keep the disk full.
+            # A log that filled the disk is of no use and would keep it full.
             refused = error is not None and error is self._refused
             self._log.close(remove=whole or refused)
             self._log = None
@@ -147,7 +125,7 @@ class SpikeFileWriter:
     def append(self, recording: Recording) -> None:
         """Write the spikes of the next batch of samples.
 
-        Samples are numbered on from those that were written before.
+        Its samples are numbered after those of the batches before.
 
         Parameters
         ----------
@@ -157,10 +135,9 @@ class SpikeFileWriter:
         Raises
         ------
         InputError
-            If the batch does not fit the run (other populations, `dt` or steps), or holds what
-            the file cannot (a spike value that is no 16-bit integer, an index out of range); or
-            if the disk does not take it. The file is then as it was before, and the batch may be
-            tried again.
+            If the batch is of another run (other populations, `dt` or steps), has values that the
+            file cannot hold (a spike value that is no 16-bit integer, an index out of range), or
+            the disk refuses it. The file is then as before, and the batch may be tried again.
         """
         log = self._fitting_log(recording)
         batch = {name: self._columns(name, recording) for name in self._shapes}
@@ -171,58 +148,9 @@ class SpikeFileWriter:
             self._refused = not_written(self.path, error, room=log.end + size)
             raise self._refused from error
         self._samples += recording.samples
-        for name, columns in batch.items():
-            self._counts[name] += len(columns["node_ids"])
-
-    def _finish(self, log: SpikeLogWriter) -> None:
-        """Make the target of the log, compare both, and give it its name."""
-        # Compressed, it takes about a fifth.
-        room = None if self._storage else log.end + HEADERS
-        with atomic_descriptor(self.path, room) as descriptor:
-            with hdf5_into(descriptor) as (file, sink):
-                digests = self._fill(file, sink, log)
-            # HDF5 was told of no failure, and told of none. Whether all is there, reading tells.
-            with os.fdopen(os.dup(descriptor), "rb") as again, h5py.File(again, "r") as file:
-                check_whole(file, self._counts, digests)
-
-    def _fill(self, file: h5py.File, sink: Hdf5Sink, log: SpikeLogWriter) -> dict[str, bytes]:
-        """Write everything, and return the digest of each column by its path."""
-        file.attrs.update(magic=np.uint32(MAGIC), version=np.array([0, 1], np.uint32))
-        file.attrs.update(complete=True, written=self._written())
-        file.attrs.update(provenance_texts(self._provenance))
-        digests = {}
-        for name, shape in self._shapes.items():
-            group = file.create_group(f"spikes/{name}")
-            group.attrs.create("sorting", 0, dtype=SORTING)
-            # Both, as dt_ms/1e3 may differ from dt in the last bit.
-            group.attrs.update(dt_ms=self._dt * 1e3, dt_s=self._dt, steps=self._steps)
-            group.attrs["shape"] = np.array(shape, np.int64)
-            for column in COLUMNS:
-                dataset = self._create(group, column)
-                found = digest(_copied(log, name, dataset, sink))
-                dataset.attrs[COLUMN_DIGEST] = found
-                digests[dataset.name] = bytes(found)
-        file.attrs[DIGEST] = description_digest(file)
-        return digests
-
-    def _create(self, group: h5py.Group, column: str) -> h5py.Dataset:
-        dtype, fill = COLUMNS[column]
-        rows = (self._counts[group.name.removeprefix("/spikes/")],)
-        dataset = group.create_dataset(
-            column, rows, dtype, maxshape=(None,), chunks=(CHUNK,), fillvalue=fill,
-            track_times=False, **self._storage,
-        )  # fmt: skip
-        if column in ("timestamps", "t_crossing"):
-            dataset.attrs["units"] = MILLISECONDS
-        return dataset
-
-    def _written(self) -> np.ndarray:
-        """Return the count of samples and spikes as one value, to be changed in one write."""
-        dtype = [("samples", "<u8"), ("spikes", [(name, "<u8") for name in self._counts])]
-        return np.array((self._samples, tuple(self._counts.values())), dtype)
 
     def _fitting_log(self, recording: Recording) -> SpikeLogWriter:
-        """Return the log, and refuse a recording of another run."""
+        """Return the log; refuse a recording of another run."""
         if self._log is None:
             raise RuntimeError("append needs an open file: with SpikeFileWriter(...) as spikes:")
         shapes = {name: tuple(shape) for name, shape in recording.shapes.items()}
@@ -236,7 +164,7 @@ class SpikeFileWriter:
         return self._log
 
     def _columns(self, name: str, recording: Recording) -> dict[str, np.ndarray]:
-        """Return the columns of one population's batch, in the order of the file."""
+        """Return the columns of a batch of one population, in the order of the file."""
         events = recording.events(name).sorted()
         check_range(name, "node", events.node, math.prod(self._shapes[name]))
         check_range(name, "step", events.step, self._steps)
@@ -250,40 +178,3 @@ class SpikeFileWriter:
         if events.t_crossing is not None:
             columns["t_crossing"] = events.t_crossing * 1e3
         return columns
-
-
-def _copied(
-    log: SpikeLogWriter, name: str, dataset: h5py.Dataset, sink: Hdf5Sink
-) -> Iterator[np.ndarray]:
-    """Copy a column from the log, in whole chunks, and yield what was written."""
-    column = dataset.name.rpartition("/")[2]
-    if not log.has(name, column):  # the fill value stands for all of it
-        yield from (absent(column, len(piece)) for piece in log.pieces(name, column))
-        return
-    start = 0
-    for block in _in_blocks(log.pieces(name, column), CHUNK):
-        dataset[start : start + len(block)] = block
-        sink.check()
-        start += len(block)
-        yield block
-
-
-def _in_blocks(pieces: Iterable[np.ndarray], rows: int) -> Iterator[np.ndarray]:
-    """Join pieces so that all but the last have a multiple of `rows` rows.
-
-    Examples
-    --------
-    >>> [block.tolist() for block in _in_blocks([np.arange(2), np.arange(3)], 2)]
-    [[0, 1], [0, 1], [2]]
-    """
-    held, count = [], 0
-    for piece in pieces:
-        held.append(piece)
-        count += len(piece)
-        if count >= rows:
-            joined = np.concatenate(held)
-            whole = count - count % rows
-            yield joined[:whole]
-            held, count = [joined[whole:]], count - whole
-    if count:
-        yield np.concatenate(held)

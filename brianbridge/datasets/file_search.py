@@ -1,4 +1,4 @@
-"""Where the files of a set may be, and what to do when they are not there."""
+"""Search for the files of a dataset, and say how to get them if they are not there."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from brianbridge.datasets.registry import Entry
+from brianbridge.datasets.entry import DatasetEntry
 from brianbridge.paths import checked_path
 
 __all__ = [
     "cache_folder",
-    "file_in",
-    "find",
-    "home_in",
-    "lacking",
-    "pickle_in",
-    "remedy",
-    "usual_folders",
+    "find_file",
+    "find_files",
+    "find_in",
+    "find_pickle",
+    "how_to_get",
+    "missing_files",
+    "search_path",
 ]
 
 
 def cache_folder(name: str) -> Path | None:
-    """Name the folder that `fetch` fills; None without pooch, for then nothing was fetched.
+    """Return the folder that `fetch` fills; None without pooch, as then nothing was fetched.
 
     Parameters
     ----------
@@ -36,47 +36,47 @@ def cache_folder(name: str) -> Path | None:
     return Path(pooch.os_cache("brianbridge")) / name
 
 
-def file_in(folder: Path, name: str) -> Path | None:
-    """Find a file under its name or that name with ``.gz``."""
+def find_file(folder: Path, name: str) -> Path | None:
+    """Find a file by its name, or by its name with ``.gz``."""
     found = (path for path in (folder / name, folder / f"{name}.gz") if path.is_file())
     return next(found, None)
 
 
-def lacking(entry: Entry, folder: Path) -> tuple[str, ...]:
-    """List the files of a dataset that a folder lacks, or the folders of event recordings."""
+def missing_files(entry: DatasetEntry, folder: Path) -> tuple[str, ...]:
+    """Return the files, or folders of event recordings, that a folder lacks."""
     if entry.folders:
         wanted = (Path(part) / name for part in entry.folders.values() for name in entry.classes)
         return tuple(str(path) for path in wanted if not (folder / path).is_dir())
-    return tuple(f.name for f in entry.files.values() if file_in(folder, f.name) is None)
+    return tuple(f.name for f in entry.files.values() if find_file(folder, f.name) is None)
 
 
-def home_in(entry: Entry, folder: Path) -> Path | None:
-    """Find what holds all files of a dataset.
+def find_in(entry: DatasetEntry, folder: Path) -> Path | None:
+    """Find all files of a dataset in a folder.
 
     Parameters
     ----------
-    entry : Entry
+    entry : DatasetEntry
         A dataset with files.
     folder : Path
-        Where to look.
+        The folder to search.
 
     Returns
     -------
     Path or None
-        The folder itself, what the archive of the dataset unpacks to, or that archive.
+        The folder itself, the folder that the archive of the dataset unpacks to, or that archive.
     """
-    if not lacking(entry, folder):
+    if not missing_files(entry, folder):
         return folder
     if entry.archive is None:
         return None
     unpacked = folder / entry.archive.folder
-    if not lacking(entry, unpacked):
+    if not missing_files(entry, unpacked):
         return unpacked
     archive = folder / entry.archive.name
     return archive if archive.is_file() else None
 
 
-def pickle_in(entry: Entry, folder: Path) -> Path | None:
+def find_pickle(entry: DatasetEntry, folder: Path) -> Path | None:
     """Find a file of the version made of Python pickles, which is never read."""
     found = (path for name in entry.pickled if (path := folder / name).is_file())
     return next(found, None)
@@ -89,8 +89,8 @@ def _system_folders(name: str) -> list[Path]:
     return [Path(share) / "datasets" / name.replace("_", "-") for share in folders if share]
 
 
-def usual_folders(name: str) -> Iterator[Path]:
-    """List where the files of a dataset are looked for.
+def search_path(name: str) -> Iterator[Path]:
+    """Return the folders in which the files of a dataset are searched for.
 
     Parameters
     ----------
@@ -102,9 +102,9 @@ def usual_folders(name: str) -> Iterator[Path]:
     Path
         ``$BRIANBRIDGE_DATA/<name>``, the system share folders and the download cache.
     """
-    own = os.environ.get("BRIANBRIDGE_DATA")
-    if own:
-        yield checked_path(own, "$BRIANBRIDGE_DATA", home=True) / name
+    chosen = os.environ.get("BRIANBRIDGE_DATA")
+    if chosen:
+        yield checked_path(chosen, "$BRIANBRIDGE_DATA", home=True) / name
     yield from _system_folders(name)
     # Last, so that pooch is imported only when needed.
     cached = cache_folder(name)
@@ -112,30 +112,30 @@ def usual_folders(name: str) -> Iterator[Path]:
         yield cached
 
 
-def find(entry: Entry) -> Path | None:
-    """Find what holds all files of a dataset in the first usual folder that has them.
+def find_files(entry: DatasetEntry) -> Path | None:
+    """Find the first folder of the search path that has all files of a dataset.
 
     Parameters
     ----------
-    entry : Entry
+    entry : DatasetEntry
         A dataset with files.
 
     Returns
     -------
     Path or None
-        A folder or an archive; None if no usual folder has all files.
+        The folder, or an archive in it; None if no folder has all files.
     """
-    homes = (home_in(entry, folder) for folder in usual_folders(entry.name))
-    return next((home for home in homes if home is not None), None)
+    found = (find_in(entry, folder) for folder in search_path(entry.name))
+    return next((path for path in found if path is not None), None)
 
 
-def remedy(entry: Entry) -> str:
-    """Say how the files of a dataset can be had.
+def how_to_get(entry: DatasetEntry) -> str:
+    """Say how to get the files of a dataset.
 
     Examples
     --------
     >>> from brianbridge.datasets.registry import lookup
-    >>> remedy(lookup("mnist")).split(", ")[0]
+    >>> how_to_get(lookup("mnist")).split(", ")[0]
     '`brianbridge data mnist --fetch`'
     """
     if entry.folders:

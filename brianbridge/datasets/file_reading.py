@@ -1,6 +1,6 @@
-"""Find the files of a set with an official split, read them and check that they are the right ones.
+"""Read the files of a dataset, and check that they are the right ones.
 
-The files are compared with the registry before anything in them is interpreted.
+Sizes and digests are compared with the registry before anything in the files is interpreted.
 """
 
 from __future__ import annotations
@@ -15,47 +15,50 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from brianbridge.datasets import locations as places
+from brianbridge.datasets import file_search
+from brianbridge.datasets.entry import DataFile, DatasetEntry
 from brianbridge.datasets.formats.idx import decompressed
-from brianbridge.datasets.registry import DataFile, Entry
 from brianbridge.errors import InputError
 from brianbridge.paths import checked_path
 
-__all__ = ["Content", "check_range", "contents", "not_of"]
+__all__ = ["FileContent", "check_label_range", "read_files", "wrong_file"]
 
 # The first byte of a pickle (of protocol 2 or later). No binary file of CIFAR starts so: it would
 # be the label 128.
 _PICKLE = b"\x80"
 
 
-class Content(NamedTuple):
-    """Hold what is in a file.
+class FileContent(NamedTuple):
+    """Hold the content of a file.
 
     Parameters
     ----------
     source : str
-        What to call the file in an error message.
+        The file, as error messages name it.
     data : bytes
-        The decompressed file.
+        Its bytes, decompressed.
     """
 
     source: str
     data: bytes
 
 
-def contents(entry: Entry, folder: str | os.PathLike[str] | None) -> dict[str, Content]:
-    """Read all files of a set.
+def read_files(
+    entry: DatasetEntry, folder: str | os.PathLike[str] | None
+) -> dict[str, FileContent]:
+    """Read all files of a dataset.
 
     Parameters
     ----------
-    entry : Entry
+    entry : DatasetEntry
         Which set.
     folder : path or None
-        Where its files are, or the archive they come in; None looks in the usual places.
+        The folder of its files, or the archive they come in; the usual folders are searched if
+        None.
 
     Returns
     -------
-    dict of str to Content
+    dict of str to FileContent
         By role, in the order of the registry.
 
     Raises
@@ -63,83 +66,87 @@ def contents(entry: Entry, folder: str | os.PathLike[str] | None) -> dict[str, C
     InputError
         If the files are not found, damaged, or not those of the set.
     """
-    home = _home(entry, folder)
-    if home.is_file():
-        return _unpacked(entry, home)
+    source = _folder_or_archive(entry, folder)
+    if source.is_file():
+        return _read_archive(entry, source)
     found = {}
     for role, file in entry.files.items():
-        path = places.file_in(home, file.name)
+        path = file_search.find_file(source, file.name)
         if path is None:  # deleted since it was found
-            raise InputError(f"dataset {entry.name!r}: {home / file.name} has gone")
-        found[role] = Content(str(path), decompressed(path, file.bytes))
+            raise InputError(f"dataset {entry.name!r}: {source / file.name} has gone")
+        found[role] = FileContent(str(path), decompressed(path, file.bytes))
         _check(entry, file, found[role])
     return found
 
 
-def not_of(entry: Entry, source: str, found: str, expected: str) -> InputError:
-    """Make the error for a file that is not what it should be.
+def wrong_file(entry: DatasetEntry, source: str, found: str, expected: str) -> InputError:
+    """Return the error for a file that is not what it should be.
 
     Examples
     --------
     >>> from brianbridge.datasets.registry import lookup
-    >>> str(not_of(lookup("mnist"), "a.gz", "it has 2 bytes", "3"))
+    >>> str(wrong_file(lookup("mnist"), "a.gz", "it has 2 bytes", "3"))
     'a.gz: not a file of mnist, it has 2 bytes; expected 3'
     """
     return InputError(f"{source}: not a file of {entry.name}, {found}; expected {expected}")
 
 
-def check_range(
-    entry: Entry, source: str, labels: npt.NDArray[Any], lowest: int, highest: int
+def check_label_range(
+    entry: DatasetEntry, source: str, labels: npt.NDArray[Any], lowest: int, highest: int
 ) -> None:
     """Check that the labels of a file are integers in a range.
 
-    `Dataset` checks labels too, but does not know the file.
+    `Dataset` checks labels too, but cannot name the file.
 
     Raises
     ------
     InputError
-        If one is not; names the file and the first such label.
+        If one is not. The message names the file and the first such label.
     """
     good = (labels >= lowest) & (labels <= highest) & (labels == np.floor(labels))
     if not good.all():
         first = int(good.argmin())
-        raise not_of(
+        raise wrong_file(
             entry, source, f"sample {first} has label {labels[first]}", f"{lowest}..{highest}"
         )
 
 
-def _home(entry: Entry, folder: str | os.PathLike[str] | None) -> Path:
+def _folder_or_archive(entry: DatasetEntry, folder: str | os.PathLike[str] | None) -> Path:
     if folder is None:
-        home = places.find(entry)
-        if home is None:
-            _refuse_pickles(entry, *places.usual_folders(entry.name))
-            raise InputError(f"dataset {entry.name!r} is not here. Get it: {places.remedy(entry)}")
-        return home
+        source = file_search.find_files(entry)
+        if source is None:
+            _refuse_pickles(entry, *file_search.search_path(entry.name))
+            raise InputError(
+                f"dataset {entry.name!r} is not here. Get it: {file_search.how_to_get(entry)}"
+            )
+        return source
     given = checked_path(folder, f"folder of dataset {entry.name!r}", home=True)
     if entry.archive is not None and given.is_file():
         return given
-    home = places.home_in(entry, given)
-    if home is None:
+    source = file_search.find_in(entry, given)
+    if source is None:
         _refuse_pickles(entry, given)
-        missing = f"lacks {', '.join(places.lacking(entry, given))} (or the same with .gz)"
+        missing = (
+            f"lacks {', '.join(file_search.missing_files(entry, given))} (or the same with .gz)"
+        )
         if entry.archive is not None:
             missing += f" and has no {entry.archive.name}"
         raise InputError(f"dataset {entry.name!r}: {given} {missing}")
-    return home
+    return source
 
 
-def _unpacked(entry: Entry, archive: Path) -> dict[str, Content]:
+def _read_archive(entry: DatasetEntry, archive: Path) -> dict[str, FileContent]:
     wanted = {file.name: (role, file) for role, file in entry.files.items()}
-    found: dict[str, Content] = {}
+    found: dict[str, FileContent] = {}
     others = []
-    # In memory, so that nothing is written; and whole, so that gzip's checksum is compared.
+    # In memory, so that nothing is written; whole, so that the checksum of gzip is compared.
     content = decompressed(archive)
     if content.startswith(_PICKLE):
         raise _pickled(entry, archive)
     try:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:
             for member in tar:
-                # The last part alone: whoever packs the files again may leave out the folder.
+                # The last part alone: a file that was packed again may be in another folder.
                 name = PurePosixPath(member.name).name
                 stream = tar.extractfile(member) if member.isfile() else None
                 if stream is None or name not in wanted:
@@ -147,9 +154,9 @@ def _unpacked(entry: Entry, archive: Path) -> dict[str, Content]:
                     continue
                 role, file = wanted[name]
                 source = f"{archive}: {member.name}"
-                # A header may claim any size, so it is compared before memory is taken for it.
+                # A header may claim any size: compare it before memory is taken.
                 _check_size(entry, file, member.size, source)
-                found[role] = Content(source, stream.read())
+                found[role] = FileContent(source, stream.read())
                 _check(entry, file, found[role])
     except (tarfile.TarError, EOFError, OSError) as error:
         raise InputError(
@@ -162,12 +169,12 @@ def _unpacked(entry: Entry, archive: Path) -> dict[str, Content]:
             raise _pickled(entry, archive)
         raise InputError(
             f"{archive}: lacks {', '.join(missing)}, so it is not the archive of {entry.name}. "
-            f"Get it: {places.remedy(entry)}"
+            f"Get it: {file_search.how_to_get(entry)}"
         )
     return {role: found[role] for role in entry.files}
 
 
-def _check(entry: Entry, file: DataFile, content: Content) -> None:
+def _check(entry: DatasetEntry, file: DataFile, content: FileContent) -> None:
     if entry.pickled and content.data.startswith(_PICKLE):
         raise _pickled(entry, content.source)
     _check_size(entry, file, len(content.data), content.source)
@@ -175,11 +182,11 @@ def _check(entry: Entry, file: DataFile, content: Content) -> None:
     if file.sha256 not in (None, actual):
         raise InputError(
             f"{content.source}: not a file of {entry.name} or damaged, its content has sha256 "
-            f"{actual}; expected {file.sha256}. Get it again: {places.remedy(entry)}"
+            f"{actual}; expected {file.sha256}. Get it again: {file_search.how_to_get(entry)}"
         )
 
 
-def _check_size(entry: Entry, file: DataFile, size: int, source: str) -> None:
+def _check_size(entry: DatasetEntry, file: DataFile, size: int, source: str) -> None:
     if size != file.bytes:
         what = "or cut short" if size < file.bytes else "or too long"
         more = " or more" if size == file.bytes + 1 else ""  # `decompressed` stops there
@@ -189,16 +196,16 @@ def _check_size(entry: Entry, file: DataFile, size: int, source: str) -> None:
         )
 
 
-def _refuse_pickles(entry: Entry, *folders: Path) -> None:
+def _refuse_pickles(entry: DatasetEntry, *folders: Path) -> None:
     for folder in folders:
-        path = places.pickle_in(entry, folder)
+        path = file_search.find_pickle(entry, folder)
         if path is not None:
             raise _pickled(entry, path)
 
 
-def _pickled(entry: Entry, source: str | Path) -> InputError:
+def _pickled(entry: DatasetEntry, source: str | Path) -> InputError:
     return InputError(
         f"dataset {entry.name!r}: {source} is of the Python version, made of pickles, which are "
         "not opened because a pickle may execute code. The binary version is needed: "
-        f"{places.remedy(entry)}"
+        f"{file_search.how_to_get(entry)}"
     )

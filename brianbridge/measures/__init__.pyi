@@ -1,0 +1,3 @@
+from .energy import EnergyModel as EnergyModel
+from .operation_counting import count_operations as count_operations
+from .operation_counting import operations_of as operations_of
