@@ -15,7 +15,8 @@ from brianbridge.io.networks.file import load
 from brianbridge.network import SpikingNetwork
 from brianbridge.network.layer_files import build_layers
 from brianbridge.network.library import changed_encoding, network_model
-from brianbridge.study.schema import NetworkEntry, trained_on
+from brianbridge.study.entries import NetworkEntry
+from brianbridge.study.trained_on import trained_on
 
 __all__ = ["build_network"]
 

@@ -171,7 +171,7 @@ def _run_share(numbers: range, seed: int, results: Any) -> None:
     with tempfile.TemporaryDirectory(prefix="hostile-") as text:
         base = Path(text)
         bases = _prepared(base)
-        with patch("brianbridge.study.run.train", _no_training):
+        with patch("brianbridge.study.train.train", _no_training):
             for number in numbers:
                 folder = base / "case"
                 folder.mkdir()
