@@ -19,21 +19,33 @@ def add_to(commands: Any) -> None:
     benches = add_group(commands, "bench", "measure speed, side by side in one run")
     simulate = add_command(benches, "simulate", bench_simulate, "time every way to the same spikes")
     simulate.add_argument("network", type=Path, help="a network file (network.h5)")
-    simulate.add_argument("--data", required=True, help="data set; its test samples")
-    simulate.add_argument("--folder", help="where the data set's files are")
-    simulate.add_argument("--out", type=Path, help="write simulate.json, .md and .png here")
-    simulate.add_argument("--samples", type=int, default=10_000, help="default: 10000")
+    simulate.add_argument("--data", required=True, help="data set; its test samples are used")
+    simulate.add_argument("--folder", help="folder of the data set's files")
+    simulate.add_argument("--out", type=Path, help="folder for simulate.json, .md and .png")
     simulate.add_argument(
-        "--quick", action="store_true", help="only dt = that of the twin, no scaling"
+        "--samples", type=int, default=10_000, help="number of samples (default: 10000)"
+    )
+    simulate.add_argument(
+        "--quick", action="store_true", help="only with the step of the twin, and no scaling"
     )
     parity = add_command(
         benches, "parity", bench_parity, "compare twin and Brian2 on random networks"
     )
-    parity.add_argument("--seconds", type=float, help="how long (default: 60)")
-    parity.add_argument("--neuron-steps", type=float, help="how much, such as 1e9, in place of it")
-    parity.add_argument("--seed", type=int, default=1, help="of networks and samples (default: 1)")
-    parity.add_argument("--only", type=int, metavar="NUMBER", help="that network of the run alone")
-    parity.add_argument("--out", type=Path, help="write parity.json, .md and what differs here")
+    parity.add_argument("--seconds", type=float, help="duration in seconds (default: 60)")
+    parity.add_argument(
+        "--neuron-steps",
+        type=float,
+        help="number of neuron steps, such as 1e9, instead of a duration",
+    )
+    parity.add_argument(
+        "--seed", type=int, default=1, help="seed of networks and samples (default: 1)"
+    )
+    parity.add_argument(
+        "--only", type=int, metavar="NUMBER", help="run only the network with this number"
+    )
+    parity.add_argument(
+        "--out", type=Path, help="folder for parity.json, .md and networks that differ"
+    )
 
 
 def bench_simulate(options: Namespace) -> int:

@@ -1,4 +1,4 @@
-"""``brianbridge data``: list the data sets, say which are here, download one."""
+"""``brianbridge data``: list the data sets and which are installed, or download one."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ __all__ = ["add_to", "show_data"]
 
 def add_to(commands: Any) -> None:
     """Add the command to the parser."""
-    parser = add_command(commands, "data", show_data, "list the data sets, and what is here")
-    parser.add_argument("name", nargs="?")
+    parser = add_command(
+        commands, "data", show_data, "list the data sets and which are installed, or download one"
+    )
+    parser.add_argument("name", nargs="?", help="only this data set")
     parser.add_argument("--fetch", action="store_true", help="download the set's files")
 
 

@@ -14,9 +14,9 @@ __all__ = ["add_to", "inspect"]
 def add_to(commands: Any) -> None:
     """Add the command to the parser."""
     parser = add_command(commands, "inspect", inspect, "show what a network or spike file holds")
-    parser.add_argument("file", type=Path)
+    parser.add_argument("file", type=Path, help="a network or spike file")
     parser.add_argument(
-        "--check", action="store_true", help="read all of it and compare it with its digests"
+        "--check", action="store_true", help="read the whole file and compare it with its digests"
     )
 
 

@@ -66,11 +66,11 @@ def add_command(
 
 def add_training_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that change the training of a study."""
-    parser.add_argument("--seed", type=int, help="another seed than the study's")
+    parser.add_argument("--seed", type=int, help="seed in place of the study's")
     parser.add_argument(
         "--deterministic",
         action="store_true",
-        help="train in one thread: the same weights whatever the number of threads",
+        help="train in one thread, so that the weights do not depend on the number of threads",
     )
 
 

@@ -16,7 +16,7 @@ def add_to(commands: Any) -> None:
     parser = add_command(
         commands, "perturbations", show_perturbations, "list what a rung can change"
     )
-    parser.add_argument("name", nargs="?")
+    parser.add_argument("name", nargs="?", help="show this perturbation and its options")
 
 
 def show_perturbations(options: Namespace) -> int:

@@ -34,7 +34,9 @@ def add_to(commands: Any) -> None:
     add_decide_by(run)
     run.add_argument("--quick", action="store_true", help="smoke test: 2 epochs, 50 samples")
     run.add_argument(
-        "--no-spikes", action="store_true", help="no spikes.h5: gigabytes, for a large network"
+        "--no-spikes",
+        action="store_true",
+        help="write no spikes.h5, which has gigabytes for a large network",
     )
     add_command(studies, "list", list_studies, "list the studies that come with the package")
 

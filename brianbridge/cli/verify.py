@@ -21,24 +21,32 @@ def add_to(commands: Any) -> None:
         resumes=lambda options: options.out is not None,
     )  # fmt: skip
     parser.add_argument("network", type=Path, help="a network file (network.h5)")
-    parser.add_argument("--data", required=True, help="data set to verify on; its test samples")
+    parser.add_argument("--data", required=True, help="data set; its test samples are used")
     parser.add_argument(
         "--ladder",
         default="short",
         help="short (parity, dt/10), default (what a network may meet), or a file (default: short)",
     )
-    parser.add_argument("--samples", type=int, help="only the first so many samples")
-    parser.add_argument("--folder", help="where the data set's files are")
+    parser.add_argument(
+        "--samples", type=int, help="number of samples, from the first (default: all)"
+    )
+    parser.add_argument("--folder", help="folder of the data set's files")
     parser.add_argument("--out", type=Path, help="folder for verdict.json, report.html, spikes.h5")
     parser.add_argument(
         "--plain-spikes", action="store_true", help="spikes.h5 without compression, for libsonata"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of random perturbations")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of random perturbations (default: 0)"
+    )
     add_decide_by(parser)
-    parser.add_argument("--workers", type=int, help="share the work out to so many processes")
-    parser.add_argument("--worker-memory", help="of each such process, at most (4 GB)")
-    parser.add_argument("--scheduler", help="share it out to a Dask cluster, by its address")
-    parser.add_argument("--operations", action="store_true", help="also tell the operations")
+    parser.add_argument("--workers", type=int, help="number of processes that share the work")
+    parser.add_argument("--worker-memory", help="memory limit of each such process (default: 4 GB)")
+    parser.add_argument(
+        "--scheduler", help="address of a Dask scheduler whose workers share the work"
+    )
+    parser.add_argument(
+        "--operations", action="store_true", help="also print the numbers of operations"
+    )
 
 
 def _verify(options: Namespace) -> int:

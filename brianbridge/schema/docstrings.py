@@ -45,7 +45,9 @@ def parameter_texts(cls: type) -> dict[str, str]:
     for base in reversed(cls.__mro__):
         parts = _SECTION.split(inspect.cleandoc(base.__dict__.get("__doc__") or ""))
         sections = dict(zip(parts[1::2], parts[2::2], strict=True))
-        texts |= _texts(sections.get("Parameters", ""))
+        own = _texts(sections.get("Parameters", ""))
+        # "See `Base`." tells less than what the base class says.
+        texts |= {k: t for k, t in own.items() if k not in texts or not t.startswith("See `")}
     return texts
 
 
