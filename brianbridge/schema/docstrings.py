@@ -15,8 +15,15 @@ def text_before_sections(cls: type) -> str:
 
     Examples
     --------
-    >>> text_before_sections(int).partition(",")[0]
-    'int([x]) -> integer'
+    >>> class Point:
+    ...     '''A point.
+    ...
+    ...     Parameters
+    ...     ----------
+    ...     x : float
+    ...     '''
+    >>> text_before_sections(Point)
+    'A point.'
     """
     text = inspect.cleandoc(cls.__doc__ or "")
     return _SECTION.split(text)[0].strip()

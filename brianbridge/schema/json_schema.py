@@ -38,7 +38,7 @@ def json_schema(model: type[BaseModel], documented_by: type | None = None) -> di
     ...     x: float
     >>> found = json_schema(Point)
     >>> found["description"], found["properties"]["x"]
-    ('A point.', {'type': 'number', 'description': 'Distance to the right.'})
+    ('A point.', {'description': 'Distance to the right.', 'type': 'number'})
     """
     schema = model.model_json_schema(schema_generator=_ForEditors, mode="validation")
     if documented_by is not None:
