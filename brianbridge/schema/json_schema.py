@@ -53,7 +53,9 @@ class _ForEditors(GenerateJsonSchema):
         return _described(super().model_schema(schema), schema["cls"])
 
     def dataclass_schema(self, schema: Any) -> JsonSchemaValue:
-        return _described(super().dataclass_schema(schema), schema["cls"])
+        described = _described(super().dataclass_schema(schema), schema["cls"])
+        # Models of files have no other keys; early versions of pydantic leave it out here.
+        return {**described, "additionalProperties": False}
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False  # "Batch Size" tells nothing beside batch_size

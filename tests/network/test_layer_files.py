@@ -61,9 +61,9 @@ def test_every_kind_makes_its_layer():
         {"kind": "dense", "units": 5, "neuron": "lif", "bias": False, "name": "last"},
     )
     assert build_layers(entries) == [
-        Conv2d(4, [3, 2], IF, padding=1),
+        Conv2d(4, (3, 2), IF, padding=1),
         AvgPool2d(2),
-        SumPool2d(2, IF, [1, 2], name="sums"),
+        SumPool2d(2, IF, (1, 2), name="sums"),
         MaxPool2d(2),
         Residual("conv1", False),
         Flatten(),
