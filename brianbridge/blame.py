@@ -1,4 +1,4 @@
-"""Keep Brian2 from asking for a bug report about errors that are none of Brian2's.
+"""Keep Brian2 from asking for bug reports about errors of this package.
 
 On import Brian2 sets `sys.excepthook`, which logs every uncaught exception of a script with "If you
 think this is a bug in Brian 2, please report this issue".
@@ -19,12 +19,12 @@ _FOLDER = str(Path(__file__).parent) + os.sep
 
 
 def take_the_blame() -> None:
-    """Let Brian2's logger say of errors that brianbridge raised whose they are."""
+    """Let Brian2's logger say which errors are those of brianbridge."""
     logging.getLogger("brian2").addFilter(_renamed)
 
 
 def _renamed(record: logging.LogRecord) -> bool:
-    """Change the message if it is about an error of ours; let all records pass."""
+    """Change the message about an error of this package; let all records pass."""
     if record.exc_info and (error := record.exc_info[1]) is not None and _ours(error):
         kind = (
             "brianbridge cannot use its input; the last line says why"
@@ -36,6 +36,6 @@ def _renamed(record: logging.LogRecord) -> bool:
 
 
 def _ours(error: BaseException) -> bool:
-    """Tell whether an error is an `InputError`, or was raised while this package was at work."""
+    """Return whether an error is an `InputError`, or was raised in this package."""
     frames = traceback.extract_tb(error.__traceback__)
     return isinstance(error, InputError) or any(f.filename.startswith(_FOLDER) for f in frames)

@@ -22,14 +22,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from brianbridge.errors import InputError
 from brianbridge.perturbations import Perturbation, perturbation
+from brianbridge.perturbations.base import PERTURBATIONS
 from brianbridge.remedies.remedies import Remedies
-from brianbridge.schema import find_toml, read_toml, validated
+from brianbridge.schema import TablesByName, find_toml, read_toml, validated
 
 __all__ = ["Rung", "Tolerances", "check_ladder", "ladder_names", "read_ladder"]
 
@@ -93,7 +94,9 @@ class Rung(Tolerances):
     """
 
     name: str = Field(min_length=1)
-    perturb: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    perturb: Annotated[dict[str, dict[str, Any]], TablesByName(PERTURBATIONS)] = Field(
+        default_factory=dict
+    )
     repeats: int = Field(default=1, ge=1, le=10_000)
     optional: bool = False
     attribute: bool = False
@@ -132,7 +135,9 @@ class Rung(Tolerances):
         return Tolerances(**self.model_dump(include=set(Tolerances.model_fields)))
 
 
-class _LadderFile(BaseModel):
+class LadderFile(BaseModel):
+    """Hold the rungs of a ladder file, from easy to hard."""
+
     model_config = ConfigDict(extra="forbid")
 
     rung: list[Rung] = Field(min_length=1)
@@ -158,7 +163,7 @@ def read_ladder(ladder: str | Path) -> tuple[Rung, ...]:
     """
     path = find_toml(str(ladder), _folder(), "ladder")
     entries = read_toml(path, "ladder file")
-    rungs = tuple(validated(_LadderFile, entries, f"ladder file '{path}'").rung)
+    rungs = tuple(validated(LadderFile, entries, f"ladder file '{path}'").rung)
     check_ladder(rungs, f"ladder file '{path}'")
     return rungs
 

@@ -1,9 +1,9 @@
-"""Find and read network files, ``models/networks/*.toml``; builds nothing.
+"""Find and read network files, ``models/networks/*.toml``. Nothing is built here.
 
 ```
-summary     = "what it is, in one line"
+summary     = "what the network is, in one line"
 source      = "the paper, and what of it was read, remembered or inferred"
-input_shape = [1, 28, 28]               # where the data do not say
+input_shape = [1, 28, 28]               # unless the data set has another
 encoding    = { kind = "bernoulli", steps = 100, dt = "1 ms", gain = 0.5 }
 readout     = "potential"
 weight_gain = 2.0                       # initial weights: variance times fan-in
@@ -20,27 +20,50 @@ neuron      = "lif_zero"
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
+from brianbridge.encoding.base import ENCODINGS
 from brianbridge.network.layer_files import LayerEntries, NeuronParameters
 from brianbridge.network.readout import Readout
-from brianbridge.schema import find_toml, read_toml, validated
+from brianbridge.schema import TableBy, find_toml, read_toml, validated
 from brianbridge.share import share_folder
 
 __all__ = ["NetworkFile", "network_names", "network_path", "read_network"]
 
 
 class NetworkFile(BaseModel):
-    """Hold what a network file says; see `brianbridge.network.library.network_model`."""
+    """Hold a network file; see `brianbridge.network.library.network_model`.
+
+    Parameters
+    ----------
+    summary : str
+        What the network is, in one line.
+    source : str
+        The paper, and what of it was read, remembered or inferred.
+    input_shape : list of int
+        Shape of one sample, unless the data set has another.
+    encoding : dict
+        How samples become input; it sets step and number of steps.
+    readout : {"counts", "potential", "first_spike"}
+        What the output is.
+    weight_gain : float, optional
+        Variance of initial weights times their fan-in. Without it they are uniform.
+    weight_mean : float
+        Mean sum of the initial weights of a neuron.
+    neurons : dict
+        Parameters of all neurons of a model, by its name.
+    layers : list of LayerEntry
+        The layers from input to output.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     summary: str
     source: str
     input_shape: list[PositiveInt] = Field(min_length=1)
-    encoding: dict[str, Any]
+    encoding: Annotated[dict[str, Any], TableBy(ENCODINGS, "kind", "current")]
     readout: Readout = "counts"
     weight_gain: float | None = Field(default=None, gt=0)
     weight_mean: float = 0.0
@@ -60,18 +83,18 @@ def network_names() -> tuple[str, ...]:
 
 
 def network_path(name: str) -> Path:
-    """Return the file of a network, by its name or its own path.
+    """Return the path of a network file, by the network's name or by its path.
 
     Raises
     ------
     InputError
-        If there is no such network; the near name is suggested.
+        If there is no such network. The message suggests the nearest name.
     """
     return find_toml(name, share_folder("models") / "networks", "network")
 
 
 def read_network(path: Path) -> NetworkFile:
-    """Read a network file, keys and types checked.
+    """Read a network file and check its keys and types.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Layers as TOML tables: ``[[layers]]`` of a network file, ``[[network.layers]]`` of a study.
 
-``kind`` says which class of `brianbridge.network.layers` is meant, ``"dense"`` if not given. The
-other keys are the fields of that class; only the neurons are said by name:
+``kind`` names the class of `brianbridge.network.layers`; without it the layer is ``"dense"``. The
+other keys are the fields of that class, except that a neuron model is given by its name:
 
 ```
 [[layers]]
@@ -13,229 +13,130 @@ bias       = false
 neuron     = "lif_zero"                 # or the path of a neuron model file
 parameters = { theta = 0.5 }            # of this layer's neurons; method and refractory likewise
 ```
+
+The models of these tables are made from the classes, so that there is one list of fields.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Union, get_type_hints
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    NonNegativeInt,
-    PositiveInt,
-    Tag,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_model, model_validator
 
 from brianbridge.errors import InputError, did_you_mean
-from brianbridge.network.layers import (
-    AvgPool2d,
-    Conv2d,
-    Dense,
-    Feedback,
-    Flatten,
-    Layer,
-    MaxPool2d,
-    Recurrent,
-    Residual,
-    SumPool2d,
-)
+from brianbridge.network.layers import LAYERS, Layer
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
+from brianbridge.schema.docstrings import parameter_texts
 
-__all__ = ["LayerEntries", "LayerEntry", "NeuronParameters", "build_layers"]
+__all__ = ["ENTRIES", "LayerEntries", "LayerEntry", "NeuronParameters", "build_layers"]
 
 _Values = dict[str, str | float | list[str | float]]
 
 #: Parameters of all neurons of a model, by its name.
 NeuronParameters = dict[str, _Values]
 
-_Size = PositiveInt | Annotated[list[PositiveInt], Field(min_length=2, max_length=2)]
-_Padding = NonNegativeInt | Annotated[list[NonNegativeInt], Field(min_length=2, max_length=2)]
+#: The kind of a table that names none.
+_DEFAULT = "dense"
 
 
-class _Entry(BaseModel):
+class LayerEntry(BaseModel):
+    """The table of a layer."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    #: The class of the layer; its fields are those of the entry.
+    #: The class of the layer.
     makes: ClassVar[Any]
 
     def layer(self, shared: Mapping[str, Mapping[str, Any]]) -> Layer:
-        """Return the layer; `shared` are parameters of all neurons of a model, by its name."""
-        layer: Layer = self.makes(**{key: getattr(self, key) for key in self._own_keys()})
+        """Return the layer; `shared` has parameters of all neurons of a model, by its name."""
+        layer: Layer = self.makes(**self._options())
         return layer
 
-    @classmethod
-    def _own_keys(cls) -> set[str]:
-        return set(cls.model_fields) - {"kind"}
+    def _options(self) -> dict[str, Any]:
+        """Return the values of the layer's fields."""
+        names = {field.name for field in dataclasses.fields(self.makes)} - {"neuron"}
+        return {name: getattr(self, name) for name in names}
 
 
-class _NeuronEntry(_Entry):
-    """Say what neurons there are."""
+class NeuronEntry(LayerEntry):
+    """The table of a layer with neurons.
+
+    Parameters
+    ----------
+    neuron : str
+        Name of the neuron model, or the path of its file.
+    method : str, optional
+        Another state update method than the model's.
+    refractory : str, optional
+        Another refractory period than the model's.
+    parameters : mapping of str to str, float or list
+        Parameters of the neurons that differ from the model's.
+    """
 
     neuron: str | None
     method: str | None = None
     refractory: str | None = None
     parameters: _Values = {}
-    name: str = ""
-
-    def layer(self, shared: Mapping[str, Mapping[str, Any]]) -> Layer:
-        """Return the layer; `shared` are parameters of all neurons of a model, by its name."""
-        options = {key: getattr(self, key) for key in self._own_keys()}
-        layer: Layer = self.makes(neuron=self._model(shared), **options)
-        return layer
-
-    def _model(self, shared: Mapping[str, Mapping[str, Any]]) -> NeuronModel | None:
-        if self.neuron is None:
-            return None
-        return neuron_model(
-            self.neuron,
-            method=self.method,
-            refractory=self.refractory,
-            parameters={**shared.get(self.neuron, {}), **self.parameters},
-        )
-
-    @classmethod
-    def _own_keys(cls) -> set[str]:
-        return super()._own_keys() - {"neuron", "method", "refractory", "parameters"}
-
-
-class DenseEntry(_NeuronEntry):
-    """See `Dense`."""
-
-    makes = Dense
-
-    kind: Literal["dense"] = "dense"
-    neuron: str
-    units: PositiveInt
-    bias: bool = True
-    delay: str | float = 0.0
-
-
-class Conv2dEntry(_NeuronEntry):
-    """See `Conv2d`."""
-
-    makes = Conv2d
-
-    kind: Literal["conv2d"]
-    neuron: str
-    channels: PositiveInt
-    kernel: _Size
-    stride: _Size = 1
-    padding: _Padding = 0
-    dilation: _Size = 1
-    groups: PositiveInt = 1
-    bias: bool = True
-    delay: str | float = 0.0
-
-
-class AvgPool2dEntry(_NeuronEntry):
-    """See `AvgPool2d`."""
-
-    makes = AvgPool2d
-
-    kind: Literal["avg_pool2d"]
-    neuron: str | None = None
-    size: _Size
-    stride: _Size | None = None
-    padding: _Padding = 0
 
     @model_validator(mode="after")
-    def _needs_neurons(self) -> AvgPool2dEntry:
+    def _needs_neurons(self) -> NeuronEntry:
         if self.neuron is None:
             for key in ("method", "refractory", "parameters", "name"):
                 if getattr(self, key):
-                    raise ValueError(f"'{key}' is of neurons; name their model by 'neuron'")
+                    raise ValueError(f"'{key}' is for neurons; name their model by 'neuron'")
         return self
 
-
-class SumPool2dEntry(AvgPool2dEntry):
-    """See `SumPool2d`."""
-
-    makes = SumPool2d
-
-    kind: Literal["sum_pool2d"]  # type: ignore[assignment]
-
-
-class MaxPool2dEntry(_Entry):
-    """See `MaxPool2d`."""
-
-    makes = MaxPool2d
-
-    kind: Literal["max_pool2d"]
-    size: _Size
-    stride: _Size | None = None
-    padding: _Padding = 0
-    name: str = ""
+    def layer(self, shared: Mapping[str, Mapping[str, Any]]) -> Layer:
+        """Return the layer; `shared` has parameters of all neurons of a model, by its name."""
+        model = None
+        if self.neuron is not None:
+            model = neuron_model(
+                self.neuron,
+                method=self.method,
+                refractory=self.refractory,
+                parameters={**shared.get(self.neuron, {}), **self.parameters},
+            )
+        layer: Layer = self.makes(neuron=model, **self._options())
+        return layer
 
 
-class FlattenEntry(_Entry):
-    """See `Flatten`."""
-
-    makes = Flatten
-
-    kind: Literal["flatten"]
-
-
-class ResidualEntry(_Entry):
-    """See `Residual`."""
-
-    makes = Residual
-
-    kind: Literal["residual"]
-    source: str
-    learned: bool | None = None
-
-
-class RecurrentEntry(_Entry):
-    """See `Recurrent`."""
-
-    makes = Recurrent
-
-    kind: Literal["recurrent"]
-    delay: str | float = 0.0
+def _entry(kind: str, cls: Any) -> type[LayerEntry]:
+    """Return the model of the table of a layer, made from its class."""
+    hints, texts = get_type_hints(cls, include_extras=True), parameter_texts(cls)
+    base: type[LayerEntry] = LayerEntry
+    # A table is dense unless it says otherwise, so that `kind` may be missing there only.
+    keys: dict[str, Any] = {"kind": (Literal[kind], kind if kind == _DEFAULT else ...)}
+    for field in dataclasses.fields(cls):
+        default = ... if field.default is dataclasses.MISSING else field.default
+        hint = hints[field.name]
+        if field.name == "neuron":
+            base, hint = NeuronEntry, str if hint is NeuronModel else str | None
+        keys[field.name] = (hint, Field(default, description=texts.get(field.name)))
+    entry = create_model(f"{cls.__name__}Entry", __base__=base, __doc__=cls.__doc__, **keys)
+    entry.makes = cls
+    return entry
 
 
-class FeedbackEntry(_Entry):
-    """See `Feedback`."""
-
-    makes = Feedback
-
-    kind: Literal["feedback"]
-    target: str
-    kernel: _Size | None = None
-    stride: _Size = 1
-    padding: _Padding = 0
-    dilation: _Size = 1
-    delay: str | float = 0.0
+#: The model of each kind of table.
+ENTRIES = {kind: _entry(kind, cls) for kind, cls in LAYERS.items()}
 
 
 def _kind(entry: Any) -> str:
     if isinstance(entry, Mapping):
-        return str(entry.get("kind", "dense"))
-    return getattr(entry, "kind", "dense")
+        return str(entry.get("kind", _DEFAULT))
+    return getattr(entry, "kind", _DEFAULT)
 
 
-#: Any layer; what has no ``kind`` is dense.
-LayerEntry = Annotated[
-    Annotated[DenseEntry, Tag("dense")]
-    | Annotated[Conv2dEntry, Tag("conv2d")]
-    | Annotated[AvgPool2dEntry, Tag("avg_pool2d")]
-    | Annotated[SumPool2dEntry, Tag("sum_pool2d")]
-    | Annotated[MaxPool2dEntry, Tag("max_pool2d")]
-    | Annotated[FlattenEntry, Tag("flatten")]
-    | Annotated[ResidualEntry, Tag("residual")]
-    | Annotated[RecurrentEntry, Tag("recurrent")]
-    | Annotated[FeedbackEntry, Tag("feedback")],
+_AnyEntry: Any = Annotated[
+    Union[tuple(Annotated[entry, Tag(kind)] for kind, entry in ENTRIES.items())],  # noqa: UP007
     Discriminator(_kind),
 ]
 
 #: All layers, from input to output.
-LayerEntries = Annotated[list[LayerEntry], Field(min_length=1)]
+LayerEntries = Annotated[list[_AnyEntry], Field(min_length=1)]
 
 
 def build_layers(
@@ -246,9 +147,9 @@ def build_layers(
     Parameters
     ----------
     entries : sequence of LayerEntry
-        What the file says.
+        The tables of the file.
     shared : mapping of str to mapping, optional
-        Parameters of all neurons of a model, by its name; what a layer says itself comes first.
+        Parameters of all neurons of a model, by its name. Those of a layer take precedence.
 
     Raises
     ------
@@ -258,7 +159,7 @@ def build_layers(
 
     Examples
     --------
-    >>> entry = DenseEntry(units=10, neuron="lif")
+    >>> entry = ENTRIES["dense"](units=10, neuron="lif")
     >>> build_layers([entry], {"lif": {"tau": "20 ms"}})[0].neuron.parameters["tau"]
     20. * msecond
     """

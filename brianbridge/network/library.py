@@ -1,7 +1,7 @@
-"""The networks that come as TOML files, and those of the user.
+"""Networks from TOML files: those of the package and those of the user.
 
 A network file needs no Python and no change to the package: `network_model` takes the name of a
-file in ``models/networks`` or the path of any other. See `brianbridge.network.files`.
+file in ``models/networks`` or the path of any other file. See `brianbridge.network.files`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ __all__ = ["changed_encoding", "network_model", "network_names"]
 def changed_encoding(
     given: Encoding | Mapping[str, Any] | None, default: Mapping[str, Any]
 ) -> Encoding:
-    """Return the encoding `default`, or what is given in its place.
+    """Return another encoding, or the default with some options changed.
 
     Parameters
     ----------
     given : Encoding or mapping, optional
-        Another encoding. A mapping without ``kind`` changes some of the options only.
+        Another encoding. A mapping without ``kind`` changes only some options of the default.
     default : mapping
-        The fields of an encoding, with ``kind``.
+        Kind and options of the default encoding.
 
     Examples
     --------
@@ -54,32 +54,31 @@ def network_model(
     weight_gain: float | None = None,
     weight_mean: float | None = None,
 ) -> SpikingNetwork:
-    """Return a network by name, or from a file, with initial weights.
+    """Return a network by name or from a file, with initial weights.
 
     Parameters
     ----------
     name : str
         A name from `network_names`, or the path of a ``.toml`` file.
     input_shape : sequence of int, optional
-        Shape of one sample; the file's if not given, as all that follows.
+        Shape of one sample. This and all other options replace those of the file.
     encoding : Encoding or mapping, optional
-        Another encoding; a mapping without ``kind`` changes some of its options only.
-    readout : {"counts", "potential"}, optional
-        Another readout.
+        The encoding. A mapping without ``kind`` changes only some options of the file's.
+    readout : {"counts", "potential", "first_spike"}, optional
+        What the output is.
     neurons : mapping of str to mapping, optional
-        Parameters to change of all neurons of a model, by its name.
+        Parameters of all neurons of a model, by its name, that differ from the file's.
     seed : int
         Seed of the initial weights.
     weight_gain : float, optional
-        Another variance of initial weights times their fan-in.
+        Variance of initial weights times their fan-in.
     weight_mean : float, optional
-        Another sum of the initial weights of a neuron, on average.
+        Mean sum of the initial weights of a neuron.
 
     Raises
     ------
     InputError
-        If there is no such network, the file is not valid, or what it describes does not fit
-        `input_shape`.
+        If there is no such network, the file is not valid, or its layers do not fit `input_shape`.
 
     Examples
     --------

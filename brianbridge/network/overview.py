@@ -1,4 +1,4 @@
-"""Tell what a network file makes: its populations, and how many neurons and weights they have."""
+"""Describe the network of a file: its populations and their numbers of neurons and weights."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ __all__ = ["as_text", "describe_model"]
 
 
 def describe_model(name: str) -> dict[str, Any]:
-    """Describe a network file as plain values, ready for JSON.
+    """Describe the network of a file as plain values, ready for JSON.
 
     Parameters
     ----------
     name : str
-        Name of a network, or the path of its file.
+        Name of the network, or the path of its file.
 
     Returns
     -------
     dict
-        ``name``, ``summary``, ``source``, ``input_shape``, ``encoding`` and ``readout`` as the file
-        has them; ``populations``, each with ``name``, ``shape``, ``neuron``, number of ``neurons``
-        and of trainable ``weights`` (and biases) that lead to it; and the sums ``neurons`` and
+        ``name``, ``summary``, ``source``, ``input_shape``, ``encoding`` and ``readout`` as in the
+        file; ``populations``, each with ``name``, ``shape``, ``neuron``, number of ``neurons`` and
+        number of trainable incoming ``weights`` (with biases); and the sums ``neurons`` and
         ``weights``.
 
     Raises
@@ -64,7 +64,7 @@ def describe_model(name: str) -> dict[str, Any]:
 
 
 def as_text(description: dict[str, Any]) -> str:
-    """Lay out the outcome of `describe_model` for a terminal."""
+    """Return the outcome of `describe_model` as text for a terminal."""
     return "\n".join(line.rstrip() for line in _lines(description))
 
 

@@ -1,4 +1,4 @@
-"""Find and read neuron model files; needs neither Brian2 nor torch."""
+"""Find and read neuron model files. This module imports neither Brian2 nor torch."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from brianbridge.neurons.folders import model_files
 from brianbridge.schema import find_toml, read_toml, validated
 from brianbridge.share import share_folder
 
-__all__ = ["model_names", "model_path", "read_entries"]
+__all__ = ["NeuronFile", "model_names", "model_path", "read_entries"]
 
 
-class _ModelFile(BaseModel):
-    """What a neuron model file may hold; see `NeuronModel` for the meaning."""
+class NeuronFile(BaseModel):
+    """Hold a neuron model file. `brianbridge.neurons.model.NeuronModel` explains its keys."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -44,19 +44,19 @@ def model_names() -> tuple[str, ...]:
 
 
 def model_path(name: str) -> Path:
-    """Return the file of a model, by its name or its own path.
+    """Return the path of a model file, by the model's name or by its path.
 
     Raises
     ------
     InputError
-        If there is no such model; the near name is suggested.
+        If there is no such model. The message suggests the nearest name.
     """
     known = model_files().get(name) if isinstance(name, str) else None
     return known or find_toml(name, share_folder("models") / "neurons", "neuron model")
 
 
 def read_entries(path: Path) -> dict[str, Any]:
-    """Return the entries of a model file, keys and types checked, as the file has them.
+    """Return the entries of a model file as they are, after a check of keys and types.
 
     Raises
     ------
@@ -64,5 +64,5 @@ def read_entries(path: Path) -> dict[str, Any]:
         If the file cannot be read, or has unknown or missing keys.
     """
     entries = read_toml(path, "neuron model file")
-    fields = validated(_ModelFile, entries, f"neuron model file '{path}'")
+    fields = validated(NeuronFile, entries, f"neuron model file '{path}'")
     return fields.model_dump(exclude_unset=True)

@@ -1,7 +1,7 @@
-"""The neuron models that come as TOML files, and those of the user.
+"""Neuron models from TOML files: those of the package and those of the user.
 
 A model file needs no Python and no change to the package: `neuron_model` takes the name of a
-file in ``models/neurons`` or the path of any other.
+file in ``models/neurons`` or the path of any other file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def read_model(path: Path, **changes: Any) -> NeuronModel:
     path : Path
         The file.
     **changes
-        Fields of the model to replace (``method="rk4"``, ``refractory="2 ms"``).
+        Fields of the model to replace, such as ``method="rk4"`` or ``refractory="2 ms"``.
 
     Raises
     ------
@@ -42,25 +42,25 @@ def neuron_model(
     parameters: Mapping[str, Any] | None = None,
     **values: Any,
 ) -> NeuronModel:
-    """Return a model by name, or from a file, with some of its parameters changed.
+    """Return a neuron model by name or from a file, with some parameters changed.
 
     Parameters
     ----------
     name : str
         A name from `model_names`, or the path of a ``.toml`` file.
     method : str, optional
-        Another state update method.
+        State update method in place of the model's.
     refractory : str or Quantity, optional
-        Another refractory period.
+        Refractory period in place of the model's.
     parameters : mapping, optional
-        Parameters to change, as text or quantities.
+        Parameters to change, as texts or quantities.
     **values : Quantity, float or array
-        The same, as keywords.
+        Parameters to change, as keywords.
 
     Raises
     ------
     InputError
-        If there is no such model or parameter; the near name is suggested.
+        If there is no such model or parameter. The message suggests the nearest name.
 
     Examples
     --------

@@ -15,7 +15,8 @@ from brianbridge.io.networks.file import load_network
 from brianbridge.network import SpikingNetwork
 from brianbridge.network.layer_files import build_layers
 from brianbridge.network.library import changed_encoding, network_model
-from brianbridge.study.schema import NetworkEntry, trained_on
+from brianbridge.study.entries import NetworkEntry
+from brianbridge.study.trained_on import trained_on
 
 __all__ = ["build_network"]
 
@@ -26,17 +27,17 @@ def build_network(entry: NetworkEntry, data: Dataset, seed: int) -> SpikingNetwo
     Parameters
     ----------
     entry : NetworkEntry
-        The table ``[network]`` of the study.
+        Table ``[network]`` of the study.
     data : Dataset
-        What it is to be trained on.
+        The training samples.
     seed : int
         Seed of the initial weights.
 
     Raises
     ------
     InputError
-        If something does not fit; or if the trained network to start from has seen other samples
-        of the same data set, so that the test samples may be among them.
+        If something does not fit, or if the network to start from was trained on another split of
+        the same data set and so may have seen the test samples.
 
     Examples
     --------
@@ -70,23 +71,23 @@ def build_network(entry: NetworkEntry, data: Dataset, seed: int) -> SpikingNetwo
 
 
 def _check_not_seen(path: Path, provenance: Mapping[str, Any], data: Dataset) -> None:
-    """Refuse a network that may have been trained on samples which the study tests on."""
+    """Refuse a network that may have been trained on the test samples of the study."""
     while provenance:
         seen = trained_on(provenance)
         if seen.name == data.name and seen.split != data.split:
             raise InputError(
                 f"network file '{path}' was trained on the split '{seen.split}' of '{data.name}', "
                 "so that it may have seen the test samples of the split "
-                f"'{data.split}'; give the study the seed and split that it was trained with"
+                f"'{data.split}'; give the study the seed and split of that training"
             )
-        # That of the network which it was trained on from, and so on.
+        # Go on with the network that this one was started from.
         start = provenance.get("start")
         before = start.get("provenance") if isinstance(start, Mapping) else None
         provenance = before if isinstance(before, Mapping) else {}
 
 
 def _started(entry: NetworkEntry, path: Path, data: Dataset) -> SpikingNetwork:
-    """Return a trained network, which remembers where it comes from."""
+    """Return a trained network whose provenance names the file that it comes from."""
     network = load_network(path)
     _check_not_seen(path, network.provenance, data)
     return replace(

@@ -1,13 +1,15 @@
 """Train a twin by a learning rule: options, constraints, checkpoints, the loop over epochs.
 
-Nothing here knows a particular rule; rules live in `brianbridge.rules`. May import `rules`, `twin`
-and all below them. A new option is a field of `TrainingOptions`; what it does belongs in a file of
-its own, as `augmentation` and `spike_rate` are.
+`loop` has the loop, `options` its options, `history` its outcome. No particular rule is known
+here: rules are in `brianbridge.rules`. May import `rules`, `twin` and all below them. A new option
+is a field of `TrainingOptions`; what it does belongs in its own file, as in `augmentation` and
+`spike_rate`.
 """
 
 from brianbridge.training.augmentation import Augmentation
+from brianbridge.training.history import TrainingResult
 from brianbridge.training.options import TrainingOptions
 from brianbridge.training.spike_rate import SpikeRate
-from brianbridge.training.trainer import TrainingResult, train
+from brianbridge.training.trainer import train
 
 __all__ = ["Augmentation", "SpikeRate", "TrainingOptions", "TrainingResult", "train"]

@@ -1,29 +1,37 @@
-"""Shift, flip and cut training images, each sample anew in every epoch."""
+"""Random shifts, flips and cut-outs of training images, drawn anew in every epoch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from pydantic import NonNegativeInt
 
 from brianbridge.errors import InputError
+from brianbridge.schema import check_options
 
 __all__ = ["Augmentation"]
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Change images at random, where that does not change what they show.
+    """Change training images at random, in ways that do not change their class.
 
     Parameters
     ----------
     shift : int
-        Shift by up to so many pixels in either direction, with zeros from outside: the random
-        crop of an image padded by so many.
+        Largest shift in pixels, in either direction; zeros move in from outside. This equals a
+        random crop of the padded image.
     flip : bool
-        Mirror half of the images left to right. Not for digits.
+        Whether to mirror half of the images left to right; not for digits.
     cut : int
-        Set a square of so many pixels, at a random place, to 0 (DeVries & Taylor 2017, "cutout").
+        Side of a square at a random position that is set to 0 ("cutout", DeVries & Taylor 2017);
+        0 for none.
+
+    Raises
+    ------
+    InputError
+        If an option is of another type or out of range.
 
     Examples
     --------
@@ -34,37 +42,35 @@ class Augmentation:
             [7., 8., 0.]]])
     """
 
-    shift: int = 0
+    shift: NonNegativeInt = 0
     flip: bool = False
-    cut: int = 0
+    cut: NonNegativeInt = 0
 
     def __post_init__(self) -> None:
-        for name in ("shift", "cut"):
-            if getattr(self, name) < 0:
-                raise InputError(f"augmentation: {name} = {getattr(self, name)}; give 0 or more")
+        check_options(self, "augmentation")
 
     def check(self, shape: tuple[int, ...]) -> None:
-        """Refuse samples that are no images.
+        """Refuse samples that are not images.
 
         Raises
         ------
         InputError
-            If there is anything to do, and `shape` is neither (height, width) nor has channels.
+            If there is a change to make and `shape` is not ``([channels,] height, width)``.
         """
         if self != Augmentation() and len(shape) not in (2, 3):
             raise InputError(
-                f"augmentation is for images, and the samples have shape {shape}; leave it out"
+                f"augmentation is for images, but the samples have shape {shape}; leave it out"
             )
 
     def __call__(self, images: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """Return changed copies.
+        """Return changed copies of images.
 
         Parameters
         ----------
         images : numpy.ndarray, shape (samples, [channels,] height, width)
             The images.
         random : numpy.random.Generator
-            Where chance comes from.
+            The source of the random changes.
         """
         if self == Augmentation():
             return images

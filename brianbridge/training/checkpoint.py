@@ -1,4 +1,4 @@
-"""Checkpoints of a training: written atomically, read without executing anything."""
+"""Checkpoints of a training. They are written atomically and read without running any code."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["read_checkpoint", "write_checkpoint"]
 
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write tensors, numbers and text to `path`; a kill leaves the previous file in place."""
-    # Where a disk is full, torch raises its own kind of error. So it writes to memory.
+    """Write tensors, numbers and text to `path`. If killed, the previous file stays in place."""
+    # On a full disk torch raises an error of its own kind. So it writes to memory first.
     content = io.BytesIO()
     torch.save(state, content)
     write_whole(path, content.getbuffer())
@@ -30,21 +30,21 @@ def read_checkpoint(path: Path, fingerprint: str) -> dict[str, Any] | None:
     path : Path
         The file.
     fingerprint : str
-        Identifies data, network, rule and options; a checkpoint of anything else is refused.
+        Identifies data, network, rule and options. Any other checkpoint is refused.
 
     Raises
     ------
     InputError
-        If the file is no checkpoint, or that of another training.
+        If the file is not a checkpoint, or belongs to another training.
     """
     if not path.exists():
         return None
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True)
         found = state["fingerprint"]
-    except Exception:  # torch.load fails in many ways, all of which mean the same here
+    except Exception:  # torch.load raises many kinds of error, which all mean the same here
         raise InputError(
-            f"'{path}' is no checkpoint of a training; remove it to start afresh"
+            f"'{path}' is not a checkpoint of a training; remove it to start afresh"
         ) from None
     if found != fingerprint:
         raise InputError(

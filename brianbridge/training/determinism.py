@@ -1,4 +1,4 @@
-"""Random numbers and threads of a training, which leave those of the rest of the program alone."""
+"""Random numbers and threads of a training, without effect on the rest of the program."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["one_thread", "seeded"]
 
 @contextmanager
 def seeded(device: torch.device, *seed: int) -> Iterator[None]:
-    """Seed torch's generators as long as the block lasts; afterwards they are as before.
+    """Seed torch's generators within a block, and restore them afterwards.
 
     Parameters
     ----------
     device : torch.device
-        Where the twin computes. The processor's generator is seeded too.
+        The device of the twin. The processor's generator is seeded too.
     *seed : int
-        What the random numbers depend on.
+        Numbers that the random numbers depend on.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def seeded(device: torch.device, *seed: int) -> Iterator[None]:
     number = hash(seed) % 2**63
     cuda = device.type == "cuda"
     with torch.random.fork_rng(devices=[device] if cuda else []):
-        # Not torch.manual_seed, which seeds every device there is, also those not set back.
+        # torch.manual_seed would seed every device, also those that are not restored.
         torch.default_generator.manual_seed(number)
         if cuda:
             with torch.cuda.device(device):
@@ -45,14 +45,14 @@ def seeded(device: torch.device, *seed: int) -> Iterator[None]:
 
 @contextmanager
 def one_thread(wanted: bool = True) -> Iterator[None]:
-    """Let torch and BLAS compute in one thread as long as the block lasts.
+    """Let torch and BLAS compute in one thread within a block.
 
-    How many threads share a sum decides in which order it is added up, and so its last digit.
+    The number of threads decides in which order a sum is added up, and so its last digit.
 
     Parameters
     ----------
     wanted : bool
-        False leaves everything as it is.
+        Whether to change anything.
 
     Examples
     --------

@@ -1,124 +1,107 @@
-"""How long and how fast to train, and under which constraints."""
+"""Options of a training: how long, how fast and under which constraints."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import torch
+from annotated_types import Interval
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 
-from brianbridge.errors import InputError
-from brianbridge.schema import check_kinds
+from brianbridge.schema import check_options
 from brianbridge.training.augmentation import Augmentation
 from brianbridge.training.spike_rate import SpikeRate
 
 __all__ = ["TrainingOptions"]
 
-#: Of learning and of decay. The optimisers multiply it, in floats of 32 bits.
+#: Largest learning rate and weight decay. The optimisers multiply them in 32-bit floats.
 LARGEST_RATE = 1e6
 
-Optimizer = Literal["adamw", "sgd"]
-Schedule = Literal["constant", "cosine", "step"]
-Autocast = Literal["none", "bfloat16"]
+#: At least 0 and below 1.
+Share = Annotated[float, Interval(ge=0, lt=1)]
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """Hold how long and how fast to train.
+    """Hold the options of a training. The table ``[training]`` of a study has the same keys.
 
     Parameters
     ----------
     epochs : int
-        Passes over the training samples, at most.
+        Largest number of passes over the training samples.
     batch_size : int
-        Samples between two steps of the optimiser.
+        Number of samples per step of the optimiser.
     optimizer : {"adamw", "sgd"}
-        SGD takes its weight decay as a part of the gradient, AdamW beside it.
+        Optimiser. SGD adds the weight decay to the gradient; AdamW applies it separately.
     learning_rate : float
-        Of the optimiser, at the start.
+        Learning rate at the start.
     momentum : float
-        Of SGD.
+        Momentum of SGD.
     weight_decay : float
-        Of the optimiser.
+        Weight decay of the optimiser.
     schedule : {"constant", "cosine", "step"}
-        Whether the learning rate stays, falls to 0 along a cosine over all epochs, or is
+        Course of the learning rate: constant, falling to 0 along a cosine over all epochs, or
         multiplied by `step_factor` after each of the epochs `step_at`.
     step_at : tuple of int
-        Epochs, of schedule ``"step"``.
+        Epochs after which schedule ``"step"`` lowers the learning rate.
     step_factor : float
-        Of schedule ``"step"``.
+        Factor by which schedule ``"step"`` multiplies the learning rate.
     warmup : int
-        Epochs at the start over which the learning rate rises.
+        Number of epochs at the start over which the learning rate rises.
     gradient_clip : float
         Largest norm of the gradient of all weights; 0 for no limit.
     ema : float
-        Decay of an exponential moving average of the weights, a step (less over the first steps);
-        the average is what is evaluated and kept. 0 for none.
+        Decay per step of an exponential moving average of the weights; 0 for no average. The
+        average is evaluated and kept in place of the weights. The decay is lower in the first
+        steps.
     augmentation : Augmentation
-        How training images are changed.
+        Random changes of the training images.
     spike_rate : SpikeRate, optional
-        A constraint on how much neurons fire.
+        Constraint on how much neurons fire.
     channels_last : bool
-        Whether kernels are stored with channels last, which some processors convolve faster.
+        Whether kernels are stored with channels last; some processors convolve these faster.
     autocast : {"none", "bfloat16"}
-        Whether products are computed in less precision in training; evaluation never is.
+        Whether training computes products in lower precision. Evaluation never does.
     validation_fraction : float
-        Share of the training samples that is held out to choose the best epoch; 0 for none,
-        and then the last epoch is kept.
+        Share of the training samples that is held out to choose the best epoch. With 0 the last
+        epoch is kept.
     patience : int
-        Stop after this many epochs without a better validation accuracy; 0 for never.
+        Number of epochs without a better validation accuracy after which training stops; 0 for
+        never.
     deterministic : bool
         Whether to train in one thread, so that the weights do not depend on the number of threads.
-        With the same number of threads they are the same in either case.
+        With a fixed number of threads the weights are the same in either case.
 
     Raises
     ------
     InputError
-        If an option is out of range.
+        If an option is of another type or out of range.
     """
 
-    epochs: int = 20
-    batch_size: int = 64
-    optimizer: Optimizer = "adamw"
-    learning_rate: float = 1e-3
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    schedule: Schedule = "constant"
-    step_at: tuple[int, ...] = ()
-    step_factor: float = 0.1
-    warmup: int = 0
-    gradient_clip: float = 0.0
-    ema: float = 0.0
+    epochs: PositiveInt = 20
+    batch_size: PositiveInt = 64
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    learning_rate: Annotated[float, Interval(gt=0, le=LARGEST_RATE)] = 1e-3
+    momentum: Share = 0.9
+    weight_decay: Annotated[float, Interval(ge=0, le=LARGEST_RATE)] = 0.0
+    schedule: Literal["constant", "cosine", "step"] = "constant"
+    step_at: tuple[PositiveInt, ...] = ()
+    step_factor: Annotated[float, Interval(gt=0, le=1)] = 0.1
+    warmup: NonNegativeInt = 0
+    gradient_clip: NonNegativeFloat = 0.0
+    ema: Share = 0.0
     augmentation: Augmentation = field(default_factory=Augmentation)
     spike_rate: SpikeRate | None = None
     channels_last: bool = False
-    autocast: Autocast = "none"
-    validation_fraction: float = 0.1
-    patience: int = 0
+    autocast: Literal["none", "bfloat16"] = "none"
+    validation_fraction: Share = 0.1
+    patience: NonNegativeInt = 0
     deterministic: bool = False
 
     def __post_init__(self) -> None:
-        check_kinds(type(self), vars(self), "training")
-        for name, good in (
-            ("epochs", self.epochs >= 1),
-            ("batch_size", self.batch_size >= 1),
-            ("optimizer", self.optimizer in get_args(Optimizer)),
-            ("learning_rate", 0 < self.learning_rate <= LARGEST_RATE),
-            ("momentum", 0 <= self.momentum < 1),
-            ("weight_decay", 0 <= self.weight_decay <= LARGEST_RATE),
-            ("schedule", self.schedule in get_args(Schedule)),
-            ("step_at", all(epoch >= 1 for epoch in self.step_at)),
-            ("step_factor", 0 < self.step_factor <= 1),
-            ("warmup", self.warmup >= 0),
-            ("gradient_clip", self.gradient_clip >= 0),
-            ("ema", 0 <= self.ema < 1),
-            ("autocast", self.autocast in get_args(Autocast)),
-            ("validation_fraction", 0 <= self.validation_fraction < 1),
-            ("patience", self.patience >= 0),
-        ):
-            if not good:
-                raise InputError(f"training: {name} = {getattr(self, name)!r} is out of range")
+        check_options(self, "training")
 
     def rate_in(self, epoch: int) -> float:
         """Return the learning rate of an epoch, counted from 0.

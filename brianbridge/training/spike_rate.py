@@ -1,48 +1,51 @@
-"""A constraint on how much neurons fire, as a part of the loss.
+"""A constraint on the spike rate of populations, as a part of the loss.
 
-The spike-count paper (Wu et al. 2019) promises to put latency, spike rate and hardware into the
-training; how is not in its abstract. Latency is the T that a network is trained with, hardware is
-`brianbridge.twin.quantisation`; for the rate the formula is ours. With ``r`` the mean spike
-value of a population in a step, over neurons, steps and the batch,
+The spike-count paper (Wu et al. 2019) announces constraints on latency, spike rate and hardware;
+its abstract does not say how. Here latency is the number of steps T of the training, and hardware
+is `brianbridge.twin.quantisation`. The formula for the rate is our own. With ``r`` the mean spike
+value of a population per step, over neurons, steps and the batch, the penalty of a target is
 
     penalty = weight * sum over populations of (r/rate - 1)**2
 
-for a target, and only where ``r > rate`` for a budget. Its gradient flows as that of the rule.
+A budget counts only populations with ``r > rate``. The penalty has the gradient of the rule.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from pydantic import NonNegativeFloat, PositiveFloat
 from torch import Tensor
 
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network import SpikingNetwork
+from brianbridge.schema import check_options
 
 __all__ = ["SpikeRate"]
 
 
 @dataclass(frozen=True)
 class SpikeRate:
-    """Keep the rate of populations at a target, or within a budget.
+    """Keep the spike rate of populations at a target or within a budget.
 
     Parameters
     ----------
     rate : float, or mapping of str to float
-        Mean spike value of a neuron in a step: of every population that fires but the output, or
-        by population.
+        Mean spike value of a neuron per step, for each population by its name. A single number
+        applies to every population that fires, except the output.
     weight : float
-        Weight in the loss.
+        Weight of the penalty in the loss.
     kind : {"budget", "target"}
-        Whether it may be less.
+        Whether a lower rate is allowed (``"budget"``) or penalised too (``"target"``).
 
     Raises
     ------
     InputError
-        If an option is out of range.
+        If an option is of another type or out of range.
 
     Examples
     --------
@@ -51,20 +54,22 @@ class SpikeRate:
     tensor(0.5000)
     """
 
-    rate: float | Mapping[str, float] = 0.1
-    weight: float = 1.0
+    rate: PositiveFloat | Mapping[str, PositiveFloat] = 0.1
+    weight: NonNegativeFloat = 1.0
     kind: Literal["budget", "target"] = "budget"
 
     def __post_init__(self) -> None:
+        check_options(self, "spike_rate")
         rates = self.rate.values() if isinstance(self.rate, Mapping) else [self.rate]
-        good = {
-            "rate": all(0 < rate < float("inf") for rate in rates),
-            "weight": 0 <= self.weight < float("inf"),
-            "kind": self.kind in ("budget", "target"),
-        }
-        for name, fine in good.items():
+        for name, fine in (
+            ("rate", all(0 < rate < math.inf for rate in rates)),
+            ("weight", self.weight < math.inf),
+        ):
             if not fine:
-                raise InputError(f"spike_rate: {name} = {getattr(self, name)!r} is out of range")
+                raise InputError(
+                    f"spike_rate: {name} = {getattr(self, name)!r} is out of range; give finite "
+                    "numbers above 0"
+                )
 
     def rates(self, network: SpikingNetwork) -> dict[str, float]:
         """Return the rate of each population that has one.
@@ -72,7 +77,7 @@ class SpikeRate:
         Raises
         ------
         InputError
-            If there is no such population that fires, or none at all.
+            If a population does not exist or does not fire, or if none remains.
         """
         firing = [p.name for p in network.firing]
         if isinstance(self.rate, Mapping):
@@ -86,19 +91,19 @@ class SpikeRate:
                 )
         if not chosen:
             raise InputError(
-                "spike_rate: no population fires before the output, or none is named; leave it out"
+                "spike_rate: no population before the output fires, or none is named; leave it out"
             )
         return chosen
 
     def penalty(self, counts: Mapping[str, Tensor], steps: int) -> Tensor:
-        """Return what is added to the loss.
+        """Return the penalty that is added to the loss.
 
         Parameters
         ----------
         counts : mapping of str to Tensor, shape (batch, *shape)
-            Summed spike values, with the gradient of a rule; of the populations of `rates`.
+            Summed spike values of the populations of `rates`, with the gradient of a rule.
         steps : int
-            Steps of a presentation, T.
+            Number of steps of a presentation, T.
         """
         wanted = self.rate if isinstance(self.rate, Mapping) else dict.fromkeys(counts, self.rate)
         excess = [counts[name].mean() / (steps * rate) - 1 for name, rate in wanted.items()]

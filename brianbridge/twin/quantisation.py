@@ -21,12 +21,14 @@ currents, which such hardware stores with more bits.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Interval
+from pydantic import NonNegativeFloat
 from torch import Tensor
 
-from brianbridge.errors import InputError
+from brianbridge.schema import check_options
 
 __all__ = ["Quantisation"]
 
@@ -61,20 +63,13 @@ class Quantisation:
     tensor([[ 1.0000, -0.3333,  0.0000]])
     """
 
-    bits: int = 8
+    bits: Annotated[int, Interval(ge=2, le=16)] = 8
     per: Literal["tensor", "channel"] = "tensor"
-    clip: float = 0.0
-    threshold_bits: int = 16
+    clip: NonNegativeFloat = 0.0
+    threshold_bits: Annotated[int, Interval(ge=1, le=22)] = 16
 
     def __post_init__(self) -> None:
-        for name, value, good in (
-            ("bits", self.bits, 2 <= self.bits <= 16),
-            ("per", self.per, self.per in ("tensor", "channel")),
-            ("clip", self.clip, self.clip >= 0),
-            ("threshold_bits", self.threshold_bits, 1 <= self.threshold_bits <= 22),
-        ):
-            if not good:
-                raise InputError(f"quantisation: {name} = {value!r} is out of range")
+        check_options(self, "quantisation")
 
     def step(self, weight: Tensor, theta: float | Tensor) -> Tensor:
         """Return the step of the grid, of a shape that broadcasts with ``weight (out, ...)``."""

@@ -31,13 +31,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import torch
+from pydantic import FiniteFloat, PositiveFloat
 from torch import Tensor
 
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.registry import Registry
+from brianbridge.schema import NameIn
 
 __all__ = ["SpikeFunction", "register_spike_function", "spike_function_names"]
 
@@ -181,9 +183,9 @@ class SpikeFunction:
     tensor([0.5000, 1.0000, 0.5000])
     """
 
-    name: str = "arctan"
-    width: float = 1.0
-    scale: float = 1.0
+    name: Annotated[str, NameIn(SPIKE_FUNCTIONS)] = "arctan"
+    width: PositiveFloat = 1.0
+    scale: FiniteFloat = 1.0
     levels: Levels = "all"
     detach_reset: bool = False
     _kernel: Kernel = field(init=False, repr=False, compare=False)

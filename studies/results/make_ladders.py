@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import brianbridge as bb
-from brianbridge.study.run import first_samples, split_of
+from brianbridge.study.data import first_samples, split_of
 from brianbridge.sweep.dask_workers import connected
 
 STUDIES = Path(__file__).parents[1]

@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from brianbridge import cli
+from brianbridge.cli.exits import OF_OUTCOME
 from brianbridge.errors import InputError
-from brianbridge.exits import OF_OUTCOME
 
 
 @pytest.fixture
@@ -16,11 +16,11 @@ def fails(monkeypatch, capsys, tmp_path):
     """Return a function that lets a command raise an error, and returns status and its line."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
-    def run(error, arguments=("models",), command="_models"):
+    def run(error, arguments=("models",), command="models.show_models"):
         def raises(options):
             raise error
 
-        monkeypatch.setattr(cli, command, raises)
+        monkeypatch.setattr(f"brianbridge.cli.{command}", raises)
         status = cli.main([str(a) for a in arguments])
         out, err = capsys.readouterr()
         assert out == ""
@@ -48,7 +48,7 @@ def test_the_traceback_is_beside_the_results_if_there_is_a_folder_for_them(fails
     out = tmp_path / "out"
     out.mkdir()
     train = ["train", "x.toml", "--out", out]
-    status, line = fails(RecursionError("deep"), train, "_train")
+    status, line = fails(RecursionError("deep"), train, "train.train")
     assert status == 70
     (left,) = out.iterdir()
     assert str(left) in line
@@ -90,11 +90,11 @@ def test_what_the_user_can_mend_is_one_line(fails, error, status, told):
 @pytest.mark.parametrize(
     ("arguments", "command", "resumes"),
     [
-        (["verify", "a.h5", "--data", "iris"], "_verify", False),
-        (["verify", "a.h5", "--data", "iris", "--out", "x"], "_verify", True),
-        (["train", "a", "--out", "x"], "_train", True),
-        (["study", "run", "a"], "_study_run", True),
-        (["study", "list"], "_study_list", False),
+        (["verify", "a.h5", "--data", "iris"], "verify._verify", False),
+        (["verify", "a.h5", "--data", "iris", "--out", "x"], "verify._verify", True),
+        (["train", "a", "--out", "x"], "train.train", True),
+        (["study", "run", "a"], "study.run_study", True),
+        (["study", "list"], "study.list_studies", False),
     ],
 )
 def test_only_what_resumes_is_said_to_go_on(fails, arguments, command, resumes):
@@ -115,7 +115,7 @@ def test_brian2_is_not_blamed_on_the_command_line(tmp_path):
     code = (
         "import sys, tempfile, brian2, brianbridge.cli as cli\n"
         f"tempfile.tempdir = {str(tmp_path)!r}\n"
-        "cli._models = lambda options: 1/0\n"
+        "cli.models.show_models = lambda options: 1/0\n"
         "sys.exit(cli.main(['models']))"
     )
     done = run_python(code)

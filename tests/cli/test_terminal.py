@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from brianbridge.cli import main
-from brianbridge.terminal import plain, terminal
+from brianbridge.cli.terminal import plain, terminal
 
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
@@ -58,7 +58,7 @@ def test_output_that_goes_nowhere_changes_no_status(redirected, arguments, statu
 def test_an_output_file_does_not_become_standard_output(tmp_path):
     """A closed descriptor has the number that the next file gets."""
     code = (
-        "import os; from brianbridge.terminal import terminal\n"
+        "import os; from brianbridge.cli.terminal import terminal\n"
         "with terminal():\n"
         f"    with open({str(tmp_path / 'mine')!r}, 'w') as file: assert file.fileno() > 2\n"
         "    os.write(1, b'a library that prints')"

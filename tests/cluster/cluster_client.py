@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-import brianbridge.study.run as study
+import brianbridge.study.data as study
 from brianbridge.cli import main
 from brianbridge.datasets import from_arrays
 from brianbridge.sweep import cluster

@@ -177,7 +177,7 @@ def _run_share(numbers: range, seed: int, cache: str, results: Any) -> None:
         base = Path(text)
         bases = _prepared(base, cache)
         results.send(None)
-        with patch("brianbridge.study.run.train", _no_training):
+        with patch("brianbridge.study.train.train", _no_training):
             for number in numbers:
                 folder = base / "case"
                 folder.mkdir()

@@ -20,7 +20,7 @@ from brianbridge.neurons.library import neuron_model
 from brianbridge.recording import Events, Recording
 from brianbridge.simulation.simulate import simulate
 from brianbridge.study import read_study, run_study
-from brianbridge.study.run import _mean
+from brianbridge.study.summary import _mean
 from brianbridge.twin.network import to_torch
 
 DT = 1e-3

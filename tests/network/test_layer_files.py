@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, fields
-from typing import get_args
 
 import pytest
 from brian2 import ms
@@ -20,11 +19,10 @@ from brianbridge.network import (
     Residual,
     SumPool2d,
 )
-from brianbridge.network.layer_files import LayerEntries, LayerEntry, build_layers
+from brianbridge.network.layer_files import ENTRIES, LayerEntries, build_layers
 from brianbridge.neurons.library import neuron_model
 from brianbridge.schema import validated
 
-ENTRIES = [get_args(member)[0] for member in get_args(get_args(LayerEntry)[0])]
 IF, LIF = neuron_model("if"), neuron_model("lif")
 
 
@@ -36,7 +34,7 @@ def read(*layers):
     return validated(File, {"layers": layers}, "file 'net.toml'").layers
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.__name__)
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=lambda e: e.__name__)
 def test_an_entry_has_the_fields_and_defaults_of_its_class(entry):
     said = {key: field.get_default() for key, field in entry.model_fields.items()}
     for key in ("kind", "method", "refractory", "parameters"):
@@ -63,9 +61,9 @@ def test_every_kind_makes_its_layer():
         {"kind": "dense", "units": 5, "neuron": "lif", "bias": False, "name": "last"},
     )
     assert build_layers(entries) == [
-        Conv2d(4, [3, 2], IF, padding=1),
+        Conv2d(4, (3, 2), IF, padding=1),
         AvgPool2d(2),
-        SumPool2d(2, IF, [1, 2], name="sums"),
+        SumPool2d(2, IF, (1, 2), name="sums"),
         MaxPool2d(2),
         Residual("conv1", False),
         Flatten(),
@@ -108,7 +106,7 @@ CONV = {"kind": "conv2d", "channels": 4, "kernel": 3, "neuron": "if"}
         ({"units": "4", "neuron": "if"}, ["'layers.0.units' = '4'"]),
         (
             {"kind": "avg_pool2d", "size": 2, "parameters": {"theta": 1}},
-            ["'layers.0': 'parameters' is of neurons", "'neuron'"],
+            ["'layers.0': 'parameters' is for neurons", "'neuron'"],
         ),
         ({"kind": "residual"}, ["'layers.0.source' is missing"]),
         ("dense", ["'layers.0' = 'dense'"]),

@@ -209,16 +209,16 @@ def test_a_run_that_was_stopped_goes_on(tmp_path):
         if epoch == 2:
             raise KeyboardInterrupt
 
-    from brianbridge.training import trainer
+    from brianbridge.training import loop
 
-    written, count = trainer.write_checkpoint, iter(range(1, 9))
+    written, count = loop.write_checkpoint, iter(range(1, 9))
 
     def write(path, state):
         written(path, state)
         stop(next(count))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainer, "write_checkpoint", write)
+        patch.setattr(loop, "write_checkpoint", write)
         with pytest.raises(KeyboardInterrupt):
             fine_tune(net, data, noise, epochs=3, checkpoint=file, **options)
     resumed = fine_tune(net, data, noise, epochs=3, checkpoint=file, **options)

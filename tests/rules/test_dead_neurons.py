@@ -148,7 +148,7 @@ def test_it_resumes_to_the_same_weights(tmp_path, monkeypatch):
 
     whole, path = trained(), tmp_path / "checkpoint.pt"
     with monkeypatch.context() as patch:
-        patch.setattr("brianbridge.training.trainer.write_checkpoint", write_and_die)
+        patch.setattr("brianbridge.training.loop.write_checkpoint", write_and_die)
         with pytest.raises(KeyboardInterrupt):
             trained(path)
     for name, values in trained(path).items():

@@ -1,12 +1,15 @@
 """Studies: every file that ships is valid; folds; a killed study goes on."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from brianbridge.io.networks.file import load_network
 from brianbridge.study import read_study, run_study, study_names
-from brianbridge.study.run import held_out, ladder_of, load_split, prepare
+from brianbridge.study.data import held_out, load_split
+from brianbridge.study.run import ladder_of
+from brianbridge.study.train import prepare
 from brianbridge.sweep import sweep
 
 
@@ -17,13 +20,13 @@ def test_every_study_fits_its_data(name):
         split = load_split(study, 0 if study.dataset.folds else None)
     except ValueError as error:
         pytest.skip(f"the data are not here: {error}")
-    network, _, _ = prepare(study, split.train)
+    network, _ = prepare(study, split.train)
     assert network.output.size == len(split.train.classes)
 
 
 def test_folds_are_trained_apart_and_averaged(tmp_path):
     study = read_study("iris_spike_count")
-    training = study.training.model_copy(update={"epochs": 3})
+    training = replace(study.training, epochs=3)
     dataset = study.dataset.model_copy(update={"folds": 2})
     study = study.model_copy(update={"training": training, "dataset": dataset})
     summary = run_study(study, tmp_path)

@@ -15,7 +15,8 @@ from brianbridge.datasets import load_dataset as load_data
 from brianbridge.io.networks.file import load_network, save_network
 from brianbridge.network import Convolution
 from brianbridge.study import read_study, run_study
-from brianbridge.study.run import held_out, load_split, prepare, train_study
+from brianbridge.study.data import held_out, load_split
+from brianbridge.study.train import prepare, train_study
 
 HEAD = """
 title = "Digits in a hurry"

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields, is_dataclass
+import json
+from dataclasses import asdict, fields
 
 import pytest
 import torch
-from pydantic import BaseModel
 
 from brianbridge.errors import InputError
 from brianbridge.io.networks.file import load_network
-from brianbridge.study import read_study, run
-from brianbridge.study.run import load_split, prepare, train_study
-from brianbridge.study.schema import (
-    AugmentationEntry,
-    QuantisationEntry,
-    SpikeRateEntry,
-    TrainingEntry,
-)
+from brianbridge.study import read_study
+from brianbridge.study import train as study_train
+from brianbridge.study.data import load_split
+from brianbridge.study.train import prepare, train_study
 from brianbridge.training import Augmentation, SpikeRate, TrainingOptions
 from brianbridge.twin.network import NetworkTwin
 from brianbridge.twin.quantisation import Quantisation
@@ -80,38 +76,8 @@ def study(tmp_path):
 
 # ---------------------------------------------------------------------- defaults
 
-#: What the entries say beside the options of the trainer: it is for the twin.
+#: What the table has beside the options of the trainer; it is for the twin.
 OF_TWIN = {"batch_norm": False, "dropout": 0.0, "quantisation": None}
-
-
-def defaults(kind: type) -> dict[str, object]:
-    """Return the default of every option, those of parts as a dictionary."""
-    found = {}
-    if issubclass(kind, BaseModel):
-        found = {name: field.get_default() for name, field in kind.model_fields.items()}
-    else:
-        for field in fields(kind):
-            made = field.default_factory is not MISSING
-            found[field.name] = field.default_factory() if made else field.default
-    return {
-        name: defaults(type(value))
-        if is_dataclass(value) or isinstance(value, BaseModel)
-        else value
-        for name, value in found.items()
-    }
-
-
-@pytest.mark.parametrize(
-    ("entry", "options", "more"),
-    [
-        (TrainingEntry, TrainingOptions, OF_TWIN),
-        (AugmentationEntry, Augmentation, {}),
-        (SpikeRateEntry, SpikeRate, {}),
-        (QuantisationEntry, Quantisation, {}),
-    ],
-)
-def test_the_defaults_are_those_of_the_options(entry, options, more):
-    assert defaults(entry) == {**defaults(options), **more}
 
 
 def test_an_empty_table_makes_the_default_options(study):
@@ -154,13 +120,13 @@ TWINS = {
 
 @pytest.mark.parametrize("training", TWINS, ids=["batch_norm", "quantisation"])
 def test_keys_reach_twin_and_trainer(study, training, tmp_path, monkeypatch):
-    seen, original = {}, run.train
+    seen, original = {}, study_train.train
 
     def train(twin: NetworkTwin, *arguments, **keywords):
         seen.update(twin=twin, keywords=keywords)
         return original(twin, *arguments, **keywords)
 
-    monkeypatch.setattr(run, "train", train)
+    monkeypatch.setattr(study_train, "train", train)
     chosen = study(EVERYTHING + training)
     assert chosen.training.of_twin() == TWINS[training]
     split = load_split(chosen)
@@ -178,10 +144,12 @@ def test_keys_reach_twin_and_trainer(study, training, tmp_path, monkeypatch):
         assert all(len(set(row.tolist())) <= 7 for row in rows)
     # What the file says is what the twin computes.
     again = load_network(tmp_path / "out/network.h5")
-    assert again.provenance["training"] == chosen.training.model_dump(mode="json")
+    written = json.loads(json.dumps(asdict(chosen.training)))
+    assert again.provenance["training"] == written
     x = split.test.x[:20]
     with torch.no_grad():
-        assert twin.record(x).output.tolist() == run.to_torch(again).record(x).output.tolist()
+        expected = study_train.to_torch(again).record(x).output.tolist()
+        assert twin.record(x).output.tolist() == expected
 
 
 # ---------------------------------------------------------------------- refusals
@@ -200,6 +168,9 @@ def test_keys_reach_twin_and_trainer(study, training, tmp_path, monkeypatch):
         ("augmentation = { cut = -1 }", ["'training.augmentation.cut' = -1"]),
         ("ema = 1.0", ["'training.ema' = 1.0"]),
         ("batch_norm = 'yes, please'", ["'training.batch_norm'"]),
+        ("dropout = 1.5", ["'training.dropout' = 1.5"]),
+        ("spike_rate = { rate = 0.0 }", ["'training.spike_rate.rate' = 0.0"]),
+        ("step_at = [1, 0]", ["'training.step_at.1' = 0"]),
     ],
 )
 def test_wrong_keys_are_refused_in_one_line(study, refused, training, said):
@@ -211,11 +182,8 @@ def test_wrong_keys_are_refused_in_one_line(study, refused, training, said):
     ("training", "said"),
     [
         ("dropout = { hiden = 0.1 }", ["dropout", "Did you mean 'hidden'"]),
-        ("dropout = 1.5", ["dropout of 'hidden' = 1.5"]),
         ("spike_rate = { rate = { output = 0.1 } }", ["spike_rate", "'output' fires"]),
-        ("spike_rate = { rate = 0.0 }", ["spike_rate: rate = 0.0"]),
         ("batch_norm = true\nquantisation = {}", ["quantisation with batch_norm"]),
-        ("step_at = [0]", ["training: step_at = (0,)"]),
     ],
 )
 def test_what_cannot_be_trained_is_refused_before_any_work(study, refused, training, said):

@@ -205,7 +205,7 @@ def test_the_validation_sees_images_as_they_are():
 
 @pytest.mark.parametrize("option", ["shift", "cut"])
 def test_options_out_of_range_are_refused(refused, option):
-    with refused("augmentation", f"{option} = -1", "0 or more"):
+    with refused("augmentation", f"{option} = -1", "at least 0"):
         Augmentation(**{option: -1})
 
 

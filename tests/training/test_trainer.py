@@ -30,7 +30,7 @@ from brianbridge.network import (
 from brianbridge.neurons.library import neuron_model
 from brianbridge.rules import learning_rule
 from brianbridge.training import Augmentation, SpikeRate, TrainingOptions, train
-from brianbridge.training.trainer import _Trainer
+from brianbridge.training.loop import Trainer
 from brianbridge.twin.network import to_torch
 from brianbridge.twin.projections import ProjectionTwin
 from brianbridge.twin.quantisation import Quantisation
@@ -153,7 +153,6 @@ def test_kill_9_and_the_same_command_gives_the_same_weights(tmp_path):
 
 
 def test_early_stop_keeps_the_best_epoch(monkeypatch):
-    from brianbridge.training import trainer
 
     scores = iter([0.5, 0.9, 0.8, 0.7, 0.6, 0.5])
     kept = []
@@ -162,7 +161,7 @@ def test_early_stop_keeps_the_best_epoch(monkeypatch):
         kept.append(weights(self.twin))
         return 1.0, next(scores) * len(data)
 
-    monkeypatch.setattr(trainer._Trainer, "_evaluate", evaluate)
+    monkeypatch.setattr(Trainer, "_evaluate", evaluate)
     twin = iris_twin()
     result = train(twin, load_dataset("iris").train, epochs=6, patience=2)
     assert result.best_epoch == 2
@@ -171,9 +170,8 @@ def test_early_stop_keeps_the_best_epoch(monkeypatch):
 
 
 def test_a_plateau_stops_and_keeps_its_last_epoch(monkeypatch):
-    from brianbridge.training import trainer
 
-    monkeypatch.setattr(trainer._Trainer, "_evaluate", lambda self, data: (1.0, len(data)))
+    monkeypatch.setattr(Trainer, "_evaluate", lambda self, data: (1.0, len(data)))
     result = train(iris_twin(), load_dataset("iris").train, epochs=9, patience=2)
     assert len(result.curve["train_loss"]) == 3
     assert result.best_epoch == 3
@@ -185,7 +183,7 @@ def test_checkpoint_of_another_training_is_refused(tmp_path):
     with pytest.raises(InputError, match="belongs to a training with other"):
         train(iris_twin(), data, epochs=1, learning_rate=0.5, checkpoint=path)
     path.write_bytes(b"nonsense")
-    with pytest.raises(InputError, match="is no checkpoint"):
+    with pytest.raises(InputError, match="is not a checkpoint"):
         train(iris_twin(), data, epochs=1, checkpoint=path)
 
 
@@ -238,7 +236,7 @@ def test_resumed_equals_uninterrupted_with_everything_that_has_a_state(tmp_path,
     whole = fresh()
     expected = train(whole, data, checkpoint=tmp_path / "whole.pt", **options)
     for stop in (1, 3):  # the second time goes on from a checkpoint that was itself gone on from
-        one_epoch = _Trainer._one_epoch
+        one_epoch = Trainer._one_epoch
 
         def stopping(self, stop=stop, one_epoch=one_epoch):
             if self.epoch == stop:
@@ -246,7 +244,7 @@ def test_resumed_equals_uninterrupted_with_everything_that_has_a_state(tmp_path,
             one_epoch(self)
 
         with monkeypatch.context() as patch:
-            patch.setattr(_Trainer, "_one_epoch", stopping)
+            patch.setattr(Trainer, "_one_epoch", stopping)
             with pytest.raises(Stop):
                 train(fresh(), data, checkpoint=tmp_path / "parts.pt", **options)
     torch.rand(5)  # what others draw makes no difference
@@ -316,13 +314,13 @@ def test_the_moving_average_is_its_definition(decay):
 
 def test_the_average_is_what_is_evaluated(monkeypatch):
     seen = []
-    evaluate = _Trainer._evaluate
+    evaluate = Trainer._evaluate
 
     def noting(self, data):
         seen.append((weights(self._kept), weights(self.twin)))
         return evaluate(self, data)
 
-    monkeypatch.setattr(_Trainer, "_evaluate", noting)
+    monkeypatch.setattr(Trainer, "_evaluate", noting)
     twin = iris_twin()
     result = train(twin, load_dataset("iris").train, epochs=2, ema=0.9)
     averaged, stepped = seen[result.best_epoch - 1]
@@ -428,7 +426,7 @@ def test_whatever_decides_the_outcome_is_in_the_fingerprint():
     def of(twin=None, rule="spike_count", seed=0, samples=data, **options):
         twin = digits_twin(pooling=pool) if twin is None else twin
         chosen = TrainingOptions(**options)
-        return _Trainer(twin, samples, learning_rule(rule), seed, chosen).fingerprint
+        return Trainer(twin, samples, learning_rule(rule), seed, chosen).fingerprint
 
     def fixed(value):
         net = digits_twin(pooling=pool).network
@@ -470,6 +468,6 @@ def test_the_wiring_is_in_the_fingerprint():
         data = from_arrays("mine", np.ones((3, 4)), np.arange(3))
         rule = learning_rule("spike_count")
         options = TrainingOptions(validation_fraction=0.0)
-        return _Trainer(to_torch(net), data, rule, 0, options).fingerprint
+        return Trainer(to_torch(net), data, rule, 0, options).fingerprint
 
     assert of(0) == of(0) != of(1)

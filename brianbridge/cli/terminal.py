@@ -1,4 +1,4 @@
-"""Standard output and error as they may be: closed, without a reader, or without UTF-8."""
+"""Protect standard output and error that are closed, have no reader, or cannot encode a text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 __all__ = ["plain", "terminal"]
 
-#: What stands for characters that have no decomposition into ASCII.
+#: Replacements of characters that have no decomposition into ASCII.
 _PLAIN = {
     "×": "x", "−": "-", "–": "-", "—": "-", "…": "...", "‘": "'", "’": "'", "“": '"', "”": '"',
     "·": "*", "→": "->", "✓": "+", "✗": "x", "±": "+-", "µ": "u", "μ": "u", "≤": "<=", "≥": ">=",
@@ -19,14 +19,14 @@ _PLAIN = {
 
 
 def plain(text: str, encoding: str) -> str:
-    """Return a text with other characters in place of those that an encoding lacks.
+    """Return a text whose characters an encoding has; others are replaced.
 
     Parameters
     ----------
     text : str
         Any text.
     encoding : str
-        What it will be written in.
+        The encoding.
 
     Examples
     --------
@@ -51,18 +51,18 @@ def _ascii(character: str) -> str:
 
 @contextmanager
 def terminal() -> Iterator[None]:
-    """Let `sys.stdout` and `sys.stderr` take whatever is written to them.
+    """Let `sys.stdout` and `sys.stderr` accept any text within a block.
 
-    Characters that they cannot encode are replaced. A reader that has gone away (``| head``) is not
-    told of, and does not stop the work. A stream that is closed (``>&-``) takes everything and
-    keeps nothing. On leaving, both are what they were.
+    Characters that they cannot encode are replaced. A reader that is gone (``| head``) neither
+    stops the work nor is reported. A stream that is closed (``>&-``) accepts everything and drops
+    it. Afterwards both are restored.
     """
     _occupy_closed_descriptors()
     before = sys.stdout, sys.stderr
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         # Python has None for a stream that was closed when it started.
         out, err = (nowhere if stream is None else stream for stream in before)
-        # What cannot be said on standard error cannot be said at all.
+        # There is no place to report an error of standard error.
         streams = _Stream(out, BrokenPipeError), _Stream(err, OSError)
         sys.stdout, sys.stderr = streams
         try:
@@ -76,8 +76,8 @@ def terminal() -> Iterator[None]:
 def _occupy_closed_descriptors() -> None:
     """Open the null device for standard streams that are closed.
 
-    A file that is opened next would have their numbers, and a library that prints would write into
-    it.
+    Otherwise the next file that is opened would get their numbers, and a library that prints would
+    write into it.
     """
     for descriptor in (0, 1, 2):
         try:
@@ -87,7 +87,7 @@ def _occupy_closed_descriptors() -> None:
 
 
 class _Stream:
-    """Write to a stream; leave out what it cannot take."""
+    """Write to a stream, without what it cannot accept."""
 
     def __init__(self, stream: TextIO, forgiven: type[OSError]) -> None:
         self._stream, self._forgiven, self._gone = stream, forgiven, False
@@ -114,14 +114,14 @@ class _Stream:
             self._leave()
 
     def finish(self) -> None:
-        """Write what is left; what cannot be written is not tried again when Python ends."""
+        """Write the rest. What cannot be written is not tried again when Python ends."""
         try:
             self.flush()
         except OSError:
             self._leave()
 
     def _leave(self) -> None:
-        """Write no more; what is in the stream's buffer goes nowhere when Python ends."""
+        """Stop writing, and drop the rest of the stream's buffer when Python ends."""
         self._gone = True
         try:
             nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -1,11 +1,11 @@
-"""How a command ends: its exit status, and one line that says why.
+"""The end of a command: its exit status, and one line that gives the reason.
 
 ===  ==========================================================================
 0    done, and every rung held
 1    a rung fell short of a tolerance
-2    bad input, or circumstances that the user can mend
-3    no rung fell short, but the samples do not decide for all of them
-70   an error of brianbridge's own
+2    bad input, or another problem that the user can solve
+3    no rung fell short, but there are too few samples to decide on all of them
+70   an error of brianbridge itself
 130  interrupted
 ===  ==========================================================================
 """
@@ -25,16 +25,16 @@ __all__ = ["INTERRUPTED", "OF_OUTCOME", "ended"]
 
 INTERNAL, INTERRUPTED = 70, 130
 BAD_INPUT = 2
-#: The status of a verdict, by its outcome.
+#: The exit status for each outcome of a verdict.
 OF_OUTCOME = {"held": 0, "no limit": 0, "fell short": 1, "undecided": 3}
 
-#: What is said of an interrupted command.
+#: What is added for an interrupted command, by whether it resumes.
 _AFTER = {
     True: "; the same command goes on where it stopped",
     False: "; nothing is kept",
     None: "",
 }
-#: An error and what was going on are told up to so many characters.
+#: Most characters of an error, and of a command line, that are shown.
 _LONGEST = 300
 
 
@@ -44,43 +44,43 @@ def ended(
     out: Path | None = None,
     resumes: bool | None = None,
 ) -> int:
-    """Tell on standard error, in one line, why a command ended; return the exit status.
+    """Print the reason why a command ended, in one line on standard error; return the exit status.
 
     Parameters
     ----------
     error : BaseException
-        What ended it.
+        The error that ended the command.
     arguments : sequence of str
-        Of the command line.
+        Arguments of the command line.
     out : Path, optional
-        The command's output folder, where a traceback may be left.
+        Output folder of the command. A traceback is written there.
     resumes : bool, optional
-        Whether the same command would go on where this one stopped; not told if not given.
+        Whether the same command resumes where this one stopped. Without it, nothing is said.
     """
     if isinstance(error, InputError):
-        return _said(str(error), BAD_INPUT)
+        return _report(str(error), BAD_INPUT)
     if isinstance(error, KeyboardInterrupt):
-        return _said(f"interrupted{_AFTER[resumes]}", INTERRUPTED)
+        return _report(f"interrupted{_AFTER[resumes]}", INTERRUPTED)
     command = _short(shlex.join(["brianbridge", *arguments]))
     if _lacks_memory(error):
-        return _said(
+        return _report(
             f"there is not enough memory for '{command}': give fewer samples (--samples), close "
             "other programs, or lower prefs.brianbridge.memory",
             BAD_INPUT,
         )
     if isinstance(error, OSError):
-        return _said(_of_system(error, command), BAD_INPUT)
+        return _report(_of_system(error, command), BAD_INPUT)
     name = type(error).__name__
     where = _keep_traceback(error, command, out)
-    return _said(
+    return _report(
         f"an error of brianbridge itself in '{command}': {_short(f'{name}: {error}')}; the "
         f"traceback is {where}; files that were finished before are whole",
         INTERNAL,
     )
 
 
-def _said(line: str, status: int) -> int:
-    # What a stranger's file says must not move the cursor or colour the terminal.
+def _report(line: str, status: int) -> int:
+    # The text of a file from elsewhere must not move the cursor or colour the terminal.
     shown = "".join(c if c.isprintable() else "?" for c in " ".join(line.split()))
     print(f"brianbridge: {shown}", file=sys.stderr)
     return status
@@ -92,23 +92,23 @@ def _short(text: str) -> str:
 
 
 def _lacks_memory(error: BaseException) -> bool:
-    """Tell whether memory ran out; torch says so by a RuntimeError."""
-    told = str(error).lower()
+    """Return whether memory ran out. torch raises a RuntimeError then."""
+    message = str(error).lower()
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError)
-        and any(text in told for text in ("can't allocate memory", "out of memory"))
+        and any(text in message for text in ("can't allocate memory", "out of memory"))
     )
 
 
 def _of_system(error: OSError, command: str) -> str:
-    """Tell what the system refused, with the file; where it names none, what was going on."""
+    """Return what the system refused, and the file, or else the command."""
     reason = error.strerror or str(error) or type(error).__name__
     files = [str(name) for name in (error.filename, error.filename2) if name is not None]
     return f"{reason} ({' to '.join(files) or command})"
 
 
 def _keep_traceback(error: BaseException, command: str, out: Path | None) -> str:
-    """Write a traceback to a file, in the output folder if there is one; return where it is."""
+    """Write a traceback to a file, in the output folder if there is one; return its place."""
     text = "".join(traceback.format_exception(error))
     for folder in (out, Path(tempfile.gettempdir())):
         if folder is None or not folder.is_dir():
@@ -120,7 +120,7 @@ def _keep_traceback(error: BaseException, command: str, out: Path | None) -> str
             ) as file:  # fmt: skip
                 file.write(f"{command}\n{_versions()}\n\n{text}")
             return f"in {file.name}"
-        except OSError:  # a disk that is full, say
+        except OSError:  # such as a full disk
             continue
     print(text, file=sys.stderr)
     return "above"
@@ -131,5 +131,5 @@ def _versions() -> str:
         from brianbridge.provenance import collect
 
         return ", ".join(f"{name} {version}" for name, version in collect()["versions"].items())
-    except Exception as error:  # it may be what went wrong in the first place
+    except Exception as error:  # this may be the very error that is reported
         return f"versions are not known ({error})"

@@ -1,0 +1,76 @@
+"""The command line: one module a command, and what all of them share.
+
+`parser` has what commands share to describe their options, `printing` what they share to print;
+`exits` explains the exit status, `terminal` protects standard output and error. A new command is a
+module with a function `add_to`, listed in `_COMMANDS`. Heavy libraries are imported by the command
+that needs them, so that ``--help`` and ``models`` answer at once. May import everything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+
+from brianbridge.cli import (
+    bench,
+    data,
+    inspect,
+    models,
+    perturbations,
+    schema,
+    study,
+    train,
+    verify,
+)
+from brianbridge.cli.exits import ended
+from brianbridge.cli.parser import Parser
+from brianbridge.cli.terminal import terminal
+from brianbridge.version import __version__
+
+__all__ = ["main"]
+
+_COMMANDS = (study, train, verify, inspect, models, perturbations, data, schema, bench)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The arguments; those of the process if not given.
+
+    Examples
+    --------
+    >>> main(["models", "nonsense"])
+    2
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = argparse.Namespace()
+    with terminal():
+        try:
+            logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+            # Brian2 keeps a log in the temporary folder. A full one is no reason for tracebacks.
+            logging.raiseExceptions = False
+            options = _parser().parse_args(given)
+            command: Callable[[argparse.Namespace], int] = options.command
+            status = command(options)
+            sys.stdout.flush()
+            return status
+        except (Exception, KeyboardInterrupt) as error:
+            resumes = options.resumes(options) if "resumes" in options else None
+            return ended(error, given, getattr(options, "out", None), resumes)
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="brianbridge",
+        description="Train spiking networks in PyTorch, validate them in Brian2.",
+    )
+    parser.add_argument("--version", action="version", version=f"brianbridge {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in _COMMANDS:
+        command.add_to(commands)
+    return parser

@@ -1,0 +1,93 @@
+"""``brianbridge bench``: measure speed and parity."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from brianbridge.cli.parser import Namespace, add_command, add_group
+from brianbridge.cli.printing import printer
+from brianbridge.errors import InputError
+
+__all__ = ["add_to", "bench_parity", "bench_simulate"]
+
+
+def add_to(commands: Any) -> None:
+    """Add the commands to the parser."""
+    benches = add_group(commands, "bench", "measure speed, side by side in one run")
+    simulate = add_command(benches, "simulate", bench_simulate, "time every way to the same spikes")
+    simulate.add_argument("network", type=Path, help="a network file (network.h5)")
+    simulate.add_argument("--data", required=True, help="data set; its test samples are used")
+    simulate.add_argument("--folder", help="folder of the data set's files")
+    simulate.add_argument("--out", type=Path, help="folder for simulate.json, .md and .png")
+    simulate.add_argument(
+        "--samples", type=int, default=10_000, help="number of samples (default: 10000)"
+    )
+    simulate.add_argument(
+        "--quick", action="store_true", help="only with the step of the twin, and no scaling"
+    )
+    parity = add_command(
+        benches, "parity", bench_parity, "compare twin and Brian2 on random networks"
+    )
+    parity.add_argument("--seconds", type=float, help="duration in seconds (default: 60)")
+    parity.add_argument(
+        "--neuron-steps",
+        type=float,
+        help="number of neuron steps, such as 1e9, instead of a duration",
+    )
+    parity.add_argument(
+        "--seed", type=int, default=1, help="seed of networks and samples (default: 1)"
+    )
+    parity.add_argument(
+        "--only", type=int, metavar="NUMBER", help="run only the network with this number"
+    )
+    parity.add_argument(
+        "--out", type=Path, help="folder for parity.json, .md and networks that differ"
+    )
+
+
+def bench_simulate(options: Namespace) -> int:
+    """Time every way to simulate a network."""
+    from brianbridge.bench import simulate
+    from brianbridge.bench.report import as_markdown, write_report
+    from brianbridge.io.atomic import writable_folder
+    from brianbridge.io.networks.file import load_network
+    from brianbridge.study.data import held_out
+
+    if options.samples < 1:
+        raise InputError(f"--samples {options.samples} is not above 0")
+    network = load_network(options.network)
+    data = held_out(network.provenance, options.data, options.folder)
+    if options.out is not None:
+        writable_folder(options.out)
+    try:
+        result = simulate.bench_simulate(
+            network,
+            data,
+            samples=options.samples,
+            divisors=simulate.DIVISORS[:1] if options.quick else simulate.DIVISORS,
+            scaling=not options.quick,
+            file=options.network,
+            report=printer(options.json),
+        )
+    except simulate.DifferentSpikesError as error:
+        print(f"brianbridge: {error}", file=sys.stderr)
+        return 1
+    quick = " --quick" if options.quick else ""
+    result["provenance"]["command"] = (
+        f"brianbridge bench simulate {options.network.name} --data {options.data} "
+        f"--samples {options.samples}{quick}"
+    )
+    if options.out is not None:
+        write_report(result, options.out)
+    print(json.dumps(result, indent=2) if options.json else as_markdown(result))
+    return 0
+
+
+def bench_parity(options: Namespace) -> int:
+    """Compare twin and Brian2 on random networks."""
+    from brianbridge.bench.parity.command import run_command
+
+    return run_command(options)

@@ -1,0 +1,89 @@
+"""The parser of the command line, and the options that several commands have."""
+
+from __future__ import annotations
+
+import argparse
+from argparse import Namespace
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from brianbridge.errors import InputError
+
+__all__ = [
+    "Namespace",
+    "Parser",
+    "add_command",
+    "add_decide_by",
+    "add_group",
+    "add_training_options",
+    "not_default",
+]
+
+
+class Parser(argparse.ArgumentParser):
+    """Report a wrong command line in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise an `InputError`."""
+        raise InputError(f"{message} (see '{self.prog} --help')")
+
+
+def add_group(parent: Any, name: str, help: str) -> Any:
+    """Add a group of commands, such as ``study``, and return what its commands are added to."""
+    return parent.add_parser(name, help=help).add_subparsers(metavar="COMMAND", required=True)
+
+
+def add_command(
+    parent: Any,
+    name: str,
+    command: Callable[[Namespace], int],
+    help: str,
+    resumes: Callable[[Namespace], bool] | None = None,
+) -> argparse.ArgumentParser:
+    """Add a command and return its parser.
+
+    Parameters
+    ----------
+    parent : argparse subparsers
+        Where the command is added.
+    name : str
+        What the user types.
+    command : callable
+        Runs the command and returns the exit status.
+    help : str
+        What the command does, in one line.
+    resumes : callable, optional
+        Says whether an interrupted command resumes when it is given again. Only long commands
+        have it: their interruption says what is kept.
+    """
+    parser: argparse.ArgumentParser = parent.add_parser(name, help=help, description=help)
+    parser.set_defaults(command=command)
+    if resumes is not None:
+        parser.set_defaults(resumes=resumes)
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    return parser
+
+
+def add_training_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that change the training of a study."""
+    parser.add_argument("--seed", type=int, help="seed in place of the study's")
+    parser.add_argument(
+        "--deterministic",
+        action="store_true",
+        help="train in one thread, so that the weights do not depend on the number of threads",
+    )
+
+
+def add_decide_by(parser: argparse.ArgumentParser) -> None:
+    """Add the option that chooses what tolerances are judged by."""
+    parser.add_argument(
+        "--decide-by",
+        choices=("interval", "estimate"),
+        default="interval",
+        help="judge a tolerance by the whole 95 %% interval (default) or by the number itself",
+    )
+
+
+def not_default(decide_by: str) -> str | None:
+    """Return the value of ``--decide-by`` for a command line; None if it is the default."""
+    return None if decide_by == "interval" else decide_by

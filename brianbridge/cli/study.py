@@ -1,0 +1,91 @@
+"""``brianbridge study``: run studies and list them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from brianbridge.cli.exits import OF_OUTCOME
+from brianbridge.cli.parser import (
+    Namespace,
+    add_command,
+    add_decide_by,
+    add_group,
+    add_training_options,
+    not_default,
+)
+from brianbridge.cli.printing import command_line, print_entries, printer
+from brianbridge.cli.train import changed
+
+__all__ = ["add_to", "list_studies", "run_study"]
+
+
+def add_to(commands: Any) -> None:
+    """Add the commands to the parser."""
+    studies = add_group(commands, "study", "run or list studies: train, write back, verify")
+    run = add_command(
+        studies, "run", run_study, "train, write back and verify, as a study file says",
+        resumes=lambda options: True,
+    )  # fmt: skip
+    run.add_argument("study", help="a study's name, or the path of its .toml file")
+    run.add_argument("--out", type=Path, help="output folder (default: runs/STUDY[-SEED][-quick])")
+    add_training_options(run)
+    add_decide_by(run)
+    run.add_argument("--quick", action="store_true", help="smoke test: 2 epochs, 50 samples")
+    run.add_argument(
+        "--no-spikes",
+        action="store_true",
+        help="write no spikes.h5, which has gigabytes for a large network",
+    )
+    add_command(studies, "list", list_studies, "list the studies that come with the package")
+
+
+def run_study(options: Namespace) -> int:
+    """Run a study."""
+    from brianbridge import study as studies
+
+    study = changed(studies.read_study(options.study), options.seed, options.deterministic)
+    study = study.quick() if options.quick else study
+    seed = "" if options.seed is None else f"-{options.seed}"
+    # A smoke test must not stand in the way of the whole study.
+    quick = "-quick" if options.quick else ""
+    out = options.out or Path("runs") / f"{study.name}{seed}{quick}"
+    summary = studies.run_study(
+        study,
+        out,
+        report=printer(options.json),
+        spikes=not options.no_spikes,
+        command=command_line(
+            ["study", "run"],
+            options.study,
+            quick=options.quick,
+            seed=options.seed,
+            decide_by=not_default(options.decide_by),
+            deterministic=options.deterministic,
+        ),
+        decide_by=options.decide_by,
+    )
+    if options.json:
+        print(json.dumps(summary, indent=2))
+    else:
+        _print_summary(summary, out)
+    return OF_OUTCOME[summary["outcome"]]
+
+
+def _print_summary(summary: dict[str, Any], out: Path) -> None:
+    if summary["folds"]:
+        mean = summary["mean"]
+        rungs = [key.removesuffix("_accuracy") for key in mean if key.endswith("_accuracy")]
+        text = ", ".join(f"{rung} {100 * mean[f'{rung}_accuracy']:.2f} %" for rung in rungs)
+        print(f"mean accuracy over {summary['folds']} folds: {text}")
+    print(f"network, verdict and report are in {out}")
+
+
+def list_studies(options: Namespace) -> int:
+    """List the studies."""
+    from brianbridge.study import read_study, study_names
+
+    entries = {name: read_study(name).title for name in study_names()}
+    print_entries(entries, options.json)
+    return 0

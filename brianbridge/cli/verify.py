@@ -1,0 +1,125 @@
+"""``brianbridge verify``: run a network in Brian2 and judge what held."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from brianbridge.cli.exits import OF_OUTCOME
+from brianbridge.cli.parser import Namespace, add_command, add_decide_by, not_default
+from brianbridge.cli.printing import command_line, printer
+from brianbridge.errors import InputError
+
+__all__ = ["add_to"]
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = add_command(
+        commands, "verify", _verify, "run a network in Brian2 and judge what held",
+        resumes=lambda options: options.out is not None,
+    )  # fmt: skip
+    parser.add_argument("network", type=Path, help="a network file (network.h5)")
+    parser.add_argument("--data", required=True, help="data set; its test samples are used")
+    parser.add_argument(
+        "--ladder",
+        default="short",
+        help="short (parity, dt/10), default (what a network may meet), or a file (default: short)",
+    )
+    parser.add_argument(
+        "--samples", type=int, help="number of samples, from the first (default: all)"
+    )
+    parser.add_argument("--folder", help="folder of the data set's files")
+    parser.add_argument("--out", type=Path, help="folder for verdict.json, report.html, spikes.h5")
+    parser.add_argument(
+        "--plain-spikes", action="store_true", help="spikes.h5 without compression, for libsonata"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of random perturbations (default: 0)"
+    )
+    add_decide_by(parser)
+    parser.add_argument("--workers", type=int, help="number of processes that share the work")
+    parser.add_argument("--worker-memory", help="memory limit of each such process (default: 4 GB)")
+    parser.add_argument(
+        "--scheduler", help="address of a Dask scheduler whose workers share the work"
+    )
+    parser.add_argument(
+        "--operations", action="store_true", help="also print the numbers of operations"
+    )
+
+
+def _verify(options: Namespace) -> int:
+    from brianbridge.io.atomic import writable_file
+    from brianbridge.io.lock import only_writer
+    from brianbridge.io.networks.file import load_network
+    from brianbridge.ladder.progress import Progress
+    from brianbridge.ladder.rungs import read_ladder
+    from brianbridge.ladder.verify import verify
+    from brianbridge.report import report_beside
+    from brianbridge.study.data import first_samples, split_of
+    from brianbridge.sweep.sweep import forget
+
+    if options.samples is not None and options.samples < 1:
+        raise InputError(f"--samples {options.samples} is not above 0")
+    if options.seed < 0:
+        raise InputError(f"--seed {options.seed} is below 0")
+    if options.workers is not None and options.scheduler is not None:
+        raise InputError("--workers starts processes here, --scheduler uses others; give one")
+    if options.worker_memory is not None and options.workers is None:
+        raise InputError("--worker-memory is that of processes started here; give --workers too")
+    ladder = read_ladder(options.ladder)
+    network = load_network(options.network)
+    split = split_of(network.provenance, options.data, options.folder)
+    test = first_samples(split.test, options.samples)
+    if options.out is not None:
+        for name in ("verdict.json", "report.html", "spikes.h5"):
+            writable_file(options.out / name)
+    spikes = None if options.out is None else options.out / "spikes.h5"
+    progress = Progress(lines=True)
+    with ExitStack() as stack:
+        if options.out is not None:
+            stack.enter_context(only_writer(options.out))
+        client = None
+        if options.workers is not None or options.scheduler is not None:
+            from brianbridge.sweep.dask_workers import connected
+
+            progress.say(
+                f"starting {options.workers} workers"
+                if options.scheduler is None
+                else f"connecting to {options.scheduler}"
+            )
+            client = stack.enter_context(
+                connected(options.workers, options.scheduler, options.worker_memory or "4 GB")
+            )
+        verdict = verify(
+            network,
+            test,
+            ladder,
+            name=options.network.name,
+            seed=options.seed,
+            spikes=spikes,
+            compress_spikes=not options.plain_spikes,
+            train=split.train,
+            client=client,
+            folder=None if options.out is None else options.out / "unfinished",
+            decide_by=options.decide_by,
+            progress=progress,
+        )
+        if options.out is not None:
+            verdict.save(options.out / "verdict.json")
+            forget(options.out / "unfinished")
+            command = command_line(
+                ["verify"], options.network, data=options.data, ladder=options.ladder,
+                samples=options.samples, seed=options.seed,
+                decide_by=not_default(options.decide_by),
+            )  # fmt: skip
+            report_beside(verdict, options.out, command, printer(options.json))
+    if options.json:
+        print(verdict.to_json())
+    else:
+        say = printer(False)
+        say(verdict.table())
+        if options.operations and verdict.operations is not None:
+            say(verdict.operations.table())
+    return OF_OUTCOME[verdict.outcome]

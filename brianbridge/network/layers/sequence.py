@@ -1,0 +1,66 @@
+"""Build a sequence of layers and name their populations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from brianbridge.errors import InputError
+from brianbridge.network.components import INPUT
+from brianbridge.network.layers.pooling import AvgPool2d
+from brianbridge.network.layers.stack import Layer, Stack
+
+__all__ = ["stack_layers"]
+
+
+def stack_layers(
+    shape: tuple[int, ...],
+    layers: Sequence[Layer],
+    generator: np.random.Generator,
+    gain: float | None = None,
+    mean: float = 0.0,
+) -> Stack:
+    """Build all layers on an input and return the stack.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the input.
+    layers : sequence of Layer
+        The layers, from input to output.
+    generator : numpy.random.Generator
+        Source of the initial weights.
+    gain : float, optional
+        Variance of initial weights times their fan-in. Without it they are uniform.
+    mean : float
+        Mean of initial weights times their fan-in.
+
+    Raises
+    ------
+    InputError
+        If a layer does not fit to those before it, or the last one is a pooling without neurons.
+    """
+    stack = Stack(generator, INPUT, shape, gain=gain, mean=mean)
+    with_neurons = [k for k, layer in enumerate(layers) if _has_neurons(layer)]
+    numbers = dict.fromkeys(("hidden", "conv", "pool"), 0)
+    dense = sum(layers[k].prefix == "hidden" for k in with_neurons[:-1])
+    for k, layer in enumerate(layers):
+        name = ""
+        if k in with_neurons:
+            numbers[layer.prefix] += 1
+            number = numbers[layer.prefix]
+            name = f"{layer.prefix}{number}"
+            if layer.prefix == "hidden" and dense == 1:
+                name = "hidden"
+            if k == with_neurons[-1]:
+                name = "output"
+        layer.build(stack, name)
+    if stack.pool is not None:
+        raise InputError("the last layer is a pooling without neurons; give it neurons")
+    return stack
+
+
+def _has_neurons(layer: Layer) -> bool:
+    linear = isinstance(layer, AvgPool2d) and layer.neuron is None
+    return bool(layer.prefix) and not linear

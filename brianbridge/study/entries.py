@@ -1,0 +1,147 @@
+"""The tables of a study file. The options of a dataclass are written there only, not here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from brianbridge.encoding.base import ENCODINGS
+from brianbridge.network import Readout
+from brianbridge.network.layer_files import LayerEntries, NeuronParameters
+from brianbridge.schema import TableBy
+from brianbridge.training.options import Share, TrainingOptions
+from brianbridge.twin.normalisation import Normalised
+from brianbridge.twin.quantisation import Quantisation
+
+__all__ = ["DatasetEntry", "Entry", "NetworkEntry", "TrainingEntry", "VerificationEntry"]
+
+
+class Entry(BaseModel):
+    """A table that has no other keys than its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatasetEntry(Entry):
+    """Name the data set and its split.
+
+    Parameters
+    ----------
+    name : str
+        Name of the data set.
+    test_fraction : float
+        Share of the samples that is held out for the test, where the set has no split of its own.
+    folds : int, optional
+        Number of folds of a cross-validation; one split without it.
+    folder : str, optional
+        Folder that has the data set's files.
+    """
+
+    name: str
+    test_fraction: float = Field(default=0.2, gt=0, lt=1)
+    folds: int | None = Field(default=None, ge=2)
+    folder: str | None = None
+
+
+class NetworkEntry(Entry):
+    """Describe the network by one of `layers`, `model` and `start`.
+
+    Parameters
+    ----------
+    layers : list of LayerEntry
+        The layers from input to output; see `brianbridge.network.layer_files`.
+    model : str
+        Name or path of a network file; see `brianbridge.network.files`.
+    start : str
+        Path of a trained network (``network.h5``) to train further.
+    encoding : dict
+        How samples become input; it sets step and number of steps. Beside `model` or `start`, a
+        table without ``kind`` changes only some options of their encoding.
+    readout : {"counts", "potential", "first_spike"}
+        What the output is. The default is that of `model` or `start`, or counts.
+    neurons : dict
+        Parameters of all neurons of a model, by its name; not allowed beside `start`.
+    weight_gain : float
+        Variance of initial weights times their fan-in; not allowed beside `start`.
+    weight_mean : float
+        Mean sum of the initial weights of a neuron; not allowed beside `start`.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": [key]} for key in ("layers", "model", "start")],
+        }
+    )
+
+    layers: LayerEntries | None = None
+    model: str | None = None
+    start: str | None = None
+    encoding: Annotated[dict[str, Any], TableBy(ENCODINGS, "kind", "current", changes=True)] = {}
+    readout: Readout | None = None
+    neurons: NeuronParameters = {}
+    weight_gain: float | None = Field(default=None, gt=0)
+    weight_mean: float | None = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> NetworkEntry:
+        given = [key for key in ("layers", "model", "start") if getattr(self, key) is not None]
+        if len(given) != 1:
+            found = " and ".join(f"'{key}'" for key in given) or "none of them"
+            raise ValueError(f"give one of 'layers', 'model' and 'start'; this has {found}")
+        if self.layers is not None and not self.encoding:
+            raise ValueError("the key 'encoding' is missing")
+        if self.start is not None:
+            for key in ("neurons", "weight_gain", "weight_mean"):
+                if key in self.model_fields_set:
+                    raise ValueError(f"'{key}' cannot be changed where a trained network starts")
+        return self
+
+
+@dataclass(frozen=True)
+class TrainingEntry(TrainingOptions):
+    """Hold the options of the trainer, and what the twin does differently in training.
+
+    Parameters
+    ----------
+    batch_norm : bool or "potential"
+        Whether to normalise the mean input of a presentation, or the potential.
+    dropout : float or mapping of str to float
+        Probability that a neuron is silent for a whole presentation, for each population by its
+        name. A single number applies to every population that fires, except the output.
+    quantisation : Quantisation, optional
+        Number of bits and grid of the weights.
+    """
+
+    batch_norm: Normalised = False
+    dropout: Share | Mapping[str, Share] = 0.0
+    quantisation: Quantisation | None = None
+
+    def options(self) -> TrainingOptions:
+        """Return the options of the trainer."""
+        return TrainingOptions(**{f.name: getattr(self, f.name) for f in fields(TrainingOptions)})
+
+    def of_twin(self) -> dict[str, Any]:
+        """Return what the twin does differently in training, as arguments of `to_torch`."""
+        return {
+            "batch_norm": self.batch_norm,
+            "dropout": self.dropout,
+            "quantisation": self.quantisation,
+        }
+
+
+class VerificationEntry(Entry):
+    """Choose the ladder and the test samples.
+
+    Parameters
+    ----------
+    ladder : str
+        Name of a ladder, or the path of its file.
+    samples : int, optional
+        Number of test samples, from the first; all without it.
+    """
+
+    ladder: str = "short"
+    samples: int | None = Field(default=None, ge=1)
