@@ -91,7 +91,8 @@ from .perturbations.condition import Condition as Condition
 from .recording import Events as Events
 from .recording import Recording as Recording
 from .remedies.calibrate import calibrate as calibrate
-from .remedies.in_the_loop import fine_tune as fine_tune
+from .remedies.fine_tune import fine_tune as fine_tune
+from .report import write_report as write_report
 from .rules import (
     FirstSpike as FirstSpike,
 )

@@ -248,7 +248,7 @@ def _verify(options: Arguments) -> int:
     from brianbridge.ladder.verify import verify
     from brianbridge.report import report_beside
     from brianbridge.study.run import first_samples, split_of
-    from brianbridge.sweep.sweep import forget
+    from brianbridge.sweep import Sweep, connected, delete_kept
 
     if options.samples is not None and options.samples < 1:
         raise InputError(f"--samples {options.samples} is not above 0")
@@ -266,14 +266,13 @@ def _verify(options: Arguments) -> int:
         for name in ("verdict.json", "report.html", "spikes.h5"):
             writable_file(options.out / name)
     spikes = None if options.out is None else options.out / "spikes.h5"
+    unfinished = None if options.out is None else options.out / "unfinished"
     progress = Progress(lines=True)
     with ExitStack() as stack:
         if options.out is not None:
             stack.enter_context(only_writer(options.out))
         client = None
         if options.workers is not None or options.scheduler is not None:
-            from brianbridge.sweep.dask_workers import connected
-
             progress.say(
                 f"starting {options.workers} workers"
                 if options.scheduler is None
@@ -291,14 +290,12 @@ def _verify(options: Arguments) -> int:
             spikes=spikes,
             compress_spikes=not options.plain_spikes,
             train=split.train,
-            client=client,
-            folder=None if options.out is None else options.out / "unfinished",
+            execution=Sweep(client=client, folder=unfinished, progress=progress),
             decide_by=options.decide_by,
-            progress=progress,
         )
         if options.out is not None:
             verdict.save(options.out / "verdict.json")
-            forget(options.out / "unfinished")
+            delete_kept(options.out / "unfinished")
             command = _command_line(
                 ["verify"], options.network, data=options.data, ladder=options.ladder,
                 samples=options.samples, seed=options.seed,

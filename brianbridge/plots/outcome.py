@@ -39,7 +39,7 @@ def plot_ladder(verdict: Verdict, *, ax: Any = None) -> Any:
     -------
     matplotlib.axes.Axes
     """
-    rungs, twin = verdict.rungs, 100 * verdict.twin["accuracy"]
+    rungs, twin = verdict.rungs, 100 * verdict.twin.accuracy
     ax = axes(ax, 4.4, 0.8 + 0.42 * len(rungs))
     ax.axvline(twin, color=ink(), lw=1, ls="--", label=f"torch twin, {twin:.2f} %")
     kinds = (

@@ -39,7 +39,7 @@ from brianbridge.report import report_beside
 from brianbridge.rules import LearningRule, learning_rule
 from brianbridge.study.network import build_network
 from brianbridge.study.schema import Study, trained_on
-from brianbridge.sweep.sweep import forget
+from brianbridge.sweep import Sweep, delete_kept
 from brianbridge.training import train
 from brianbridge.training.determinism import one_thread
 from brianbridge.twin.network import NetworkTwin, to_torch, write_back
@@ -212,11 +212,11 @@ def run_study(
             spikes=folder / "spikes.h5" if spikes else None,
             baseline=None if start is None else load_network(Path(start)),
             train=split.train,
-            folder=folder / "unfinished",
+            execution=Sweep(folder=folder / "unfinished"),
             decide_by=decide_by,
         )
         verdict.save(folder / "verdict.json")
-        forget(folder / "unfinished")
+        delete_kept(folder / "unfinished")
         report(verdict.table())
         report_beside(verdict, folder, command, report)
         parts.append(_numbers(network, split.test, verdict, whole=len(test) == len(split.test)))
@@ -240,7 +240,7 @@ def _numbers(
     network: SpikingNetwork, test: Dataset, verdict: Verdict, whole: bool
 ) -> dict[str, Any]:
     """Return the numbers of one training for the summary."""
-    numbers: dict[str, Any] = {"twin_accuracy": verdict.twin["accuracy"]}
+    numbers: dict[str, Any] = {"twin_accuracy": verdict.twin.accuracy}
     if not whole:
         # Brian2 saw only some samples; the twin's accuracy is still told for all.
         outcome = TwinRun(network, test.x).outcome
@@ -258,8 +258,8 @@ def _numbers(
         if rung.decision is not None:
             numbers |= _of_decision(rung.name, rung.decision)
     if verdict.baseline is not None:
-        numbers["start_accuracy"] = verdict.baseline["accuracy"]
-        numbers["start_spikes_per_sample"] = sum(verdict.baseline["spikes_per_sample"].values())
+        numbers["start_accuracy"] = verdict.baseline.accuracy
+        numbers["start_spikes_per_sample"] = sum(verdict.baseline.spikes_per_sample.values())
     if verdict.operations is not None:
         numbers["macs_per_sample"] = verdict.operations.macs
         numbers["ann_macs_per_sample"] = verdict.operations.ann_macs

@@ -49,7 +49,7 @@ def test_a_worker_with_another_version_is_named(processes, tmp_path):
     _, address = processes.scheduler()
     processes.worker(address, path=other_package(tmp_path))
     said = refusal(processes.client("--scheduler", address))
-    assert re.search(r"worker 'tcp://[\d.:]+' cannot work", said)
+    assert re.search(r"worker 'tcp://[\d.:]+' cannot be used", said)
     assert "brianbridge 9.9 there, " in said
     assert "source" in said
 
@@ -127,7 +127,7 @@ def test_a_client_that_is_killed_goes_on(processes, expected, tmp_path):
 
 
 def test_certificates_that_are_missing_are_asked_for(refused):
-    from brianbridge.sweep.dask_workers import connected
+    from brianbridge.sweep import connected
 
     with (
         refused("scheduler 'tls://127.0.0.1:9'", "distributed.comm.tls.ca-file"),

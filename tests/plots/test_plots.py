@@ -6,7 +6,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from brianbridge import plots
-from brianbridge.ladder.verdict import RungOutcome, Verdict
+from brianbridge.ladder.outcomes import RungOutcome, TwinOutcome
+from brianbridge.ladder.verdict import Verdict
 from brianbridge.plots.activity import differing_steps, most_telling
 from brianbridge.recording import Events, Recording
 
@@ -48,7 +49,7 @@ def test_ladder_draws_accuracies_intervals_and_the_twin(ax):
         rung("few", 0.9, (-0.1, 0.1), undecided=("max_accuracy_drop",)),
         rung("same", 0.9, (-0.1, 0.1), exact=True),
     )
-    verdict = Verdict("net", {}, {"accuracy": 0.9}, rungs, {})
+    verdict = Verdict("net", {}, TwinOutcome(0.9, {}), rungs, {})
     assert plots.plot_ladder(verdict, ax=ax) is ax
     drawn = lines(ax)
     np.testing.assert_allclose(drawn["held"], [[90, 0], [90, 3]])

@@ -22,7 +22,7 @@ from brianbridge.perturbations import (
 )
 from brianbridge.perturbations.condition import Condition
 from brianbridge.remedies import calibrate as calibration
-from brianbridge.remedies.calibrate import fitted_gain, with_gain
+from brianbridge.remedies.gain import fitted_gain, with_gain
 from brianbridge.twin.network import to_torch
 
 

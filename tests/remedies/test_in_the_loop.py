@@ -20,7 +20,8 @@ from brianbridge.perturbations import (
     perturbed,
 )
 from brianbridge.perturbations.condition import Condition
-from brianbridge.remedies.in_the_loop import InTheLoop, fine_tune
+from brianbridge.remedies.fine_tune import fine_tune
+from brianbridge.remedies.in_the_loop import InTheLoop
 from brianbridge.rules import (
     LeakyBackprop,
     MultiThreshold,
@@ -120,7 +121,7 @@ def test_the_gradient_is_the_twins_at_what_was_really_heard():
 def test_spikes_come_on_the_twins_grid(perturbation):
     net, data = make()
     twin = to_torch(net, dtype=torch.float64)
-    forced = InTheLoop(SurrogateGradient(), (perturbation,)).done(
+    forced = InTheLoop(SurrogateGradient(), (perturbation,)).simulate(
         twin, *twin.encode(data.x), seed=0
     )
     condition = perturbed(Condition(net), [perturbation])
