@@ -413,7 +413,7 @@ def test_two_workers_one_of_them_killed_give_the_same_verdict(monkeypatch):
     assert killed
 
 
-def test_workers_climb_again_after_a_remedy(monkeypatch):
+def test_workers_run_a_rung_again_after_a_remedy(monkeypatch):
     pytest.importorskip("distributed")
     from brianbridge.sweep import connected
 

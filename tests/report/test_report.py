@@ -232,7 +232,7 @@ def test_the_same_verdict_gives_the_same_file(verdict, page, tmp_path):
     assert path.read_text(encoding="utf-8") == page
 
 
-def test_rungs_can_be_climbed_again(verdict, tmp_path):
+def test_rungs_can_run_again(verdict, tmp_path):
     (tmp_path / "again.toml").write_text(ladder_text(verdict.rungs), encoding="utf-8")
     again = read_ladder(tmp_path / "again.toml")
     assert [r.name for r in again] == [r.name for r in LADDER[:4]]
