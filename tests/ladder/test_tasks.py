@@ -1,4 +1,4 @@
-"""What a run of a shard adds up to does not depend on how its samples were batched."""
+"""The result of a shard does not depend on how its samples were batched."""
 
 from __future__ import annotations
 

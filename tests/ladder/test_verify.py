@@ -48,14 +48,14 @@ def network(neuron=None, encoding=None, seed=3):
 
 
 def data_of(net, samples=24):
-    """Return samples whose labels are what the twin says, so that every loss is Brian2's."""
+    """Return samples labelled by the twin, so that every loss is due to Brian2."""
     x = np.random.default_rng(5).random((samples, 8))
     labels = bb.to_torch(net).record(x).prediction
     return from_arrays("labelled by the twin", x, labels)
 
 
 def told(verdict):
-    """Return what a verdict says, without time and date."""
+    """Return a verdict as a dictionary, without time and date."""
     found = verdict.to_dict()
     del found["provenance"]
     for rung in found["rungs"]:
@@ -86,7 +86,7 @@ def test_parity_has_no_distance_and_a_finer_step_has_some():
 
 
 def test_attribution_names_the_schedule_where_several_things_were_changed():
-    """Brian2's default order with a hard reset loses what arrives in the step of a spike."""
+    """With Brian2's default order, a hard reset deletes input that arrives with a spike."""
     hard = NeuronModel(
         "dv/dt = drive : 1\ndrive : Hz",
         threshold="v > theta",
@@ -176,7 +176,7 @@ def test_ladders_without_rungs_or_with_two_of_a_name_are_refused(refused):
             Rung(**wrong)
 
 
-#: An upstroke without an end. Ten times finer steps get as far as where it leaves all numbers.
+#: The potential diverges in finite time; only with ten times finer steps does it get that far.
 ENDLESS = bb.NeuronModel(
     equations="dv/dt = (v*v - v + 2 + drive)/(10*ms) : 1\ndrive : 1",
     emit="int(v > 1)", receive="v", drive="drive", method="euler",
@@ -228,7 +228,7 @@ def test_a_remedied_network_that_cannot_be_simulated_is_told_with_its_rung(refus
 
 
 def replace_optional(rung):
-    """Return the rung as one that must apply."""
+    """Return the rung as one that is not optional."""
     return rung.model_copy(update={"optional": False})
 
 
@@ -330,12 +330,12 @@ def test_an_interrupted_verification_goes_on(tmp_path, monkeypatch):
     left[0] = 12 - 5  # four shards, three runs
     assert told(verify(net, data, ladder, execution=Sweep(folder=tmp_path, shard=7))) == whole
     assert left[0] == 0
-    # What is damaged is done anew.
+    # Damaged files are ignored, and their tasks run again.
     for path in tmp_path.iterdir():
         path.write_bytes(path.read_bytes()[:40])
     left[0] = 12
     assert told(verify(net, data, ladder, execution=Sweep(folder=tmp_path, shard=7))) == whole
-    # Another network finds nothing there.
+    # Another network does not use these files.
     left[0] = 1
     with pytest.raises(KeyboardInterrupt):
         verify(network(seed=4), data, ladder, execution=Sweep(folder=tmp_path, shard=7))
@@ -375,7 +375,7 @@ def test_interrupted_remedies_go_on(tmp_path, monkeypatch):
     monkeypatch.setattr(InTheLoop, "after_epoch", stops)
     with pytest.raises(KeyboardInterrupt):
         verify(net, data, [REMEDIED], train=data, execution=Sweep(folder=tmp_path, shard=10))
-    # Three shards of the network and of the calibrated one; the training after its first epoch.
+    # Three shards of the network and of the calibrated one, and a checkpoint of the training.
     suffixes = sorted("".join(path.suffixes) for path in tmp_path.iterdir())
     assert suffixes == [".h5", *[".json.gz"] * 6, ".pt"]
     monkeypatch.setattr(calibrating, "calibrate", None)  # not again
@@ -383,7 +383,7 @@ def test_interrupted_remedies_go_on(tmp_path, monkeypatch):
         told(verify(net, data, [REMEDIED], train=data, execution=Sweep(folder=tmp_path, shard=10)))
         == whole
     )
-    assert len(epochs) == 3  # the second and, which calls nothing after it, the third
+    assert len(epochs) == 3  # the second was interrupted and runs again; the third
     delete_kept(tmp_path)
     assert not tmp_path.exists()
 
@@ -515,7 +515,7 @@ def test_remedies_are_tried_on_the_same_device_told_and_kept(refused, tmp_path):
     assert tuned.accuracy > found.accuracy
     assert tuned.options["samples"] == 60
     assert [tried.file for tried in (calibrated, tuned)] == list(verdict.remedied)
-    # The changed networks are kept, and give on the same device what the verdict says of them.
+    # Changed networks are saved, and give the numbers of the verdict on the same device.
     verdict.save(tmp_path / "verdict.json")
     for tried in (calibrated, tuned):
         changed = bb.load(tmp_path / tried.file)
@@ -523,12 +523,12 @@ def test_remedies_are_tried_on_the_same_device_told_and_kept(refused, tmp_path):
         assert again.accuracy == tried.accuracy
         spikes = sum(again.spikes_per_sample.values())
         assert spikes == pytest.approx(tried.spikes_per_sample, rel=1e-12)
-    # From the calibrated network, where that is asked for.
+    # If asked for, fine-tuning starts from the calibrated network.
     alone = {"epochs": 1, "batch_size": 20, "learning_rate": 1e-9, "start": "calibrated"}
     with refused("rung 'driven'", "no remedy.calibrate"):
         verify(net, data, [again_as(rung, fine_tune=alone)], train=data)
     both = again_as(rung, fine_tune=alone, calibrate={"of": "weights"})
     (then,) = verify(net, data, [both], train=data).rungs
     assert then.remedies["fine_tuned"].spikes_per_sample == calibrated.spikes_per_sample
-    # The network itself is as it was.
+    # The network itself did not change.
     assert found.accuracy == verify(net, data, [rung], train=data).rungs[0].accuracy

@@ -1,4 +1,4 @@
-"""Calibration against closed forms, and the mean counts that it is to restore."""
+"""Calibration against closed forms, and against the mean counts that it should restore."""
 
 from dataclasses import dataclass, replace
 

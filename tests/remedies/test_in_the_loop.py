@@ -1,4 +1,4 @@
-"""Training in the loop: what the loss sees is Brian2's, the gradient is the twin's."""
+"""Training in the loop: the loss is that of Brian2, the gradient is that of the twin."""
 
 import numpy as np
 import pytest
@@ -268,7 +268,7 @@ def test_single_spikes_of_latency_coding_are_taken():
     assert len(found.training.curve["train_loss"]) == 1
 
 
-# ---------------------------------------------------------------------- what it is good for
+# ---------------------------------------------------------------------- effect
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The report: all there, in words too, safe, self-contained, reproducible, fit for a phone."""
+"""The report: complete, described in words, safe, self-contained, reproducible, fit for phones."""
 
 import html
 import shutil
@@ -287,7 +287,7 @@ def test_an_undecided_verdict_and_a_silent_network_are_told(verdict):
     assert '<span class="open">? undecided</span>: accuracy drop 0.00 points' in text
     assert "about 190 samples would decide" in text
     assert "warning: Brian2, twice: every sample is taken for class 0; no output neuron" in text
-    # Where every spike is the same the change is no estimate.
+    # If every spike is the same, the change is known and not estimated.
     assert text.count("none: all the same") == 1
     cells = [str(cell) for cell in found.table().columns[-1].cells]
     assert cells[-2:] == ["[green]held[/green]", "[yellow]undecided[/yellow]"]
@@ -378,7 +378,7 @@ def test_what_is_missing_is_said_in_a_line(verdict, refused, tmp_path, monkeypat
     assert list(tmp_path.iterdir()) == []
 
 
-# The page in a frame of a phone's or a desktop's width; headless windows cannot be as narrow.
+# The page in a frame as wide as a phone or a desktop; headless windows cannot be that narrow.
 FRAME = """<!doctype html><body><iframe id="f" width="{width}" height="{height}" srcdoc="{page}">
 </iframe><p id="found"></p><script>
 document.getElementById("f").onload = function () {{
