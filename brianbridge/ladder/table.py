@@ -9,7 +9,7 @@ from typing import Any
 
 from brianbridge.ladder.outcomes import RungOutcome, TwinOutcome
 
-__all__ = ["Row", "as_html", "as_rich_table", "count", "rung_row", "twin_row"]
+__all__ = ["Row", "as_html", "as_rich_table", "count", "percent", "rung_row", "twin_row"]
 
 _HEADINGS = (
     "condition", "dt", "accuracy", "change, 95 %", "agreement", "silent, tied", "spikes/sample",
@@ -122,5 +122,5 @@ def count(number: float | None) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share as text in percent."""
+    """Return a share as text in percent, ``"98.50 %"``."""
     return f"{100 * share:.2f} %"

@@ -8,6 +8,7 @@ import numpy as np
 
 from brianbridge.ladder.evidence import Evidence
 from brianbridge.ladder.outcomes import RungOutcome
+from brianbridge.ladder.table import percent
 from brianbridge.ladder.verdict import Verdict
 from brianbridge.report.one_sample import OneSample
 
@@ -16,11 +17,6 @@ __all__ = [
     "about_traces", "by_layer", "cost", "costliest", "number", "percent", "points",
     "sample_sentence", "verdict_sentences",
 ]  # fmt: skip
-
-
-def percent(share: float) -> str:
-    """Return a share in percent, ``"98.50 %"``."""
-    return f"{100 * share:.2f} %"
 
 
 def points(share: float) -> str:
