@@ -37,7 +37,7 @@ def describe_judgement(name: str, judged: Judgement, samples: int, runs: int) ->
     >>> measured = Measured(0.92, lambda times: share_interval(92 * times, 100 * times))
     >>> judged = judge("min_agreement", 0.9, measured, "interval")
     >>> describe_judgement("min_agreement", judged, samples=100, runs=1)
-    'agreement 92.00 % (85.00 to 96.00), at least 90 % wanted; about 1,300 samples would decide'
+    'agreement 92.00 % (85.00 to 95.89), at least 90 % wanted; about 870 samples would decide'
     """
     label, form, allowed, unit = _TEXTS[name]
     text = f"{label} {_number(judged.estimate, form)}{unit}"

@@ -267,7 +267,7 @@ def test_the_chunks_of_a_run_add_up(monkeypatch):
 def test_a_baseline_decides_too_and_other_readouts_do_not():
     other = SpikingNetwork.sequential((12,), [Dense(4, neuron_model("if"))], encoding=Latency(16))
     verdict = verify(other, DATA, baseline=network())
-    assert "decision" not in verdict.twin
+    assert verdict.twin.decision is None
     assert all(rung.decision is None for rung in verdict.rungs)
     assert verdict.baseline.decision["undecided"] > 0
     assert "decided after" not in (verdict.table().caption or "")
