@@ -38,7 +38,8 @@ from .neurons.model import NeuronModel as NeuronModel
 from .neurons.propagator import exact_propagator as exact_propagator
 from .recording import Recording as Recording
 from .remedies.calibrate import calibrate as calibrate
-from .remedies.in_the_loop import fine_tune as fine_tune
+from .remedies.fine_tune import fine_tune as fine_tune
+from .report import write_report as write_report
 from .simulation.batched.projections import DenseProjection as DenseProjection
 from .simulation.reader.from_brian2 import from_brian2 as from_brian2
 from .simulation.reader.write_back import write_back as write_back

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from brianbridge.cli.exits import OF_OUTCOME
 from brianbridge.cli.parser import Namespace, add_command, add_decide_by, not_default
 from brianbridge.cli.printing import command_line, printer
 from brianbridge.errors import InputError
+
+if TYPE_CHECKING:
+    from brianbridge.ladder.progress import Progress
+    from brianbridge.ladder.verdict import Verdict
+    from brianbridge.sweep import Sweep
 
 __all__ = ["add_to"]
 
@@ -56,10 +61,41 @@ def _verify(options: Namespace) -> int:
     from brianbridge.ladder.progress import Progress
     from brianbridge.ladder.rungs import read_ladder
     from brianbridge.ladder.verify import verify
-    from brianbridge.report import report_beside
     from brianbridge.study.data import first_samples, split_of
-    from brianbridge.sweep.sweep import forget
 
+    _check(options)
+    out: Path | None = options.out
+    ladder = read_ladder(options.ladder)
+    network = load_network(options.network)
+    split = split_of(network.provenance, options.data, options.folder)
+    test = first_samples(split.test, options.samples)
+    if out is not None:
+        for name in ("verdict.json", "report.html", "spikes.h5"):
+            writable_file(out / name)
+    progress = Progress(lines=True)
+    with ExitStack() as stack:
+        if out is not None:
+            stack.enter_context(only_writer(out))
+        verdict = verify(
+            network,
+            test,
+            ladder,
+            name=options.network.name,
+            seed=options.seed,
+            spikes=None if out is None else out / "spikes.h5",
+            compress_spikes=not options.plain_spikes,
+            train=split.train,
+            execution=_execution(options, stack, progress),
+            decide_by=options.decide_by,
+        )
+        if out is not None:
+            _write(verdict, options)
+    _print(verdict, options)
+    return OF_OUTCOME[verdict.outcome]
+
+
+def _check(options: Namespace) -> None:
+    """Refuse options that do not fit together, before any work."""
     if options.samples is not None and options.samples < 1:
         raise InputError(f"--samples {options.samples} is not above 0")
     if options.seed < 0:
@@ -68,58 +104,45 @@ def _verify(options: Namespace) -> int:
         raise InputError("--workers starts processes here, --scheduler uses others; give one")
     if options.worker_memory is not None and options.workers is None:
         raise InputError("--worker-memory is that of processes started here; give --workers too")
-    ladder = read_ladder(options.ladder)
-    network = load_network(options.network)
-    split = split_of(network.provenance, options.data, options.folder)
-    test = first_samples(split.test, options.samples)
-    if options.out is not None:
-        for name in ("verdict.json", "report.html", "spikes.h5"):
-            writable_file(options.out / name)
-    spikes = None if options.out is None else options.out / "spikes.h5"
-    progress = Progress(lines=True)
-    with ExitStack() as stack:
-        if options.out is not None:
-            stack.enter_context(only_writer(options.out))
-        client = None
-        if options.workers is not None or options.scheduler is not None:
-            from brianbridge.sweep.dask_workers import connected
 
-            progress.say(
-                f"starting {options.workers} workers"
-                if options.scheduler is None
-                else f"connecting to {options.scheduler}"
-            )
-            client = stack.enter_context(
-                connected(options.workers, options.scheduler, options.worker_memory or "4 GB")
-            )
-        verdict = verify(
-            network,
-            test,
-            ladder,
-            name=options.network.name,
-            seed=options.seed,
-            spikes=spikes,
-            compress_spikes=not options.plain_spikes,
-            train=split.train,
-            client=client,
-            folder=None if options.out is None else options.out / "unfinished",
-            decide_by=options.decide_by,
-            progress=progress,
+
+def _execution(options: Namespace, stack: ExitStack, progress: Progress) -> Sweep:
+    """Return where the tasks run; workers that start here end with `stack`."""
+    from brianbridge.sweep import Sweep, connected
+
+    client = None
+    if options.workers is not None or options.scheduler is not None:
+        progress.say(
+            f"starting {options.workers} workers"
+            if options.scheduler is None
+            else f"connecting to {options.scheduler}"
         )
-        if options.out is not None:
-            verdict.save(options.out / "verdict.json")
-            forget(options.out / "unfinished")
-            command = command_line(
-                ["verify"], options.network, data=options.data, ladder=options.ladder,
-                samples=options.samples, seed=options.seed,
-                decide_by=not_default(options.decide_by),
-            )  # fmt: skip
-            report_beside(verdict, options.out, command, printer(options.json))
+        client = stack.enter_context(
+            connected(options.workers, options.scheduler, options.worker_memory or "4 GB")
+        )
+    unfinished = None if options.out is None else options.out / "unfinished"
+    return Sweep(client=client, folder=unfinished, progress=progress)
+
+
+def _write(verdict: Verdict, options: Namespace) -> None:
+    """Write verdict and report into the output folder, and delete what was kept until now."""
+    from brianbridge.report import report_beside
+    from brianbridge.sweep import delete_kept
+
+    verdict.save(options.out / "verdict.json")
+    delete_kept(options.out / "unfinished")
+    command = command_line(
+        ["verify"], options.network, data=options.data, ladder=options.ladder,
+        samples=options.samples, seed=options.seed, decide_by=not_default(options.decide_by),
+    )  # fmt: skip
+    report_beside(verdict, options.out, command, printer(options.json))
+
+
+def _print(verdict: Verdict, options: Namespace) -> None:
     if options.json:
         print(verdict.to_json())
-    else:
-        say = printer(False)
-        say(verdict.table())
-        if options.operations and verdict.operations is not None:
-            say(verdict.operations.table())
-    return OF_OUTCOME[verdict.outcome]
+        return
+    say = printer(False)
+    say(verdict.table())
+    if options.operations and verdict.operations is not None:
+        say(verdict.operations.table())

@@ -1,6 +1,6 @@
-"""Verify a network on a ladder of conditions of rising fidelity, and judge.
+"""Verify a network on a ladder of simulation conditions, and judge what held.
 
-`rungs` reads ladder files, `tasks` is the unit of work, `judge` turns what runs gave into numbers,
-`verdict` holds them, `verify` leads through all of it. May import `measures`, `perturbations` and
-all below them.
+`rungs` reads ladder files, `verify` runs a ladder, `execution` does the simulations, `tolerances`
+and `judgement` judge the results, `verdict` holds them. May import `measures`, `perturbations` and
+all below them. A new remedy goes to `brianbridge.remedies`, a new tolerance to `tolerances`.
 """

@@ -1,4 +1,4 @@
-"""What a verdict was judged by, kept for its report."""
+"""The results that a verdict was judged from, kept for its report."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from brianbridge.datasets import Dataset
-from brianbridge.ladder.tasks import Piece
+from brianbridge.ladder.results import RunResult
 from brianbridge.network import SpikingNetwork
 from brianbridge.perturbations import Perturbation, perturbed
 from brianbridge.perturbations.condition import Condition
@@ -14,30 +14,30 @@ from brianbridge.perturbations.condition import Condition
 __all__ = ["Evidence"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evidence:
-    """Hold the pieces of a verification.
+    """Hold the results of a verification.
 
     Parameters
     ----------
     network : SpikingNetwork
-        The network, as it was trained.
+        The trained network.
     data : Dataset
         The samples.
-    twin : Piece
-        What the twin did.
-    rungs : mapping of str to Piece
-        What Brian2 did, in the first run of each rung.
+    twin : RunResult
+        Results of the twin.
+    rungs : mapping of str to RunResult
+        Results of Brian2 in the first run of each rung.
     changes : mapping of str to (tuple of Perturbation, int)
-        The perturbations and the seed of that run.
+        Perturbations and seed of that run.
     """
 
     network: SpikingNetwork
     data: Dataset
-    twin: Piece
-    rungs: Mapping[str, Piece]
+    twin: RunResult
+    rungs: Mapping[str, RunResult]
     changes: Mapping[str, tuple[tuple[Perturbation, ...], int]]
 
     def condition(self, rung: str) -> Condition:
-        """Return the condition of a rung, to simulate it once more."""
+        """Return the condition of a rung, to simulate it again."""
         return perturbed(Condition(self.network), *self.changes[rung])

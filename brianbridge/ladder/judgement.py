@@ -1,29 +1,32 @@
-"""Whether a rung keeps its tolerances: held, fell short or undecided, each tolerance by itself.
+"""Judge a tolerance: it held, fell short, or is undecided.
 
-A number that was found on some samples is an estimate of that on all samples that there might be. A
-tolerance is *held* if the whole 95 % interval is within it, *fell short* if the whole interval is
-beyond it, and *undecided* otherwise. What is counted, and not estimated, is judged exactly.
+A number that was measured on some samples is an estimate of the number on all possible samples. A
+tolerance *held* if the whole 95 % interval is within the limit, *fell short* if the whole interval
+is beyond it, and is *undecided* otherwise. Numbers that are counted rather than estimated are
+judged exactly.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from brianbridge.errors import InputError, did_you_mean
+from brianbridge.ladder.by_key import ByKey
 from brianbridge.measures.confidence_intervals import Interval
 
-__all__ = ["DecideBy", "Measured", "decided_by", "in_words", "judge", "worst_outcome"]
+__all__ = ["DecideBy", "Judgement", "Measured", "decided_by", "judge", "worst_outcome"]
 
 DecideBy = Literal["interval", "estimate"]
+Outcome = Literal["held", "fell short", "undecided"]
 
-#: So that a tolerance of 2 samples in 100 is not missed by rounding.
+#: Keeps rounding from missing a tolerance of, say, 2 samples in 100.
 _TINY = 1e-9
-#: So many times the samples that there are is more than anybody will simulate.
+#: More times the present number of samples than anybody will simulate.
 _MOST = 1e5
-#: What each tolerance allows: values from here to there, by the limit.
+#: The values that each tolerance allows, as an interval that depends on the limit.
 _ALLOWED: Mapping[str, Callable[[float], Interval]] = {
     "max_accuracy_drop": lambda limit: (-math.inf, limit),
     "min_agreement": lambda limit: (limit, math.inf),
@@ -34,9 +37,9 @@ _ALLOWED: Mapping[str, Callable[[float], Interval]] = {
 
 
 def worst_outcome(outcomes: Iterable[str]) -> str:
-    """Return the first of fell short, undecided, held and no limit that is there.
+    """Return the worst of several outcomes; without any, nothing is decided.
 
-    Where there is none at all, nothing is decided.
+    From worst to best these are: fell short, undecided, held, no limit.
 
     Examples
     --------
@@ -48,7 +51,7 @@ def worst_outcome(outcomes: Iterable[str]) -> str:
 
 
 def decided_by(value: str) -> DecideBy:
-    """Return a way to decide, checked.
+    """Return a way to decide after checking it.
 
     Raises
     ------
@@ -64,19 +67,19 @@ def decided_by(value: str) -> DecideBy:
 
 @dataclass(frozen=True)
 class Measured:
-    """Hold what was found for a tolerance.
+    """Hold the number that a tolerance is about.
 
     Parameters
     ----------
     estimate : float
-        On these samples.
+        The number on these samples.
     interval_at : callable, optional
-        Its interval if there were so many times the samples and runs, which may be None if they
-        tell nothing; not given if the estimate is judged without one.
+        Returns the interval that a multiple of the samples and runs would give, or None if they say
+        nothing. Without it, the estimate is judged.
     fact : bool
-        Whether it is a count on these samples, and no estimate.
+        Whether the number is a count on these samples rather than an estimate.
     reason : str
-        Why it has no interval.
+        Why there is no interval.
     """
 
     estimate: float
@@ -86,22 +89,25 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """Hold how one tolerance was judged; a verdict has it as a mapping.
+class Judgement(ByKey):
+    """Hold how one tolerance was judged.
 
     Parameters
     ----------
-    limit, estimate : float
-        What is allowed, and what was found.
+    limit : float
+        The limit.
+    estimate : float
+        The number that was measured.
     interval : tuple of float, optional
-        Of what was found; None where there is none.
+        Its 95 % interval; None if there is none.
     by : {"interval", "estimate", "fact"}
-        What it was judged by.
+        What the judgement is based on.
     outcome : {"held", "fell short", "undecided"}
         The judgement.
     times_to_decide : float, optional
-        About how many times the samples (and runs, where a rung has several) would decide what is
-        undecided, if the estimate stays what it is; None if it is decided, or no number would do.
+        About how many times the samples (and the runs of a rung that is repeated) would decide an
+        undecided tolerance if the estimate stays the same. None if it is decided, or if no number
+        of samples would decide.
     reason : str
         Why it was not judged by an interval.
     """
@@ -110,63 +116,61 @@ class Judgement:
     estimate: float
     interval: Interval | None
     by: Literal["interval", "estimate", "fact"]
-    outcome: Literal["held", "fell short", "undecided"]
+    outcome: Outcome
     times_to_decide: float | None = None
     reason: str = ""
 
 
-def judge(name: str, limit: float, found: Measured, decide_by: DecideBy) -> dict[str, Any]:
+def judge(name: str, limit: float, measured: Measured, decide_by: DecideBy) -> Judgement:
     """Judge one tolerance.
 
     Parameters
     ----------
     name : str
-        Of the tolerance.
+        Name of the tolerance.
     limit : float
-        What it allows.
-    found : Measured
-        What was found.
+        Its limit.
+    measured : Measured
+        The number that was measured.
     decide_by : {"interval", "estimate"}
-        Whether chance is to be reckoned with.
-
-    Returns
-    -------
-    dict
-        The fields of `Judgement`.
+        Whether to judge the interval or the estimate alone.
 
     Examples
     --------
-    >>> found = Measured(0.01, lambda times: (0.01 - 0.02 / times**0.5, 0.01 + 0.02 / times**0.5))
-    >>> judged = judge("max_accuracy_drop", 0.02, found, "interval")
-    >>> judged["outcome"], round(judged["times_to_decide"], 2)
+    >>> drop = Measured(0.01, lambda times: (0.01 - 0.02 / times**0.5, 0.01 + 0.02 / times**0.5))
+    >>> judged = judge("max_accuracy_drop", 0.02, drop, "interval")
+    >>> judged.outcome, round(judged.times_to_decide, 2)
     ('undecided', 4.0)
-    >>> judge("max_accuracy_drop", 0.02, found, "estimate")["outcome"]
+    >>> judge("max_accuracy_drop", 0.02, drop, "estimate").outcome
     'held'
     """
-    low, high = _ALLOWED[name](limit)
-
-    def outcome(ends: Interval | None) -> Literal["held", "fell short", "undecided"]:
-        if ends is None:
-            return "undecided"
-        if low - _TINY <= ends[0] and ends[1] <= high + _TINY:
-            return "held"
-        beyond = ends[0] > high + _TINY or ends[1] < low - _TINY
-        return "fell short" if beyond else "undecided"
-
-    value, at = found.estimate, found.interval_at
+    allowed = _ALLOWED[name](limit)
+    value, at = measured.estimate, measured.interval_at
     interval = None if at is None else at(1.0)
     if at is None or decide_by == "estimate":
-        by: Literal["estimate", "fact"] = "fact" if found.fact else "estimate"
-        reason = found.reason if at is None else "decide_by = estimate"
-        return asdict(Judgement(limit, value, interval, by, outcome((value, value)), None, reason))
-    verdict, times = outcome(interval), None
-    if verdict == "undecided" and interval is not None:
-        times = _least(lambda times: outcome(at(times)) != "undecided")
-    return asdict(Judgement(limit, value, interval, "interval", verdict, times))
+        reason = measured.reason if at is None else "decide_by = estimate"
+        by: Literal["estimate", "fact"] = "fact" if measured.fact else "estimate"
+        return Judgement(
+            limit, value, interval, by, _outcome((value, value), allowed), None, reason
+        )
+    outcome, times = _outcome(interval, allowed), None
+    if outcome == "undecided" and interval is not None:
+        times = _least(lambda times: _outcome(at(times), allowed) != "undecided")
+    return Judgement(limit, value, interval, "interval", outcome, times)
+
+
+def _outcome(interval: Interval | None, allowed: Interval) -> Outcome:
+    """Compare an interval with the values that are allowed."""
+    if interval is None:
+        return "undecided"
+    low, high = allowed[0] - _TINY, allowed[1] + _TINY
+    if low <= interval[0] and interval[1] <= high:
+        return "held"
+    return "fell short" if interval[0] > high or interval[1] < low else "undecided"
 
 
 def _least(enough: Callable[[float], bool]) -> float | None:
-    """Return about the least number from 1 that is enough; None if none up to the most is."""
+    """Return about the smallest number from 1 that is enough; None if even the largest is not."""
     high = 1.0
     while not enough(high):
         high *= 2
@@ -177,71 +181,3 @@ def _least(enough: Callable[[float], bool]) -> float | None:
         middle = (low + high) / 2
         low, high = (low, middle) if enough(middle) else (middle, high)
     return high
-
-
-# ---------------------------------------------------------------------- in words
-
-
-def in_words(name: str, judged: Mapping[str, Any], samples: int, runs: int) -> str:
-    """Tell a judgement in a line.
-
-    Parameters
-    ----------
-    name : str
-        Of the tolerance.
-    judged : mapping
-        The fields of `Judgement`.
-    samples, runs : int
-        How many there were.
-
-    Examples
-    --------
-    >>> from brianbridge.measures.confidence_intervals import proportion_interval
-    >>> found = Measured(0.92, lambda times: proportion_interval(92 * times, 100 * times))
-    >>> judged = judge("min_agreement", 0.9, found, "interval")
-    >>> in_words("min_agreement", judged, samples=100, runs=1)
-    'agreement 92.00 % (85.00 to 96.00), at least 90 % wanted; about 1,300 samples would decide'
-    """
-    kind, how, allowed, unit = _WORDS[name]
-    estimate, interval, limit = judged["estimate"], judged["interval"], judged["limit"]
-    text = f"{kind} {_number(estimate, how)}{unit}"
-    if judged["by"] == "interval" and interval is not None:
-        low, high = (_number(end, how) for end in interval)
-        text += f" ({low} to {high})"
-    text += f", {allowed.format(_limit(limit, how) + unit)}"
-    if judged["outcome"] != "undecided":
-        return text
-    times = judged["times_to_decide"]
-    if interval is None:
-        return f"{text}; one sample decides nothing"
-    if times is None:
-        return f"{text}; no number of samples would decide: it is at the limit"
-    if runs > 1:
-        return f"{text}; about {_rounded(times)} times the samples and repeats would decide"
-    return f"{text}; about {_rounded(times * samples)} samples would decide"
-
-
-#: What is found, how it is written, what is allowed, and its unit, by tolerance.
-_WORDS = {
-    "max_accuracy_drop": ("accuracy drop", "percent", "at most {} allowed", " points"),
-    "min_agreement": ("agreement", "percent", "at least {} wanted", " %"),
-    "min_count_correlation": ("count correlation", "number", "at least {} wanted", ""),
-    "max_spikes_change": ("spikes per sample changed by", "percent", "at most {} allowed", " %"),
-    "max_spike_mismatches": ("differing cells:", "count", "at most {} allowed", ""),
-}
-
-
-def _number(value: float, how: str) -> str:
-    if how == "count":
-        return f"{value:,.0f}"
-    return f"{round(100 * value, 2) + 0.0:.2f}" if how == "percent" else f"{value:.3g}"
-
-
-def _limit(value: float, how: str) -> str:
-    return f"{100 * value:.4g}" if how == "percent" else _number(value, how)
-
-
-def _rounded(number: float) -> str:
-    """Return a number to two digits, upwards: it is a forecast."""
-    step = 10 ** max(math.floor(math.log10(number)) - 1, 0) if number >= 10 else 0.1
-    return f"{math.ceil(number / step - 1e-9) * step:,.{0 if number >= 10 else 1}f}"

@@ -1,4 +1,4 @@
-"""Tell how far a verification is: a bar on a terminal, elsewhere a line now and then."""
+"""Show the progress of a verification: a bar on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ _EVERY = 10.0
 
 
 class Progress:
-    """Write to standard error what is going on.
+    """Write the progress of a verification to standard error.
 
     Parameters
     ----------
     lines : bool
-        Whether to write lines too: what begins, and where standard error is no terminal how far it
-        is. Without them there are bars on a terminal and nothing elsewhere.
+        Whether to write lines as well: one when a stage begins and, where standard error is not a
+        terminal, one every ten seconds. Without lines, there are bars on a terminal and nothing
+        elsewhere.
 
     Examples
     --------
@@ -35,27 +36,27 @@ class Progress:
         self._lines = lines and sys.stderr is not None
 
     def say(self, text: str) -> None:
-        """Tell what begins."""
+        """Write a line when a stage begins."""
         if self._lines:
             tqdm.write(text, file=sys.stderr)
             sys.stderr.flush()
 
     @contextmanager
     def count(self, what: str, total: int) -> Iterator[Callable[[], object]]:
-        """Give what is to be called after each of `total` steps."""
+        """Yield a function to be called after each of `total` steps."""
         if self._terminal:
             with tqdm(total=total, desc=what, unit="task") as bar:
                 yield bar.update
             return
-        done, told = 0, time.monotonic()
+        done, last = 0, time.monotonic()
         if total:
             self.say(f"{what}: {total} to do")
 
         def step() -> None:
-            nonlocal done, told
+            nonlocal done, last
             done += 1
-            if time.monotonic() - told > _EVERY:
-                told = time.monotonic()
+            if time.monotonic() - last > _EVERY:
+                last = time.monotonic()
                 self.say(f"{what}: {done} of {total} done")
 
         yield step

@@ -1,7 +1,7 @@
-"""The ladder: simulation conditions of rising fidelity, and what each must hold.
+"""The rungs of a ladder: simulation conditions, and the tolerances that each must meet.
 
-A rung is a set of perturbations (`brianbridge.perturbations`), how often it is repeated
-with other random numbers, and its tolerances. Ladders are TOML files of ``[[rung]]`` tables:
+A rung has perturbations (`brianbridge.perturbations`), a number of repeats with other random
+numbers, and tolerances. Ladders are TOML files of ``[[rung]]`` tables:
 
 .. code-block:: toml
 
@@ -14,12 +14,12 @@ with other random numbers, and its tolerances. Ladders are TOML files of ``[[run
     perturb.weight_quantisation = { bits = 4 }
     remedy.fine_tune = { epochs = 3 }
 
-Two come with the package: ``short`` (parity and a ten times finer step) and ``default``.
+Two ladders come with the package: ``short`` (parity and a ten times finer step) and ``default``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,29 +27,29 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from brianbridge.errors import InputError
+from brianbridge.ladder.remedy import REMEDIES, Remedy
 from brianbridge.perturbations import Perturbation, perturbation
 from brianbridge.perturbations.base import PERTURBATIONS
-from brianbridge.remedies.remedies import Remedies
 from brianbridge.schema import TablesByName, find_toml, read_toml, validated
 
 __all__ = ["Rung", "Tolerances", "check_ladder", "ladder_names", "read_ladder"]
 
 
 class Tolerances(BaseModel):
-    """Say what a rung must hold; None of a tolerance for no limit.
+    """Describe the tolerances of a rung. A tolerance of None sets no limit.
 
     Parameters
     ----------
     max_accuracy_drop : float or None
-        How far accuracy may fall below the twin's, as a share of samples.
+        Largest drop of accuracy below the twin's, as a share of samples.
     min_agreement : float, optional
-        Least share of samples for which Brian2 predicts the twin's class.
+        Smallest share of samples for which Brian2 predicts the twin's class.
     min_count_correlation : float, optional
-        Least correlation of spike counts with the twin's, in every population that has one.
+        Smallest correlation of spike counts with the twin's that a population may have.
     max_spikes_change : float, optional
-        How far spikes per sample may be from the twin's, as a share of those.
+        Largest change of the spikes per sample, as a share of the twin's.
     max_spike_mismatches : int, optional
-        Most (step, sample, neuron) cells that may differ.
+        Largest number of (step, sample, neuron) cells that differ.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -67,25 +67,26 @@ class Rung(Tolerances):
     Parameters
     ----------
     name : str
-        How the rung is called in the verdict.
+        Name of the rung in the verdict.
     perturb : mapping of str to mapping
-        Options of each perturbation, by its name; nothing is changed if empty.
+        Options of each perturbation, by its name. If it is empty, nothing is changed.
     repeats : int
-        How often it runs, each time with other random numbers; where there are none, once.
+        Number of runs, each with other random numbers. A rung without random numbers runs once.
     optional : bool
-        Whether the rung is left out, and not an error, if it does not apply to the network.
+        Whether the rung is left out if it does not apply to the network, instead of raising an
+        error.
     attribute : bool
-        Whether to tell what each perturbation costs, where there are several.
-    remedy : Remedies
-        What is tried to win back what it costs; of the first run.
+        Whether to determine the cost of each perturbation, where there are several.
+    remedy : mapping of str to mapping
+        Options of each remedy to try, by its name. Remedies see the device of the first run.
     **tolerances
-        Those of `Tolerances`.
+        The fields of `Tolerances`.
 
     Raises
     ------
     pydantic.ValidationError
-        If there is no such perturbation, or an option does not fit; a ``ValueError``. Of a file,
-        `read_ladder` makes one line of it.
+        If there is no such perturbation or remedy, or an option does not fit. It is a
+        ``ValueError``; `read_ladder` turns it into one line about the file.
 
     Examples
     --------
@@ -100,38 +101,56 @@ class Rung(Tolerances):
     repeats: int = Field(default=1, ge=1, le=10_000)
     optional: bool = False
     attribute: bool = False
-    remedy: Remedies = Remedies()
+    remedy: Annotated[dict[str, dict[str, Any]], TablesByName(REMEDIES)] = Field(
+        default_factory=dict
+    )
 
     @field_validator("name")
     @classmethod
     def _printable(cls, value: str) -> str:
         if not value.isprintable():
-            raise ValueError(f"{value!r} cannot be printed; leave control characters out")
+            raise ValueError(f"{value!r} cannot be printed; remove control characters")
         return value
 
-    @field_validator("perturb")
+    @field_validator("perturb", "remedy")
     @classmethod
     def _known(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         for name, options in value.items():
             try:
-                perturbation(name, **options)
+                if info.field_name == "perturb":
+                    perturbation(name, **options)
+                else:
+                    REMEDIES.make(name, options)
             except InputError as error:
                 raise InputError(f"rung '{info.data.get('name', '')}': {error}") from None
         return value
 
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Yield the name and all options that are not at their default."""
+        yield "name", self.name
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if name != "name" and value != field.get_default(call_default_factory=True):
+                yield name, value
+
     @property
     def perturbations(self) -> tuple[Perturbation, ...]:
-        """What is changed."""
+        """The perturbations, with their options."""
         return tuple(perturbation(name, **options) for name, options in self.perturb.items())
 
     @property
+    def remedies(self) -> tuple[Remedy, ...]:
+        """The remedies, with their options."""
+        return tuple(REMEDIES.make(name, options) for name, options in self.remedy.items())
+
+    @property
     def runs(self) -> int:
-        """How often it runs: once if nothing is random."""
+        """Number of runs: one if nothing is random."""
         return self.repeats if any(p.random for p in self.perturbations) else 1
 
     @property
     def tolerances(self) -> Tolerances:
-        """What it must hold."""
+        """The tolerances alone."""
         return Tolerances(**self.model_dump(include=set(Tolerances.model_fields)))
 
 
@@ -144,17 +163,17 @@ class LadderFile(BaseModel):
 
 
 def ladder_names() -> list[str]:
-    """Return the names of the ladders that come with the package."""
+    """Return the names of the ladders that come with the package, sorted."""
     return sorted(path.stem for path in _folder().glob("*.toml"))
 
 
 def read_ladder(ladder: str | Path) -> tuple[Rung, ...]:
-    """Read a ladder: one that comes with the package by name, or a TOML file.
+    """Read a ladder from a TOML file, or by the name of one that comes with the package.
 
     Raises
     ------
     InputError
-        If the file cannot be read, or a key is unknown or out of range.
+        If the file cannot be read, a key is unknown, or a value is out of range.
 
     Examples
     --------
@@ -169,12 +188,12 @@ def read_ladder(ladder: str | Path) -> tuple[Rung, ...]:
 
 
 def check_ladder(rungs: Sequence[Rung], what: str = "ladder") -> None:
-    """Check that there are rungs, each with a name of its own.
+    """Check that there are rungs, and that their names differ.
 
     Raises
     ------
     InputError
-        If not.
+        If there is no rung, or two have the same name.
     """
     if not rungs:
         raise InputError(f"{what}: there is no rung; give at least one")

@@ -1,7 +1,8 @@
-"""Run a network's twin on samples, and hand out what it did as often as it is wanted.
+"""Run a network's twin on samples, and return its recordings as often as they are needed.
 
-All rungs of a ladder are compared with the same twin. Its spikes are kept, packed, as far as they
-fit ``prefs.brianbridge.memory``; beyond that, a block of samples runs again when it is asked for.
+All rungs of a ladder are compared with the same twin. Its spikes are kept in packed form as far as
+they fit into ``prefs.brianbridge.memory``. Beyond that, a block of samples runs again when its
+recording is needed.
 """
 
 from __future__ import annotations
@@ -25,25 +26,25 @@ from brianbridge.twin.network import NetworkTwin, to_torch
 
 __all__ = ["TwinRun", "block_size"]
 
-#: Samples that run at once, and cells of their rasters, at most.
+#: Most samples that run at once, and most cells of their rasters.
 _SAMPLES, _CELLS = 500, 10_000_000
 
 
 class TwinRun:
-    """Run the twin in float64 and remember its outputs and the activity of each neuron.
+    """Run the twin in float64 and keep its outputs and the activity of each neuron.
 
     Parameters
     ----------
     network : SpikingNetwork
-        The network, with its weights.
+        The trained network.
     x : array, shape (samples, *input_shape)
         The samples.
     on_block : callable, optional
-        Called with the recording of each block of samples, in order, as soon as it is done.
+        Called with the recording of each block of samples, in order, when the block is done.
     first : int
         Number of the first sample in its data set.
     share : float
-        What part of the memory it may have.
+        Share of the memory budget that the kept spikes may take.
 
     Examples
     --------
@@ -73,7 +74,7 @@ class TwinRun:
         self._latest: tuple[int, Recording] | None = None
         room = share * memory_budget()
         outcomes: list[Recording] = []
-        #: What each neuron did, by population, over all samples.
+        #: SpikeCounts of each neuron over all samples, by population.
         self.activity: dict[str, SpikeCounts] = {}
         for number in range(-(-len(self._x) // self._size)):
             block = self._block(number)
@@ -86,7 +87,7 @@ class TwinRun:
                 room -= packed.nbytes
                 self._kept[number] = packed
             del block  # before the next one runs
-        #: The outputs of all samples, without any spikes.
+        #: The outputs of all samples, without spikes.
         self.outcome = Recording.concatenate(outcomes)
 
     @cached_property
@@ -94,11 +95,11 @@ class TwinRun:
         return to_torch(self._network, dtype=torch.float64)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the twin itself, which is made again where a block has to run once more."""
+        """Leave out the twin itself; it is built again if a block has to run again."""
         return {name: value for name, value in vars(self).items() if name != "_twin"}
 
     def part(self, low: int, high: int) -> Recording:
-        """Return the recording of samples `low` up to `high`."""
+        """Return the recording of samples `low` to `high`, without `high`."""
         size = self._size
         return Recording.concatenate(
             [
@@ -110,9 +111,9 @@ class TwinRun:
         )
 
     def _block(self, number: int) -> Recording:
-        """Return a block; always the same samples run together, so that rounding is the same."""
+        """Return a block. The same samples always run together, which keeps rounding the same."""
         if self._latest is None or self._latest[0] != number:
-            self._latest = None  # two blocks at a time would take twice the memory
+            self._latest = None  # keeping two blocks would take twice the memory
             self._latest = (number, self._unpacked_or_run(number))
         return self._latest[1]
 
@@ -126,14 +127,14 @@ class TwinRun:
 
 
 def block_size(network: SpikingNetwork) -> int:
-    """Return how many samples of a network are looked at together, on any machine."""
+    """Return the number of samples in a block; it depends on the network alone."""
     cells = network.steps * sum(p.size for p in network.firing)
     return max(1, min(_SAMPLES, _CELLS // max(cells, 1)))
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Let torch compute in one thread, for rounding may depend on how many there are."""
+    """Let torch use one thread, because rounding may depend on the number of threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -144,9 +145,9 @@ def _one_thread() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Packed:
-    """Hold a recording with a bit for each cell of its rasters, where that is less than events."""
+    """Hold a recording with one bit for each raster cell, where that is smaller than its events."""
 
-    still: Recording
+    rest: Recording
     events: Mapping[str, Events]
     bits: Mapping[str, np.ndarray]
 
@@ -164,19 +165,19 @@ class _Packed:
 
     @property
     def nbytes(self) -> int:
-        """Memory that the spikes take."""
+        """Memory of the spikes in bytes."""
         return sum(e.nbytes for e in self.events.values()) + sum(
             b.nbytes for b in self.bits.values()
         )
 
     def recording(self) -> Recording:
-        """Return the recording as it was."""
+        """Return the original recording."""
         events = dict(self.events)
         for name, bits in self.bits.items():
-            cells = _cells(self.still, name)
+            cells = _cells(self.rest, name)
             raster = np.unpackbits(bits, count=math.prod(cells)).reshape(cells)
-            events[name] = Events.from_raster(raster, self.still.dt)
-        return replace(self.still, all_events=events)
+            events[name] = Events.from_raster(raster, self.rest.dt)
+        return replace(self.rest, all_events=events)
 
 
 def _cells(recording: Recording, name: str) -> tuple[int, int, int]:

@@ -4,245 +4,102 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from brianbridge.io.atomic import write_whole
-from brianbridge.ladder.judgement import in_words, worst_outcome
+from brianbridge.io.networks.file import save_network
+from brianbridge.ladder.evidence import Evidence
+from brianbridge.ladder.judgement import worst_outcome
+from brianbridge.ladder.notes import notes_of
+from brianbridge.ladder.outcomes import RungOutcome, TwinOutcome
+from brianbridge.ladder.table import Row, as_html, as_rich_table, percent, rung_row, twin_row
 from brianbridge.measures.operations import Operations
 from brianbridge.measures.sample_summary import why_uninformative
+from brianbridge.network import SpikingNetwork
 
-if TYPE_CHECKING:
-    from brianbridge.ladder.evidence import Evidence
-    from brianbridge.network import SpikingNetwork
+__all__ = ["Verdict"]
 
-__all__ = ["RungOutcome", "Verdict"]
-
-#: 2: a rung may be undecided, and says of each tolerance how it was judged.
+#: 2: a rung may be undecided, and says how each tolerance was judged.
 #: 3: the key ``surrogate`` became ``twin``.
 SCHEMA = 3
 
 
-@dataclass(frozen=True)
-class RungOutcome:
-    """Hold what one rung gave.
-
-    Parameters
-    ----------
-    name : str
-        The rung.
-    dt_ms : float
-        Brian2's step.
-    perturbations : mapping
-        What was changed: options of perturbations, by name.
-    runs : int
-        How often it ran, with other random numbers.
-    accuracy : float
-        In Brian2; as all that follows the mean, or the sum, over the runs.
-    accuracy_by_run : tuple of float
-        Of each.
-    accuracy_change_ci95 : tuple of float
-        Interval of accuracy minus the twin's, on the same samples.
-    accuracy_change_bootstrap95 : tuple of float, optional
-        The same by the bootstrap; of a single run.
-    mcnemar_p : float, optional
-        Of McNemar's exact test, that as many samples were lost as gained; of a single run.
-    agreement : float
-        Share of samples with the twin's prediction.
-    spikes_per_sample : mapping of str to float
-        By population.
-    count_mismatches, spike_mismatches : int
-        Differing (sample, neuron) pairs and (step, sample, neuron) cells.
-    count_correlation : mapping of str to float or None
-        By population.
-    count_differences : mapping of str to mapping
-        ``mean`` of Brian2's count minus the twin's, and ``mean_absolute``, of a neuron in a
-        sample, by population.
-    first_divergence : mapping
-        ``samples``: share of them in which any spike differs, on the twin's grid;
-        ``median_ms``: when the first one does, in those.
-    distances : mapping
-        ``van_rossum`` and ``victor_purpura``: mean distance of a neuron's spike train from the
-        twin's, by population (`brianbridge.measures.spike_train_distances`).
-    latency_ms : float, optional
-        Mean time until the running prediction is the final one; of readout ``counts``.
-    synops_per_sample, synops_by_mass_per_sample : float
-        Synaptic operations: each spike once, and as often as its value says.
-    seconds : float
-        Simulation, compilation and comparison, added up over all processes.
-    tolerances : mapping
-        What the rung had to hold.
-    fell_short : tuple of str
-        Which of them did not hold.
-    undecided : tuple of str
-        Of which that cannot be told: the interval has the limit within.
-    judged : mapping of str to mapping
-        How each tolerance was judged, by name (`brianbridge.ladder.judgement.Judgement`).
-    exact : bool
-        Whether not one spike and not one prediction differs, on a rung that changes nothing or
-        allows no spike to differ. What follows from that is no estimate.
-    silent : float, optional
-        Samples without an output spike, a mean over the runs; None where the output has no
-        threshold.
-    ties : float
-        Other samples in which no class was ahead, so that the first of them was predicted; also a
-        mean.
-    only_class : int, optional
-        The one class that is predicted for every sample, where labels have several.
-    decision : mapping, optional
-        When output neurons decided, at what cost, and whether they fired in the twin's order; of
-        networks with readout ``first_spike`` only. The keys are those of the `to_dict` of
-        `brianbridge.measures.decision.Decision` and of
-        `brianbridge.measures.first_spikes.FirstSpikeComparison`.
-    attribution : mapping, optional
-        ``accuracy`` and ``agreement``: what each perturbation costs ``alone``, ``last`` and its
-        ``share`` (`brianbridge.measures.attribution`), by name.
-    remedies : mapping, optional
-        Of the same rung ``calibrated`` and ``fine_tuned``: what was done, accuracy and its change,
-        agreement and spikes per sample, and the ``file`` of the changed network
-        (`brianbridge.remedies.remedies`).
-    """
-
-    name: str
-    dt_ms: float
-    perturbations: Mapping[str, Any]
-    runs: int
-    accuracy: float
-    accuracy_by_run: tuple[float, ...]
-    accuracy_change_ci95: tuple[float, float]
-    accuracy_change_bootstrap95: tuple[float, float] | None
-    mcnemar_p: float | None
-    agreement: float
-    spikes_per_sample: Mapping[str, float]
-    count_mismatches: int
-    spike_mismatches: int
-    count_correlation: Mapping[str, float | None]
-    count_differences: Mapping[str, Mapping[str, float]]
-    first_divergence: Mapping[str, float | None]
-    distances: Mapping[str, Mapping[str, float]]
-    latency_ms: float | None
-    synops_per_sample: float
-    synops_by_mass_per_sample: float
-    seconds: float
-    tolerances: Mapping[str, Any]
-    fell_short: tuple[str, ...]
-    undecided: tuple[str, ...] = ()
-    judged: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    exact: bool = False
-    silent: float | None = None
-    ties: float = 0.0
-    only_class: int | None = None
-    decision: Mapping[str, Any] | None = None
-    attribution: Mapping[str, Mapping[str, Mapping[str, float]]] | None = None
-    remedies: Mapping[str, Mapping[str, Any]] | None = None
-
-    @property
-    def passed(self) -> bool:
-        """Whether it held its tolerances, or has none."""
-        return self.outcome in ("held", "no limit")
-
-    @property
-    def outcome(self) -> str:
-        """One of ``held``, ``fell short``, ``undecided``, and ``no limit`` where there is none."""
-        limits = {name: limit for name, limit in self.tolerances.items() if limit is not None}
-        # Accuracy cannot fall by more than 1.
-        if limits.pop("max_accuracy_drop", 1.0) >= 1 and not limits:
-            return "no limit"
-        if self.fell_short:
-            return "fell short"
-        return "undecided" if self.undecided else "held"
-
-    def reasons(self, samples: int) -> list[str]:
-        """Return a line for each tolerance that fell short or is undecided.
-
-        Parameters
-        ----------
-        samples : int
-            Of the verdict.
-        """
-        return [
-            in_words(name, self.judged[name], samples, self.runs) if name in self.judged else name
-            for name in (*self.fell_short, *self.undecided)
-        ]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the outcome for JSON."""
-        return {**asdict(self), "passed": self.passed, "outcome": self.outcome}
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verdict:
     """Hold the outcome of a ladder.
 
     Parameters
     ----------
     network : str
-        The network file, or what it is called.
+        Name of the network.
     dataset : mapping
-        ``name``, ``split``, ``samples``, ``sha256``.
-    twin : mapping
-        ``accuracy`` and ``spikes_per_sample`` of the twin, in float64; ``silent``, ``ties`` and
-        ``only_class``, as those of a rung; ``decision`` too, if its readout is ``first_spike``.
+        ``name``, ``split``, ``part``, ``samples`` and ``sha256`` of the data.
+    twin : TwinOutcome
+        Outcome of the twin.
     rungs : tuple of RungOutcome
-        In the order of the ladder.
+        Outcomes of the rungs, in the order of the ladder.
     provenance : mapping
         Versions, date and machine.
     operations : Operations, optional
-        Of the twin; see its `table`.
+        Operation counts of the twin.
     skipped : mapping of str to str
-        Why rungs were left out that are optional, by name.
-    baseline : mapping, optional
-        As `twin`, of the network that it is compared with: the one that a study started from.
+        Optional rungs that were left out, and why, by name.
+    baseline : TwinOutcome, optional
+        Outcome of the twin of the network that this one is compared with.
     decide_by : {"interval", "estimate"}
         What tolerances were judged by.
     remedied : mapping of str to SpikingNetwork
-        The networks that remedies gave, by the name of the file that `save_network` writes.
+        Networks that remedies changed, by the name of the file that `save_network` writes.
     evidence : Evidence, optional
-        What was judged by, for a report; of no other use, and in no file.
+        The results behind the verdict, for a report; they are not saved.
     """
 
     network: str
     dataset: Mapping[str, Any]
-    twin: Mapping[str, Any]
+    twin: TwinOutcome
     rungs: tuple[RungOutcome, ...]
     provenance: Mapping[str, Any]
     operations: Operations | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)
-    baseline: Mapping[str, Any] | None = None
+    baseline: TwinOutcome | None = None
     decide_by: str = "interval"
-    remedied: Mapping[str, SpikingNetwork] = field(default_factory=dict, repr=False, compare=False)
-    evidence: Evidence | None = field(default=None, repr=False, compare=False)
+    remedied: Mapping[str, SpikingNetwork] = field(default_factory=dict, compare=False)
+    evidence: Evidence | None = field(default=None, compare=False)
 
     @property
     def passed(self) -> bool:
-        """Whether there are rungs, and every one held its tolerances."""
+        """Whether there are rungs, and each of them held or sets no limit."""
         return self.outcome in ("held", "no limit")
 
     @property
     def outcome(self) -> str:
-        """Of all rungs: ``fell short`` if one did, ``undecided`` if one is, else ``held``.
+        """The worst outcome of all rungs.
 
-        Where no rung has a limit it is ``no limit``; without a rung, ``undecided``.
+        ``fell short`` if one rung did, else ``undecided`` if one is, else ``held``; ``no limit`` if
+        no rung has a limit, and ``undecided`` if there is no rung.
         """
         return worst_outcome(rung.outcome for rung in self.rungs)
 
     @property
     def warnings(self) -> list[str]:
         """Return a line for each run whose output does not tell samples apart."""
-        runs: list[tuple[str, Mapping[str, Any]]] = [("torch twin", self.twin)]
-        runs += [(f"Brian2, {rung.name}", vars(rung)) for rung in self.rungs]
+        runs: list[tuple[str, TwinOutcome | RungOutcome]] = [("torch twin", self.twin)]
+        runs += [(f"Brian2, {rung.name}", rung) for rung in self.rungs]
         samples = self.dataset.get("samples", 0)
-        told = ((label, why_uninformative(found, samples)) for label, found in runs)
-        return [f"warning: {label}: {why}" for label, why in told if why]
+        found = ((label, why_uninformative(vars(run), samples)) for label, run in runs)
+        return [f"warning: {label}: {why}" for label, why in found if why]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the verdict as it is written to ``verdict.json``."""
         return {
             "schema": SCHEMA,
             **{f.name: getattr(self, f.name) for f in fields(self) if f.compare},
+            "twin": self.twin.to_dict(),
             "rungs": [rung.to_dict() for rung in self.rungs],
             "operations": None if self.operations is None else self.operations.to_dict(),
+            "baseline": None if self.baseline is None else self.baseline.to_dict(),
             "passed": self.passed,
             "outcome": self.outcome,
             "warnings": self.warnings,
@@ -253,21 +110,44 @@ class Verdict:
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
     def save(self, path: Path) -> None:
-        """Write ``verdict.json``, each file in one step; beside it the networks of remedies."""
-        from brianbridge.io.networks.file import save_network
-
+        """Write ``verdict.json`` and, beside it, the networks that remedies changed."""
         for name, network in self.remedied.items():
             save_network(network, path.with_name(name))
         write_whole(path, self.to_json() + "\n")
 
-    def report(self, path: str | Path, command: str = "") -> Path:
-        """Write an HTML page with figures; see `brianbridge.report.write_report`."""
-        from brianbridge.report import write_report
-
-        return write_report(self, path, command)
-
     def table(self) -> Any:
         """Return a `rich` table for the terminal."""
-        from brianbridge.ladder.table import table_of
+        return as_rich_table(self._title, self._rows, self._notes)
 
-        return table_of(self)
+    def __repr__(self) -> str:
+        """Return the outcome, and a line for the twin and each rung."""
+        lines = [(percent(self.twin.accuracy), "torch twin", "")]
+        lines += [(percent(r.accuracy), f"Brian2, {r.name}", r.outcome) for r in self.rungs]
+        width = max(len(name) for _, name, _ in lines)
+        text = (f"  {name:{width}} {share:>9}  {outcome}" for share, name, outcome in lines)
+        return "\n".join([f"Verdict: {self._title}: {self.outcome}", *map(str.rstrip, text)])
+
+    def _repr_html_(self) -> str:
+        """Return the table for a notebook."""
+        return as_html(f"{self._title}: {self.outcome}", self._rows, self._notes)
+
+    @property
+    def _title(self) -> str:
+        data = self.dataset
+        if not data:
+            return self.network
+        return f"{self.network} on {data['samples']} samples of {data['name']} ({data['split']})"
+
+    @property
+    def _rows(self) -> list[Row]:
+        rows = [] if self.baseline is None else [twin_row("start, torch twin", self.baseline)]
+        return [*rows, twin_row("torch twin", self.twin), *map(rung_row, self.rungs)]
+
+    @property
+    def _notes(self) -> list[str]:
+        return [
+            *self.warnings,
+            *notes_of(self.twin, self.rungs, self.dataset.get("samples", 0)),
+            *(f"left out: {name} ({why})" for name, why in self.skipped.items()),
+            *([] if self.operations is None else [self.operations.summary()]),
+        ]

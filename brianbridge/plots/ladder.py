@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,7 +18,7 @@ from brianbridge.plots.style import (
     text_colour,
 )
 
-__all__ = ["LadderResult", "RungResult", "plot_ladder"]
+__all__ = ["LadderResult", "RungResult", "TwinResult", "plot_ladder"]
 
 
 class RungResult(Protocol):
@@ -45,6 +45,14 @@ class RungResult(Protocol):
         """Whether every spike and prediction is the twin's."""
 
 
+class TwinResult(Protocol):
+    """What the plot needs to know of the twin."""
+
+    @property
+    def accuracy(self) -> float:
+        """Share of samples that are classified correctly."""
+
+
 class LadderResult(Protocol):
     """What the plot needs to know of a ladder; a `brianbridge.Verdict` has it."""
 
@@ -53,8 +61,8 @@ class LadderResult(Protocol):
         """Results of the rungs, from the first to the last."""
 
     @property
-    def twin(self) -> Mapping[str, Any]:
-        """Results of the twin, with ``accuracy``."""
+    def twin(self) -> TwinResult:
+        """Result of the twin."""
 
 
 def plot_ladder(verdict: LadderResult, *, ax: Any = None) -> Any:
@@ -77,7 +85,7 @@ def plot_ladder(verdict: LadderResult, *, ax: Any = None) -> Any:
     -------
     matplotlib.axes.Axes
     """
-    rungs, twin = verdict.rungs, 100 * verdict.twin["accuracy"]
+    rungs, twin = verdict.rungs, 100 * verdict.twin.accuracy
     ax = axes_or_new(ax, 4.4, 0.8 + 0.42 * len(rungs))
     ax.axvline(twin, color=text_colour(), lw=1, ls="--", label=f"torch twin, {twin:.2f} %")
     for marker, colour, face, outcome in (

@@ -1,18 +1,20 @@
-"""Calibrate a network that a perturbation makes fire more, or less, than its twin.
+"""Calibrate a network that fires more, or less, under perturbations than its twin.
 
-The least that can be done where a rung fails: each population gets one number by which all weights
-that lead to it are multiplied, its biases included, or its thresholds, so that it fires as much
-under the perturbations as it did in the twin without any. The numbers are fitted on training
-samples, from input to output, each with those before it in place.
+This is the simplest remedy. All weights into a population and its biases, or its thresholds, are
+multiplied by one number, so that the population fires as much under the perturbations as in the
+unperturbed twin. The numbers are fitted on training samples, from input to output, each with the
+earlier ones in place.
 
-`brianbridge.rules.single_spike.initial_weights` is another thing: it sets weights before training.
+Setting the initial weights before training is something else
+(`brianbridge.rules.single_spike.initial_weights`).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -20,35 +22,84 @@ import numpy as np
 from brianbridge.datasets import Dataset
 from brianbridge.datasets.fit import fitted
 from brianbridge.errors import InputError
+from brianbridge.ladder.remedy import Remedy
 from brianbridge.ladder.twin_run import TwinRun
 from brianbridge.measures.spike_counts import SpikeCounts, add_spike_counts
 from brianbridge.network import Population, SpikingNetwork
 from brianbridge.perturbations import Perturbation, perturbed
 from brianbridge.perturbations.condition import Condition
 from brianbridge.recording import Recording
+from brianbridge.remedies.gain import fitted_gain, with_gain
+from brianbridge.simulation.device import check_runtime_device
 
-__all__ = ["Calibration", "calibrate", "check_calibration", "fitted_gain", "with_gain"]
-
-#: A gain at most doubles or halves until the count that is wanted lies between two.
-_STEP = math.log(2.0)
+__all__ = ["Calibrate", "Calibration", "calibrate"]
 
 
 @dataclass(frozen=True)
+class Calibrate(Remedy):
+    """Scale each population so that it fires as much as in the twin; see `calibrate`.
+
+    Parameters
+    ----------
+    of : {"weights", "threshold"}
+        What is multiplied.
+    samples : int
+        Largest number of training samples that are used.
+    """
+
+    name = "calibrate"
+    outcome = "calibrated"
+
+    of: Literal["weights", "threshold"] = "weights"
+    samples: int = 1000
+
+    def __post_init__(self) -> None:
+        _check_options(self.of, self.samples)
+
+    def check(
+        self,
+        network: SpikingNetwork,
+        train: Dataset,
+        perturbations: tuple[Perturbation, ...],
+        seed: int,
+    ) -> None:
+        """Check data and parameters of the neurons."""
+        _check_fit(network, train, self.of)
+
+    def apply(
+        self,
+        network: SpikingNetwork,
+        train: Dataset,
+        perturbations: tuple[Perturbation, ...],
+        seed: int,
+        checkpoint: Path | None = None,
+    ) -> SpikingNetwork:
+        """Return the calibrated network; there are no intermediate states to keep."""
+        return calibrate(
+            network, train, perturbations, seed=seed, of=self.of, samples=self.samples
+        ).network
+
+    def facts(self, changed: SpikingNetwork) -> Mapping[str, Any]:
+        """Return the scale of each population."""
+        return {"scales": changed.provenance["calibration"]["scales"]}
+
+
+@dataclass(frozen=True, eq=False)
 class Calibration:
     """Hold the outcome of a calibration.
 
     Parameters
     ----------
     network : SpikingNetwork
-        Calibrated, without perturbations: these come on top again where it is verified.
+        The calibrated network, without perturbations. Apply them again to verify it.
     of : {"weights", "threshold"}
         What was multiplied.
     scales : mapping of str to float
-        By how much, by population; of those only that could be fitted.
+        The factors, by population; only for populations that could be fitted.
     wanted : mapping of str to float
-        Mean spike count of a neuron and sample in the twin, of every population that fires.
+        Mean spike count of a neuron and sample in the twin, for every population that fires.
     before, after : mapping of str to float
-        The same in Brian2 under the perturbations, of the network as it was and as it is.
+        The same in Brian2 under the perturbations, before and after the calibration.
     """
 
     network: SpikingNetwork
@@ -80,30 +131,31 @@ def calibrate(
 ) -> Calibration:
     """Scale each population so that it fires under perturbations as much as in the twin.
 
-    Populations that do not fire (a readout by potential), are silent in the twin, or that only
-    frozen weights lead to (where weights are scaled) are left alone. With feedback, what a later
-    population does to an earlier one is not followed.
+    Some populations are left alone: those that do not fire (read by their potential), that are
+    silent in the twin and, where weights are scaled, that only frozen weights lead to. Effects of a
+    later population on an earlier one through feedback are not taken into account.
 
     Parameters
     ----------
     network : SpikingNetwork
-        The network, with its weights.
+        The trained network.
     data : Dataset
         Training samples.
     perturbations : iterable of Perturbation
-        What is different in Brian2.
+        What differs in Brian2.
     seed : int
-        Of the perturbations (the same seed makes the same device), and of the choice of samples.
+        Seed of the perturbations (the same seed gives the same device) and of the choice of
+        samples.
     of : {"weights", "threshold"}
         What is multiplied: weights and biases, or the parameter ``theta``.
     rounds : int
-        Simulations for each population, at most; the best is kept.
+        Largest number of simulations for each population; the best gain is kept.
     tolerance : float
-        How far a mean spike count may be off, as a share of it.
+        Largest error of a mean spike count, as a share of it.
     samples : int
-        How many of the samples are used, at most.
+        Largest number of samples that are used.
     threads : int, optional
-        Threads of the simulation; one for each core if not given.
+        Threads of the simulation; one for each core if None.
 
     Returns
     -------
@@ -112,7 +164,7 @@ def calibrate(
     Raises
     ------
     InputError
-        If an option is out of range, data, perturbations and network do not fit, or there is no
+        If an option is out of range, data or perturbations do not fit the network, or there is no
         parameter ``theta`` to scale.
 
     Examples
@@ -130,24 +182,12 @@ def calibrate(
     >>> found.before["output"], found.after["output"], round(found.scales["output"], 1)
     (75.0, 50.0, 0.5)
     """
-    from brianbridge.simulation.device import check_runtime_device
-
     check_runtime_device("calibrate")
-    check_calibration(network, data, of, samples, rounds, tolerance)
+    _check_options(of, samples, rounds, tolerance)
+    _check_fit(network, data, of)
     chosen = np.random.default_rng(seed).permutation(len(data))[:samples]
     x, applied = data.x[np.sort(chosen)], tuple(perturbations)
-
-    def counts_of(candidate: SpikingNetwork) -> dict[str, float]:
-        condition = perturbed(Condition(candidate), applied, seed)
-        found: dict[str, SpikeCounts] = {}
-
-        def add(chunk: Recording) -> None:
-            nonlocal found
-            found = add_spike_counts(found, chunk)
-
-        condition.simulate(x, seed=seed, threads=threads, on_chunk=add, keep=False)
-        return _means(found)
-
+    counts_of = partial(_mean_counts, x=x, perturbations=applied, seed=seed, threads=threads)
     wanted = _means(TwinRun(network, x).activity)
     before = counts_of(network)
     calibrated, scales = network, dict[str, float]()
@@ -168,127 +208,49 @@ def calibrate(
     return replace(found, network=replace(calibrated, provenance=provenance))
 
 
-def fitted_gain(
-    count_of: Callable[[float], float], wanted: float, rounds: int, tolerance: float
-) -> float:
-    """Return the gain that brings a count, which grows with it, closest to what is wanted.
+def _mean_counts(
+    network: SpikingNetwork,
+    x: np.ndarray,
+    perturbations: tuple[Perturbation, ...],
+    seed: int,
+    threads: int | None,
+) -> dict[str, float]:
+    """Return the mean spike counts in Brian2 under perturbations."""
+    condition = perturbed(Condition(network), perturbations, seed)
+    found: dict[str, SpikeCounts] = {}
 
-    Parameters
-    ----------
-    count_of : callable
-        The count at a gain.
-    wanted : float
-        Above 0.
-    rounds : int
-        How often it may be called.
-    tolerance : float
-        As a share of `wanted`; the search is over once a count is that close.
+    def add(chunk: Recording) -> None:
+        found.update(add_spike_counts(found, chunk))
 
-    Returns
-    -------
-    float
-        The best gain tried, the first of equals; 1 is tried first.
-
-    Examples
-    --------
-    >>> round(fitted_gain(lambda gain: 30*gain**2, 60.0, rounds=10, tolerance=1e-6), 4)
-    1.4142
-    """
-    u, best, least = 0.0, 0.0, math.inf
-    before: tuple[float, float] | None = None  # logarithm of the gain tried last, and its count
-    low: tuple[float, float] | None = None  # logarithm of a gain that is too small, and its error
-    high: tuple[float, float] | None = None
-    for number in range(rounds):
-        count = count_of(math.exp(u))
-        error = count - wanted
-        if abs(error) < least:
-            best, least = u, abs(error)
-        if abs(error) <= tolerance * wanted:
-            break
-        if error < 0:
-            low = (u, error)
-        else:
-            high = (u, error)
-        if low is None or high is None:
-            step = _STEP
-            if count > 0:
-                step = math.log(wanted / count) / _growth(before, (u, count))
-            before = (u, count)
-            u += min(max(step, -_STEP), _STEP)
-        elif number % 3 == 2:  # counts come in steps, at which the secant may get stuck
-            u = (low[0] + high[0]) / 2
-        else:
-            u = low[0] + (high[0] - low[0]) * low[1] / (low[1] - high[1])
-    return math.exp(best)
-
-
-def _growth(before: tuple[float, float] | None, now: tuple[float, float]) -> float:
-    """Return with which power of the gain a count grows, from two of them; 1 if that is no help."""
-    if before is None or before[1] <= 0 or before[0] == now[0]:
-        return 1.0
-    growth = math.log(now[1] / before[1]) / (now[0] - before[0])
-    return growth if growth > 0.1 else 1.0
-
-
-def with_gain(
-    network: SpikingNetwork, name: str, gain: float, of: Literal["weights", "threshold"]
-) -> SpikingNetwork:
-    """Return the network with weights into a population times `gain`, or thresholds divided by it.
-
-    Frozen weights stay what they are.
-    """
-    if of == "weights":
-        changed = {
-            p.name: (_times(p.weight, gain), None if p.bias is None else _times(p.bias, gain))
-            for p in network.incoming(name)
-            if not p.frozen
-        }
-        return network.with_weights(changed)
-
-    def scaled(population: Population) -> Population:
-        if population.name != name:
-            return population
-        theta = population.neuron.parameters["theta"] / gain
-        return replace(population, neuron=population.neuron.with_parameters(theta=theta))
-
-    return replace(network, populations=tuple(scaled(p) for p in network.populations))
-
-
-def _times(values: np.ndarray, gain: float) -> np.ndarray:
-    # Not of another type: weights of four bytes stay so, on file and in the twin.
-    kept = values.dtype if values.dtype.kind == "f" else np.dtype(np.float64)
-    return (values * gain).astype(kept)
+    condition.simulate(x, seed=seed, threads=threads, on_chunk=add, keep=False)
+    return _means(found)
 
 
 def _means(activity: Mapping[str, SpikeCounts]) -> dict[str, float]:
-    """Return the mean spike count of a neuron and sample, by population; the size of values."""
+    """Return the mean spike count of a neuron and sample, by population; signs do not count."""
     return {n: float(a.mass.sum()) / (a.samples * len(a.mass)) for n, a in activity.items()}
 
 
 def _scalable(network: SpikingNetwork, population: Population, of: str) -> bool:
-    if of == "threshold":  # a threshold of 0, of neurons that pool, stays what it is
+    """Tell whether a gain would change a population."""
+    if of == "threshold":  # pooling neurons have a threshold of 0, which does not change
         return bool(np.any(np.asarray(population.neuron.parameters["theta"]) != 0))
     return any(not p.frozen for p in network.incoming(population.name))
 
 
-def check_calibration(
-    network: SpikingNetwork,
-    data: Dataset,
-    of: str,
-    samples: int,
-    rounds: int = 1,
-    tolerance: float = 0.0,
-) -> None:
-    """Refuse what cannot be calibrated, before anything runs; arguments as of `calibrate`."""
+def _check_options(of: str, samples: int, rounds: int = 1, tolerance: float = 0.0) -> None:
+    """Check the options of `calibrate`."""
     if of not in ("weights", "threshold"):
         raise InputError(f"calibration: of = {of!r}; give 'weights' or 'threshold'")
-    for option, value, good in (
-        ("rounds", rounds, rounds >= 1),
-        ("tolerance", tolerance, 0 <= tolerance < 1),
-        ("samples", samples, samples >= 1),
-    ):
-        if not good:
-            raise InputError(f"calibration: {option} = {value!r} is out of range")
+    for option, value, least in (("rounds", rounds, 1), ("samples", samples, 1)):
+        if value < least:
+            raise InputError(f"calibration: {option} = {value!r}; give at least {least}")
+    if not 0 <= tolerance < 1:
+        raise InputError(f"calibration: tolerance = {tolerance!r}; give 0 or more, and below 1")
+
+
+def _check_fit(network: SpikingNetwork, data: Dataset, of: str) -> None:
+    """Check that data fit a network, and that it has what is to be multiplied."""
     fitted(network, data)
     for population in network.firing:
         if of == "threshold" and "theta" not in population.neuron.parameters:

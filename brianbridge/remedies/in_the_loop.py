@@ -1,22 +1,20 @@
-"""Fine-tuning with the perturbed simulation in the loop.
+"""The learning rule that trains with the perturbed simulation in the loop.
 
-What a network loses under a perturbation that stays the same (a device with mismatch, weights on a
-coarse grid) can be learnt back if training sees it. For each batch the present weights go into the
-network, the perturbations are applied with the same seed, which makes the same device, and Brian2
-runs. The twin then emits what Brian2 did (`brianbridge.twin.recorded_spikes`), so that the loss is
-that of Brian2, and the gradient is the learning rule's own, of the twin without perturbations.
+A network can learn back what it loses under a perturbation that stays the same (a device with
+mismatch, weights on a coarse grid), if training sees the perturbation. For each batch the present
+weights go into the network, the perturbations are applied with the same seed, which gives the same
+device, and Brian2 runs. The twin then emits the spikes of Brian2
+(`brianbridge.twin.recorded_spikes`). The loss is thus that of Brian2, and the gradient is the
+learning rule's, in the unperturbed twin.
 
-This is in-the-loop training as it was done with neuromorphic chips (Schmitt et al. 2017; Cramer et
-al. 2022), with Brian2 in the place of the chip; both are remembered, not read here. The twin's
-weights stay what they are between a coarse grid's steps: rounding is one of the perturbations, and
-the gradient passes straight through it.
+Neuromorphic chips are trained in the loop in this way (Schmitt et al. 2017; Cramer et al. 2022,
+cited from memory); here Brian2 takes the place of the chip. Rounding is one of the perturbations:
+the twin's weights are not rounded, and the gradient passes straight through.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,45 +22,42 @@ import torch
 from torch import Tensor
 
 from brianbridge.arrays import as_numbers
-from brianbridge.datasets import Dataset
 from brianbridge.encoding import EncodedInput
 from brianbridge.errors import InputError
 from brianbridge.network import SpikingNetwork
 from brianbridge.perturbations import Perturbation, perturbed
 from brianbridge.perturbations.condition import Condition
-from brianbridge.rules.base import LearningRule, Response, learning_rule
+from brianbridge.rules.base import LearningRule, Response
+from brianbridge.simulation.device import check_runtime_device
 from brianbridge.simulation.reader.write_back import write_back
-from brianbridge.training.options import TrainingOptions
-from brianbridge.training.trainer import TrainingResult, train
-from brianbridge.twin.network import NetworkTwin, to_torch
+from brianbridge.twin.network import NetworkTwin
 from brianbridge.twin.recorded_spikes import RecordedSpikes
-from brianbridge.twin.spike_function import SpikeFunction
 
-__all__ = ["FineTuned", "InTheLoop", "fine_tune"]
+__all__ = ["InTheLoop"]
 
 
 @dataclass(frozen=True)
 class InTheLoop(LearningRule):
     """Let a rule learn from what Brian2 does under perturbations.
 
-    It is made around another rule, and so has no name to be chosen by.
+    It wraps another rule, and therefore has no name by which it could be chosen.
 
     Parameters
     ----------
     rule : LearningRule
-        Where the gradient comes from.
+        The rule that computes the gradient.
     perturbations : tuple of Perturbation
-        What is different in Brian2.
+        What differs in Brian2.
     seed : int
-        Of their random numbers: the same for all batches.
+        Seed of the perturbations, the same for all batches.
     threads : int, optional
-        Threads of the simulation; one for each core if None. Each builds a network of its own in
-        Brian2, which takes longer than to run a batch of a small one.
+        Threads of the simulation; one for each core if None. Each thread builds its own network in
+        Brian2, which for small networks takes longer than running a batch.
 
     Raises
     ------
     InputError
-        If the rule has a forward pass of its own.
+        If the rule computes its own spikes.
     """
 
     rule: LearningRule
@@ -74,33 +69,29 @@ class InTheLoop(LearningRule):
         object.__setattr__(self, "perturbations", tuple(self.perturbations))
         if not self.rule.learns_from_given_spikes:
             raise InputError(
-                f"learning rule '{self.rule.name}' computes its spikes itself and cannot take "
+                f"learning rule '{self.rule.name}' computes its spikes itself and cannot use "
                 "those of Brian2; fine-tune with 'surrogate_gradient' or 'spike_count'"
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the rule and what it is trained under, for JSON."""
+        """Return the rule, perturbations and their seed, for JSON."""
         return {
             **self.rule.to_dict(),
             "perturbations": [repr(p) for p in self.perturbations],
             "perturbation_seed": self.seed,
         }
 
-    # ------------------------------------------------------------------ what can be trained
-
     def check(self, network: SpikingNetwork) -> None:
-        """Refuse what the rule refuses, and perturbations that do not fit the network."""
+        """Check that rule and perturbations fit the network."""
         self.rule.check(network)
         if self._condition(network).poisson:
             raise InputError(
-                "perturbation 'input_timing': kind = 'poisson' lets Brian2 draw an input that the "
-                "twin does not see, so that there is no gradient; give kind = 'uniform'"
+                "perturbation 'input_timing': with kind = 'poisson' Brian2 draws an input that "
+                "the twin does not see, so there is no gradient; give kind = 'uniform'"
             )
 
     def prepare(self, twin: NetworkTwin) -> None:
-        """Refuse what is different in training, for Brian2 runs the network as it is deployed."""
-        from brianbridge.simulation.device import check_runtime_device
-
+        """Check that training does nothing to the twin that Brian2 cannot do to the network."""
         check_runtime_device("training in the loop")
         if twin.dropout:
             raise InputError(
@@ -112,38 +103,36 @@ class InTheLoop(LearningRule):
                 raise InputError(
                     f"training in the loop: projection '{name}' is normalised by the statistics "
                     "of each batch, which Brian2 does not know; fine-tune the network that "
-                    "write_back returns, in which the normalisation is folded"
+                    "write_back returns, in which the normalisation is part of the weights"
                 )
         self.rule.prepare(twin)
 
-    # ------------------------------------------------------------------ a batch
-
     def respond(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Response:
-        """Return the rule's response to what Brian2 did."""
-        # Noise is to be another one in each batch, and of a run that is resumed the same again.
+        """Return the rule's response to the spikes of Brian2."""
+        # Noise differs from batch to batch, and is the same again when a training is resumed.
         seed = int(torch.randint(2**31, ()))
-        with twin.replace_spikes(self.done(twin, current, raster, seed)):
+        with twin.replace_spikes(self.simulate(twin, current, raster, seed)):
             return self.rule.respond(twin, current, raster)
 
     def predict(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Tensor:
         """Return Brian2's output."""
-        return self.done(twin, current, raster, self.seed).output
+        return self.simulate(twin, current, raster, self.seed).output
 
-    def done(
+    def simulate(
         self,
         twin: NetworkTwin,
         current: Tensor | None,
         raster: Tensor | None,
         seed: int,
     ) -> RecordedSpikes:
-        """Return what Brian2 does with an encoded batch, on the twin's grid of time.
+        """Return the spikes and the output of Brian2 for an encoded batch, on the twin's time grid.
 
         Parameters
         ----------
         twin, current, raster
             As in `respond`.
         seed : int
-            Of Brian2's random numbers.
+            Seed of Brian2's random numbers.
         """
         condition = self._condition(write_back(twin))
         ran = condition.simulate(
@@ -165,10 +154,8 @@ class InTheLoop(LearningRule):
     def _condition(self, network: SpikingNetwork) -> Condition:
         return perturbed(Condition(network), self.perturbations, self.seed)
 
-    # ------------------------------------------------------------------ what the rule says
-
     def loss_input(self, twin: NetworkTwin, output: Tensor) -> Tensor:
-        """Return what the rule's loss looks at."""
+        """Return the argument of the rule's loss."""
         return self.rule.loss_input(twin, output)
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
@@ -176,106 +163,13 @@ class InTheLoop(LearningRule):
         return self.rule.loss(output, labels)
 
     def after_step(self, twin: NetworkTwin) -> None:
-        """Do what the rule does. Its `before_training`, which sets initial weights, is left out."""
+        """Call the rule's method. Its `begin`, which sets initial weights, is not called."""
         self.rule.after_step(twin)
 
     def after_epoch(self, twin: NetworkTwin) -> None:
-        """Do what the rule does."""
+        """Call the rule's method."""
         self.rule.after_epoch(twin)
 
 
 def _array(values: Tensor | None) -> np.ndarray | None:
     return None if values is None else as_numbers(values, np.float64, "encoded samples")
-
-
-@dataclass(frozen=True)
-class FineTuned:
-    """Hold the outcome of a fine-tuning.
-
-    Parameters
-    ----------
-    network : SpikingNetwork
-        With its new weights, without perturbations: these come on top again where it is verified.
-    training : TrainingResult
-        The curve; losses and accuracies are those in Brian2 under the perturbations.
-    """
-
-    network: SpikingNetwork
-    training: TrainingResult
-
-
-def fine_tune(
-    network: SpikingNetwork,
-    data: Dataset,
-    perturbations: Iterable[Perturbation],
-    rule: str | LearningRule = "surrogate_gradient",
-    options: TrainingOptions | None = None,
-    seed: int = 0,
-    *,
-    spike_function: SpikeFunction | None = None,
-    dtype: torch.dtype | None = None,
-    threads: int | None = 1,
-    checkpoint: str | Path | None = None,
-    **changes: Any,
-) -> FineTuned:
-    """Train a network on under perturbations, in Brian2 forward and in its twin backward.
-
-    Parameters
-    ----------
-    network : SpikingNetwork
-        The network, with its weights.
-    data : Dataset
-        The training samples.
-    perturbations : iterable of Perturbation
-        What is different in Brian2.
-    rule : str or LearningRule
-        How it learns; one that follows the twin's spikes.
-    options : TrainingOptions, optional
-        How long and how fast. Learning rates are best a tenth of those of the training before.
-    seed : int
-        Of the perturbations (the device), and of the training.
-    spike_function : SpikeFunction, optional
-        How to differentiate through a spike; that of `to_torch` if not given.
-    dtype : torch.dtype, optional
-        Floating point type of the twin.
-    threads : int, optional
-        Threads of the simulation; one for each core if None, which is worth it for large batches
-        of large networks.
-    checkpoint : str or Path, optional
-        As in `train`.
-    **changes
-        Single options (``epochs=3``).
-
-    Returns
-    -------
-    FineTuned
-
-    Raises
-    ------
-    InputError
-        If the rule cannot take Brian2's spikes, perturbations do not fit the network, or data and
-        network do not fit; before anything runs.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from brianbridge.datasets import from_arrays
-    >>> from brianbridge.encoding import Current
-    >>> from brianbridge.perturbations import WeightQuantisation
-    >>> from brianbridge.network import Dense
-    >>> from brianbridge.neurons.library import neuron_model
-    >>> lif = neuron_model("lif")
-    >>> net = SpikingNetwork.sequential((4,), [Dense(3, lif), Dense(2, lif)], encoding=Current(5))
-    >>> data = from_arrays("mine", np.eye(4), np.array([0, 1, 0, 1]))
-    >>> found = fine_tune(
-    ...     net, data, [WeightQuantisation(bits=4)], epochs=1, validation_fraction=0.0)
-    >>> found.network.provenance["fine_tuning"]["perturbations"]
-    ["WeightQuantisation(bits=4, per='tensor')"]
-    """
-    looped = InTheLoop(learning_rule(rule), tuple(perturbations), seed, threads)
-    twin = to_torch(network, spike_function=spike_function, dtype=dtype)
-    training = train(
-        twin, data, looped, seed=seed, options=options, checkpoint=checkpoint, **changes
-    )
-    done = {**looped.to_dict(), "seed": seed, "best_epoch": training.best_epoch}
-    return FineTuned(write_back(twin, fine_tuning=done), training)

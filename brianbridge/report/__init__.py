@@ -1,7 +1,8 @@
-"""The report of a verdict: one HTML file that needs nothing else.
+"""The report of a verdict: one HTML page that needs nothing else.
 
-What it says is made in `words`, what it draws in `brianbridge.plots`, how it looks is in
-``report.html``; `page` puts these together.
+`sentences` makes its text, `figures` draws with `brianbridge.plots`, ``report.html`` is its layout,
+and `page` puts these together. May import `ladder`, `plots` and all below them. A new section goes
+to `page` and the template.
 """
 
 from __future__ import annotations
@@ -9,34 +10,32 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from brianbridge.errors import InputError
 from brianbridge.io.atomic import write_whole
-
-if TYPE_CHECKING:
-    from brianbridge.ladder.verdict import Verdict
+from brianbridge.ladder.verdict import Verdict
 
 __all__ = ["report_beside", "write_report"]
 
-#: What a report needs beyond what is always there: the extra ``plot``.
+#: Packages that a report needs beyond those that are always there: the extra ``plot``.
 NEEDS = ("jinja2", "matplotlib")
 
 
 def write_report(verdict: Verdict, path: str | Path, command: str = "") -> Path:
-    """Write a verdict as one HTML file, with its figures.
+    """Write a verdict as one HTML file with figures.
 
-    The file needs no network and no script; it follows the reader's light or dark mode. The same
-    verdict gives the same file.
+    The file needs no network and no script, and follows the light or dark mode of the reader. The
+    same verdict gives the same file.
 
     Parameters
     ----------
     verdict : Verdict
-        Fresh from `brianbridge.verify`: a verdict that was read from a file has no evidence.
+        A verdict that `brianbridge.verify` returned. One that was read from a file has no results
+        to draw figures from.
     path : str or Path
         The file to write.
     command : str
-        The command line that made the verdict, to be shown.
+        The command line that made the verdict, to be shown in the report.
 
     Returns
     -------
@@ -50,8 +49,8 @@ def write_report(verdict: Verdict, path: str | Path, command: str = "") -> Path:
     """
     if verdict.evidence is None:
         raise InputError(
-            f"the verdict of '{verdict.network}' has no evidence to draw figures from: it comes "
-            "from a file. Run brianbridge.verify again and report on what it returns"
+            f"the verdict of '{verdict.network}' has no evidence to draw figures from, because it "
+            "was read from a file. Run brianbridge.verify again and report on the new verdict"
         )
     if missing := _missing():
         raise InputError(_how_to_install(missing))
@@ -64,18 +63,18 @@ def write_report(verdict: Verdict, path: str | Path, command: str = "") -> Path:
 def report_beside(
     verdict: Verdict, folder: Path, command: str, say: Callable[[str], None]
 ) -> Path | None:
-    """Write ``report.html`` into the folder of a verdict; say in a line what is missing for it.
+    """Write ``report.html`` into the folder of a verdict, or say which package is missing.
 
     Parameters
     ----------
     verdict : Verdict
-        Fresh from `brianbridge.verify`.
+        A verdict that `brianbridge.verify` returned.
     folder : Path
-        Where ``verdict.json`` is.
+        The folder of ``verdict.json``.
     command : str
-        The command line that made it.
+        The command line that made the verdict.
     say : callable
-        Told if there will be no report, and why.
+        Called with a line if there will be no report.
     """
     if missing := _missing():
         say(_how_to_install(missing))

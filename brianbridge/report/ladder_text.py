@@ -1,4 +1,4 @@
-"""A ladder file from the rungs of a verdict, so that they can be climbed again."""
+"""Write the rungs of a verdict as a ladder file, so that they can run again."""
 
 from __future__ import annotations
 
@@ -6,24 +6,18 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from brianbridge.ladder.verdict import RungOutcome
+from brianbridge.ladder.outcomes import RungOutcome
 
 __all__ = ["ladder_text"]
 
-#: What the verdict calls a remedy, and what a ladder file does, with its options.
-_REMEDIES = {
-    "calibrated": ("calibrate", ("of", "samples")),
-    "fine_tuned": ("fine_tune", ("start", "samples", "epochs", "batch_size", "learning_rate")),
-}
-
 
 def ladder_text(rungs: Iterable[RungOutcome]) -> str:
-    """Return the text of a ladder file with these rungs; those that were left out are not there.
+    """Return the text of a ladder file with these rungs.
 
     Parameters
     ----------
     rungs : iterable of RungOutcome
-        What ran.
+        The rungs that ran.
     """
     return "\n".join(_rung(rung) for rung in rungs)
 
@@ -34,20 +28,21 @@ def _rung(rung: RungOutcome) -> str:
         lines.append(f"repeats = {rung.runs}")
     if rung.attribution is not None:
         lines.append("attribute = true")
-    # A file cannot say "no limit" where there is a default; a drop of 1 is none.
+    # A file cannot say "no limit" if there is a default. A drop of 1 is no limit.
     limits = {"max_accuracy_drop": 1.0} | {
         k: v for k, v in rung.tolerances.items() if v is not None
     }
     lines += [f"{key} = {_value(v)}" for key, v in limits.items()]
     lines += [f"perturb.{key} = {_value(v)}" for key, v in rung.perturbations.items()]
-    for how, found in (rung.remedies or {}).items():
-        name, keys = _REMEDIES[how]
-        lines.append(f"remedy.{name} = {_value({key: found[key] for key in keys})}")
+    lines += [
+        f"remedy.{found.remedy} = {_value(found.options)}"
+        for found in (rung.remedies or {}).values()
+    ]
     return "\n".join(lines) + "\n"
 
 
 def _value(value: Any) -> str:
-    """Return a value as TOML has it; its strings, numbers and lists are JSON's."""
+    """Return a value in TOML, whose strings, numbers and lists are those of JSON."""
     if isinstance(value, Mapping):
         inner = ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items() if v is not None)
         return f"{{ {inner} }}" if inner else "{}"

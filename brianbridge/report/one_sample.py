@@ -1,4 +1,4 @@
-"""One sample of a rung, simulated once more with everything that a raster and a trace show."""
+"""Simulate one sample of a rung again, and record what a raster and a trace show."""
 
 from __future__ import annotations
 
@@ -13,47 +13,47 @@ from brianbridge.plots.rasters import differing_steps
 from brianbridge.recording import Recording
 from brianbridge.twin.network import to_torch
 
-__all__ = ["CloseUp", "close_up"]
+__all__ = ["OneSample", "run_one_sample"]
 
-#: Potentials are recorded of all populations alike: up to so many values, 160 MB.
+#: Largest number of potentials that are recorded, over all populations: 160 MB.
 _VALUES = 20_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class CloseUp:
-    """Hold a sample in both runs, and the neuron that is worth a look.
+class OneSample:
+    """Hold one sample in both simulations, and the neuron whose potential is drawn.
 
     Parameters
     ----------
     sample : int
-        Its number in the data set.
+        Number of the sample in the data set.
     label : int
-        Its class.
+        Label of the sample.
     twin, brian2 : Recording
-        Of this sample alone, with membrane potentials.
-    drawn_anew : bool
-        Whether Brian2 now predicts another class than on the rung: noise within a run depends on
+        Recordings of this sample alone, with membrane potentials.
+    differs : bool
+        Whether Brian2 now predicts another class than on the rung. Noise in a run may depend on
         which samples run together.
     population : Population
-        The last hidden population that fires; the output if there is none.
+        The last hidden population that fires, or the output if there is none.
     neuron : int
-        Flat index of the one that differs in most steps; where none does, of the most active of
-        those that are silent at least half of the time.
+        Flat index of the neuron that differs in most steps. If none differs, of the most active
+        neuron that is silent in at least half of the steps.
     variable : str
-        The membrane potential of that population.
-    untraced : str
-        Why potentials are not to be drawn; empty if they are.
+        Name of the membrane potential of that population.
+    no_trace : str
+        Why potentials are not drawn; empty if they are.
     """
 
     sample: int
     label: int
     twin: Recording
     brian2: Recording
-    drawn_anew: bool
+    differs: bool
     population: Population
     neuron: int
     variable: str
-    untraced: str
+    no_trace: str
 
     @property
     def fires(self) -> bool:
@@ -62,39 +62,41 @@ class CloseUp:
 
     @property
     def threshold(self) -> float | None:
-        """The neuron's threshold, where its model has a `theta`."""
+        """The neuron's threshold, if its model has a parameter `theta`."""
         theta = self.population.neuron.parameters.get("theta")
         if not self.fires or theta is None:
             return None
         return float(np.broadcast_to(np.asarray(theta), self.population.size)[self.neuron])
 
 
-def close_up(evidence: Evidence, rung: str) -> CloseUp:
-    """Simulate again the first sample on which Brian2's prediction differs, or the first one.
+def run_one_sample(evidence: Evidence, rung: str) -> OneSample:
+    """Simulate again the first sample for which Brian2's prediction differs from the twin's.
+
+    If the prediction never differs, it is the first sample of all.
 
     Parameters
     ----------
     evidence : Evidence
-        What the verdict was judged by.
+        The results behind the verdict.
     rung : str
-        Which rung.
+        Name of the rung.
     """
     network, data = evidence.network, evidence.data
     found = evidence.rungs[rung].prediction
-    sample = int(np.argmax(found != evidence.twin.prediction))  # 0 where none differs
+    sample = int(np.argmax(found != evidence.twin.prediction))  # 0 if none differs
     number, x = np.array([sample]), data.x[sample : sample + 1]
     condition, seed = evidence.condition(rung), evidence.changes[rung][1]
     population = _last_hidden(network)
     before, after = population.neuron, condition.network.population(population.name).neuron
     neurons = sum(p.size for p in condition.network.populations)
-    untraced = ""
+    no_trace = ""
     if neurons * network.steps * condition.divisor > _VALUES:
-        untraced = f"potentials of all {neurons:,} neurons would not fit the memory set aside"
+        no_trace = f"potentials of all {neurons:,} neurons would take too much memory"
     elif before.potential != after.potential or _unit(before) != _unit(after):
-        untraced = "on this rung its neurons are of another model, in other units"
-    record = ("spikes",) if untraced else ("spikes", before.potential)
+        no_trace = "on this rung its neurons have another model, in other units"
+    record = ("spikes",) if no_trace else ("spikes", before.potential)
     twin = to_torch(network, dtype=torch.float64).record(x, record=record, index=number)
-    # Random numbers belong to the seed and the sample: they are those of the rung.
+    # Random numbers belong to the seed and the sample; they are those of the rung.
     brian2 = condition.simulate(
         x,
         index=number,
@@ -102,7 +104,7 @@ def close_up(evidence: Evidence, rung: str) -> CloseUp:
         seed=seed,
         threads=1,
     )
-    return CloseUp(
+    return OneSample(
         sample,
         int(data.y[sample]),
         twin,
@@ -111,7 +113,7 @@ def close_up(evidence: Evidence, rung: str) -> CloseUp:
         population,
         _neuron(twin, brian2, population),
         before.potential,
-        untraced,
+        no_trace,
     )
 
 
@@ -121,16 +123,17 @@ def _last_hidden(network: SpikingNetwork) -> Population:
 
 
 def _neuron(twin: Recording, brian2: Recording, population: Population) -> int:
+    """Return the neuron whose potential is drawn."""
     name = population.name
     if name not in twin.shapes:
         return int(twin.prediction[0])
     differ = differing_steps(twin, brian2, name)
     if differ.any():
         return int(differ.argmax())
-    fired = (twin.raster(name) != 0).sum(axis=(0, 1))
-    # One that fires in nearly every step says little; there may be no other.
-    lively = np.where(fired <= twin.steps // 2, fired, 0)
-    return int((lively if lively.any() else fired).argmax())
+    spikes = (twin.raster(name) != 0).sum(axis=(0, 1))
+    # A neuron that fires in nearly every step shows little, but there may be no other.
+    often_silent = np.where(spikes <= twin.steps // 2, spikes, 0)
+    return int((often_silent if often_silent.any() else spikes).argmax())
 
 
 def _unit(neuron) -> object:  # type: ignore[no-untyped-def]

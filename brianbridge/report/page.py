@@ -1,4 +1,4 @@
-"""Put a verdict, its words and its figures into the page."""
+"""Put a verdict, its sentences and its figures into the page."""
 
 from __future__ import annotations
 
@@ -7,261 +7,133 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from brianbridge import plots
 from brianbridge.ladder.evidence import Evidence
-from brianbridge.ladder.table import count, remedy_in_words
-from brianbridge.ladder.verdict import RungOutcome, Verdict
-from brianbridge.measures.classification import confusion_matrix
-from brianbridge.plots.rasters import most_different
-from brianbridge.report import sentences as words
+from brianbridge.ladder.outcomes import RungOutcome
+from brianbridge.ladder.table import count
+from brianbridge.ladder.verdict import Verdict
+from brianbridge.report import figures, sentences
 from brianbridge.report.ladder_text import ladder_text
-from brianbridge.report.one_sample import CloseUp, close_up
-from brianbridge.report.svg import Figure, draw
+from brianbridge.report.one_sample import run_one_sample
+from brianbridge.report.svg import Figure
 
 __all__ = ["page_of"]
-
-_COUNTS = (
-    "One bubble for all pairs of sample and neuron with these counts, larger for more of them. "
-    "Circles: equal. Diamonds: different. Dashed: equal counts."
-)
-_CONFUSION = "Rows: the label. Columns: the prediction. Off the diagonal are the mistakes."
 
 
 @dataclass(frozen=True)
 class Detail:
-    """Hold what the page shows of one rung.
+    """Hold what the page shows about one rung.
 
     Parameters
     ----------
     rung : RungOutcome
         The rung.
+    figures : tuple of Figure
+        Spike counts by population, and the confusion matrix.
     sample : str
-        Which sample was looked at, in words; empty if none was.
-    close : tuple of Figure
+        A sentence about the sample that is shown; empty if none is.
+    sample_figures : tuple of Figure
         Raster and traces of that sample.
     note : str
-        Why a figure is not there.
-    figures : tuple of Figure
-        Counts by population, and the confusion matrix.
+        Why a figure is missing.
     """
 
     rung: RungOutcome
-    sample: str
-    close: tuple[Figure, ...]
-    note: str
     figures: tuple[Figure, ...]
+    sample: str = ""
+    sample_figures: tuple[Figure, ...] = ()
+    note: str = ""
 
 
 def page_of(verdict: Verdict, command: str = "") -> str:
-    """Return the page.
+    """Return the page as text.
 
     Parameters
     ----------
     verdict : Verdict
-        With its evidence.
+        The verdict, with its evidence.
     command : str
-        The command line that made it.
+        The command line that made the verdict.
     """
-    from jinja2 import Environment, StrictUndefined
-
     evidence = verdict.evidence
     assert evidence is not None, "checked by write_report"
+    shown = _shown_closely(verdict)
+    details = [
+        _detail(f"rung{number}", evidence, rung, with_sample=rung in shown)
+        for number, rung in enumerate(verdict.rungs)
+    ]
+    return _template().render(
+        verdict=verdict,
+        headline=sentences.headline(verdict),
+        sentences=sentences.verdict_sentences(verdict, evidence),
+        costliest=sentences.costliest(verdict),
+        reasons={rung.name: rung.reasons(verdict.dataset["samples"]) for rung in verdict.rungs},
+        ladder=figures.ladder_figure(verdict),
+        twin=figures.confusion_figure("twin", "The torch twin", evidence.twin.prediction, evidence),
+        shown=[d for d in details if d.rung in shown],
+        others=[d for d in details if d.rung not in shown],
+        attributions=list(figures.attribution_figures(verdict)),
+        network=_network(evidence),
+        decisions=_decisions(verdict),
+        remedies=[
+            (rung, found) for rung in verdict.rungs for found in (rung.remedies or {}).values()
+        ],
+        command=command,
+        ladder_file=ladder_text(verdict.rungs),
+        training=_training(evidence),
+    )
+
+
+def _template() -> Any:
+    """Return the template, with functions that write numbers."""
+    from jinja2 import Environment, StrictUndefined
+
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(
-        percent=words.percent,
-        points=words.points,
-        cost=words.cost,
-        by_layer=words.by_layer,
+        percent=sentences.percent,
+        points=sentences.points,
+        cost=sentences.cost,
+        by_layer=sentences.by_layer,
         count=count,
     )
-    template = environment.from_string(
-        (files(__package__) / "report.html").read_text(encoding="utf-8")
-    )
-    chosen = _chosen(verdict)
-    details = [
-        _detail(verdict, evidence, place, rung, looked_at=rung in chosen)
-        for place, rung in enumerate(verdict.rungs)
-    ]
-    return template.render(
-        verdict=verdict,
-        headline=words.headline(verdict),
-        sentences=words.verdict_sentences(verdict, evidence),
-        costliest=words.costliest(verdict),
-        reasons={rung.name: rung.reasons(verdict.dataset["samples"]) for rung in verdict.rungs},
-        ladder=_ladder(verdict),
-        twin=_of_twin(verdict, evidence),
-        looked_at=[d for d in details if d.rung in chosen],
-        others=[d for d in details if d.rung not in chosen],
-        attributions=_attributions(verdict),
-        network=_network(evidence),
-        decided=_decided(verdict),
-        remedied=[
-            (rung, remedy_in_words(how, found), found)
-            for rung in verdict.rungs
-            for how, found in (rung.remedies or {}).items()
-        ],
-        command=command,
-        ladder_file=ladder_text(verdict.rungs),
-        trained=_trained(evidence),
-    )
+    text = (files(__package__) / "report.html").read_text(encoding="utf-8")
+    return environment.from_string(text)
 
 
-def _chosen(verdict: Verdict) -> list[RungOutcome]:
-    """Return the first rung, and the one of the others that lost most."""
+def _shown_closely(verdict: Verdict) -> list[RungOutcome]:
+    """Return the rungs of which a sample is shown: the first, and the worst of the others."""
     if len(verdict.rungs) < 2:
         return list(verdict.rungs)
     first, *others = verdict.rungs
     return [first, min(others, key=lambda r: (r.accuracy, r.agreement, -r.spike_mismatches))]
 
 
-def _ladder(verdict: Verdict) -> Figure | None:
-    if not verdict.rungs:
-        return None
-    return draw(
-        "ladder",
-        "Accuracy on each rung",
-        words.about_ladder(verdict),
-        lambda ax: plots.plot_ladder(verdict, ax=ax),
-        height=0.8 + 0.42 * len(verdict.rungs),
-        caption=(
-            "Dashed line: the torch twin. Bar: 95 % interval of the change on the same samples, "
-            "about the twin's accuracy; none where every spike is the same. Filled circle: the "
-            "rung held. Hollow diamond: it fell short. Triangle: undecided. Square: there was no "
-            "limit to hold."
-        ),
+def _detail(name: str, evidence: Evidence, rung: RungOutcome, *, with_sample: bool) -> Detail:
+    """Return what the page shows about a rung; `name` is unique on the page."""
+    prediction = evidence.rungs[rung.name].prediction
+    general = (
+        *figures.count_figures(name, evidence, rung),
+        figures.confusion_figure(name, rung.name, prediction, evidence),
     )
-
-
-def _of_twin(verdict: Verdict, evidence: Evidence) -> Figure:
-    """Return the twin's confusion matrix."""
-    return _confusion("twin", "The torch twin", evidence.twin.prediction, evidence)
-
-
-def _confusion(name: str, who: str, prediction: Any, evidence: Evidence) -> Figure:
-    classes = evidence.data.classes
-    # A network may have more outputs than the data set has classes.
-    outputs = max(len(classes), int(prediction.max()) + 1)
-    classes = (*classes, *(f"output {i}" for i in range(len(classes), outputs)))
-    matrix = confusion_matrix(evidence.data.y, prediction, outputs)
-    return draw(
-        f"{name}-confusion",
-        f"{who}: predictions and labels",
-        words.about_confusion(matrix, classes),
-        lambda ax: plots.plot_confusion(matrix, classes, ax=ax),
-        height=4.4,
-        caption=f"{words.about_confusion(matrix, classes)} {_CONFUSION}",
-    )
-
-
-def _detail(
-    verdict: Verdict, evidence: Evidence, place: int, rung: RungOutcome, *, looked_at: bool
-) -> Detail:
-    name, piece = f"rung{place}", evidence.rungs[rung.name]
-    assert piece.comparison is not None, "Brian2 was compared with the twin"
-    figures = []
-    for layer, (population, joint) in enumerate(piece.comparison.joint.items()):
-        about = words.about_counts(joint, piece.comparison.counts[population].correlation)
-        figures.append(
-            draw(
-                f"{name}-counts{layer}",
-                f"{rung.name}: spike counts of {population}",
-                about,
-                lambda ax, joint=joint: plots.plot_counts(joint, ax=ax),  # type: ignore[misc]
-                height=4.1,
-                caption=f"{about} {_COUNTS}",
-            )
-        )
-    figures.append(_confusion(name, rung.name, piece.prediction, evidence))
-    if not looked_at:
-        return Detail(rung, "", (), "", tuple(figures))
-    close = close_up(evidence, rung.name)
+    if not with_sample:
+        return Detail(rung, general)
+    sample = run_one_sample(evidence, rung.name)
+    classes = figures.class_names(evidence, sample.twin.output.shape[1])
+    note = ""
+    if sample.no_trace:
+        note = f"The potential of {sample.population.name} is not drawn: {sample.no_trace}."
     return Detail(
         rung,
-        words.sample_sentence(close, _classes(evidence, close)),
-        tuple(_close_figures(name, rung.name, close)),
-        f"The potential of {close.population.name} is not drawn: {close.untraced}."
-        if close.untraced
-        else "",
-        tuple(figures),
+        general,
+        sentences.sample_sentence(sample, classes),
+        tuple(figures.sample_figures(name, rung.name, sample)),
+        note,
     )
-
-
-def _classes(evidence: Evidence, close: CloseUp) -> tuple[str, ...]:
-    known = evidence.data.classes
-    return (*known, *(f"output {i}" for i in range(len(known), close.twin.output.shape[1])))
-
-
-def _close_figures(name: str, rung: str, close: CloseUp) -> list[Figure]:
-    population, found = close.population.name, []
-    if close.fires:
-        coarse = close.brian2.steps // close.twin.steps
-        rows = most_different(
-            close.twin.raster(population)[:, 0], close.brian2.raster(population, coarse)[:, 0]
-        )
-        shown = f"{len(rows):,} of {close.population.size:,} neurons are drawn"
-        about = words.about_raster(close)
-        found.append(
-            draw(
-                f"{name}-raster",
-                f"{rung}: spikes of {population}",
-                about,
-                lambda ax: plots.plot_rasters(
-                    close.twin, close.brian2, population, neurons=rows, ax=ax
-                ),
-                height=1.4 + 0.055 * max(len(rows), 20),
-                caption=(
-                    f"{about} {shown}: those that differ most, then those that fire most. A spike "
-                    "is drawn at the start of its step, as Brian2 stamps it."
-                ),
-            )
-        )
-    if not close.untraced:
-        about = words.about_traces(close)
-        found.append(
-            draw(
-                f"{name}-traces",
-                f"{rung}: membrane potential of neuron {close.neuron} of {population}",
-                about,
-                lambda ax: plots.plot_traces(
-                    close.twin, close.brian2, population, close.neuron,
-                    variable=close.variable, threshold=close.threshold, ax=ax,
-                ),
-                height=2.9,
-                caption=f"{about} A value is drawn at the end of its step, after the "
-                "reset; marks above are spikes, each at the start of its step, as in Brian2.",
-            )
-        )  # fmt: skip
-    return found
-
-
-def _attributions(verdict: Verdict) -> list[tuple[RungOutcome, Figure]]:
-    found = []
-    for place, rung in enumerate(verdict.rungs):
-        if rung.attribution is None:
-            continue
-        attribution = rung.attribution
-        figure = draw(
-            f"rung{place}-attribution",
-            f"{rung.name}: what costs what",
-            words.about_attribution(attribution["accuracy"], "accuracy"),
-            lambda ax, attribution=attribution: plots.plot_attribution(  # type: ignore[misc]
-                attribution, ax=ax
-            ),
-            height=1.2 + 0.75 * len(attribution["accuracy"]),
-            caption=(
-                "Alone: with this perturbation and nothing else. On top of the others: what would "
-                "be won back without it. Its share is the mean over all orders; shares add up to "
-                "the whole loss."
-            ),
-        )
-        found.append((rung, figure))
-    return found
 
 
 def _network(evidence: Evidence) -> dict[str, Any]:
-    """Return what the network is, in short."""
+    """Return a short description of the network."""
     network = evidence.network
     return {
         "populations": [
@@ -274,15 +146,15 @@ def _network(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _decided(verdict: Verdict) -> list[tuple[str, Mapping[str, Any]]]:
-    """Return when each run decided, of a network that is read by first spikes."""
-    runs = [("torch twin", verdict.twin.get("decision"))]
+def _decisions(verdict: Verdict) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return when each run decided; only for networks with readout ``first_spike``."""
+    runs = [("torch twin", verdict.twin.decision)]
     runs += [(rung.name, rung.decision) for rung in verdict.rungs]
     return [(name, found) for name, found in runs if found is not None]
 
 
-def _trained(evidence: Evidence) -> Mapping[str, str]:
-    """Return where the weights come from, as far as the network file says."""
+def _training(evidence: Evidence) -> Mapping[str, str]:
+    """Return how the network was trained, as far as its provenance says."""
     known = evidence.network.provenance
     rule = known.get("rule")
     name = rule.get("name") if isinstance(rule, Mapping) else rule

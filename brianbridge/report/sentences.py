@@ -1,4 +1,4 @@
-"""The report's sentences: what a verdict and its figures say, in words and numbers."""
+"""The sentences of the report, which describe a verdict and its figures."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from brianbridge.ladder.evidence import Evidence
-from brianbridge.ladder.verdict import RungOutcome, Verdict
-from brianbridge.report.one_sample import CloseUp
+from brianbridge.ladder.outcomes import RungOutcome
+from brianbridge.ladder.table import percent
+from brianbridge.ladder.verdict import Verdict
+from brianbridge.report.one_sample import OneSample
 
 __all__ = [
     "about_attribution", "about_confusion", "about_counts", "about_ladder", "about_raster",
@@ -17,13 +19,8 @@ __all__ = [
 ]  # fmt: skip
 
 
-def percent(share: float) -> str:
-    """Return ``"98.50 %"``."""
-    return f"{100 * share:.2f} %"
-
-
 def points(share: float) -> str:
-    """Return a change in points, ``"−1.50"``; with a minus that is as wide as the plus."""
+    """Return a change in points, ``"−1.50"``, with a minus as wide as a plus."""
     return f"{_hundredths(share):+.2f}".replace("-", "−")
 
 
@@ -33,31 +30,31 @@ def cost(share: float) -> str:
 
 
 def _hundredths(share: float) -> float:
-    return round(100 * share, 2) + 0.0  # which makes 0 of -0
+    return round(100 * share, 2) + 0.0  # turns -0 into 0
 
 
 def number(count: int) -> str:
-    """Return a whole number, in words where it is none."""
+    """Return a whole number as text; "none" for 0."""
     return f"{count:,}" if count else "none"
 
 
 def by_layer(values: Mapping[str, float | None], digits: int = 3) -> str:
-    """Return numbers by population in a line; a dash where there is no number.
+    """Return numbers by population in one line, with a dash where there is no number.
 
     Examples
     --------
     >>> by_layer({"hidden": 0.98765, "output": None})
     'hidden 0.988, output –'
     """
-    told = (f"{n} {'–' if v is None else f'{v:.{digits}g}'}" for n, v in values.items())
-    return ", ".join(told) or "–"
+    texts = (f"{n} {'–' if v is None else f'{v:.{digits}g}'}" for n, v in values.items())
+    return ", ".join(texts) or "–"
 
 
 def headline(verdict: Verdict) -> str:
-    """Tell in a few words whether the network held."""
+    """Say in a few words whether the network held."""
     outcomes = {rung.outcome for rung in verdict.rungs}
     if not outcomes:
-        return "no rung could be climbed"
+        return "no rung could run"
     if "fell short" in outcomes:
         return "not every rung held"
     if "undecided" in outcomes:
@@ -68,17 +65,17 @@ def headline(verdict: Verdict) -> str:
 
 
 def verdict_sentences(verdict: Verdict, evidence: Evidence) -> list[str]:
-    """Tell how many rungs held, and whether the bridge itself is exact."""
+    """Say how many rungs held, and whether Brian2 and the twin agree spike for spike."""
     outcomes = [rung.outcome for rung in verdict.rungs]
-    free, out = outcomes.count("no limit"), len(verdict.skipped)
+    free, skipped = outcomes.count("no limit"), len(verdict.skipped)
     total = len(outcomes) - free
     first = f"{outcomes.count('held')} of {total} {_plural(total, 'rung')} held"
     if unknown := outcomes.count("undecided"):
         first += f", {unknown} {'is' if unknown == 1 else 'are'} undecided"
     if free:
         first += f"; {free} had no limit to hold"
-    if out:
-        first += f"; {out} {'was' if out == 1 else 'were'} left out"
+    if skipped:
+        first += f"; {skipped} {'was' if skipped == 1 else 'were'} left out"
     sentences = [f"{first}."]
     for rung in verdict.rungs:
         if not rung.perturbations:
@@ -93,15 +90,15 @@ def verdict_sentences(verdict: Verdict, evidence: Evidence) -> list[str]:
 
 
 def cells_of(evidence: Evidence, rung: RungOutcome) -> int:
-    """Return how many (step, sample, neuron) cells of a rung were compared."""
+    """Return the number of (step, sample, neuron) cells of a rung that were compared."""
     network = evidence.network
     neurons = sum(p.size for p in network.firing)
     return network.steps * neurons * len(evidence.data) * rung.runs
 
 
 def costliest(verdict: Verdict, most: int = 3) -> list[str]:
-    """Name the rungs on which accuracy fell furthest, the worst first."""
-    twin = verdict.twin["accuracy"]
+    """Name the rungs on which accuracy fell most, with the worst first."""
+    twin = verdict.twin.accuracy
     worst = sorted(verdict.rungs, key=lambda rung: rung.accuracy)[:most]
     return [
         f"{rung.name}: {percent(rung.accuracy)} instead of {percent(twin)}, "
@@ -111,12 +108,9 @@ def costliest(verdict: Verdict, most: int = 3) -> list[str]:
     ]
 
 
-# ---------------------------------------------------------------------- figures in words
-
-
 def about_ladder(verdict: Verdict) -> str:
-    """Tell what the ladder chart shows."""
-    parts = [f"The torch twin has an accuracy of {percent(verdict.twin['accuracy'])}."]
+    """Describe the chart of the ladder."""
+    parts = [f"The torch twin has an accuracy of {percent(verdict.twin.accuracy)}."]
     for rung in verdict.rungs:
         low, high = rung.accuracy_change_ci95
         parts.append(
@@ -127,7 +121,7 @@ def about_ladder(verdict: Verdict) -> str:
 
 
 def about_counts(joint: Mapping[tuple[float, float], int], correlation: float | None) -> str:
-    """Tell what a scatter of counts shows."""
+    """Describe a scatter plot of spike counts."""
     total = sum(joint.values())
     same = sum(n for (x, y), n in joint.items() if x == y)
     furthest = max((abs(x - y) for x, y in joint), default=0.0)
@@ -139,29 +133,29 @@ def about_counts(joint: Mapping[tuple[float, float], int], correlation: float | 
     return text if correlation is None else f"{text} Their correlation is {correlation:.4g}."
 
 
-def sample_sentence(close: CloseUp, classes: Sequence[str]) -> str:
-    """Tell which sample is looked at, and what the runs made of it."""
-    ours, theirs = (classes[int(r.prediction[0])] for r in (close.twin, close.brian2))
+def sample_sentence(sample: OneSample, classes: Sequence[str]) -> str:
+    """Say which sample is shown, and what the twin and Brian2 predict."""
+    ours, theirs = (classes[int(r.prediction[0])] for r in (sample.twin, sample.brian2))
     text = (
-        f"Sample {close.sample} is of class {classes[close.label]}; the torch twin says {ours}, "
-        f"Brian2 {theirs}."
+        f"Sample {sample.sample} is of class {classes[sample.label]}; the torch twin predicts "
+        f"{ours}, Brian2 {theirs}."
     )
-    if close.drawn_anew:
+    if sample.differs:
         text += (
-            " On the rung Brian2 said otherwise: noise within a run depends on which samples run "
-            "together, and this sample ran alone for these figures."
+            " On the rung Brian2 predicted another class: noise in a run depends on which samples "
+            "run together, and for these figures the sample ran alone."
         )
     return text
 
 
-def about_raster(close: CloseUp) -> str:
-    """Tell what a raster shows, over all neurons of the population."""
-    name = close.population.name
-    coarse = close.brian2.steps // close.twin.steps
-    ours, theirs = close.twin.raster(name)[:, 0], close.brian2.raster(name, coarse)[:, 0]
+def about_raster(sample: OneSample) -> str:
+    """Describe a raster, for all neurons of the population."""
+    name = sample.population.name
+    coarse = sample.brian2.steps // sample.twin.steps
+    ours, theirs = sample.twin.raster(name)[:, 0], sample.brian2.raster(name, coarse)[:, 0]
     one, other = ours != 0, theirs != 0
     text = (
-        f"Of the {close.population.size:,} neurons of {name}, in steps of the torch twin: "
+        f"Of the {sample.population.size:,} neurons of {name}, in steps of the torch twin: "
         f"{number(int((ours == theirs)[one].sum()))} of the spikes are in both, "
         f"{number(int((one & ~other).sum()))} in the twin only, "
         f"{number(int((other & ~one).sum()))} in Brian2 only"
@@ -171,55 +165,55 @@ def about_raster(close: CloseUp) -> str:
     return text + "."
 
 
-def about_traces(close: CloseUp) -> str:
-    """Tell how far the two potentials are apart."""
-    name, v = close.population.name, close.variable
-    coarse = close.brian2.steps // close.twin.steps
-    ours = close.twin.traces[name][v].reshape(close.twin.steps, -1)[:, close.neuron]
-    fine = close.brian2.traces[name][v].reshape(close.brian2.steps, -1)[:, close.neuron]
-    # Both have a value at the end of each step of the twin, and Brian2 others in between.
+def about_traces(sample: OneSample) -> str:
+    """Say how much the two potentials differ."""
+    name, v = sample.population.name, sample.variable
+    coarse = sample.brian2.steps // sample.twin.steps
+    ours = sample.twin.traces[name][v].reshape(sample.twin.steps, -1)[:, sample.neuron]
+    fine = sample.brian2.traces[name][v].reshape(sample.brian2.steps, -1)[:, sample.neuron]
+    # Both have a value at the end of each step of the twin; Brian2 also has values in between.
     apart = np.abs(fine[coarse - 1 :: coarse] - ours)
     when = "at the end of every step" + (" of the torch twin" if coarse > 1 else "")
     between = "; in between only Brian2 has values" if coarse > 1 else ""
-    text = f"{v} of neuron {close.neuron} of {name}: "
+    text = f"{v} of neuron {sample.neuron} of {name}: "
     if not apart.max() > 1e-9 * max(1.0, float(np.abs(ours).max())):
         return f"{text}both have the same potential {when}{between}."
     step = int(apart.argmax())
     text += (
         f"the potentials are {apart.max():.3g} apart at most, "
-        f"at {(step + 1) * close.twin.dt * 1e3:.4g} ms{between}"
+        f"at {(step + 1) * sample.twin.dt * 1e3:.4g} ms{between}"
     )
-    if close.fires:
-        fired = [
-            int((r.events(name).node == close.neuron).sum()) for r in (close.twin, close.brian2)
+    if sample.fires:
+        spikes = [
+            int((r.events(name).node == sample.neuron).sum()) for r in (sample.twin, sample.brian2)
         ]
-        text += f"; the twin fires {fired[0]} times, Brian2 {fired[1]}"
+        text += f"; the twin fires {spikes[0]} times, Brian2 {spikes[1]}"
     return text + "."
 
 
 def about_confusion(matrix: np.ndarray, classes: Sequence[str]) -> str:
-    """Tell how many predictions are right, and which mistakes are the most frequent."""
+    """Say how many predictions are right, and which mistakes are most frequent."""
     wrong = matrix.copy()
     np.fill_diagonal(wrong, 0)
     text = f"{int(np.trace(matrix)):,} of {int(matrix.sum()):,} samples are right."
     order = np.argsort(-wrong, axis=None, kind="stable")[:3]
-    pairs = [np.unravel_index(place, wrong.shape) for place in order]
-    told = [
+    pairs = [np.unravel_index(index, wrong.shape) for index in order]
+    mistakes = [
         f"{classes[int(i)]} taken for {classes[int(j)]} ({wrong[i, j]})"
         for i, j in pairs
         if wrong[i, j]
     ]
-    return f"{text} Most frequent mistakes: {', '.join(told)}." if told else text
+    return f"{text} Most frequent mistakes: {', '.join(mistakes)}." if mistakes else text
 
 
 def about_attribution(costs: Mapping[str, Mapping[str, float]], of: str) -> str:
-    """Tell what each perturbation costs."""
-    told = (
+    """Say what each perturbation costs."""
+    texts = (
         f"{name}: {cost(lost['alone'])} alone, {cost(lost['share'])} as its share, "
         f"{cost(lost['last'])} on top of the others"
         for name, lost in costs.items()
     )
-    return f"Points of {of} lost. {'. '.join(told)}."
+    return f"Points of {of} lost. {'. '.join(texts)}."
 
 
 def _plural(count: int, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""Figures as inline SVG: with text alternatives, and in the colours of the page around them."""
+"""Figures as inline SVG, with text alternatives and in the colours of the page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from brianbridge.plots.style import BLUE, GREEN, SKY, VERMILLION
 __all__ = ["Figure", "draw"]
 
 _SVG = "{http://www.w3.org/2000/svg}"
-#: Stands for the page's text colour, which is light in dark mode; no plot uses it.
+#: Placeholder for the text colour of the page, which is light in dark mode; no plot uses it.
 _INK = "#010203"
 _INKED = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
 _COLOURS = {
@@ -38,9 +38,9 @@ class Figure:
     svg : str
         The ``<svg>`` element.
     title : str
-        What it shows.
+        Title of the figure.
     caption : str
-        How to read it.
+        How to read the figure.
     """
 
     svg: str
@@ -63,15 +63,15 @@ def draw(
     Parameters
     ----------
     name : str
-        Unique on the page: the identifiers within the figure begin with it.
+        Unique name on the page, with which identifiers in the figure begin.
     title, description : str
-        The text alternative: what the figure is, and its numbers in words.
+        The text alternative: what the figure shows, and its numbers in words.
     plot : callable
-        Draws on the axes that it is given.
+        Function that draws on given axes.
     height, width : float
         Size in inches; an inch is about a quarter of a phone's width.
     caption : str
-        How to read it.
+        How to read the figure.
     """
     from matplotlib.figure import Figure as Canvas
 
@@ -85,7 +85,7 @@ def draw(
 
 @contextmanager
 def _style(name: str) -> Iterator[None]:
-    """Draw as a figure of the page, whatever the user's style; the same figure each time."""
+    """Set the style of the page, whatever the user's style is; figures are reproducible."""
     import matplotlib
 
     with matplotlib.rc_context():
@@ -105,11 +105,11 @@ def _style(name: str) -> Iterator[None]:
 
 
 def _inline(text: str, name: str, title: str, description: str) -> str:
-    """Return the ``<svg>`` element of a file, to stand in a page beside others."""
+    """Return the ``<svg>`` element of a file, changed so that it can share a page with others."""
     root = ElementTree.fromstring(text)
     for parent in list(root.iter()):
         for child in list(parent):
-            # A style sheet would hold for the whole page.
+            # A style sheet would apply to the whole page.
             if child.tag in (f"{_SVG}metadata", f"{_SVG}style") or (
                 child.tag == f"{_SVG}defs" and all(c.tag == f"{_SVG}style" for c in child)
             ):
@@ -131,10 +131,10 @@ def _inline(text: str, name: str, title: str, description: str) -> str:
         "role": "img",
         "aria-labelledby": f"{name}-title {name}-desc",
     }
-    for place, (tag, words) in enumerate((("title", title), ("desc", description))):
+    for index, (tag, text) in enumerate((("title", title), ("desc", description))):
         element = ElementTree.Element(tag, {"id": f"{name}-{tag}"})
-        element.text = words
-        root.insert(place, element)
+        element.text = text
+        root.insert(index, element)
     return ElementTree.tostring(root, encoding="unicode")
 
 
@@ -146,7 +146,7 @@ def _references(element: ElementTree.Element) -> Iterator[str]:
 
 
 def _coloured(value: str, name: str) -> str:
-    """Return an attribute's value with the page's colours, font and identifiers."""
-    for colour, own in _COLOURS.items():
-        value = value.replace(colour, own)
+    """Return the value of an attribute with colours, font and identifiers of the page."""
+    for colour, variable in _COLOURS.items():
+        value = value.replace(colour, variable)
     return _FONT.sub(r"\1sans-serif", _REFERENCE.sub(rf"url(#{name}-\1)", value))

@@ -29,7 +29,7 @@ from brianbridge.study.data import first_samples, load_split
 from brianbridge.study.schema import Study
 from brianbridge.study.summary import numbers_of, summary_of
 from brianbridge.study.train import prepare, train_study
-from brianbridge.sweep.sweep import forget
+from brianbridge.sweep import Sweep, delete_kept
 
 __all__ = ["ladder_of", "run_study"]
 
@@ -119,11 +119,11 @@ def _run_fold(
         spikes=spikes,
         baseline=None if start is None else load_network(Path(start)),
         train=split.train,
-        folder=folder / "unfinished",
+        execution=Sweep(folder=folder / "unfinished"),
         decide_by=decide_by,
     )
     verdict.save(folder / "verdict.json")
-    forget(folder / "unfinished")
+    delete_kept(folder / "unfinished")
     report(verdict.table())
     report_beside(verdict, folder, command, report)
     return numbers_of(network, split.test, verdict, whole=len(test) == len(split.test))

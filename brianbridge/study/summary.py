@@ -35,7 +35,7 @@ def numbers_of(
     whole : bool
         Whether Brian2 simulated all test samples.
     """
-    numbers: dict[str, Any] = {"twin_accuracy": verdict.twin["accuracy"]}
+    numbers: dict[str, Any] = {"twin_accuracy": verdict.twin.accuracy}
     if not whole:
         # Brian2 simulated only some samples; the twin's accuracy is reported for all, too.
         outcome = TwinRun(network, test.x).outcome
@@ -53,8 +53,8 @@ def numbers_of(
         if rung.decision is not None:
             numbers |= _of_decision(rung.name, rung.decision)
     if verdict.baseline is not None:
-        numbers["start_accuracy"] = verdict.baseline["accuracy"]
-        numbers["start_spikes_per_sample"] = sum(verdict.baseline["spikes_per_sample"].values())
+        numbers["start_accuracy"] = verdict.baseline.accuracy
+        numbers["start_spikes_per_sample"] = sum(verdict.baseline.spikes_per_sample.values())
     if verdict.operations is not None:
         numbers["macs_per_sample"] = verdict.operations.macs
         numbers["ann_macs_per_sample"] = verdict.operations.ann_macs

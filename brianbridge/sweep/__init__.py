@@ -1,5 +1,12 @@
-"""Do the tasks of a verification elsewhere, and keep what is finished.
+"""Run the tasks of a verification elsewhere, and keep finished results.
 
-Processes of this machine or a Dask cluster, and a folder of finished pieces. May import `ladder`
-and all below it.
+Tasks run in processes of this machine or on a Dask cluster; results are kept in a folder. `Sweep`
+is the front, `connected` starts or finds the processes. May import `ladder` and all below it.
+Another way to run tasks is a subclass of `brianbridge.ladder.execution.Execution`.
 """
+
+from brianbridge.sweep.connection import connected
+from brianbridge.sweep.kept import delete_kept
+from brianbridge.sweep.sweep import Sweep
+
+__all__ = ["Sweep", "connected", "delete_kept"]

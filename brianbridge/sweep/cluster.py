@@ -1,7 +1,7 @@
-"""A Dask cluster as its client sees it: who may work, and whether anybody still does.
+"""Submit tasks to a Dask cluster, and give up if no worker is left.
 
-Dask waits for ever: for a first worker, for one in place of the last, for a scheduler. Here each of
-these waits ends after `PATIENCE`, with an error of one line.
+Dask waits for ever for a first worker, for a replacement of the last one, and for a scheduler. Here
+each of these waits ends after `PATIENCE` seconds with an error of one line.
 """
 
 from __future__ import annotations
@@ -22,43 +22,44 @@ if TYPE_CHECKING:
 
 __all__ = ["PATIENCE", "Cluster"]
 
-#: Seconds without any worker, or without an answer of the scheduler, after which all is given up.
+#: Seconds without any worker, or without an answer from the scheduler, before giving up.
 PATIENCE = 60.0
-#: Seconds between two looks at who is there; workers that may die before anything is done.
+#: Seconds between two checks of the workers, and number of workers that may die before a task ends.
 LOOK, DEATHS = 5.0, 3
 
 
 class Cluster:
-    """Submit tasks to those workers of a cluster that run the same code as this process.
+    """Submit tasks to the workers of a cluster that run the same code as this process.
 
     Parameters
     ----------
     client : distributed.Client
-        The client; what `verify` submits through it is not seen by its other users.
+        The client. Its other users do not see the tasks that `verify` submits.
     """
 
     def __init__(self, client: Client) -> None:
         self.client = client
         self._resource = resource_of(facts())
-        #: When somebody was there last, workers since a task was done, and those left out.
-        self._met, self._seen = time.monotonic(), set[str]()
-        self._told: set[str] = set()
+        #: Time when a worker was last available.
+        self._last_available = time.monotonic()
+        #: Workers seen since the last task ended, and workers about which a warning was given.
+        self._seen, self._warned = set[str](), set[str]()
 
     def prepare(self) -> list[str]:
-        """Let all workers, also those that join later, import what tasks need.
+        """Let all workers import what tasks need, including workers that join later.
 
         Returns
         -------
         list of str
-            Their addresses.
+            Addresses of the workers.
 
         Raises
         ------
         InputError
-            If there is none, or one runs other code.
+            If there is no worker, or one runs different code.
         """
         started = time.monotonic()
-        # Where a worker dies over it or is slow, the scheduler has it nevertheless.
+        # If a worker dies meanwhile or is slow, the scheduler has the plugin nevertheless.
         with suppress(OSError, TimeoutError):
             self._ask(
                 self.client.scheduler.register_worker_plugin, PATIENCE,
@@ -70,20 +71,20 @@ class Cluster:
             for address, wrong in workers.items():
                 if wrong:
                     raise InputError(
-                        f"worker '{address}' cannot work for this process: {wrong}; start it from "
+                        f"worker '{address}' cannot be used by this process: {wrong}; start it in "
                         "the same environment"
                     )
             ready = [address for address, wrong in workers.items() if wrong == ""]
             if ready and (late or len(ready) == len(workers)):
-                self._met = time.monotonic()
+                self._last_available = time.monotonic()
                 return ready
             if late:
-                self._nobody(len(workers))
+                self._no_worker(len(workers))
             time.sleep(0.1)
 
     def submit(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Future:
-        """Submit a task: to a worker that runs the same code, and does nothing else of ours."""
-        # A name of its own: two verifications on one cluster must not share results.
+        """Submit a task to a worker that runs the same code and has no other task of ours."""
+        # A unique name: two verifications on one cluster must not share results.
         key = f"{function.__name__.strip('_')}-{uuid.uuid4().hex}"
         try:
             return self.client.submit(
@@ -92,16 +93,16 @@ class Cluster:
         except Exception as error:
             if self.client.status == "running":
                 raise
-            self._lost(error)
+            self._disconnected(error)
 
     def outcomes(self, futures: Iterable[Future]) -> Iterator[tuple[Future, Any]]:
-        """Yield tasks as they are done, and what they gave, or the `InputError` that they raised.
+        """Yield tasks as they end, each with its result or the `InputError` that it raised.
 
         Raises
         ------
         InputError
-            If worker after worker dies and no task is done, none is there for `PATIENCE`, or the
-            scheduler is gone.
+            If workers die one after the other and no task ends, if there is no worker for
+            `PATIENCE` seconds, or if the scheduler is gone.
         """
         waiting = set(futures)
         while waiting:
@@ -109,10 +110,10 @@ class Cluster:
             waiting -= done
             for future in done:
                 yield future, self._outcome(future)
-                self._met = time.monotonic()  # whatever was done in between
+                self._last_available = time.monotonic()  # however long the caller took
 
     def _done(self, waiting: set[Future]) -> set[Future]:
-        """Wait until some of the tasks are done, or for a while."""
+        """Wait until some of the tasks end, but not longer than `LOOK` seconds."""
         from concurrent.futures import CancelledError
 
         from distributed import wait
@@ -123,12 +124,12 @@ class Cluster:
         except TimeoutError:
             done = set()
         except CancelledError as error:
-            self._lost(error)
+            self._disconnected(error)
         self._check(done)
         return set(done)
 
     def _outcome(self, future: Future) -> Any:
-        """Fetch what a task gave; it is done once more if the worker that holds it dies."""
+        """Fetch the result of a task; Dask runs it again if the worker that holds it dies."""
         from concurrent.futures import CancelledError
 
         from distributed import KilledWorker
@@ -141,43 +142,46 @@ class Cluster:
                     if isinstance(error, InputError):
                         return error
                     if isinstance(error, KilledWorker):
-                        self._deadly()
+                        self._workers_die()
                     raise error
                 return future.result(timeout=patience)
             except TimeoutError:
                 self._check(())
-                patience *= 2  # it may only be large
+                patience *= 2  # the result may be large
             except (CancelledError, OSError) as error:
                 if self.client.status == "running" and not isinstance(error, CancelledError):
                     raise
-                self._lost(error)
+                self._disconnected(error)
 
     def _check(self, done: Iterable[Future]) -> None:
-        """Look who is there, and give up if it has been nobody for long."""
+        """Check the workers, and give up if there has been none for long."""
         workers = self._workers(LOOK)
         here = {address for address, wrong in workers.items() if wrong == ""}
         now = time.monotonic()
         if here:
-            self._met = now
-        elif now - self._met > PATIENCE:
-            self._nobody(len(workers))
+            self._last_available = now
+        elif now - self._last_available > PATIENCE:
+            self._no_worker(len(workers))
         self._seen = here if done else self._seen | here
         if len(self._seen - here) > DEATHS:
-            self._deadly()
+            self._workers_die()
         for address, wrong in workers.items():
-            if wrong and address not in self._told:
-                self._told.add(address)
+            if wrong and address not in self._warned:
+                self._warned.add(address)
                 logging.getLogger("brianbridge").warning(
-                    "worker '%s' joined and is left out: %s", address, wrong
+                    "worker '%s' joined and gets no task: %s", address, wrong
                 )
 
     def _workers(self, patience: float) -> Mapping[str, str | None]:
-        """Return what keeps each worker from work: "" if nothing, None if it is not known yet."""
+        """Return why each worker cannot be used: "" if it can, None if that is not known yet."""
         try:
             found = self._ask(self.client.scheduler.identity, patience, n_workers=-1)["workers"]
         except (OSError, TimeoutError) as error:
-            if self.client.status != "running" or time.monotonic() - self._met > PATIENCE:
-                self._lost(error)
+            if (
+                self.client.status != "running"
+                or time.monotonic() - self._last_available > PATIENCE
+            ):
+                self._disconnected(error)
             return {}
         return {
             address: ""
@@ -191,30 +195,30 @@ class Cluster:
 
     @property
     def _where(self) -> str:
-        """What messages call the cluster."""
+        """The cluster, as messages call it."""
         if self.client.cluster is not None:
             return "the processes that were started here"
         return f"scheduler '{self.client.scheduler.address}'"
 
-    def _nobody(self, others: int) -> NoReturn:
+    def _no_worker(self, others: int) -> NoReturn:
         silent = f" ({others} do not answer)" if others else ""
         raise InputError(
-            f"no worker of {self._where} has been there for {PATIENCE:.0f} s{silent}; start one "
-            "('dask worker ADDRESS') and give the same command again"
+            f"no worker of {self._where} was available for {PATIENCE:.0f} s{silent}; start one "
+            "('dask worker ADDRESS') and run the same command again"
         )
 
-    def _lost(self, error: BaseException) -> NoReturn:
+    def _disconnected(self, error: BaseException) -> NoReturn:
         raise InputError(
             f"the connection to {self._where} is lost: it was stopped, or the network is down; "
-            "see that it runs, and give the same command again"
+            "make sure that it runs, and run the same command again"
         ) from error
 
-    def _deadly(self) -> NoReturn:
+    def _workers_die(self) -> NoReturn:
         how = "give each more (--worker-memory)"
         if self.client.cluster is None:
             how = "start them with more ('dask worker --memory-limit')"
         raise InputError(
-            "worker after worker dies over the same work, most likely because it needs more memory "
-            f"than they may take; {how}, or simulate fewer samples at once (preference "
+            "worker after worker dies on the same task, most likely because it needs more memory "
+            f"than they may use; {how}, or simulate fewer samples at once (preference "
             "brianbridge.memory)"
         )

@@ -1,206 +1,121 @@
-"""Do the tasks of a verification: here, or in the processes of a Dask cluster.
+"""Run a verification on a Dask cluster, and keep finished results in a folder.
 
-Pieces come back in any order and are put in theirs. Those that are finished are kept in a folder,
-if there is one, under a name that tells network, data, condition and shard; a sweep that was
-interrupted, or one of other rungs, takes up what is there. Dask runs the tasks of a worker that
-died once more elsewhere.
+Results come back in any order. Those in the folder are used again by a verification that was
+interrupted, or by one with other rungs.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
-from functools import reduce
-from operator import add
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from brian2 import prefs
-
 from brianbridge.datasets import Dataset
 from brianbridge.errors import InputError
+from brianbridge.ladder.execution import Execution, TaskRunner
 from brianbridge.ladder.progress import Progress
-from brianbridge.ladder.tasks import Piece, Shards, Task, run_task
+from brianbridge.ladder.results import RunResult
+from brianbridge.ladder.tasks import Shards, Task
 from brianbridge.network import SpikingNetwork
-from brianbridge.sweep.piece_file import DAMAGED, FORMAT, read_piece, write_piece
-from brianbridge.sweep.worker import facts
+from brianbridge.sweep.dask_workers import Workers
+from brianbridge.sweep.kept import KeptFiles
 
 if TYPE_CHECKING:
-    from brianbridge.sweep.dask_workers import Workers
+    from distributed import Client
 
-__all__ = ["Sweep", "digest_of", "forget"]
+__all__ = ["Sweep", "SweepRunner"]
 
 
-class Sweep:
-    """Do tasks, each once.
+@dataclass(frozen=True, kw_only=True)
+class Sweep(Execution):
+    """Run a verification on a Dask cluster, keep finished results in a folder, or both.
+
+    Parameters
+    ----------
+    client : distributed.Client, optional
+        Client of the cluster (`connected`); simulations run in this process if None.
+    folder : Path, optional
+        Folder for finished results, from which an interrupted verification goes on.
+    shard, progress
+        As for `Execution`.
+
+    Examples
+    --------
+    >>> with connected(workers=2) as client:                                # doctest: +SKIP
+    ...     verify(network, data, execution=Sweep(client=client, folder=Path("unfinished")))
+    """
+
+    client: Client | None = field(default=None, repr=False)
+    folder: Path | None = None
+
+    def start(self, network: SpikingNetwork, data: Dataset) -> TaskRunner:
+        """Send network and samples to the workers, and return a runner."""
+        shards = Shards(network, data, self.shard)
+        workers = None
+        if self.client is not None:
+            self.progress.say("preparing workers, and sending them network and samples")
+            workers = Workers(self.client, shards)
+        return SweepRunner(shards, self.progress, workers, self.folder)
+
+
+class SweepRunner(TaskRunner):
+    """Run the tasks of one verification on workers, and keep their results.
 
     Parameters
     ----------
     shards : Shards
-        The samples.
+        The network and its samples.
+    progress : Progress
+        How progress is shown.
     workers : Workers, optional
-        Who does the tasks; this process if not given.
+        Run the tasks; this process does if None.
     folder : Path, optional
-        Where finished pieces are kept.
-    progress : Progress, optional
-        Where to tell how far it is.
+        Folder for finished results.
     """
 
     def __init__(
-        self,
-        shards: Shards,
-        workers: Workers | None = None,
-        folder: Path | None = None,
-        progress: Progress | None = None,
+        self, shards: Shards, progress: Progress, workers: Workers | None, folder: Path | None
     ) -> None:
-        self.shards, self._workers, self._folder = shards, workers, folder
-        self._progress = progress or Progress()
-        self._done: dict[str, Piece] = {}
-        self._key = _fingerprint(shards) if folder is not None else ""
+        super().__init__(shards, progress)
+        self._workers, self._folder = workers, folder
+        self._kept = None if folder is None else KeptFiles(folder, shards)
 
-    def beside(self, network: SpikingNetwork) -> Sweep:
-        """Return a sweep of a changed network, compared with the twin of the one it was."""
+    def beside(self, network: SpikingNetwork) -> SweepRunner:
+        """Return a runner for a changed network, to be compared with the original's twin."""
         shards = self.shards.beside(network)
         workers = None if self._workers is None else self._workers.beside(shards)
-        return Sweep(shards, workers, self._folder, self._progress)
+        return SweepRunner(shards, self.progress, workers, self._folder)
 
-    def run(
-        self,
-        tasks: Iterable[Task],
-        on_piece: Callable[[], None] = lambda: None,
-        on_error: Callable[[Task, InputError], None] | None = None,
-    ) -> None:
-        """Do those of the tasks that are not done yet.
+    def add(self, task: Task, result: RunResult) -> None:
+        """Hold the result of a task, and keep it."""
+        super().add(task, result)
+        if self._kept is not None:
+            self._kept.write(task, result)
 
-        Parameters
-        ----------
-        tasks : iterable of Task
-            What is wanted; twice the same is done once.
-        on_piece : callable
-            Called after each.
-        on_error : callable, optional
-            Called with a task that cannot be done, and why; the error is raised if not given.
+    def changed_network(
+        self, key: str, train: Dataset, make: Callable[[Path | None], SpikingNetwork]
+    ) -> SpikingNetwork:
+        """Return a changed network, from its file if it was kept."""
+        if self._kept is None:
+            return make(None)
+        return self._kept.network(key, train, make)
 
-        Raises
-        ------
-        InputError
-            If a simulation fails, as where potentials grow beyond all numbers.
-        """
-        wanted = [task for task in {t.key: t for t in tasks}.values() if not self._found(task)]
-        with self._progress.count("Brian2", len(wanted)) as step:
-            for task, piece in self._pieces(wanted):
-                if not isinstance(piece, InputError):
-                    self.add(task, piece)
-                elif on_error is None:
-                    raise piece
-                else:
-                    on_error(task, piece)
-                step()
-                on_piece()
+    def _has(self, task: Task) -> bool:
+        if super()._has(task):
+            return True
+        result = None if self._kept is None else self._kept.read(task)
+        if result is None:
+            return False
+        super().add(task, result)
+        return True
 
-    def twin(self) -> Piece:
-        """Return what the twin did on all samples."""
-        pieces = []
-        with self._progress.count("twin", len(self.shards)) as step:
-            if self._workers is not None:
-                pieces = self._workers.twins(step)
-            else:
-                for shard in range(len(self.shards)):
-                    pieces.append(self.shards.twin(shard)[1])
-                    step()
-        return reduce(add, pieces)
-
-    def add(self, task: Task, piece: Piece) -> None:
-        """Note a piece as done."""
-        self._done[task.key] = piece
-        if self.keeps:
-            write_piece(piece, self.kept(task.key, ".json.gz"))
-
-    def piece(self, tasks: Sequence[Task]) -> Piece:
-        """Return what tasks gave that were done, added up in order."""
-        return reduce(add, (self._done[task.key] for task in tasks))
-
-    def has(self, tasks: Iterable[Task]) -> bool:
-        """Tell whether all of the tasks are done."""
-        return all(self._found(task) for task in tasks)
-
-    def _pieces(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Piece | InputError]]:
+    def _results(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, RunResult | InputError]]:
         if self._workers is None:
-            for task in tasks:
-                twin = self.shards.twin(task.shard)[0]
-                try:
-                    piece: Piece | InputError = run_task(self.shards, task, twin)
-                except InputError as error:
-                    piece = error
-                yield task, piece
-        else:
-            yield from self._workers.run(tasks)
+            return super()._results(tasks)
+        return self._workers.run(tasks)
 
-    def _found(self, task: Task) -> bool:
-        if task.key not in self._done and self.keeps:
-            path = self.kept(task.key, ".json.gz")
-            if path.exists():
-                with suppress(*DAMAGED):  # and done anew
-                    self._done[task.key] = read_piece(path)
-        return task.key in self._done
-
-    @property
-    def keeps(self) -> bool:
-        """Whether what is finished is kept in a folder."""
-        return self._folder is not None
-
-    def kept(self, what: str, suffix: str) -> Path:
-        """Return the file that keeps something of these shards, in the folder.
-
-        Parameters
-        ----------
-        what : str
-            Tells it from everything else that is kept of them.
-        suffix : str
-            One of those that `forget` takes away: ``".json.gz"``, ``".h5"``, ``".pt"``.
-        """
-        assert self._folder is not None
-        digest = hashlib.sha256(f"{self._key} {what}".encode()).hexdigest()
-        return self._folder / f"{digest[:24]}{suffix}"
-
-
-def forget(folder: Path) -> None:
-    """Take away what sweeps kept in a folder, and the folder if nothing else is in it."""
-    for suffix in (".json.gz", ".h5", ".pt"):
-        for path in folder.glob(f"{'[0-9a-f]' * 24}{suffix}"):
-            path.unlink()
-    with suppress(OSError):
-        folder.rmdir()
-
-
-def digest_of(data: Dataset) -> str:
-    """Return a text that changes with samples and labels.
-
-    Examples
-    --------
-    >>> from brianbridge.datasets import from_arrays
-    >>> data = from_arrays("mine", np.eye(4), np.array([0, 1, 0, 1]))
-    >>> digest_of(data) == digest_of(data.subset(np.array([1, 0, 2, 3])))
-    False
-    """
-    return hashlib.sha256(data.x.tobytes() + data.y.tobytes()).hexdigest()
-
-
-def _fingerprint(shards: Shards) -> str:
-    """Return a text that changes with the network, the data, the versions or the source."""
-    data = shards.data
-    digest = hashlib.sha256(json.dumps(facts(), sort_keys=True).encode())
-    for network in (shards.network, shards.reference):
-        described = json.dumps(network.to_dict(), sort_keys=True, default=repr)
-        digest.update(described.encode())
-        for projection in network.projections:
-            arrays = {"weight": projection.weight, "bias": projection.bias}
-            for name, array in (arrays | dict(projection.connection.arrays())).items():
-                digest.update(name.encode())
-                digest.update(b"" if array is None else np.asarray(array).tobytes())
-    digest.update(digest_of(data).encode())
-    digest.update(str((FORMAT, shards.size, prefs["brianbridge.memory"])).encode())
-    return digest.hexdigest()
+    def _twin_results(self, step: Callable[[], object]) -> Iterable[RunResult]:
+        if self._workers is None:
+            return super()._twin_results(step)
+        return self._workers.twins(step)

@@ -1,7 +1,8 @@
-"""What a Dask worker does before its first task: tell its versions, import, work alone.
+"""Prepare a Dask worker for its first task: compare versions, import, run one task at a time.
 
-The text of this file is sent to workers and run there: one of them may lack brianbridge, or have
-another version of it. So it needs nothing but Python and Dask, and nothing of the package.
+The text of this file is sent to workers and executed there, because a worker may have no
+brianbridge or another version. The file therefore needs only Python and Dask, and nothing of the
+package.
 """
 
 from __future__ import annotations
@@ -20,19 +21,19 @@ from typing import Any
 
 __all__ = ["differences", "facts", "plugin", "resource_of"]
 
-#: Distributions that can change a number, by the names that users know.
+#: Packages that can affect a result, by the names that users know.
 _PACKAGES = {
     "Brian2": "brian2", "NumPy": "numpy", "numba": "numba", "SciPy": "scipy", "torch": "torch",
 }  # fmt: skip
-#: Imports all that a task needs.
+#: The module that imports all that a task needs.
 _TASKS = "brianbridge.sweep.dask_workers"
 
 
 @cache
 def facts() -> dict[str, str]:
-    """Return what must be the same wherever parts of one verification are done.
+    """Return what must be the same wherever tasks of one verification run.
 
-    Found once in a process, for what is loaded does not change with the files.
+    It is determined once in a process, because loaded code does not change with the files.
 
     Returns
     -------
@@ -57,7 +58,7 @@ def facts() -> dict[str, str]:
 
 
 def differences(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
-    """Say what differs between two facts; nothing if they are the same.
+    """Describe the differences between two sets of facts; empty if they are the same.
 
     Examples
     --------
@@ -75,18 +76,18 @@ def differences(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
 
 
 def resource_of(ours: Mapping[str, str]) -> str:
-    """Return the name of what a worker has one of if its facts are ours.
+    """Return the name of a resource of which each worker with our facts has one.
 
-    A task that needs it runs on no other worker, and alone.
+    A task that needs the resource runs only on such a worker, one at a time.
     """
     return f"brianbridge-{hashlib.sha256(repr(sorted(ours.items())).encode()).hexdigest()[:12]}"
 
 
 def plugin(ours: Mapping[str, str]) -> Any:
-    """Return a plugin for Dask's workers, those of now and those that join later.
+    """Return a plugin for the present workers and those that join later.
 
-    A worker whose facts are `ours` imports what tasks need and offers the resource; any other
-    reports what differs, as a metric of the resource's name, and gets no task.
+    A worker whose facts are `ours` imports what tasks need and offers the resource. Any other
+    worker reports the differences as a metric with the resource's name, and gets no task.
     """
     from distributed import WorkerPlugin
 
@@ -97,20 +98,20 @@ def plugin(ours: Mapping[str, str]) -> Any:
         idempotent = True
 
         def __reduce__(self) -> tuple[Any, ...]:
-            # By its text: its class would have to be imported there, and compiled code is of one
+            # Send the text: the worker could not import the class, and compiled code belongs to one
             # version of Python.
             text = Path(__file__).read_text(encoding="utf-8")
             scope = {"__name__": "brianbridge_worker", "text": text, "ours": dict(ours)}
             return eval, ("exec(text) or plugin(ours)", scope)
 
         async def setup(self, worker: Any) -> None:
-            """Compare, import and offer; on the thread of the event loop."""
+            """Compare, import, and offer the resource; runs in the thread of the event loop."""
             wrong = differences(_loaded_facts(), ours) or _imported()
             worker.metrics[self.name] = lambda _: wrong
             if not wrong and self.name not in worker.state.total_resources:
                 await worker.set_resources(**{self.name: 1})
-                # Tasks that wait for such a worker are looked at when one starts to run, and not
-                # when it offers something new.
+                # Dask looks at waiting tasks when a worker starts to run, but not when it offers a
+                # new resource.
                 running = worker.status
                 worker.status = type(running).paused
                 worker.status = running
@@ -119,18 +120,20 @@ def plugin(ours: Mapping[str, str]) -> Any:
 
 
 def _loaded_facts() -> dict[str, str]:
-    """Return the facts of this process: those of what it has loaded, if it has."""
+    """Return the facts of this process, and those of the loaded package if it is loaded."""
     loaded = sys.modules.get("brianbridge.sweep.worker")
     return dict(facts() if loaded is None else loaded.facts())
 
 
 def _imported() -> str:
-    """Import what tasks need, and return why that cannot be done, if so."""
+    """Import what tasks need; return the reason if that is not possible."""
     if "brian2" not in sys.modules and threading.current_thread() is not threading.main_thread():
-        return "its event loop is not in the main thread, where alone Brian2 can be imported"
+        return (
+            "its event loop is not in the main thread, the only one in which Brian2 can be imported"
+        )
     try:
         importlib.import_module(_TASKS)
-        # Now, as long as the files are those that were loaded.
+        # Now, while the files are still those that were loaded.
         importlib.import_module("brianbridge.sweep.worker").facts()
     except Exception as error:
         return f"brianbridge cannot be imported there ({type(error).__name__}: {error})"
@@ -145,7 +148,7 @@ def _version(package: str) -> str:
 
 
 def _version_in(folder: Path) -> str:
-    """Return the version that a package's own file tells, without importing it."""
+    """Return the version that is written in a package's file, without importing it."""
     for line in (folder / "version.py").read_text(encoding="utf-8").splitlines():
         if line.startswith("__version__"):
             return line.partition("=")[2].strip().strip("\"'")
@@ -162,8 +165,8 @@ def _digest(folder: Path) -> str:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Yield the files of a package in a fixed order, but what Python or numba compiled."""
-    # Shared files lie beside the package in a source tree, and are read by the client alone.
+    """Yield the files of a package in a fixed order, without those that were compiled."""
+    # In a source tree the shared files are beside the package. Only the client reads them.
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
         if path.is_file() and "__pycache__" not in parts and parts[0] != "_share":

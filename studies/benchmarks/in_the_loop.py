@@ -27,7 +27,7 @@ from brianbridge.perturbations import Mismatch, Perturbation, WeightQuantisation
 from brianbridge.perturbations.condition import Condition
 from brianbridge.provenance import collect
 from brianbridge.remedies.calibrate import calibrate
-from brianbridge.remedies.in_the_loop import fine_tune
+from brianbridge.remedies.fine_tune import fine_tune
 from brianbridge.simulation.reader.write_back import write_back
 from brianbridge.training import TrainingOptions, train
 from brianbridge.twin.network import to_torch

@@ -2,10 +2,10 @@
 
     python studies/benchmarks/ladder.py [--samples 10000] [--repeats 3]
 
-Here, with a thread for each core; by one Dask worker of one thread; by two. The ways take turns,
-and all verdicts must be the same, bit for bit; then two workers do it once more, of which one is
-killed in mid-sweep. Times are those of `verify`, twin included; the start of the processes is told
-apart. Writes studies/results/ladder.json and .md.
+The ladder runs in this process with a thread for each core, on one Dask worker with one thread, and
+on two. The ways take turns, and all verdicts must be the same bit for bit. Two workers then run it
+once more, and one of them is killed meanwhile. Times are those of `verify`, with the twin; the
+start of the processes is given separately. Writes studies/results/ladder.json and .md.
 """
 
 from __future__ import annotations
@@ -24,16 +24,18 @@ import numpy as np
 
 import brianbridge as bb
 from brianbridge.datasets import load_dataset
-from brianbridge.ladder.tasks import Piece, Task
+from brianbridge.ladder.results import RunResult
+from brianbridge.ladder.tasks import Task
 from brianbridge.provenance import collect
-from brianbridge.sweep.dask_workers import Workers, connected
+from brianbridge.sweep import Sweep, connected
+from brianbridge.sweep.dask_workers import Workers
 
 STUDIES = Path(__file__).parents[1]
 NETWORK = STUDIES / "trained" / "fashion_mnist_spike_count_mlp.h5"
 
 
-def told(verdict: bb.Verdict) -> str:
-    """Return all of a verdict but time and date."""
+def as_text(verdict: bb.Verdict) -> str:
+    """Return a verdict as text, without time and date."""
     found = verdict.to_dict()
     del found["provenance"]
     for rung in found["rungs"]:
@@ -42,7 +44,7 @@ def told(verdict: bb.Verdict) -> str:
 
 
 class Killing:
-    """Kill a worker as soon as a quarter of the tasks are done."""
+    """Kill a worker when a quarter of the tasks is done."""
 
     def __init__(self, client: Any) -> None:
         self.client, self.run, self.killed = client, Workers.run, False
@@ -50,7 +52,7 @@ class Killing:
     def __enter__(self) -> Killing:
         killing = self
 
-        def run(workers: Workers, tasks: Sequence[Task]) -> Iterator[tuple[Task, Piece]]:
+        def run(workers: Workers, tasks: Sequence[Task]) -> Iterator[tuple[Task, RunResult]]:
             for number, found in enumerate(killing.run(workers, tasks), 1):
                 if number == len(tasks) // 4:
                     (victim, *_) = killing.client.run(os.getpid).values()
@@ -77,21 +79,23 @@ def main() -> None:
     with connected(1) as one, connected(2) as two:
         processes = time.perf_counter() - started
         ways = {"here, two threads": None, "one worker": one, "two workers": two}
-        for client in ways.values():  # what is compiled once, in every process
+        few = data.subset(np.arange(20))
+        for client in ways.values():  # let every process compile
             for _ in range(2):
-                bb.verify(network, data.subset(np.arange(20)), "default", client=client, shard=5)
+                bb.verify(network, few, "default", execution=Sweep(client=client, shard=5))
         seconds: dict[str, list[float]] = {way: [] for way in ways}
         verdicts = {}
         for _ in range(given.repeats):
             for way, client in ways.items():
                 started = time.perf_counter()
-                verdict = bb.verify(network, data, "default", client=client)
+                verdict = bb.verify(network, data, "default", execution=Sweep(client=client))
                 seconds[way].append(time.perf_counter() - started)
-                verdicts[told(verdict)] = verdict
+                verdicts[as_text(verdict)] = verdict
                 print(way, round(seconds[way][-1], 1), flush=True)
         with Killing(two) as killing:
-            verdicts[told(bb.verify(network, data, "default", client=two))] = verdict
-        assert killing.killed, "a worker was to be killed"
+            again = bb.verify(network, data, "default", execution=Sweep(client=two))
+            verdicts[as_text(again)] = verdict
+        assert killing.killed, "no worker was killed"
     assert len(verdicts) == 1, "the verdicts differ"
     ratio = [a / b for a, b in zip(seconds["one worker"], seconds["two workers"], strict=True)]
     result = {
@@ -117,8 +121,8 @@ def main() -> None:
         f"{len(data):,} images of `{NETWORK.name}`; attribution included.", "",
         "| way | seconds, median | of all |", "|---|---|---|", *rows, "",
         f"One worker takes {statistics.median(ratio):.2f} times as long as two (median of "
-        f"{given.repeats} pairs). All verdicts were the same, bit for bit, also that of two "
-        "workers of which one was killed in mid-sweep.",
+        f"{given.repeats} pairs). All verdicts were the same bit for bit, including the one of two "
+        "workers of which one was killed.",
     ]  # fmt: skip
     (results / "ladder.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))

@@ -1,10 +1,9 @@
-"""Run the default ladder on kept networks: a verdict and a report each, and one table of all.
+"""Run the default ladder on kept networks, and write verdicts, reports and one table.
 
     python studies/results/make_ladders.py [NAME ...] [--samples 10000] [--workers 2]
 
-NAME is that of a file of studies/trained, without ``.h5``; all of Fashion-MNIST if none is given.
-Writes studies/results/ladders/NAME.json and NAME.html, and ladders.md from all verdicts that are
-there.
+NAME is a file of studies/trained without ``.h5``; by default all networks for Fashion-MNIST. Writes
+studies/results/ladders/NAME.json and NAME.html, and ladders.md with all verdicts of that folder.
 """
 
 from __future__ import annotations
@@ -16,25 +15,26 @@ from pathlib import Path
 from typing import Any
 
 import brianbridge as bb
-from brianbridge.study.data import first_samples, split_of
-from brianbridge.sweep.dask_workers import connected
+from brianbridge.study.run import first_samples, split_of
+from brianbridge.sweep import Sweep, connected
 
 STUDIES = Path(__file__).parents[1]
 FOLDER = STUDIES / "results" / "ladders"
 
 
-def climb(name: str, samples: int, client: Any) -> None:
-    """Verify a kept network and write what was found."""
+def run_ladder(name: str, samples: int, client: Any) -> None:
+    """Verify a kept network, and write verdict and report."""
     network = bb.load_network(STUDIES / "trained" / f"{name}.h5")
     test = split_of(network.provenance, network.provenance["dataset"]["name"]).test
     verdict = bb.verify(
-        network, first_samples(test, samples), "default", name=name, client=client,
-        folder=STUDIES.parent / "runs" / "ladders",
+        network, first_samples(test, samples), "default", name=name,
+        execution=Sweep(client=client, folder=STUDIES.parent / "runs" / "ladders"),
         on_rung=lambda found: print(name, found.name, f"{found.accuracy:.2%}", flush=True),
     )  # fmt: skip
     verdict.save(FOLDER / f"{name}.json")
     data = network.provenance["dataset"]["name"]
-    verdict.report(
+    bb.write_report(
+        verdict,
         FOLDER / f"{name}.html",
         command=f"brianbridge verify {name}.h5 --data {data} --ladder default --samples {samples}",
     )
@@ -48,7 +48,7 @@ def kept(folder: Path) -> list[dict[str, Any]]:
 
 
 def when_and_where(verdicts: list[dict[str, Any]]) -> str:
-    """Return from when the verdicts are, and the size of the machine."""
+    """Return the dates of the verdicts, and the size of the machine."""
     dates = [v["provenance"]["date"][:10] for v in verdicts]
     machine = verdicts[0]["provenance"]["machine"]
     days = " to ".join(dict.fromkeys((min(dates), max(dates))))
@@ -56,14 +56,14 @@ def when_and_where(verdicts: list[dict[str, Any]]) -> str:
 
 
 def accuracy_and_spikes(run: dict[str, Any]) -> str:
-    """Return both as text; spikes are by population, or of a remedy one number."""
+    """Return both as text; spikes are given by population or, for a remedy, as one number."""
     spikes = run["spikes_per_sample"]
     total = sum(spikes.values()) if isinstance(spikes, dict) else spikes
     return f"{run['accuracy']:.2%}, {total:,.0f}"
 
 
 def table(verdicts: list[dict[str, Any]]) -> list[str]:
-    """Return accuracies as a table in Markdown: a row for each rung, a column for each network."""
+    """Return a table in Markdown with a row for each rung and a column for each network."""
     names = [v["network"] for v in verdicts]
     rungs = list(dict.fromkeys(r["name"] for v in verdicts for r in v["rungs"]))
     found = [{r["name"]: r for r in v["rungs"]} for v in verdicts]
@@ -75,7 +75,7 @@ def table(verdicts: list[dict[str, Any]]) -> list[str]:
 
 
 def _cell(rung: dict[str, Any] | None) -> str:
-    """Return accuracy and spikes: (fell short), ? undecided, ~ without a limit."""
+    """Return accuracy and spikes, marked as (fell short), ? undecided, ~ without a limit."""
     if rung is None:
         return "-"
     text = accuracy_and_spikes(rung)
@@ -95,15 +95,14 @@ def main() -> None:
     with ExitStack() as stack:
         client = stack.enter_context(connected(given.workers)) if given.workers else None
         for name in given.names or names:
-            climb(name, given.samples, client)
+            run_ladder(name, given.samples, client)
     verdicts = kept(FOLDER)
     lines = [
         "# The default ladder on the kept networks", "",
-        "Accuracy in Brian2, and spikes per sample without the input's; in brackets where a rung "
-        "fell short of its tolerance (2 points of accuracy, unless the ladder says otherwise); ? "
-        "where the samples do not decide that; ~ "
-        "where the ladder sets no limit; - where it does not apply. `python "
-        "studies/results/make_ladders.py NAME ... --samples N`, "
+        "Accuracy in Brian2, and spikes per sample without those of the input. In brackets: the "
+        "rung fell short of its tolerance (2 points of accuracy, unless the ladder says "
+        "otherwise). ?: the samples do not decide. ~: the ladder sets no limit. -: the rung does "
+        "not apply. `python studies/results/make_ladders.py NAME ... --samples N`, "
         f"{when_and_where(verdicts)}. "
         "Reports: [ladders](ladders); what was learned: [docs/learned.md](../../docs/learned.md).",
         "",

@@ -1,11 +1,11 @@
-"""Try remedies on the kept networks where their ladders cost most: one table of before and after.
+"""Try remedies on the kept networks where their ladders cost most, and write one table.
 
     python studies/results/make_remedies.py [NAME ...] [--samples 1000]
 
-NAME is that of a ladder of studies/remedies, and of the network of studies/trained that climbs it;
-all of them if none is given. Writes studies/results/remedies/NAME.json, and remedies.md from all
-verdicts that are there; the changed networks go to runs/remedies/NAME, and until then what is
-finished, so that the same command goes on where it was interrupted.
+NAME is a ladder of studies/remedies, and the network of studies/trained that it is for; by default
+all of them. Writes studies/results/remedies/NAME.json, and remedies.md with all verdicts of that
+folder. Changed networks go to runs/remedies/NAME, and so do finished results, so that the same
+command goes on if it was interrupted.
 """
 
 from __future__ import annotations
@@ -16,39 +16,39 @@ from typing import Any
 from make_ladders import STUDIES, accuracy_and_spikes, kept, when_and_where
 
 import brianbridge as bb
-from brianbridge.study.data import first_samples, split_of
-from brianbridge.sweep.sweep import forget
+from brianbridge.study.run import first_samples, split_of
+from brianbridge.sweep import Sweep, delete_kept
 
 FOLDER = STUDIES / "results" / "remedies"
 
 
-def climb(name: str, samples: int) -> None:
-    """Verify a kept network with the remedies of its ladder, and write what was found."""
+def run_ladder(name: str, samples: int) -> None:
+    """Verify a kept network with the remedies of its ladder, and write the verdict."""
     network = bb.load_network(STUDIES / "trained" / f"{name}.h5")
     split = split_of(network.provenance, network.provenance["dataset"]["name"])
     out = STUDIES.parent / "runs" / "remedies" / name
     out.mkdir(parents=True, exist_ok=True)
     verdict = bb.verify(
         network, first_samples(split.test, samples), STUDIES / "remedies" / f"{name}.toml",
-        name=name, train=split.train, folder=out / "unfinished",
+        name=name, train=split.train, execution=Sweep(folder=out / "unfinished"),
         on_rung=lambda found: print(name, found.name, f"{found.accuracy:.2%}", flush=True),
     )  # fmt: skip
     verdict.save(out / "verdict.json")
-    forget(out / "unfinished")
+    delete_kept(out / "unfinished")
     (FOLDER / f"{name}.json").write_text(verdict.to_json() + "\n", encoding="utf-8")
 
 
 def rows(verdict: dict[str, Any]) -> list[str]:
-    """Return a line of the table for each rung of a verdict."""
+    """Return a row of the table for each rung of a verdict."""
     lines = []
     for rung in verdict["rungs"]:
         twin, tried = verdict["twin"], rung["remedies"]
         lost = twin["accuracy"] - rung["accuracy"]
         back = (tried["fine_tuned"]["accuracy"] - rung["accuracy"]) / lost
         runs = (twin, rung, tried.get("calibrated"), tried["fine_tuned"])
-        told = ["-" if run is None else accuracy_and_spikes(run) for run in runs]
+        texts = ["-" if run is None else accuracy_and_spikes(run) for run in runs]
         samples = f"{verdict['dataset']['samples']:,}"
-        cells = (f"`{verdict['network']}`", samples, rung["name"], *told, f"{back:.0%}")
+        cells = (f"`{verdict['network']}`", samples, rung["name"], *texts, f"{back:.0%}")
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 
@@ -61,16 +61,17 @@ def main() -> None:
     given = parser.parse_args()
     FOLDER.mkdir(exist_ok=True)
     for name in given.names or sorted(path.stem for path in (STUDIES / "remedies").glob("*.toml")):
-        climb(name, given.samples)
+        run_ladder(name, given.samples)
     verdicts = kept(FOLDER)
     lines = [
         "# What remedies win back where a ladder costs most", "",
-        "Accuracy and spikes per sample: of the torch twin, of Brian2 on the rung, with thresholds "
-        "calibrated, and fine-tuned from there (from the trained network where there is a dash) "
-        "with Brian2 in the loop. Won back: share of the accuracy that the rung costs. One "
-        "device and one training each, as [studies/remedies](../remedies) says; remedies saw "
-        "training samples only. What the same training gives without the loop was measured on "
-        "other networks ([in_the_loop.md](in_the_loop.md)), not here. "
+        "Accuracy and spikes per sample of the torch twin; of Brian2 on the rung; with calibrated "
+        "thresholds; and fine-tuned with Brian2 in the loop, starting from the calibrated network "
+        "(or from the trained network, if there is a dash). Won back: share of the accuracy that "
+        "the rung costs. Each row has one device and one training, as in "
+        "[studies/remedies](../remedies). Remedies used training samples only. The effect of the "
+        "same training without the loop was measured on other networks "
+        "([in_the_loop.md](in_the_loop.md)), not here. "
         f"`python studies/results/make_remedies.py --samples N`, {when_and_where(verdicts)}.", "",
         "| network | test images | rung | twin | Brian2 | calibrated | and fine-tuned | won back |",
         "|---|---|---|---|---|---|---|---|",

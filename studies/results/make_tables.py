@@ -1,4 +1,4 @@
-"""Collect the summaries of finished studies into studies/results: one JSON a study, one table.
+"""Collect the summaries of finished studies into studies/results, as JSON files and one table.
 
 python studies/results/make_tables.py runs/*/summary.json
 """
@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 
 
 def seeds_of(summaries: list[dict[str, Any]], key: str, form: str) -> str:
-    """Return a number as text: the mean over seeds, and from where to where they go."""
+    """Return a number as text: its mean over seeds, and its range."""
     found = [s["mean"][key] for s in summaries if key in s["mean"]]
     if not found:
         return ""
@@ -27,8 +27,8 @@ def seeds_of(summaries: list[dict[str, Any]], key: str, form: str) -> str:
 
 
 def outcomes(summaries: list[dict[str, Any]]) -> str:
-    """Return the outcomes of all parts, each with its number if there are several."""
-    # Summaries of before there were three outcomes say only whether a part passed.
+    """Return the outcomes of all folds and seeds, with the number of each if there are several."""
+    # Older summaries, from before there were three outcomes, only say whether a fold passed.
     old = {True: "held (by estimate)", False: "fell short (by estimate)"}
     found = [p.get("outcome", old[bool(p["passed"])]) for s in summaries for p in s["parts"]]
     if len(found) == 1:
@@ -37,7 +37,7 @@ def outcomes(summaries: list[dict[str, Any]]) -> str:
 
 
 def row(summaries: list[dict[str, Any]]) -> str:
-    """Return one line of the table: a study, with all its seeds."""
+    """Return the row of a study, with all its seeds."""
     first = summaries[0]
     how = f"mean of {first['folds']} folds" if first["folds"] else "one split"
     seeds = ", ".join(str(s["seed"]) for s in summaries)
@@ -61,7 +61,7 @@ def row(summaries: list[dict[str, Any]]) -> str:
 
 
 def before_and_after(summaries: list[dict[str, Any]]) -> str:
-    """Return one line of the second table: a trained network that was trained on, and before."""
+    """Return a row of the second table: a network before and after it was trained further."""
     percent, number = "{:.2%}", "{:,.0f}"
     mean = [s["mean"] for s in summaries]
     lost = [100 * (m["start_accuracy"] - m["parity_accuracy"]) for m in mean]
@@ -77,7 +77,7 @@ def before_and_after(summaries: list[dict[str, Any]]) -> str:
 
 
 def main(paths: list[str]) -> None:
-    """Copy the summaries given, and write the table of all that are here."""
+    """Copy the given summaries, and write the table of all summaries in the folder."""
     for path in paths:
         summary = json.loads(Path(path).read_text())
         text = json.dumps(summary, indent=2) + "\n"
@@ -92,17 +92,19 @@ def main(paths: list[str]) -> None:
     versions = sorted({json.dumps(s["provenance"]["versions"]) for s in everything})
     lines = [
         "# Results of the studies", "",
-        "Each row is what `brianbridge study run STUDY --seed SEED` wrote to `summary.json`; this "
-        "page is made by `python studies/results/make_tables.py runs/*/summary.json`. The twin's "
-        "accuracy is that of all test samples; Brian2 ran as many as the fourth column says. Where "
-        "there are several seeds: mean (lowest to highest). Spikes, synaptic operations and the "
-        "multiply-accumulates of an artificial network of the same shape are per sample.", "",
+        "`brianbridge study run STUDY --seed SEED` wrote the numbers of each row to "
+        "`summary.json`, and `python studies/results/make_tables.py runs/*/summary.json` made this "
+        "page. The twin's accuracy is for all test samples; the fourth column says how many of "
+        "them ran in Brian2. With several seeds, a number is the mean (lowest to highest). Spikes, "
+        "synaptic operations and the multiply-accumulates of an artificial network of the same "
+        "shape are per sample.",
+        "",
         "| study | how | twin | samples in Brian2 | Brian2, parity | differing spikes "
         "| Brian2, dt/10 | spikes | synaptic operations | ANN's MACs | outcome | date | machine |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
         *(row(summaries) for summaries in studies.values()), "",
-        "Trained on: each of these studies goes on from a trained network, under a constraint or "
-        "with more time, and that network is verified beside it on the same samples, at parity.",
+        "Trained further: each of these studies starts from a trained network and trains it under "
+        "a constraint or for longer. Both networks are verified on the same samples, at parity.",
         "",
         "| study | accuracy before | after | points lost | spikes before | after | share |",
         "|---|---|---|---|---|---|---|",

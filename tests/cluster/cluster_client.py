@@ -1,6 +1,6 @@
-"""The command line in a process of its own, on data that are made here, with less patience.
+"""Run the command line in another process, with generated data and shorter timeouts.
 
-Samples and network together are above 10 MB, from which on Dask unpickles in a thread.
+Samples and network together are larger than 10 MB, above which Dask unpickles in a thread.
 """
 
 from __future__ import annotations

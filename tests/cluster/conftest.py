@@ -1,4 +1,4 @@
-"""A folder to work in, processes that end with the test, and what one process says."""
+"""A folder to work in, processes that end with the test, and the verdict of one process."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def expected(folder):
-    """Return what one process says."""
+    """Return the verdict of one process."""
     started = Processes(folder)
     try:
         return told(started.client())

@@ -1,4 +1,4 @@
-"""Schedulers, workers and clients in real processes that start cold."""
+"""Start schedulers, workers and clients as new processes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 ROOT = Path(__file__).parents[2]
-#: Seconds after which something must have happened, also on a busy machine.
+#: Seconds to wait for anything, even on a busy machine.
 LONG = 240
 
 LADDER = """
@@ -39,13 +39,13 @@ def until(happened, what):
 
 
 class Processes:
-    """Start processes, and end them and what they started."""
+    """Start processes, and kill them with their children at the end."""
 
     def __init__(self, folder):
         self.folder, self._started = folder, []
 
     def start(self, *arguments, path=None, out=None, **environment):
-        """Start Python in a group of its own, with a package folder first on its path."""
+        """Start Python in a new process group, with a package folder first on its path."""
         known = {**os.environ, "PYTHONPATH": str(path or ROOT), "OMP_NUM_THREADS": "1"}
         process = subprocess.Popen(
             [sys.executable, *map(str, arguments)],
@@ -82,7 +82,7 @@ class Processes:
         )  # fmt: skip
 
     def end(self):
-        """Kill what still runs."""
+        """Kill all processes that still run."""
         for process in self._started:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -90,7 +90,7 @@ class Processes:
 
 
 def told(client):
-    """Return what a client's verdict says, without time and date."""
+    """Return the verdict of a client, without time and date."""
     out, err = client.communicate(timeout=LONG)
     assert client.returncode == 0, err
     found = json.loads(out)
@@ -101,7 +101,7 @@ def told(client):
 
 
 def refusal(client):
-    """Return the one line with which a client ends, after lines about its progress."""
+    """Return the error of a client: one line, after lines about its progress."""
     out, err = client.communicate(timeout=LONG)
     assert (client.returncode, out) == (2, ""), err
     last = err.splitlines()[-1]

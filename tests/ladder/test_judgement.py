@@ -6,7 +6,8 @@ import torch
 
 from brianbridge.datasets import from_arrays
 from brianbridge.encoding import Current
-from brianbridge.ladder.judgement import Measured, in_words, judge, worst_outcome
+from brianbridge.ladder.judgement import Measured, judge, worst_outcome
+from brianbridge.ladder.judgement_text import describe_judgement
 from brianbridge.ladder.rungs import Rung
 from brianbridge.ladder.verify import verify
 from brianbridge.measures.confidence_intervals import proportion_interval, score_interval
@@ -36,17 +37,17 @@ def between(low, high):
     ],
 )
 def test_the_whole_interval_decides(name, limit, low, high, outcome):
-    assert judge(name, limit, between(low, high), "interval")["outcome"] == outcome
+    assert judge(name, limit, between(low, high), "interval").outcome == outcome
 
 
 def test_facts_and_estimates_are_judged_as_they_are():
     for value, outcome in ((0.0, "held"), (1.0, "fell short")):
         judged = judge("max_spike_mismatches", 0, Measured(value, fact=True), "interval")
-        assert (judged["outcome"], judged["by"]) == (outcome, "fact")
+        assert (judged.outcome, judged.by) == (outcome, "fact")
     judged = judge("min_count_correlation", 0.9, Measured(0.91, reason="why"), "interval")
-    assert (judged["outcome"], judged["by"], judged["reason"]) == ("held", "estimate", "why")
+    assert (judged.outcome, judged.by, judged.reason) == ("held", "estimate", "why")
     wide = judge("max_accuracy_drop", 0.02, between(-0.1, 0.1), "estimate")
-    assert (wide["outcome"], wide["by"], wide["interval"]) == ("held", "estimate", (-0.1, 0.1))
+    assert (wide.outcome, wide.by, wide.interval) == ("held", "estimate", (-0.1, 0.1))
 
 
 @pytest.mark.parametrize(("gained", "lost", "samples"), [(0, 0, 30), (1, 2, 100), (50, 10, 300)])
@@ -58,19 +59,19 @@ def test_as_many_samples_as_are_told_decide(gained, lost, samples):
     found = Measured((lost - gained) / samples, at)
     for limit in (0.02, -0.18):
         judged = judge("max_accuracy_drop", limit, found, "interval")
-        times = judged["times_to_decide"]
-        if judged["outcome"] == "undecided":
+        times = judged.times_to_decide
+        if judged.outcome == "undecided":
             enough = Measured(found.estimate, lambda n, times=times: at(1.01 * times * n))
             fewer = Measured(found.estimate, lambda n, times=times: at(0.9 * times * n))
-            assert judge("max_accuracy_drop", limit, enough, "interval")["outcome"] != "undecided"
-            assert judge("max_accuracy_drop", limit, fewer, "interval")["outcome"] == "undecided"
+            assert judge("max_accuracy_drop", limit, enough, "interval").outcome != "undecided"
+            assert judge("max_accuracy_drop", limit, fewer, "interval").outcome == "undecided"
         else:
             assert times is None
 
 
 def test_words_tell_how_many_samples_would_decide_or_that_none_would():
     nothing_lost = Measured(0.0, lambda n: score_interval(0, 0, 30 * n))
-    told = in_words(
+    told = describe_judgement(
         "max_accuracy_drop", judge("max_accuracy_drop", 0.02, nothing_lost, "interval"), 30, 1
     )
     assert told == (
@@ -78,12 +79,16 @@ def test_words_tell_how_many_samples_would_decide_or_that_none_would():
         "about 190 samples would decide"
     )
     judged = judge("max_accuracy_drop", 0.0, nothing_lost, "interval")
-    assert "no number of samples would decide" in in_words("max_accuracy_drop", judged, 30, 1)
+    assert "no number of samples would decide" in describe_judgement(
+        "max_accuracy_drop", judged, 30, 1
+    )
     half = Measured(0.5, lambda n: proportion_interval(15 * n, 30 * n))
     judged = judge("min_agreement", 0.6, half, "interval")
-    assert "times the samples and repeats" in in_words("min_agreement", judged, 30, runs=3)
+    assert "times the samples and repeats" in describe_judgement(
+        "min_agreement", judged, 30, runs=3
+    )
     judged = judge("max_spikes_change", 0.6, Measured(0.0, lambda n: None), "interval")
-    assert "one sample decides nothing" in in_words("max_spikes_change", judged, 1, 1)
+    assert "one sample decides nothing" in describe_judgement("max_spikes_change", judged, 1, 1)
 
 
 def test_the_worst_of_several_outcomes_counts():
@@ -122,7 +127,7 @@ def test_parity_without_a_differing_spike_is_held_on_few_samples(samples):
     (found,) = verdict.rungs
     assert found.exact
     assert verdict.outcome == found.outcome == "held"
-    assert {judged["by"] for judged in found.judged.values()} == {"fact"}
+    assert {judged.by for judged in found.judged.values()} == {"fact"}
 
 
 def test_a_changed_condition_on_few_samples_is_undecided_unless_it_claims_every_spike():
@@ -136,7 +141,7 @@ def test_a_changed_condition_on_few_samples_is_undecided_unless_it_claims_every_
     assert [rung.spike_mismatches for rung in verdict.rungs] == [0, 0]
     assert [rung.outcome for rung in verdict.rungs] == ["undecided", "held"]
     assert (verdict.outcome, verdict.passed) == ("undecided", False)
-    assert 7 < verdict.rungs[0].judged["max_accuracy_drop"]["times_to_decide"] < 9
+    assert 7 < verdict.rungs[0].judged["max_accuracy_drop"].times_to_decide < 9
     by_estimate = verify(net, data_of(net), rungs, decide_by="estimate")
     assert (by_estimate.outcome, by_estimate.passed) == ("held", True)
     told = by_estimate.to_dict()
@@ -148,7 +153,7 @@ def test_one_wrong_image_of_thirty_is_undecided_and_many_fall_short():
     data = data_of(net, 30)
     (finer,) = verify(net, data, [Rung(name="x", perturb={"finer_dt": {"divisor": 2}})]).rungs
     assert finer.outcome == "fell short"
-    assert finer.judged["max_accuracy_drop"]["interval"][0] > 0.02
+    assert finer.judged["max_accuracy_drop"].interval[0] > 0.02
     quantised = Rung(name="y", perturb={"weight_quantisation": {"bits": 10}}, max_accuracy_drop=0.0)
     (found,) = verify(net, data, [quantised]).rungs
     assert abs(found.accuracy - 1) < 0.2
@@ -159,7 +164,7 @@ def test_agreement_of_one_is_a_fact_about_these_samples():
     net = network()
     rung = Rung(name="x", perturb={"single_precision": {}}, min_agreement=1, max_accuracy_drop=None)
     (found,) = verify(net, data_of(net), [rung]).rungs
-    assert found.judged["min_agreement"]["by"] == "fact"
+    assert found.judged["min_agreement"].by == "fact"
     assert found.outcome == "held"
 
 
@@ -182,11 +187,11 @@ def test_a_network_without_weights_is_told_to_say_nothing(readout):
     data = from_arrays("three", np.ones((30, 8)), np.arange(30) % 3)
     verdict = verify(net, data, [Rung(name="parity")])
     fires = readout == "counts"
-    for found in (verdict.twin, vars(verdict.rungs[0])):
-        assert found["accuracy"] == pytest.approx(1 / 3)
-        assert found["silent"] == (30 if fires else None)
-        assert found["ties"] == (0 if fires else 30)
-        assert found["only_class"] == 0
+    for found in (verdict.twin, verdict.rungs[0]):
+        assert found.accuracy == pytest.approx(1 / 3)
+        assert found.silent == (30 if fires else None)
+        assert found.ties == (0 if fires else 30)
+        assert found.only_class == 0
     why = "no output neuron fires" if fires else "no class is ahead of the others"
     assert verdict.warnings == [
         f"warning: {run}: every sample is taken for class 0; {why} in any sample"
@@ -206,6 +211,6 @@ def test_silent_samples_and_ties_are_counted_in_each_run():
     ties, silent = (ahead[:, -1] == ahead[:, -2]) & (ahead[:, -1] > 0), ahead[:, -1] == 0
     assert 0 < ties.sum() < 24
     assert 0 < silent.sum() < 24
-    for found in (verdict.twin, vars(verdict.rungs[0])):
-        assert (found["ties"], found["silent"]) == (ties.sum(), silent.sum())
+    for found in (verdict.twin, verdict.rungs[0]):
+        assert (found.ties, found.silent) == (ties.sum(), silent.sum())
     assert not verdict.warnings

@@ -1,4 +1,4 @@
-"""What a run of a shard adds up to does not depend on how its samples were batched."""
+"""The result of a shard does not depend on how its samples were batched."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import brianbridge as bb
 from brianbridge.encoding import Current
 from brianbridge.ladder.tasks import Shards
 from brianbridge.recording import Events, Recording
-from brianbridge.sweep.piece_file import write_piece
+from brianbridge.sweep.result_file import write_result
 
 
 @pytest.mark.parametrize("size", [1, 7, 600])
@@ -19,21 +19,21 @@ def test_sums_of_graded_spikes_do_not_depend_on_chunks(size, tmp_path, monkeypat
     net = bb.SpikingNetwork.sequential(
         (3,), [bb.Dense(4, bb.neuron_model("if"))], encoding=Current(steps), seed=1
     )
-    monkeypatch.setattr("brianbridge.ladder.tasks.block_size", lambda _: 8)
+    monkeypatch.setattr("brianbridge.ladder.results.block_size", lambda _: 8)
     data = bb.from_arrays("mine", rng.random((samples, 3)), np.arange(samples) % 4)
     shards = Shards(net, data)
     twin = shards.twin(0)[0]
     raster = rng.random((steps, samples, 4)) * (rng.random((steps, samples, 4)) > 0.3)
 
-    def piece(chunk):
-        watch = shards.watch(0, twin)
+    def result(chunk):
+        collect = shards.collector(0, twin)
         for low in range(0, samples, chunk):
             part = raster[:, low : low + chunk]
             events = {net.output.name: Events.from_raster(part, net.dt)}
             shapes = {net.output.name: (4,)}
-            watch(Recording(net.dt, steps, part.shape[1], shapes, events, part.sum(axis=0)))
-        return watch.piece
+            collect(Recording(net.dt, steps, part.shape[1], shapes, events, part.sum(axis=0)))
+        return collect.result
 
-    for name, found in {"one": piece(samples), "other": piece(size)}.items():
-        write_piece(found, tmp_path / name)
+    for name, found in {"one": result(samples), "other": result(size)}.items():
+        write_result(found, tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()

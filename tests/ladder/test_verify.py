@@ -18,15 +18,15 @@ import brianbridge as bb
 from brianbridge.datasets import from_arrays
 from brianbridge.encoding import Bernoulli, Current
 from brianbridge.errors import InputError
-from brianbridge.ladder import tasks
+from brianbridge.ladder import execution, tasks
+from brianbridge.ladder.execution import Execution
 from brianbridge.ladder.rungs import Rung, read_ladder
 from brianbridge.ladder.verify import verify
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.perturbations.other_neuron import OtherNeuron
 from brianbridge.remedies import calibrate as calibrating
 from brianbridge.remedies.in_the_loop import InTheLoop
-from brianbridge.remedies.remedies import Remedies
-from brianbridge.sweep import sweep as sweeping
+from brianbridge.sweep import Sweep, delete_kept
 
 CHIP = Rung(
     name="chip",
@@ -48,14 +48,14 @@ def network(neuron=None, encoding=None, seed=3):
 
 
 def data_of(net, samples=24):
-    """Return samples whose labels are what the twin says, so that every loss is Brian2's."""
+    """Return samples labelled by the twin, so that every loss is due to Brian2."""
     x = np.random.default_rng(5).random((samples, 8))
     labels = bb.to_torch(net).record(x).prediction
     return from_arrays("labelled by the twin", x, labels)
 
 
 def told(verdict):
-    """Return what a verdict says, without time and date."""
+    """Return a verdict as a dictionary, without time and date."""
     found = verdict.to_dict()
     del found["provenance"]
     for rung in found["rungs"]:
@@ -86,7 +86,7 @@ def test_parity_has_no_distance_and_a_finer_step_has_some():
 
 
 def test_attribution_names_the_schedule_where_several_things_were_changed():
-    """Brian2's default order with a hard reset loses what arrives in the step of a spike."""
+    """With Brian2's default order, a hard reset deletes input that arrives with a spike."""
     hard = NeuronModel(
         "dv/dt = drive : 1\ndrive : Hz",
         threshold="v > theta",
@@ -176,7 +176,7 @@ def test_ladders_without_rungs_or_with_two_of_a_name_are_refused(refused):
             Rung(**wrong)
 
 
-#: An upstroke without an end. Ten times finer steps get as far as where it leaves all numbers.
+#: The potential diverges in finite time; only with ten times finer steps does it get that far.
 ENDLESS = bb.NeuronModel(
     equations="dv/dt = (v*v - v + 2 + drive)/(10*ms) : 1\ndrive : 1",
     emit="int(v > 1)", receive="v", drive="drive", method="euler",
@@ -191,10 +191,10 @@ def test_an_optional_rung_whose_potentials_grow_beyond_numbers_is_left_out(worke
         client = None
         if workers:
             pytest.importorskip("distributed")
-            from brianbridge.sweep.dask_workers import connected
+            from brianbridge.sweep import connected
 
             client = stack.enter_context(connected(workers=workers))
-        verdict = verify(net, data_of(net, 4), ladder, client=client, shard=2)
+        verdict = verify(net, data_of(net, 4), ladder, execution=Sweep(client=client, shard=2))
     assert [rung.name for rung in verdict.rungs] == ["parity"]
     assert "not a number" in verdict.skipped["a"]
     with refused("rung 'a': population", "not a number"):
@@ -228,7 +228,7 @@ def test_a_remedied_network_that_cannot_be_simulated_is_told_with_its_rung(refus
 
 
 def replace_optional(rung):
-    """Return the rung as one that must apply."""
+    """Return the rung as one that is not optional."""
     return rung.model_copy(update={"optional": False})
 
 
@@ -258,7 +258,10 @@ def test_quantities_in_a_rung_are_written_and_told_apart(tmp_path):
 def test_distances_do_not_depend_on_shards():
     net = network()
     finer = [Rung(name="x", perturb={"finer_dt": {"divisor": 4}, "background_current": {}})]
-    found = [verify(net, data_of(net, 30), finer, shard=n).rungs[0].distances for n in (5, 2500)]
+    found = [
+        verify(net, data_of(net, 30), finer, execution=Execution(shard=n)).rungs[0].distances
+        for n in (5, 2500)
+    ]
     assert found[0] == found[1]
     assert found[0]["van_rossum"]["hidden"] > 0
 
@@ -296,9 +299,14 @@ def test_remedies_that_cannot_be_tried_are_refused_before_any_work(
 def test_rungs_of_the_same_condition_run_once(monkeypatch):
     net, ran = network(), []
     run = tasks.run_task
-    monkeypatch.setattr(sweeping, "run_task", lambda *a, **k: ran.append(1) or run(*a, **k))
+    monkeypatch.setattr(execution, "run_task", lambda *a, **k: ran.append(1) or run(*a, **k))
     finer = {"finer_dt": {"divisor": 2}}
-    verdict = verify(net, data_of(net), [Rung(name=n, perturb=finer) for n in "ab"], shard=12)
+    verdict = verify(
+        net,
+        data_of(net),
+        [Rung(name=n, perturb=finer) for n in "ab"],
+        execution=Execution(shard=12),
+    )
     assert len(ran) == 2
     assert verdict.rungs[0].accuracy == verdict.rungs[1].accuracy
 
@@ -306,7 +314,7 @@ def test_rungs_of_the_same_condition_run_once(monkeypatch):
 def test_an_interrupted_verification_goes_on(tmp_path, monkeypatch):
     net = network()
     data, ladder = data_of(net), [Rung(name="parity"), CHIP]
-    whole = told(verify(net, data, ladder, shard=7))
+    whole = told(verify(net, data, ladder, execution=Execution(shard=7)))
     run, left = tasks.run_task, [5]
 
     def stops(*arguments, **options):
@@ -315,23 +323,23 @@ def test_an_interrupted_verification_goes_on(tmp_path, monkeypatch):
         left[0] -= 1
         return run(*arguments, **options)
 
-    monkeypatch.setattr(sweeping, "run_task", stops)
+    monkeypatch.setattr(execution, "run_task", stops)
     with pytest.raises(KeyboardInterrupt):
-        verify(net, data, ladder, shard=7, folder=tmp_path)
+        verify(net, data, ladder, execution=Sweep(folder=tmp_path, shard=7))
     assert len(list(tmp_path.iterdir())) == 5
     left[0] = 12 - 5  # four shards, three runs
-    assert told(verify(net, data, ladder, shard=7, folder=tmp_path)) == whole
+    assert told(verify(net, data, ladder, execution=Sweep(folder=tmp_path, shard=7))) == whole
     assert left[0] == 0
-    # What is damaged is done anew.
+    # Damaged files are ignored, and their tasks run again.
     for path in tmp_path.iterdir():
         path.write_bytes(path.read_bytes()[:40])
     left[0] = 12
-    assert told(verify(net, data, ladder, shard=7, folder=tmp_path)) == whole
-    # Another network finds nothing there.
+    assert told(verify(net, data, ladder, execution=Sweep(folder=tmp_path, shard=7))) == whole
+    # Another network does not use these files.
     left[0] = 1
     with pytest.raises(KeyboardInterrupt):
-        verify(network(seed=4), data, ladder, shard=7, folder=tmp_path)
-    sweeping.forget(tmp_path)
+        verify(network(seed=4), data, ladder, execution=Sweep(folder=tmp_path, shard=7))
+    delete_kept(tmp_path)
     assert not tmp_path.exists()
 
 
@@ -355,7 +363,7 @@ def learnt(net):
 def test_interrupted_remedies_go_on(tmp_path, monkeypatch):
     net = learnt(network())
     data = data_of(net)
-    whole = told(verify(net, data, [REMEDIED], train=data, shard=10))
+    whole = told(verify(net, data, [REMEDIED], train=data, execution=Execution(shard=10)))
     after, epochs = InTheLoop.after_epoch, []
 
     def stops(self, twin):
@@ -366,24 +374,28 @@ def test_interrupted_remedies_go_on(tmp_path, monkeypatch):
 
     monkeypatch.setattr(InTheLoop, "after_epoch", stops)
     with pytest.raises(KeyboardInterrupt):
-        verify(net, data, [REMEDIED], train=data, shard=10, folder=tmp_path)
-    # Three shards of the network and of the calibrated one; the training after its first epoch.
+        verify(net, data, [REMEDIED], train=data, execution=Sweep(folder=tmp_path, shard=10))
+    # Three shards of the network and of the calibrated one, and a checkpoint of the training.
     suffixes = sorted("".join(path.suffixes) for path in tmp_path.iterdir())
     assert suffixes == [".h5", *[".json.gz"] * 6, ".pt"]
     monkeypatch.setattr(calibrating, "calibrate", None)  # not again
-    assert told(verify(net, data, [REMEDIED], train=data, shard=10, folder=tmp_path)) == whole
-    assert len(epochs) == 3  # the second and, which calls nothing after it, the third
-    sweeping.forget(tmp_path)
+    assert (
+        told(verify(net, data, [REMEDIED], train=data, execution=Sweep(folder=tmp_path, shard=10)))
+        == whole
+    )
+    assert len(epochs) == 3  # the second was interrupted and runs again; the third
+    delete_kept(tmp_path)
     assert not tmp_path.exists()
 
 
 def test_two_workers_one_of_them_killed_give_the_same_verdict(monkeypatch):
     pytest.importorskip("distributed")
-    from brianbridge.sweep.dask_workers import Workers, connected
+    from brianbridge.sweep import connected
+    from brianbridge.sweep.dask_workers import Workers
 
     net = network()
     data, ladder = data_of(net), [Rung(name="parity"), CHIP]
-    expected = told(verify(net, data, ladder, shard=4))
+    expected = told(verify(net, data, ladder, execution=Execution(shard=4)))
     run, killed = Workers.run, []
 
     def kills(self, tasks):
@@ -395,28 +407,29 @@ def test_two_workers_one_of_them_killed_give_the_same_verdict(monkeypatch):
             yield found
 
     with connected(workers=2) as client:
-        assert told(verify(net, data, ladder, shard=4, client=client)) == expected
+        assert told(verify(net, data, ladder, execution=Sweep(client=client, shard=4))) == expected
         monkeypatch.setattr(Workers, "run", kills)
-        assert told(verify(net, data, ladder, shard=4, client=client)) == expected
+        assert told(verify(net, data, ladder, execution=Sweep(client=client, shard=4))) == expected
     assert killed
 
 
-def test_workers_climb_again_after_a_remedy(monkeypatch):
+def test_workers_run_a_rung_again_after_a_remedy(monkeypatch):
     pytest.importorskip("distributed")
-    from brianbridge.sweep.dask_workers import connected
+    from brianbridge.sweep import connected
 
     net = learnt(network())
     data = data_of(net)
-    expected = told(verify(net, data, [REMEDIED], train=data, shard=10))
-    monkeypatch.setattr(sweeping, "run_task", None)  # not in this process
+    expected = told(verify(net, data, [REMEDIED], train=data, execution=Execution(shard=10)))
+    monkeypatch.setattr(execution, "run_task", None)  # not in this process
     with connected(workers=2) as client:
-        found = verify(net, data, [REMEDIED], train=data, shard=10, client=client)
+        found = verify(net, data, [REMEDIED], train=data, execution=Sweep(client=client, shard=10))
     assert told(found) == expected
 
 
 def test_every_worker_has_the_samples_before_work_is_shared_out():
     pytest.importorskip("distributed")
-    from brianbridge.sweep.dask_workers import Workers, connected
+    from brianbridge.sweep import connected
+    from brianbridge.sweep.dask_workers import Workers
 
     net = network()
     with connected(workers=2) as client:
@@ -427,10 +440,9 @@ def test_every_worker_has_the_samples_before_work_is_shared_out():
 
 def test_a_scheduler_that_is_not_there_is_refused(refused, monkeypatch):
     pytest.importorskip("distributed")
-    from brianbridge.sweep import dask_workers as on_dask
-    from brianbridge.sweep.dask_workers import connected
+    from brianbridge.sweep import connected, connection
 
-    monkeypatch.setattr(on_dask, "_ANSWER", 1)
+    monkeypatch.setattr(connection, "_ANSWER", 1)
     with refused("scheduler 'tcp://127.0.0.1:9'"), connected(scheduler="tcp://127.0.0.1:9"):
         pass
     with refused("workers = 0"), connected(workers=0):
@@ -442,7 +454,7 @@ def test_a_scheduler_that_is_not_there_is_refused(refused, monkeypatch):
 
 def test_workers_that_die_for_lack_of_memory_are_told(refused, monkeypatch):
     pytest.importorskip("distributed")
-    from brianbridge.sweep import cluster
+    from brianbridge.sweep import cluster, connected
     from brianbridge.sweep import dask_workers as on_dask
 
     def takes_a_gigabyte(sent, task, twin):
@@ -457,9 +469,9 @@ def test_workers_that_die_for_lack_of_memory_are_told(refused, monkeypatch):
     net = network()
     with (
         refused("worker after worker dies", "--worker-memory"),
-        on_dask.connected(workers=1, memory="1.2 GB") as client,
+        connected(workers=1, memory="1.2 GB") as client,
     ):
-        verify(net, data_of(net), [Rung(name="parity")], client=client)
+        verify(net, data_of(net), [Rung(name="parity")], execution=Sweep(client=client))
 
 
 def test_a_ladder_that_is_not_there_is_refused(refused):
@@ -472,7 +484,7 @@ def test_a_ladder_that_is_not_there_is_refused(refused):
 
 def again_as(rung, **remedies):
     """Return the rung with other remedies."""
-    return rung.model_copy(update={"remedy": Remedies(**remedies)})
+    return rung.model_copy(update={"remedy": remedies})
 
 
 def test_remedies_are_tried_on_the_same_device_told_and_kept(refused, tmp_path):
@@ -498,25 +510,25 @@ def test_remedies_are_tried_on_the_same_device_told_and_kept(refused, tmp_path):
     calibrated, tuned = found.remedies["calibrated"], found.remedies["fine_tuned"]
     before = sum(found.spikes_per_sample.values())
     wanted = sum(verify(net, data, [Rung(name="parity")]).rungs[0].spikes_per_sample.values())
-    assert abs(calibrated["spikes_per_sample"] - wanted) < 0.1 * abs(before - wanted)
-    assert max(calibrated["scales"].values()) < 1
-    assert tuned["accuracy"] > found.accuracy
-    assert tuned["samples"] == 60
-    assert [told["file"] for told in (calibrated, tuned)] == list(verdict.remedied)
-    # The changed networks are kept, and give on the same device what the verdict says of them.
+    assert abs(calibrated.spikes_per_sample - wanted) < 0.1 * abs(before - wanted)
+    assert max(calibrated.facts["scales"].values()) < 1
+    assert tuned.accuracy > found.accuracy
+    assert tuned.options["samples"] == 60
+    assert [tried.file for tried in (calibrated, tuned)] == list(verdict.remedied)
+    # Changed networks are saved, and give the numbers of the verdict on the same device.
     verdict.save(tmp_path / "verdict.json")
-    for told in (calibrated, tuned):
-        changed = bb.load_network(tmp_path / told["file"])
+    for tried in (calibrated, tuned):
+        changed = bb.load_network(tmp_path / tried.file)
         (again,) = verify(changed, data, [again_as(rung)]).rungs
-        assert again.accuracy == told["accuracy"]
+        assert again.accuracy == tried.accuracy
         spikes = sum(again.spikes_per_sample.values())
-        assert spikes == pytest.approx(told["spikes_per_sample"], rel=1e-12)
-    # From the calibrated network, where that is asked for.
+        assert spikes == pytest.approx(tried.spikes_per_sample, rel=1e-12)
+    # If asked for, fine-tuning starts from the calibrated network.
     alone = {"epochs": 1, "batch_size": 20, "learning_rate": 1e-9, "start": "calibrated"}
     with refused("rung 'driven'", "no remedy.calibrate"):
         verify(net, data, [again_as(rung, fine_tune=alone)], train=data)
     both = again_as(rung, fine_tune=alone, calibrate={"of": "weights"})
     (then,) = verify(net, data, [both], train=data).rungs
-    assert then.remedies["fine_tuned"]["spikes_per_sample"] == calibrated["spikes_per_sample"]
-    # The network itself is as it was.
+    assert then.remedies["fine_tuned"].spikes_per_sample == calibrated.spikes_per_sample
+    # The network itself did not change.
     assert found.accuracy == verify(net, data, [rung], train=data).rungs[0].accuracy

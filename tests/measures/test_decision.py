@@ -204,10 +204,10 @@ SAME = (
 
 def test_spikes_without_leak_keep_their_times_at_any_step():
     verdict = verify(network(), DATA)
-    twin = verdict.twin["decision"]
+    twin = verdict.twin.decision
     assert 0 < twin["undecided"] < 20
     assert 0 < twin["ties"] < 0.5
-    assert verdict.twin["accuracy"] < twin["accuracy_ties_right"]
+    assert verdict.twin.accuracy < twin["accuracy_ties_right"]
     for rung in verdict.rungs:
         found = rung.decision
         assert found["decision_time"] == pytest.approx(twin["decision_time"], rel=1e-12)
@@ -268,9 +268,9 @@ def test_the_chunks_of_a_run_add_up(monkeypatch):
 def test_a_baseline_decides_too_and_other_readouts_do_not():
     other = SpikingNetwork.sequential((12,), [Dense(4, neuron_model("if"))], encoding=Latency(16))
     verdict = verify(other, DATA, baseline=network())
-    assert "decision" not in verdict.twin
+    assert verdict.twin.decision is None
     assert all(rung.decision is None for rung in verdict.rungs)
-    assert verdict.baseline["decision"]["undecided"] > 0
+    assert verdict.baseline.decision["undecided"] > 0
     assert "decided after" not in (verdict.table().caption or "")
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from brianbridge.datasets import from_arrays
 from brianbridge.encoding import Bernoulli, Current, EncodedInput, Latency
+from brianbridge.ladder.outcomes import TwinOutcome
 from brianbridge.ladder.verdict import Verdict
 from brianbridge.ladder.verify import verify
 from brianbridge.measures import spike_counts
@@ -241,7 +242,7 @@ def test_verdict_tells_operations_of_the_twin_and_of_every_rung():
     net = SpikingNetwork.sequential((6,), [Dense(8, IF), Dense(2, IF)], encoding=Current(10))
     x = np.random.default_rng(2).uniform(0, 1, (5, 6))
     verdict = verify(net, from_arrays("mine", x, np.array([0, 1, 0, 1, 0])))
-    twin = verdict.twin["spikes_per_sample"]["hidden"]
+    twin = verdict.twin.spikes_per_sample["hidden"]
     assert twin > 0
     assert verdict.operations.synops == twin * 2
     assert verdict.operations.steps == 10
@@ -257,6 +258,6 @@ def test_verdict_tells_operations_of_the_twin_and_of_every_rung():
 
 def test_a_verdict_without_operations_is_still_one():
     data = {"name": "mine", "split": "all", "samples": 1}
-    old = Verdict("net", data, {"accuracy": 1.0, "spikes_per_sample": {}}, (), {})
+    old = Verdict("net", data, TwinOutcome(1.0, {}), (), {})
     assert old.to_dict()["operations"] is None
     assert old.table().caption is None

@@ -8,7 +8,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from brianbridge import plots
-from brianbridge.ladder.verdict import RungOutcome, Verdict
+from brianbridge.ladder.outcomes import RungOutcome, TwinOutcome
+from brianbridge.ladder.verdict import Verdict
 from brianbridge.plots.rasters import differing_steps, most_different
 from brianbridge.recording import Events, Recording
 
@@ -47,7 +48,7 @@ def test_a_ladder_is_drawn_from_plain_data(ax):
     result = SimpleNamespace(
         name="parity", outcome="held", accuracy=0.9, accuracy_change_ci95=(-0.01, 0.02), exact=False
     )
-    plots.plot_ladder(SimpleNamespace(rungs=[result], twin={"accuracy": 0.8}), ax=ax)
+    plots.plot_ladder(SimpleNamespace(rungs=[result], twin=SimpleNamespace(accuracy=0.8)), ax=ax)
     np.testing.assert_allclose(lines(ax)["held"], [[90, 0]])
     np.testing.assert_allclose(ax.collections[0].get_segments()[0][:, 0], [79, 82])
 
@@ -59,7 +60,7 @@ def test_ladder_draws_accuracies_intervals_and_the_twin(ax):
         rung("few", 0.9, (-0.1, 0.1), undecided=("max_accuracy_drop",)),
         rung("same", 0.9, (-0.1, 0.1), exact=True),
     )
-    verdict = Verdict("net", {}, {"accuracy": 0.9}, rungs, {})
+    verdict = Verdict("net", {}, TwinOutcome(0.9, {}), rungs, {})
     assert plots.plot_ladder(verdict, ax=ax) is ax
     drawn = lines(ax)
     np.testing.assert_allclose(drawn["held"], [[90, 0], [90, 3]])

@@ -1,4 +1,4 @@
-"""Calibration against closed forms, and the mean counts that it is to restore."""
+"""Calibration against closed forms, and against the mean counts that it should restore."""
 
 from dataclasses import dataclass, replace
 
@@ -22,7 +22,7 @@ from brianbridge.perturbations import (
 )
 from brianbridge.perturbations.condition import Condition
 from brianbridge.remedies import calibrate as calibration
-from brianbridge.remedies.calibrate import fitted_gain, with_gain
+from brianbridge.remedies.gain import fitted_gain, with_gain
 from brianbridge.twin.network import to_torch
 
 

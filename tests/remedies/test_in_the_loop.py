@@ -1,4 +1,4 @@
-"""Training in the loop: what the loss sees is Brian2's, the gradient is the twin's."""
+"""Training in the loop: the loss is that of Brian2, the gradient is that of the twin."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,8 @@ from brianbridge.perturbations import (
     perturbed,
 )
 from brianbridge.perturbations.condition import Condition
-from brianbridge.remedies.in_the_loop import InTheLoop, fine_tune
+from brianbridge.remedies.fine_tune import fine_tune
+from brianbridge.remedies.in_the_loop import InTheLoop
 from brianbridge.rules import (
     LeakyBackprop,
     MultiThreshold,
@@ -121,7 +122,7 @@ def test_the_gradient_is_the_twins_at_what_was_really_heard():
 def test_spikes_come_on_the_twins_grid(perturbation):
     net, data = make()
     twin = to_torch(net, dtype=torch.float64)
-    forced = InTheLoop(SurrogateGradient(), (perturbation,)).done(
+    forced = InTheLoop(SurrogateGradient(), (perturbation,)).simulate(
         twin, *twin.encode(data.x), seed=0
     )
     condition = perturbed(Condition(net), [perturbation])
@@ -268,7 +269,7 @@ def test_single_spikes_of_latency_coding_are_taken():
     assert len(found.training.curve["train_loss"]) == 1
 
 
-# ---------------------------------------------------------------------- what it is good for
+# ---------------------------------------------------------------------- effect
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The report: all there, in words too, safe, self-contained, reproducible, fit for a phone."""
+"""The report: complete, described in words, safe, self-contained, reproducible, fit for phones."""
 
 import html
 import shutil
@@ -15,14 +15,16 @@ import pytest
 from brianbridge import report
 from brianbridge.datasets import from_arrays
 from brianbridge.encoding import Bernoulli, Current
+from brianbridge.ladder.judgement import Judgement
+from brianbridge.ladder.outcomes import RemedyOutcome
 from brianbridge.ladder.rungs import Rung, read_ladder
 from brianbridge.ladder.verify import verify
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.plots import plot_ladder
-from brianbridge.report import sentences as words
+from brianbridge.report import sentences, write_report
 from brianbridge.report.ladder_text import ladder_text
-from brianbridge.report.one_sample import close_up
+from brianbridge.report.one_sample import run_one_sample
 from brianbridge.report.page import page_of
 
 EVIL = "<script>alert('$x$')</script>"
@@ -190,7 +192,7 @@ def test_names_of_users_are_text(read, page):
 
 def test_words_tell_the_numbers_of_the_verdict(verdict, page):
     piece = verdict.evidence.rungs["parity"]
-    about = words.about_counts(piece.comparison.joint["hidden"], 1.0)
+    about = sentences.about_counts(piece.comparison.joint["hidden"], 1.0)
     assert about.startswith("Of 360 pairs of sample and neuron, 100.00 % have the same count")
     few = verdict.rungs[1]
     told = few.reasons(30)
@@ -198,8 +200,8 @@ def test_words_tell_the_numbers_of_the_verdict(verdict, page):
     assert f"differing cells: {few.spike_mismatches:,}, at most 1 allowed" in told
     assert all(line in page for line in told)
     worst = min(verdict.rungs, key=lambda rung: rung.accuracy)
-    if worst.accuracy < verdict.twin["accuracy"]:
-        assert words.costliest(verdict)[0].startswith(worst.name)
+    if worst.accuracy < verdict.twin.accuracy:
+        assert sentences.costliest(verdict)[0].startswith(worst.name)
     for rung in verdict.rungs:
         assert f"{100 * rung.accuracy:.2f} %" in page
 
@@ -207,30 +209,30 @@ def test_words_tell_the_numbers_of_the_verdict(verdict, page):
 def test_the_sample_looked_at_is_the_first_that_brian2_takes_for_another_class(verdict):
     name = verdict.rungs[1].name
     differ = verdict.evidence.rungs[name].prediction != verdict.evidence.twin.prediction
-    close = close_up(verdict.evidence, name)
-    assert close.sample == np.flatnonzero(differ)[0]
-    assert not close.drawn_anew
-    assert close.twin.prediction[0] == verdict.evidence.twin.prediction[close.sample]
-    assert close.brian2.prediction[0] == verdict.evidence.rungs[name].prediction[close.sample]
-    assert close.population.name == "hidden"
-    assert close.threshold == 1.0
-    assert close_up(verdict.evidence, "parity").sample == 0
+    sample = run_one_sample(verdict.evidence, name)
+    assert sample.sample == np.flatnonzero(differ)[0]
+    assert not sample.differs
+    assert sample.twin.prediction[0] == verdict.evidence.twin.prediction[sample.sample]
+    assert sample.brian2.prediction[0] == verdict.evidence.rungs[name].prediction[sample.sample]
+    assert sample.population.name == "hidden"
+    assert sample.threshold == 1.0
+    assert run_one_sample(verdict.evidence, "parity").sample == 0
 
 
 def test_a_sample_of_spikes_is_drawn_as_in_the_verification():
     found = verify(network(encoding=Bernoulli(12)), samples(seed=2), LADDER[:2])
-    close = close_up(found.evidence, found.rungs[1].name)
-    assert close.sample == 7
-    assert close.twin.prediction[0] == found.evidence.twin.prediction[close.sample]
-    assert not close.drawn_anew
+    sample = run_one_sample(found.evidence, found.rungs[1].name)
+    assert sample.sample == 7
+    assert sample.twin.prediction[0] == found.evidence.twin.prediction[sample.sample]
+    assert not sample.differs
 
 
 def test_the_same_verdict_gives_the_same_file(verdict, page, tmp_path):
-    path = verdict.report(tmp_path / "r.html", f"brianbridge verify '{EVIL}'")
+    path = write_report(verdict, tmp_path / "r.html", f"brianbridge verify '{EVIL}'")
     assert path.read_text(encoding="utf-8") == page
 
 
-def test_rungs_can_be_climbed_again(verdict, tmp_path):
+def test_rungs_can_run_again(verdict, tmp_path):
     (tmp_path / "again.toml").write_text(ladder_text(verdict.rungs), encoding="utf-8")
     again = read_ladder(tmp_path / "again.toml")
     assert [r.name for r in again] == [r.name for r in LADDER[:4]]
@@ -248,15 +250,15 @@ def test_a_rung_without_a_limit_is_not_said_to_have_held(verdict):
     assert free.passed
     assert free.to_dict()["outcome"] == "no limit"
     assert replace(free, tolerances={**free.tolerances, "min_agreement": 0.1}).outcome == "held"
-    assert words.headline(replace(verdict, rungs=(free,))) == "no rung had a limit"
-    assert words.headline(replace(verdict, rungs=verdict.rungs[:1])) == "every rung held"
-    assert words.headline(verdict) == "not every rung held"
+    assert sentences.headline(replace(verdict, rungs=(free,))) == "no rung had a limit"
+    assert sentences.headline(replace(verdict, rungs=verdict.rungs[:1])) == "every rung held"
+    assert sentences.headline(verdict) == "not every rung held"
     found = replace(verdict, rungs=(verdict.rungs[0], free))
-    first = words.verdict_sentences(found, found.evidence)[0]
+    first = sentences.verdict_sentences(found, found.evidence)[0]
     assert first == "1 of 1 rung held; 1 had no limit to hold; 1 was left out."
     text = page_of(found)
     assert "every rung with a limit held</h1>" in text
-    assert f"<h3>a chip: {words.percent(free.accuracy)}, no limit</h3>" in text
+    assert f"<h3>a chip: {sentences.percent(free.accuracy)}, no limit</h3>" in text
     assert text.count("✓ held") == 1
     row = found.table().columns[-1]
     assert [str(cell) for cell in row.cells][-2:] == ["[green]held[/green]", "no limit"]
@@ -267,18 +269,16 @@ def test_a_rung_without_a_limit_is_not_said_to_have_held(verdict):
 
 def test_an_undecided_verdict_and_a_silent_network_are_told(verdict):
     limits = dict.fromkeys(verdict.rungs[2].tolerances) | {"max_accuracy_drop": 0.02}
-    judged = {"max_accuracy_drop": {
-        "limit": 0.02, "estimate": 0.0, "interval": (-0.1, 0.1), "by": "interval",
-        "outcome": "undecided", "times_to_decide": 6.3,
-    }}  # fmt: skip
+    drop = Judgement(0.02, 0.0, (-0.1, 0.1), "interval", "undecided", times_to_decide=6.3)
+    judged = {"max_accuracy_drop": drop}
     few = replace(
         verdict.rungs[2], fell_short=(), undecided=("max_accuracy_drop",), judged=judged,
         tolerances=limits, runs=1, silent=30.0, ties=0.0, only_class=0,
     )  # fmt: skip
     found = replace(verdict, rungs=(verdict.rungs[0], few))
     assert found.outcome == "undecided"
-    assert words.headline(found) == "undecided: too few samples for every rung"
-    assert words.verdict_sentences(found, found.evidence)[0].startswith(
+    assert sentences.headline(found) == "undecided: too few samples for every rung"
+    assert sentences.verdict_sentences(found, found.evidence)[0].startswith(
         "1 of 2 rungs held, 1 is un"
     )
     text = page_of(found)
@@ -287,7 +287,7 @@ def test_an_undecided_verdict_and_a_silent_network_are_told(verdict):
     assert '<span class="open">? undecided</span>: accuracy drop 0.00 points' in text
     assert "about 190 samples would decide" in text
     assert "warning: Brian2, twice: every sample is taken for class 0; no output neuron" in text
-    # Where every spike is the same the change is no estimate.
+    # If every spike is the same, the change is known and not estimated.
     assert text.count("none: all the same") == 1
     cells = [str(cell) for cell in found.table().columns[-1].cells]
     assert cells[-2:] == ["[green]held[/green]", "[yellow]undecided[/yellow]"]
@@ -301,14 +301,14 @@ def test_a_caption_says_no_more_than_what_was_compared():
         return SimpleNamespace(steps=len(values), dt=dt, traces=traces)
 
     twin = run([1, 2], 1e-3)
-    close = {"population": SimpleNamespace(name="hidden"), "variable": "v", "neuron": 0}
-    close = SimpleNamespace(**close, fires=False, twin=twin, brian2=run([9, 1, 7, 2], 5e-4))
-    told = words.about_traces(close)
+    sample = {"population": SimpleNamespace(name="hidden"), "variable": "v", "neuron": 0}
+    sample = SimpleNamespace(**sample, fires=False, twin=twin, brian2=run([9, 1, 7, 2], 5e-4))
+    told = sentences.about_traces(sample)
     assert "at the end of every step of the torch twin; in between only Brian2 has values" in told
-    close.brian2 = run([1, 2], 1e-3)
-    assert words.about_traces(close).endswith("the same potential at the end of every step.")
-    close.brian2 = run([1, 2.5], 1e-3)
-    assert "0.5 apart at most, at 2 ms." in words.about_traces(close)
+    sample.brian2 = run([1, 2], 1e-3)
+    assert sentences.about_traces(sample).endswith("the same potential at the end of every step.")
+    sample.brian2 = run([1, 2.5], 1e-3)
+    assert "0.5 apart at most, at 2 ms." in sentences.about_traces(sample)
 
 
 def test_remedies_are_told_and_tried_again(verdict, tmp_path):
@@ -323,8 +323,8 @@ def test_remedies_are_told_and_tried_again(verdict, tmp_path):
         "learning_rate": 1e-5,
     }
     remedies = {
-        "calibrated": {"scales": {}, **fitted, **again},
-        "fine_tuned": tuned | again,
+        "calibrated": RemedyOutcome("calibrate", "calibrated", fitted, {"scales": {}}, **again),
+        "fine_tuned": RemedyOutcome("fine_tune", "calibrated and fine-tuned", tuned, {}, **again),
     }
     first = replace(verdict.rungs[0], remedies=remedies)
     text = page_of(replace(verdict, rungs=(first,)))
@@ -334,14 +334,13 @@ def test_remedies_are_told_and_tried_again(verdict, tmp_path):
     assert '<td class="text">rung1-calibrated.h5</td>' in text
     (tmp_path / "again.toml").write_text(ladder_text([first]), encoding="utf-8")
     (rung,) = read_ladder(tmp_path / "again.toml")
-    assert rung.remedy.calibrate.model_dump() == fitted
-    assert rung.remedy.fine_tune.model_dump() == tuned
+    assert rung.remedy == {"calibrate": fitted, "fine_tune": tuned}
 
 
 def test_a_network_that_is_read_by_potentials_or_has_one_layer(tmp_path):
     for sizes in ((8, 3), (3,)):
         found = verify(network("potential", sizes=sizes), samples(9), LADDER[:2])
-        text = found.report(tmp_path / "r.html").read_text(encoding="utf-8")
+        text = write_report(found, tmp_path / "r.html").read_text(encoding="utf-8")
         assert "membrane potential of neuron" in text
 
 
@@ -357,29 +356,29 @@ def test_potentials_that_take_too_much_memory_are_not_recorded(verdict, monkeypa
     from brianbridge.report import one_sample as module
 
     monkeypatch.setattr(module, "_VALUES", 10)
-    close = module.close_up(verdict.evidence, "parity")
-    assert "15 neurons" in close.untraced
-    assert not any(close.twin.traces.values())
-    assert not any(close.brian2.traces.values())
+    sample = module.run_one_sample(verdict.evidence, "parity")
+    assert "15 neurons" in sample.no_trace
+    assert not any(sample.twin.traces.values())
+    assert not any(sample.brian2.traces.values())
 
 
 def test_a_verdict_without_evidence_is_refused(verdict, refused, tmp_path):
     with refused("no evidence", "Run brianbridge.verify again"):
-        replace(verdict, evidence=None).report(tmp_path / "r.html")
+        write_report(replace(verdict, evidence=None), tmp_path / "r.html")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_missing_is_said_in_a_line(verdict, refused, tmp_path, monkeypatch):
     monkeypatch.setattr(report, "find_spec", lambda name: None if name == "jinja2" else name)
     with refused("jinja2", 'pip install "brianbridge[plot]"'):
-        verdict.report(tmp_path / "r.html")
+        write_report(verdict, tmp_path / "r.html")
     said = []
     assert report.report_beside(verdict, tmp_path, "", said.append) is None
     assert len(said) == 1
     assert list(tmp_path.iterdir()) == []
 
 
-# The page in a frame of a phone's or a desktop's width; headless windows cannot be as narrow.
+# The page in a frame as wide as a phone or a desktop; headless windows cannot be that narrow.
 FRAME = """<!doctype html><body><iframe id="f" width="{width}" height="{height}" srcdoc="{page}">
 </iframe><p id="found"></p><script>
 document.getElementById("f").onload = function () {{

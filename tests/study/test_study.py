@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from brianbridge.io.networks.file import load_network
+from brianbridge.ladder import execution
 from brianbridge.study import read_study, run_study, study_names
 from brianbridge.study.data import held_out, load_split
 from brianbridge.study.run import ladder_of
 from brianbridge.study.train import prepare
-from brianbridge.sweep import sweep
 
 
 @pytest.mark.parametrize("name", study_names())
@@ -58,7 +58,7 @@ def test_only_some_samples_and_the_twin_on_all(tmp_path):
 def test_an_interrupted_verification_of_a_study_goes_on(tmp_path, monkeypatch):
     study = read_study("digits_spike_count").quick()
     whole = run_study(study, tmp_path / "whole", spikes=False)
-    run, left = sweep.run_task, [1]
+    run, left = execution.run_task, [1]
 
     def stops(*arguments, **options):
         if not left[0]:
@@ -66,7 +66,7 @@ def test_an_interrupted_verification_of_a_study_goes_on(tmp_path, monkeypatch):
         left[0] -= 1
         return run(*arguments, **options)
 
-    monkeypatch.setattr(sweep, "run_task", stops)
+    monkeypatch.setattr(execution, "run_task", stops)
     with pytest.raises(KeyboardInterrupt):
         run_study(study, tmp_path / "again", spikes=False)
     assert (tmp_path / "again/unfinished").is_dir()

@@ -16,12 +16,12 @@ from brianbridge.errors import InputError
 from brianbridge.io.atomic import write_whole
 from brianbridge.io.networks.file import save_network
 from brianbridge.io.spikes.file import SpikeFileWriter, check_spikes, read_spikes
-from brianbridge.ladder.tasks import Piece
+from brianbridge.ladder.results import RunResult
 from brianbridge.measures.sample_summary import SampleSummary
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.recording import Events, Recording
-from brianbridge.sweep.piece_file import write_piece
+from brianbridge.sweep.result_file import write_result
 from brianbridge.training.checkpoint import write_checkpoint
 
 NETWORK = SpikingNetwork.sequential(
@@ -47,8 +47,8 @@ def write_plot(path: Path, seed: int) -> None:
     _plot({"samples": 10, "rows": [row]}, path)
 
 
-def piece(seed: int) -> Piece:
-    return Piece(np.array([seed]), {}, SampleSummary(np.array([1]), None, np.array([False])))
+def result(seed: int) -> RunResult:
+    return RunResult(np.array([seed]), {}, SampleSummary(np.array([1]), None, np.array([False])))
 
 
 # The writer of each kind of file; verdict, summary, report, costs and loops are texts.
@@ -57,7 +57,7 @@ WRITERS: dict[str, Callable[[Path, int], object]] = {
     "spikes.h5": write_spikes,
     "verdict.json": lambda path, seed: write_whole(path, f"{{{seed}}}\n"),
     "checkpoint.pt": lambda path, seed: write_checkpoint(path, {"a": torch.full((9,), seed)}),
-    "piece.json.gz": lambda path, seed: write_piece(piece(seed), path),
+    "result.json.gz": lambda path, seed: write_result(result(seed), path),
     "simulate.png": write_plot,
 }
 

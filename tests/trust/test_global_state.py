@@ -119,7 +119,7 @@ def functions(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "simulate timing", lambda: bb.simulate(spiking, X, timing="uniform", dt=0.1 * ms)
     yield "simulate what is wrong", lambda: refused(lambda: bb.simulate(plain, X[:, :2]))
     yield "verify", lambda: bb.verify(plain, DATA, rungs)
-    yield "report", lambda: bb.verify(plain, DATA, rungs).report(folder / "report.html")
+    yield "report", lambda: bb.write_report(bb.verify(plain, DATA, rungs), folder / "report.html")
     yield "calibrate", lambda: bb.calibrate(plain, DATA, [MembraneNoise(0.2)], samples=6, rounds=1)
     yield (
         "fine_tune",

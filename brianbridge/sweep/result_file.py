@@ -1,7 +1,7 @@
-"""Keep finished pieces of a verification in files, so that an interrupted one can go on.
+"""Files of finished results, from which an interrupted verification goes on.
 
-A file is JSON: dataclasses by name, arrays with their type. Only the classes below are ever made
-from one, and never code is run.
+A file is JSON, with dataclasses by name and arrays with their type. Reading one creates only
+objects of the classes below, and runs no code.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from brianbridge.io.atomic import write_whole
-from brianbridge.ladder.tasks import Piece
+from brianbridge.ladder.results import RunResult
 from brianbridge.measures.decision import Decision
 from brianbridge.measures.first_spikes import FirstSpikeComparison
 from brianbridge.measures.sample_summary import SampleSummary
@@ -26,55 +26,56 @@ from brianbridge.measures.spike_comparison import CountMoments, SpikeComparison
 from brianbridge.measures.spike_counts import SpikeCounts
 from brianbridge.measures.spike_train_distances import SpikeTrainDistances
 
-__all__ = ["DAMAGED", "FORMAT", "read_piece", "write_piece"]
+__all__ = ["DAMAGED", "FORMAT", "read_result", "write_result"]
 
-#: What reading a damaged file may raise.
+#: Exceptions that reading a damaged file may raise.
 DAMAGED = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, zlib.error)
 
-#: Of the files. Part of their names (`brianbridge.sweep.sweep`): those of another are not found.
+#: Version of the files. It is part of their names, so that those of another version are not found.
 FORMAT = 4
 
 _CLASSES = {
     cls.__name__: cls
     for cls in (
+        SpikeCounts,
+        SpikeComparison,
         CountMoments,
         Decision,
         FirstSpikeComparison,
-        Piece,
         SampleSummary,
-        SpikeComparison,
-        SpikeCounts,
+        RunResult,
         SpikeTrainDistances,
     )
 }
 
 
-def write_piece(piece: Piece, path: Path) -> None:
-    """Write a piece beside its target and rename it.
+def write_result(result: RunResult, path: Path) -> None:
+    """Write a result to a temporary file and rename it.
 
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
-    ...     path = Path(folder) / "piece.json.gz"
+    ...     path = Path(folder) / "result.json.gz"
     ...     outputs = SampleSummary(np.array([9, 4]), None, np.array([False, True]))
-    ...     write_piece(Piece(np.array([3, 1]), {}, outputs), path)
-    ...     read_piece(path).prediction
+    ...     write_result(RunResult(np.array([3, 1]), {}, outputs), path)
+    ...     read_result(path).prediction
     array([3, 1])
     """
-    text = json.dumps(_plain(piece), allow_nan=False)
+    text = json.dumps(_plain(result), allow_nan=False)
     write_whole(path, gzip.compress(text.encode(), mtime=0))
 
 
-def read_piece(path: Path) -> Piece:
-    """Read what `write_piece` wrote; what else is there raises one of `DAMAGED`."""
+def read_result(path: Path) -> RunResult:
+    """Read a file of `write_result`; any other file raises one of `DAMAGED`."""
     found = _object(json.loads(gzip.decompress(path.read_bytes())))
-    if not isinstance(found, Piece):
-        raise TypeError(f"'{path}' holds {type(found).__name__}, and no piece")
+    if not isinstance(found, RunResult):
+        raise TypeError(f"'{path}' holds {type(found).__name__} in place of a result")
     return found
 
 
 def _plain(value: Any) -> Any:
+    """Return JSON values for a result or a part of it."""
     if dataclasses.is_dataclass(value):
         fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
         return {"is": type(value).__name__, **fields}
@@ -89,6 +90,7 @@ def _plain(value: Any) -> Any:
 
 
 def _object(value: Any) -> Any:
+    """Return the result, or a part of it, that JSON values stand for."""
     if not isinstance(value, dict):
         return value
     kind = value.pop("is")

@@ -1,0 +1,80 @@
+"""Write the spikes of a rung to a file while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from brianbridge.errors import InputError
+from brianbridge.io.spikes.file import SpikeFileWriter
+from brianbridge.ladder.execution import TaskRunner
+from brianbridge.ladder.plan import RungPlan
+from brianbridge.ladder.tasks import run_task
+from brianbridge.provenance import collect
+from brianbridge.recording import Recording
+
+__all__ = ["NotSimulated", "write_spikes"]
+
+
+class NotSimulated(InputError):
+    """Report that a rung cannot be simulated, as opposed to a file that cannot be written."""
+
+
+def write_spikes(plan: RungPlan, runner: TaskRunner, path: Path, compress: bool) -> None:
+    """Run a rung in this process, in the order of the samples, and write its spikes.
+
+    Parameters
+    ----------
+    plan : RungPlan
+        The rung; its first run is written.
+    runner : TaskRunner
+        Gets the results.
+    path : Path
+        The file.
+    compress : bool
+        Whether to compress the file with gzip.
+
+    Raises
+    ------
+    NotSimulated
+        If the rung cannot be simulated.
+    InputError
+        If the file cannot be written.
+    """
+    shards = runner.shards
+    with _writer(plan, runner, path, compress) as writer:
+        append = _Append(writer)
+        with runner.progress.count(f"spikes of '{plan.rung.name}'", len(shards)) as step:
+            for task in plan.first_run:
+                twin = shards.twin(task.shard)[0]
+                try:
+                    result = run_task(shards, task, twin, on_chunk=[append])
+                except InputError as error:
+                    if append.failed:
+                        raise
+                    raise NotSimulated(str(error)) from None
+                runner.add(task, result)
+                step()
+
+
+def _writer(plan: RungPlan, runner: TaskRunner, path: Path, compress: bool) -> SpikeFileWriter:
+    network, data = runner.shards.network, runner.shards.data
+    provenance = {**collect(), "rung": plan.rung.name, "dataset": data.name, "part": data.part}
+    shapes = {p.name: p.shape for p in network.firing}
+    steps = network.steps * plan.condition.divisor
+    return SpikeFileWriter(path, shapes, plan.condition.dt, steps, provenance, compress)
+
+
+@dataclass
+class _Append:
+    """Append recordings to a file, and remember whether that failed."""
+
+    writer: SpikeFileWriter
+    failed: bool = field(default=False, init=False)
+
+    def __call__(self, chunk: Recording) -> None:
+        try:
+            self.writer.append(chunk)
+        except InputError:
+            self.failed = True
+            raise

@@ -1,0 +1,45 @@
+"""Texts that identify samples, and a network with its samples and the versions in use."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+from brian2 import prefs
+
+from brianbridge.datasets import Dataset
+from brianbridge.ladder.tasks import Shards
+from brianbridge.sweep.result_file import FORMAT
+from brianbridge.sweep.worker import facts
+
+__all__ = ["digest_of", "fingerprint"]
+
+
+def digest_of(data: Dataset) -> str:
+    """Return a text that differs for other samples or labels.
+
+    Examples
+    --------
+    >>> from brianbridge.datasets import from_arrays
+    >>> data = from_arrays("mine", np.eye(4), np.array([0, 1, 0, 1]))
+    >>> digest_of(data) == digest_of(data.subset(np.array([1, 0, 2, 3])))
+    False
+    """
+    return hashlib.sha256(data.x.tobytes() + data.y.tobytes()).hexdigest()
+
+
+def fingerprint(shards: Shards) -> str:
+    """Return a text that differs for another network, data, versions or source files."""
+    digest = hashlib.sha256(json.dumps(facts(), sort_keys=True).encode())
+    for network in (shards.network, shards.reference):
+        described = json.dumps(network.to_dict(), sort_keys=True, default=repr)
+        digest.update(described.encode())
+        for projection in network.projections:
+            arrays = {"weight": projection.weight, "bias": projection.bias}
+            for name, array in (arrays | dict(projection.connection.arrays())).items():
+                digest.update(name.encode())
+                digest.update(b"" if array is None else np.asarray(array).tobytes())
+    digest.update(digest_of(shards.data).encode())
+    digest.update(str((FORMAT, shards.size, prefs["brianbridge.memory"])).encode())
+    return digest.hexdigest()

@@ -1,0 +1,65 @@
+"""How a verdict and its rungs print themselves."""
+
+import pytest
+
+from brianbridge.ladder.outcomes import RungOutcome, TwinOutcome
+from brianbridge.ladder.rungs import Rung
+from brianbridge.ladder.verdict import Verdict
+
+DATA = {"name": "digits", "split": "test", "samples": 300}
+
+
+def rung(name, **more):
+    return RungOutcome(
+        name=name, dt_ms=1.0, perturbations={}, runs=1, accuracy=0.975, accuracy_by_run=(0.975,),
+        accuracy_change_ci95=(-0.02, 0.01), accuracy_change_bootstrap95=None, mcnemar_p=1.0,
+        agreement=0.99, spikes_per_sample={"hidden": 12.0}, count_mismatches=0,
+        spike_mismatches=0, count_correlation={}, count_differences={}, first_divergence={},
+        distances={}, latency_ms=None, synops_per_sample=0.0, synops_by_mass_per_sample=0.0,
+        seconds=0.5, tolerances={"max_accuracy_drop": 0.02}, fell_short=(), **more,
+    )  # fmt: skip
+
+
+def verdict(*rungs, name="net"):
+    return Verdict(name, DATA, TwinOutcome(0.98, {"hidden": 12.5}), rungs, {})
+
+
+def test_a_verdict_prints_a_line_for_each_rung():
+    found = verdict(rung("parity"), rung("dt/10", undecided=("max_accuracy_drop",)))
+    assert repr(found).splitlines() == [
+        "Verdict: net on 300 samples of digits (test): undecided",
+        "  torch twin       98.00 %",
+        "  Brian2, parity   97.50 %  held",
+        "  Brian2, dt/10    97.50 %  undecided",
+    ]
+
+
+def test_rungs_print_themselves_in_a_line():
+    assert repr(rung("parity")) == (
+        "<rung 'parity': held, dt=1 ms, accuracy 97.50 %, agreement 99.00 %>"
+    )
+    assert repr(Rung(name="parity")) == "Rung(name='parity')"
+    told = repr(Rung(name="x", perturb={"finer_dt": {"divisor": 10}}, max_accuracy_drop=0.1))
+    assert told == "Rung(name='x', max_accuracy_drop=0.1, perturb={'finer_dt': {'divisor': 10}})"
+
+
+def test_a_notebook_shows_the_ladder_as_a_table_of_escaped_text():
+    evil = "<script>alert(1)</script>"
+    text = verdict(rung(evil), name=evil)._repr_html_()
+    assert "<script" not in text
+    assert text.count("&lt;script&gt;") == 2
+    assert text.count("<tr>") == 3  # headings, twin, rung
+    assert "<td>97.50 %</td><td>-2.00 to +1.00</td><td>99.00 %</td>" in text
+
+
+def test_reading_an_outcome_by_key_warns():
+    twin = TwinOutcome(0.98, {})
+    with pytest.warns(DeprecationWarning, match="use the attribute 'accuracy'"):
+        assert twin["accuracy"] == 0.98
+    with pytest.raises(KeyError):
+        twin["speed"]
+
+
+def test_a_twin_writes_decisions_only_if_there_are_some():
+    assert "decision" not in TwinOutcome(0.98, {}).to_dict()
+    assert TwinOutcome(0.98, {}, decision={"ties": 0}).to_dict()["decision"] == {"ties": 0}
