@@ -119,7 +119,7 @@ from .rules import (
 from .rules import (
     SurrogateGradient as SurrogateGradient,
 )
-from .simulation.batched.projections import DenseProjection as DenseProjection
+from .simulation.batched.dense_projection import DenseProjection as DenseProjection
 from .simulation.reader.from_brian2 import from_brian2 as from_brian2
 from .simulation.simulate import simulate as simulate
 from .training import (

@@ -21,16 +21,17 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from brianbridge.errors import InputError, did_you_mean
-from brianbridge.network.components import INPUT, Population, Projection, checked_shape
-from brianbridge.network.connections import AllToAll, Connection, OneToOne
-from brianbridge.network.convolution import (
+from brianbridge.network.connections import (
+    AllToAll,
+    Connection,
     Convolution,
-    Pooling,
-    PoolingMode,
+    OneToOne,
     TransposedConvolution,
-    image_shape,
-    pair,
 )
+from brianbridge.network.images import image_shape, pair
+from brianbridge.network.pooling import Pooling, PoolingMode
+from brianbridge.network.population import INPUT, Population, checked_shape
+from brianbridge.network.projection import Projection
 from brianbridge.neurons.model import NeuronModel
 
 __all__ = [

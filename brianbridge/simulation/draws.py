@@ -17,7 +17,7 @@ from brian2.core.functions import DEFAULT_FUNCTIONS, Function
 
 from brianbridge.errors import InputError
 from brianbridge.network.connections import SynapseTable
-from brianbridge.simulation.batched.failure import copies_of, fates
+from brianbridge.simulation.batched.fates import copies_of, fates
 from brianbridge.simulation.counter_random import (
     drawn,
     key_of,

@@ -9,8 +9,8 @@
     /projections/<name>
         weight              as torch lays it out, in the type it was trained in
         bias                one value a neuron or a channel; absent if the projection has none
-        source, target      which neurons each weight connects; of a sparse connection only
-        delays              in seconds; only where synapses have delays of their own
+        <field>             the arrays of the connection, such as ``source`` and ``target`` of a
+                            sparse one
     /training/<curve>       one number an epoch; in memory, ``provenance["training_curve"]``
 
 The same network gives the same bytes. Every chunk and every header carries a checksum, so that
@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import h5py
@@ -44,7 +44,8 @@ from brianbridge.io.hdf5_out import hdf5_file
 from brianbridge.io.json_text import parse_json
 from brianbridge.io.networks.schema import check_entry, upgraded
 from brianbridge.network import SpikingNetwork
-from brianbridge.network.components import projection_name
+from brianbridge.network.connections import CONNECTIONS
+from brianbridge.network.projection import projection_name
 from brianbridge.paths import checked_path
 
 __all__ = ["load", "save"]
@@ -153,7 +154,7 @@ def load(path: str | os.PathLike[str]) -> SpikingNetwork:
         if file.attrs["schema"] == 1:
             entry = upgraded(entry)
         check_entry(entry, "/network")
-        arrays = {name: _read_arrays(file, name) for name in _projection_names(file, entry)}
+        arrays = _read_projections(file, entry)
         provenance = read_json(file, "provenance")
         if "training" in file:
             curves = member(file, "training", h5py.Group)
@@ -176,18 +177,25 @@ def _check_format(file: h5py.File) -> None:
         )
 
 
-def _projection_names(file: h5py.File, entry: Mapping[str, Any]) -> list[str]:
-    names = [projection_name(p["source"], p["target"], p["label"]) for p in entry["projections"]]
-    stray = sorted(set(member(file, "projections", h5py.Group)) - set(names))
-    if stray:
+def _read_projections(
+    file: h5py.File, entry: Mapping[str, Any]
+) -> dict[str, dict[str, np.ndarray]]:
+    """Return the arrays of each projection by its name."""
+    group = member(file, "projections", h5py.Group)
+    connections = {
+        projection_name(p["source"], p["target"], p["label"]): p["connection"]["kind"]
+        for p in entry["projections"]
+    }
+    if stray := sorted(set(group) - set(connections)):
         raise InputError(f"/projections/{stray[0]} belongs to no projection of /network")
-    return names
+    return {
+        name: _read_arrays(member(group, name, h5py.Group), name, CONNECTIONS[kind].array_fields())
+        for name, kind in connections.items()
+    }
 
 
-def _read_arrays(file: h5py.File, name: str) -> dict[str, np.ndarray]:
-    group = member(member(file, "projections", h5py.Group), name, h5py.Group)
-    stray = sorted(set(group) - {"weight", "bias", "source", "target", "delays"})
-    if stray:
+def _read_arrays(group: h5py.Group, name: str, known: Iterable[str]) -> dict[str, np.ndarray]:
+    if stray := sorted(set(group) - {"weight", "bias", *known}):
         raise InputError(f"/projections/{name} holds '{stray[0]}', which is no part of it")
     return {key: read_numbers(group, key) for key in ("weight", *sorted(set(group) - {"weight"}))}
 

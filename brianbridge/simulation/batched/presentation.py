@@ -11,9 +11,8 @@ from brian2 import BrianObject, Clock, Network, PoissonGroup
 from brian2.core.variables import ArrayVariable
 
 from brianbridge.network import INPUT
-from brianbridge.simulation.batched import kernels
-from brianbridge.simulation.batched.kernels import SpikeList
 from brianbridge.simulation.batched.projections import BatchedProjection
+from brianbridge.simulation.batched.spikes import SpikeList, from_dense
 from brianbridge.simulation.draws import Presentation
 from brianbridge.simulation.drive import Drives
 from brianbridge.simulation.recorder import SpikeRecorder, TraceRecorder
@@ -69,7 +68,7 @@ class RasterSource(BrianObject):
         if self._places is not None:
             raster = np.where(self._places[step] == rest, raster, 0)
         raster = raster.reshape(self._samples, -1)
-        found = kernels.from_dense(raster, self._empty, self._graded)
+        found = from_dense(raster, self._empty, self._graded)
         self.spike_list = SpikeList(*found)
 
 

@@ -28,7 +28,7 @@ from brian2.utils.stringtools import get_identifiers
 from threadpoolctl import threadpool_limits
 
 from brianbridge.errors import InputError
-from brianbridge.network import INPUT, Sparse, SpikingNetwork
+from brianbridge.network import INPUT, SpikingNetwork
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.recording import Recording
 from brianbridge.simulation.arithmetic import little_garbage, strict_arithmetic
@@ -283,8 +283,7 @@ class _Plan:
 
 def _check_delays(network: SpikingNetwork) -> None:
     for projection in network.projections:
-        connection = projection.connection
-        if isinstance(connection, Sparse) and connection.delays is not None:
+        if projection.connection.delays is not None:
             raise InputError(
                 f"projection '{projection.name}' has a delay for each synapse, which only the "
                 "reference path follows; use path = 'reference', or split it by delay"

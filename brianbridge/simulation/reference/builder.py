@@ -25,7 +25,7 @@ from brian2 import (
 )
 
 from brianbridge.errors import InputError, did_you_mean
-from brianbridge.network import INPUT, Projection, Schedule, Sparse, SpikingNetwork
+from brianbridge.network import INPUT, Projection, Schedule, SpikingNetwork
 from brianbridge.network.connections import SynapseTable
 from brianbridge.neurons.crossing import CrossingFinder, crossing_finder
 from brianbridge.neurons.model import SPIKE_VALUE
@@ -261,9 +261,10 @@ def _by_delay(
         network.shape_of(projection.source), network.shape_of(projection.target)
     )
     steps, connection = network.delay_steps(projection, dt), projection.connection
-    if not isinstance(connection, Sparse) or connection.delays is None:
+    if connection.delays is None:
         return [_Part(projection.name, table, steps, None)]
-    delays = connection.delays[connection.order]
+    ends = network.shape_of(projection.source), network.shape_of(projection.target)
+    delays = connection.delays[connection.pairs(projection.weight.shape, *ends).order]
     if not graded:
         return [_Part(projection.name, table, steps, delays)]
     number = np.rint(delays / dt).astype(np.int64)
