@@ -8,8 +8,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from brianbridge.errors import InputError, did_you_mean
-from brianbridge.network.connections.base import SynapseTable
 from brianbridge.network.connections.convolution import Convolution
+from brianbridge.network.connections.pairs import SynapseTable
 from brianbridge.network.images import Image, image_shape, pair, slide
 
 __all__ = ["Pooling", "PoolingMode"]

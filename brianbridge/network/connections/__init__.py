@@ -1,8 +1,9 @@
 """Kinds of connection: which neurons a projection connects, one kind a file.
 
-`base` says what a connection is, and what a new kind has to give. Each other module defines one
-kind, or one and its transpose. A module that is added here is found by its name at once; other
-packages offer theirs in the group of entry points ``brianbridge.connections``.
+`base` says what a connection is and what a new kind has to give, `pairs` holds lists of synapses.
+Each other module defines one kind, or one and its transpose. A module that is added here is found
+by its name at once; other packages offer theirs in the group of entry points
+``brianbridge.connections``.
 
 This package imports nothing above `brianbridge.network`. Fast ways to apply the weights of a kind
 are registered where they are used: for torch in `brianbridge.twin.weighting`, for the batched
@@ -10,15 +11,10 @@ path in `brianbridge.simulation.batched`, for fan-outs in `brianbridge.measures.
 """
 
 from brianbridge.network.connections.all_to_all import AllToAll
-from brianbridge.network.connections.base import (
-    CONNECTIONS,
-    Connection,
-    Pairs,
-    SynapseTable,
-    connection_from_dict,
-)
+from brianbridge.network.connections.base import CONNECTIONS, Connection, connection_from_dict
 from brianbridge.network.connections.convolution import Convolution, TransposedConvolution
 from brianbridge.network.connections.one_to_one import OneToOne
+from brianbridge.network.connections.pairs import Pairs, SynapseTable
 from brianbridge.network.connections.sparse import Sparse
 
 __all__ = [

@@ -30,14 +30,15 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
 from brianbridge.errors import InputError
+from brianbridge.network.connections.pairs import Pairs, SynapseTable
 from brianbridge.registry import Registry
 
-__all__ = ["CONNECTIONS", "Connection", "Pairs", "SynapseTable", "connection_from_dict"]
+__all__ = ["CONNECTIONS", "Connection", "Shape", "connection_from_dict"]
 
 Shape = tuple[int, ...]
 
@@ -48,35 +49,6 @@ CONNECTIONS: Registry[type[Connection]] = Registry(
 
 #: Datasets of a projection in a network file besides the arrays of its connection.
 _TAKEN = ("weight", "bias")
-
-
-class Pairs(NamedTuple):
-    """List pairs of connected neurons as flat arrays of whole numbers, in any order.
-
-    Parameters
-    ----------
-    source, target : numpy.ndarray of int, shape (synapses,)
-        Flat indices of the neurons. A pair may occur several times.
-    element : numpy.ndarray of int, shape (synapses,)
-        The element of the flattened weight that each synapse has. Several synapses may share one.
-    """
-
-    source: np.ndarray
-    target: np.ndarray
-    element: np.ndarray
-
-    @property
-    def order(self) -> np.ndarray:
-        """The order of the synapses by source and then by target, shape (synapses,)."""
-        return np.lexsort((self.target, self.source))
-
-
-class SynapseTable(NamedTuple):
-    """List synapses and their weights as flat arrays, ordered by source and then by target."""
-
-    source: np.ndarray
-    target: np.ndarray
-    weight: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -167,14 +139,7 @@ class Connection(ABC):
 
     def synapses(self, weight: np.ndarray, source: Shape, target: Shape) -> SynapseTable:
         """Return all synapses with their weights, as float64."""
-        pairs = self.pairs(weight.shape, source, target)
-        values = weight.ravel()[pairs.element].astype(np.float64)
-        table = SynapseTable(pairs.source, pairs.target, values)
-        place = pairs.source * math.prod(target) + pairs.target
-        if (np.diff(place) >= 0).all():
-            return table
-        order = pairs.order
-        return SynapseTable(*(column[order] for column in table))
+        return self.pairs(weight.shape, source, target).with_weights(weight)
 
     def number_of_synapses(self, weight: Shape, source: Shape, target: Shape) -> int:
         """Return how many synapses there are."""
@@ -192,25 +157,10 @@ class Connection(ABC):
         InputError
             If an array of `pairs` is not flat, not of whole numbers, or out of range.
         """
-        pairs = self.pairs(weight, source, target)
-        limits = {"source": source, "target": target, "element": weight}
-        for (name, limit), values in zip(limits.items(), pairs, strict=True):
-            flat = isinstance(values, np.ndarray) and values.ndim == 1
-            whole = flat and (values.dtype.kind in "iu" or not values.size)
-            if not whole or len(values) != len(pairs.source):
-                raise InputError(
-                    f"{what}: '{name}' in the pairs of connection '{self.kind}' must be a flat "
-                    "array with one whole number for each synapse"
-                )
-            size = math.prod(limit)
-            if values.size and not (values.min() >= 0 and values.max() < size):
-                bad = values[(values < 0) | (values >= size)][0]
-                end, of = f"{name} neuron", "population's neurons"
-                if name == "element":
-                    end, of = "element of the weight", "weight's elements"
-                raise InputError(
-                    f"{what}: {end} {bad} is not between 0 and {size - 1}, the numbers of the {of}"
-                )
+        what = f"{what}, connection '{self.kind}'"
+        self.pairs(weight, source, target).check(
+            math.prod(source), math.prod(target), math.prod(weight), what
+        )
 
     # ------------------------------------------------------------------ files
 

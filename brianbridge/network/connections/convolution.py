@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from brianbridge.errors import InputError
-from brianbridge.network.connections.base import Connection, Pairs, Shape
+from brianbridge.network.connections.base import Connection, Shape
+from brianbridge.network.connections.pairs import Pairs
 from brianbridge.network.images import Image, Pair, image_shape, pair, slide, touched
 
 __all__ = ["Convolution", "SlidingKernel", "TransposedConvolution"]

@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from brianbridge.errors import InputError
-from brianbridge.network.connections.base import Connection, Pairs, Shape
+from brianbridge.network.connections.base import Connection, Shape
+from brianbridge.network.connections.pairs import Pairs
 
 __all__ = ["OneToOne"]
 

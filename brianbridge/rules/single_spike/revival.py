@@ -14,13 +14,9 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from brianbridge.network import AllToAll, Convolution
 from brianbridge.twin.network import NetworkTwin
 
 __all__ = ["forget", "note_fired", "revive"]
-
-#: Connections whose weights have the target's neuron, or channel, first.
-_BY_TARGET = (AllToAll, Convolution)
 
 #: Of each twin in training: by population, in how many samples of this epoch neurons fired, and
 #: of how many.
@@ -64,7 +60,7 @@ def revive(twin: NetworkTwin, share: float) -> dict[str, int]:
             continue
         for projection in twin.network.incoming(name):
             weights = twin.projection(projection.name)
-            by_target = isinstance(projection.connection, _BY_TARGET)
+            by_target = projection.connection.by_target
             if projection.frozen or not by_target or len(weights.weight) != len(fired):
                 continue
             for row in dead.nonzero().flatten():

@@ -20,24 +20,24 @@ __all__ = ["DenseProjection"]
 class DenseProjection(BatchedProjection):
     """Connect two groups all to all, by a matrix, with the same weights for every sample.
 
-    It does what ``Synapses(source, target, "w : 1", on_pre="v_post += w")`` does, connected within
-    each sample, and many times faster: see `BatchedProjection`.
+    The effect is that of ``Synapses(source, target, "w : 1", on_pre="v_post += w")``, connected
+    within each sample, but it is many times faster: see `BatchedProjection`.
 
     Parameters
     ----------
     source, target : brian2.NeuronGroup or Subgroup
-        Of ``samples*n`` and ``samples*m`` neurons, sample after sample.
+        Groups of ``samples*n`` and ``samples*m`` neurons, sample after sample.
     weights : array or Quantity, shape (n, m)
-        One row for each source neuron, in the order in which Brian2 lists synapses, and in the
-        unit of the variable that receives.
+        One row for each source neuron, in the order in which Brian2 lists synapses, in the unit
+        of the receiving variable.
     samples : int
-        How many samples the groups hold.
+        Number of samples in the groups.
     receive : str
         The target's variable that a weight adds to.
     delay : Quantity or float
-        A multiple of the time step.
+        Delay of all spikes, a multiple of the time step (seconds if a number).
     when, order, name
-        As for any Brian2 object; by default where synapses are.
+        As for any Brian2 object; the defaults are those of `Synapses`.
 
     Raises
     ------
@@ -94,7 +94,7 @@ class DenseProjection(BatchedProjection):
         return steps_in(self._delay, float(target.clock.dt_), f"{what}: delay")
 
     def before_run(self, run_namespace: Any) -> None:
-        """Prepare for a run, whose time step may be another than before."""
+        """Prepare for a run, whose time step may have changed."""
         super().before_run(run_namespace)
         steps = self._steps(self.target, f"projection '{self.name}'")
         if steps != len(self._waiting):

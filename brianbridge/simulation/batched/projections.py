@@ -29,20 +29,20 @@ class BatchedProjection(BrianObject):
     Parameters
     ----------
     source : brian2.NeuronGroup or any group that fires
-        Of ``samples*n`` neurons. Spikes of graded neurons count by their ``spike_value``.
+        Group of ``samples*n`` neurons. Spikes of graded neurons count by their ``spike_value``.
     target : brian2.NeuronGroup or Subgroup
-        Of ``samples*m`` neurons.
+        Group of ``samples*m`` neurons.
     how : Delivery
         Weights and connection.
     receive : str
-        The target's variable that is added to. Where it is ``(unless refractory)``, refractory
-        neurons receive nothing, as in Brian2.
+        The target's variable that weights are added to. If it is ``(unless refractory)``,
+        refractory neurons receive nothing, as in Brian2.
     samples : int
-        How many samples the groups hold.
+        Number of samples in the groups.
     delay_steps : int
         Steps that a spike waits before it is delivered.
     when, order, name
-        As for any Brian2 object; by default where synapses are.
+        As for any Brian2 object; the defaults are those of `Synapses`.
 
     Raises
     ------
@@ -76,7 +76,7 @@ class BatchedProjection(BrianObject):
         self._waiting: list[SpikeList | None] = [None] * delay_steps
 
     def before_run(self, run_namespace: Any) -> None:
-        """Find the arrays that are written to, and refuse to be compiled."""
+        """Find the arrays to write to; refuse a standalone device."""
         what = f"projection '{self.name}'"
         check_runtime_device(what, ", or use Synapses")
         _check_steps(what, self.source, self.target)
@@ -89,7 +89,7 @@ class BatchedProjection(BrianObject):
         self._mask = NO_MASK if condition is None else condition.get_value()[part]
 
     def run(self) -> None:
-        """Deliver what arrives in this step."""
+        """Deliver the spikes that arrive in this step."""
         spikes: SpikeList | None = self._reader.read()
         if self._waiting:
             self._waiting.append(spikes)
@@ -102,14 +102,14 @@ class BatchedProjection(BrianObject):
         self.how.add(self._values, spikes, self._mask)
 
     def begin(self, numbers: np.ndarray) -> None:
-        """Start a presentation of the samples of these numbers in their data set."""
+        """Start a presentation of samples, given by their numbers in the data set."""
         self.forget()
 
     def forget(self) -> None:
-        """Drop the spikes that are on their way."""
+        """Drop the spikes that have not arrived yet."""
         self._waiting = [None] * len(self._waiting)
 
-    # What `Network.store` and `Network.restore` ask for.
+    # Called by `Network.store` and `Network.restore`.
 
     def _full_state(self) -> list[SpikeList | None]:
         return list(self._waiting)
@@ -146,7 +146,7 @@ def _check_groups(
 
 
 def check_receive(what: str, target: Any, receive: str) -> None:
-    """Require one number for each neuron that can be written to, owned by the group."""
+    """Refuse a variable that does not hold one real number for each neuron of the group."""
     if receive not in target.variables:
         names = [name for name in target.variables if not name.startswith("_")]
         raise InputError(
