@@ -17,7 +17,7 @@ from brianbridge.network import AllToAll, Connection, OneToOne, Pooling, Project
 from brianbridge.network.connections.convolution import SlidingKernel
 from brianbridge.network.images import image_shape
 
-__all__ = ["ann_macs", "fan_out"]
+__all__ = ["ann_macs", "fan_out", "fan_out_of"]
 
 Shape = tuple[int, ...]
 
@@ -50,7 +50,7 @@ def fan_out(projection: Projection, source: Shape, target: Shape) -> np.ndarray:
            [12, 18, 12],
            [ 8, 12,  8]])
     """
-    return _fan_out(projection.connection, projection, source, target)
+    return fan_out_of(projection.connection, projection, source, target)
 
 
 def ann_macs(projection: Projection, source: Shape, target: Shape) -> int:
@@ -69,7 +69,7 @@ def ann_macs(projection: Projection, source: Shape, target: Shape) -> int:
 
 
 @singledispatch
-def _fan_out(
+def fan_out_of(
     connection: Connection, projection: Projection, source: Shape, target: Shape
 ) -> np.ndarray:
     """Return the fan-out by the kind of connection; this one counts the listed synapses."""
@@ -80,21 +80,21 @@ def _fan_out(
     return np.bincount(sources, minlength=math.prod(source))
 
 
-@_fan_out.register(AllToAll)
+@fan_out_of.register(AllToAll)
 def _of_all(
     connection: AllToAll, projection: Projection, source: Shape, target: Shape
 ) -> np.ndarray:
     return (_windows(projection.pool, source) > 0) * np.int64(math.prod(target))
 
 
-@_fan_out.register(OneToOne)
+@fan_out_of.register(OneToOne)
 def _of_one(
     connection: OneToOne, projection: Projection, source: Shape, target: Shape
 ) -> np.ndarray:
     return _windows(projection.pool, source)
 
 
-@_fan_out.register(SlidingKernel)
+@fan_out_of.register(SlidingKernel)
 def _of_kernels(
     connection: SlidingKernel, projection: Projection, source: Shape, target: Shape
 ) -> np.ndarray:

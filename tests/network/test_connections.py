@@ -150,6 +150,15 @@ def test_synapses_are_listed_by_source_and_then_by_target(name):
     np.testing.assert_array_equal(np.diff(order) >= 0, True)
     assert table.weight.dtype == np.float64
     assert projection.number_of_synapses(source, target) == len(table.weight)
+    connection, weight = projection.connection, projection.weight
+    ends = projection.pooled_shape(source), target
+    connection.pairs(weight.shape, *ends).check(*map(np.prod, (*ends, weight.shape)), "a_to_b")
+    whole = connection.synapses(weight, *ends)
+    for one, other in zip(
+        connection.pairs(weight.shape, *ends).with_weights(weight), whole, strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    assert connection.number_of_synapses(weight.shape, *ends) == len(whole.weight)
 
 
 @pytest.mark.parametrize("connection", [Convolution(), TransposedConvolution()])

@@ -5,9 +5,10 @@ Each other module defines one kind, or one and its transpose. A module that is a
 by its name at once; other packages offer theirs in the group of entry points
 ``brianbridge.connections``.
 
-This package imports nothing above `brianbridge.network`. Fast ways to apply the weights of a kind
-are registered where they are used: for torch in `brianbridge.twin.weighting`, for the batched
-path in `brianbridge.simulation.batched`, for fan-outs in `brianbridge.measures.fan_out`.
+This package imports nothing above `brianbridge.network`. Faster ways than the list of synapses are
+registered for a kind where they are used: `weighting` in `brianbridge.twin.weighting` (torch),
+`weight_delivery` in `brianbridge.simulation.batched.listed` (batched path), `fan_out_of` in
+`brianbridge.measures.fan_out`, `transpose_of` in `brianbridge.rules.equilibrium.backward_network`.
 """
 
 from brianbridge.network.connections.all_to_all import AllToAll

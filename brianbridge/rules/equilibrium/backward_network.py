@@ -32,7 +32,7 @@ from brianbridge.network.projection import Projection
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 
-__all__ = ["backward_network", "silencing_input", "transposed"]
+__all__ = ["backward_network", "silencing_input", "transpose_of", "transposed"]
 
 Shape = tuple[int, ...]
 #: In Hz. The gated models are silent from half of this input.
@@ -64,12 +64,12 @@ def transposed(
     ('all_to_all', (3, 2))
     """
     if projection.pool is None:
-        return _transposed(projection.connection, projection, source, target)
+        return transpose_of(projection.connection, projection, source, target)
     return _listed_the_other_way(projection, source, target)
 
 
 @functools.singledispatch
-def _transposed(
+def transpose_of(
     connection: Connection, projection: Projection, source: Shape, target: Shape
 ) -> tuple[Connection, np.ndarray]:
     """Return the transpose by the kind of connection; this one lists the synapses."""
@@ -83,21 +83,21 @@ def _listed_the_other_way(
     return Sparse(table.target, table.source), table.weight
 
 
-@_transposed.register(AllToAll)
+@transpose_of.register(AllToAll)
 def _transposed_matrix(
     connection: AllToAll, projection: Projection, source: Shape, target: Shape
 ) -> tuple[Connection, np.ndarray]:
     return connection, projection.weight.T
 
 
-@_transposed.register(OneToOne)
+@transpose_of.register(OneToOne)
 def _unchanged(
     connection: OneToOne, projection: Projection, source: Shape, target: Shape
 ) -> tuple[Connection, np.ndarray]:
     return connection, projection.weight
 
 
-@_transposed.register(SlidingKernel)
+@transpose_of.register(SlidingKernel)
 def _transposed_kernel(
     connection: SlidingKernel, projection: Projection, source: Shape, target: Shape
 ) -> tuple[Connection, np.ndarray]:
