@@ -44,6 +44,7 @@ def fan_out(projection: Projection, source: Shape, target: Shape) -> np.ndarray:
 
     Examples
     --------
+    >>> from brianbridge.network import Convolution
     >>> convolution = Projection("a", "b", np.ones((2, 1, 3, 3)), None, Convolution(padding=1))
     >>> fan_out(convolution, (1, 3, 3), (2, 3, 3)).reshape(3, 3)
     array([[ 8, 12,  8],

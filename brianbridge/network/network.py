@@ -95,6 +95,7 @@ class SpikingNetwork(NetworkStructure):
 
         Examples
         --------
+        >>> from brianbridge.encoding import Current
         >>> from brianbridge.network import Dense
         >>> from brianbridge.neurons.library import neuron_model
         >>> lif = neuron_model("lif")
