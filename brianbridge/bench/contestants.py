@@ -20,8 +20,8 @@ from brianbridge.bench.long_run import run_long
 from brianbridge.encoding import EncodedInput
 from brianbridge.network import INPUT, SpikingNetwork
 from brianbridge.recording import Events, Recording
-from brianbridge.simulation.batched import kernels
 from brianbridge.simulation.batched.delivery import delivery
+from brianbridge.simulation.batched.spikes import SpikeList, from_dense
 from brianbridge.simulation.memory import fitting_batch
 from brianbridge.simulation.simulate import simulate
 from brianbridge.twin.network import to_torch
@@ -165,12 +165,12 @@ def kernel(network: SpikingNetwork, encoded: EncodedInput, recording: Recording)
         return timed(lambda: list(threads.map(add, chunks)))[0]
 
 
-def _from_dense(raster: np.ndarray) -> kernels.SpikeList:
+def _from_dense(raster: np.ndarray) -> SpikeList:
     flat = raster.reshape(len(raster), -1)
-    return kernels.SpikeList(*kernels.from_dense(flat, np.empty(0), bool(flat.max() > 1)))
+    return SpikeList(*from_dense(flat, np.empty(0), bool(flat.max() > 1)))
 
 
-def _lists(recording: Recording, name: str, low: int, batch: int) -> list[kernels.SpikeList]:
+def _lists(recording: Recording, name: str, low: int, batch: int) -> list[SpikeList]:
     """Return the spikes of some samples, step by step."""
     neurons = int(np.prod(recording.shapes[name]))
     raster = recording.events(name).of_samples(low, low + batch)

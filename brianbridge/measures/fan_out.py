@@ -1,27 +1,23 @@
-"""How many neurons a spike reaches: the fan-out of every neuron, without listing synapses.
+"""How many synapses a spike passes: the fan-out of every neuron.
 
-Convolution and pooling treat height and width alike and apart. What a pixel reaches is therefore
-a rectangle, and two small tables, one for each axis, say how large: `_reach`.
+For any connection the synapses can be counted in their list. The kinds registered below need no
+list. Convolution and pooling treat height and width independently: a pixel reaches a rectangle,
+and one small table for each axis says how large it is (`_reach`).
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from functools import singledispatch
 
 import numpy as np
 
-from brianbridge.network import (
-    AllToAll,
-    Convolution,
-    OneToOne,
-    Pooling,
-    Projection,
-    Sparse,
-    TransposedConvolution,
-)
-from brianbridge.network.convolution import image_shape
+from brianbridge.network import AllToAll, Connection, OneToOne, Pooling, Projection
+from brianbridge.network.connections.convolution import SlidingKernel
+from brianbridge.network.images import image_shape
 
-__all__ = ["ann_macs", "fan_out"]
+__all__ = ["ann_macs", "fan_out", "fan_out_of"]
 
 Shape = tuple[int, ...]
 
@@ -29,11 +25,11 @@ Shape = tuple[int, ...]
 def fan_out(projection: Projection, source: Shape, target: Shape) -> np.ndarray:
     """Return how many synapses each neuron of the source has, as `Projection.synapses` lists them.
 
-    Synapses count by structure: one whose weight happens to be 0 counts too. At the border of an
-    image a neuron has fewer, for only targets that are there count. A spike that passes a pooling
-    reaches every neuron that sees one of its windows, and each of them once, even if that neuron
-    sees several of its windows: pooling and weights are one synapse, as in Brian2. A neuron
-    outside of all windows reaches none.
+    A synapse counts even if its weight is 0. At the border of an image neurons have fewer
+    synapses, because padding does not count. A spike that passes a pooling reaches every neuron
+    that sees one of its windows. It counts once for each such neuron, even if that neuron sees
+    several of its windows: pooling and weights form one synapse, as in Brian2. A neuron outside
+    of all windows reaches none.
 
     Parameters
     ----------
@@ -48,32 +44,21 @@ def fan_out(projection: Projection, source: Shape, target: Shape) -> np.ndarray:
 
     Examples
     --------
+    >>> from brianbridge.network import Convolution
     >>> convolution = Projection("a", "b", np.ones((2, 1, 3, 3)), None, Convolution(padding=1))
     >>> fan_out(convolution, (1, 3, 3), (2, 3, 3)).reshape(3, 3)
     array([[ 8, 12,  8],
            [12, 18, 12],
            [ 8, 12,  8]])
     """
-    connection, pool, size = projection.connection, projection.pool, int(np.prod(source))
-    if isinstance(connection, Convolution | TransposedConvolution):
-        return _fan_out_of_images(projection, source, target)
-    if isinstance(connection, AllToAll | OneToOne):
-        windows = np.ones(size, np.int64) if pool is None else _windows(pool, source)
-        if isinstance(connection, OneToOne):
-            return windows
-        return (windows > 0) * np.int64(np.prod(target))
-    if isinstance(connection, Sparse) and pool is None:
-        sources = connection.source
-    else:
-        sources = projection.synapses(source, target).source
-    return np.bincount(sources, minlength=size)
+    return fan_out_of(projection.connection, projection, source, target)
 
 
 def ann_macs(projection: Projection, source: Shape, target: Shape) -> int:
     """Return the multiply-accumulates of one pass of real numbers through the projection.
 
-    They are the fan-in of each neuron of the target, added up; taps on the padding of an image
-    do not count, nor does pooling, which only adds.
+    This is the sum of the fan-ins of the target's neurons. Padding of an image does not count, and
+    neither does pooling, which only adds.
 
     Examples
     --------
@@ -84,31 +69,59 @@ def ann_macs(projection: Projection, source: Shape, target: Shape) -> int:
     return int(fan_out(unpooled, projection.pooled_shape(source), target).sum())
 
 
-def _fan_out_of_images(projection: Projection, source: Shape, target: Shape) -> np.ndarray:
-    """Return the fan-out of a convolution, its transpose, and the pooling before them."""
-    how, kernel = projection.connection, projection.weight.shape[2:]
-    assert isinstance(how, Convolution | TransposedConvolution)
+@singledispatch
+def fan_out_of(
+    connection: Connection, projection: Projection, source: Shape, target: Shape
+) -> np.ndarray:
+    """Return the fan-out by the kind of connection; this one counts the listed synapses."""
+    if projection.pool is None:
+        sources = connection.pairs(projection.weight.shape, source, target).source
+    else:
+        sources = projection.synapses(source, target).source
+    return np.bincount(sources, minlength=math.prod(source))
+
+
+@fan_out_of.register(AllToAll)
+def _of_all(
+    connection: AllToAll, projection: Projection, source: Shape, target: Shape
+) -> np.ndarray:
+    return (_windows(projection.pool, source) > 0) * np.int64(math.prod(target))
+
+
+@fan_out_of.register(OneToOne)
+def _of_one(
+    connection: OneToOne, projection: Projection, source: Shape, target: Shape
+) -> np.ndarray:
+    return _windows(projection.pool, source)
+
+
+@fan_out_of.register(SlidingKernel)
+def _of_kernels(
+    connection: SlidingKernel, projection: Projection, source: Shape, target: Shape
+) -> np.ndarray:
+    """Return the fan-out of a convolution or its transpose, and of the pooling before them."""
+    how, kernel = connection, projection.weight.shape[2:]
     image, out = image_shape(source, projection.name), image_shape(target, projection.name)
     seen = image_shape(projection.pooled_shape(source), projection.name)
     counts = []
     for axis in (0, 1):
         here, there = seen[axis + 1], out[axis + 1]
         options = kernel[axis], how.stride[axis], how.padding[axis], how.dilation[axis]
-        if isinstance(how, Convolution):
-            reach = _reach(here, there, *options)
-        else:
-            # A transposed convolution is one from there to here, the other way round.
-            reach = _reach(there, here, *options).T
+        # A transposed convolution is a convolution from there to here.
+        back = how.transposed
+        reach = _reach(there, here, *options).T if back else _reach(here, there, *options)
         if projection.pool is not None:
-            # A product of booleans: whether there is a way, over whichever window.
+            # A product of booleans: whether any window leads there.
             reach = _pooled(projection.pool, image, axis) @ reach
         counts.append(reach.sum(1))
     channels = out[0] // how.groups
     return np.tile(channels * np.outer(*counts).ravel(), image[0])
 
 
-def _windows(pool: Pooling, source: Shape) -> np.ndarray:
-    """Return of how many windows each neuron is part, flat."""
+def _windows(pool: Pooling | None, source: Shape) -> np.ndarray:
+    """Return how many windows each neuron is part of, flat; 1 without pooling."""
+    if pool is None:
+        return np.ones(math.prod(source), np.int64)
     image = image_shape(source, "source of a pooling")
     rows, columns = (_pooled(pool, image, axis).sum(1) for axis in (0, 1))
     return np.tile(np.outer(rows, columns).ravel(), image[0])
@@ -116,23 +129,23 @@ def _windows(pool: Pooling, source: Shape) -> np.ndarray:
 
 def _pooled(pool: Pooling, image: Shape, axis: int) -> np.ndarray:
     """Return which pixels are in which windows along an axis."""
-    places = pool.output_shape(image)[axis + 1]
+    positions = pool.output_shape(image)[axis + 1]
     options = pool.size[axis], pool.stride[axis], pool.padding[axis], 1
-    return _reach(image[axis + 1], places, *options)
+    return _reach(image[axis + 1], positions, *options)
 
 
 def _reach(
-    size: int, places: int, kernel: int, stride: int, padding: int, dilation: int
+    size: int, positions: int, kernel: int, stride: int, padding: int, dilation: int
 ) -> np.ndarray:
-    """Return which pixels a kernel covers at which of its places, along one axis.
+    """Return which pixels a kernel covers in which of its positions, along one axis.
 
     Returns
     -------
-    numpy.ndarray of bool, shape (size, places)
+    numpy.ndarray of bool, shape (size, positions)
     """
-    place, element = np.indices((places, kernel))
-    pixel = place * stride - padding + element * dilation
+    position, element = np.indices((positions, kernel))
+    pixel = position * stride - padding + element * dilation
     inside = (pixel >= 0) & (pixel < size)
-    covered = np.zeros((size, places), dtype=bool)
-    covered[pixel[inside], place[inside]] = True
+    covered = np.zeros((size, positions), dtype=bool)
+    covered[pixel[inside], position[inside]] = True
     return covered

@@ -1,8 +1,20 @@
-"""Spiking networks as plain frozen data: no weights are owned by torch or Brian2."""
+"""Spiking networks as plain frozen data: no weights are owned by torch or Brian2.
 
-from brianbridge.network.components import INPUT, Failure, Population, Projection
-from brianbridge.network.connections import AllToAll, Connection, OneToOne, Sparse
-from brianbridge.network.convolution import Convolution, Pooling, TransposedConvolution
+`population` and `projection` hold the parts, `structure` puts them together, `checks` refuses what
+does not fit, `network` is the checked network. Kinds of connection live in `connections`, layers in
+`layers`, network files in `files` and `layer_files`. This package may import `brianbridge.neurons`
+and `brianbridge.encoding`. The next kind of connection is a new file in `connections`.
+"""
+
+from brianbridge.network.connections import (
+    AllToAll,
+    Connection,
+    Convolution,
+    OneToOne,
+    Pairs,
+    Sparse,
+    TransposedConvolution,
+)
 from brianbridge.network.fold import fold_batch_norm
 from brianbridge.network.layers import (
     AvgPool2d,
@@ -16,8 +28,12 @@ from brianbridge.network.layers import (
     Residual,
     SumPool2d,
 )
-from brianbridge.network.network import Schedule, SpikingNetwork
+from brianbridge.network.network import SpikingNetwork
+from brianbridge.network.pooling import Pooling
+from brianbridge.network.population import INPUT, Population
+from brianbridge.network.projection import Failure, Projection
 from brianbridge.network.readout import Readout
+from brianbridge.network.structure import Schedule
 
 __all__ = [
     "INPUT",
@@ -33,6 +49,7 @@ __all__ = [
     "Layer",
     "MaxPool2d",
     "OneToOne",
+    "Pairs",
     "Pooling",
     "Population",
     "Projection",

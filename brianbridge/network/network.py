@@ -7,38 +7,29 @@ It belongs to neither torch nor Brian2: `brianbridge.to_torch` makes a twin of i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from brianbridge.encoding import Current, Encoding, encoding_from_dict
+from brianbridge.encoding import Encoding, encoding_from_dict
 from brianbridge.errors import InputError, did_you_mean
-from brianbridge.network.checks import check_network, steps_in
-from brianbridge.network.components import (
-    INPUT,
-    Population,
-    Projection,
-    checked_shape,
-    projection_name,
-)
+from brianbridge.network.checks import check_network
 from brianbridge.network.connections import connection_from_dict
-from brianbridge.network.convolution import Pooling
 from brianbridge.network.display import network_html, network_text
 from brianbridge.network.layers import Layer, stack_layers
+from brianbridge.network.pooling import Pooling
+from brianbridge.network.population import Population, checked_shape
+from brianbridge.network.projection import Projection, projection_name
 from brianbridge.network.readout import Readout
+from brianbridge.network.structure import NetworkStructure
 from brianbridge.neurons.model import NeuronModel
 
-__all__ = ["Schedule", "SpikingNetwork"]
-
-#: In which order things happen within a step. ``canonical``: update, and then population by
-#: population receive, emit, reset. ``default``: Brian2's own order, in which every population
-#: updates, emits, receives and resets at the same time.
-Schedule = Literal["canonical", "default"]
+__all__ = ["SpikingNetwork"]
 
 
 @dataclass(frozen=True, eq=False)
-class SpikingNetwork:
+class SpikingNetwork(NetworkStructure):
     """Describe a network of populations, with its weights.
 
     Parameters
@@ -46,32 +37,25 @@ class SpikingNetwork:
     input_shape : tuple of int
         Shape of one sample; the encoding says what shape of input it makes of it.
     encoding : Encoding
-        How a sample becomes input over time; it sets the step `dt` and the number of steps.
+        Turns a sample into input over time. It sets the step `dt` and the number of steps.
     populations : tuple of Population
-        From input to output, in the order in which a step visits them.
+        All populations from input to output, in the order in which a step visits them.
     projections : tuple of Projection
-        Each from an earlier population (or ``"input"``) to a later one, or declared as feedback.
+        Each leads from an earlier population (or ``"input"``) to a later one, or is declared as
+        feedback.
     readout : {"counts", "potential", "first_spike"}
         What the output is; see `brianbridge.network.readout`.
     provenance : mapping
         Where the weights come from: rule, seed, versions, data, training curve. JSON only.
     schedule : {"canonical", "default"}
-        In which order things happen within a step; ``"default"`` is that of Brian2, for networks
-        that were read from there.
+        The order of events within a step; ``"default"`` is that of Brian2, for networks that were
+        read from there.
 
     Raises
     ------
     InputError
         If names, shapes, weights, delays or loops do not fit together.
     """
-
-    input_shape: tuple[int, ...]
-    encoding: Encoding
-    populations: tuple[Population, ...]
-    projections: tuple[Projection, ...]
-    readout: Readout = "counts"
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-    schedule: Schedule = "canonical"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "input_shape", checked_shape(self.input_shape, "the input"))
@@ -102,21 +86,23 @@ class SpikingNetwork:
         input_shape : sequence of int
             Shape of one sample.
         layers : sequence of Layer
-            From input to output; see `brianbridge.network.layers`.
+            The layers from input to output; see `brianbridge.network.layers`.
         encoding : Encoding
-            How a sample becomes input over time.
+            Turns a sample into input over time.
         readout : {"counts", "potential", "first_spike"}
             What the output is; see `brianbridge.network.readout`.
         seed : int
             Seed of the initial weights.
         weight_gain : float, optional
             Draw initial weights and biases from a normal distribution with the variance
-            ``weight_gain/fan_in``; from U(-1, 1)/sqrt(fan_in), torch's default, if not given.
+            ``weight_gain/fan_in``. If not given, they are drawn from U(-1, 1)/sqrt(fan_in),
+            torch's default.
         weight_mean : float
-            What the initial weights of a neuron add up to, on average.
+            Mean of the sum of a neuron's initial weights.
 
         Examples
         --------
+        >>> from brianbridge.encoding import Current
         >>> from brianbridge.network import Dense
         >>> from brianbridge.neurons.library import neuron_model
         >>> lif = neuron_model("lif")
@@ -126,7 +112,7 @@ class SpikingNetwork:
         ['input_to_hidden', 'hidden_to_output']
         """
         if not layers:
-            raise InputError("a spiking network needs at least one layer")
+            raise InputError("a spiking network needs at least one layer; give some")
         if weight_gain is not None and not 0 < weight_gain < np.inf:
             raise InputError(f"weight_gain = {weight_gain!r}; give a number above 0, such as 2.0")
         if not np.isfinite(weight_mean):
@@ -137,77 +123,6 @@ class SpikingNetwork:
         stack = stack_layers(inputs, layers, generator, weight_gain, weight_mean)
         populations, projections = tuple(stack.populations), tuple(stack.projections)
         return cls(shape, encoding, populations, projections, readout)
-
-    # ------------------------------------------------------------------ looking
-
-    @property
-    def steps(self) -> int:
-        """Steps of one presentation, T."""
-        return self.encoding.steps
-
-    @property
-    def dt(self) -> float:
-        """Length of the twin's step, in seconds."""
-        return float(self.encoding.dt)
-
-    @property
-    def output(self) -> Population:
-        """The last population."""
-        return self.populations[-1]
-
-    def population(self, name: str) -> Population:
-        """Return the population called `name`."""
-        for population in self.populations:
-            if population.name == name:
-                return population
-        names = [p.name for p in self.populations]
-        raise InputError(f"there is no population '{name}'. {did_you_mean(name, names)}")
-
-    def fires(self, name: str) -> bool:
-        """Tell whether a population emits spikes; one that is read by its potential does not."""
-        return not (self.readout == "potential" and name == self.output.name)
-
-    @property
-    def firing(self) -> tuple[Population, ...]:
-        """The populations that emit spikes."""
-        return tuple(p for p in self.populations if self.fires(p.name))
-
-    def delivers_spikes(self, projection: Projection) -> bool:
-        """Tell whether a projection carries spikes; one from a constant current sets the drive."""
-        return projection.source != INPUT or not isinstance(self.encoding, Current)
-
-    def receive_of(self, projection: Projection) -> str:
-        """Return the variable of the target that the spikes of a projection add to."""
-        return projection.receive or self.population(projection.target).neuron.receive
-
-    def received(self, name: str) -> tuple[str, ...]:
-        """Return the variables of population `name` that spikes add to."""
-        into = [self.receive_of(p) for p in self.incoming(name) if self.delivers_spikes(p)]
-        return tuple(dict.fromkeys(into))
-
-    def shape_of(self, name: str) -> tuple[int, ...]:
-        """Return the shape of a population, or of the spikes or current of the input."""
-        if name == INPUT:
-            return self.encoding.shape_of_input(self.input_shape)
-        return self.population(name).shape
-
-    def delay_steps(self, projection: Projection, dt: float | None = None) -> int:
-        """Return how many steps of `dt` (the twin's if not given) a spike travels.
-
-        That of a feedback projection includes the twin's step that it always takes.
-        """
-        step = self.dt if dt is None else dt
-        travel = projection.delay + (self.dt if projection.feedback else 0.0)
-        return steps_in(travel, step, f"projection '{projection.name}': delay")
-
-    @property
-    def has_loops(self) -> bool:
-        """Whether populations must be stepped together: feedback, or Brian2's own order."""
-        return self.schedule == "default" or any(p.feedback for p in self.projections)
-
-    def incoming(self, name: str) -> tuple[Projection, ...]:
-        """Return the projections that lead to population `name`."""
-        return tuple(p for p in self.projections if p.target == name)
 
     # ------------------------------------------------------------------ changing
 
@@ -257,7 +172,8 @@ class SpikingNetwork:
         entry : mapping
             The outcome of `to_dict`.
         arrays : mapping of str to mapping
-            ``weight``, perhaps ``bias``, and the connection's arrays, by projection name.
+            Of each projection, by its name: ``weight``, ``bias`` if there is one, and the arrays of
+            the connection.
         provenance : mapping
             Where the weights come from.
         """

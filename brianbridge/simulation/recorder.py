@@ -13,7 +13,7 @@ from brianbridge.network import SpikingNetwork
 from brianbridge.neurons.crossing import crossing_finder
 from brianbridge.neurons.model import SPIKE_VALUE, NeuronModel
 from brianbridge.recording import Events
-from brianbridge.simulation.batched import kernels
+from brianbridge.simulation.batched.spikes import split
 from brianbridge.simulation.request import Request
 
 __all__ = ["SpikeRecorder", "StateWatch", "TraceRecorder", "not_a_number"]
@@ -77,7 +77,7 @@ class SpikeRecorder(BrianObject):
     def run(self) -> None:
         """Record the spikes of this step."""
         fired = self._space[: self._space[-1]]
-        start, node = kernels.split(fired, len(fired), self._neurons, self._batch)
+        start, node = split(fired, len(fired), self._neurons, self._batch)
         self._starts.append(start)
         self._nodes.append(node)
         if self._graded:

@@ -1,45 +1,33 @@
 """Projections as torch modules: trainable weights, applied by the kind of connection.
 
-Every module maps spikes or a current ``(..., *source)`` to input ``(..., *target)``; the bias is
-kept apart, for it is a constant input and no synapse. A connection that a module cannot apply is
-refused when the twin is built.
+A module maps spikes or a current ``(..., *source)`` to input ``(..., *target)``. The bias is kept
+apart, as it is a constant input and no synapse. How weights are applied depends on the kind of
+connection: see `brianbridge.twin.weighting`.
 
 In training the weighted input may be normalised (`brianbridge.twin.normalisation`), and the
-weights rounded to few bits (`brianbridge.twin.quantisation`); `effective` says what weights
-and bias come of it, and a module in evaluation mode computes with these.
+weights rounded to few bits (`brianbridge.twin.quantisation`). `ProjectionTwin.effective` returns
+the weight and bias that result. A module in evaluation mode computes with these.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from brianbridge.errors import InputError
-from brianbridge.network import (
-    AllToAll,
-    Connection,
-    Convolution,
-    OneToOne,
-    Pooling,
-    Projection,
-    Sparse,
-    TransposedConvolution,
-)
-from brianbridge.network.convolution import image_shape
+from brianbridge.network import Pooling, Projection
+from brianbridge.network.images import image_shape
 from brianbridge.twin.normalisation import BatchNorm, Normalised
 from brianbridge.twin.quantisation import Quantisation
-from brianbridge.twin.sparse import SparseProduct
+from brianbridge.twin.weighting import weighting
 
 __all__ = ["ProjectionTwin"]
 
 Shape = tuple[int, ...]
-#: ``apply(weight, x)`` for x of shape (batch, *source), to (batch, *target).
-Apply = Callable[[Tensor, Tensor], Tensor]
 
 
 class ProjectionTwin(nn.Module):
@@ -48,17 +36,17 @@ class ProjectionTwin(nn.Module):
     Parameters
     ----------
     projection : Projection
-        The description, with the initial weights. Frozen weights become buffers.
+        Description of the projection, with the initial weights. Frozen weights become buffers.
     source, target : tuple of int
         Shapes of the populations.
     dtype : torch.dtype
         Floating point type.
     batch_norm : bool or "potential"
-        Whether to normalise the weighted input in training; of "potential", what it sums up to.
+        Whether to normalise the weighted input in training; with "potential", its sum over steps.
     quantisation : Quantisation, optional
         How to round the weights.
     theta : float
-        Threshold of the neurons of the target, which the rounding wants to know.
+        Threshold of the neurons of the target, which the rounding needs.
 
     Raises
     ------
@@ -97,52 +85,19 @@ class ProjectionTwin(nn.Module):
                 self.register_buffer(name, tensor)
             else:
                 self.register_parameter(name, nn.Parameter(tensor))
-        seen = projection.pooled_shape(source)
-        self._pool = None if projection.pool is None else _pooling(projection.pool, source)
-        self._apply_weight = self._how(projection.connection, seen, target, projection.name)
-        # As many as there are biases: one for each channel, or for each neuron.
-        images = isinstance(projection.connection, Convolution)
-        self._channels = image_shape(target, "")[0] if images else int(np.prod(target))
-        self._each = int(np.prod(target)) // self._channels
-        self.norm = BatchNorm(self._channels, dtype) if batch_norm else None
-        self.of_potential = batch_norm == "potential"
-
-    def _how(self, connection: Connection, source: Shape, target: Shape, name: str) -> Apply:
-        match connection:
-            case AllToAll():
-                return lambda weight, x: F.linear(_flat(x), weight)
-            case OneToOne():
-                return lambda weight, x: _flat(x) * weight
-            case Convolution():
-                image = image_shape(source, name)
-                options = (connection.stride, connection.padding, connection.dilation)
-                return lambda weight, x: F.conv2d(
-                    x.reshape(-1, *image), weight, None, *options, connection.groups
-                )
-            case TransposedConvolution():
-                image = image_shape(source, name)
-                kernel = (self.weight.shape[2], self.weight.shape[3])
-                extra = connection.output_padding(source, target, kernel)
-                return lambda weight, x: F.conv_transpose2d(
-                    x.reshape(-1, *image), weight, None, connection.stride, connection.padding,
-                    extra, connection.groups, connection.dilation,
-                )  # fmt: skip
-            case Sparse():
-                return self._sparse(connection, source, target, name)
-        raise InputError(
-            f"projection '{name}': connection '{connection.kind}' has no torch twin; register a "
-            "connection that has, or list its synapses in a Sparse"
-        )
-
-    def _sparse(self, connection: Sparse, source: Shape, target: Shape, name: str) -> Apply:
+        connection, seen = projection.connection, projection.pooled_shape(source)
         if connection.delays is not None:
             raise InputError(
-                f"projection '{name}' has a delay for each synapse, which only Brian2's reference "
-                "path follows; give the projection one delay, or split it by delay"
+                f"projection '{projection.name}' has a delay for each synapse, which only Brian2's "
+                "reference path follows; give the projection one delay, or split it by delay"
             )
-        sizes = int(np.prod(source)), int(np.prod(target))
-        self._synapses = SparseProduct(connection.source, connection.target, *sizes)
-        return lambda weight, x: self._synapses(weight, _flat(x))
+        self._pool = None if projection.pool is None else _pooling(projection.pool, source)
+        self._apply_weight = weighting(connection, projection.weight.shape, seen, target)
+        # One channel for each bias; without channels, that is one for each neuron.
+        self._channels = math.prod(connection.bias_shape(target))
+        self._each = math.prod(target) // self._channels
+        self.norm = BatchNorm(self._channels, dtype) if batch_norm else None
+        self.of_potential = batch_norm == "potential"
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the weighted input without the bias, ``(..., *target)`` of ``(..., *source)``."""
@@ -153,21 +108,21 @@ class ProjectionTwin(nn.Module):
         return self._apply_weight(weight, pooled).reshape(*lead, *self.target)
 
     def normalised(self, weighted: Tensor, mean: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return a weighted input as it reaches the neurons, and the constant that comes with it.
+        """Return a weighted input as it reaches the neurons, and the constant input beside it.
 
         Parameters
         ----------
         weighted : Tensor, shape (..., *target)
             The outcome of `forward`.
         mean : Tensor, shape (batch, *target)
-            Its mean over the presentation, which it is normalised by in training.
+            Mean over the presentation, by which training normalises.
 
         Returns
         -------
         weighted : Tensor, shape (..., *target)
-            Scaled, where there is a normalisation.
+            The weighted input, scaled if there is a normalisation.
         constant : Tensor or None, shape (*target)
-            What every neuron gets in every step.
+            Constant input of every neuron in every step.
         """
         if not self._normalises:
             return weighted, self.bias_of_neurons()
@@ -176,12 +131,12 @@ class ProjectionTwin(nn.Module):
         return weighted * self._spread(scale), self._spread(shift)
 
     def normalised_potential(self, summed: Tensor) -> Tensor:
-        """Return what a potential gets from here, normalised over steps, batch and places.
+        """Return the summed input of a potential, normalised over steps, batch and positions.
 
         Parameters
         ----------
         summed : Tensor, shape (T, batch, *target)
-            The outcome of `forward`, of all that was heard by each step.
+            The outcome of `forward`, summed over all steps up to each one.
         """
         if self.norm is None:
             return summed
@@ -191,7 +146,7 @@ class ProjectionTwin(nn.Module):
         return summed * self._spread(scale) + self._spread(shift)
 
     def shift_of_potential(self) -> Tensor | None:
-        """Return what the normalisation adds to a potential from the start, or None."""
+        """Return the constant that the normalisation adds to a potential, or None."""
         if self.norm is None or not self.of_potential:
             return None
         return self._spread(self.norm.running()[1])
@@ -200,15 +155,15 @@ class ProjectionTwin(nn.Module):
         """Return the constant input of every neuron, shape `target`, or None."""
         if self.of_potential:
             return None
-        # Not by `effective`, which would round and scale all weights for it.
+        # `effective` would round and scale all weights, too.
         bias = self.bias if self.norm is None else self.norm.running()[1]
         return None if bias is None else self._spread(bias)
 
     def effective(self) -> tuple[Tensor, Tensor | None]:
         """Return weight and bias as they are deployed: rounded, with the normalisation folded in.
 
-        The formula is that of `brianbridge.network.fold.fold_batch_norm`; a bias beside a
-        normalisation would be subtracted with the mean, and so counts for nothing.
+        The formula is that of `brianbridge.network.fold.fold_batch_norm`. A bias before a
+        normalisation would be subtracted with the mean, and is left out.
         """
         weight = self._rounded()
         if self.norm is None:
@@ -234,11 +189,7 @@ class ProjectionTwin(nn.Module):
 
 def _pooling(pool: Pooling, source: Shape) -> Callable[[Tensor], Tensor]:
     image = image_shape(source, "pooling")
-    # A sum is not the mean times the size: that would be off by a bit for some sizes.
+    # The mean times the size may differ from the sum in the last bit.
     divisor = 1 if pool.mode == "sum" else None
     windows = nn.AvgPool2d(pool.size, pool.stride, pool.padding, divisor_override=divisor)
     return lambda x: cast(Tensor, windows(x.reshape(-1, *image)))
-
-
-def _flat(x: Tensor) -> Tensor:
-    return x.reshape(len(x), -1)

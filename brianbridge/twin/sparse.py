@@ -1,10 +1,10 @@
-"""Apply the weights of listed synapses in torch: a product that costs what spikes it carries.
+"""Apply the weights of listed synapses in torch; the cost follows the number of spikes.
 
-torch's own product of a sparse matrix builds the matrix anew in every step, and takes the
-gradient of its weights through a dense one. Here the structure is sorted once. Where few neurons
-spike, only their synapses are visited, forward and for the gradient of the weights; where many
-do, a compressed matrix does it. The gradient of the spikes needs every synapse either way, for a
-surrogate gradient passes through neurons that were silent.
+torch's own product of a sparse matrix builds the matrix anew in every step, and computes the
+gradient of its weights by a dense one. Here the structure is sorted once. If few neurons spike,
+only their synapses are visited, forward and for the gradient of the weights; if many do, a
+compressed matrix is used. The gradient of the spikes needs every synapse in both cases, because a
+surrogate gradient passes through silent neurons.
 """
 
 from __future__ import annotations
@@ -16,10 +16,51 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-__all__ = ["SparseProduct"]
+from brianbridge.network.connections import Pairs
+
+__all__ = ["ListedWeights", "SparseProduct"]
 
 #: Elements that the gradient of the weights holds at a time.
 _CHUNK = 4_000_000
+
+
+class ListedWeights(nn.Module):
+    """Apply weights to spikes by a list of synapses, which may share weights.
+
+    Parameters
+    ----------
+    pairs : Pairs
+        The synapses.
+    weights : int
+        Number of weights.
+    sources, targets : int
+        Numbers of neurons.
+
+    Examples
+    --------
+    >>> ring = Pairs(np.array([0, 1, 2]), np.array([1, 2, 0]), np.array([0, 0, 0]))
+    >>> ListedWeights(ring, 1, 3, 3)(torch.tensor([0.5]), torch.eye(3))
+    tensor([[0.0000, 0.5000, 0.0000],
+            [0.0000, 0.0000, 0.5000],
+            [0.5000, 0.0000, 0.0000]])
+    """
+
+    _element: Tensor | None
+
+    def __init__(self, pairs: Pairs, weights: int, sources: int, targets: int) -> None:
+        super().__init__()
+        self._product = SparseProduct(pairs.source, pairs.target, sources, targets)
+        shared = not np.array_equal(pairs.element, np.arange(weights))
+        element = torch.as_tensor(pairs.element.astype(np.int64)) if shared else None
+        self.register_buffer("_element", element, persistent=False)
+
+    def forward(self, weight: Tensor, x: Tensor) -> Tensor:
+        """Return ``(batch, targets)`` for x of shape ``(batch, *source)``."""
+        each = weight.flatten()
+        if self._element is not None:
+            each = each[self._element]
+        weighted: Tensor = self._product(each, x.reshape(len(x), -1))
+        return weighted
 
 
 class SparseProduct(nn.Module):
@@ -28,7 +69,7 @@ class SparseProduct(nn.Module):
     Parameters
     ----------
     source, target : numpy.ndarray of int, shape (synapses,)
-        Flat indices of the connected neurons, in any order; a pair may be there twice.
+        Flat indices of the connected neurons, in any order. A pair may occur several times.
     sources, targets : int
         Numbers of neurons.
 
@@ -99,7 +140,7 @@ class SparseProduct(nn.Module):
     def _carrying(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
         """Return row, place (by source) and spike value of all synapses that carry a spike.
 
-        None if so many do that it is quicker to visit all.
+        Return None if it is quicker to visit all synapses.
         """
         starts = self.get_buffer("by_source_starts")
         row, source = x.nonzero(as_tuple=True)
@@ -123,7 +164,7 @@ class SparseProduct(nn.Module):
 
 
 class _Product(torch.autograd.Function):
-    """`SparseProduct` with its gradients."""
+    """`SparseProduct` and its gradients."""
 
     @staticmethod
     def forward(ctx: Any, weight: Tensor, x: Tensor, product: SparseProduct) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from brianbridge.errors import InputError, did_you_mean
-from brianbridge.network import AllToAll, Convolution, SpikingNetwork, TransposedConvolution
+from brianbridge.network import SpikingNetwork
 from brianbridge.twin.normalisation import Normalised
 from brianbridge.twin.quantisation import Quantisation
 
@@ -58,9 +58,7 @@ def projections_to_normalise(network: SpikingNetwork, batch_norm: Normalised) ->
     chosen = frozenset(
         p.name
         for p in network.projections
-        if not p.frozen
-        and network.fires(p.target)
-        and isinstance(p.connection, AllToAll | Convolution)
+        if not p.frozen and network.fires(p.target) and p.connection.by_target
     )
     for projection in network.projections:
         model = network.population(projection.target).neuron
@@ -87,14 +85,15 @@ def check_quantisation(
     Raises
     ------
     InputError
-        If there is a batch normalisation, or one step for each channel of a transposed convolution.
+        If there is a normalisation, or one step for each channel where weights lead to several.
     """
     for projection in network.projections:
-        transposed = isinstance(projection.connection, TransposedConvolution)
-        if quantisation.per == "channel" and transposed and not projection.frozen:
+        connection = projection.connection
+        mixed = projection.weight.ndim > 1 and not connection.by_target
+        if quantisation.per == "channel" and mixed and not projection.frozen:
             raise InputError(
-                f"quantisation: projection '{projection.name}' is a transposed convolution, whose "
-                "weights are listed by source channel; give per = 'tensor'"
+                f"quantisation: the weights of projection '{projection.name}' are not listed by "
+                f"target channel, as it is of the kind '{connection.kind}'; give per = 'tensor'"
             )
     if batch_norm:
         raise InputError(

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import brianbridge as bb
-from brianbridge.study.run import first_samples, split_of
+from brianbridge.study.data import split_of
+from brianbridge.study.run import first_samples
 from brianbridge.sweep import Sweep, connected
 
 STUDIES = Path(__file__).parents[1]

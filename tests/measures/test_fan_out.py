@@ -116,7 +116,7 @@ def test_overlapping_windows_reach_a_neuron_once():
 
 
 def test_a_large_convolution_is_never_unrolled(monkeypatch):
-    monkeypatch.setattr(Convolution, "synapses", None)
+    monkeypatch.setattr(Convolution, "pairs", None)
     vgg = Projection("a", "b", np.zeros((64, 64, 3, 3), np.int8), None, Convolution(padding=1))
     shape = (64, 224, 224)
     assert ann_macs(vgg, shape, shape) == 64 * 64 * (3 * 224 - 2) ** 2

@@ -139,7 +139,7 @@ def test_memory_does_not_grow_with_samples(memory, monkeypatch):
     memory(0.15)  # for what is simulated at once
     # What has limits of its own would hide what has none: the twin remembers no spikes and runs
     # small blocks, one thread simulates, and no pairs of trains are compared.
-    monkeypatch.setattr(batched, "_cores", lambda: 1)
+    monkeypatch.setattr(batched, "cores", lambda: 1)
     monkeypatch.setattr(twin_run, "memory_budget", lambda: 0)
     monkeypatch.setattr(twin_run, "_SAMPLES", 50)
     monkeypatch.setattr(tasks, "TRAINS", 0)

@@ -314,7 +314,7 @@ BACK = Projection("b", "a", np.ones((2, 2)))
         ),
         (
             Projection("b", "a", np.ones((2, 2)), feedback=True), {"schedule": "default"},
-            ["'b_to_a'", "no feedback to declare"],
+            ["'b_to_a'", "no feedback needs to be declared"],
         ),
         (BACK, {"schedule": "defaul"}, ["no schedule 'defaul'", "'default'"]),
         (

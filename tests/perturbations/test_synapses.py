@@ -35,8 +35,9 @@ from brianbridge.perturbations import (
     perturbed,
 )
 from brianbridge.perturbations.condition import Condition
-from brianbridge.simulation.batched.failure import UnreliableDelivery, fate
-from brianbridge.simulation.batched.kernels import SpikeList
+from brianbridge.simulation.batched.failure import UnreliableDelivery
+from brianbridge.simulation.batched.fates import fate
+from brianbridge.simulation.batched.spikes import SpikeList
 from brianbridge.simulation.simulate import simulate
 
 #: Neither fires nor forgets: its potential is what arrived.

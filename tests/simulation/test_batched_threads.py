@@ -15,7 +15,7 @@ from brianbridge.encoding import Bernoulli, Current
 from brianbridge.network import Dense, Recurrent, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.recording import Recording
-from brianbridge.simulation.batched.run import SMALL
+from brianbridge.simulation.batched.assembly import SMALL
 from brianbridge.simulation.simulate import simulate
 from brianbridge.twin.network import to_torch
 

@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 from projection_cases import PROJECTIONS, matrix, random
 
-from brianbridge.network import AllToAll, Connection, Convolution, Pooling, Projection
-from brianbridge.simulation.batched import costs, kernels
-from brianbridge.simulation.batched.delivery import _TwoWays, delivery, weighted
-from brianbridge.simulation.batched.kernels import NO_MASK, SpikeList
+from brianbridge.network import AllToAll, Connection, Convolution, Pairs, Pooling, Projection
+from brianbridge.simulation.batched import costs
+from brianbridge.simulation.batched.delivery import delivery, weighted
+from brianbridge.simulation.batched.image_kernels import pooled
+from brianbridge.simulation.batched.kernels import NO_MASK
+from brianbridge.simulation.batched.spikes import SpikeList, from_dense, split
+from brianbridge.simulation.batched.two_ways import TwoWays
 
 BATCH = 5
 
@@ -38,11 +41,9 @@ def listed(x: np.ndarray, graded: bool, dtype: type = np.float64) -> SpikeList:
 def ways(how: object) -> Iterator[object]:
     """Yield a delivery as it is, or bound to either of its two ways."""
     inner = getattr(how, "rest", how)
-    if isinstance(inner, _TwoWays):
-        inner._densest = np.inf
-        yield how
-        if not getattr(inner, "transposed", False):  # those have but one way
-            inner._densest = 1e-12
+    if isinstance(inner, TwoWays):
+        for densest in (np.inf, 1e-12):
+            inner._densest = densest
             yield how
     else:
         yield how
@@ -112,12 +113,9 @@ def test_single_precision_targets(name):
 
 def test_a_connection_of_ones_own_is_delivered_by_its_synapses():
     class Mirrored(Connection):
-        def weight_shape(self, weight, source, target, what):
-            return (source[0],)
-
-        def synapses(self, weight, source, target):
-            table = PROJECTIONS["dense"][0].synapses((6,), (4,))
-            return table._replace(weight=table.weight * weight[table.source])
+        def pairs(self, weight, source, target):
+            neuron, end = np.indices((6, 4)).reshape(2, -1)
+            return Pairs(5 - neuron, end, neuron)
 
     projection = Projection("a", "b", np.arange(6.0), None, Mirrored())
     x = raster(BATCH, 6, graded=False)
@@ -142,7 +140,7 @@ def test_a_constant_current_is_weighted(name):
 @pytest.mark.parametrize("kind", [np.float64, np.int8, bool])
 def test_a_dense_raster_is_listed(kind, graded):
     x = (raster(BATCH, 9, graded=True) * 3).astype(kind)
-    found = SpikeList(*kernels.from_dense(x, np.empty(0), graded))
+    found = SpikeList(*from_dense(x, np.empty(0), graded))
     expected = listed(x.astype(float), graded)
     for one, other in zip(found, expected, strict=True):
         assert one.dtype == other.dtype
@@ -154,12 +152,12 @@ def test_a_dense_raster_is_listed(kind, graded):
 def test_the_spikes_of_a_group_are_split_by_sample(samples, share):
     fired = np.random.default_rng(2).random((samples, 7)) < share
     indices = np.flatnonzero(fired).astype(np.int32)
-    start, node = kernels.split(indices, len(indices), 7, samples)
+    start, node = split(indices, len(indices), 7, samples)
     expected = listed(fired.astype(float), False)
     np.testing.assert_array_equal(start, expected.start)
     np.testing.assert_array_equal(node, expected.node)
     # More room than spikes, as in Brian2's spike space.
-    start, node = kernels.split(np.append(indices, [5] * 3).astype("i4"), len(indices), 7, samples)
+    start, node = split(np.append(indices, [5] * 3).astype("i4"), len(indices), 7, samples)
     np.testing.assert_array_equal(start, expected.start)
 
 
@@ -173,7 +171,7 @@ def test_windows_are_summed(size, stride, padding, graded):
     source = (2, 5, 4)
     pool = Pooling("sum", size, stride, padding)
     x, out = raster(BATCH, 40, graded), pool.output_shape(source)
-    found = kernels.pooled(*listed(x, graded), source, out, size, stride, padding, np.empty(0))
+    found = pooled(*listed(x, graded), source, out, size, stride, padding, np.empty(0))
     table = pool.synapses(source)
     expected = np.zeros((BATCH, int(np.prod(out))))
     for b in range(BATCH):
@@ -265,7 +263,7 @@ def test_large_weights_are_measured_and_small_ones_not(cache, monkeypatch, conne
         product()
         return 0.0
 
-    monkeypatch.setattr("brianbridge.simulation.batched.delivery.crossover", crossover)
+    monkeypatch.setattr("brianbridge.simulation.batched.two_ways.crossover", crossover)
     small, large = ((9, 8), (150, 140)) if isinstance(connection, AllToAll) else (
         (2, 2, 3, 3), (6, 6, 3, 3),
     )  # fmt: skip

@@ -30,7 +30,7 @@ from brian2 import (
 
 from brianbridge.errors import InputError
 from brianbridge.neurons.library import neuron_model
-from brianbridge.simulation.batched.projections import DenseProjection
+from brianbridge.simulation.batched.dense_projection import DenseProjection
 
 SAMPLES, N, M = 3, 5, 4
 WEIGHTS = np.random.default_rng(0).normal(0.1, 0.3, (N, M))

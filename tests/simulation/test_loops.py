@@ -25,7 +25,7 @@ from brian2 import (
 from library_units import by_unit, scale_of_input
 
 from brianbridge.neurons.library import model_names, neuron_model
-from brianbridge.simulation.batched import loops
+from brianbridge.simulation.batched import loop_generator, loops
 from brianbridge.simulation.batched.loops import LoopCodeObject, run_as_loops
 
 pytest.importorskip("numba")
@@ -48,10 +48,10 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def no_fallback(caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test in which NumPy quietly ran what should have been compiled."""
-    loops._warn.cache_clear()
+    loop_generator.warn.cache_clear()
     yield
     if "falls_back" not in request.node.name:
-        warnings = [r for r in caplog.get_records("call") if r.name == loops.__name__]
+        warnings = [r for r in caplog.get_records("call") if r.name == loop_generator.__name__]
         assert not warnings, warnings[0].getMessage()
 
 

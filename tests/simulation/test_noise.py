@@ -89,7 +89,7 @@ def test_samples_neurons_and_steps_differ():
 def test_a_large_group_draws_the_same(monkeypatch):
     net = network(Current(12), RANDOM)
     whole = bb.simulate(net, X, seed=5, threads=1)
-    monkeypatch.setattr("brianbridge.simulation.batched.run.SMALL", 0)
+    monkeypatch.setattr("brianbridge.simulation.batched.assembly.SMALL", 0)
     assert_equal(bb.simulate(net, X, seed=5, threads=1), whole)
 
 

@@ -275,6 +275,6 @@ def test_a_step_for_each_channel_of_a_transposed_convolution_is_refused(refused)
         [Conv2d(2, 2, IF), Conv2d(3, 2, IF), Feedback("conv1", kernel=2), Dense(2, IF)],
         encoding=Bernoulli(3),
     )
-    with refused("quantisation", "'conv2_to_conv1'", "transposed", "per = 'tensor'"):
+    with refused("quantisation", "'conv2_to_conv1'", "conv_transpose2d", "per = 'tensor'"):
         to_torch(net, quantisation=Quantisation(per="channel"))
     to_torch(net, quantisation=Quantisation())

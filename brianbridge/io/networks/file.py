@@ -9,8 +9,8 @@
     /projections/<name>
         weight              as torch lays it out, in the type it was trained in
         bias                one value for each neuron or channel; absent if there is none
-        source, target      the neurons that each weight connects; of sparse connections only
-        delays              of each synapse, in seconds; only if they differ
+        <field>             the arrays of the connection, such as ``source`` and ``target`` of a
+                            sparse one
     /training/<curve>       one number for each epoch: ``provenance["training_curve"]`` in memory
 
 The same network gives the same bytes. Each chunk and each header has a checksum, so that damage is
@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import h5py
@@ -43,7 +43,8 @@ from brianbridge.io.hdf5_out import hdf5_file
 from brianbridge.io.json_text import parse_json
 from brianbridge.io.networks.schema import check_entry, upgraded
 from brianbridge.network import SpikingNetwork
-from brianbridge.network.components import projection_name
+from brianbridge.network.connections import CONNECTIONS
+from brianbridge.network.projection import projection_name
 from brianbridge.paths import checked_path
 
 __all__ = ["load_network", "save_network"]
@@ -152,7 +153,7 @@ def load_network(path: str | os.PathLike[str]) -> SpikingNetwork:
         if file.attrs["schema"] == 1:
             entry = upgraded(entry)
         check_entry(entry, "/network")
-        arrays = {name: _read_arrays(file, name) for name in _projection_names(file, entry)}
+        arrays = _read_projections(file, entry)
         provenance = read_json(file, "provenance")
         if "training" in file:
             curves = member(file, "training", h5py.Group)
@@ -175,18 +176,25 @@ def _check_format(file: h5py.File) -> None:
         )
 
 
-def _projection_names(file: h5py.File, entry: Mapping[str, Any]) -> list[str]:
-    names = [projection_name(p["source"], p["target"], p["label"]) for p in entry["projections"]]
-    stray = sorted(set(member(file, "projections", h5py.Group)) - set(names))
-    if stray:
+def _read_projections(
+    file: h5py.File, entry: Mapping[str, Any]
+) -> dict[str, dict[str, np.ndarray]]:
+    """Return the arrays of each projection by its name."""
+    group = member(file, "projections", h5py.Group)
+    connections = {
+        projection_name(p["source"], p["target"], p["label"]): p["connection"]["kind"]
+        for p in entry["projections"]
+    }
+    if stray := sorted(set(group) - set(connections)):
         raise InputError(f"/projections/{stray[0]} belongs to no projection of /network")
-    return names
+    return {
+        name: _read_arrays(member(group, name, h5py.Group), name, CONNECTIONS[kind].array_fields())
+        for name, kind in connections.items()
+    }
 
 
-def _read_arrays(file: h5py.File, name: str) -> dict[str, np.ndarray]:
-    group = member(member(file, "projections", h5py.Group), name, h5py.Group)
-    stray = sorted(set(group) - {"weight", "bias", "source", "target", "delays"})
-    if stray:
+def _read_arrays(group: h5py.Group, name: str, known: Iterable[str]) -> dict[str, np.ndarray]:
+    if stray := sorted(set(group) - {"weight", "bias", *known}):
         raise InputError(f"/projections/{name} has the unknown entry '{stray[0]}'")
     return {key: read_numbers(group, key) for key in ("weight", *sorted(set(group) - {"weight"}))}
 

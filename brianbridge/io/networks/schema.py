@@ -24,8 +24,8 @@ from pydantic import (
 from brianbridge.encoding import Encoding
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network import Readout, Schedule
-from brianbridge.network.connections import connection_kinds
-from brianbridge.network.convolution import PoolingMode
+from brianbridge.network.connections import CONNECTIONS
+from brianbridge.network.pooling import PoolingMode
 from brianbridge.schema import validated
 
 __all__ = ["NetworkEntry", "check_entry", "upgraded"]
@@ -151,11 +151,12 @@ def upgraded(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_connection(entry: Mapping[str, Any], what: str) -> None:
     """Refuse an unknown kind, and keys that are unknown or missing. Values are checked later."""
-    known = connection_kinds()
     kind = str(entry.get("kind"))
-    if kind not in known:
-        raise InputError(f"{what}: there is no connection '{kind}'. " + did_you_mean(kind, known))
-    wanted = {"kind", *(f.name for f in fields(known[kind]))} - {"source", "target", "delays"}
+    if kind not in CONNECTIONS:
+        hint = did_you_mean(kind, CONNECTIONS.names())
+        raise InputError(f"{what}: there is no connection '{kind}'. {hint}")
+    cls = CONNECTIONS[kind]
+    wanted = {"kind", *(f.name for f in fields(cls))} - set(cls.array_fields())
     for key in set(entry) ^ wanted:
         problem = "unknown" if key in entry else "missing"
         raise InputError(f"{what}: {problem} key '{key}'. " + did_you_mean(key, wanted))

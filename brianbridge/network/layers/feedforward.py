@@ -9,11 +9,12 @@ import numpy as np
 from pydantic import PositiveInt
 
 from brianbridge.errors import InputError
-from brianbridge.network.components import Population, checked_shape
 from brianbridge.network.connections import AllToAll
-from brianbridge.network.convolution import Convolution, image_shape, pair
+from brianbridge.network.connections.convolution import Convolution
+from brianbridge.network.images import image_shape, pair
 from brianbridge.network.layers.stack import Stack
 from brianbridge.network.layers.types import Padding, Size, Time
+from brianbridge.network.population import Population, checked_shape
 from brianbridge.neurons.model import NeuronModel
 
 __all__ = ["Conv2d", "Dense", "Flatten"]

@@ -8,11 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from brianbridge.errors import InputError
-from brianbridge.network.components import Population
 from brianbridge.network.connections import OneToOne
-from brianbridge.network.convolution import Pooling, PoolingMode
 from brianbridge.network.layers.stack import Stack
 from brianbridge.network.layers.types import Padding, Size
+from brianbridge.network.pooling import Pooling, PoolingMode
+from brianbridge.network.population import Population
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from brianbridge.network.components import Projection
 from brianbridge.network.connections import AllToAll, Connection
-from brianbridge.network.convolution import TransposedConvolution, image_shape, pair
+from brianbridge.network.connections.convolution import TransposedConvolution
+from brianbridge.network.images import image_shape, pair
 from brianbridge.network.layers.stack import Stack
 from brianbridge.network.layers.types import Padding, Size, Time
+from brianbridge.network.projection import Projection
 
 __all__ = ["Feedback", "Recurrent"]
 

@@ -8,10 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 from brianbridge.errors import InputError
-from brianbridge.network.components import Projection
 from brianbridge.network.connections import OneToOne
-from brianbridge.network.convolution import Convolution, Pooling, image_shape
+from brianbridge.network.connections.convolution import Convolution
+from brianbridge.network.images import image_shape
 from brianbridge.network.layers.stack import Stack
+from brianbridge.network.pooling import Pooling
+from brianbridge.network.projection import Projection
 
 __all__ = ["Residual"]
 

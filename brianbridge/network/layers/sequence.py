@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from brianbridge.errors import InputError
-from brianbridge.network.components import INPUT
 from brianbridge.network.layers.pooling import AvgPool2d
 from brianbridge.network.layers.stack import Layer, Stack
+from brianbridge.network.population import INPUT
 
 __all__ = ["stack_layers"]
 

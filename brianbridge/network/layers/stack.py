@@ -14,9 +14,10 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from brianbridge.errors import InputError, did_you_mean
-from brianbridge.network.components import Population, Projection
 from brianbridge.network.connections import Connection
-from brianbridge.network.convolution import Pooling
+from brianbridge.network.pooling import Pooling
+from brianbridge.network.population import Population
+from brianbridge.network.projection import Projection
 
 __all__ = ["Layer", "Stack"]
 

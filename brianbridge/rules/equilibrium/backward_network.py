@@ -1,49 +1,58 @@
-"""The backward phase of learning by spikes alone, as a spiking network of its own.
+"""The backward phase of learning by spikes alone, as a spiking network.
 
 SPIDE (Xiao et al., Neural Networks 161, 2023; read in the authors' code) computes gradients at the
-equilibrium of a feedback network by a second network: each neuron becomes a ternary one, each
-projection leads the other way with its weights transposed, and the constant input is the error.
-As it is an ordinary `SpikingNetwork`, the twin and Brian2 run it as any other.
+equilibrium of a feedback network by a second network: each neuron is replaced by a ternary one,
+each projection is reversed and its weights transposed, and the constant input is the error. The
+second network is an ordinary `SpikingNetwork`, so the twin and Brian2 can run it.
 
-A spike of value 1 stands for ``theta - rest`` of an error, what a reset takes away.
+A spike of value 1 stands for an error of ``theta - rest``, which is what a reset subtracts.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from brianbridge.encoding import Current
-from brianbridge.network.components import INPUT, Population, Projection
-from brianbridge.network.connections import AllToAll, Connection, OneToOne, Sparse
-from brianbridge.network.convolution import Convolution, TransposedConvolution
+from brianbridge.network.connections import (
+    AllToAll,
+    Connection,
+    Convolution,
+    OneToOne,
+    Sparse,
+    TransposedConvolution,
+)
+from brianbridge.network.connections.convolution import SlidingKernel
 from brianbridge.network.network import SpikingNetwork
+from brianbridge.network.population import INPUT, Population
+from brianbridge.network.projection import Projection
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 
-__all__ = ["backward_network", "silencing_input", "transposed"]
+__all__ = ["backward_network", "silencing_input", "transpose_of", "transposed"]
 
-#: Hz; the gated models are silent from half of it.
+Shape = tuple[int, ...]
+#: In Hz. The gated models are silent from half of this input.
 _SILENCING = 2e9
 
 
 def silencing_input(network: SpikingNetwork) -> float:
-    """Return the input a step that keeps a neuron of a backward network silent."""
+    """Return the input in each step that keeps a neuron of a backward network silent."""
     return _SILENCING * network.dt
 
 
 def transposed(
     projection: Projection, source: tuple[int, ...], target: tuple[int, ...]
 ) -> tuple[Connection, np.ndarray]:
-    """Return connection and weights of a projection the other way round.
+    """Return connection and weights of a projection in the opposite direction.
 
     Parameters
     ----------
     projection : Projection
-        Any; where pooling is part of it, its single synapses are listed.
+        Any projection. If it pools, or its kind has no faster way, the synapses are listed.
     source, target : tuple of int
         Shapes of the populations that it connects, in its own direction.
 
@@ -54,26 +63,52 @@ def transposed(
     >>> connection.kind, weight.shape
     ('all_to_all', (3, 2))
     """
-    connection, weight = projection.connection, projection.weight
     if projection.pool is None:
-        match connection:
-            case AllToAll():
-                return connection, weight.T
-            case OneToOne():
-                return connection, weight
-            case Convolution() | TransposedConvolution():
-                other = (
-                    TransposedConvolution if isinstance(connection, Convolution) else Convolution
-                )
-                how = (connection.stride, connection.padding, connection.dilation)
-                return other(*how, connection.groups), weight
+        return transpose_of(projection.connection, projection, source, target)
+    return _listed_the_other_way(projection, source, target)
+
+
+@functools.singledispatch
+def transpose_of(
+    connection: Connection, projection: Projection, source: Shape, target: Shape
+) -> tuple[Connection, np.ndarray]:
+    """Return the transpose by the kind of connection; this one lists the synapses."""
+    return _listed_the_other_way(projection, source, target)
+
+
+def _listed_the_other_way(
+    projection: Projection, source: Shape, target: Shape
+) -> tuple[Connection, np.ndarray]:
     table = projection.synapses(source, target)
     return Sparse(table.target, table.source), table.weight
 
 
+@transpose_of.register(AllToAll)
+def _transposed_matrix(
+    connection: AllToAll, projection: Projection, source: Shape, target: Shape
+) -> tuple[Connection, np.ndarray]:
+    return connection, projection.weight.T
+
+
+@transpose_of.register(OneToOne)
+def _unchanged(
+    connection: OneToOne, projection: Projection, source: Shape, target: Shape
+) -> tuple[Connection, np.ndarray]:
+    return connection, projection.weight
+
+
+@transpose_of.register(SlidingKernel)
+def _transposed_kernel(
+    connection: SlidingKernel, projection: Projection, source: Shape, target: Shape
+) -> tuple[Connection, np.ndarray]:
+    other = Convolution if connection.transposed else TransposedConvolution
+    how = (connection.stride, connection.padding, connection.dilation, connection.groups)
+    return other(*how), projection.weight
+
+
 @functools.lru_cache(maxsize=8)
 def _gated(theta: float, rest: float, tau: float | None) -> NeuronModel:
-    """Return the ternary neuron; a training wants the same one for each of its batches."""
+    """Return the ternary neuron model, the same object for each batch of a training."""
     if tau is None:
         return neuron_model("ternary_if_gated", theta=theta, rest=rest)
     from brian2 import second
@@ -92,21 +127,22 @@ def backward_network(
 ) -> SpikingNetwork:
     """Return the network that carries errors back through the populations that fire.
 
-    Its input is flat: the errors of its populations in their order, which is the reverse of that
-    of `network`; `silencing_input` in place of an error silences a neuron for a presentation.
+    Its input is flat: the errors of its populations one after another. They are in the reverse
+    order of those of `network`. `silencing_input` in place of an error silences a neuron for a
+    presentation.
 
     Parameters
     ----------
     network : SpikingNetwork
         The forward network, with its weights.
     scale : mapping of str to float
-        What the rate of a population that fires changes with its mean input.
+        Derivative of the rate of each firing population with respect to its mean input.
     steps : int
-        Steps of the backward phase.
+        Number of steps of the backward phase.
     theta, rest : float
-        Threshold of the ternary neurons; a reset takes ``theta - rest`` away.
+        Threshold of the ternary neurons; a reset subtracts ``theta - rest``.
     tau : Quantity or float, optional
-        Their time constant (seconds if a number); without one they do not leak.
+        Time constant of the ternary neurons (seconds if a number). Without one they do not leak.
 
     Examples
     --------
@@ -121,31 +157,37 @@ def backward_network(
     """
     neuron = _gated(theta, rest, None if tau is None else float(tau))
     populations = tuple(Population(p.name, p.shape, neuron) for p in reversed(network.firing))
+    projections = [*_errors(populations), *_reversed(network, scale, theta - rest)]
+    encoding = Current(steps, network.encoding.dt)
+    size = sum(p.size for p in populations)
+    return SpikingNetwork((size,), encoding, populations, tuple(projections), "counts")
+
+
+def _errors(populations: Sequence[Population]) -> Iterator[Projection]:
+    """Yield the projections from the flat input to each population."""
     ends = np.cumsum([p.size for p in populations])
-    projections = [
-        Projection(
-            INPUT, p.name, np.ones(p.size), None, Sparse(np.arange(p.size) + end - p.size,
-            np.arange(p.size)), frozen=True,
-        )
-        for p, end in zip(populations, ends, strict=True)
-    ]  # fmt: skip
+    for p, end in zip(populations, ends, strict=True):
+        own = Sparse(np.arange(p.size) + end - p.size, np.arange(p.size))
+        yield Projection(INPUT, p.name, np.ones(p.size), None, own, frozen=True)
+
+
+def _reversed(
+    network: SpikingNetwork, scale: Mapping[str, float], reset: float
+) -> Iterator[Projection]:
+    """Yield the reversed projections between the populations that fire."""
     for projection in network.projections:
         if projection.source == INPUT or projection.target not in scale:
             continue
         shapes = (network.shape_of(projection.source), network.shape_of(projection.target))
         connection, weight = transposed(projection, *shapes)
-        projections.append(
-            Projection(
-                projection.target,
-                projection.source,
-                weight * ((theta - rest) * scale[projection.target]),
-                None,
-                connection,
-                delay=projection.delay,
-                feedback=projection.feedback,
-                frozen=True,
-                label=projection.label,
-            )
+        yield Projection(
+            projection.target,
+            projection.source,
+            weight * (reset * scale[projection.target]),
+            None,
+            connection,
+            delay=projection.delay,
+            feedback=projection.feedback,
+            frozen=True,
+            label=projection.label,
         )
-    encoding = Current(steps, network.encoding.dt)
-    return SpikingNetwork((int(ends[-1]),), encoding, populations, tuple(projections), "counts")

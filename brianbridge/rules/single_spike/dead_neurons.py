@@ -14,13 +14,9 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from brianbridge.network import AllToAll, Convolution
 from brianbridge.twin.network import NetworkTwin
 
 __all__ = ["count_samples", "discard_counts", "replace_dead_neurons"]
-
-#: Connections whose weights have the target's neuron, or channel, as their first axis.
-_BY_TARGET = (AllToAll, Convolution)
 
 #: For each twin in training, by population: in how many samples of this epoch each neuron fired,
 #: and the number of samples.
@@ -63,7 +59,7 @@ def replace_dead_neurons(twin: NetworkTwin, share: float) -> dict[str, int]:
             continue
         for projection in twin.network.incoming(name):
             weights = twin.projection(projection.name)
-            by_target = isinstance(projection.connection, _BY_TARGET)
+            by_target = projection.connection.by_target
             if projection.frozen or not by_target or len(weights.weight) != len(fired):
                 continue
             for row in dead.nonzero().flatten():

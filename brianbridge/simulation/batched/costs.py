@@ -1,7 +1,7 @@
-"""Measure, once on a machine, from which activity on a dense product beats adding events.
+"""Measure, once on each machine, from which activity a dense product is faster than events.
 
-What was measured is kept in ``$XDG_CACHE_HOME/brianbridge/costs.json``, so that the same choice is
-made in every run: the two ways add in different orders, and may differ in the last bit.
+Results are kept in ``$XDG_CACHE_HOME/brianbridge/costs.json``, so that every run makes the same
+choice: the two ways add in different orders, and may differ in the last bit.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _DENSITY = 0.1
 
 
 def crossover(key: str, events: Callable[[float], None], product: Callable[[], object]) -> float:
-    """Return the share of active neurons from which on the product is cheaper.
+    """Return the share of active neurons from which the product is cheaper.
 
     Parameters
     ----------
     key : str
-        What is compared; with processor, threads and versions it names the result.
+        Name of the comparison. Together with processor, threads and versions it names the result.
     events : callable
-        Adds events of a given share of neurons.
+        Adds the events of a given share of neurons.
     product : callable
         Multiplies densely, whatever the activity.
 
@@ -55,7 +55,7 @@ def crossover(key: str, events: Callable[[float], None], product: Callable[[], o
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    """Return the shortest of some runs; the first one may have to compile."""
+    """Return the shortest time of some runs; an extra first run may compile."""
     work()
     times = []
     for _ in range(3):
@@ -85,7 +85,7 @@ def _file() -> Path:
     try:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     except RuntimeError:  # a user without a home
-        folder = Path(os.devnull)  # holds no file, so that nothing is found and nothing kept
+        folder = Path(os.devnull)  # not a folder: nothing is found there, and nothing kept
     return folder / "brianbridge" / "costs.json"
 
 
@@ -109,6 +109,6 @@ def _is_cost(value: object) -> bool:
 
 
 def _write(costs: dict[str, float]) -> None:
-    """Keep the costs; where nothing can be written they are measured anew in every process."""
+    """Keep the costs; if nothing can be written, every process measures them anew."""
     with suppress(InputError):
         write_whole(_file(), json.dumps(costs, indent=1, sort_keys=True) + "\n")

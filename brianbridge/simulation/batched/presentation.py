@@ -11,9 +11,8 @@ from brian2 import BrianObject, Clock, Network, PoissonGroup
 from brian2.core.variables import ArrayVariable
 
 from brianbridge.network import INPUT
-from brianbridge.simulation.batched import kernels
-from brianbridge.simulation.batched.kernels import SpikeList
 from brianbridge.simulation.batched.projections import BatchedProjection
+from brianbridge.simulation.batched.spikes import SpikeList, from_dense
 from brianbridge.simulation.drive import Drives
 from brianbridge.simulation.random.code_objects import Presentation
 from brianbridge.simulation.recorder import SpikeRecorder, TraceRecorder
@@ -34,7 +33,7 @@ class RasterSource(BrianObject):
     samples : int
         Samples in a chunk.
     coarse : int
-        Steps that make one of the raster's.
+        Number of steps that make one step of the raster.
     dtype : numpy.dtype
         Type of spike values.
     """
@@ -50,16 +49,16 @@ class RasterSource(BrianObject):
         self.rewind(None)
 
     def rewind(self, raster: np.ndarray | None, places: np.ndarray | None = None) -> None:
-        """Start again, with a raster ``(steps, samples, *inputs)``.
+        """Start again with a raster ``(steps, samples, *inputs)``.
 
-        The spikes of a coarse step fall on the fine step that `places` names, else on the first.
+        The spikes of a coarse step fall on the fine step given by `places`, or on the first.
         """
         self._raster, self._places, self._step = raster, places, 0
         self._graded = raster is not None and _graded(raster)
         self.spike_list = self._silent
 
     def run(self) -> None:
-        """Show the spikes of this step."""
+        """Emit the spikes of this step."""
         step, rest = divmod(self._step, self._coarse)
         self._step += 1
         if self._raster is None or (rest and self._places is None):
@@ -69,7 +68,7 @@ class RasterSource(BrianObject):
         if self._places is not None:
             raster = np.where(self._places[step] == rest, raster, 0)
         raster = raster.reshape(self._samples, -1)
-        found = kernels.from_dense(raster, self._empty, self._graded)
+        found = from_dense(raster, self._empty, self._graded)
         self.spike_list = SpikeList(*found)
 
 
@@ -100,9 +99,9 @@ class Presenter(BrianObject):
     Parameters
     ----------
     built : BatchedNetwork
-        What is presented to.
+        The network, with its recorders.
     request : Request
-        What was asked for.
+        What to simulate and record.
     chunks : iterable of int
         The first sample of each chunk.
     finish : callable
@@ -119,7 +118,7 @@ class Presenter(BrianObject):
         finish: Callable[[int], None],
         clock: Clock,
     ) -> None:
-        # Before subexpressions that are constant over a step, which Brian2 computes first of all.
+        # Brian2 computes subexpressions that are constant over a step first; this comes before.
         super().__init__(clock=clock, when="before_start", order=_FIRST, name="presenter")
         self._built, self._request, self._finish = built, request, finish
         self._chunks = iter(chunks)
@@ -131,7 +130,7 @@ class Presenter(BrianObject):
         self._step = 0
 
     def run(self) -> None:
-        """Go on to the next chunk where one is over."""
+        """Go on to the next chunk when one is over."""
         if self._step == self._request.steps:
             self.close()
         if self._step == 0:
@@ -139,12 +138,12 @@ class Presenter(BrianObject):
         self._step += 1
 
     def close(self) -> None:
-        """Hand on the chunk that is over."""
+        """Finish the chunk that is over."""
         self._finish(self._low)
         self._step = 0
 
     def load(self) -> None:
-        """Set all state back and load the input of the next chunk."""
+        """Reset all state and load the input of the next chunk."""
         built, request = self._built, self._request
         self._low = next(self._chunks)
         for name, group in built.groups.items():
@@ -178,7 +177,7 @@ class Presenter(BrianObject):
 
 
 def padded(given: np.ndarray | None, batch: int) -> np.ndarray:
-    """Return a raster ``(steps, batch, *inputs)``; of samples that are missing it is 0."""
+    """Return a raster ``(steps, batch, *inputs)``; it is 0 for samples that are missing."""
     assert given is not None
     if given.shape[1] == batch:
         return given

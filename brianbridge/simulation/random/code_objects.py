@@ -17,7 +17,7 @@ from brian2.core.functions import DEFAULT_FUNCTIONS, Function
 
 from brianbridge.errors import InputError
 from brianbridge.network.connections import SynapseTable
-from brianbridge.simulation.batched.failure import copies_of, fates
+from brianbridge.simulation.batched.fates import copies_of, fates
 from brianbridge.simulation.code_runners import called_functions, code_runners, random_functions
 from brianbridge.simulation.random.counters import (
     draw,

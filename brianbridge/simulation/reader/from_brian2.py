@@ -22,7 +22,7 @@ from brian2.core.namespace import get_local_namespace
 from brianbridge.encoding import Bernoulli, Current, Encoding
 from brianbridge.errors import InputError
 from brianbridge.network import INPUT, Projection, Readout, SpikingNetwork
-from brianbridge.network.checks import steps_in
+from brianbridge.network.delays import steps_in
 from brianbridge.neurons.quantities import seconds
 from brianbridge.simulation.device import check_runtime_device
 from brianbridge.simulation.reader.groups import read_group, read_synapses

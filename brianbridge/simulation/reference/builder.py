@@ -1,15 +1,17 @@
 """Build a Brian2 network from a spiking network: the reference path.
 
-Ordinary `NeuronGroup` and `Synapses`, as a Brian2 user would write them. B samples are presented
-at once by replication: a population of n neurons is a group of B*n, sample after sample, and a
-projection connects each sample's neurons with its own. Slow, plain, the judge.
+It consists of ordinary `NeuronGroup` and `Synapses`, as a Brian2 user would write them. B samples
+are presented at once by replication: a population of n neurons is a group of B*n neurons, sample
+after sample, and a projection connects each sample's neurons with neurons of the same sample. This
+path is slow and plain; the others are judged by it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, get_args
+from typing import get_args
 
 import numpy as np
 from brian2 import (
@@ -25,13 +27,17 @@ from brian2 import (
 )
 
 from brianbridge.errors import InputError, did_you_mean
-from brianbridge.network import INPUT, Projection, Schedule, Sparse, SpikingNetwork
+from brianbridge.network import INPUT, Schedule, SpikingNetwork
 from brianbridge.network.connections import SynapseTable
-from brianbridge.neurons.crossing import CrossingFinder, crossing_finder
+from brianbridge.neurons.crossing import CrossingFinder
 from brianbridge.neurons.model import SPIKE_VALUE
-from brianbridge.neurons.quantities import unit_name
 from brianbridge.simulation.input_timing import Timing
-from brianbridge.simulation.reference.delayed_values import Relay, relay_of
+from brianbridge.simulation.reference.monitors import (
+    spike_monitors,
+    start_monitors,
+    trace_monitors,
+)
+from brianbridge.simulation.reference.synapses import Wiring, connect
 from brianbridge.simulation.schedule import put_in_order
 
 __all__ = ["BuiltNetwork", "build", "checked_schedule", "steps_per_coarse_step"]
@@ -39,23 +45,23 @@ __all__ = ["BuiltNetwork", "build", "checked_schedule", "steps_per_coarse_step"]
 
 @dataclass(frozen=True)
 class BuiltNetwork:
-    """Hold the Brian2 objects of a network, each by the name of its population.
+    """Hold the Brian2 objects of a network by the names of their populations.
 
     Parameters
     ----------
     brian2 : brian2.Network
-        Everything, ready to run.
+        The network of all objects, ready to run.
     groups : mapping of str to brian2.NeuronGroup
         Each of ``batch*size`` neurons, sample after sample.
     synapses : mapping of str to brian2.Synapses
         By projection name.
     spikes : mapping of str to brian2.SpikeMonitor
-        Of the populations that fire.
+        Monitors of the populations that fire.
     traces : mapping of str to brian2.StateMonitor
-        Of the populations that have a variable to record.
+        Monitors of the populations that have a variable to record.
     starts : mapping of str to (CrossingFinder, brian2.StateMonitor)
-        Of the populations whose crossing times are wanted and known: the finder, and what it
-        needs of the start of each step.
+        The finder of crossing times, and the monitor of what it needs from the start of each
+        step, of the populations whose crossing times are wanted and known.
     failing : tuple of (brian2.Synapses, SynapseTable, int)
         The synapses at which spikes fail to arrive, those of one sample as a table, and the key
         of their `Failure`.
@@ -74,7 +80,7 @@ class BuiltNetwork:
 
 
 def steps_per_coarse_step(network: SpikingNetwork, dt: float) -> int:
-    """Return how many steps of `dt` (seconds) make one of the twin's.
+    """Return how many steps of `dt` (seconds) make one step of the twin.
 
     Raises
     ------
@@ -92,7 +98,7 @@ def steps_per_coarse_step(network: SpikingNetwork, dt: float) -> int:
 
 
 def checked_schedule(network: SpikingNetwork, schedule: str | None) -> str:
-    """Return the schedule to run a network with: its own if none is given."""
+    """Return the schedule of a simulation: the network's own if none is given."""
     if schedule is None:
         return network.schedule
     if schedule not in get_args(Schedule):
@@ -126,13 +132,13 @@ def build(
     record : sequence of str
         State variables to record, at the end of each step, wherever they exist.
     schedule : {"canonical", "default"}, optional
-        In which order things happen within a step; the network's own if not given.
+        The order of events within a step; the network's own if not given.
     crossing : bool
         Whether to record what crossing times need.
     poisson : bool
         Whether the input group is a `PoissonGroup`, whose ``rates`` are to be set.
     timing : {"start", "uniform"}
-        Whether input spikes fall on the start of their coarse step, or where ``place`` says.
+        Whether input spikes fall on the start of their coarse step, or on the step in ``place``.
 
     Examples
     --------
@@ -144,10 +150,29 @@ def build(
     6
     """
     schedule = checked_schedule(network, schedule)
-    # Names appear in compiled code: with the same ones it is found again for the next network.
+    # Fixed names appear in compiled code, which Brian2 then finds again for the next network.
     clock = Clock(dt=dt * second, name="simulation_clock")
-    groups: dict[str, NeuronGroup] = {}
-    synapses: dict[str, Synapses] = {}
+    groups = _groups(network, batch, clock, poisson, timing)
+    wiring = connect(network, groups, batch, clock, schedule)
+    if schedule == "canonical":
+        _put_in_order(groups, wiring)
+    spikes = spike_monitors(network, groups)
+    traces = trace_monitors(network, groups, record, clock)
+    starts = start_monitors(network, groups, clock) if crossing else {}
+    monitors = (*spikes.values(), *traces.values(), *(monitor for _, monitor in starts.values()))
+    helpers = [part for relay in wiring.relays.values() for part in (relay.group, relay.inlet)]
+    parts = (*groups.values(), *wiring.synapses.values(), *helpers, *monitors)
+    failing = tuple(wiring.failing)
+    return BuiltNetwork(
+        Network(*parts), groups, wiring.synapses, spikes, traces, starts, failing, batch
+    )
+
+
+def _groups(
+    network: SpikingNetwork, batch: int, clock: Clock, poisson: bool, timing: Timing
+) -> dict[str, NeuronGroup]:
+    """Return the groups of all populations, and of the input if it is made of spikes."""
+    groups = {}
     if any(network.delivers_spikes(p) and p.source == INPUT for p in network.projections):
         groups[INPUT] = _input_group(network, batch, clock, poisson, timing)
     for population in network.populations:
@@ -157,79 +182,18 @@ def build(
             clock=clock,
             name=population.name,
         )
-    relays: dict[tuple[str, int], Relay] = {}
-    failing = []
-    into: dict[str, list[Synapses]] = {name: [] for name in groups}
-    for projection in network.projections:
-        if not network.delivers_spikes(projection):
-            continue
-        # Where spikes are read before their source has emitted, they are of the step before.
-        early = 1 if projection.feedback and schedule == "canonical" else 0
-        graded = SPIKE_VALUE in groups[projection.source].variables
-        for part in _by_delay(network, projection, dt, graded):
-            if not len(part.table.weight):
-                continue  # Brian2 cannot connect nothing
-            source, steps = groups[projection.source], part.steps - early
-            if graded and steps > 0:
-                key = projection.source, part.steps
-                if key not in relays:
-                    relays[key] = relay_of(source, part.steps, clock)
-                source, steps = relays[key].group, 0
-            built = _synapses(network, projection, part, source, groups, batch, clock)
-            if part.delays is not None:
-                built.pre.delay = (steps * dt + np.tile(part.delays, batch)) * second
-            elif steps:
-                built.pre.delay = steps * dt * second
-            synapses[part.name] = built
-            into[projection.target].append(built)
-            if projection.failure is not None:
-                failing.append((built, part.table, projection.failure.key))
-    if schedule == "canonical":
-        for position, (name, group) in enumerate(groups.items(), start=INPUT not in groups):
-            mine = [relay for (source_name, _), relay in relays.items() if source_name == name]
-            put_in_order(position, group, into[name], mine)
-    spikes = {
-        p.name: SpikeMonitor(
-            groups[p.name],
-            variables=() if p.neuron.is_binary else (SPIKE_VALUE,),
-            when="after_resets",
-            name=f"{p.name}_spikes",
-        )
-        for p in network.firing
-    }
-    traces = {}
-    for population in network.populations:
-        variables = [v for v in record if v in population.neuron.state_variables]
-        if variables:
-            traces[population.name] = StateMonitor(
-                groups[population.name], variables, record=True, when="end", clock=clock,
-                name=f"{population.name}_traces",
-            )  # fmt: skip
-    starts = {}
-    for population in network.firing if crossing else ():
-        finder = crossing_finder(population.neuron, population.size, dt)
-        if finder is not None:
-            starts[population.name] = finder, StateMonitor(
-                groups[population.name], finder.variables, record=True, when="start",
-                clock=clock, name=f"{population.name}_starts",
-            )  # fmt: skip
-    monitors = (*spikes.values(), *traces.values(), *(monitor for _, monitor in starts.values()))
-    helpers = [part for relay in relays.values() for part in (relay.group, relay.inlet)]
-    parts = (*groups.values(), *synapses.values(), *helpers, *monitors)
-    return BuiltNetwork(
-        Network(*parts), groups, synapses, spikes, traces, starts, tuple(failing), batch
-    )
+    return groups
 
 
 def _input_group(
     network: SpikingNetwork, batch: int, clock: Clock, poisson: bool, timing: Timing
 ) -> NeuronGroup:
-    """Return the group that replays ``raster``, in a fine step of each coarse one."""
+    """Return the group that replays ``raster``, each row in one fine step of a coarse one."""
     if poisson:
-        inputs = batch * int(np.prod(network.shape_of(INPUT)))
+        inputs = batch * math.prod(network.shape_of(INPUT))
         return PoissonGroup(inputs, np.zeros(inputs) * hertz, clock=clock, name=INPUT)
     group = NeuronGroup(
-        batch * int(np.prod(network.shape_of(INPUT))),
+        batch * math.prod(network.shape_of(INPUT)),
         f"{SPIKE_VALUE} : 1",
         threshold=f"{SPIKE_VALUE} != 0",
         reset="",
@@ -244,69 +208,8 @@ def _input_group(
     return group
 
 
-class _Part(NamedTuple):
-    """Hold synapses of a projection that one Brian2 object can deliver."""
-
-    name: str
-    table: SynapseTable
-    steps: int
-    delays: np.ndarray | None
-
-
-def _by_delay(
-    network: SpikingNetwork, projection: Projection, dt: float, graded: bool
-) -> list[_Part]:
-    """Return all synapses together; those of graded spikes with delays of their own by delay."""
-    table = projection.synapses(
-        network.shape_of(projection.source), network.shape_of(projection.target)
-    )
-    steps, connection = network.delay_steps(projection, dt), projection.connection
-    if not isinstance(connection, Sparse) or connection.delays is None:
-        return [_Part(projection.name, table, steps, None)]
-    delays = connection.delays[connection.order]
-    if not graded:
-        return [_Part(projection.name, table, steps, delays)]
-    number = np.rint(delays / dt).astype(np.int64)
-    return [
-        _Part(
-            f"{projection.name}_after_{own}",
-            SynapseTable(*(column[number == own] for column in table)),
-            steps + int(own),
-            None,
-        )
-        for own in np.unique(number)
-    ]
-
-
-def _synapses(
-    network: SpikingNetwork,
-    projection: Projection,
-    part: _Part,
-    source: NeuronGroup,
-    groups: Mapping[str, NeuronGroup],
-    batch: int,
-    clock: Clock,
-) -> Synapses:
-    """Connect each sample's neurons with its own, and set the weights."""
-    target, table = groups[projection.target], part.table
-    receive = network.receive_of(projection)
-    graded = SPIKE_VALUE in source.variables
-    added = "weight" + (f"*{SPIKE_VALUE}_pre" if graded else "")
-    if projection.failure is not None:
-        added += f"*int(rand() >= {projection.failure.probability!r})"
-    synapses = Synapses(
-        source,
-        target,
-        f"weight : {unit_name(target.variables[receive].dim)}",
-        on_pre=f"{receive}_post += {added}",
-        clock=clock,
-        name=part.name,
-    )
-    sample = np.arange(batch)[:, None]
-    # Arrays, not a generator expression, which NumPy would run source by source.
-    synapses.connect(
-        i=(sample * (source.N // batch) + table.source).ravel(),
-        j=(sample * (target.N // batch) + table.target).ravel(),
-    )
-    synapses.variables["weight"].set_value(np.tile(table.weight, batch))
-    return synapses
+def _put_in_order(groups: Mapping[str, NeuronGroup], wiring: Wiring) -> None:
+    """Let each population receive, emit and reset before the next one does."""
+    for position, (name, group) in enumerate(groups.items(), start=INPUT not in groups):
+        mine = [relay for (source, _), relay in wiring.relays.items() if source == name]
+        put_in_order(position, group, wiring.into[name], mine)

@@ -1,8 +1,8 @@
 """Delay graded spikes in plain Brian2.
 
-`Synapses` read the variables of their source when a delayed spike is delivered; the value that it
-carried when it was emitted is then gone. A relay keeps it: a group of neurons that fire a number
-of steps after those of the source, with the same values, held in a shift register meanwhile.
+`Synapses` read the variables of their source when a delayed spike is delivered. The value that the
+spike had when it was emitted is then lost. A relay keeps it: a group of neurons that fire a number
+of steps after those of the source, with the same values. A shift register holds them meanwhile.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class Relay:
     Parameters
     ----------
     group : brian2.NeuronGroup
-        Fires after the delay; its ``spike_value`` is what its source's was.
+        Fires after the delay, with the ``spike_value`` that its source had.
     inlet : brian2.Synapses
-        Takes the values in; its pathway must run after the source has reset.
+        Reads the values; its pathway must run after the source has reset.
     """
 
     group: NeuronGroup
@@ -38,9 +38,9 @@ def relay_of(source: NeuronGroup, steps: int, clock: Clock) -> Relay:
     Parameters
     ----------
     source : brian2.NeuronGroup
-        With a variable ``spike_value``.
+        A group with a variable ``spike_value``.
     steps : int
-        The delay.
+        The delay in steps.
     clock : brian2.Clock
         The clock of the simulation.
 

@@ -27,7 +27,7 @@ from brianbridge.simulation.request import Request
 
 __all__ = ["SYNAPSE", "chunk_of", "input_arrays", "padded_drives", "run_reference"]
 
-#: What Brian2 needs for a synapse, in bytes, while it connects and runs.
+#: Bytes that Brian2 needs for a synapse while it connects and runs.
 SYNAPSE = 60
 
 
@@ -37,9 +37,9 @@ def run_reference(request: Request, *, batch_size: int | None = None) -> Recordi
     Parameters
     ----------
     request : Request
-        What is to be done.
+        What to simulate and record.
     batch_size : int, optional
-        Samples in a chunk; as many as fit the memory budget if not given.
+        Samples in a chunk; as many as memory allows if not given.
     """
     network, number = request.network, len(request.numbers)
     batch = batch_size or fitting_batch(
@@ -69,7 +69,7 @@ def _present(request: Request, built: BuiltNetwork, drives: Drives, low: int) ->
     encoded = request.encode(low, low + built.batch)
     _run(request, built, drives, encoded, low)
     if found := not_a_number(request.network, built.groups, encoded.samples):
-        # Once more, to find where it began.
+        # Once more, to find where NaN began.
         for population in request.network.populations:
             group = built.groups[population.name]
             built.brian2.add(StateWatch(group, population.neuron.state_variables, group.clock))
@@ -98,7 +98,7 @@ def _run(
 
 
 def padded_drives(drives: Mapping[str, np.ndarray], batch: int) -> dict[str, np.ndarray]:
-    """Return the drive of every neuron, flat; those of samples that are missing are 0."""
+    """Return the drive of every neuron, flat; it is 0 for samples that are missing."""
     padded = {}
     for name, values in drives.items():
         padded[name] = np.zeros((batch, values.shape[1]))
@@ -107,7 +107,7 @@ def padded_drives(drives: Mapping[str, np.ndarray], batch: int) -> dict[str, np.
 
 
 def chunk_of(request: Request, built: BuiltNetwork, samples: int) -> Recording:
-    """Return what the run that is over recorded of the first `samples` samples."""
+    """Return the recording of the first `samples` samples of a run that is over."""
     network = request.network
     events = {name: _events(request, built, name, samples) for name in built.spikes}
     traces = _traces(network, built, samples)
@@ -117,10 +117,10 @@ def chunk_of(request: Request, built: BuiltNetwork, samples: int) -> Recording:
 def input_arrays(
     request: Request, batch: int, encoded: EncodedInput, low: int
 ) -> dict[str, np.ndarray]:
-    """Return what the input group reads, ``(steps, batch*inputs)``, as float64.
+    """Return the arrays that the input group reads, ``(steps, batch*inputs)``, as float64.
 
-    ``raster`` has the spike values, ``place``, where timing is not that of the start, in which fine
-    step of a coarse one they fall. Of samples that are missing both are 0.
+    ``raster`` holds the spike values. ``place``, unless spikes fall on the start, is the fine step
+    within the coarse one on which they fall. Both are 0 for samples that are missing.
     """
     assert encoded.raster is not None
     given = {"raster": encoded.raster, "place": request.fine_steps(encoded, low)}

@@ -1,9 +1,9 @@
 """Run the reference path as a C++ program: one build, many inputs.
 
-For users who live in Brian2's C++ standalone mode. Each chunk of samples is one start of the same
-program, with other values for its constant currents and its input raster (Brian2's ``run_args``).
-It is compiled without fast-math, so that its spikes are those of the other paths; but not under
-noise, for which the program has a generator of its own, seeded for each chunk of samples.
+For users of Brian2's C++ standalone mode. Each chunk of samples is one start of the same program,
+with other values for its constant currents and its input raster (Brian2's ``run_args``). It is
+compiled without fast-math, so that its spikes are those of the other paths. Noise is different: the
+program has a random generator of its own, which is seeded for each chunk of samples.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def run_standalone(request: Request, *, batch_size: int | None = None) -> Record
     Parameters
     ----------
     request : Request
-        What is to be done.
+        What to simulate and record.
     batch_size : int, optional
-        Samples in a chunk; as many as fit the memory budget if not given.
+        Samples in a chunk; as many as memory allows if not given.
     """
     if request.poisson:
         raise InputError(
@@ -99,5 +99,5 @@ def run_standalone(request: Request, *, batch_size: int | None = None) -> Record
 
 
 def chunk_seed(seed: int, low: int) -> int:
-    """Return the seed of the chunk that begins with sample number `low` of those given."""
+    """Return the seed of the chunk that begins with sample number `low`."""
     return int(key_of(seed, "cpp_standalone", str(low)) >> np.uint64(33))

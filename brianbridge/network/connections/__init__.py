@@ -1,0 +1,32 @@
+"""Kinds of connection: which neurons a projection connects, one kind a file.
+
+`base` says what a connection is and what a new kind has to give, `pairs` holds lists of synapses.
+Each other module defines one kind, or one and its transpose. A module that is added here is found
+by its name at once; other packages offer theirs in the group of entry points
+``brianbridge.connections``.
+
+This package imports nothing above `brianbridge.network`. Faster ways than the list of synapses are
+registered for a kind where they are used: `weighting` in `brianbridge.twin.weighting` (torch),
+`weight_delivery` in `brianbridge.simulation.batched.listed` (batched path), `fan_out_of` in
+`brianbridge.measures.fan_out`, `transpose_of` in `brianbridge.rules.equilibrium.backward_network`.
+"""
+
+from brianbridge.network.connections.all_to_all import AllToAll
+from brianbridge.network.connections.base import CONNECTIONS, Connection, connection_from_dict
+from brianbridge.network.connections.convolution import Convolution, TransposedConvolution
+from brianbridge.network.connections.one_to_one import OneToOne
+from brianbridge.network.connections.pairs import Pairs, SynapseTable
+from brianbridge.network.connections.sparse import Sparse
+
+__all__ = [
+    "CONNECTIONS",
+    "AllToAll",
+    "Connection",
+    "Convolution",
+    "OneToOne",
+    "Pairs",
+    "Sparse",
+    "SynapseTable",
+    "TransposedConvolution",
+    "connection_from_dict",
+]

@@ -1,0 +1,67 @@
+"""Pairs of neurons that are listed one by one, each with a weight of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from brianbridge.errors import InputError
+from brianbridge.network.connections.base import Connection, Shape
+from brianbridge.network.connections.pairs import Pairs
+
+__all__ = ["Sparse"]
+
+
+@dataclass(frozen=True, eq=False)
+class Sparse(Connection):
+    """Connect the listed pairs of neurons; the weight has one value for each synapse.
+
+    Parameters
+    ----------
+    source, target : numpy.ndarray of int, shape (synapses,)
+        Flat indices of the connected neurons, in any order. A pair may occur several times.
+    delays : numpy.ndarray, shape (synapses,), optional
+        A delay for each synapse in seconds, on top of the projection's delay. Only the reference
+        path follows them.
+
+    Examples
+    --------
+    >>> Sparse([1, 0], [0, 2]).synapses(np.array([0.5, 1.5]), (2,), (3,)).source
+    array([0, 1])
+    """
+
+    kind: ClassVar[str] = "sparse"
+
+    source: np.ndarray
+    target: np.ndarray
+    delays: np.ndarray | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        for name in ("source", "target"):
+            values = np.asarray(getattr(self, name))
+            if values.ndim != 1 or (values.size and values.dtype.kind not in "iu"):
+                raise InputError(
+                    f"sparse connection: {name} is not a flat list of neuron numbers; give one "
+                    "whole number for each synapse"
+                )
+            object.__setattr__(self, name, values.astype(np.int64))
+        if self.source.shape != self.target.shape:
+            raise InputError(
+                f"sparse connection: {self.source.size} sources for {self.target.size} targets; "
+                "give one of each for each synapse"
+            )
+        if self.delays is not None:
+            delays = np.asarray(self.delays, dtype=np.float64)
+            if delays.shape != self.source.shape or not (np.isfinite(delays) & (delays >= 0)).all():
+                raise InputError("sparse connection: give each synapse one delay of at least 0 s")
+            object.__setattr__(self, "delays", delays)
+
+    def weight_shape(self, weight: Shape, source: Shape, target: Shape, what: str) -> Shape:
+        """Return ``(synapses,)``."""
+        return self.source.shape
+
+    def pairs(self, weight: Shape, source: Shape, target: Shape) -> Pairs:
+        """List all synapses, in the order in which they were given."""
+        return Pairs(self.source, self.target, np.arange(len(self.source)))

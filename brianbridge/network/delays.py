@@ -1,0 +1,41 @@
+"""Delays as whole numbers of steps."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from brianbridge.errors import InputError
+
+__all__ = ["LONGEST_DELAY", "steps_in"]
+
+#: Steps that Brian2 can count.
+_MOST_STEPS = 2**53
+#: Steps that a spike may travel: Brian2 and the twin keep room for as many.
+LONGEST_DELAY = 100_000
+
+
+def steps_in(delay: float, dt: float, what: str) -> int:
+    """Return how many steps of `dt` a delay is (both in seconds).
+
+    Raises
+    ------
+    InputError
+        If it is no multiple (the nearest is named) or too long to be counted.
+
+    Examples
+    --------
+    >>> steps_in(3e-3, 1e-3, "delay")
+    3
+    """
+    if delay / dt > _MOST_STEPS:
+        raise InputError(
+            f"{what} = {delay:g} s is more than {_MOST_STEPS:,} steps of {dt * 1e3:g} ms; give a "
+            "shorter one"
+        )
+    steps = round(delay / dt)
+    if not np.isclose(steps * dt, delay, rtol=1e-9, atol=0):
+        raise InputError(
+            f"{what} = {delay * 1e3:g} ms is no multiple of the step of {dt * 1e3:g} ms; the "
+            f"nearest is {steps * dt * 1e3:.12g} ms"
+        )
+    return steps

@@ -1,0 +1,106 @@
+"""The structure of a spiking network: its parts, and what follows from them.
+
+`brianbridge.network.checks` checks a structure. `brianbridge.network.network` is a checked one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from brianbridge.encoding import Current, Encoding
+from brianbridge.errors import InputError, did_you_mean
+from brianbridge.network.delays import steps_in
+from brianbridge.network.population import INPUT, Population
+from brianbridge.network.projection import Projection
+from brianbridge.network.readout import Readout
+
+__all__ = ["NetworkStructure", "Schedule"]
+
+#: The order of events within a step. ``canonical``: update, and then population by population
+#: receive, emit, reset. ``default``: Brian2's own order, in which every population updates,
+#: emits, receives and resets at the same time.
+Schedule = Literal["canonical", "default"]
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkStructure:
+    """Hold the parts of a network, unchecked; see `brianbridge.network.SpikingNetwork`."""
+
+    input_shape: tuple[int, ...]
+    encoding: Encoding
+    populations: tuple[Population, ...]
+    projections: tuple[Projection, ...]
+    readout: Readout = "counts"
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    schedule: Schedule = "canonical"
+
+    @property
+    def steps(self) -> int:
+        """Steps of one presentation, T."""
+        return self.encoding.steps
+
+    @property
+    def dt(self) -> float:
+        """Length of the twin's step, in seconds."""
+        return float(self.encoding.dt)
+
+    @property
+    def output(self) -> Population:
+        """The last population."""
+        return self.populations[-1]
+
+    def population(self, name: str) -> Population:
+        """Return the population called `name`."""
+        for population in self.populations:
+            if population.name == name:
+                return population
+        names = [p.name for p in self.populations]
+        raise InputError(f"there is no population '{name}'. {did_you_mean(name, names)}")
+
+    def fires(self, name: str) -> bool:
+        """Tell whether a population emits spikes; one that is read by its potential does not."""
+        return not (self.readout == "potential" and name == self.output.name)
+
+    @property
+    def firing(self) -> tuple[Population, ...]:
+        """The populations that emit spikes."""
+        return tuple(p for p in self.populations if self.fires(p.name))
+
+    def delivers_spikes(self, projection: Projection) -> bool:
+        """Tell whether a projection carries spikes, and not a constant current."""
+        return projection.source != INPUT or not isinstance(self.encoding, Current)
+
+    def receive_of(self, projection: Projection) -> str:
+        """Return the variable of the target that the spikes of a projection add to."""
+        return projection.receive or self.population(projection.target).neuron.receive
+
+    def received(self, name: str) -> tuple[str, ...]:
+        """Return the variables of population `name` that spikes add to."""
+        into = [self.receive_of(p) for p in self.incoming(name) if self.delivers_spikes(p)]
+        return tuple(dict.fromkeys(into))
+
+    def shape_of(self, name: str) -> tuple[int, ...]:
+        """Return the shape of a population, or of the spikes or current of the input."""
+        if name == INPUT:
+            return self.encoding.shape_of_input(self.input_shape)
+        return self.population(name).shape
+
+    def delay_steps(self, projection: Projection, dt: float | None = None) -> int:
+        """Return how many steps of `dt` a spike travels; of the twin's step if not given.
+
+        The delay of a feedback projection includes the step of the twin that it always takes.
+        """
+        step = self.dt if dt is None else dt
+        travel = projection.delay + (self.dt if projection.feedback else 0.0)
+        return steps_in(travel, step, f"projection '{projection.name}': delay")
+
+    @property
+    def has_loops(self) -> bool:
+        """Whether populations are stepped together: there is feedback, or the order is Brian2's."""
+        return self.schedule == "default" or any(p.feedback for p in self.projections)
+
+    def incoming(self, name: str) -> tuple[Projection, ...]:
+        """Return the projections that lead to population `name`."""
+        return tuple(p for p in self.projections if p.target == name)

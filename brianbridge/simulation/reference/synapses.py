@@ -1,0 +1,164 @@
+"""The synapses of the reference path: projections as plain Brian2 `Synapses`.
+
+A projection connects each sample's neurons with the neurons of the same sample, by all of its
+listed synapses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from brian2 import Clock, NeuronGroup, Synapses, second
+
+from brianbridge.network import Projection, SpikingNetwork
+from brianbridge.network.connections import SynapseTable
+from brianbridge.neurons.model import SPIKE_VALUE
+from brianbridge.neurons.quantities import unit_name
+from brianbridge.simulation.reference.delayed_values import Relay, relay_of
+
+__all__ = ["Wiring", "connect"]
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Hold everything that carries spikes between groups.
+
+    Parameters
+    ----------
+    synapses : mapping of str to brian2.Synapses
+        All synapses by the name of their projection.
+    relays : mapping of (str, int) to Relay
+        Relays of graded spikes, by the population and the number of steps.
+    failing : list of (brian2.Synapses, SynapseTable, int)
+        The synapses at which spikes fail to arrive, those of one sample as a table, and the key
+        of their `Failure`.
+    into : mapping of str to list of brian2.Synapses
+        The synapses that lead to each population.
+    """
+
+    synapses: dict[str, Synapses] = field(default_factory=dict)
+    relays: dict[tuple[str, int], Relay] = field(default_factory=dict)
+    failing: list[tuple[Synapses, SynapseTable, int]] = field(default_factory=list)
+    into: dict[str, list[Synapses]] = field(default_factory=dict)
+
+
+def connect(
+    network: SpikingNetwork,
+    groups: Mapping[str, NeuronGroup],
+    batch: int,
+    clock: Clock,
+    schedule: str,
+) -> Wiring:
+    """Connect the groups of all populations.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        The description, with weights.
+    groups : mapping of str to brian2.NeuronGroup
+        Groups by the name of their population, the input's included.
+    batch : int
+        Samples presented at once.
+    clock : brian2.Clock
+        The clock of the simulation.
+    schedule : {"canonical", "default"}
+        The order of events within a step.
+    """
+    wiring = Wiring(into={name: [] for name in groups})
+    for projection in network.projections:
+        if network.delivers_spikes(projection):
+            # Where spikes are read before their source has emitted, they are of the step before.
+            early = 1 if projection.feedback and schedule == "canonical" else 0
+            _connect(network, projection, groups, batch, clock, early, wiring)
+    return wiring
+
+
+def _connect(
+    network: SpikingNetwork, projection: Projection, groups: Mapping[str, NeuronGroup], batch: int,
+    clock: Clock, early: int, wiring: Wiring,
+) -> None:  # fmt: skip
+    """Add the synapses of a projection, which deliver `early` steps before its delay."""
+    dt = float(clock.dt_)
+    graded = SPIKE_VALUE in groups[projection.source].variables
+    for part in _parts(network, projection, dt, graded):
+        if not len(part.table.weight):
+            continue  # Brian2 cannot connect nothing
+        source, steps = groups[projection.source], part.steps - early
+        if graded and steps > 0:
+            key = projection.source, part.steps
+            if key not in wiring.relays:
+                wiring.relays[key] = relay_of(source, part.steps, clock)
+            source, steps = wiring.relays[key].group, 0
+        built = _synapses(network, projection, part, source, groups, batch, clock)
+        if part.delays is not None:
+            built.pre.delay = (steps * dt + np.tile(part.delays, batch)) * second
+        elif steps:
+            built.pre.delay = steps * dt * second
+        wiring.synapses[part.name] = built
+        wiring.into[projection.target].append(built)
+        if projection.failure is not None:
+            wiring.failing.append((built, part.table, projection.failure.key))
+
+
+class _Part(NamedTuple):
+    """Hold synapses of a projection that one Brian2 object can deliver."""
+
+    name: str
+    table: SynapseTable
+    steps: int
+    delays: np.ndarray | None
+
+
+def _parts(
+    network: SpikingNetwork, projection: Projection, dt: float, graded: bool
+) -> Iterator[_Part]:
+    """Yield all synapses together; graded ones with delays of their own, one part a delay."""
+    ends = network.shape_of(projection.source), network.shape_of(projection.target)
+    table, steps = projection.synapses(*ends), network.delay_steps(projection, dt)
+    delays = projection.connection.delays
+    if delays is not None:
+        delays = delays[projection.connection.pairs(projection.weight.shape, *ends).order]
+    if delays is None or not graded:
+        yield _Part(projection.name, table, steps, delays)
+        return
+    number = np.rint(delays / dt).astype(np.int64)
+    for extra in np.unique(number):
+        chosen = SynapseTable(*(column[number == extra] for column in table))
+        yield _Part(f"{projection.name}_after_{extra}", chosen, steps + int(extra), None)
+
+
+def _synapses(
+    network: SpikingNetwork,
+    projection: Projection,
+    part: _Part,
+    source: NeuronGroup,
+    groups: Mapping[str, NeuronGroup],
+    batch: int,
+    clock: Clock,
+) -> Synapses:
+    """Return synapses within each sample, with their weights."""
+    target, table = groups[projection.target], part.table
+    receive = network.receive_of(projection)
+    graded = SPIKE_VALUE in source.variables
+    added = "weight" + (f"*{SPIKE_VALUE}_pre" if graded else "")
+    if projection.failure is not None:
+        added += f"*int(rand() >= {projection.failure.probability!r})"
+    synapses = Synapses(
+        source,
+        target,
+        f"weight : {unit_name(target.variables[receive].dim)}",
+        on_pre=f"{receive}_post += {added}",
+        clock=clock,
+        name=part.name,
+    )
+    sample = np.arange(batch)[:, None]
+    # Arrays, as Brian2's NumPy target would run a generator expression source by source.
+    synapses.connect(
+        i=(sample * (source.N // batch) + table.source).ravel(),
+        j=(sample * (target.N // batch) + table.target).ravel(),
+    )
+    synapses.variables["weight"].set_value(np.tile(table.weight, batch))
+    return synapses
