@@ -201,6 +201,10 @@ def test_its_synapses_may_have_delays_on_the_reference_path(refused):
         bb.simulate(net, frames)
     with refused("'a_to_b' has a delay for each synapse"):
         bb.to_torch(net)
+    pooled = replace(net.projections[1], pool=Pooling("sum", 1))
+    with refused("'a_to_b'", "pooling joins synapses", "drop the pooling"):
+        images_of_two = tuple(replace(p, shape=(1, 1, 2)) for p in net.populations)
+        replace(net, populations=images_of_two, projections=(net.projections[0], pooled))
 
 
 @pytest.mark.parametrize(
