@@ -78,7 +78,7 @@ class _Renderer(NumpyNodeRenderer):
 class _LoopGenerator(NumpyCodeGenerator):
     """Generate, beside the code of the NumPy target, the same statements as a loop."""
 
-    loops = Templater("brianbridge.simulation", ".py_")
+    loops = Templater("brianbridge.simulation.batched", ".py_")
 
     def translate_statement_sequence(self, scalar: Any, vector: Any) -> tuple[Any, Any, Any]:
         code = super().translate_statement_sequence(scalar, vector)
