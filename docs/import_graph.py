@@ -1,9 +1,9 @@
 """Read the imports of brianbridge from its source: the rooms, their order, and circles.
 
-A *room* is a folder right below ``brianbridge/``, or one of its modules, such as ``cli``. The
-modules that every room may use are the *ground*. `FLOORS` is the order that
-``tests/architecture`` holds and ``docs/make_architecture.py`` draws. Nothing is imported, so that
-a circle cannot get in the way.
+A *room* is a folder right below ``brianbridge/``, or a module there that `FLOORS` names, such as
+``cli``. All other modules there are the *ground*, which every room may use. `FLOORS` is the order
+that ``tests/architecture`` holds and ``docs/make_architecture.py`` draws. Nothing is imported, so
+that a circle cannot get in the way.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 __all__ = [
-    "FLOORS", "GROUND", "PACKAGE", "Import", "circles", "floor", "modules", "reachable", "read_imports",
-    "room",
+    "FLOORS", "FRONT", "GROUND", "PACKAGE", "Import",
+    "circles", "floor", "modules", "reachable", "read_imports", "room",
 ]  # fmt: skip
 
 PACKAGE = "brianbridge"
 GROUND = "ground"
+#: The package itself, and modules that only gather names for users; nothing may import them.
+FRONT = (PACKAGE, "__main__", "connections", "encodings", "layers", "weights")
 #: From the bottom up. A room may import its own floor and all floors below it.
 FLOORS: tuple[tuple[str, ...], ...] = (
     (GROUND,),
@@ -33,7 +35,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("remedies", "sweep", "report"),
     ("study", "bench"),
     ("cli",),
-    ("__main__", PACKAGE),
+    FRONT,
 )
 
 Graph = Mapping[str, set[str]]

@@ -16,7 +16,17 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
-from import_graph import FLOORS, GROUND, PACKAGE, floor, modules, reachable, read_imports, room
+from import_graph import (
+    FLOORS,
+    FRONT,
+    GROUND,
+    PACKAGE,
+    floor,
+    modules,
+    reachable,
+    read_imports,
+    room,
+)
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
@@ -34,7 +44,7 @@ def edges_between_rooms() -> Edges:
     found: Edges = defaultdict(set)
     for one in read_imports(ROOT):
         source, target = room(one.module), room(one.imported)
-        if source != target and not {source, target} & {GROUND, PACKAGE, "__main__"}:
+        if source != target and target != GROUND and source not in {GROUND, *FRONT}:
             found[source].add(target)
     return found
 

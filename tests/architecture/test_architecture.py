@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from import_graph import (
     FLOORS,
+    FRONT,
     GROUND,
     PACKAGE,
     Import,
@@ -43,14 +44,12 @@ def listed(lines: list[str]) -> str:
 def test_every_room_has_a_floor() -> None:
     rooms = {room(name) for name in FILES}
     known = {name for names in FLOORS for name in names}
-    assert rooms == known
+    assert rooms <= known
 
 
 def test_no_room_imports_a_room_above_it(imports: list[Import]) -> None:
     climbs = [
-        str(found)
-        for found in imports
-        if found.module != PACKAGE and floor(room(found.imported)) > floor(room(found.module))
+        str(found) for found in imports if floor(room(found.imported)) > floor(room(found.module))
     ]
     assert not climbs, listed(climbs)
 
@@ -59,7 +58,7 @@ def test_rooms_form_no_circle(imports: list[Import]) -> None:
     between: dict[str, set[str]] = defaultdict(set)
     for found in imports:
         one, other = room(found.module), room(found.imported)
-        if one != other and one not in (PACKAGE, GROUND):
+        if one != other and one not in (GROUND, *FRONT):
             between[one].add(other)
     found_circles = [" - ".join(circle) for circle in circles(between)]
     assert not found_circles, listed(found_circles)
