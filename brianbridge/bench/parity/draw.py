@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from brianbridge.bench.parity.networks import ENCODINGS, EXTRA, FORWARD, Case
+from brianbridge.bench.parity.builder import network_of, samples_of
+from brianbridge.bench.parity.case import ENCODINGS, EXTRA, FORWARD, Case
 from brianbridge.bench.parity.neurons import DYADIC_MODELS, MODELS, UNBOUNDED
 from brianbridge.network import INPUT, Readout, Schedule, SpikingNetwork
 from brianbridge.twin.network import NetworkTwin, to_torch, write_back
@@ -75,14 +76,14 @@ def draw(seed: int, number: int) -> Drawn:
     """
     rng = np.random.default_rng((seed, number))
     case = _case(number, rng)
-    network = case.network()
+    network = network_of(case)
     neurons = int(np.prod(network.shape_of(INPUT))) + sum(p.size for p in network.populations)
     if case.large:
         wanted = np.exp(rng.uniform(*np.log(_NEURON_STEPS))) / (neurons * case.steps)
         samples = int(np.clip(wanted, 3, 1000))
         batch = int(rng.integers(samples // 4 + 1, samples + 1))
         case = replace(case, samples=samples, batch_size=batch)
-    x = case.x()
+    x = samples_of(case)
     network = _balanced(network, x[:_BALANCE_SAMPLES])
     if rng.random() < 0.3:
         network = _in_single_precision(network)
