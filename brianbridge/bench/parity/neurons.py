@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from brian2 import Hz, ms, mV, nA, nS, pF, second
 
-from brianbridge.neurons.library import model_names, neuron_model
+from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 
 __all__ = [
@@ -27,8 +27,7 @@ __all__ = [
     "random_model",
 ]
 
-#: Parameter -> (lowest, highest, unit), by model of the library. The parameters of models that are
-#: not here vary around the values in their file.
+#: Parameter -> (lowest, highest, unit), for every model of the library.
 RANGES: dict[str, dict[str, tuple[float, float, Any]]] = {
     "if": {"theta": (0.5, 1.5, 1)},
     "if_zero": {"theta": (0.5, 1.5, 1)},
@@ -38,7 +37,7 @@ RANGES: dict[str, dict[str, tuple[float, float, Any]]] = {
     "lif_rest": {"theta": (0.5, 1.5, 1), "rest": (-1.5, 0.0, 1), "tau": (2, 50, ms)},
     "ternary_if": {"theta": (0.5, 1.5, 1)},
     "ternary_lif": {"theta": (0.5, 1.5, 1), "tau": (2, 50, ms)},
-    # Neurons whose drive is above `off` are silent: here, some of them.
+    # Above `off` neurons are silent: some of them, by their drive.
     "ternary_if_gated": {"theta": (0.3, 1.0, 1), "rest": (-1.0, 0.0, 1), "off": (200, 2000, Hz)},
     "ternary_lif_gated": {
         "theta": (0.3, 1.0, 1), "rest": (-1.0, 0.0, 1), "off": (200, 2000, Hz), "tau": (2, 50, ms),
@@ -59,9 +58,9 @@ RANGES: dict[str, dict[str, tuple[float, float, Any]]] = {
     },
 }  # fmt: skip
 
-#: Models that the library lacks: a moving threshold, synapses with two stages, conductances, other
-#: integration methods, and a refractory period that stops only some variables.
-_MORE_MODELS: dict[str, dict[str, Any]] = {
+#: What the library lacks: a moving threshold, synapses of two and of changing strength, other
+#: integration methods, and spikes whose refractory period stops only some variables.
+_OWN: dict[str, dict[str, Any]] = {
     "adaptive_threshold": {
         "equations": "dv/dt = -v/tau + drive : 1\nda/dt = -a/tau_a : 1\ndrive : Hz",
         "emit": "int(v >= theta + a)", "reset": "v -= theta*emit\na += jump",
@@ -90,7 +89,7 @@ _MORE_MODELS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 
-_MORE_RANGES: dict[str, dict[str, tuple[float, float, Any]]] = {
+_OWN_RANGES: dict[str, dict[str, tuple[float, float, Any]]] = {
     "adaptive_threshold": {
         "theta": (0.5, 1.5, 1), "tau": (2, 50, ms), "tau_a": (5, 100, ms), "jump": (0.05, 0.6, 1),
     },
@@ -105,19 +104,16 @@ _MORE_RANGES: dict[str, dict[str, tuple[float, float, Any]]] = {
     "multi_threshold_cuba": {"theta": (0.2, 1.0, 1), "tau": (2, 50, ms), "tau_s": (1, 20, ms)},
 }  # fmt: skip
 
-_NOT_IN_RANGES = tuple(name for name in model_names() if name not in RANGES)
 #: Every model with real parameters.
-MODELS = (*RANGES, *_NOT_IN_RANGES, *_MORE_MODELS)
-#: By how much parameters vary that have no range.
-_FACTORS = (0.8, 1.25)
+MODELS = (*RANGES, *_OWN)
 
-#: Standard deviation of weights, 1 where not given. The weights of two models are in volts.
+#: What one unit of weight means: that of two models is in volts, of all others it has no unit.
 WEIGHT_SCALE = {
     "adex": 0.02, "izhikevich": 0.015, "cuba_lif": 2.0, "alpha_synapse": 4.0,
     "refractory_synapse": 2.0, "multi_threshold_cuba": 2.0,
 }  # fmt: skip
 
-#: Models whose potential grows without bound if they do not fire; it cannot be the readout.
+#: Without a threshold their membrane explodes; they cannot be read by their potential.
 UNBOUNDED = ("adex", "izhikevich", "quadratic")
 
 #: Models without leak; two of them are not in the library.
@@ -125,11 +121,11 @@ DYADIC_MODELS = (
     "if", "if_zero", "if_rest", "ternary_if", "ternary_if_gated", "single_spike_if",
     "multi_threshold_if", "graded_if",
 )  # fmt: skip
-_MORE_DYADIC_MODELS: dict[str, dict[str, Any]] = {
+_DYADIC_OWN: dict[str, dict[str, Any]] = {
     "multi_threshold_if": {
         "emit": "clip(floor(v/theta), 0, s_max)", "reset": "v -= theta*emit", "s_max": 3,
     },
-    # A spike carries the potential in eighths, so that its value is not a whole number.
+    # A spike carries the potential in eighths: values that are no whole numbers.
     "graded_if": {
         "emit": "clip(floor(8*v)/8, 0, s_max)*int(v >= theta)", "reset": "v -= emit", "s_max": 2,
     },
@@ -148,21 +144,21 @@ def random_model(
     size : int
         Number of neurons.
     per_neuron : bool
-        Whether each neuron has its own parameters.
+        Whether each neuron has parameters of its own.
     dt : float
-        Length of a step, in seconds. Half of all refractory periods are multiples of it.
+        The step, in seconds; half of all refractory periods are a multiple of it.
     rng : numpy.random.Generator
-        Source of the random numbers.
+        Where the numbers come from.
 
     Examples
     --------
     >>> random_model("lif", 3, True, 1e-3, np.random.default_rng(0)).parameters["theta"].shape
     (3,)
     """
+    ranges = (RANGES | _OWN_RANGES)[kind]
     shape = (size,) if per_neuron else ()
     values = {
-        key: rng.uniform(low, high, shape) * unit
-        for key, (low, high, unit) in _ranges(kind).items()
+        key: rng.uniform(low, high, shape) * unit for key, (low, high, unit) in ranges.items()
     }
     if kind.startswith("multi_threshold"):
         values["s_max"] = float(rng.integers(1, 6))
@@ -173,17 +169,9 @@ def random_model(
     return _model(kind, values)
 
 
-def _ranges(kind: str) -> Mapping[str, tuple[float, float, Any]]:
-    """Return lowest value, highest value and unit of the parameters of a model."""
-    ranges = RANGES | _MORE_RANGES
-    if kind in ranges:
-        return ranges[kind]
-    return {key: (*_FACTORS, value) for key, value in neuron_model(kind).parameters.items()}
-
-
 def _model(kind: str, values: Mapping[str, Any]) -> NeuronModel:
-    if kind in _MORE_MODELS:
-        return NeuronModel(**{"drive": "drive", **_MORE_MODELS[kind]}, parameters=values, name=kind)
+    if kind in _OWN:
+        return NeuronModel(**{"drive": "drive", **_OWN[kind]}, parameters=values, name=kind)
     return neuron_model(kind, **values)
 
 
@@ -195,10 +183,10 @@ def dyadic_model(kind: str, theta: float) -> NeuronModel:
     >>> dyadic_model("graded_if", 0.5).reset
     'v -= emit'
     """
-    if kind not in _MORE_DYADIC_MODELS:
+    if kind not in _DYADIC_OWN:
         return neuron_model(kind, theta=theta)
-    fields = dict(_MORE_DYADIC_MODELS[kind])
+    own = dict(_DYADIC_OWN[kind])
     return NeuronModel(
         "dv/dt = drive : 1\ndrive : Hz", drive="drive", name=kind,
-        parameters={"theta": theta, "s_max": fields.pop("s_max")}, **fields,
+        parameters={"theta": theta, "s_max": own.pop("s_max")}, **own,
     )  # fmt: skip
