@@ -1,9 +1,9 @@
 """Read the imports of brianbridge from its source: the rooms, their order, and circles.
 
 A *room* is a folder right below ``brianbridge/``, or a module there that `FLOORS` names, such as
-``cli``. All other modules there are the *ground*, which every room may use. `FLOORS` is the order
-that ``tests/architecture`` holds and ``docs/make_architecture.py`` draws. Nothing is imported, so
-that a circle cannot get in the way.
+``cli``. All else is the *ground*, which every room may use. `FLOORS` is the order that
+``tests/architecture`` holds and ``docs/make_architecture.py`` draws. Nothing is imported, so that
+a circle cannot get in the way.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ __all__ = [
 
 PACKAGE = "brianbridge"
 GROUND = "ground"
+#: Folders that belong to the ground.
+GROUND_FOLDERS = ("schema",)
 #: The package itself, and modules that only gather names for users; nothing may import them.
 FRONT = (PACKAGE, "__main__", "connections", "encodings", "layers", "weights")
 #: From the bottom up. A room may import its own floor and all floors below it.
@@ -118,7 +120,9 @@ def room(module: str) -> str:
     """
     parts = module.split(".")
     name = parts[1] if len(parts) > 1 else PACKAGE
-    return name if any(name in names for names in FLOORS) or len(parts) > 2 else GROUND
+    if any(name in names for names in FLOORS):
+        return name
+    return name if len(parts) > 2 and name not in GROUND_FOLDERS else GROUND
 
 
 def floor(name: str) -> int:

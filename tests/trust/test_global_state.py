@@ -36,7 +36,7 @@ torch.optim.Adam([torch.zeros(1, requires_grad=True)])
 
 X, Y = np.random.default_rng(0).random((60, 6)), np.arange(60) % 3
 DATA = from_arrays("mine", X, Y)
-#: Neurons of two layers, a readout and an encoding: what a rule is tried on, if not on `ORDINARY`.
+#: Neurons of two layers, a readout and an encoding that a rule takes.
 RULES: dict[str, tuple[str, str, str, Any]] = {
     "first_spike": ("single_spike_if", "single_spike_if", "first_spike", bb.Latency(6)),
     "implicit": ("if_rest", "if", "potential", bb.Current(6)),
@@ -47,7 +47,6 @@ RULES: dict[str, tuple[str, str, str, Any]] = {
     "spike_count": ("if", "if", "counts", bb.Current(6)),
     "surrogate_gradient": ("lif", "lif", "counts", bb.Bernoulli(6)),
 }
-ORDINARY = ("lif", "lif", "counts", bb.Current(6))
 
 
 def network(encoding: Any = None, noisy: bool = True) -> bb.SpikingNetwork:
@@ -129,8 +128,8 @@ def functions(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
             plain, DATA, [MembraneNoise(0.2)], rule="spike_count", epochs=1, batch_size=30
         ),
     )
-    for rule in rule_names():
-        yield f"train by {rule}", partial(trained_by, rule, *RULES.get(rule, ORDINARY))
+    for rule, how in RULES.items():
+        yield f"train by {rule}", partial(trained_by, rule, *how)
     yield "to_torch", lambda: bb.to_torch(plain).record(X)
     yield "write_back", lambda: bb.write_back(bb.to_torch(plain))
     yield "from_brian2", lambda: bb.from_brian2(brian2_network(), steps=4, input="pixels")
@@ -200,3 +199,7 @@ def test_what_a_user_draws_afterwards_does_not_depend_on_us():
     bb.simulate(network(), X, seed=7)
     bb.verify(network(noisy=False), DATA)
     np.testing.assert_array_equal(np.random.rand(3), expected)
+
+
+def test_every_rule_is_tried():
+    assert set(RULES) == set(rule_names())
