@@ -1,9 +1,9 @@
-# make demo | test | lint: each sets up .venv by itself and is quick the second time.
+# make demo | test | lint | coverage: each sets up .venv by itself and is quick the second time.
 PYTHON ?= python3
 BIN    := .venv/bin
 STAMP  := .venv/installed
 
-.PHONY: demo test slow lint format clean
+.PHONY: demo test slow coverage lint format clean
 
 demo: $(STAMP)
 	$(BIN)/brianbridge study run digits_spike_count --out runs/demo
@@ -15,10 +15,15 @@ test: $(STAMP)
 slow: $(STAMP)
 	$(BIN)/pytest -m slow
 
+# What the tests run of each module; numba's compiled functions are left out.
+coverage: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m "not slow" --cov --cov-report=term:skip-covered
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/codespell
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

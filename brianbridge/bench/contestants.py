@@ -1,7 +1,7 @@
-"""The ways to the same spikes that `brianbridge bench simulate` compares; each returns its time.
+"""The contestants of `brianbridge bench simulate`: ways to compute the same spikes.
 
-All get the same encoded input, and none is charged for encoding. Building Brian2 objects counts
-where it is part of every simulation (batched, replicated reference), compiling never does.
+All get the same encoded input; the time for encoding does not count. Building Brian2 objects counts
+if it is part of every simulation (batched, replicated reference). Compiling never counts.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ __all__ = ["CONTESTANTS", "Outcome", "kernel"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """Hold what a contestant took, and its spikes if it has any.
+    """Hold the time of a contestant, and its spikes if it records them.
 
     Parameters
     ----------
     seconds : float
         Wall time.
     samples : int
-        How many samples it was given.
+        Number of samples.
     events : mapping of str to Events
-        Its spikes.
+        Spikes by population.
     """
 
     seconds: float
@@ -49,14 +49,14 @@ class Outcome:
     events: dict[str, Events]
 
 
-#: Seconds after which nothing is repeated.
+#: Work that takes longer than this is not repeated, in seconds.
 _LONG = 8.0
 
 Contestant = Callable[[SpikingNetwork, EncodedInput, float], Outcome]
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    """Return the median time of three calls, or of one that is long, and the last outcome."""
+    """Return the median time of three calls (of one, if it is long) and the last outcome."""
     times: list[float] = []
     while len(times) < 3 and sum(times) < _LONG:
         started = time.perf_counter()
@@ -78,7 +78,7 @@ def _simulated(**options: Any) -> Contestant:
 
 def _batched(dtype: Any) -> Contestant:
     def run(network: SpikingNetwork, encoded: EncodedInput, dt: float) -> Outcome:
-        # As whole chunks run it, so that what is compiled is what is timed.
+        # Compile what whole chunks need.
         simulate(network, encoded.part(0, 2 * fitting_batch(network)), dt=dt, dtype=dtype)
 
         def simulated() -> Recording:
@@ -123,18 +123,18 @@ def _twin(dtype: torch.dtype) -> Contestant:
 
 
 def kernel(network: SpikingNetwork, encoded: EncodedInput, recording: Recording) -> float:
-    """Return the seconds that adding the weights of all spikes takes, and nothing else.
+    """Return the seconds that adding the weights of all spikes takes by itself.
 
-    Threads share the samples out, as in the batched path.
+    Threads share the samples, as in the batched path.
 
     Parameters
     ----------
     network : SpikingNetwork
         The network.
     encoded : EncodedInput
-        Its input.
+        Input of the network.
     recording : Recording
-        Its spikes, at the twin's step.
+        Spikes of the network, at the twin's step.
     """
     batch = min(fitting_batch(network), encoded.samples)
     ways = {
@@ -177,8 +177,8 @@ def _lists(recording: Recording, name: str, low: int, batch: int) -> list[SpikeL
     return [_from_dense(step) for step in raster.to_raster(recording.steps, batch, neurons)]
 
 
-#: Name, what is measured, and how many samples at most at dt = 1, 0.1 and 0.01 ms (slow ones are
-#: measured on fewer, and scaled).
+#: Contestants by name, each with the largest number of samples at dt = 1, 0.1 and 0.01 ms. Slow
+#: ones are measured on fewer samples, and their times are scaled.
 CONTESTANTS: dict[str, tuple[Contestant, tuple[int, int, int]]] = {
     "batched": (_batched(np.float64), (10**6,) * 3),
     "batched, float32": (_batched(np.float32), (10**6,) * 3),

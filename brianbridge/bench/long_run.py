@@ -1,10 +1,9 @@
-"""Sample after sample in one long run of plain `Synapses`: how a Brian2 user validates today.
+"""One long run of plain `Synapses`, sample after sample, as a Brian2 user would validate a network.
 
-One copy of the network; the samples follow each other in time, the input spikes come from a
-`SpikeGeneratorGroup`, and all state is set back where a sample begins. That is a `run_regularly`
-whose step is the presentation, as a user would write it; or, with `one_clock`, a statement that is
-carried out in every step and does something in the first one of a sample. Brian2 runs faster with
-one clock than with two.
+There is one copy of the network. A `SpikeGeneratorGroup` has the input spikes of all samples, and
+the state is reset where a sample begins. The reset is a `run_regularly` whose step is the
+presentation, as a user would write it. With `one_clock` it is a statement that runs in every step
+and acts in the first step of a sample: Brian2 is faster with one clock than with two.
 """
 
 from __future__ import annotations
@@ -47,12 +46,12 @@ __all__ = ["LongRun", "run_long"]
 
 @dataclass(frozen=True)
 class LongRun:
-    """Hold what a long run took, and its spikes.
+    """Hold the time and the spikes of a long run.
 
     Parameters
     ----------
     seconds : float
-        Wall time of the run itself, without building and compiling.
+        Wall time of the run, without building and compiling.
     events : mapping of str to Events
         The spikes, by population.
     """
@@ -74,15 +73,15 @@ def run_long(
     Parameters
     ----------
     network : SpikingNetwork
-        Feed-forward, of neurons with spikes of value 1 and shared initial values.
+        A feed-forward network whose spikes have value 1 and whose initial values are shared.
     encoded : EncodedInput
         The input.
     dt : float
         Brian2's step, in seconds.
     standalone : bool
-        Whether to run as a C++ program; else compiled by Cython.
+        Whether to run as a C++ program; otherwise Cython compiles the code.
     one_clock : bool
-        Whether state is set back by statements on the clock of all else.
+        Whether the statements that reset the state share the clock of everything else.
 
     Raises
     ------
@@ -197,7 +196,7 @@ def _objects(
 
 
 def _changing(group: Any, model: Any) -> list[str]:
-    """Return what a run changes; all of it must start at 0."""
+    """Return the variables that a run changes; all must start at 0."""
     flags = [n for n in group.equations.names if group.variables[n].dtype == bool]
     names = [*model.state_variables, *flags]
     for name in names:
@@ -210,7 +209,7 @@ def _changing(group: Any, model: Any) -> list[str]:
 
 
 def _set_back(group: Any, variable: str) -> str:
-    """Return the statement that sets a variable back where a sample begins."""
+    """Return the statement that resets a variable at the start of a sample."""
     first = "(timestep(t, dt) % presentation == 0)"
     if group.variables[variable].dtype == bool:
         return f"{variable} = {variable} and not {first}"

@@ -1,29 +1,36 @@
-"""How much memory this process takes, and took at most."""
+"""Measure the memory of this process, and of a process that simulates."""
 
 from __future__ import annotations
 
 import ctypes
 import re
+import subprocess
+import sys
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["give_back_memory", "peak_memory_mb", "resident_memory_mb"]
+import numpy as np
+
+__all__ = [
+    "give_back_memory", "peak_memory_mb", "peak_memory_of_simulation_mb", "resident_memory_mb",
+]  # fmt: skip
 
 
 def resident_memory_mb() -> float | None:
-    """Return the memory that this process takes now, in MB; None where the system cannot tell."""
+    """Return the memory of this process, in MB; None if the system does not tell."""
     return _status("VmRSS")
 
 
 def peak_memory_mb() -> float | None:
-    """Return the most memory that this process took, in MB; None where the system cannot tell."""
+    """Return the peak memory of this process, in MB; None if the system does not tell."""
     return _status("VmHWM")
 
 
 def give_back_memory() -> None:
-    """Give memory that is free back to the system, where the C library (glibc) can.
+    """Return free memory to the system, if the C library can (glibc).
 
-    Arrays of many sizes leave holes that glibc keeps: hundreds of MB after some hundred networks.
+    Arrays of many sizes leave gaps that glibc keeps: hundreds of MB after some hundred networks.
 
     Examples
     --------
@@ -34,10 +41,38 @@ def give_back_memory() -> None:
 
 
 def _status(entry: str) -> float | None:
-    # What `getrusage` tells includes the peak of the parent that started this process.
+    # `getrusage` would include the peak of the parent process.
     try:
         text = Path("/proc/self/status").read_text(encoding="utf-8")
     except OSError:
         return None
     found = re.search(rf"{entry}:\s+(\d+)", text)
     return round(int(found[1]) / 1024, 1) if found else None
+
+
+_PROGRAM = """
+import re, sys
+import numpy as np
+import brianbridge as bb
+network, x = bb.load_network(sys.argv[1]), np.load(sys.argv[2])
+bb.simulate(network, x[np.arange(int(sys.argv[3])) % len(x)], keep=False)
+print(int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024)
+"""
+
+
+def peak_memory_of_simulation_mb(file: Path, x: np.ndarray, samples: int) -> float:
+    """Return the peak memory of a process that only simulates, in MB.
+
+    Parameters
+    ----------
+    file : Path
+        The network file.
+    x : numpy.ndarray, shape (n, *shape)
+        Samples, which repeat if there are too few.
+    samples : int
+        Number of samples to simulate.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(f"{folder}/x.npy", x)
+        command = [sys.executable, "-c", _PROGRAM, str(file), f"{folder}/x.npy", str(samples)]
+        return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)

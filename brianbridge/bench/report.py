@@ -1,4 +1,4 @@
-"""Write what `bench simulate` measured: JSON, a table, and a plot."""
+"""Write the result of `bench simulate`: JSON, a table, and a plot."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["as_markdown", "write_report"]
 
 
 def write_report(result: dict[str, Any], out: Path, name: str = "simulate") -> list[Path]:
-    """Write ``NAME.json``, ``NAME.md`` and, where matplotlib is there, ``NAME.png``.
+    """Write ``NAME.json``, ``NAME.md`` and, if matplotlib is installed, ``NAME.png``.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def write_report(result: dict[str, Any], out: Path, name: str = "simulate") -> l
     out : Path
         The folder.
     name : str
-        What the files are called.
+        Name of the files.
     """
     writable_folder(out)
     texts = {"json": json.dumps(result, indent=2) + "\n", "md": as_markdown(result, name)}
@@ -103,7 +103,7 @@ def _plot(result: dict[str, Any], path: Path) -> Path:
     for axis, (key, points) in zip(axes[1:], scaling.items(), strict=True):
         x, y = [p[key] for p in points], [p["seconds"] for p in points]
         axis.loglog(x, y, "o-", color="#c44e52")
-        # The line that time would follow if it were proportional.
+        # A line with time proportional to the variable.
         axis.loglog(x, [y[-1] * a / x[-1] for a in x], ":", color="#8c8c8c", label="proportional")
         axis.set_xlabel(key)
         axis.set_ylabel("seconds, batched")

@@ -1,10 +1,10 @@
-"""Time the batched path on a convolutional network: 32C5-P2-64C5-P2-1024-10, T = 2.
+"""Measure the time of the batched path on a convolutional network: 32C5-P2-64C5-P2-1024-10, T = 2.
 
     python studies/benchmarks/convolution.py [--samples 10000]
 
-Fashion-MNIST test images, constant current, graded neurons; weights are random and scaled so that
-every layer is active (the shares are told). The first 500 samples are compared with the twin, spike
-by spike. Writes studies/results/convolution.json and .md.
+Fashion-MNIST test images, constant current, graded neurons. Weights are random and scaled so that
+every layer is active; the result has the shares. The first 500 samples are compared with the twin,
+spike by spike. Writes studies/results/convolution.json and .md.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ COMPARED = 500
 
 
 def network(x: np.ndarray) -> bb.SpikingNetwork:
-    """Return the network, each layer's weights scaled to an activity of some ten per cent."""
+    """Return the network, with weights scaled so that more than 15 % of each layer is active."""
     neuron = bb.neuron_model("multi_threshold_lif", s_max=4)
     layers = [
         bb.Conv2d(32, 5, neuron, padding=2), bb.AvgPool2d(2),

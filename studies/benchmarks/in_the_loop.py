@@ -1,10 +1,10 @@
-"""Measure what calibration and fine-tuning in the loop win back of what a device costs.
+"""Measure how much of a device's cost calibration and fine-tuning in the loop win back.
 
     python studies/benchmarks/in_the_loop.py [--devices 3] [--samples 4000] [--epochs 3]
 
-The device has 10 % mismatch and weights of 4 bits; its seed makes another one. Two networks: one
-of 128 neurons, trained on digits here, and the kept one of 800 on Fashion-MNIST. Beside the two
-remedies stands the control: the same training on the same samples without Brian2 in the loop.
+The device has 10 % mismatch and weights of 4 bits; each seed is another device. There are two
+networks: one with 128 neurons, trained here on digits, and the kept one with 800 on Fashion-MNIST.
+The control is the same training on the same samples without Brian2 in the loop.
 Writes studies/results/in_the_loop.json and .md.
 """
 

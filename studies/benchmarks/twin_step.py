@@ -1,9 +1,9 @@
-"""Time the twin's rendered step against the same step written by hand in torch.
+"""Compare the times of the twin's rendered step and of the same step written by hand in torch.
 
     python studies/benchmarks/twin_step.py [--rounds 40]
 
-Both run T steps of the same leaky neurons on the same input, forward, and forward with backward,
-with the same spike function. They take turns, so that a machine that slows down slows both; the
+Both run T steps of the same leaky neurons on the same input, forward alone and with backward, with
+the same spike function. Their runs alternate, so that other load on the machine slows both. The
 ratio is the median over pairs. Writes studies/results/twin_step.json and .md.
 """
 

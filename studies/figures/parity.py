@@ -46,7 +46,7 @@ def raster(axis: Any, coarse: Recording, fine: Recording, neurons: np.ndarray) -
 
 
 def draw(network: SpikingNetwork, image: np.ndarray, target: Path) -> None:
-    """Run the image through both and save the figure."""
+    """Run the image in the twin and in Brian2, and save the figure."""
     samples = image[None]
     twin = bb.to_torch(network).record(samples, record=("spikes", "v"))
     same = bb.simulate(network, samples, record=("spikes", "v"))

@@ -1,11 +1,12 @@
-"""Draw how the rates of SPIDE's ternary neurons come to the exact gradient of the equilibrium.
+"""Draw how the rates of SPIDE's ternary neurons converge to the exact gradient at equilibrium.
 
     python studies/figures/spide_convergence.py [--hidden 50] [--samples 64]
 
-A network of IF neurons with recurrent weights, 64-50-10, on digits, after three epochs of training
-with exact gradients. The error is that of z over all neurons and samples, relative to the exact
-one. Threshold and rest are those of the ternary neurons: a reset past zero against one to zero,
-with the same threshold, and with the same ``theta - rest``, which is what a spike stands for.
+The network has IF neurons and recurrent weights (64-50-10) and was trained on digits for three
+epochs with exact gradients. The error is that of z over all neurons and samples, relative to the
+exact z. Threshold and rest belong to the ternary neurons. A reset beyond zero is compared with two
+resets to zero: one with the same threshold, and one with the same ``theta - rest``, which is the
+value of a spike.
 Writes studies/results/spide_convergence.json and .png. Needs the extra ``plot``.
 """
 

@@ -12,9 +12,9 @@ import torch
 
 from brianbridge.bench.parity import check as checking
 from brianbridge.bench.parity import run
+from brianbridge.bench.parity.case import ENCODINGS, EXTRA, FORWARD
 from brianbridge.bench.parity.check import check, differing_cells
 from brianbridge.bench.parity.draw import _case, draw
-from brianbridge.bench.parity.networks import ENCODINGS, EXTRA, FORWARD
 from brianbridge.bench.parity.neurons import DYADIC_MODELS, MODELS
 from brianbridge.bench.parity.run import bench_parity
 from brianbridge.cli import main

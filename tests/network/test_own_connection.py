@@ -113,8 +113,8 @@ def test_it_is_trained_saved_loaded_and_simulated_without_a_differing_spike(tmp_
     assert after < before
     assert network.projections[1].weight.shape == (3,)
     assert not np.allclose(network.projections[1].weight, WEIGHT)
-    bb.save(network, tmp_path / "network.h5")
-    again = bb.load(tmp_path / "network.h5")
+    bb.save_network(network, tmp_path / "network.h5")
+    again = bb.load_network(tmp_path / "network.h5")
     assert json.dumps(again.to_dict()) == json.dumps(network.to_dict())
     connection = again.projections[1].connection
     assert isinstance(connection, SharedPermutation)
@@ -253,11 +253,11 @@ def test_an_unknown_kind_and_unknown_options_are_refused(refused):
 
 
 def test_a_stray_array_in_a_file_is_refused(refused, tmp_path: Path):
-    bb.save(make(), tmp_path / "network.h5")
+    bb.save_network(make(), tmp_path / "network.h5")
     with h5py.File(tmp_path / "network.h5", "r+") as file:
         file["projections/a_to_b"].move("permutation", "target")
     with refused("/projections/a_to_b holds 'target'"):
-        bb.load(tmp_path / "network.h5")
+        bb.load_network(tmp_path / "network.h5")
 
 
 # ---------------------------------------------------------------------- from another package
@@ -293,7 +293,7 @@ import numpy as np
 import torch
 import brianbridge as bb
 
-network = bb.load("network.h5")
+network = bb.load_network("network.h5")
 connection = network.projections[0].connection
 assert type(connection).__module__ == "elsewhere", type(connection)
 x = np.random.default_rng(0).random((3, 6))
@@ -320,7 +320,7 @@ def test_a_kind_of_another_package_is_found_by_its_entry_point(tmp_path: Path, m
     monkeypatch.syspath_prepend(tmp_path)
     connection = importlib.import_module("elsewhere").LocallyConnected(2)
     inlet = Projection("input", "a", np.full((5, 2), 0.7), None, connection)
-    bb.save(
+    bb.save_network(
         SpikingNetwork((6,), Bernoulli(15), (Population("a", (5,), LIF),), (inlet,)),
         tmp_path / "network.h5",
     )

@@ -1,4 +1,4 @@
-"""What Hypothesis draws of `brianbridge.bench.parity.networks`: cases that print in one line."""
+"""What Hypothesis draws of `brianbridge.bench.parity.case`: cases that print in one line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from brianbridge.bench.parity.networks import ENCODINGS, EXTRA, FORWARD, Case
+from brianbridge.bench.parity.case import ENCODINGS, EXTRA, FORWARD, Case
 from brianbridge.bench.parity.neurons import UNBOUNDED
 
 

@@ -19,6 +19,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from random_projections import Case, path_cases
 
+from brianbridge.bench.parity.builder import network_of, samples_of
 from brianbridge.bench.parity.neurons import DYADIC_MODELS, MODELS, RANGES
 from brianbridge.network import AllToAll, Connection, SpikingNetwork
 from brianbridge.recording import Recording
@@ -72,7 +73,7 @@ def check_values(found: Recording, expected: Recording, what: str, tolerance: fl
 
 
 def all_three(case: Case, tolerance: float) -> tuple[Recording, SpikingNetwork]:
-    network, x = case.network(), case.x()
+    network, x = network_of(case), samples_of(case)
     states = {v for p in network.populations for v in p.neuron.state_variables}
     record = ("spikes", *sorted(states))
     reference = simulate(network, x, record=record, path="reference")
@@ -100,7 +101,7 @@ def check_dyadic(case: Case) -> Counter[str]:
 
 
 def check_finer(case: Case) -> Counter[str]:
-    network, x = case.network(), case.x()
+    network, x = network_of(case), samples_of(case)
     options = {"dt": network.dt / 10, "record": ("spikes", "v")}
     reference = simulate(network, x, path="reference", **options)
     batched = simulate(network, x, batch_size=case.batch_size, threads=1, **options)

@@ -22,20 +22,20 @@ _TOLERANCE = 1e-9
 
 @dataclass(frozen=True)
 class Difference:
-    """Tell where a path has other spikes than the one that it is compared with.
+    """Describe where the spikes of two paths differ.
 
     Parameters
     ----------
     path, against : str
         The two paths.
     cells : int
-        (step, sample, neuron) cells, of all populations, with another spike value.
+        Number of (step, sample, neuron) cells with another spike value, in all populations.
     step, sample, neuron : int
-        The earliest such cell.
+        The earliest of these cells.
     population : str
-        The population that it belongs to.
+        The population of that cell.
     values : tuple of float
-        Its spike value on `path` and on `against`.
+        Spike value of that cell on `path` and on `against`.
     state : mapping of str to tuple of float
         Both values of each state variable at the end of that step.
     """
@@ -53,7 +53,7 @@ class Difference:
 
 @dataclass
 class Checked:
-    """Hold what came of one network.
+    """Hold the outcome of the comparison of one network.
 
     Parameters
     ----------
@@ -62,13 +62,13 @@ class Checked:
     spikes, neurons : mapping of str to int
         Spikes and neurons of each population that fires.
     carried : mapping of str to int
-        Spikes that the source of each projection fired.
+        Spikes of the source of each projection.
     compared : mapping of str to int
-        Neuron-steps of each path that was compared, in steps of its own.
+        Neuron-steps of each path that was compared, counted in the steps of that path.
     differences : list of Difference
-        Empty if all is well.
+        Differences between paths; empty if there are none.
     outputs : list of str
-        Paths whose output differs though their spikes do not.
+        Paths whose output differs although their spikes agree.
     """
 
     neuron_steps: int
@@ -81,16 +81,16 @@ class Checked:
 
     @property
     def differing(self) -> int:
-        """Cells with another spike value, of all paths."""
+        """Number of cells with another spike value, on all paths."""
         return sum(difference.cells for difference in self.differences)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what differs, for JSON."""
+        """Return the differences, for JSON."""
         return {"differences": [asdict(d) for d in self.differences], "outputs": self.outputs}
 
 
 def check(drawn: Drawn) -> Checked:
-    """Compare the twin with the batched path, and both with the reference path if it is small.
+    """Compare the batched path with the twin; in small networks, also the reference path.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def _carried(network: SpikingNetwork, x: np.ndarray, spikes: dict[str, int]) -> 
 def differing_cells(one: Events, other: Events, samples: int, neurons: int) -> np.ndarray:
     """Return the cells ``(step*samples + sample)*neurons + neuron`` whose spike values differ.
 
-    A cell that has two spikes on one path and one on the other differs too.
+    A cell with two spikes on one path and one on the other differs too.
 
     Examples
     --------

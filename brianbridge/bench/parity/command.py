@@ -1,4 +1,4 @@
-"""The command line's side of ``bench parity``: options, progress, files, exit status."""
+"""The command ``bench parity``: options, progress, files and exit status."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def run_command(options: argparse.Namespace) -> int:
     Raises
     ------
     KeyboardInterrupt
-        If the run was interrupted, after what it had compared is printed and written.
+        If the run was interrupted; its result is printed and written first.
     InputError
-        If an option makes no sense, or the folder cannot be written to.
+        If an option is out of range, or the folder is not writable.
     """
     _check(options)
     seconds = options.seconds
@@ -60,7 +60,7 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _command(options: argparse.Namespace) -> str:
-    """Return the command for a report, without folders."""
+    """Return the command line for the report, without folders."""
     words = ["brianbridge", "bench", "parity"]
     for name in ("seconds", "neuron_steps", "seed", "only"):
         value = getattr(options, name)

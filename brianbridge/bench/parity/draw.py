@@ -1,7 +1,7 @@
 """Draw the networks of ``bench parity``: each follows from the run's seed and its own number.
 
-Weights are scaled until populations fire at sensible rates, for two silent networks are equal
-whatever the paths do.
+Weights are scaled until populations fire at moderate rates. Silent networks would be equal whatever
+the paths do.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from brianbridge.bench.parity.networks import ENCODINGS, EXTRA, FORWARD, Case
+from brianbridge.bench.parity.builder import network_of, samples_of
+from brianbridge.bench.parity.case import ENCODINGS, EXTRA, FORWARD, Case
 from brianbridge.bench.parity.neurons import DYADIC_MODELS, MODELS, UNBOUNDED
 from brianbridge.network import INPUT, Readout, Schedule, SpikingNetwork
 from brianbridge.simulation.reader.write_back import write_back
@@ -19,15 +20,15 @@ from brianbridge.twin.network import NetworkTwin, to_torch
 
 __all__ = ["Drawn", "draw"]
 
-#: Each in turn, with real numbers and with dyadic ones.
+#: Neuron models in turn, and whether their numbers are dyadic.
 _TURNS = (*((name, False) for name in MODELS), *((name, True) for name in DYADIC_MODELS))
 _READOUTS: tuple[Readout, ...] = ("counts", "counts", "potential", "first_spike")
 _SCHEDULES: tuple[Schedule, ...] = ("canonical", "canonical", "default")
-#: Neurons times steps times samples of a large network, from and below.
+#: Smallest and largest neurons times steps times samples of a large network.
 _NEURON_STEPS = (1e6, 1.5e7)
-#: The same of the samples that the twin runs at once, which bounds the memory that it takes.
+#: Largest number of the same in one batch of the twin, which limits its memory.
 _TWIN_CELLS = 2e6
-#: Spikes of a neuron in a step; a share of (sample, neuron) pairs with a spike.
+#: Largest mean spikes of a neuron in a step; smallest share of (sample, neuron) pairs that fire.
 _MOST, _LEAST_ACTIVE = 0.5, 0.15
 _ROUNDS, _BALANCE_SAMPLES = 8, 6
 
@@ -39,21 +40,21 @@ class Drawn:
     Parameters
     ----------
     number : int
-        Which one of the run it is.
+        Number of the network in the run.
     case : Case
-        What was drawn.
+        The plan of the network.
     network : SpikingNetwork
-        The network, balanced.
+        The network, with scaled weights.
     x : numpy.ndarray, shape (samples, *input_shape)
         The samples.
     twin_batch : int
-        Samples that the twin runs at once.
+        Samples in a batch of the twin.
     threads : int
-        Threads of the batched path.
+        Number of threads of the batched path.
     reference : bool
-        Whether it is small enough for the reference path.
+        Whether the network is small enough for the reference path.
     finer : int
-        What divides the step in a further run of both paths through Brian2; 1 for no such run.
+        Divisor of the step in another run of both Brian2 paths; 1 for no such run.
     """
 
     number: int
@@ -76,14 +77,14 @@ def draw(seed: int, number: int) -> Drawn:
     """
     rng = np.random.default_rng((seed, number))
     case = _case(number, rng)
-    network = case.network()
+    network = network_of(case)
     neurons = int(np.prod(network.shape_of(INPUT))) + sum(p.size for p in network.populations)
     if case.large:
         wanted = np.exp(rng.uniform(*np.log(_NEURON_STEPS))) / (neurons * case.steps)
         samples = int(np.clip(wanted, 3, 1000))
         batch = int(rng.integers(samples // 4 + 1, samples + 1))
         case = replace(case, samples=samples, batch_size=batch)
-    x = case.x()
+    x = samples_of(case)
     network = _balanced(network, x[:_BALANCE_SAMPLES])
     if rng.random() < 0.3:
         network = _in_single_precision(network)
@@ -100,8 +101,8 @@ def draw(seed: int, number: int) -> Drawn:
 def _case(number: int, rng: np.random.Generator) -> Case:
     model, dyadic = _TURNS[number % len(_TURNS)]
     large = bool(rng.random() < 0.6)
-    # Without leak and bias, an input that is taken back leaves a neuron of this model that fired
-    # -1 right at its threshold, where the order of a sum decides.
+    # A neuron of this model that fired -1 may return exactly to its threshold when its input is
+    # taken back, without leak and bias. The order of a sum would then decide.
     bias = bool(rng.random() < 0.5) or (model == "ternary_if" and not dyadic)
     others = MODELS if bias else tuple(name for name in MODELS if name != "ternary_if")
     longest = 1e-3 if {model, *others} & set(UNBOUNDED) else 2e-3
@@ -128,9 +129,9 @@ def _case(number: int, rng: np.random.Generator) -> Case:
 
 
 def _balanced(network: SpikingNetwork, x: np.ndarray) -> SpikingNetwork:
-    """Return the network with weights that are scaled so that populations fire, but not always.
+    """Return the network with scaled weights, so that populations fire but not in every step.
 
-    The factors are powers of two, which leave dyadic weights dyadic.
+    Factors are powers of two, so that dyadic weights stay dyadic.
     """
     twin = to_torch(network, dtype=torch.float64)
     encoded = twin.encode(x)
@@ -161,7 +162,7 @@ def _scale(twin: NetworkTwin, population: str, factor: float) -> None:
 
 
 def _in_single_precision(network: SpikingNetwork) -> SpikingNetwork:
-    """Return the network with weights as training leaves them."""
+    """Return the network with weights in float32, as after training."""
 
     def single(values: np.ndarray | None) -> np.ndarray | None:
         return None if values is None else values.astype(np.float32)

@@ -1,4 +1,4 @@
-"""Write what ``bench parity`` found: JSON, and tables in Markdown."""
+"""Write the result of ``bench parity``: JSON, and tables in Markdown."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def write_report(result: dict[str, Any], out: Path) -> list[Path]:
 
 
 def as_markdown(result: dict[str, Any]) -> str:
-    """Return what was compared, what differed and what was covered, as Markdown."""
+    """Return the result as tables in Markdown: what was compared, and what differed."""
     lines = [
         "# Twin and Brian2 on random networks, spike by spike", "", _origin(result), "",
         *_table(("", "number"), _totals(result)), "",
@@ -108,7 +108,7 @@ def _kinds(result: dict[str, Any], group: str) -> Iterator[tuple[str, ...]]:
 
 
 def _failures(failures: list[dict[str, Any]]) -> list[str]:
-    """Return a list of the networks that differ or were refused; nothing if there are none."""
+    """Return a Markdown list of the networks that differ or were refused."""
     lines = []
     for failure in failures:
         said = [f"refused: {failure['refused']}"] if failure["refused"] else []

@@ -1,4 +1,4 @@
-"""``brianbridge bench parity``: one random network after the other, until enough are compared."""
+"""``brianbridge bench parity``: compare random networks until there are enough."""
 
 from __future__ import annotations
 
@@ -43,28 +43,28 @@ def bench_parity(
     seed : int
         Seed of all networks and samples.
     seconds : float, optional
-        How long to go on; the network that is under way is finished.
+        Time after which no further network is started.
     neuron_steps : float, optional
-        How many neuron-steps of the twin to compare: neurons times steps times samples, each
-        counted once, however many paths are compared with it.
+        Number of neuron-steps of the twin to compare: neurons times steps times samples. Each
+        counts once, however many paths are compared with it.
     only : int, optional
-        The number of the one network to run.
+        Number of the only network to run.
     out : Path, optional
-        Where networks that differ are saved, with their samples; the current folder if not given.
+        Folder for networks that differ and their samples; the current folder by default.
     report : callable
-        Told how it goes.
+        Called with a line of progress now and then.
 
     Returns
     -------
     dict
-        Ready for JSON; ``passed`` says that no spike differs, that outputs agree and that no path
-        refused a network. ``interrupted`` says that a KeyboardInterrupt ended the run early: the
-        network that was under way then is not counted.
+        The result, ready for JSON. ``passed`` is true if no spike differs, outputs agree and no
+        path refused a network. ``interrupted`` is true if a KeyboardInterrupt ended the run; the
+        unfinished network does not count.
 
     Raises
     ------
     InputError
-        If nothing says when to stop.
+        If no end is given.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def bench_parity(
         raise InputError("bench parity would never end; give it seconds or neuron steps")
     started = time.monotonic()
     tally, failures, interrupted = Tally(), list[dict[str, Any]](), False
-    provenance = collect(seed=seed)  # of the program that starts, which may change meanwhile
+    provenance = collect(seed=seed)  # before the source may change
 
     def enough() -> bool:
         return (
@@ -126,7 +126,7 @@ def _run(
 
 @contextmanager
 def _one_thread_for_sums() -> Iterator[None]:
-    """Let sums come in the same order on every machine; the matrices are small anyway."""
+    """Use one thread, so that sums have the same order on every machine; matrices are small."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -137,7 +137,7 @@ def _one_thread_for_sums() -> Iterator[None]:
 
 
 def _one(tally: Tally, drawn: Drawn) -> dict[str, Any] | None:
-    """Compare one network; return what is wrong with it, None for nothing."""
+    """Compare one network; return its failure, or None."""
     try:
         checked: Checked = check(drawn)
     except InputError as error:
@@ -162,7 +162,7 @@ def _keep(drawn: Drawn, seed: int, failure: dict[str, Any], out: Path) -> list[s
 
 
 def _in_words(failure: dict[str, Any]) -> str:
-    """Return in one line what is wrong with a network, and how to see it again."""
+    """Return one line with the failure of a network and the command that repeats it."""
     again = f"again by: {failure['reproduce']}"
     if failure["refused"]:
         return f"refused: {failure['refused']}; {again}"

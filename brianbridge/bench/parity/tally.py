@@ -1,4 +1,4 @@
-"""Count what a run of ``bench parity`` has covered, so that one sees what was compared."""
+"""Count what a run of ``bench parity`` compared: networks, spikes, and kinds of each part."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from brianbridge.network import INPUT
 
 __all__ = ["Tally"]
 
-#: What is counted, with the title of its table.
+#: Groups of kinds that are counted, with the titles of their tables.
 GROUPS = {
     "neuron": "Neuron model",
     "projection": "Projection",
@@ -27,7 +27,7 @@ GROUPS = {
 
 @dataclass
 class Tally:
-    """Add up networks; its size does not depend on how many there are.
+    """Add up the outcomes of networks, in memory that does not grow with their number.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class Tally:
 
 
 def _kinds(drawn: Drawn, checked: Checked) -> dict[str, Counter[str]]:
-    """Return the spikes of every kind that a network has, by group."""
+    """Return the number of spikes by kind, for each group."""
     case = drawn.case
     from_input = (checked.carried[p.name] for p in drawn.network.projections if p.source == INPUT)
     every = sum(checked.spikes.values()) + max(from_input, default=0)
@@ -109,7 +109,7 @@ def _neurons(drawn: Drawn, checked: Checked) -> Counter[str]:
     found: Counter[str] = Counter()
     for population in drawn.network.populations:
         dyadic = ", dyadic" if drawn.case.dyadic else ""
-        # One that is read by its potential does not fire: counted, with no spikes.
+        # A population that is read by its potential does not fire; it counts with 0 spikes.
         found[population.neuron.name + dyadic] += checked.spikes.get(population.name, 0)
     return found
 

@@ -1,0 +1,54 @@
+"""The pages of the documentation name only files and sections that exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "data" / "README.md"])
+#: Changes of earlier versions are told in the names of that time.
+PAGES.remove(ROOT / "CHANGELOG.md")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+#: Folders and files from the root of the repository, and Python files within the package.
+NAMED = re.compile(r"`((?:brianbridge|tests|studies|models|data|docs)/[\w./-]+|[\w./-]+/\w+\.py)`")
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def broken_links(page: Path) -> list[str]:
+    broken = []
+    for link in LINK.findall(page.read_text(encoding="utf-8")):
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        if re.match(r"\w+:", link):
+            continue
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    return broken
+
+
+def missing_files(page: Path) -> list[str]:
+    names = NAMED.findall(page.read_text(encoding="utf-8"))
+    places = (ROOT, ROOT / "brianbridge", ROOT / "tests")
+    return [
+        name
+        for name in names
+        if "NAME" not in name and not any((place / name).exists() for place in places)
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    assert not broken_links(page)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_a_page_names_exist(page: Path) -> None:
+    assert not missing_files(page)
