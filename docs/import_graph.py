@@ -23,7 +23,7 @@ GROUND = "ground"
 #: Folders that belong to the ground.
 GROUND_FOLDERS = ("schema",)
 #: The package itself, and modules that only gather names for users; nothing may import them.
-FRONT = (PACKAGE, "__main__", "connections", "encodings", "layers", "weights")
+FRONT = (PACKAGE, "__main__", "connections", "encodings", "layers")
 #: From the bottom up. A room may import its own floor and all floors below it.
 FLOORS: tuple[tuple[str, ...], ...] = (
     (GROUND,),

@@ -2,8 +2,8 @@
 
 They need matplotlib (``pip install "brianbridge[plot]"``). Text has matplotlib's text colour; all
 else has the colours of Okabe and Ito, which people with any colour vision can tell apart. Whatever
-a colour says, a shape or a pattern says too. Plots take plain data: this package imports nothing
-but `brianbridge.recording` and `brianbridge.errors`. A new plot is one file here.
+a colour says, a shape or a pattern says too. Plots take plain data: they may import
+`brianbridge.recording` and `brianbridge.errors`, and no other room. A new plot is one file here.
 
 >>> from brianbridge.plots import plot_ladder
 >>> ax = plot_ladder(verdict)                                              # doctest: +SKIP
