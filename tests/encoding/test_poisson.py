@@ -72,7 +72,7 @@ def test_brian2_draws_spikes_of_the_same_statistics(path, dt):
 
 
 def test_only_a_poisson_encoding_can_be_drawn(refused):
-    with refused("poisson = True", "encoding is 'current'"):
+    with refused("poisson = True", "this network has 'current'"):
         simulate(network(Current(5)), X, poisson=True)
     with refused("poisson = True", "encoded"):
         simulate(network(), network().encoding.encode(X, np.arange(300)), poisson=True)
