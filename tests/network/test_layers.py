@@ -261,7 +261,7 @@ CONV = Conv2d(3, 2, LIF)
         ([AvgPool2d(2), SumPool2d(2), Dense(2, LIF)], {}, ["two poolings in a row"]),
         ([AvgPool2d(2), MaxPool2d(2), Dense(2, LIF)], {}, ["two poolings in a row"]),
         ([CONV, MaxPool2d(2), Dense(2, LIF)], {}, ["'pool1'", "fire once", "'lif'", "AvgPool2d"]),
-        ([CONV, AvgPool2d(2), Recurrent(), Dense(2, LIF)], {}, ["layer that has neurons"]),
+        ([CONV, AvgPool2d(2), Recurrent(), Dense(2, LIF)], {}, ["follow a layer with neurons"]),
         ([Recurrent(), Dense(2, LIF)], {}, ["a recurrent projection must follow a layer"]),
         ([Residual("input"), CONV], {}, ["residual from 'input' must follow a layer"]),
         ([CONV, Residual("conv2")], {}, ["no earlier population 'conv2'"]),

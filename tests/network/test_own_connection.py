@@ -256,7 +256,7 @@ def test_a_stray_array_in_a_file_is_refused(refused, tmp_path: Path):
     bb.save_network(make(), tmp_path / "network.h5")
     with h5py.File(tmp_path / "network.h5", "r+") as file:
         file["projections/a_to_b"].move("permutation", "target")
-    with refused("/projections/a_to_b holds 'target'"):
+    with refused("/projections/a_to_b has the unknown entry 'target'"):
         bb.load_network(tmp_path / "network.h5")
 
 
