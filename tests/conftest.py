@@ -21,7 +21,7 @@ def little_garbage() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def ctrl_c() -> None:
+def listen_to_ctrl_c() -> None:
     """Let Ctrl-C work, also where tests run in the background of a shell that ignores it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

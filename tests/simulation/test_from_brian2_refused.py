@@ -208,7 +208,7 @@ def noisy(where: str) -> Callable[[], list[Any]]:
         (custom_event, ("group 'cells'", "custom event 'up'")),
         (follows_an_event, ("synapses 'wires'", "the event 'up'")),
         (operation, ("'mine' (NetworkOperation)", "NeuronGroup and Synapses only")),
-        (regular, ("group 'cells' runs", "run_regularly")),
+        (regular, ("group 'cells' also runs", "run_regularly")),
         (timed, ("group 'cells'", "'stimulus' is a function")),
         (linked, ("'x'", "(linked)")),
         (compartments, ("'cable' (SpatialNeuron)",)),
