@@ -11,6 +11,11 @@ import pytest
 
 from brianbridge.errors import InputError
 
+# A shell ignores Ctrl-C for what runs in its background, and Brian2 keeps the handler that it finds
+# when it is imported.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def little_garbage() -> None:
@@ -18,13 +23,6 @@ def little_garbage() -> None:
     import brian2  # noqa: F401
 
     gc.freeze()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def listen_to_ctrl_c() -> None:
-    """Let Ctrl-C work, also where tests run in the background of a shell that ignores it."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.probe import probe
 from brianbridge.neurons.quantity_text import unit_name
@@ -13,7 +15,8 @@ def by_unit(model: NeuronModel, variable: str, values: Mapping[str, float], othe
     """Return the value for the unit of a model's variable; `other` for any other unit or none."""
     if not variable:
         return other
-    return values.get(unit_name(probe(model).variables[variable].dim), other)
+    neurons = max(np.size(value) for value in (0, *model.parameters.values()))
+    return values.get(unit_name(probe(model, neurons).variables[variable].dim), other)
 
 
 def firing_drive(model: NeuronModel) -> float:

@@ -51,7 +51,7 @@ def test_a_program_has_the_same_spikes(encoding):
 
 def test_what_cannot_be_a_program(refused, tmp_path):
     net = network(Current(3))
-    with refused("batched path", "path = 'reference'"):
+    with refused("path = 'batched'", "path = 'reference'"):
         simulate(net, X, device="cpp_standalone", path="batched")
     with refused("no device 'standalone'", "Did you mean 'cpp_standalone'?"):
         simulate(net, X, device="standalone")
