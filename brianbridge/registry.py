@@ -94,13 +94,9 @@ class Registry(Generic[T]):
         InputError
             If there is none of that name; the nearest name is suggested.
         """
-        if not isinstance(name, str):
-            raise InputError(
-                f"the {self.what} {name!r:.80} is no name. {did_you_mean('', self.names())}"
-            )
-        if name not in self:
-            hint = did_you_mean(name, self.names())
-            raise InputError(f"there is no {self.what} '{name:.80}'. {hint}")
+        if not isinstance(name, str) or name not in self:
+            hint = did_you_mean(str(name), self.names())
+            raise InputError(f"there is no {self.what} '{name!s:.80}'. {hint}")
         return self._entries[name]
 
     def make(self, name: str, options: Mapping[str, Any]) -> Any:

@@ -77,7 +77,7 @@ def test_nothing_to_train_and_a_seed_below_0_are_refused():
 def test_options_of_another_type_are_refused(rule, option, value, wanted):
     with pytest.raises(InputError, match=f"{option} = {value!r}; give {wanted}"):
         learning_rule(rule, **{option: value})
-    with pytest.raises(InputError, match="learning rule 3 is no name"):
+    with pytest.raises(InputError, match="no learning rule '3'"):
         learning_rule(3)
     with pytest.raises(InputError, match=r"epochs = 1\.5; give a whole number"):
         TrainingOptions(epochs=1.5)

@@ -290,7 +290,7 @@ TEXTS = [
     ("neuron", "-v/tau", "-v/0/tau", "divides by 0"),
     ("network", '"poisson"', "0", "no encoding '0'"),
     ("network", '"poisson"', "{ a = 1 }", "no encoding"),
-    ("network", '"100 Hz"', '["1 Hz", "2 Hz"]', "no rate"),
+    ("network", '"100 Hz"', '["1 Hz", "2 Hz"]', "is not a rate"),
     ("network", "steps = 3", 'steps = "3"', "steps = '3'"),
     ("network", "steps = 3", f"steps = {2**62}", "at most"),
     ("network", 'dt = "1 ms"', "dt = 1e300", "give a step"),

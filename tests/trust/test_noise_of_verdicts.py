@@ -9,6 +9,7 @@ import pytest
 
 import brianbridge as bb
 from brianbridge.datasets import from_arrays
+from brianbridge.ladder.execution import Execution
 
 X, Y = np.random.default_rng(0).random((60, 6)), np.arange(60) % 3
 DATA = from_arrays("mine", X, Y)
@@ -27,7 +28,7 @@ def outcome(**options) -> dict:
 
 @pytest.mark.parametrize("shard", [13, 30])
 def test_the_size_of_shards_changes_nothing(shard):
-    whole, parts = outcome(), outcome(shard=shard)
+    whole, parts = outcome(), outcome(execution=Execution(shard=shard))
     assert whole.keys() == parts.keys()
     assert whole["spike_mismatches"] > 0
     for key, value in whole.items():
