@@ -51,8 +51,8 @@ POWERS = "((((10**64)**64)**64)**64)**64"
 #: What is refused, and a part of the reason.
 MODELS = {
     # too much work
-    "powers in an emit": ({"emit": f"int(v >= {POWERS})"}, "no finite number"),
-    "powers in an equation": (equation(f"*{POWERS}"), "no finite number"),
+    "powers in an emit": ({"emit": f"int(v >= {POWERS})"}, "not a finite number"),
+    "powers in an equation": (equation(f"*{POWERS}"), "not a finite number"),
     "powers of a name": (equation("*((v**8)**8)**8"), "power of a power"),
     "big coefficients": (equation("*(10**200*v)**2*(10**200*v)**2"), "digits in a coefficient"),
     "products that double": (doubling("*"), "once"),
@@ -68,16 +68,16 @@ MODELS = {
     "60 equations, all coupled": (coupled(60, "exact", dense=True), "couplings"),
     "60 equations in a ring": (coupled(60, "exact"), "3600 ways"),
     "60, exponential": (coupled(60, "exponential_euler", dense=True), "couplings"),
-    "a circle": ({"equations": f"{LIF}\na = b : 1\nb = a : 1"}, "need itself"),
+    "a circle": ({"equations": f"{LIF}\na = b : 1\nb = a : 1"}, "a needs b needs a"),
     # no numbers
     "int(v/0)": ({"emit": "int(v/0)"}, "divides by 0"),
     "int(1/0)": ({"emit": "int(1/0)"}, "divides by 0"),
     "int(True)": ({"emit": "int(True)"}, "the same in every step"),
     "int(v and v)": ({"emit": "int(v and v)"}, "'v > 0'"),
-    "sqrt(-1)": (equation("*sqrt(-1)"), "no finite number"),
-    "1e999": (equation("*1e999"), "no finite number"),
-    "log(0)": (equation(" + log(0)*Hz"), "no finite number"),
-    "inf": ({"emit": "int(v > inf)"}, "no finite number"),
+    "sqrt(-1)": (equation("*sqrt(-1)"), "not a finite number"),
+    "1e999": (equation("*1e999"), "not a finite number"),
+    "log(0)": (equation(" + log(0)*Hz"), "not a finite number"),
+    "inf": ({"emit": "int(v > inf)"}, "not a finite number"),
     "v = v/0": ({"reset": "v = v/0"}, "divides by 0"),
     "-v/0": (equation("/0"), "divides by 0"),
     # what only a trial tells
