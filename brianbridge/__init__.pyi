@@ -39,7 +39,6 @@ from .neurons.propagator import exact_propagator as exact_propagator
 from .recording import Recording as Recording
 from .remedies.calibrate import calibrate as calibrate
 from .remedies.fine_tune import fine_tune as fine_tune
-from .report import write_report as write_report
 from .simulation.batched.dense_projection import DenseProjection as DenseProjection
 from .simulation.reader.from_brian2 import from_brian2 as from_brian2
 from .simulation.reader.write_back import write_back as write_back

@@ -14,6 +14,8 @@ special cases, where a symbolic solution divides by zero.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import scipy.linalg
 
@@ -56,8 +58,19 @@ def phi_gamma(matrix: np.ndarray, dt: float) -> tuple[np.ndarray, np.ndarray]:
         # Neurons with equal parameters share one exponential.
         flat = augmented.reshape(-1, 4 * n * n)
         unique, inverse = np.unique(flat, axis=0, return_inverse=True)
-        step = scipy.linalg.expm(unique.reshape(-1, 2 * n, 2 * n))
-        step = step[inverse.ravel()].reshape(augmented.shape)
+        step = _exponentials(unique.tobytes(), 2 * n)[inverse.ravel()].reshape(augmented.shape)
     else:
         step = scipy.linalg.expm(augmented)
     return step[..., :n, :n] * units, step[..., :n, n:] * units
+
+
+@lru_cache(maxsize=8)
+def _exponentials(matrices: bytes, size: int) -> np.ndarray:
+    """Return the exponentials of matrices, shape (matrices, size, size).
+
+    A model is checked whenever one of its parameters changes, and most do not change the matrices;
+    each thread of a simulation needs the same ones again. For many neurons they take seconds.
+    """
+    step: np.ndarray = scipy.linalg.expm(np.frombuffer(matrices).reshape(-1, size, size))
+    step.flags.writeable = False
+    return step

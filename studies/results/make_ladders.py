@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import brianbridge as bb
-from brianbridge.study.data import split_of
-from brianbridge.study.run import first_samples
+from brianbridge.report import write_report
+from brianbridge.study.data import first_samples, split_of
 from brianbridge.sweep import Sweep, connected
 
 STUDIES = Path(__file__).parents[1]
@@ -34,7 +34,7 @@ def run_ladder(name: str, samples: int, client: Any) -> None:
     )  # fmt: skip
     verdict.save(FOLDER / f"{name}.json")
     data = network.provenance["dataset"]["name"]
-    bb.write_report(
+    write_report(
         verdict,
         FOLDER / f"{name}.html",
         command=f"brianbridge verify {name}.h5 --data {data} --ladder default --samples {samples}",

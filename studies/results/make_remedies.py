@@ -16,8 +16,7 @@ from typing import Any
 from make_ladders import STUDIES, accuracy_and_spikes, kept, when_and_where
 
 import brianbridge as bb
-from brianbridge.study.data import split_of
-from brianbridge.study.run import first_samples
+from brianbridge.study.data import first_samples, split_of
 from brianbridge.sweep import Sweep, delete_kept
 
 FOLDER = STUDIES / "results" / "remedies"

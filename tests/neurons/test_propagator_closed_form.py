@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.linalg
 from brian2 import BrianObjectException, Network, NeuronGroup, SpikeMonitor, ms
 from brian2.stateupdaters.base import UnsupportedEquationsException
 
@@ -241,3 +242,16 @@ def test_steps_compose():
     phi_2, gamma_2 = phi_gamma(matrix, 2e-3)
     np.testing.assert_allclose(phi @ phi, phi_2, rtol=1e-12)
     np.testing.assert_allclose(gamma + phi @ gamma, gamma_2, rtol=1e-12)
+
+
+def test_matrices_that_did_not_change_are_not_computed_again(monkeypatch):
+    rates = np.linspace(-200.0, -50.0, 1000).reshape(-1, 1, 1)
+    first, real, calls = phi_gamma(rates, 1e-4), scipy.linalg.expm, []
+    monkeypatch.setattr(scipy.linalg, "expm", lambda x: calls.append(x) or real(x))
+    for one, other in zip(first, phi_gamma(rates.copy(), 1e-4), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert not calls
+    first[0][:] = 0  # what a caller does with a result does not reach the next one
+    assert phi_gamma(rates, 1e-4)[0].min() > 0.9
+    phi_gamma(rates, 2e-4)
+    assert len(calls) == 1

@@ -25,6 +25,7 @@ from threadpoolctl import threadpool_info
 import brianbridge as bb
 from brianbridge.datasets import from_arrays, load_dataset
 from brianbridge.perturbations import Condition, MembraneNoise, SynapticFailure, perturbed
+from brianbridge.report import write_report
 from brianbridge.rules import learning_rule, rule_names
 
 # The first import of scikit-learn draws from Python's generator (by way of rich); those of SciPy
@@ -119,7 +120,7 @@ def functions(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "simulate timing", lambda: bb.simulate(spiking, X, timing="uniform", dt=0.1 * ms)
     yield "simulate what is wrong", lambda: refused(lambda: bb.simulate(plain, X[:, :2]))
     yield "verify", lambda: bb.verify(plain, DATA, rungs)
-    yield "report", lambda: bb.write_report(bb.verify(plain, DATA, rungs), folder / "report.html")
+    yield "report", lambda: write_report(bb.verify(plain, DATA, rungs), folder / "report.html")
     yield "calibrate", lambda: bb.calibrate(plain, DATA, [MembraneNoise(0.2)], samples=6, rounds=1)
     yield (
         "fine_tune",
