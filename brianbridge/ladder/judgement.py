@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from brianbridge.errors import InputError, did_you_mean
-from brianbridge.ladder.by_key import ByKey
 from brianbridge.measures.confidence_intervals import Interval
 
 __all__ = ["DecideBy", "Judgement", "Measured", "decided_by", "judge", "worst_outcome"]
@@ -89,7 +88,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Judgement(ByKey):
+class Judgement:
     """Hold how one tolerance was judged.
 
     Parameters

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from brianbridge.ladder.by_key import ByKey
 from brianbridge.ladder.judgement import Judgement
 from brianbridge.ladder.judgement_text import describe_judgement
 
@@ -14,7 +13,7 @@ __all__ = ["RemedyOutcome", "RungOutcome", "TwinOutcome"]
 
 
 @dataclass(frozen=True)
-class TwinOutcome(ByKey):
+class TwinOutcome:
     """Hold the numbers of a twin, which runs in float64.
 
     Parameters
@@ -46,7 +45,7 @@ class TwinOutcome(ByKey):
 
 
 @dataclass(frozen=True)
-class RemedyOutcome(ByKey):
+class RemedyOutcome:
     """Hold what a remedy did to a network, and what the rung gives with it.
 
     Parameters

@@ -1,7 +1,5 @@
 """How a verdict and its rungs print themselves."""
 
-import pytest
-
 from brianbridge.ladder.outcomes import RungOutcome, TwinOutcome
 from brianbridge.ladder.rungs import Rung
 from brianbridge.ladder.verdict import Verdict
@@ -50,14 +48,6 @@ def test_a_notebook_shows_the_ladder_as_a_table_of_escaped_text():
     assert text.count("&lt;script&gt;") == 2
     assert text.count("<tr>") == 3  # headings, twin, rung
     assert "<td>97.50 %</td><td>-2.00 to +1.00</td><td>99.00 %</td>" in text
-
-
-def test_reading_an_outcome_by_key_warns():
-    twin = TwinOutcome(0.98, {})
-    with pytest.warns(DeprecationWarning, match="use the attribute 'accuracy'"):
-        assert twin["accuracy"] == 0.98
-    with pytest.raises(KeyError):
-        twin["speed"]
 
 
 def test_a_twin_writes_decisions_only_if_there_are_some():
