@@ -9,14 +9,14 @@ threshold crossings is a spike. With ``z = [V > theta]`` in every step,
 where B is 1 in the step of the first crossing alone, and g is 1 there and 0 elsewhere. The
 derivative of z is a bump around the threshold; g and both sums have their exact derivatives. The
 derivative of g with respect to B is 1 before the spike and 0 from it on. A weight thus learns from
-the potentials of the steps before a spike, and of neurons that never fired. All V of a presentation
-are one matrix product (`brianbridge.rules.single_spike.linear_response`), which works for any
-linear neuron without reset.
+the potentials before a spike, or in all steps if there is none. All V of a presentation are one
+matrix product (`brianbridge.rules.single_spike.linear_response`), which works for any linear neuron
+without reset.
 
 The authors use the largest potential of output neurons that do not fire, with the cross-entropy.
 Here it is the potential at the end, so that output neurons should forget slowly (on digits: 85 %
-with tau = 10 ms and 16 steps of 1 ms, 92 % with 200 ms). First spikes at the output are learned
-less well, as nothing in this rule makes an output spike later: use `FirstSpike` for them.
+with tau = 10 ms and 16 steps of 1 ms, 92 % with 200 ms). First spikes at the output train less
+well, as nothing in this rule makes an output spike later: use `FirstSpike` for them.
 """
 
 from __future__ import annotations
