@@ -183,7 +183,7 @@ def test_checkpoint_of_another_training_is_refused(tmp_path):
     with pytest.raises(InputError, match="belongs to a training run with other"):
         train(iris_twin(), data, epochs=1, learning_rate=0.5, checkpoint=path)
     path.write_bytes(b"nonsense")
-    with pytest.raises(InputError, match="is not a checkpoint"):
+    with pytest.raises(InputError, match="is not a training checkpoint"):
         train(iris_twin(), data, epochs=1, checkpoint=path)
 
 
