@@ -13,7 +13,7 @@ from brianbridge.network.projection import Projection
 from brianbridge.network.readout import Readout
 from brianbridge.network.structure import NetworkStructure, Schedule
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.neurons.types import no_real_numbers
+from brianbridge.neurons.types import integers_and_booleans
 
 __all__ = ["check_network"]
 
@@ -159,7 +159,7 @@ def _check_receive(projection: Projection, receive: str, neuron: NeuronModel) ->
             f"projection '{projection.name}': spikes cannot add to '{receive}' of neuron model "
             f"'{neuron.name}'. " + did_you_mean(receive, neuron.settable_variables)
         )
-    kind = no_real_numbers(neuron.equations).get(receive)
+    kind = integers_and_booleans(neuron.equations).get(receive)
     if kind is not None:
         raise InputError(
             f"projection '{projection.name}': weights cannot add to '{receive}' of neuron model "
