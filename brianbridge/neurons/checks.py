@@ -182,7 +182,7 @@ def _check_method(
     known = StateUpdateMethod.stateupdaters
     if model.brian2_method not in known:
         raise InputError(
-            f"{what}: unknown method {model.method!r}. "
+            f"{what}: there is no method {model.method!r}. "
             + did_you_mean(model.method, {"exact", *known})
         )
     if model.method == "exact":
