@@ -138,7 +138,7 @@ def test_what_a_folder_lacks_is_named(small10, put, tmp_path):
     expected = r"mine lacks data_batch_4\.bin \(or the .*\) and has no cifar-10-binary\.tar\.gz$"
     with pytest.raises(InputError, match=expected):
         load_dataset("cifar10", folder=put(tmp_path / "mine", small10.files))
-    with pytest.raises(InputError, match=r"was not found\. Get it: `brianbridge data cifar10 --fetch`"):
+    with pytest.raises(InputError, match=r"not found\. Get it: `brianbridge data cifar10 --fetch`"):
         load_dataset("cifar10")
 
 
