@@ -15,7 +15,7 @@ from brianbridge.measures.sample_summary import SampleSummary
 from brianbridge.measures.spike_comparison import SpikeComparison
 from brianbridge.measures.spike_counts import SpikeCounts, add_spike_counts
 from brianbridge.measures.spike_train_distances import SpikeTrainDistances
-from brianbridge.network import SpikingNetwork
+from brianbridge.network import READOUTS, SpikingNetwork
 from brianbridge.recording import Recording
 
 __all__ = ["ResultCollector", "RunResult"]
@@ -135,10 +135,11 @@ class ResultCollector:
         here = slice(low, self._samples)
         output = self._network.output.name
         decision = first = comparison = distances = latency = None
-        if self._network.readout == "first_spike":
+        readout = READOUTS[self._network.readout]
+        if readout.first_spike_decides:
             inputs = None if self._inputs is None else self._inputs[here]
             decision = Decision.of(block, output, self._labels[here], inputs)
-        if self._network.readout == "counts":
+        if readout.counts_spikes:
             latency = decision_latency(block, output)
         if self._twin is not None:
             twin = self._twin.part(low, self._samples)

@@ -22,7 +22,7 @@ from brianbridge.datasets import Dataset
 from brianbridge.ladder.results import ResultCollector, RunResult
 from brianbridge.ladder.twin_run import TwinRun
 from brianbridge.measures.spike_counts import input_spikes_by_step
-from brianbridge.network import SpikingNetwork
+from brianbridge.network import READOUTS, SpikingNetwork
 from brianbridge.neurons.quantities import plain
 from brianbridge.perturbations import Perturbation, perturbed
 from brianbridge.perturbations.condition import Condition
@@ -115,7 +115,7 @@ class Shards:
         """Return an object that adds up the chunks of a run on a shard."""
         low, high = self.bounds(shard)
         labels, inputs = self.data.y[low:high], None
-        if self.network.readout == "first_spike":
+        if READOUTS[self.network.readout].first_spike_decides:
             inputs = input_spikes_by_step(self.network, self.data.x[low:high], np.arange(low, high))
         return ResultCollector(self.network, labels, inputs, twin, max(0, TRAINS - low))
 

@@ -32,11 +32,12 @@ from brianbridge.network.network import SpikingNetwork
 from brianbridge.network.pooling import Pooling
 from brianbridge.network.population import INPUT, Population
 from brianbridge.network.projection import Failure, Projection
-from brianbridge.network.readout import Readout
+from brianbridge.network.readouts import READOUTS, OutputRun, Readout
 from brianbridge.network.structure import Schedule
 
 __all__ = [
     "INPUT",
+    "READOUTS",
     "AllToAll",
     "AvgPool2d",
     "Connection",
@@ -49,6 +50,7 @@ __all__ = [
     "Layer",
     "MaxPool2d",
     "OneToOne",
+    "OutputRun",
     "Pairs",
     "Pooling",
     "Population",

@@ -10,7 +10,7 @@ from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network.delays import LONGEST_DELAY, steps_in
 from brianbridge.network.population import INPUT
 from brianbridge.network.projection import Projection
-from brianbridge.network.readout import Readout
+from brianbridge.network.readouts import READOUTS
 from brianbridge.network.structure import NetworkStructure, Schedule
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.types import integers_and_booleans
@@ -44,7 +44,7 @@ def check_network(network: NetworkStructure) -> None:
             )
     _check_names(network, {*names, *_SIMULATION_NAMES})
     _check_activity(network)
-    if network.readout != "counts" and not network.output.neuron.potential:
+    if READOUTS[network.readout].needs_potential and not network.output.neuron.potential:
         raise InputError(
             f"readout '{network.readout}' needs a potential, but neuron model "
             f"'{network.output.neuron.name}' does not tell which variable that is; call it 'v', or "
@@ -99,12 +99,10 @@ def _check_names(network: NetworkStructure, taken: set[str]) -> None:
 
 
 def _check_choices(network: NetworkStructure) -> None:
-    for what, value, known in (
-        ("readout", network.readout, get_args(Readout)),
-        ("schedule", network.schedule, get_args(Schedule)),
-    ):
-        if value not in known:
-            raise InputError(f"there is no {what} '{value}'. {did_you_mean(str(value), known)}")
+    READOUTS[network.readout]  # refuses an unknown name
+    if network.schedule not in get_args(Schedule):
+        hint = did_you_mean(str(network.schedule), get_args(Schedule))
+        raise InputError(f"there is no schedule '{network.schedule}'. {hint}")
 
 
 def _check_direction(network: NetworkStructure, projection: Projection, back: bool) -> None:
@@ -196,10 +194,10 @@ def _check_activity(network: NetworkStructure) -> None:
         away = [p.name for p in network.projections if p.source == population.name]
         if away and not network.fires(population.name):
             raise InputError(
-                f"projection '{away[0]}' comes from population '{population.name}', which is read "
-                "by its potential and does not fire; use readout 'counts'"
+                f"projection '{away[0]}' comes from population '{population.name}', which "
+                f"does not fire with readout '{network.readout}'; use readout 'counts'"
             )
-        counted = population is network.output and network.readout != "potential"
+        counted = population is network.output and network.fires(population.name)
         if (away or counted) and not population.neuron.emit:
             raise InputError(
                 f"population '{population.name}' never fires: neuron model "

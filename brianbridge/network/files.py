@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from brianbridge.encoding.base import ENCODINGS
 from brianbridge.network.layer_files import LayerEntries, NeuronParameters
-from brianbridge.network.readout import Readout
+from brianbridge.network.readouts import ReadoutName
 from brianbridge.schema import TableBy, find_toml, read_toml, validated
 from brianbridge.share import share_folder
 
@@ -46,8 +46,8 @@ class NetworkFile(BaseModel):
         Shape of one sample, unless the dataset has another.
     encoding : dict
         How samples become input. It sets the time step and the number of steps.
-    readout : {"counts", "potential", "first_spike"}
-        What the output is.
+    readout : str
+        How the output is read; see `brianbridge.network.readouts`.
     weight_gain : float, optional
         Variance of the initial weights times their fan-in. If not given, they are drawn from
         U(-1, 1)/sqrt(fan_in).
@@ -65,7 +65,7 @@ class NetworkFile(BaseModel):
     source: str
     input_shape: list[PositiveInt] = Field(min_length=1)
     encoding: Annotated[dict[str, Any], TableBy(ENCODINGS, "kind", "current")]
-    readout: Readout = "counts"
+    readout: ReadoutName = "counts"
     weight_gain: float | None = Field(default=None, gt=0)
     weight_mean: float = 0.0
     neurons: NeuronParameters = {}

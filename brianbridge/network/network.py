@@ -21,7 +21,6 @@ from brianbridge.network.layers import Layer, stack_layers
 from brianbridge.network.pooling import Pooling
 from brianbridge.network.population import Population, checked_shape
 from brianbridge.network.projection import Projection, projection_name
-from brianbridge.network.readout import Readout
 from brianbridge.network.structure import NetworkStructure
 from brianbridge.neurons.model import NeuronModel
 
@@ -43,8 +42,9 @@ class SpikingNetwork(NetworkStructure):
     projections : tuple of Projection
         Each leads from an earlier population (or ``"input"``) to a later one, or is declared as
         feedback.
-    readout : {"counts", "potential", "first_spike"}
-        What the output is; see `brianbridge.network.readout`.
+    readout : str
+        How the output is read: ``"counts"``, ``"potential"``, ``"first_spike"``, or another
+        registered readout; see `brianbridge.network.readouts`.
     provenance : mapping
         Where the weights come from: rule, seed, versions, data, training curve. JSON only.
     schedule : {"canonical", "default"}
@@ -74,7 +74,7 @@ class SpikingNetwork(NetworkStructure):
         layers: Sequence[Layer],
         *,
         encoding: Encoding,
-        readout: Readout = "counts",
+        readout: str = "counts",
         seed: int = 0,
         weight_gain: float | None = None,
         weight_mean: float = 0.0,
@@ -89,8 +89,8 @@ class SpikingNetwork(NetworkStructure):
             The layers from input to output; see `brianbridge.network.layers`.
         encoding : Encoding
             Turns a sample into input over time.
-        readout : {"counts", "potential", "first_spike"}
-            What the output is; see `brianbridge.network.readout`.
+        readout : str
+            How the output is read; see `SpikingNetwork`.
         seed : int
             Seed of the initial weights.
         weight_gain : float, optional

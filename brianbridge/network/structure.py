@@ -14,7 +14,7 @@ from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network.delays import steps_in
 from brianbridge.network.population import INPUT, Population
 from brianbridge.network.projection import Projection
-from brianbridge.network.readout import Readout
+from brianbridge.network.readouts import READOUTS
 
 __all__ = ["NetworkStructure", "Schedule"]
 
@@ -32,7 +32,7 @@ class NetworkStructure:
     encoding: Encoding
     populations: tuple[Population, ...]
     projections: tuple[Projection, ...]
-    readout: Readout = "counts"
+    readout: str = "counts"
     provenance: Mapping[str, Any] = field(default_factory=dict)
     schedule: Schedule = "canonical"
 
@@ -61,7 +61,7 @@ class NetworkStructure:
 
     def fires(self, name: str) -> bool:
         """Tell whether a population emits spikes; one that is read by its potential does not."""
-        return not (self.readout == "potential" and name == self.output.name)
+        return name != self.output.name or READOUTS[self.readout].fires
 
     @property
     def firing(self) -> tuple[Population, ...]:

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from brianbridge.encoding.base import ENCODINGS
-from brianbridge.network import Readout
 from brianbridge.network.layer_files import LayerEntries, NeuronParameters
+from brianbridge.network.readouts import ReadoutName
 from brianbridge.schema import TableBy
 from brianbridge.training.options import Share, TrainingOptions
 from brianbridge.twin.normalisation import Normalised
@@ -60,8 +60,9 @@ class NetworkEntry(Entry):
     encoding : dict
         How samples become input; it sets step and number of steps. Beside `model` or `start`, a
         table without ``kind`` changes only some options of their encoding.
-    readout : {"counts", "potential", "first_spike"}
-        What the output is. The default is that of `model` or `start`, or counts.
+    readout : str
+        How the output is read; see `brianbridge.network.readouts`. The default is that of
+        `model` or `start`, or counts.
     neurons : dict
         Parameters of all neurons of a model, by its name; not allowed beside `start`.
     weight_gain : float
@@ -80,7 +81,7 @@ class NetworkEntry(Entry):
     model: str | None = None
     start: str | None = None
     encoding: Annotated[dict[str, Any], TableBy(ENCODINGS, "kind", "current", changes=True)] = {}
-    readout: Readout | None = None
+    readout: ReadoutName | None = None
     neurons: NeuronParameters = {}
     weight_gain: float | None = Field(default=None, gt=0)
     weight_mean: float | None = None

@@ -184,7 +184,7 @@ def test_any_missing_or_mistyped_entry_is_refused_in_one_line(
         ("projections.0.connection.kind", "conv", "no connection 'conv'. Did you mean 'conv2d'?"),
         ("projections.0.connection.stride", 1, "unknown key 'stride'"),
         ("projections.0.delay", -1.0, "delay of projection"),
-        ("readout", "first", "'counts', 'potential' or 'first_spike'"),
+        ("readout", "first", "there is no readout 'first'. Did you mean 'first_spike'?"),
         ("encoding.kind", "curent", "there is no encoding 'curent'. Did you mean 'current'?"),
         ("encoding.steps", 10.5, "'steps' = 10.5"),
         ("encoding.steps", True, "'steps' = True"),

@@ -15,7 +15,7 @@ from brianbridge.measures.decision import Decision
 from brianbridge.measures.first_spikes import FirstSpikeComparison, order_changed
 from brianbridge.measures.spike_counts import input_spikes_by_step
 from brianbridge.network import Dense, SpikingNetwork
-from brianbridge.network.readout import first_spike_output
+from brianbridge.network.readouts.first_spike import first_spike_output
 from brianbridge.neurons.library import neuron_model
 from brianbridge.recording import Events, Recording
 from brianbridge.simulation.simulate import simulate

@@ -6,7 +6,7 @@ import torch
 
 from brianbridge.encoding import Latency
 from brianbridge.network import Dense, SpikingNetwork
-from brianbridge.network.readout import first_spike_output, first_spike_times
+from brianbridge.network.readouts.first_spike import first_spike_output, first_spike_times
 from brianbridge.neurons.library import neuron_model
 from brianbridge.recording import Events
 from brianbridge.simulation.simulate import simulate

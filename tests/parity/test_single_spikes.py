@@ -13,7 +13,7 @@ from brian2 import ms
 import brianbridge as bb
 from brianbridge.encoding import Current, Latency
 from brianbridge.network import Conv2d, Dense, MaxPool2d, SpikingNetwork
-from brianbridge.network.readout import first_spike_times
+from brianbridge.network.readouts.first_spike import first_spike_times
 from brianbridge.neurons.library import neuron_model
 from brianbridge.rules import FirstSpike, SingleSpikeVectorised
 

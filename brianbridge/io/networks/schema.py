@@ -23,9 +23,10 @@ from pydantic import (
 
 from brianbridge.encoding import Encoding
 from brianbridge.errors import InputError, did_you_mean
-from brianbridge.network import Readout, Schedule
+from brianbridge.network import Schedule
 from brianbridge.network.connections import CONNECTIONS
 from brianbridge.network.pooling import PoolingMode
+from brianbridge.network.readouts import ReadoutName
 from brianbridge.schema import validated
 
 __all__ = ["NetworkEntry", "check_entry", "upgraded"]
@@ -99,7 +100,7 @@ class NetworkEntry(_Strict):
 
     input_shape: list[PositiveInt]
     encoding: dict[str, Any]
-    readout: Readout
+    readout: ReadoutName
     populations: Annotated[list[_Population], Field(min_length=1)]
     projections: list[_Projection]
     schedule: Schedule

@@ -1,26 +1,32 @@
-"""How the output of a network is read: pure functions, the same for torch and NumPy.
-
-``counts``
-    Summed spike values of the last population.
-``potential``
-    The membrane potential of the last population at the end; it does not fire.
-``first_spike``
-    The earlier a neuron's first spike, the larger its output (see `first_spike_output`).
-"""
+"""Readout by first spikes: the earlier a neuron's first spike, the larger its output."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
-__all__ = ["AT_SPIKE", "Readout", "first_spike_output", "first_spike_times"]
+from brianbridge.network.readouts.base import OutputRun, Readout
 
-Readout = Literal["counts", "potential", "first_spike"]
+__all__ = ["AT_SPIKE", "FirstSpike", "first_spike_output", "first_spike_times"]
 
-#: The state variable in which a neuron's reset keeps the potential at which it fired. A readout by
-#: first spikes breaks ties by it, where the neuron model has it.
+#: The state variable in which a neuron's reset keeps the potential at which it fired. The readout
+#: breaks ties by it, where the neuron model has it.
 AT_SPIKE = "v_at_spike"
+
+
+class FirstSpike(Readout):
+    """Read the first spikes, with ties broken by the potential; see `first_spike_output`."""
+
+    name: ClassVar[str] = "first_spike"
+    needs_potential: ClassVar[bool] = True
+    first_spike_decides: ClassVar[bool] = True
+
+    def output(self, run: OutputRun) -> Any:
+        """Return the outcome of `first_spike_output`."""
+        keeps = AT_SPIKE in run.neuron.settable_variables
+        at_spike = run.state(AT_SPIKE) if keeps else 0.0
+        return first_spike_output(run.first_steps(), at_spike, run.potential(), run.steps, run.grid)
 
 
 def first_spike_output(
