@@ -47,7 +47,7 @@ def check_network(network: NetworkStructure) -> None:
     if READOUTS[network.readout].needs_potential and not network.output.neuron.potential:
         raise InputError(
             f"readout '{network.readout}' needs a potential, but neuron model "
-            f"'{network.output.neuron.name}' does not tell which variable that is; call it 'v', or "
+            f"'{network.output.neuron.name}' does not say which variable that is; call it 'v', or "
             "give the model a 'receive'"
         )
 

@@ -60,7 +60,7 @@ class NetworkStructure:
         raise InputError(f"there is no population '{name}'. {did_you_mean(name, names)}")
 
     def fires(self, name: str) -> bool:
-        """Tell whether a population emits spikes; one that is read by its potential does not."""
+        """Return whether a population emits spikes; the readout may keep the last from firing."""
         return name != self.output.name or READOUTS[self.readout].fires
 
     @property
