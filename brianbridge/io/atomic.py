@@ -1,4 +1,4 @@
-"""Write files that are either whole or not there.
+"""Write files whole or not at all.
 
 A program that is killed in the middle of `open(target, "w")` has destroyed the earlier file and
 leaves half of a new one. Here the new file grows under a hidden name beside the target, and takes
@@ -71,7 +71,7 @@ def writable_folder(path: str | os.PathLike[str]) -> Path:
     folder = checked_path(path)
     _make_folder(folder)
     try:
-        # Only an attempt tells: permission bits do not show read-only mounts, quotas or ACLs.
+        # Only an attempt shows it: permission bits do not show read-only mounts, quotas or ACLs.
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
@@ -206,9 +206,8 @@ def _target(path: str | os.PathLike[str]) -> Path:
     if kind == stat.S_IFDIR:
         raise InputError(f"'{path}' is a folder: give the name of a file to write")
     if kind != stat.S_IFREG:
-        raise InputError(
-            f"'{path}' is {_KINDS.get(kind, 'no regular file')}: give the name of a file to write"
-        )
+        found = _KINDS.get(kind, "not a regular file")
+        raise InputError(f"'{path}' is {found}: give the name of a file to write")
     if not path.is_symlink():
         return path
     # The file that the link points to is replaced, and the link stays. If there is no such file, it

@@ -67,13 +67,13 @@ def network_model(
         How the output is read: ``"counts"``, ``"potential"``, ``"first_spike"``, or another
         registered readout.
     neurons : mapping of str to mapping, optional
-        Parameters of all neurons of a model, by its name, that differ from the file's.
+        Parameters of all neurons of a model that differ from the file's, by model name.
     seed : int
         Seed of the initial weights.
     weight_gain : float, optional
-        Variance of initial weights times their fan-in.
+        Variance of the initial weights times their fan-in.
     weight_mean : float, optional
-        Mean sum of the initial weights of a neuron.
+        Mean of the sum of a neuron's initial weights.
 
     Raises
     ------

@@ -34,7 +34,7 @@ class SpikingNetwork(NetworkStructure):
     Parameters
     ----------
     input_shape : tuple of int
-        Shape of one sample; the encoding says what shape of input it makes of it.
+        Shape of one sample. The encoding gives the shape of the input that it becomes.
     encoding : Encoding
         Turns a sample into input over time. It sets the step `dt` and the number of steps.
     populations : tuple of Population
@@ -48,8 +48,8 @@ class SpikingNetwork(NetworkStructure):
     provenance : mapping
         Where the weights come from: rule, seed, versions, data, training curve. JSON only.
     schedule : {"canonical", "default"}
-        The order of events within a step; ``"default"`` is that of Brian2, for networks that were
-        read from there.
+        The order of events within a step; ``"default"`` is Brian2's order, for networks that were
+        read from Brian2.
 
     Raises
     ------
@@ -129,7 +129,7 @@ class SpikingNetwork(NetworkStructure):
     def with_weights(
         self, weights: Mapping[str, tuple[np.ndarray, np.ndarray | None]], **provenance: Any
     ) -> SpikingNetwork:
-        """Return the network with other weights, by projection name, and more provenance."""
+        """Return the network with new weights, by projection name, and added provenance."""
         names = [p.name for p in self.projections]
         for name in weights:
             if name not in names:
@@ -145,7 +145,7 @@ class SpikingNetwork(NetworkStructure):
     # ------------------------------------------------------------------ files
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but the weights, for JSON."""
+        """Return everything but the arrays, for JSON."""
         return {
             "input_shape": list(self.input_shape),
             "encoding": self.encoding.to_dict(),
@@ -165,15 +165,15 @@ class SpikingNetwork(NetworkStructure):
         arrays: Mapping[str, Mapping[str, np.ndarray]],
         provenance: Mapping[str, Any],
     ) -> SpikingNetwork:
-        """Rebuild, and check, a network from the outcome of `to_dict` and its arrays.
+        """Rebuild and check a network from the result of `to_dict` and its arrays.
 
         Parameters
         ----------
         entry : mapping
-            The outcome of `to_dict`.
+            The result of `to_dict`.
         arrays : mapping of str to mapping
-            Of each projection, by its name: ``weight``, ``bias`` if there is one, and the arrays of
-            the connection.
+            By projection name: ``weight``, ``bias`` if there is one, and the arrays of the
+            connection.
         provenance : mapping
             Where the weights come from.
         """

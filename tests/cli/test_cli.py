@@ -210,7 +210,7 @@ def test_study_list(capsys):
         ("units = 8", 'units = 8\nparameters = { theta = "1 mV" }', "neuron model 'if'"),
         ("units = 8", "units = 8\nparameters = { tau = 1 }", "no parameter 'tau'"),
         ("seed = 1", "seed = ", "cannot be read"),
-        ("[rule]", "[rule]\ngate = 'open'", "gate = 'open'. Known are: 'count', 'potential'"),
+        ("[rule]", "[rule]\ngate = 'open'", "gate = 'open'. Choose from: 'count', 'potential'"),
     ],
 )
 def test_wrong_studies_are_refused_and_nothing_is_written(

@@ -46,7 +46,7 @@ def test_rates_that_are_none(rate):
 
 @pytest.mark.parametrize("x", [[[-0.1]], [[11.0]]])
 def test_intensities_that_give_no_probability(x):
-    with pytest.raises(InputError, match="between 0 and 1000 Hz, one spike a step"):
+    with pytest.raises(InputError, match="between 0 and 1000 Hz, one spike per step"):
         Poisson(5, rate=100.0).encode(np.array(x), np.arange(1))
 
 

@@ -92,8 +92,8 @@ def test_arrays_of_any_order_will_do(dtype):
         ([[1, 2], [1]], {}, "the samples are not an array of numbers"),
         (X + 1j, {}, "the samples are complex numbers"),
         (X, {"record": ("spikes", "zz")}, "no population has a state variable 'zz'"),
-        (X, {"index": [-1, 0, 1]}, "index: give whole numbers from 0 on"),
-        (X, {"index": [0.5, 0, 1]}, "index: give whole numbers from 0 on"),
+        (X, {"index": [-1, 0, 1]}, "index: give the samples' numbers"),
+        (X, {"index": [0.5, 0, 1]}, "index: give the samples' numbers"),
         (X, {"index": [0]}, "index has shape (1,)"),
     ],
 )
@@ -139,14 +139,14 @@ def test_a_potential_that_cannot_be_told_is_refused(refused):
 
 @pytest.mark.parametrize("name", ["presenter", "simulation_clock"])
 def test_names_of_the_simulation_are_refused(name, refused):
-    with refused(f"population '{name}' has the name of something else"):
+    with refused(f"population '{name}' has the name of another object"):
         single(name=name)
 
 
 @pytest.mark.parametrize("other", ["input_to_p", "p_stateupdater", "p_spikes"])
 def test_names_that_parts_of_others_have_are_refused(other, refused):
     weight = np.full((4, 4), 0.4)
-    with refused(f"population '{other}' has the name of something else"):
+    with refused(f"population '{other}' has the name of another object"):
         SpikingNetwork(
             (4,), Latency(5), tuple(Population(name, (4,), LIF) for name in (other, "p")),
             (Projection("input", "p", weight), Projection("input", other, weight)),

@@ -10,8 +10,8 @@ operators that torch and NumPy share::
         def output(self, run):
             return sum(0.9**step * spikes for step, spikes in enumerate(run.raster()))
 
-The twin calls it with tensors, so that a learning rule can follow the gradient, and the simulation
-with arrays.
+The twin calls it with tensors, so that learning rules get gradients; the simulation calls it with
+arrays.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ def _known(name: str) -> str:
     return name
 
 
-#: The type of the name of a readout in a file.
+#: The type of a readout's name in files.
 ReadoutName = Annotated[str, NameIn(READOUTS), AfterValidator(_known)]
 
 
 class OutputRun(ABC):
-    """Give access to the last population in one run, as tensors or as arrays.
+    """Give access to the last population of one run, as tensors or arrays.
 
     Attributes
     ----------
@@ -91,16 +91,16 @@ class OutputRun(ABC):
 class Readout(ABC):
     """Read the output of a network; the base class of all readouts.
 
-    The class registers itself as soon as it is defined.
+    The class registers itself on definition.
     """
 
     #: Name of the readout, in network files and messages.
     name: ClassVar[str]
-    #: Whether the last population fires; if not, there are only its state variables to read.
+    #: Whether the last population fires; if not, only its state variables can be read.
     fires: ClassVar[bool] = True
     #: Whether the neuron model of the last population must have a membrane potential.
     needs_potential: ClassVar[bool] = False
-    #: Whether the output counts spikes, so that a prediction can be followed from step to step.
+    #: Whether the output counts spikes, so that the prediction can be computed for every step.
     counts_spikes: ClassVar[bool] = False
     #: Whether the first output spike decides, so that a decision has a time.
     first_spike_decides: ClassVar[bool] = False

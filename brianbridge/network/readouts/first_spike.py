@@ -10,8 +10,8 @@ from brianbridge.network.readouts.base import OutputRun, Readout
 
 __all__ = ["AT_SPIKE", "FirstSpike", "first_spike_output", "first_spike_times"]
 
-#: The state variable in which a neuron's reset keeps the potential at which it fired. The readout
-#: breaks ties by it, where the neuron model has it.
+#: The state variable in which a neuron's reset stores the potential at which it fired. The readout
+#: breaks ties by it, if the neuron model has it.
 AT_SPIKE = "v_at_spike"
 
 
@@ -23,7 +23,7 @@ class FirstSpike(Readout):
     first_spike_decides: ClassVar[bool] = True
 
     def output(self, run: OutputRun) -> Any:
-        """Return the outcome of `first_spike_output`."""
+        """Return the result of `first_spike_output`."""
         keeps = AT_SPIKE in run.neuron.settable_variables
         at_spike = run.state(AT_SPIKE) if keeps else 0.0
         return first_spike_output(run.first_steps(), at_spike, run.potential(), run.steps, run.grid)
@@ -32,24 +32,24 @@ class FirstSpike(Readout):
 def first_spike_output(
     first: Any, at_spike: Any, at_end: Any, steps: int, grid: float = 1.0
 ) -> Any:
-    """Return outputs that are larger the earlier the first spike.
+    """Return outputs that are larger for earlier first spikes.
 
-    The whole multiples of `grid` tell the time, ``steps - first``; the fraction between them,
-    ``(1 + x/(1 + |x|))/2`` of a potential ``x``, orders neurons that fired in the same step by
-    the potential that they fired at, and neurons that never fired by that at the end.
+    The whole multiples of `grid` encode the time, ``steps - first``. The fraction between them,
+    ``(1 + x/(1 + |x|))/2`` for a potential ``x``, breaks ties: neurons that fired in the same step
+    are ordered by the potential at which they fired, neurons that never fired by their final one.
 
     Parameters
     ----------
     first : array, shape (samples, neurons)
-        When each neuron fired first, in steps of the twin; `steps` if it never did.
+        First spike of each neuron, in steps of the twin; `steps` if it never fired.
     at_spike : array, shape (samples, neurons)
-        The potential at which it fired; not used where it did not.
+        The potential at which it fired; ignored if it never fired.
     at_end : array, shape (samples, neurons)
-        The potential at the end; used where it never fired.
+        The potential at the end; used if it never fired.
     steps : int
-        Steps of a presentation.
+        Number of steps of a presentation.
     grid : float
-        Smallest difference between two times: 1, or less in a run of finer steps.
+        Smallest difference between two times: 1, or less in a run at a finer step.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def first_spike_output(
     --------
     >>> first, none = np.array([2.0, 1, 1, 5, 5]), np.zeros(5)
     >>> output = first_spike_output(first, np.array([9.0, 1.2, 1.5, 0, 0]), none - 1, steps=5)
-    >>> int(output.argmax())                # of the two that fired in step 1, the higher one
+    >>> int(output.argmax())                # the higher of the two that fired in step 1
     2
     """
     fired = first < steps
@@ -68,14 +68,14 @@ def first_spike_output(
 
 
 def first_spike_times(output: Any, steps: int, grid: float = 1.0) -> Any:
-    """Return the times of first spikes that an output tells, `steps` where there was none.
+    """Return the times of first spikes from an output; `steps` if there was none.
 
     Parameters
     ----------
     output : array
-        The outcome of `first_spike_output`.
+        The result of `first_spike_output`.
     steps, grid
-        As there.
+        As in `first_spike_output`.
 
     Examples
     --------
@@ -87,5 +87,5 @@ def first_spike_times(output: Any, steps: int, grid: float = 1.0) -> Any:
 
 
 def _between(potential: Any) -> Any:
-    """Map a potential into (0, 1), the higher the larger."""
+    """Map a potential to (0, 1), in increasing order."""
     return (1 + potential / (1 + abs(potential))) / 2
