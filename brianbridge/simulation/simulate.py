@@ -89,7 +89,8 @@ def simulate(
         of its own, whose numbers also depend on `batch_size`. The global generators of NumPy and
         Brian2 are not used.
     threads : int, optional
-        Number of threads that share the samples on the batched path; one per core if not given.
+        Number of threads that share the samples on the batched path.
+        As many as are worth their set-up, and at most one per core, if not given.
     batch_size : int, optional
         Number of samples simulated at once; as many as fit ``prefs.brianbridge.memory`` if not
         given.

@@ -15,6 +15,7 @@ from brianbridge.encoding import Bernoulli, Current
 from brianbridge.network import Dense, Recurrent, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.recording import Recording
+from brianbridge.simulation.batched import workers
 from brianbridge.simulation.batched.assembly import SMALL
 from brianbridge.simulation.simulate import simulate
 from brianbridge.twin.network import to_torch
@@ -89,3 +90,10 @@ def test_settings_are_restored(options, error, threads):
     assert threading.active_count() == running
     # And the next run works.
     assert simulate(looped(), X, batch_size=3).samples == 7
+
+
+def test_threads_are_started_where_they_are_worth_their_set_up(monkeypatch):
+    monkeypatch.setattr(workers, "cores", lambda: 4)
+    network = SpikingNetwork.sequential((30,), [Dense(200, LIF)], encoding=Bernoulli(8))
+    expected = {10: 1, 9_000: 1, 20_000: 2, 30_000: 3, 10**9: 4}
+    assert {n: workers.worthwhile_threads(network, n) for n in expected} == expected

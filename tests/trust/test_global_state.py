@@ -27,6 +27,7 @@ from brianbridge.datasets import from_arrays, load_dataset
 from brianbridge.perturbations import Condition, MembraneNoise, SynapticFailure, perturbed
 from brianbridge.report import write_report
 from brianbridge.rules import learning_rule, rule_names
+from brianbridge.simulation import arithmetic
 
 # The first import of scikit-learn draws from Python's generator (by way of rich); those of SciPy
 # and matplotlib add to the filters of warnings.
@@ -184,8 +185,9 @@ def changed(call: Callable[[], Any]) -> dict[str, tuple[str, str]]:
 
 
 @pytest.fixture(autouse=True)
-def frozen_by_nobody() -> Iterator[None]:
-    """Undo the freezing of the test session, so that that of a simulation is seen."""
+def frozen_by_nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Undo the freezing of the test session, so that a simulation freezes objects itself."""
+    monkeypatch.setattr(arithmetic, "_frozen_by_user", False)
     gc.unfreeze()
     yield
     gc.freeze()
