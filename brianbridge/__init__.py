@@ -14,8 +14,8 @@ verdict says what held.
 
 Importing the package loads neither torch nor Brian2. What most scripts need is here; there is more
 in `brianbridge.layers`, `connections`, `encodings`, `rules`, `training`, `datasets`,
-`perturbations`, `measures`, `twin`, `io` and `plots`. The table of all public names is
-``__init__.pyi``; each is imported when it is first used.
+`perturbations`, `measures`, `twin`, `simulation`, `io` and `plots`. The table of all public names
+is ``__init__.pyi``; each is imported when it is first used.
 """
 
 from __future__ import annotations
