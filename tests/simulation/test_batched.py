@@ -199,7 +199,7 @@ def test_delays_of_single_synapses_are_for_the_reference_path(refused):
     encoded = EncodedInput(raster=raster)
     found = simulate(network, encoded, backend=Backend(path="reference")).spikes["a"][:, 0]
     assert found.T.tolist() == [[0, 1, 0, 0, 1, 0], [0, 0, 1, 0, 0, 0]]
-    with refused("'input_to_a' has a delay for each synapse", r"Backend\(path='reference'\)"):
+    with refused("'input_to_a' has a delay for each synapse", "Backend(path='reference')"):
         simulate(network, encoded)
 
 
