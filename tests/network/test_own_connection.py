@@ -304,7 +304,8 @@ assert twin.projection("input_to_a").weight.grad.abs().sum() > 0
 expected = twin.record(x).spikes["a"]
 assert expected.any()
 for path in ("batched", "reference"):
-    assert np.array_equal(bb.simulate(network, x, path=path).spikes["a"], expected)
+    found = bb.simulate(network, x, backend=bb.Backend(path=path))
+    assert np.array_equal(found.spikes["a"], expected)
 print("same spikes")
 """
 

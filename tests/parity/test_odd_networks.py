@@ -35,11 +35,11 @@ def single(neuron=LIF, encoding=None, weight=None, readout="counts", name="p", *
     )
 
 
-def both(net, x=X, **options):
+def both(net, x=X, batch_size=None):
     """Return what the twin and what Brian2 does, in both paths."""
     twin = bb.to_torch(net, dtype=torch.float64).record(x)
     paths = [
-        bb.simulate(net, x, backend=bb.Backend(path=path), **options)
+        bb.simulate(net, x, backend=bb.Backend(path=path, batch_size=batch_size))
         for path in ("batched", "reference")
     ]
     return [twin, *paths]
