@@ -14,8 +14,8 @@ which results held.
 
 Importing the package loads neither torch nor Brian2. The names that most scripts need are here;
 more are in `brianbridge.layers`, `connections`, `encodings`, `rules`, `training`, `datasets`,
-`perturbations`, `measures`, `twin`, `io` and `plots`. ``__init__.pyi`` lists all names of the
-package; each is imported when it is first used.
+`perturbations`, `measures`, `twin`, `simulation`, `io` and `plots`. ``__init__.pyi`` lists all
+names of the package; each is imported when it is first used.
 """
 
 from __future__ import annotations

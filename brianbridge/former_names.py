@@ -42,6 +42,7 @@ _NOW = {
         **dict.fromkeys(("Condition", "perturbed"), "brianbridge.perturbations"),
         **dict.fromkeys(("EnergyModel", "operations_of"), "brianbridge.measures"),
         "Dataset": "brianbridge.datasets",
+        "DenseProjection": "brianbridge.simulation",
         "Events": "brianbridge.recording",
         "SpikeFileWriter": "brianbridge.io",
     },

@@ -1,6 +1,7 @@
 """When first spikes decide: cases made by hand, parts that add up, and a network in Brian2."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -256,8 +257,8 @@ def test_the_chunks_of_a_run_add_up(monkeypatch):
     whole = verify(network(), DATA)
     monkeypatch.setattr("brianbridge.ladder.twin_run._SAMPLES", 7)
 
-    def in_chunks(*arguments, **options):
-        return simulate(*arguments, **options, batch_size=9)
+    def in_chunks(*arguments, backend, **options):
+        return simulate(*arguments, **options, backend=replace(backend, batch_size=9))
 
     monkeypatch.setattr("brianbridge.simulation.simulate.simulate", in_chunks)
     parts = verify(network(), DATA)

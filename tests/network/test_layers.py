@@ -30,6 +30,7 @@ from brianbridge.network import (
     TransposedConvolution,
 )
 from brianbridge.neurons.library import neuron_model
+from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.simulate import simulate
 from brianbridge.twin.network import to_torch
 
@@ -146,7 +147,7 @@ def test_an_identity_at_every_second_place_is_the_same_on_all_paths():
     twin = to_torch(net, dtype=torch.float64).record(x)
     assert net.output.shape == (3, 4, 3)
     for path in ("batched", "reference"):
-        found = simulate(net, x, path=path)
+        found = simulate(net, x, backend=Backend(path=path))
         for name, spikes in twin.spikes.items():
             np.testing.assert_array_equal(found.spikes[name], spikes)
     # Without its shortcut the last population fires otherwise.
@@ -215,7 +216,7 @@ def test_the_earliest_spike_of_a_window_wins_once(path):
         with torch.no_grad():
             found = twin.run(*twin.as_tensors(encoded)).spikes["output"].numpy()
     else:
-        found = simulate(net, encoded, path=path, batch_size=2).spikes["output"]
+        found = simulate(net, encoded, backend=Backend(path=path, batch_size=2)).spikes["output"]
     windows = torch.nn.functional.max_pool2d(
         torch.as_tensor(-first, dtype=torch.float64), (3, 2), 2, (1, 0)
     )

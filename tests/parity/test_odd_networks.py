@@ -35,10 +35,13 @@ def single(neuron=LIF, encoding=None, weight=None, readout="counts", name="p", *
     )
 
 
-def both(net, x=X, **options):
+def both(net, x=X, batch_size=None):
     """Return what the twin and what Brian2 does, in both paths."""
     twin = bb.to_torch(net, dtype=torch.float64).record(x)
-    paths = [bb.simulate(net, x, path=path, **options) for path in ("batched", "reference")]
+    paths = [
+        bb.simulate(net, x, backend=bb.Backend(path=path, batch_size=batch_size))
+        for path in ("batched", "reference")
+    ]
     return [twin, *paths]
 
 
@@ -179,7 +182,7 @@ def test_a_reset_that_copies_a_variable_before_it_changes(path, emit, reset):
         (4,), [bb.Dense(3, neuron), bb.Dense(2, neuron)], encoding=bb.Current(6), seed=1
     )
     x = np.random.default_rng(0).random((3, 4))
-    found = bb.simulate(net, x, record=("spikes", "v", "w"), path=path)
+    found = bb.simulate(net, x, record=("spikes", "v", "w"), backend=bb.Backend(path=path))
     twin = bb.to_torch(net).double().record(x, record=("spikes", "v", "w"))
     for name in found.shapes:
         # Where spikes carry the potential itself, sums of inputs round in their own order.

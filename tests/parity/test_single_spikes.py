@@ -49,7 +49,7 @@ def assert_single(spikes):
 PATHS = {
     "batched": {},
     "batched, ten times finer": {"dt": 0.1 * ms},
-    "reference": {"path": "reference"},
+    "reference": {"backend": bb.Backend(path="reference")},
     "Brian2's own order": {"schedule": "default"},
 }
 
@@ -63,7 +63,7 @@ def test_in_brian2(neuron, path, encoding):
 
 @pytest.mark.slow
 def test_in_a_standalone_program():
-    assert_single(bb.simulate(network(IF), X, device="cpp_standalone").spikes)
+    assert_single(bb.simulate(network(IF), X, backend=bb.Backend(device="cpp_standalone")).spikes)
 
 
 @pytest.mark.parametrize("neuron", [IF, LIF], ids=lambda n: n.name)

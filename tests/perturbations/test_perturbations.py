@@ -33,6 +33,7 @@ from brianbridge.perturbations import (
 )
 from brianbridge.perturbations.base import PERTURBATIONS
 from brianbridge.perturbations.condition import Condition
+from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.simulate import simulate
 
 ALL = (
@@ -57,10 +58,10 @@ def apply(net, *perturbations, seed=0):
     return perturbed(Condition(net), perturbations, seed)
 
 
-def run(condition, x, **options):
+def run(condition, x, threads=None, **options):
     return simulate(
         condition.network, x, dt=condition.dt, schedule=condition.schedule,
-        dtype=condition.dtype, seed=0, **options,
+        backend=Backend(dtype=condition.dtype, threads=threads), seed=0, **options,
     )  # fmt: skip
 
 
@@ -151,8 +152,8 @@ def test_a_dead_neuron_whose_upstroke_only_a_reset_ends_stays_finite(model, enco
     record = ("spikes", neuron.potential)
     changed = apply(net, DeadNeurons(share=0.5))
     dead = np.asarray(changed.network.population("hidden").neuron.parameters["alive"]) == 0
-    plain = simulate(net, x, record=record, path=path)
-    found = simulate(changed.network, x, record=record, path=path)
+    plain = simulate(net, x, record=record, backend=Backend(path=path))
+    found = simulate(changed.network, x, record=record, backend=Backend(path=path))
     assert plain.counts["hidden"].any(0).all()
     assert not found.counts["hidden"][:, dead].any()
     np.testing.assert_array_equal(

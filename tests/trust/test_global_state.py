@@ -114,9 +114,12 @@ def functions(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
     rungs = [bb.Rung(name="noise", perturb={"membrane_noise": {"sigma": 0.2}})]
     yield "simulate", lambda: bb.simulate(net, X)
     yield "simulate seeded", lambda: bb.simulate(net, X, seed=3, record=("spikes", "v"))
-    yield "simulate in threads", lambda: bb.simulate(net, X, seed=3, threads=2, batch_size=20)
-    yield "simulate float32", lambda: bb.simulate(plain, X, dtype=np.float32)
-    yield "simulate reference", lambda: bb.simulate(net, X, path="reference")
+    yield (
+        "simulate in threads",
+        lambda: bb.simulate(net, X, seed=3, backend=bb.Backend(threads=2, batch_size=20)),
+    )
+    yield "simulate float32", lambda: bb.simulate(plain, X, backend=bb.Backend(dtype=np.float32))
+    yield "simulate reference", lambda: bb.simulate(net, X, backend=bb.Backend(path="reference"))
     yield "simulate poisson", lambda: bb.simulate(spiking, X, poisson=True, dt=0.5 * ms)
     yield "simulate timing", lambda: bb.simulate(spiking, X, timing="uniform", dt=0.1 * ms)
     yield "simulate what is wrong", lambda: refused(lambda: bb.simulate(plain, X[:, :2]))

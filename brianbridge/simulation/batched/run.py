@@ -141,7 +141,7 @@ def _check_delays(network: SpikingNetwork) -> None:
         if projection.connection.delays is not None:
             raise InputError(
                 f"projection '{projection.name}' has a delay for each synapse, which only the "
-                "reference path follows; use path = 'reference', or split it by delay"
+                "reference path follows; use Backend(path='reference'), or split it by delay"
             )
 
 
