@@ -24,7 +24,7 @@ __all__ = [
     "perturbation_names",
 ]
 
-#: Shares, divisors, bits, seconds: no option is sensibly larger.
+#: Larger than any sensible option (shares, divisors, bits, seconds).
 _LARGEST_OPTION = 1e6
 PERTURBATIONS: Registry[type[Perturbation]] = Registry(
     "perturbation", "brianbridge.perturbations", "brianbridge.perturbations"
@@ -59,7 +59,7 @@ class Perturbation(ABC):
     name : str
         Name in ladder files.
     keeps : str
-        What the perturbation conserves, in a few words, for reports.
+        What the perturbation conserves, in a few words.
     stage : Stage
         When it is applied, if there are several perturbations.
     random : bool
@@ -117,7 +117,7 @@ class Perturbation(ABC):
         condition : Condition
             Condition before this perturbation.
         rng : numpy.random.Generator
-            Random numbers of this perturbation.
+            Random generator of this perturbation.
         """
 
     def to_dict(self) -> dict[str, Any]:
