@@ -64,7 +64,7 @@ def numbers_of(
 
 
 def _of_decision(rung: str, found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the numbers of a rung of a network that is read by first spikes."""
+    """Return the numbers of a rung for a network with readout ``first_spike``."""
     when = found["decision_time"]
     return {
         f"{rung}_decision_time_ms": None if when is None else 1e3 * when,
