@@ -23,13 +23,13 @@ def command_line(command: list[str], subject: str | Path, **options: Any) -> str
     >>> command_line(["verify"], Path("runs/a.h5"), data="iris", samples=None, seed=0)
     'brianbridge verify a.h5 --data iris --seed 0'
     """
-    words = ["brianbridge", *command, Path(subject).name]
+    parts = ["brianbridge", *command, Path(subject).name]
     for name, value in options.items():
         if value is True:
-            words.append(f"--{name.replace('_', '-')}")
+            parts.append(f"--{name.replace('_', '-')}")
         elif value is not None and value is not False:
-            words += [f"--{name.replace('_', '-')}", Path(str(value)).name]
-    return shlex.join(words)
+            parts += [f"--{name.replace('_', '-')}", Path(str(value)).name]
+    return shlex.join(parts)
 
 
 def printer(silent: bool) -> Callable[[Any], None]:

@@ -126,4 +126,4 @@ def _run_fold(
     delete_kept(folder / "unfinished")
     report(verdict.table())
     report_beside(verdict, folder, command, report)
-    return numbers_of(network, split.test, verdict, whole=len(test) == len(split.test))
+    return numbers_of(network, split.test, verdict, all_samples=len(test) == len(split.test))
