@@ -1,4 +1,4 @@
-"""The results of one run on some samples, and how they are collected while the run goes on."""
+"""The results of one run on some samples, collected chunk by chunk."""
 
 from __future__ import annotations
 
