@@ -1,4 +1,4 @@
-"""The tables of a study file. The options of a dataclass are written there only, not here."""
+"""The tables of a study file. Options that a dataclass defines are not repeated here."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["DatasetEntry", "Entry", "NetworkEntry", "TrainingEntry", "Verificati
 
 
 class Entry(BaseModel):
-    """A table that has no other keys than its own."""
+    """Refuse unknown keys of a table."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -33,9 +33,9 @@ class DatasetEntry(Entry):
     name : str
         Name of the data set.
     test_fraction : float
-        Share of the samples that is held out for the test, where the set has no split of its own.
+        Share of the samples that is held out for the test, if the set has no split of its own.
     folds : int, optional
-        Number of folds of a cross-validation; one split without it.
+        Number of folds of a cross-validation; a single split if not given.
     folder : str, optional
         Folder that has the data set's files.
     """
@@ -97,13 +97,15 @@ class NetworkEntry(Entry):
         if self.start is not None:
             for key in ("neurons", "weight_gain", "weight_mean"):
                 if key in self.model_fields_set:
-                    raise ValueError(f"'{key}' cannot be changed where a trained network starts")
+                    raise ValueError(
+                        f"'{key}' cannot change the trained network of 'start'; leave it out"
+                    )
         return self
 
 
 @dataclass(frozen=True)
 class TrainingEntry(TrainingOptions):
-    """Hold the options of the trainer, and what the twin does differently in training.
+    """Hold the options of the trainer, and those that change the twin in training.
 
     Parameters
     ----------
@@ -125,7 +127,7 @@ class TrainingEntry(TrainingOptions):
         return TrainingOptions(**{f.name: getattr(self, f.name) for f in fields(TrainingOptions)})
 
     def of_twin(self) -> dict[str, Any]:
-        """Return what the twin does differently in training, as arguments of `to_torch`."""
+        """Return the options that change the twin in training, as arguments of `to_torch`."""
         return {
             "batch_norm": self.batch_norm,
             "dropout": self.dropout,
@@ -141,7 +143,7 @@ class VerificationEntry(Entry):
     ladder : str
         Name of a ladder, or the path of its file.
     samples : int, optional
-        Number of test samples, from the first; all without it.
+        Number of test samples, counted from the first; all if not given.
     """
 
     ladder: str = "short"

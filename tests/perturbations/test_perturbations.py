@@ -338,7 +338,7 @@ def test_the_network_given_is_left_alone():
         ("weight_noise", {"cv": float("nan")}, "cv = nan"),
         ("dead_neurons", {"share": 1.5}, "share = 1.5"),
         ("synaptic_kinetics", {"kind": "beta"}, "give 'exponential' or 'alpha'"),
-        ("delay", {"time": "1 ms", "spread": "2 ms"}, "no spike is early"),
+        ("delay", {"time": "1 ms", "spread": "2 ms"}, "no spike can be early"),
         ("membrane_noise", {"sigma": -1.0}, "sigma = -1.0"),
         ("synaptic_failure", {"probability": 1.5}, "probability = 1.5; give 0 to 1"),
         ("synaptic_failure", {"probability": 1, "compensate": True}, "give less than 1"),
@@ -367,7 +367,7 @@ def test_what_does_not_fit_the_network_is_refused():
         (Delay(projections=("a_to_b",)), "there is no 'a_to_b'"),
         (perturbation("input_timing"), "has no spikes; leave it out"),
         (Delay(time=2 * ms, spread=0.5 * ms), "give a step of the twin, 1 ms, or more"),
-        (DeadNeurons(share=0.01), r"share = 0.01; of \[20\] neurons none is dead"),
+        (DeadNeurons(share=0.01), r"share = 0.01; of \[20\] neurons none would be dead"),
     ):
         with pytest.raises(InputError, match=message):
             apply(net, one)
