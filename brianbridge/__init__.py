@@ -1,9 +1,9 @@
 """Train spiking networks in PyTorch, validate them in Brian2.
 
-A neuron is written once, as Brian2 equations. From that one description come a Brian2
-`NeuronGroup` and a differentiable torch twin whose time step is the exact solution of the same
-equations. A twin is trained, its weights are written back, Brian2 runs the dynamics, and a
-verdict says what held.
+You write a neuron once, as Brian2 equations. That one description gives a Brian2 `NeuronGroup` and
+a differentiable torch twin, whose time step is the exact solution of the same equations if they are
+linear. You train the twin and write its weights back, Brian2 runs the network, and a verdict says
+which results held.
 
 >>> import brianbridge as bb
 >>> from brian2 import ms
@@ -12,10 +12,10 @@ verdict says what held.
 ...     (8, 8), [bb.Dense(20, lif), bb.Dense(10, lif)], encoding=bb.Current(steps=10, dt=1*ms))
 >>> twin = bb.to_torch(net)
 
-Importing the package loads neither torch nor Brian2. What most scripts need is here; there is more
-in `brianbridge.layers`, `connections`, `encodings`, `rules`, `training`, `datasets`,
-`perturbations`, `measures`, `twin`, `io` and `plots`. The table of all public names is
-``__init__.pyi``; each is imported when it is first used.
+Importing the package loads neither torch nor Brian2. The names that most scripts need are here;
+more are in `brianbridge.layers`, `connections`, `encodings`, `rules`, `training`, `datasets`,
+`perturbations`, `measures`, `twin`, `simulation`, `io` and `plots`. ``__init__.pyi`` lists all
+names of the package; each is imported when it is first used.
 """
 
 from __future__ import annotations

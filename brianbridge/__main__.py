@@ -1,4 +1,4 @@
-"""Let ``python -m brianbridge`` be the command line."""
+"""Run the command line as ``python -m brianbridge``."""
 
 import sys
 

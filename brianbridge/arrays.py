@@ -13,15 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from brianbridge.errors import InputError
+from brianbridge.readable import counted
 
 __all__ = ["as_array", "as_numbers"]
 
-#: For each kind of array without real numbers: its name, and a remedy.
+#: What an array without real numbers holds, and a remedy, by the kind of its dtype.
 _NO_NUMBERS = {
     "c": ("complex numbers", "give their real part or absolute value"),
     "m": ("time differences", "divide them by a unit, x / np.timedelta64(1, 's')"),
     "M": ("dates", "give numbers, such as seconds since the first one"),
-    "O": ("Python objects", "give an array of numbers; of a sparse matrix x.toarray()"),
+    "O": ("Python objects", "give an array of numbers, such as x.toarray() of a sparse matrix"),
     "S": ("bytes", "give numbers"),
     "T": ("text", "give numbers"),
     "U": ("text", "give numbers"),
@@ -57,8 +58,8 @@ def as_array(values: Any, what: str) -> npt.NDArray[Any]:
         masked = int(np.ma.count_masked(values))
         if masked:
             raise InputError(
-                f"{what} are a masked array, and {masked} values are masked; remove these samples "
-                "or give the values a meaning: x.filled(0)"
+                f"{what} are a masked array with {counted(masked, 'masked value')}; remove these "
+                "samples, or fill the values as in x.filled(0)"
             )
         values = values.data
     if getattr(values, "is_dimensionless", True) is False:

@@ -19,12 +19,12 @@ _FOLDER = str(Path(__file__).parent) + os.sep
 
 
 def take_the_blame() -> None:
-    """Let Brian2's logger say which errors are those of brianbridge."""
+    """Make Brian2's logger attribute errors of this package to brianbridge."""
     logging.getLogger("brian2").addFilter(_renamed)
 
 
 def _renamed(record: logging.LogRecord) -> bool:
-    """Change the message about an error of this package; let all records pass."""
+    """Replace the message about an error of this package; keep all records."""
     if record.exc_info and (error := record.exc_info[1]) is not None and _ours(error):
         kind = (
             "brianbridge cannot use its input; the last line says why"

@@ -1,6 +1,6 @@
-"""Populations, and the projections between them, of a `brianbridge.SpikingNetwork`.
+"""The populations and projections of a `brianbridge.SpikingNetwork`.
 
-A projection has a connection, which says which neurons its weights connect.
+The connection of a projection says which neurons its weights connect.
 
 >>> from brianbridge import connections
 >>> connections.AllToAll()

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 __all__ = ["InputError", "did_you_mean"]
 
 
-#: Characters of a name that are compared; the time grows with their square.
+#: Number of characters of a name that are compared; the time grows with its square.
 _LONGEST = 100
 
 
@@ -40,12 +40,12 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     >>> did_you_mean("lfi", ["lif", "adex"])
     "Did you mean 'lif'?"
     >>> did_you_mean("foo", ["lif", "adex"])
-    "Known are: 'adex', 'lif'."
+    "Choose from: 'adex', 'lif'."
     """
     known = sorted(known)
     near = get_close_matches(name[:_LONGEST], known, n=1, cutoff=0.5)
     if near:
         return f"Did you mean '{near[0]}'?"
     if not known:
-        return "None are known."
-    return "Known are: " + ", ".join(f"'{k}'" for k in known) + "."
+        return "There are none."
+    return "Choose from: " + ", ".join(f"'{k}'" for k in known) + "."

@@ -1,7 +1,6 @@
 """The spikes of one population as flat arrays, one entry for each spike.
 
-Flat arrays take memory only where there are spikes, as in a spike file. A dense raster is made when
-it is asked for.
+Flat arrays take memory only for spikes, as in a spike file. A dense raster is made on request.
 
 Time is counted in steps of `dt` from the start of the presentation. As in Brian2, the time of a
 spike is the *start* of the step in which the neuron fired.
@@ -35,8 +34,8 @@ class Events:
     dt : float
         Length of a step, in seconds.
     t_crossing : numpy.ndarray of float64, shape (events,), optional
-        When the threshold was crossed, in seconds from the start of the presentation; NaN where
-        that is not known. It lies within the step: ``time <= t_crossing <= time + dt``.
+        Time at which the threshold was crossed, in seconds from the start of the presentation; NaN
+        where it is unknown. It lies within the step: ``time <= t_crossing <= time + dt``.
 
     Examples
     --------
@@ -83,12 +82,12 @@ class Events:
         cell = np.flatnonzero(raster)  # several times faster than `nonzero` of three axes
         step, sample, node = (i.astype(np.int32) for i in np.unravel_index(cell, raster.shape))
         value = raster.reshape(-1)[cell]
-        # Most spikes are 1, which needs no eight bytes.
+        # Most spike values are 1, for which one byte is enough.
         small = np.int8 if (value == 1).all() else np.float64
         return cls(sample, node, step, value.astype(small), dt)
 
     def of_samples(self, low: int, high: int) -> Events:
-        """Return the events of samples `low` up to `high`, numbered from 0."""
+        """Return the events of samples `low` to ``high - 1``, numbered from 0."""
         kept = (self.sample >= low) & (self.sample < high)
         columns = (self.sample[kept] - low, self.node[kept], self.step[kept], self.value[kept])
         crossing = None if self.t_crossing is None else self.t_crossing[kept]
@@ -97,8 +96,8 @@ class Events:
     def to_raster(self, steps: int, samples: int, neurons: int, coarse: int = 1) -> np.ndarray:
         """Return the dense raster ``(steps, samples, neurons)``, float64.
 
-        With ``coarse > 1`` the spike values of that many steps are summed: the raster of a run
-        at ``dt/coarse`` on the grid of ``dt``.
+        With ``coarse > 1`` the spike values of that many steps are summed. This gives the raster of
+        a run at ``dt/coarse`` on the grid of ``dt``.
         """
         cell = self.cells(samples, neurons, coarse)
         return self._summed(cell, steps * samples * neurons).reshape(steps, samples, neurons)
@@ -116,10 +115,10 @@ class Events:
     def _summed(self, cell: np.ndarray, cells: int) -> np.ndarray:
         """Return the summed spike values of each cell, float64."""
         flat = np.bincount(cell, self.value, minlength=cells)
-        return flat.astype(float, copy=False)  # of integers if there is no event
+        return flat.astype(float, copy=False)  # bincount gives integers if there are no events
 
     def first_steps(self, samples: int, neurons: int, steps: int) -> np.ndarray:
-        """Return the step of each neuron's first spike, float64; `steps` where there is none.
+        """Return the step of each neuron's first spike, float64; `steps` if there is none.
 
         Examples
         --------

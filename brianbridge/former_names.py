@@ -8,8 +8,8 @@ from typing import Any
 
 __all__ = ["moved"]
 
-#: Where each name is now, by the module that had it: "module:name", or the module if the name is
-#: the same there. A group goes once a release has had the warning.
+#: The new place of each name, by the module that had it: "module:name", or only the module if the
+#: name is the same there. A group is removed after one release with the warning.
 _NOW = {
     "brianbridge": {
         "load": "brianbridge:load_network",
@@ -42,6 +42,7 @@ _NOW = {
         **dict.fromkeys(("Condition", "perturbed"), "brianbridge.perturbations"),
         **dict.fromkeys(("EnergyModel", "operations_of"), "brianbridge.measures"),
         "Dataset": "brianbridge.datasets",
+        "DenseProjection": "brianbridge.simulation",
         "Events": "brianbridge.recording",
         "SpikeFileWriter": "brianbridge.io",
     },
@@ -50,17 +51,17 @@ _NOW = {
 
 
 def moved(module: str, name: str) -> Any:
-    """Return what a module had under a name that has moved, and warn.
+    """Return the object that a module had under its old name, and warn.
 
     Parameters
     ----------
     module, name : str
-        Where it was.
+        The former module and name.
 
     Raises
     ------
     AttributeError
-        If the module never had it.
+        If the module never had that name.
 
     Examples
     --------
@@ -68,14 +69,14 @@ def moved(module: str, name: str) -> Any:
     >>> with warnings.catch_warnings(record=True, action="always") as caught:
     ...     _ = moved("brianbridge", "load")
     >>> print(caught[0].message)
-    brianbridge.load is now brianbridge.load_network; the old name goes with the next release
+    brianbridge.load is now brianbridge.load_network; the next release removes the old name
     """
     if name not in _NOW[module]:
         raise AttributeError(f"module '{module}' has no attribute '{name}'")
-    place, _, new = _NOW[module][name].partition(":")
+    target, _, new = _NOW[module][name].partition(":")
     warnings.warn(
-        f"{module}.{name} is now {place}.{new or name}; the old name goes with the next release",
+        f"{module}.{name} is now {target}.{new or name}; the next release removes the old name",
         FutureWarning,
         stacklevel=3,
     )
-    return getattr(import_module(place), new or name)
+    return getattr(import_module(target), new or name)

@@ -1,4 +1,4 @@
-"""Check paths that users give, before the file system is asked."""
+"""Check the paths that users give before any file is accessed."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def checked_path(path: Any, what: str = "", *, home: bool = False) -> Path:
     Raises
     ------
     InputError
-        If it is no text, is empty, has a character that no file name can have, or is too long for
-        a file system.
+        If it is not a string, is empty, is too long for a file system, or has a character that no
+        file name can have.
 
     Examples
     --------
@@ -43,26 +43,26 @@ def checked_path(path: Any, what: str = "", *, home: bool = False) -> Path:
     'network.h5'
     >>> checked_path(3, "folder")
     Traceback (most recent call last):
-    brianbridge.errors.InputError: folder: 3 is no path; give a text or a pathlib.Path
+    brianbridge.errors.InputError: folder: 3 is not a path; give a string or a pathlib.Path
     """
     shown = f"{what}: {path!r:.60}" if what else f"{path!r:.60}"
     given = os.fspath(path) if isinstance(path, os.PathLike) else path
     if not isinstance(given, str):
-        raise InputError(f"{shown} is no path; give a text or a pathlib.Path")
+        raise InputError(f"{shown} is not a path; give a string or a pathlib.Path")
     if not given:
-        raise InputError(f"{shown} is no path; give the name of a file or folder")
+        raise InputError(f"{shown} is not a path; give the name of a file or folder")
     try:
         found = Path(given).expanduser() if home else Path(given)
         encoded = os.fsencode(found)
     except RuntimeError as error:  # no home folder
-        raise InputError(f"{shown}: {error}; write the path out") from None
+        raise InputError(f"{shown}: {error}; write the whole path") from None
     except UnicodeEncodeError:
         encoded = b"\0"
     if b"\0" in encoded:
-        raise InputError(f"{shown} is no path; it holds a character that no file name can have")
+        raise InputError(f"{shown} is not a path; it holds a character that no file name can have")
     if len(encoded) > _LONGEST_PATH or max(map(len, encoded.split(b"/"))) > _LONGEST_NAME:
         raise InputError(
-            f"{shown}... is too long for a file system, {len(encoded)} bytes; give a path whose "
-            f"names have at most {_LONGEST_NAME}"
+            f"{shown}... is too long for a file system, {len(encoded)} bytes; give at most "
+            f"{_LONGEST_NAME} bytes for each name and {_LONGEST_PATH} for the path"
         )
     return found

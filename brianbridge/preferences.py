@@ -1,6 +1,6 @@
-"""The preference ``brianbridge.memory`` of Brian2: memory that a file or a simulation may take.
+"""The Brian2 preference ``brianbridge.memory``: memory that a file or a simulation may use.
 
-The import of this module registers the preference. The file ``brian_preferences`` cannot set it:
+Importing this module registers the preference. The file ``brian_preferences`` cannot set it:
 Brian2 reads that file when it is imported, and refuses a category that is not registered yet. The
 environment variable ``BRIANBRIDGE_MEMORY`` sets the preference for the command line.
 """
@@ -41,9 +41,9 @@ prefs.register_preferences(
     "Preferences of brianbridge",
     memory=BrianPreference(
         default=_at_start(),
-        docs="Memory, in megabytes, that a file may take when it is read, and a chunk of samples "
-        "in a simulation. The same amount again holds the spikes of the twin while runs are "
-        "compared with it.",
+        docs="Memory, in megabytes, that a file may use when it is read, or a chunk of samples in "
+        "a simulation. The spikes of the twin may use as much again while runs are compared with "
+        "it.",
         validator=_is_memory,
     ),
 )
@@ -55,7 +55,7 @@ def memory_budget() -> float:
 
 
 def how_to_raise(needed: float) -> str:
-    """Say how to raise the budget to so many bytes.
+    """Say how to raise the memory budget to `needed` bytes.
 
     Examples
     --------

@@ -18,7 +18,7 @@ from brianbridge.version import __version__
 
 __all__ = ["collect"]
 
-#: The packages that can change a number.
+#: The packages whose version can change a result.
 PACKAGES = ("brian2", "torch", "numpy", "scipy", "h5py")
 
 
@@ -64,7 +64,7 @@ def collect(**extra: Any) -> dict[str, Any]:
 
 
 def threads() -> dict[str, Any]:
-    """Return the present number of threads, on which the order of sums depends.
+    """Return the numbers of threads in use, on which the order of sums depends.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Write numbers, shapes and tables for people, in the same way everywhere."""
+"""Format numbers, shapes and tables for people, in the same way everywhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["columns", "counted", "milliseconds", "printable", "shape_text"]
 
 
 def shape_text(shape: Iterable[int]) -> str:
-    """Write a shape.
+    """Format a shape.
 
     Examples
     --------
@@ -20,7 +20,7 @@ def shape_text(shape: Iterable[int]) -> str:
 
 
 def milliseconds(seconds: float) -> str:
-    """Write a time with its unit.
+    """Format a time with its unit.
 
     Examples
     --------
@@ -31,7 +31,7 @@ def milliseconds(seconds: float) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Write a number with what it counts.
+    """Format a number with the noun that it counts.
 
     Examples
     --------
@@ -42,7 +42,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def printable(text: str, width: int = 80) -> str:
-    r"""Write a text of anybody's in one short line without control characters.
+    r"""Format text that need not be trusted as one short line without control characters.
 
     Examples
     --------
@@ -59,9 +59,9 @@ def columns(rows: Iterable[Sequence[str]], right: Collection[int] = ()) -> str:
     Parameters
     ----------
     rows : iterable of sequence of str
-        The cells, as many in each row.
+        The cells; all rows have the same number.
     right : collection of int
-        Columns, counted from 0, whose cells are aligned at their right end: numbers.
+        Columns to align on the right, such as those of numbers; counted from 0.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """The recording of a run of a spiking network: spikes, traces and the decoded output.
 
-The torch twin and both paths through Brian2 return the same `Recording`, so that two of them can be
-compared value by value.
+The twin and both paths through Brian2 return a `Recording`, so that two runs can be compared value
+by value.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ __all__ = ["Events", "NotRecordedError", "Recording"]
 
 
 class NotRecordedError(InputError, KeyError):
-    """Report that a population was not recorded; a `KeyError` too, as mappings raise."""
+    """Report that a population was not recorded; also a `KeyError`, as mappings raise."""
 
-    __str__ = Exception.__str__  # that of KeyError puts the text into quotes
+    __str__ = Exception.__str__  # KeyError would put the text in quotes
 
 
 def _not_recorded(name: str, known: Iterable[str]) -> NotRecordedError:
@@ -129,11 +129,11 @@ class Recording:
 
     @property
     def prediction(self) -> np.ndarray:
-        """The class with the largest output, shape ``(samples,)``; the first of equal ones."""
+        """The class with the largest output, shape ``(samples,)``; the first one in a tie."""
         return self.output.argmax(axis=1)
 
     def raster(self, name: str, coarse: int = 1) -> np.ndarray:
-        """Return the dense raster of `name`, ``(steps/coarse, samples, neurons)``, shape flat."""
+        """Return the dense raster of `name`, ``(steps/coarse, samples, neurons)``, neurons flat."""
         events, neurons = self.events(name), int(np.prod(self.shapes[name]))
         return events.to_raster(self.steps // coarse, self.samples, neurons, coarse)
 
@@ -150,7 +150,7 @@ class Recording:
         return {name: len(self.events(name)) / self.samples for name in self.shapes}
 
     def of_samples(self, low: int, high: int) -> Recording:
-        """Return the recording of samples `low` up to `high`."""
+        """Return the recording of samples `low` to ``high - 1``."""
         output = self.output[low:high]
         return replace(
             self,
@@ -164,7 +164,7 @@ class Recording:
         )
 
     def without_events(self) -> Recording:
-        """Return the recording with its output alone."""
+        """Return the recording with only its output."""
         return replace(self, shapes={}, all_events={}, traces={})
 
     @classmethod

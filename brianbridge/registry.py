@@ -1,10 +1,10 @@
-"""Find extensions by name: those of the package, of the user's program and of other packages.
+"""Find extensions by name, from this package, the user's program and other packages.
 
 One `Registry` holds one kind of extension, such as learning rules. An entry gets there in one of
 three ways:
 
-- a file in the registry's package (``brianbridge/rules``), which is imported when names are asked;
-- code of the user, which registers a class as soon as it is defined;
+- a file in the registry's package (``brianbridge/rules``), imported when a name is looked up;
+- code of the user, which registers a class on definition;
 - an entry point of an installed package, in the registry's group (``brianbridge.rules``).
 """
 
@@ -34,7 +34,7 @@ class Registry(Generic[T]):
     what : str
         What an entry is, for messages: ``"learning rule"``.
     group : str
-        The group of entry points by which other packages offer theirs.
+        The group of entry points by which other packages offer entries.
     package : str, optional
         The package whose modules are imported to find entries.
 
@@ -58,8 +58,8 @@ class Registry(Generic[T]):
     def add(self, name: str, entry: T) -> T:
         """Register an entry and return it.
 
-        A class that is defined once more in the same place replaces the earlier one, as in a
-        notebook whose cell runs again.
+        A class that is defined again in the same module replaces the earlier one, as when a
+        notebook cell runs again.
 
         Raises
         ------
@@ -67,10 +67,10 @@ class Registry(Generic[T]):
             If another entry has the name.
         """
         known = self._entries.get(name)
-        if known is not None and _place(known) != _place(entry):
+        if known is not None and _source(known) != _source(entry):
             raise InputError(
-                f"there is a {self.what} '{name}' already, {_place(known)}; choose another name "
-                f"for {_place(entry)}"
+                f"there is already a {self.what} '{name}', {_source(known)}; choose another name "
+                f"for {_source(entry)}"
             )
         self._entries[name] = entry
         return entry
@@ -92,7 +92,7 @@ class Registry(Generic[T]):
         Raises
         ------
         InputError
-            If there is none of that name; the nearest name is suggested.
+            If no entry has that name. The message suggests the nearest one.
         """
         if not isinstance(name, str) or name not in self:
             hint = did_you_mean(str(name), self.names())
@@ -100,19 +100,19 @@ class Registry(Generic[T]):
         return self._entries[name]
 
     def make(self, name: str, options: Mapping[str, Any]) -> Any:
-        """Make an object of an entry that is a dataclass.
+        """Create an instance of an entry that is a dataclass.
 
         Parameters
         ----------
         name : str
-            Which entry.
+            Name of the entry.
         options : mapping of str to object
             Values of its fields.
 
         Raises
         ------
         InputError
-            If there is no such entry, it has no such option, one is missing or of another type.
+            If there is no such entry, or an option is unknown, missing or of the wrong type.
         """
         cls: Any = self[name]
         fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
@@ -129,10 +129,10 @@ class Registry(Generic[T]):
         return cls(**options)
 
     def _search(self) -> None:
-        """Import what may register entries, once."""
+        """Import all modules that may register entries, once."""
         if self._searched:
             return
-        self._searched = True  # first: a module that is imported here may ask for names
+        self._searched = True  # set first: a module that is imported here may look up names
         if self.package is not None:
             package = import_module(self.package)
             for module in pkgutil.walk_packages(package.__path__, f"{self.package}."):
@@ -141,7 +141,7 @@ class Registry(Generic[T]):
             try:
                 self.add(point.name, point.load())
             except Exception as error:
-                # One package that is broken must not take away what all others offer.
+                # One broken package must not hide the entries of all others.
                 warnings.warn(
                     f"{self.what} '{point.name}' ({point.value}) cannot be used: {error}",
                     RuntimeWarning,
@@ -149,6 +149,6 @@ class Registry(Generic[T]):
                 )
 
 
-def _place(entry: object) -> str:
+def _source(entry: object) -> str:
     module = getattr(entry, "__module__", "")
     return f"{module}.{getattr(entry, '__qualname__', repr(entry))}"

@@ -18,7 +18,7 @@ def share_folder(kind: str) -> Path:
     Parameters
     ----------
     kind : {"models", "studies", "data"}
-        Which folder.
+        Name of the folder.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def share_folder(kind: str) -> Path:
     if installed.is_dir():
         return installed
     root = _PACKAGE.parent
-    # Without this check site-packages/data of another package would be taken.
+    # Without this check, site-packages/data of another package might be used.
     if (root / "pyproject.toml").is_file() and (root / kind).is_dir():
         return root / kind
     raise InputError(

@@ -1,9 +1,9 @@
-"""Read the imports of brianbridge from its source: the rooms, their order, and circles.
+"""Read the imports of brianbridge from its source: the rooms, their order, and cycles.
 
 A *room* is a folder right below ``brianbridge/``, or a module there that `FLOORS` names, such as
-``cli``. All else is the *ground*, which every room may use. `FLOORS` is the order that
-``tests/architecture`` holds and ``docs/make_architecture.py`` draws. Nothing is imported, so that
-a circle cannot get in the way.
+``cli``. Everything else is the *ground*, which every room may use. ``tests/architecture`` checks
+the order of `FLOORS`, and ``docs/make_architecture.py`` draws it. The modules are not imported, so
+a cycle does no harm here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 __all__ = [
     "FLOORS", "FRONT", "GROUND", "PACKAGE", "Import",
-    "circles", "floor", "modules", "reachable", "read_imports", "room",
+    "cycles", "floor", "modules", "reachable", "read_imports", "room",
 ]  # fmt: skip
 
 PACKAGE = "brianbridge"
@@ -139,12 +139,12 @@ def floor(name: str) -> int:
     raise ValueError(f"the room '{name}' has no floor; add it to FLOORS in {Path(__file__).name}")
 
 
-def circles(graph: Graph) -> list[list[str]]:
-    """Return the circles of a graph: groups of nodes each of which leads to all others.
+def cycles(graph: Graph) -> list[list[str]]:
+    """Return the cycles of a graph: groups of nodes, each of which leads to all others.
 
     Examples
     --------
-    >>> circles({"a": {"b"}, "b": {"a", "c"}, "c": set()})
+    >>> cycles({"a": {"b"}, "b": {"a", "c"}, "c": set()})
     [['a', 'b']]
     """
     reached = {node: reachable(graph, node) for node in graph}
@@ -153,7 +153,7 @@ def circles(graph: Graph) -> list[list[str]]:
         for node in graph
         if node in reached[node]
     }
-    return [list(circle) for circle in sorted(found)]
+    return [list(cycle) for cycle in sorted(found)]
 
 
 def reachable(graph: Graph, start: str) -> set[str]:

@@ -50,7 +50,7 @@ def edges_between_rooms() -> Edges:
 
 
 def without_implied(edges: Edges) -> Edges:
-    """Return the edges that do not follow from a longer way that never climbs."""
+    """Return the edges that do not follow from a longer path that never climbs."""
     level = {
         name: {other for other in others if floor(other) <= floor(name)}
         for name, others in edges.items()
@@ -66,7 +66,7 @@ def without_implied(edges: Edges) -> Edges:
     }
 
 
-def places() -> dict[str, tuple[float, float]]:
+def centres() -> dict[str, tuple[float, float]]:
     """Return the centre of the box of each room."""
     found = {}
     for level, names in enumerate(FLOORS[:-1]):
@@ -123,7 +123,7 @@ def draw_arrow(ax: Axes, source: str, target: str, where: dict[str, tuple[float,
 
 def main() -> None:
     """Draw and write the picture."""
-    where, texts = places(), descriptions()
+    where, texts = centres(), descriptions()
     counts = Counter(room(name) for name in modules(ROOT))
     widest = max(abs(x) for x, _ in where.values()) + WIDTH / 2 + 0.2
     top = max(y for _, y in where.values()) + HEIGHT

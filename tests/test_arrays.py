@@ -14,7 +14,7 @@ from brianbridge.arrays import as_array, as_numbers
 from brianbridge.errors import InputError
 
 REFUSED = [
-    (np.ma.masked_array([[1.0, 2.0]], [[False, True]]), r"1 values are masked; .*x\.filled"),
+    (np.ma.masked_array([[1.0, 2.0]], [[False, True]]), r"1 masked value; .*x\.filled"),
     (np.array([[1 + 1j, 2]]), "complex numbers; give their real part"),
     (torch.ones(1, 2, dtype=torch.complex64), "complex"),
     (np.array([["2020-01-01", "2020-01-02"]], "datetime64[D]"), "dates; give numbers"),

@@ -103,14 +103,18 @@ def package(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run_beside(package: Path) -> dict[str, object]:
-    """Run the program in a process that finds the package, and return what it prints."""
+def python(package: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a process that finds the package."""
     root = Path(__file__).parents[1]
     environment = {**os.environ, "PYTHONPATH": f"{package}{os.pathsep}{root}"}
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True
+    return subprocess.run(
+        [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=True
     )
-    return json.loads(done.stdout)
+
+
+def run_beside(package: Path) -> dict[str, object]:
+    """Run the program in a process that finds the package, and return what it prints."""
+    return json.loads(python(package, "-c", PROGRAM).stdout)
 
 
 def test_extensions_of_another_package_work(package: Path):
@@ -135,3 +139,15 @@ def test_a_broken_package_does_not_hide_the_rest(package: Path):
     assert "there is no module 'nothing'" in problems
     assert "its model 'lif' has the name of" in problems
     assert "broken" in problems
+
+
+@pytest.mark.parametrize("command", [["models"], ["schema", "study"]])  # without and with Brian2
+def test_a_broken_package_is_one_line_on_the_command_line(package: Path, command: list[str]):
+    (package / "extras/encoding.py").write_text("raise ValueError('broken')")
+    points = ENTRY_POINTS.replace("extras = extras.neurons", "none = nothing")
+    (package / "extras-1.0.dist-info/entry_points.txt").write_text(points)
+    told = python(package, "-m", "brianbridge", *command).stderr
+    assert told.count("\n") == 1
+    assert told.startswith("brianbridge: warning: ")
+    assert "cannot be used: " in told
+    assert ".py" not in told

@@ -47,7 +47,7 @@ def test_odd_paths_are_refused_in_a_line(read, path):
 
 @pytest.mark.parametrize("read", [read_idx, read_events, READERS["from_event_folder"]])
 def test_none_is_no_path(read):
-    with pytest.raises(InputError, match="None is no path"):
+    with pytest.raises(InputError, match="None is not a path"):
         read(None)
 
 

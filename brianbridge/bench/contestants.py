@@ -20,6 +20,7 @@ from brianbridge.bench.long_run import run_long
 from brianbridge.encoding import EncodedInput
 from brianbridge.network import INPUT, SpikingNetwork
 from brianbridge.recording import Events, Recording
+from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.batched.delivery import delivery
 from brianbridge.simulation.batched.spikes import SpikeList, from_dense
 from brianbridge.simulation.memory import fitting_batch
@@ -65,11 +66,11 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     return float(np.median(times)), outcome
 
 
-def _simulated(**options: Any) -> Contestant:
+def _simulated(backend: Backend) -> Contestant:
     def run(network: SpikingNetwork, encoded: EncodedInput, dt: float) -> Outcome:
-        simulate(network, encoded.part(0, 2), dt=dt, **options)  # compiles
+        simulate(network, encoded.part(0, 2), dt=dt, backend=backend)  # compiles
         started = time.perf_counter()
-        recording = simulate(network, encoded, dt=dt, **options)
+        recording = simulate(network, encoded, dt=dt, backend=backend)
         seconds = time.perf_counter() - started
         return Outcome(seconds, encoded.samples, dict(recording.all_events))
 
@@ -77,12 +78,14 @@ def _simulated(**options: Any) -> Contestant:
 
 
 def _batched(dtype: Any) -> Contestant:
+    backend = Backend(dtype=dtype)
+
     def run(network: SpikingNetwork, encoded: EncodedInput, dt: float) -> Outcome:
         # Compile what whole chunks need.
-        simulate(network, encoded.part(0, 2 * fitting_batch(network)), dt=dt, dtype=dtype)
+        simulate(network, encoded.part(0, 2 * fitting_batch(network)), dt=dt, backend=backend)
 
         def simulated() -> Recording:
-            return simulate(network, encoded, dt=dt, dtype=dtype)
+            return simulate(network, encoded, dt=dt, backend=backend)
 
         seconds, recording = timed(simulated)
         events = dict(recording.all_events) if dtype is np.float64 else {}
@@ -184,7 +187,7 @@ CONTESTANTS: dict[str, tuple[Contestant, tuple[int, int, int]]] = {
     "batched, float32": (_batched(np.float32), (10**6,) * 3),
     "twin's forward, float64": (_twin(torch.float64), (10**6, 0, 0)),
     "twin's forward, float32": (_twin(torch.float32), (10**6, 0, 0)),
-    "reference, replicated": (_simulated(path="reference"), (200, 100, 20)),
+    "reference, replicated": (_simulated(Backend(path="reference")), (200, 100, 20)),
     "Synapses in one long run, Cython": (_long(False, False), (10**6, 2000, 100)),
     "one long run on one clock, Cython": (_long(False, True), (10**6, 2000, 100)),
     "Synapses in one long run, C++ standalone": (_long(True, False), (10**6, 10**6, 1000)),

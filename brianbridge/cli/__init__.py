@@ -1,9 +1,9 @@
-"""The command line: one module a command, and what all of them share.
+"""The command line: one module per command, and helpers of all commands.
 
-`parser` has what commands share to describe their options, `printing` what they share to print;
-`exits` explains the exit status, `terminal` protects standard output and error. A new command is a
-module with a function `add_to`, listed in `_COMMANDS`. Heavy libraries are imported by the command
-that needs them, so that ``--help`` and ``models`` answer at once. May import everything.
+`parser` has options of several commands, `printing` helpers that print, `exits` the exit statuses;
+`terminal` protects standard output and error. A new command is a module with a function `add_to`,
+listed in `_COMMANDS`. Heavy libraries are imported by the command that needs them, so that
+``--help`` and ``models`` answer at once. May import everything.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from brianbridge.cli import (
 )
 from brianbridge.cli.exits import ended
 from brianbridge.cli.parser import Parser
+from brianbridge.cli.printing import short_warnings
 from brianbridge.cli.terminal import terminal
 from brianbridge.version import __version__
 
@@ -49,10 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = argparse.Namespace()
-    with terminal():
+    with terminal(), short_warnings():
         try:
             logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
-            # Brian2 keeps a log in the temporary folder. A full one is no reason for tracebacks.
+            # Brian2 writes a log into the temporary folder. If that is full, print no traceback.
             logging.raiseExceptions = False
             options = _parser().parse_args(given)
             command: Callable[[argparse.Namespace], int] = options.command

@@ -16,8 +16,10 @@ __all__ = ["add_to", "bench_parity", "bench_simulate"]
 
 def add_to(commands: Any) -> None:
     """Add the commands to the parser."""
-    benches = add_group(commands, "bench", "measure speed, side by side in one run")
-    simulate = add_command(benches, "simulate", bench_simulate, "time every way to the same spikes")
+    benches = add_group(commands, "bench", "measure speed and parity")
+    simulate = add_command(
+        benches, "simulate", bench_simulate, "time every way to simulate a network, in one run"
+    )
     simulate.add_argument("network", type=Path, help="a network file (network.h5)")
     simulate.add_argument("--data", required=True, help="data set; its test samples are used")
     simulate.add_argument("--folder", help="folder of the data set's files")
@@ -26,7 +28,7 @@ def add_to(commands: Any) -> None:
         "--samples", type=int, default=10_000, help="number of samples (default: 10000)"
     )
     simulate.add_argument(
-        "--quick", action="store_true", help="only with the step of the twin, and no scaling"
+        "--quick", action="store_true", help="only at the twin's step, and without scaling"
     )
     parity = add_command(
         benches, "parity", bench_parity, "compare twin and Brian2 on random networks"
@@ -57,7 +59,7 @@ def bench_simulate(options: Namespace) -> int:
     from brianbridge.study.data import held_out
 
     if options.samples < 1:
-        raise InputError(f"--samples {options.samples} is not above 0")
+        raise InputError(f"--samples {options.samples}; give at least 1")
     network = load_network(options.network)
     data = held_out(network.provenance, options.data, options.folder)
     if options.out is not None:

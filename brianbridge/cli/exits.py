@@ -19,6 +19,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from brianbridge.cli.printing import print_error
 from brianbridge.errors import InputError
 
 __all__ = ["INTERRUPTED", "OF_OUTCOME", "ended"]
@@ -28,13 +29,13 @@ BAD_INPUT = 2
 #: The exit status for each outcome of a verdict.
 OF_OUTCOME = {"held": 0, "no limit": 0, "fell short": 1, "undecided": 3}
 
-#: What is added for an interrupted command, by whether it resumes.
+#: The end of the line about an interrupted command, by whether it resumes.
 _AFTER = {
-    True: "; the same command goes on where it stopped",
+    True: "; the same command resumes where it stopped",
     False: "; nothing is kept",
     None: "",
 }
-#: Most characters of an error, and of a command line, that are shown.
+#: Largest number of characters of an error, and of a command line, that are shown.
 _LONGEST = 300
 
 
@@ -55,7 +56,7 @@ def ended(
     out : Path, optional
         Output folder of the command. A traceback is written there.
     resumes : bool, optional
-        Whether the same command resumes where this one stopped. Without it, nothing is said.
+        Whether the same command resumes where this one stopped; None for a short command.
     """
     if isinstance(error, InputError):
         return _report(str(error), BAD_INPUT)
@@ -74,15 +75,13 @@ def ended(
     where = _keep_traceback(error, command, out)
     return _report(
         f"an error of brianbridge itself in '{command}': {_short(f'{name}: {error}')}; the "
-        f"traceback is {where}; files that were finished before are whole",
+        f"traceback is {where}; files that were already finished are complete",
         INTERNAL,
     )
 
 
 def _report(line: str, status: int) -> int:
-    # The text of a file from elsewhere must not move the cursor or colour the terminal.
-    shown = "".join(c if c.isprintable() else "?" for c in " ".join(line.split()))
-    print(f"brianbridge: {shown}", file=sys.stderr)
+    print_error(line)
     return status
 
 
@@ -92,7 +91,7 @@ def _short(text: str) -> str:
 
 
 def _lacks_memory(error: BaseException) -> bool:
-    """Return whether memory ran out. torch raises a RuntimeError then."""
+    """Tell whether memory ran out; torch raises a RuntimeError in that case."""
     message = str(error).lower()
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError)
@@ -101,14 +100,14 @@ def _lacks_memory(error: BaseException) -> bool:
 
 
 def _of_system(error: OSError, command: str) -> str:
-    """Return what the system refused, and the file, or else the command."""
+    """Return the reason that the system gives, with the file or else the command."""
     reason = error.strerror or str(error) or type(error).__name__
     files = [str(name) for name in (error.filename, error.filename2) if name is not None]
     return f"{reason} ({' to '.join(files) or command})"
 
 
 def _keep_traceback(error: BaseException, command: str, out: Path | None) -> str:
-    """Write a traceback to a file, in the output folder if there is one; return its place."""
+    """Write a traceback to a file, in the output folder if there is one; say where it is."""
     text = "".join(traceback.format_exception(error))
     for folder in (out, Path(tempfile.gettempdir())):
         if folder is None or not folder.is_dir():

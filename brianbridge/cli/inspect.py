@@ -1,4 +1,4 @@
-"""``brianbridge inspect``: show what a network or spike file holds."""
+"""``brianbridge inspect``: describe a network or spike file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["add_to", "inspect"]
 
 def add_to(commands: Any) -> None:
     """Add the command to the parser."""
-    parser = add_command(commands, "inspect", inspect, "show what a network or spike file holds")
+    parser = add_command(commands, "inspect", inspect, "describe a network or spike file")
     parser.add_argument("file", type=Path, help="a network or spike file")
     parser.add_argument(
         "--check", action="store_true", help="read the whole file and compare it with its digests"

@@ -18,7 +18,7 @@ def add_to(commands: Any) -> None:
     parser = add_command(
         commands, "models", show_models, "list neuron models and networks, or show one"
     )
-    parser.add_argument("name", nargs="?", help="its name, or the path of its .toml file")
+    parser.add_argument("name", nargs="?", help="a model's name, or the path of its .toml file")
 
 
 def show_models(options: Namespace) -> int:
@@ -68,10 +68,10 @@ def _show_neuron(name: str, as_json: bool, check: bool) -> int:
     from brianbridge.neurons.files import model_path, read_entries
 
     path = model_path(name)
-    entries = read_entries(path)  # refuses what is not a model file
+    entries = read_entries(path)  # raises if it is not a model file
     if check:
         from brianbridge.neurons.library import read_model
 
-        read_model(path)  # refuses what is not a valid model
+        read_model(path)  # raises if the model is not valid
     print(json.dumps(entries, indent=2) if as_json else path.read_text(encoding="utf-8").rstrip())
     return 0

@@ -21,7 +21,7 @@ __all__ = [
 
 
 class Parser(argparse.ArgumentParser):
-    """Report a wrong command line in one line."""
+    """Parse a command line; an error is reported in one line."""
 
     def error(self, message: str) -> NoReturn:
         """Raise an `InputError`."""
@@ -29,7 +29,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_group(parent: Any, name: str, help: str) -> Any:
-    """Add a group of commands, such as ``study``, and return what its commands are added to."""
+    """Add a group of commands, such as ``study``, and return the parent of its commands."""
     return parent.add_parser(name, help=help).add_subparsers(metavar="COMMAND", required=True)
 
 
@@ -47,14 +47,14 @@ def add_command(
     parent : argparse subparsers
         Where the command is added.
     name : str
-        What the user types.
+        Name of the command.
     command : callable
         Runs the command and returns the exit status.
     help : str
         What the command does, in one line.
     resumes : callable, optional
-        Says whether an interrupted command resumes when it is given again. Only long commands
-        have it: their interruption says what is kept.
+        Tells whether the command resumes when it is run again after an interruption; only for long
+        commands.
     """
     parser: argparse.ArgumentParser = parent.add_parser(name, help=help, description=help)
     parser.set_defaults(command=command)
@@ -66,7 +66,7 @@ def add_command(
 
 def add_training_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that change the training of a study."""
-    parser.add_argument("--seed", type=int, help="seed in place of the study's")
+    parser.add_argument("--seed", type=int, help="seed, instead of the study's")
     parser.add_argument(
         "--deterministic",
         action="store_true",
@@ -75,7 +75,7 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_decide_by(parser: argparse.ArgumentParser) -> None:
-    """Add the option that chooses what tolerances are judged by."""
+    """Add the option that chooses how tolerances are judged."""
     parser.add_argument(
         "--decide-by",
         choices=("interval", "estimate"),

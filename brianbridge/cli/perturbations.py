@@ -1,4 +1,4 @@
-"""``brianbridge perturbations``: list the perturbations of a ladder file, or show one."""
+"""``brianbridge perturbations``: list the perturbations for ladder files, or show one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["add_to", "show_perturbations"]
 def add_to(commands: Any) -> None:
     """Add the command to the parser."""
     parser = add_command(
-        commands, "perturbations", show_perturbations, "list what a rung can change"
+        commands, "perturbations", show_perturbations, "list the perturbations for ladder files"
     )
     parser.add_argument("name", nargs="?", help="show this perturbation and its options")
 
@@ -36,8 +36,14 @@ def show_perturbations(options: Namespace) -> int:
 
 
 def _text(found: dict[str, Any]) -> str:
-    """Return the description of a perturbation, with a line for a ladder file."""
-    options = ", ".join(f"{k} = {json.dumps(v, default=str)}" for k, v in found["options"].items())
-    table = f"{{ {options} }}" if options else "{}"
-    in_file = f"perturb.{found['name']} = {table}"
-    return f"{found['text']}\n\nKeeps {found['keeps']}.\n\nIn a ladder file: {in_file}"
+    """Return the description of a perturbation, with its entry for a ladder file in TOML."""
+    given = {name: value for name, value in found["options"].items() if value is not None}
+    options = ", ".join(f"{k} = {json.dumps(v, default=str)}" for k, v in given.items())
+    lines = [f"perturb.{found['name']} = {f'{{ {options} }}' if options else '{}'}"]
+    for name in found["options"]:
+        if name in found["required"]:
+            lines.append(f"# '{name}' must be given")
+        elif name not in given:  # TOML has no null
+            lines.append(f"# '{name}' is optional")
+    entry = "\n".join(lines)
+    return f"{found['text']}\n\nKeeps {found['keeps']}.\n\nIn a ladder file:\n\n{entry}"

@@ -25,7 +25,7 @@ def add_to(commands: Any) -> None:
     """Add the commands to the parser."""
     studies = add_group(commands, "study", "run or list studies: train, write back, verify")
     run = add_command(
-        studies, "run", run_study, "train, write back and verify, as a study file says",
+        studies, "run", run_study, "train, write back and verify the network of a study file",
         resumes=lambda options: True,
     )  # fmt: skip
     run.add_argument("study", help="a study's name, or the path of its .toml file")
@@ -36,7 +36,7 @@ def add_to(commands: Any) -> None:
     run.add_argument(
         "--no-spikes",
         action="store_true",
-        help="write no spikes.h5, which has gigabytes for a large network",
+        help="do not write spikes.h5, which takes gigabytes for a large network",
     )
     add_command(studies, "list", list_studies, "list the studies that come with the package")
 
@@ -48,7 +48,7 @@ def run_study(options: Namespace) -> int:
     study = changed(studies.read_study(options.study), options.seed, options.deterministic)
     study = study.quick() if options.quick else study
     seed = "" if options.seed is None else f"-{options.seed}"
-    # A smoke test must not stand in the way of the whole study.
+    # A folder of its own, so that the whole study does not resume from a smoke test.
     quick = "-quick" if options.quick else ""
     out = options.out or Path("runs") / f"{study.name}{seed}{quick}"
     summary = studies.run_study(

@@ -19,7 +19,7 @@ _PLAIN = {
 
 
 def plain(text: str, encoding: str) -> str:
-    """Return a text whose characters an encoding has; others are replaced.
+    """Replace the characters of a text that an encoding lacks.
 
     Parameters
     ----------
@@ -87,10 +87,10 @@ def _occupy_closed_descriptors() -> None:
 
 
 class _Stream:
-    """Write to a stream, without what it cannot accept."""
+    """Write to a stream, and drop what it cannot accept."""
 
-    def __init__(self, stream: TextIO, forgiven: type[OSError]) -> None:
-        self._stream, self._forgiven, self._gone = stream, forgiven, False
+    def __init__(self, stream: TextIO, ignored: type[OSError]) -> None:
+        self._stream, self._ignored, self._gone = stream, ignored, False
 
     def write(self, text: str) -> int:
         try:
@@ -98,7 +98,7 @@ class _Stream:
                 self._stream.write(text)
         except UnicodeEncodeError:
             self._stream.write(plain(text, self._stream.encoding))
-        except self._forgiven:
+        except self._ignored:
             self._leave()
         return len(text)
 
@@ -110,11 +110,11 @@ class _Stream:
         try:
             if not self._gone:
                 self._stream.flush()
-        except self._forgiven:
+        except self._ignored:
             self._leave()
 
     def finish(self) -> None:
-        """Write the rest. What cannot be written is not tried again when Python ends."""
+        """Write the rest; Python does not try again at its end if that fails."""
         try:
             self.flush()
         except OSError:

@@ -19,7 +19,7 @@ __all__ = ["add_to", "changed", "train"]
 def add_to(commands: Any) -> None:
     """Add the command to the parser."""
     parser = add_command(
-        commands, "train", train, "train, as a study file says, and write network.h5",
+        commands, "train", train, "train the network of a study file, and write network.h5",
         resumes=lambda options: True,
     )  # fmt: skip
     parser.add_argument("study", help="a study's name, or the path of its .toml file")
@@ -43,7 +43,7 @@ def train(options: Namespace) -> int:
 
 
 def changed(study: Study, seed: int | None, deterministic: bool) -> Study:
-    """Return a study with another seed, if one is given, and trained in one thread if asked.
+    """Return the study with the seed, if one is given, and with training in one thread if asked.
 
     Raises
     ------

@@ -30,7 +30,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--ladder",
         default="short",
-        help="short (parity, dt/10), default (what a network may meet), or a file (default: short)",
+        help="short (parity, dt/10), default (realistic conditions), or a file (default: short)",
     )
     parser.add_argument(
         "--samples", type=int, help="number of samples, from the first (default: all)"
@@ -38,20 +38,18 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--folder", help="folder of the data set's files")
     parser.add_argument("--out", type=Path, help="folder for verdict.json, report.html, spikes.h5")
     parser.add_argument(
-        "--plain-spikes", action="store_true", help="spikes.h5 without compression, for libsonata"
+        "--plain-spikes", action="store_true", help="do not compress spikes.h5, for libsonata"
     )
     parser.add_argument(
         "--seed", type=int, default=0, help="seed of random perturbations (default: 0)"
     )
     add_decide_by(parser)
     parser.add_argument("--workers", type=int, help="number of processes that share the work")
-    parser.add_argument("--worker-memory", help="memory limit of each such process (default: 4 GB)")
+    parser.add_argument("--worker-memory", help="memory limit of each worker (default: 4 GB)")
     parser.add_argument(
         "--scheduler", help="address of a Dask scheduler whose workers share the work"
     )
-    parser.add_argument(
-        "--operations", action="store_true", help="also print the numbers of operations"
-    )
+    parser.add_argument("--operations", action="store_true", help="also print the operation counts")
 
 
 def _verify(options: Namespace) -> int:
@@ -97,17 +95,17 @@ def _verify(options: Namespace) -> int:
 def _check(options: Namespace) -> None:
     """Refuse options that do not fit together, before any work."""
     if options.samples is not None and options.samples < 1:
-        raise InputError(f"--samples {options.samples} is not above 0")
+        raise InputError(f"--samples {options.samples}; give at least 1")
     if options.seed < 0:
-        raise InputError(f"--seed {options.seed} is below 0")
+        raise InputError(f"--seed {options.seed}; give 0 or more")
     if options.workers is not None and options.scheduler is not None:
-        raise InputError("--workers starts processes here, --scheduler uses others; give one")
+        raise InputError("--workers starts processes, --scheduler uses running ones; give one")
     if options.worker_memory is not None and options.workers is None:
-        raise InputError("--worker-memory is that of processes started here; give --workers too")
+        raise InputError("--worker-memory is for processes of --workers; give --workers too")
 
 
 def _execution(options: Namespace, stack: ExitStack, progress: Progress) -> Sweep:
-    """Return where the tasks run; workers that start here end with `stack`."""
+    """Return where the tasks run; `stack` stops the workers that are started here."""
     from brianbridge.sweep import Sweep, connected
 
     client = None
@@ -125,7 +123,7 @@ def _execution(options: Namespace, stack: ExitStack, progress: Progress) -> Swee
 
 
 def _write(verdict: Verdict, options: Namespace) -> None:
-    """Write verdict and report into the output folder, and delete what was kept until now."""
+    """Write verdict and report into the output folder, and delete the kept results."""
     from brianbridge.report import report_beside
     from brianbridge.sweep import delete_kept
 

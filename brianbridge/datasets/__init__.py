@@ -1,8 +1,8 @@
-"""Labelled data: sets by name, or your own arrays; split reproducibly and checked.
+"""Labelled datasets, by name or from arrays, split reproducibly and checked.
 
-`sets` reads data sets, one file for each layout; `formats` reads file formats. May import
-`network`, for `fit` alone. A new set whose layout is known here is one entry in
-``data/registry.toml``; another package offers its sets by entry points, as `registry` says.
+`sets` reads datasets, one file for each layout; `formats` reads file formats. May import `network`,
+for `fit` alone. A new dataset with a known layout is one entry in ``data/registry.toml``; another
+package offers its datasets by entry points, as `registry` says.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Make datasets of arrays."""
+"""Make datasets from arrays."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def from_arrays(
     x : array_like, shape (samples, *shape)
         Inputs, which are not scaled. Most encodings expect [0, 1].
     y : array_like of int, bool or str, shape (samples,) or (samples, 1)
-        Labels from 0, in any integer type, or class names; a column is taken as its values. False
-        is class 0 and True class 1.
+        Labels from 0, in any integer type, or class names; a column is flattened. False is class 0
+        and True class 1.
     classes : sequence of str, optional
         Class names in the order of the labels. Without it: ``"0"`` to the largest label, or the
         names that occur, sorted. Give it when a part may lack a class.
@@ -76,7 +76,7 @@ def _labels(
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
-        remedy = "; of one-hot rows give y.argmax(1)" if labels.ndim == 2 else ""
+        remedy = "; for one-hot rows give y.argmax(1)" if labels.ndim == 2 else ""
         raise InputError(
             f"dataset {name!r}: y has shape {labels.shape}; give one label for each sample{remedy}"
         )
@@ -85,8 +85,8 @@ def _labels(
     given = labels.tolist()
     if not all(isinstance(label, str) for label in given):
         raise InputError(
-            f"dataset {name!r}: y must be integers or class names, not {labels.dtype}; "
-            "y.astype(int) or y.astype(str) may be what you mean"
+            f"dataset {name!r}: y must be integers or class names, not {labels.dtype}; try "
+            "y.astype(int) or y.astype(str)"
         )
     known = tuple(sorted(set(given)) if classes is None else classes)
     number = {label: k for k, label in enumerate(known)}

@@ -1,4 +1,4 @@
-"""Check that arrays make a dataset."""
+"""Check that arrays form a valid dataset."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def check_arrays(name: str, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> None:
             kind = getattr(array, "dtype", type(array).__name__)
             raise InputError(
                 f"dataset {name!r}: {key} must be an array of {dtype}, not {kind}; "
-                "from_arrays converts"
+                "from_arrays converts it"
             )
     if x.ndim < 2 or y.ndim != 1 or len(x) != len(y):
         raise InputError(
             f"dataset {name!r}: x has shape {x.shape} and y {y.shape}; expected (samples, *shape) "
-            "and (samples,) with as many samples"
+            "and (samples,) with the same number of samples"
         )
     if not len(x):
-        raise InputError(f"dataset {name!r}: has no samples")
+        raise InputError(f"dataset {name!r} has no samples; give at least one")
 
 
 def check_finite(name: str, x: npt.NDArray[np.floating]) -> None:
@@ -44,7 +44,7 @@ def check_finite(name: str, x: npt.NDArray[np.floating]) -> None:
     Raises
     ------
     InputError
-        If one is. The message says how many, and where the first one is.
+        If any value is. The message says how many are, and where the first one is.
     """
     bad = ~np.isfinite(x)
     if bad.any():
@@ -57,25 +57,25 @@ def check_finite(name: str, x: npt.NDArray[np.floating]) -> None:
 
 
 def check_names(name: str, classes: Any) -> None:
-    """Check that the name of a dataset is a text, and that its class names are different texts.
+    """Check that the name of a dataset is a string, and its class names are different strings.
 
     Raises
     ------
     InputError
-        If not. The message names the first one that is no text, or that occurs twice.
+        If not. The message names the first one that is not a string or occurs twice.
     """
     if not isinstance(name, str):
-        raise InputError(f"dataset {name!r}: its name is no text; give one, such as 'mine'")
+        raise InputError(f"dataset {name!r}: its name is not a string; give one, such as 'mine'")
     if isinstance(classes, str) or not isinstance(classes, Sequence | np.ndarray):
         raise InputError(f"dataset {name!r}: classes = {classes!r}; give a list of names")
     for number, label in enumerate(classes):
         if not isinstance(label, str):
             raise InputError(
-                f"dataset {name!r}: the name of class {number} is {label!r}; give a text"
+                f"dataset {name!r}: the name of class {number} is {label!r}; give a string"
             )
     if len(set(classes)) < len(classes):
         repeated = next(c for k, c in enumerate(classes) if c in classes[:k])
-        raise InputError(f"dataset {name!r}: class {repeated!r} occurs twice in {classes}")
+        raise InputError(f"dataset {name!r}: class {repeated!r} occurs twice; rename one")
 
 
 def check_labels(name: str, y: npt.NDArray[np.int64], classes: tuple[str, ...]) -> None:

@@ -1,4 +1,4 @@
-"""Labelled samples, which are checked when they are made."""
+"""Labelled samples, checked on construction."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from brianbridge.readable import counted, printable, shape_text
 
 __all__ = ["Dataset", "Split"]
 
-_NAMES = 60  # characters that the names of the classes take when a dataset is shown
+_NAMES = 60  # characters of the class names when a dataset is shown
 
 
-# Equality stays identity: whether two arrays are equal has no single truth value.
+# Compared by identity: two arrays have no single truth value of equality.
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Hold the labelled samples of one part (train, test, ...) of a dataset.
@@ -32,7 +32,7 @@ class Dataset:
     split : str
         How the part was made, such as ``"stratified 80/20, seed 1"`` or ``"official"``.
     x : ndarray of float32, shape (samples, *shape)
-        Inputs, dimensionless. Those of sets that are loaded by name are in [0, 1]; frames of
+        Inputs, dimensionless. Datasets that are loaded by name have values in [0, 1]; frames of
         event recordings, of shape (T, 2, rows, columns), hold numbers of events.
     y : ndarray of int64, shape (samples,)
         Labels, from 0 to ``len(classes) - 1``.
@@ -127,7 +127,7 @@ class Dataset:
         outside = chosen[(chosen < 0) | (chosen >= len(self))]
         if outside.size:
             raise InputError(
-                f"dataset {self.name!r}: no sample {outside[0]}, there are 0..{len(self) - 1}"
+                f"dataset {self.name!r}: there is no sample {outside[0]}; give 0 to {len(self) - 1}"
             )
         split = f"{self.split}; {len(chosen)} of {len(self)} samples"
         return replace(self, x=self.x[chosen], y=self.y[chosen], split=split)

@@ -1,4 +1,4 @@
-"""The digest that says which data a set was made of."""
+"""The digest that identifies the data of a dataset."""
 
 from __future__ import annotations
 

@@ -16,12 +16,12 @@ __all__ = ["fetch"]
 def fetch(name: str) -> Path:
     """Download the files of a dataset into the user's cache, where `load_dataset` finds them.
 
-    Files that are there already, with the right digest, are not downloaded again.
+    Files that are already there with the right digest are not downloaded again.
 
     Parameters
     ----------
     name : str
-        A dataset that is files, such as ``"mnist"`` or ``"cifar10"``.
+        A dataset that comes as files, such as ``"mnist"`` or ``"cifar10"``.
 
     Returns
     -------
@@ -31,15 +31,15 @@ def fetch(name: str) -> Path:
     Raises
     ------
     InputError
-        If the dataset is unknown or not one to fetch, pooch is not installed, or no address
-        gives a file with the expected digest.
+        If the dataset is unknown or cannot be fetched, pooch is not installed, or no address gives
+        a file with the expected digest.
     """
     entry = lookup(name)
     if entry.folders:
-        raise InputError(f"dataset {name!r} is not fetched; {file_search.how_to_get(entry)}")
+        raise InputError(f"dataset {name!r} cannot be fetched; {file_search.how_to_get(entry)}")
     if not entry.urls:
         raise InputError(
-            f"dataset {name!r} is nothing to fetch: it comes with the package {entry.source}"
+            f"dataset {name!r} needs no download: it comes with the package {entry.source}"
         )
     folder = file_search.cache_folder(name)
     if folder is None:

@@ -20,10 +20,10 @@ class DataFile:
     bytes : int
         Size of the decompressed file.
     download : str or None
-        Digest of what is downloaded, as pooch writes it (``"md5:..."``); None for a file that comes
-        inside an archive.
+        Digest of the downloaded file, as pooch writes it (``"md5:..."``); None for a file inside an
+        archive.
     sha256 : str or None
-        Digest of the decompressed file; None where none is known.
+        Digest of the decompressed file; None if unknown.
     """
 
     name: str
@@ -34,14 +34,14 @@ class DataFile:
 
 @dataclass(frozen=True)
 class Archive:
-    """Describe the ``.tar.gz`` that all files of a set come in.
+    """Describe the ``.tar.gz`` that contains all files of a dataset.
 
     Parameters
     ----------
     name : str
         File name.
     folder : str
-        What it unpacks to.
+        The folder that it unpacks to.
     download : str
         Its digest, as pooch writes it.
     """
@@ -64,7 +64,7 @@ class DatasetEntry:
         ``"cifar"``, ``"svhn"`` or ``"events"``, the layout of its files; or, with `read`, the
         distribution that the entry comes from.
     shape : tuple of int
-        Shape of one sample; of event recordings, the default shape of their frames.
+        Shape of one sample; for event recordings, the default shape of their frames.
     classes : tuple of str
         Class names, in the order of the labels.
     samples : mapping of str to int
@@ -76,7 +76,7 @@ class DatasetEntry:
     files : mapping of str to DataFile
         The files by role, in the order in which their content is hashed.
     archive : Archive or None
-        The archive that holds the files, if they do not come one by one.
+        The archive that contains the files, if they are not separate.
     urls : tuple of str
         Addresses of folders, tried in this order.
     packed : str
@@ -86,13 +86,13 @@ class DatasetEntry:
     label_bytes : int
         Bytes before each image of a CIFAR file; the last of them is the label.
     pickled : tuple of str
-        Files of another version of the set, made of Python pickles, which is not read.
+        Files of another version of the dataset, in Python pickles, which is never read.
     sensor : (int, int) or None
         Rows and columns of the camera that recorded events.
     folders : mapping of str to str
-        Of event recordings: the folder of each part, which has a folder for each class.
+        For event recordings: the folder of each part, with a subfolder for each class.
     page : str
-        Where a set that is not fetched can be downloaded by hand.
+        Where a dataset that cannot be fetched can be downloaded by hand.
     loader : str
         The function of the package in `source` that returns the samples and labels.
     read : callable, optional

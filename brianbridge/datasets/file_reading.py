@@ -23,8 +23,8 @@ from brianbridge.paths import checked_path
 
 __all__ = ["FileContent", "check_label_range", "read_files", "wrong_file"]
 
-# The first byte of a pickle (of protocol 2 or later). No binary file of CIFAR starts so: it would
-# be the label 128.
+# The first byte of a pickle (of protocol 2 or later). No binary file of CIFAR starts like this:
+# it would be the label 128.
 _PICKLE = b"\x80"
 
 
@@ -34,7 +34,7 @@ class FileContent(NamedTuple):
     Parameters
     ----------
     source : str
-        The file, as error messages name it.
+        The name of the file in error messages.
     data : bytes
         Its bytes, decompressed.
     """
@@ -51,10 +51,9 @@ def read_files(
     Parameters
     ----------
     entry : DatasetEntry
-        Which set.
+        The dataset.
     folder : path or None
-        The folder of its files, or the archive they come in; the usual folders are searched if
-        None.
+        The folder or archive with its files; the usual folders are searched if None.
 
     Returns
     -------
@@ -64,7 +63,7 @@ def read_files(
     Raises
     ------
     InputError
-        If the files are not found, damaged, or not those of the set.
+        If the files are not found, are damaged, or belong to another dataset.
     """
     source = _folder_or_archive(entry, folder)
     if source.is_file():
@@ -73,7 +72,7 @@ def read_files(
     for role, file in entry.files.items():
         path = file_search.find_file(source, file.name)
         if path is None:  # deleted since it was found
-            raise InputError(f"dataset {entry.name!r}: {source / file.name} has gone")
+            raise InputError(f"dataset {entry.name!r}: {source / file.name} has disappeared")
         found[role] = FileContent(str(path), decompressed(path, file.bytes))
         _check(entry, file, found[role])
     return found
@@ -117,7 +116,7 @@ def _folder_or_archive(entry: DatasetEntry, folder: str | os.PathLike[str] | Non
         if source is None:
             _refuse_pickles(entry, *file_search.search_path(entry.name))
             raise InputError(
-                f"dataset {entry.name!r} is not here. Get it: {file_search.how_to_get(entry)}"
+                f"dataset {entry.name!r} was not found. Get it: {file_search.how_to_get(entry)}"
             )
         return source
     given = checked_path(folder, f"folder of dataset {entry.name!r}", home=True)
@@ -146,7 +145,7 @@ def _read_archive(entry: DatasetEntry, archive: Path) -> dict[str, FileContent]:
     try:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:
             for member in tar:
-                # The last part alone: a file that was packed again may be in another folder.
+                # Only the last part: in a file that was packed again it may be in another folder.
                 name = PurePosixPath(member.name).name
                 stream = tar.extractfile(member) if member.isfile() else None
                 if stream is None or name not in wanted:
@@ -154,14 +153,14 @@ def _read_archive(entry: DatasetEntry, archive: Path) -> dict[str, FileContent]:
                     continue
                 role, file = wanted[name]
                 source = f"{archive}: {member.name}"
-                # A header may claim any size: compare it before memory is taken.
+                # A header may claim any size: compare it before memory is allocated.
                 _check_size(entry, file, member.size, source)
                 found[role] = FileContent(source, stream.read())
                 _check(entry, file, found[role])
     except (tarfile.TarError, EOFError, OSError) as error:
         raise InputError(
-            f"{archive}: expected a whole .tar.gz, but it is damaged, cut short or something else "
-            f"({error})"
+            f"{archive}: expected a whole .tar.gz, but it is damaged, cut short or of another "
+            f"kind ({error})"
         ) from error
     missing = [file.name for role, file in entry.files.items() if role not in found]
     if missing:
@@ -205,7 +204,7 @@ def _refuse_pickles(entry: DatasetEntry, *folders: Path) -> None:
 
 def _pickled(entry: DatasetEntry, source: str | Path) -> InputError:
     return InputError(
-        f"dataset {entry.name!r}: {source} is of the Python version, made of pickles, which are "
-        "not opened because a pickle may execute code. The binary version is needed: "
+        f"dataset {entry.name!r}: {source} is the Python version, made of pickles. They are not "
+        "opened, because a pickle may execute code. Get the binary version: "
         f"{file_search.how_to_get(entry)}"
     )

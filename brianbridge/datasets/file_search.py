@@ -22,7 +22,7 @@ __all__ = [
 
 
 def cache_folder(name: str) -> Path | None:
-    """Return the folder that `fetch` fills; None without pooch, as then nothing was fetched.
+    """Return the folder that `fetch` fills; None without pooch, because nothing was fetched then.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def find_in(entry: DatasetEntry, folder: Path) -> Path | None:
 
 
 def find_pickle(entry: DatasetEntry, folder: Path) -> Path | None:
-    """Find a file of the version made of Python pickles, which is never read."""
+    """Find a file of the version in Python pickles, which is never read."""
     found = (path for name in entry.pickled if (path := folder / name).is_file())
     return next(found, None)
 
@@ -146,7 +146,7 @@ def how_to_get(entry: DatasetEntry) -> str:
                 f"{' and '.join(f'{f}/' for f in entry.folders.values())} with {inside} in each"
             )
         return (
-            f"download it from {entry.page} and unpack it into a folder that then has {inside} "
+            f"download it from {entry.page} and unpack it into a folder that contains {inside} "
             f"(folder=..., or $BRIANBRIDGE_DATA/{entry.name})"
         )
     ways = [f"`apt install {entry.package}` on Debian"] if entry.package else []
@@ -154,7 +154,7 @@ def how_to_get(entry: DatasetEntry) -> str:
     content = (
         f"its {len(entry.files)} files"
         if entry.archive is None
-        else f"{entry.archive.name} or what it unpacks to"
+        else f"{entry.archive.name} or its files"
     )
     ways.append(f"or a folder with {content} (folder=..., or $BRIANBRIDGE_DATA/{entry.name})")
     return ", ".join(ways)

@@ -1,8 +1,8 @@
-"""Check that a data set fits a network: its shape, and the number and names of its classes.
+"""Check that a dataset fits a network: its shape, and the number and names of its classes.
 
 A trained network keeps the class names of its training data in its provenance, under `CLASSES`.
-Labels that are texts are numbered in the order of the names that occur, so a part that lacks a
-class has other numbers. A comparison of the names finds that.
+Labels that are strings are numbered in the order of the names that occur. A part that lacks a class
+then has other numbers, which a comparison of the names reveals.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ def fitted(network: SpikingNetwork, data: Dataset, called: str = "the network") 
     data : Dataset
         The samples.
     called : str
-        How messages call the network.
+        The name of the network in messages.
 
     Returns
     -------
     Dataset
-        `data` itself; or, if its classes are those of the network in another order or some of
-        them, the same samples with the labels and classes of the network.
+        `data` itself. If its classes are some of the network's, or all in another order: the same
+        samples with the labels and classes of the network.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def fitted(network: SpikingNetwork, data: Dataset, called: str = "the network") 
     """
     if data.shape != tuple(network.input_shape):
         raise InputError(
-            f"data set '{data.name}' has samples of shape {data.shape}; {called} takes "
+            f"dataset '{data.name}' has samples of shape {data.shape}; {called} takes "
             f"{tuple(network.input_shape)}"
         )
     outputs = network.output.size
@@ -81,13 +81,13 @@ def fitted(network: SpikingNetwork, data: Dataset, called: str = "the network") 
     else:
         other = next(name for name in data.classes if name not in known)
         raise InputError(
-            f"data set '{data.name}' has the class {other!r}; {called} was trained for other "
+            f"dataset '{data.name}' has the class {other!r}; {called} was trained for other "
             f"classes. {did_you_mean(other, known)} Give the names in training and here "
             "(classes=...), or drop those of the network: network.with_weights({}, classes=None)"
         )
     if len(found.classes) > outputs:
         raise InputError(
-            f"data set '{data.name}' has {len(found.classes)} classes; {called} has only "
+            f"dataset '{data.name}' has {len(found.classes)} classes; {called} has only "
             f"{outputs} outputs"
         )
     return found
@@ -96,7 +96,7 @@ def fitted(network: SpikingNetwork, data: Dataset, called: str = "the network") 
 def named_classes(network: SpikingNetwork) -> tuple[str, ...] | None:
     """Return the class names that a network was trained for; None if they are not known.
 
-    A file may hold anything there: what is no list of different names is ignored.
+    A file may hold anything there; anything but a list of different names is ignored.
     """
     entry = network.provenance.get(CLASSES)
     if not isinstance(entry, list | tuple) or not all(isinstance(name, str) for name in entry):

@@ -41,18 +41,18 @@ def load_dataset(
     name : str
         One of `names()`.
     seed : int
-        Seed of the split, for sets without an official one.
+        Seed of the split, for datasets without an official one.
     test_fraction : float
-        Share of the test part, between 0 and 1. Sets with an official split keep that one; folds
-        have a size of their own.
+        Share of the test part, between 0 and 1. It has no effect on datasets with an official
+        split, nor on folds.
     fold, folds : int, optional
-        Test on the fold with this number, counted from 0, of so many folds. Give both or neither.
+        Number of the fold to test on, counted from 0, and number of folds. Give both or neither.
     folder : path, optional
-        The folder of the files, or the archive they come in, of a set that does not come with a
-        package. Without it ``$BRIANBRIDGE_DATA/<name>``, the system's share folders and the
-        download cache are searched.
+        The folder or archive with the files of a dataset that does not come with a package. If not
+        given, ``$BRIANBRIDGE_DATA/<name>``, the system's share folders and the download cache are
+        searched.
     frames : mapping of str, optional
-        How event recordings become frames, where that differs from the registry: ``steps``,
+        Options by which event recordings become frames, if other than in the registry: ``steps``,
         ``size`` (rows and columns), ``by`` (``"time"`` or ``"number"``), ``binary``, ``start`` and
         ``end`` (microseconds); see `from_event_folder`.
 
@@ -64,7 +64,7 @@ def load_dataset(
     Raises
     ------
     InputError
-        If the name is unknown, the set is damaged or not on this machine, or the split is not
+        If the name is unknown, the dataset is damaged or not on this machine, or the split is not
         possible.
 
     Examples
@@ -77,14 +77,14 @@ def load_dataset(
     """
     entry = lookup(name)
     if (fold is None) != (folds is None):
-        raise InputError(f"dataset {name!r}: fold={fold} and folds={folds}, give both or neither")
+        raise InputError(f"dataset {name!r}: fold={fold} and folds={folds}; give both or neither")
     if "all" not in entry.samples and folds is not None:
         raise InputError(
             f"dataset {name!r} has an official split and no folds; train_validation splits its "
             "training part"
         )
     if frames is not None and entry.source != "events":
-        raise InputError(f"dataset {name!r} has no events to make frames of; leave frames out")
+        raise InputError(f"dataset {name!r} has no events to make frames from; leave frames out")
 
     def choose(y: npt.NDArray[np.int64]) -> _Choice:
         return _chosen(name, y, seed, test_fraction, fold, folds)
@@ -98,7 +98,8 @@ def load_dataset(
         raise InputError(f"dataset {name!r}: there is no source '{entry.source}'. {hint}")
     if folder is not None:
         raise InputError(
-            f"dataset {name!r} comes with {entry.source} and is not read from a folder ({folder})"
+            f"dataset {name!r} comes with {entry.source} and is not read from a folder; "
+            f"leave out folder = {str(folder)!r}"
         )
     return _scaled_split(entry, read_from_package(entry), choose)
 

@@ -1,7 +1,7 @@
 """The datasets that can be loaded by name: those of ``data/registry.toml`` and of other packages.
 
-Another package offers a dataset by an entry point in the group ``brianbridge.datasets``. Its name
-is that of the dataset; its object is a `DatasetEntry` that has `read`.
+Another package offers a dataset by an entry point in the group ``brianbridge.datasets``. The
+entry point has the name of the dataset and refers to a `DatasetEntry` with `read`.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _usable(entries: Mapping[str, Any]) -> dict[str, DatasetEntry]:
             usable[name] = replace(entry, name=name)
         else:
             warnings.warn(
-                f"dataset '{name}' cannot be used: {entry!r:.80} is no DatasetEntry with `read`",
+                f"dataset '{name}' cannot be used: {entry!r:.80} is not a DatasetEntry with `read`",
                 RuntimeWarning,
                 stacklevel=2,
             )
@@ -89,7 +89,7 @@ def lookup(name: str) -> DatasetEntry:
     Raises
     ------
     InputError
-        If there is no such dataset, and what is near; or if it is no name.
+        If there is no such dataset. The message suggests the nearest name.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def lookup(name: str) -> DatasetEntry:
     'Iris plants'
     """
     if not isinstance(name, str):
-        raise InputError(f"dataset {name!r:.80} is no name; give a text, one of datasets.names()")
+        raise InputError(f"dataset {name!r:.80} is not a name; give one of datasets.names()")
     if name not in registry():
-        raise InputError(f"unknown dataset {name!r:.80}. {did_you_mean(name, names())}")
+        raise InputError(f"there is no dataset {name!r:.80}. {did_you_mean(name, names())}")
     return registry()[name]

@@ -1,4 +1,4 @@
-"""Scale the values of a data set to [0, 1]."""
+"""Scale the values of a dataset to [0, 1]."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def by_fraction(name: str, y: npt.NDArray[np.int64], fraction: float, seed: int)
     from sklearn.model_selection import StratifiedShuffleSplit
 
     if not 0.0 < fraction < 1.0:
-        raise InputError(f"dataset {name!r}: cannot split off {fraction:g}, take a share in (0, 1)")
+        raise InputError(f"dataset {name!r}: cannot split off {fraction:g}; give between 0 and 1")
     return _guarded(
         name,
         f"split off {fraction:g} of {len(y)} samples",
@@ -91,11 +91,11 @@ def by_fold(name: str, y: npt.NDArray[np.int64], folds: int, fold: int, seed: in
     smallest = int(np.unique(y, return_counts=True)[1].min())
     if not 2 <= folds <= smallest:
         raise InputError(
-            f"dataset {name!r}: {folds} folds are not possible, take 2 to {smallest}, the size of "
+            f"dataset {name!r}: {folds} folds are not possible; give 2 to {smallest}, the size of "
             "the smallest class"
         )
     if not 0 <= fold < folds:
-        raise InputError(f"dataset {name!r}: no fold {fold}, folds count from 0 to {folds - 1}")
+        raise InputError(f"dataset {name!r}: there is no fold {fold}; give 0 to {folds - 1}")
 
     def split() -> Indices:
         folded = StratifiedKFold(folds, shuffle=True, random_state=seed).split(y, y)
@@ -117,7 +117,7 @@ def _guarded(name: str, what: str, split: Callable[[], Any]) -> Indices:
 
 
 def shares(fraction: float) -> str:
-    """Write both parts of a split in per cent.
+    """Format the shares of both parts of a split in per cent.
 
     Examples
     --------

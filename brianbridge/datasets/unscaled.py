@@ -1,4 +1,4 @@
-"""A data set as its source has it: not scaled, and perhaps not split."""
+"""A dataset as in its source: not scaled, and perhaps not split."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Part: TypeAlias = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 
 
 class UnscaledData(NamedTuple):
-    """Hold a data set as its source has it.
+    """Hold a dataset as in its source.
 
     Parameters
     ----------

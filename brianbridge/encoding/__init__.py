@@ -1,7 +1,7 @@
 """Encodings: how a sample becomes input over T steps.
 
-`base` holds `Encoding` and the registry; every other module holds one encoding, and a new one is
-one more module here. May import `neurons` and the modules at the package's root.
+`base` holds `Encoding` and the registry; every other module holds one encoding. A new encoding is a
+new module here. May import `neurons` and the modules at the package's root.
 """
 
 from brianbridge.encoding.base import EncodedInput, Encoding, encoding_from_dict, encoding_names

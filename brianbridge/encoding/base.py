@@ -24,7 +24,7 @@ __all__ = ["ENCODINGS", "EncodedInput", "Encoding", "encoding_from_dict", "encod
 
 @dataclass(frozen=True)
 class EncodedInput:
-    """Hold the input of a batch of samples: one of the two arrays.
+    """Hold the input of a batch of samples, either a current or a raster.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class EncodedInput:
         return self.raster.shape[1]
 
     def part(self, low: int, high: int) -> EncodedInput:
-        """Return the samples from number `low` up to `high`."""
+        """Return samples `low` to ``high - 1``."""
         current, raster = self.current, self.raster
         return EncodedInput(
             None if current is None else current[low:high],
@@ -119,11 +119,14 @@ class Encoding(ABC):
             ) from None
         if len(samples) != len(index):
             raise InputError(
-                f"encoding '{self.kind}': {len(index)} sample numbers for {len(samples)} samples"
+                f"encoding '{self.kind}': {len(index)} sample numbers for {len(samples)} samples; "
+                "give one for each"
             )
         if not np.isfinite(samples).all():
             bad = np.argwhere(~np.isfinite(samples))[0].tolist()
-            raise InputError(f"encoding '{self.kind}': the datum at {bad} is not finite")
+            raise InputError(
+                f"encoding '{self.kind}': the value at {bad} is not finite; remove or replace it"
+            )
         return samples
 
     def shape_of_input(self, sample_shape: Sequence[int]) -> tuple[int, ...]:
@@ -151,9 +154,9 @@ class Encoding(ABC):
         x : numpy.ndarray, shape (samples, *shape)
             The samples.
         index : numpy.ndarray of int, shape (samples,)
-            Number of each sample in its data set, which seeds its random numbers.
+            Number of each sample in its dataset, which seeds its random numbers.
         stream : int
-            Each stream gives other random numbers: one for each epoch of training, 0 for tests.
+            Each stream gives different random numbers: one for each epoch of training, 0 for tests.
         """
 
     def __repr__(self) -> str:
@@ -172,7 +175,7 @@ class Encoding(ABC):
 
 
 def encoding_names() -> tuple[str, ...]:
-    """Return the kinds of encoding there are."""
+    """Return the names of all encodings."""
     return ENCODINGS.names()
 
 

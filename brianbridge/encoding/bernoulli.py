@@ -1,4 +1,4 @@
-"""Rate coding: in each step an input fires with a probability that is its intensity."""
+"""Rate coding: in each step an input fires with a probability proportional to its intensity."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Bernoulli(Encoding):
         super().__post_init__()
         object.__setattr__(self, "seed", self._whole("seed", at_least=0))
         if not isinstance(self.gain, int | float) or not 0 <= self.gain < np.inf:
-            raise InputError(f"encoding 'bernoulli': gain = {self.gain!r}; give a number above 0")
+            raise InputError(f"encoding 'bernoulli': gain = {self.gain!r}; give 0 or more")
         if not isinstance(self.signed, bool):
             raise InputError(f"encoding 'bernoulli': signed = {self.signed!r}; give true or false")
 
@@ -53,7 +53,7 @@ class Bernoulli(Encoding):
         x = self._samples(x, index)
         if not self.signed and np.any(x < 0):
             raise InputError(
-                f"encoding 'bernoulli': the data go down to {x.min():g}; set signed = true, or "
+                f"encoding 'bernoulli': the smallest value is {x.min():g}; set signed = true, or "
                 "scale the data to [0, 1]"
             )
         probability = self.gain * np.abs(x)

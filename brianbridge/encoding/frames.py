@@ -39,7 +39,7 @@ class Frames(Encoding):
         if len(shape) < 2 or shape[0] != self.steps:
             raise InputError(
                 f"encoding 'frames': samples of shape {shape} do not begin with steps = "
-                f"{self.steps}, one frame a step; make as many frames as there are steps"
+                f"{self.steps}, one frame per step; make as many frames as there are steps"
             )
         return shape[1:]
 

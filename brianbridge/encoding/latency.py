@@ -45,7 +45,7 @@ class Latency(Encoding):
         x = self._samples(x, index)
         if np.any((x < 0) | (x > 1)):
             raise InputError(
-                f"encoding 'latency': the data range over [{x.min():g}, {x.max():g}]; scale them "
+                f"encoding 'latency': the data range from {x.min():g} to {x.max():g}; scale them "
                 "to [0, 1]"
             )
         step = np.rint((1 - x) * (self.steps - 1)).astype(np.int64)

@@ -57,7 +57,7 @@ class Poisson(Encoding):
                 )
             rate = float(quantity)
         if isinstance(rate, bool) or not 0 < rate < np.inf:
-            raise InputError(f"encoding 'poisson': rate = {rate} Hz is not above 0")
+            raise InputError(f"encoding 'poisson': rate = {rate} Hz is not above 0; write '100 Hz'")
         object.__setattr__(self, "rate", float(rate))
 
     def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
@@ -84,8 +84,8 @@ class Poisson(Encoding):
         rates = self._samples(x, index) * self.rate
         if rates.size and (rates.min() < 0 or rates.max() * dt > 1):
             raise InputError(
-                f"encoding 'poisson': rates reach from {rates.min():g} to {rates.max():g} Hz; they "
-                f"must lie between 0 and {1 / dt:g} Hz, one spike a step; scale the data or lower "
-                "the rate"
+                f"encoding 'poisson': rates range from {rates.min():g} to {rates.max():g} Hz, but "
+                f"must lie between 0 and {1 / dt:g} Hz, one spike per step; scale the data or "
+                "lower the rate"
             )
         return rates

@@ -1,8 +1,8 @@
 """Write files and read them back.
 
-`networks` and `spikes` have a package for each kind of file; `inspect` describes either. `atomic`
-writes files that are whole or not there, `hdf5` and `hdf5_out` read and write HDF5, `json_text`
-reads JSON. May import `network`, `recording` and what is below them.
+`networks` and `spikes` are packages for the two kinds of file; `inspect` describes both. `atomic`
+writes files whole or not at all, `hdf5` and `hdf5_out` read and write HDF5, `json_text` reads JSON.
+May import `network`, `recording` and the rooms below them.
 """
 
 import lazy_loader

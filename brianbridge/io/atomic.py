@@ -1,9 +1,10 @@
-"""Write files that are either whole or not there.
+"""Write files whole or not at all.
 
 A program that is killed in the middle of `open(target, "w")` has destroyed the earlier file and
 leaves half of a new one. Here the new file grows under a hidden name beside the target, and takes
 its place in one step when it is whole and on the disk. If that fails, the hidden file is removed,
-the earlier file stays, and the error is one line that says what to do.
+the earlier file stays, and the error is one line that says what to do. The hidden file of a program
+that was killed is removed by the next one that writes the same target.
 
 Every file of the package is written by `write_whole`, or by `atomic_descriptor` if it is too large
 for memory.
@@ -13,7 +14,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -21,7 +21,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from brianbridge.errors import InputError
-from brianbridge.io.descriptor import OPEN_NEW, write_at
+from brianbridge.io.descriptor import write_at
+from brianbridge.io.part_file import open_part, remove_leftovers
 from brianbridge.io.write_errors import folder_not_writable, not_written
 from brianbridge.paths import checked_path
 
@@ -32,7 +33,6 @@ __all__ = [
     "write_whole",
 ]
 
-_NAME_BYTES = 200  # of a target's name in that of its hidden file; file systems allow 255 in all
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFCHR: "a device",
@@ -71,7 +71,7 @@ def writable_folder(path: str | os.PathLike[str]) -> Path:
     folder = checked_path(path)
     _make_folder(folder)
     try:
-        # Only an attempt tells: permission bits do not show read-only mounts, quotas or ACLs.
+        # Only an attempt shows it: permission bits do not show read-only mounts, quotas or ACLs.
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
@@ -171,11 +171,12 @@ def atomic_descriptor(target: str | os.PathLike[str], room: int | None = None) -
     """
     target = _target(target)
     _make_folder(target.parent)
-    name = os.fsdecode(os.fsencode(target.name)[:_NAME_BYTES])
-    # A name of its own for each writer: two runs with the same target must not mix their bytes.
-    part = target.with_name(f".{name}.{secrets.token_hex(4)}.part")
+    remove_leftovers(target)
     try:
-        descriptor = os.open(part, OPEN_NEW, 0o666)
+        part, descriptor = open_part(target)
+    except OSError as error:
+        raise not_written(target, error, room) from error
+    try:
         try:
             yield descriptor
             # The rename must not reach the disk before the contents: a power failure would leave
@@ -205,9 +206,8 @@ def _target(path: str | os.PathLike[str]) -> Path:
     if kind == stat.S_IFDIR:
         raise InputError(f"'{path}' is a folder: give the name of a file to write")
     if kind != stat.S_IFREG:
-        raise InputError(
-            f"'{path}' is {_KINDS.get(kind, 'no regular file')}: give the name of a file to write"
-        )
+        found = _KINDS.get(kind, "not a regular file")
+        raise InputError(f"'{path}' is {found}: give the name of a file to write")
     if not path.is_symlink():
         return path
     # The file that the link points to is replaced, and the link stays. If there is no such file, it

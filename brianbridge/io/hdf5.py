@@ -33,7 +33,7 @@ NETWORK_FORMAT = b"brianbridge network"
 
 _LONGEST_MESSAGE = 400
 _LISTED_ENTRIES = 5
-#: Objects of a file: a network of a thousand projections has six thousand.
+#: Limit of the objects in a file: a network of a thousand projections has six thousand.
 _MOST_OBJECTS = 20_000
 #: Memory of parsed JSON, in multiples of its text; measured for lists of lists.
 _PARSED_TEXT = 16
@@ -55,7 +55,7 @@ def opened(path: Path, what: str) -> Iterator[h5py.File]:
     Raises
     ------
     InputError
-        If there is no such file, it is no HDF5 file, or the block raises any exception.
+        If there is no such file, it is not an HDF5 file, or the block raises any exception.
     """
     try:
         _check_is_hdf5(path)
@@ -65,7 +65,7 @@ def opened(path: Path, what: str) -> Iterator[h5py.File]:
         problem, cause = str(error), error.__cause__
     except Exception as error:
         # HDF5 raises any type of error for damaged bytes, and Brian2 for odd equations.
-        problem, cause = f"damaged, or no {what} ({type(error).__name__}: {error})", error
+        problem, cause = f"damaged, or not a {what} ({type(error).__name__}: {error})", error
     else:
         return
     raise InputError(f"{what} '{path}': {shorten(problem, _LONGEST_MESSAGE)}") from cause
@@ -79,7 +79,7 @@ def _check_is_hdf5(path: Path) -> None:
     if not path.stat().st_size:
         raise InputError("the file is empty")
     if not h5py.is_hdf5(path):
-        raise InputError("expected an HDF5 file, but it does not begin as those do")
+        raise InputError("expected an HDF5 file, but it does not begin like one")
 
 
 def file_kind(path: str | os.PathLike[str]) -> str:
@@ -99,7 +99,7 @@ def file_kind(path: str | os.PathLike[str]) -> str:
     Raises
     ------
     InputError
-        If there is no such file, it is no HDF5 file, or it is damaged.
+        If there is no such file, it is not an HDF5 file, or it is damaged.
 
     Examples
     --------
@@ -143,7 +143,7 @@ def check_headers(file: h5py.File) -> None:
     from brianbridge.preferences import how_to_raise, memory_budget
 
     needed, budget = float(os.path.getsize(file.filename)), memory_budget()
-    if needed > budget:  # texts of variable length are stored outside of their dataset
+    if needed > budget:  # strings of variable length are stored outside of their dataset
         raise InputError(f"it has {needed / 1e6:.4g} MB; to read it, {how_to_raise(needed)}")
     for name, dataset in _datasets(file):
         text = dataset.dtype.kind in "SO"
@@ -157,7 +157,7 @@ def check_headers(file: h5py.File) -> None:
                 f"{needed / 1e6:.4g} MB up to there; if that is right, {how_to_raise(needed)}"
             )
         if declared and not dataset.id.get_storage_size() and not _is_elsewhere(dataset):
-            raise InputError(f"'/{name}' declares {dataset.size} values, and the file holds none")
+            raise InputError(f"'/{name}' declares {dataset.size} values, but the file holds none")
 
 
 def _datasets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
@@ -179,7 +179,7 @@ def _datasets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
 
 
 def _is_elsewhere(dataset: h5py.Dataset) -> bool:
-    """Tell whether the values of a dataset are stored in other files or datasets."""
+    """Return whether the values of a dataset are stored in other files or datasets."""
     return bool(dataset.external) or dataset.is_virtual
 
 
@@ -210,7 +210,7 @@ def read_numbers(group: h5py.Group, name: str) -> np.ndarray:
     Raises
     ------
     InputError
-        If there is none, or it holds no real numbers.
+        If there is none, or it does not hold real numbers.
     """
     dataset = member(group, name, h5py.Dataset)
     if dataset.shape is None or dataset.dtype.kind not in "iuf":
@@ -224,12 +224,12 @@ def read_json(group: h5py.Group, name: str) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If there is none, it is no text, or the text is no JSON object.
+        If there is none, or it is not a string with one JSON object.
     """
     dataset = member(group, name, h5py.Dataset)
     if h5py.check_string_dtype(dataset.dtype) is None or dataset.size != 1:
-        raise InputError(f"'{dataset.name}' holds {dataset.dtype}; expected one text")
+        raise InputError(f"'{dataset.name}' holds {dataset.dtype}; expected one string")
     entry = parse_json(np.ravel(dataset[()])[0], f"'{dataset.name}'")
     if not isinstance(entry, dict):
-        raise InputError(f"'{dataset.name}' is no JSON object")
+        raise InputError(f"'{dataset.name}' is not a JSON object")
     return entry

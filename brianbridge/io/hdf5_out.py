@@ -1,8 +1,8 @@
 """Write HDF5 files without ever telling HDF5 that the disk is full.
 
-HDF5 crashes the process when it closes a file that it could not flush, and h5py only prints the
-errors of objects that are collected. So HDF5 writes to an `Hdf5Sink`, where every write succeeds.
-The sink remembers what the disk refused, and `hdf5_file` raises it after HDF5 has closed the file.
+HDF5 crashes the process when it closes a file that it could not flush, and h5py only prints
+errors during garbage collection. So HDF5 writes to an `Hdf5Sink`, where every write succeeds. The
+sink keeps the first error of the disk, and `hdf5_file` raises it after HDF5 has closed the file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LIBVER = ("v110", "v110")
 
 
 class Hdf5Sink:
-    """Pass on what HDF5 writes, and remember the first error of the disk.
+    """Pass on what HDF5 writes, and keep the first error of the disk.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Hdf5Sink:
         return self._at
 
     def write(self, data: Any) -> int:
-        """Write, or remember the error."""
+        """Write, or keep the error."""
         start, count = self._at, len(data)
         self._at += count
         self._size = max(self._size, self._at)
@@ -92,7 +92,7 @@ class Hdf5Sink:
         return bytes(buffer)
 
     def truncate(self, size: int) -> int:
-        """Set the length of the file, or remember the error."""
+        """Set the length of the file, or keep the error."""
         self._size = size
         if self.error is None:
             try:

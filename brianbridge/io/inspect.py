@@ -13,7 +13,7 @@ from brianbridge.io.networks.file import load_network
 from brianbridge.io.networks.summary import describe_network
 from brianbridge.io.spikes import file as spike_file
 from brianbridge.io.spikes.log import is_log
-from brianbridge.io.spikes.population import in_words
+from brianbridge.io.spikes.population import spikes_text
 from brianbridge.paths import checked_path
 from brianbridge.readable import milliseconds, shape_text
 
@@ -31,7 +31,7 @@ def describe_file(path: str | os.PathLike[str], check: bool = False) -> dict[str
     Parameters
     ----------
     path : path-like
-        The file. A network is read and checked; of spikes only the description is read.
+        The file. A network is read and checked; of a spike file, only the description is read.
     check : bool
         Whether to read all spikes too, and compare them with their digests.
 
@@ -75,7 +75,7 @@ def as_text(description: Mapping[str, Any]) -> str:
     Returns
     -------
     str
-        Lines of a label and a text, without control characters.
+        Lines of a label and its text, without control characters.
 
     Examples
     --------
@@ -136,7 +136,7 @@ def _spike_rows(spikes: Mapping[str, Any]) -> Rows:
     yield "run", "complete" if spikes["complete"] else "not complete"
     yield "samples", f"{spikes['samples']:,}"
     for name, p in spikes["populations"].items():
-        yield name, in_words(p["shape"], p["dt"], p["steps"], p["spikes"])
+        yield name, spikes_text(p["shape"], p["dt"], p["steps"], p["spikes"])
 
 
 def _provenance_rows(provenance: Mapping[str, Any]) -> Rows:
@@ -147,7 +147,7 @@ def _provenance_rows(provenance: Mapping[str, Any]) -> Rows:
 
 
 def _value(value: Any) -> str:
-    """Return a JSON value as short text: of many numbers, how many, and the last one."""
+    """Return a JSON value as short text; for many numbers, their count and the last one."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_value(item)}" for key, item in value.items())
     if isinstance(value, list) and len(value) > _SHOWN and isinstance(value[-1], int | float):

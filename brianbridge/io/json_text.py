@@ -1,4 +1,4 @@
-"""Read JSON of untrusted files."""
+"""Read JSON from untrusted files."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from brianbridge.errors import InputError
 
 __all__ = ["parse_json"]
 
-#: Levels of lists and objects: values are shown by recursion.
+#: Deepest nesting of lists and objects: values are shown by recursion.
 _DEEPEST = 50
-#: Digits of a whole number. Seeds may have more than 64 bits.
+#: Limit of the digits of a whole number. Seeds may have more than 64 bits.
 _DIGITS = 100
 
 
@@ -29,7 +29,7 @@ def parse_json(text: bytes | str, what: str) -> Any:
     Raises
     ------
     InputError
-        If it is no JSON, is nested more than 50 levels deep, or has a number that is too large.
+        If it is not JSON, is nested more than 50 levels deep, or has a number that is too large.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def parse_json(text: bytes | str, what: str) -> Any:
     {'seed': 1}
     >>> parse_json("[1e999]", "'/provenance'")
     Traceback (most recent call last):
-    brianbridge.errors.InputError: '/provenance' is no JSON: 1e999 is too large a number
+    brianbridge.errors.InputError: '/provenance' is not JSON: 1e999 is too large
     """
     try:
         decoded = text.decode() if isinstance(text, bytes) else text
@@ -45,7 +45,7 @@ def parse_json(text: bytes | str, what: str) -> Any:
             decoded, parse_constant=_no_constant, parse_float=_finite, parse_int=_short
         )
     except ValueError as error:
-        raise InputError(f"{what} is no JSON: {error}") from None
+        raise InputError(f"{what} is not JSON: {error}") from None
     except RecursionError:
         raise _too_deep(what) from None
     level = [value]
@@ -69,15 +69,15 @@ def _too_deep(what: str) -> InputError:
 def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{text[:40]} is too large a number")
+        raise ValueError(f"{text[:40]} is too large")
     return value
 
 
 def _short(text: str) -> int:
     if len(text) > _DIGITS:
-        raise ValueError(f"{text[:20]}... is a number of {len(text)} digits")
+        raise ValueError(f"{text[:20]}... has {len(text)} digits")
     return int(text)
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")

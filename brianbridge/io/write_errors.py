@@ -44,7 +44,7 @@ def not_written(path: Path, error: OSError | MemoryError, room: int | None = Non
     if error.errno in _FULL:
         return InputError(f"{start}{needs}{_free(path)}; make room or choose another disk")
     if error.errno == errno.EFBIG:
-        return InputError(f"{start}{needs}{_limit()}; raise that limit")
+        return InputError(f"{start}{needs}{_limit()}")
     if error.errno == errno.ENAMETOOLONG:
         return InputError(f"{start}give a shorter name")
     return InputError(f"{start}choose another folder")
@@ -76,14 +76,14 @@ def _limit() -> str:
 
         limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
     except ImportError:
-        return "the file system takes no file of that size"
+        return "the file system takes no file of that size; choose another disk"
     if limit == resource.RLIM_INFINITY:
-        return "the file system takes no file of that size"
-    return f"this process may write files of {_size(limit)} (ulimit -f)"
+        return "the file system takes no file of that size; choose another disk"
+    return f"this process may write files of {_size(limit)} (ulimit -f); raise that limit"
 
 
 def _size(number: int) -> str:
-    """Write a number of bytes with a unit.
+    """Format a number of bytes with a unit.
 
     Examples
     --------

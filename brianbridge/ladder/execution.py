@@ -1,8 +1,8 @@
-"""Where the simulations of a verification run, and what has been done so far.
+"""Run the simulations of a verification, and hold their results.
 
-`Execution` holds the options that a user gives, `TaskRunner` the state of one verification. Those
-here run everything in this process. `brianbridge.sweep` has subclasses that share the tasks out to
-a Dask cluster and keep finished results in a folder.
+`Execution` holds the options that a user gives, `TaskRunner` the state of one verification. Both
+run everything in this process. `brianbridge.sweep` has subclasses that share the tasks out to a
+Dask cluster and keep finished results in a folder.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Execution:
     Parameters
     ----------
     shard : int
-        Samples that run together. It affects memory and time only.
+        Number of samples that run together; this affects only memory and time.
     progress : Progress
         How progress is shown; by default bars on a terminal.
 
@@ -83,7 +83,7 @@ class TaskRunner:
         on_result: Callable[[], None] = lambda: None,
         on_error: Callable[[Task, InputError], None] | None = None,
     ) -> None:
-        """Run those of the tasks that have no result yet.
+        """Run the tasks that have no result yet.
 
         Parameters
         ----------

@@ -21,9 +21,9 @@ __all__ = ["DecideBy", "Judgement", "Measured", "decided_by", "judge", "worst_ou
 DecideBy = Literal["interval", "estimate"]
 Outcome = Literal["held", "fell short", "undecided"]
 
-#: Keeps rounding from missing a tolerance of, say, 2 samples in 100.
+#: Margin for rounding, so that 2 lost samples in 100 meet a limit of 0.02.
 _TINY = 1e-9
-#: More times the present number of samples than anybody will simulate.
+#: Largest multiple of the present number of samples that is considered.
 _MOST = 1e5
 #: The values that each tolerance allows, as an interval that depends on the limit.
 _ALLOWED: Mapping[str, Callable[[float], Interval]] = {
@@ -36,7 +36,7 @@ _ALLOWED: Mapping[str, Callable[[float], Interval]] = {
 
 
 def worst_outcome(outcomes: Iterable[str]) -> str:
-    """Return the worst of several outcomes; without any, nothing is decided.
+    """Return the worst of several outcomes; ``undecided`` if there are none.
 
     From worst to best these are: fell short, undecided, held, no limit.
 
@@ -50,12 +50,12 @@ def worst_outcome(outcomes: Iterable[str]) -> str:
 
 
 def decided_by(value: str) -> DecideBy:
-    """Return a way to decide after checking it.
+    """Check a value of `decide_by` and return it.
 
     Raises
     ------
     InputError
-        If there is no such way.
+        If it is neither ``interval`` nor ``estimate``.
     """
     known: tuple[DecideBy, ...] = ("interval", "estimate")
     for one in known:
@@ -66,15 +66,15 @@ def decided_by(value: str) -> DecideBy:
 
 @dataclass(frozen=True)
 class Measured:
-    """Hold the number that a tolerance is about.
+    """Hold the measured number that a tolerance limits.
 
     Parameters
     ----------
     estimate : float
         The number on these samples.
     interval_at : callable, optional
-        Returns the interval that a multiple of the samples and runs would give, or None if they say
-        nothing. Without it, the estimate is judged.
+        Returns the interval that a multiple of the samples and runs would give, or None if there is
+        none. Without this function, the estimate is judged.
     fact : bool
         Whether the number is a count on these samples rather than an estimate.
     reason : str

@@ -1,4 +1,4 @@
-"""Say in a line of text how a tolerance was judged."""
+"""Describe in one line how a tolerance was judged."""
 
 from __future__ import annotations
 

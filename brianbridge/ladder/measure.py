@@ -75,7 +75,7 @@ def measure_rung(
     labels : numpy.ndarray of int, shape (samples,)
         Label of each sample.
     inputs : mapping of str to SpikeCounts
-        SpikeCounts of the input, over the samples once.
+        Spike counts of the input, for one presentation of each sample.
     decide_by : {"interval", "estimate"}
         Whether tolerances are judged by 95 % intervals or by the estimates on these samples.
     """
@@ -115,14 +115,14 @@ def measure_rung(
 def _is_exact(
     rung: Rung, comparison: SpikeComparison, twin: RunResult, runs: Sequence[RunResult]
 ) -> bool:
-    """Tell whether a rung claims that every spike is the twin's, and it is so."""
+    """Tell whether a rung requires every spike to be the twin's, and every spike is."""
     claims = not rung.perturb or rung.max_spike_mismatches == 0
     same = all((run.prediction == twin.prediction).all() for run in runs)
     return bool(claims and comparison.spike_mismatches == 0 and same)
 
 
 def _accuracy(results: RungResults) -> dict[str, Any]:
-    """Return accuracies, and how sure their change is."""
+    """Return the accuracy of each run, and the intervals of the change from the twin's."""
     before, after = results.twin_right, results.right
     found: dict[str, Any] = {"accuracy_by_run": tuple(float(run.mean()) for run in after)}
     if len(after) > 1:
@@ -167,9 +167,9 @@ def _synaptic_operations(
 ) -> dict[str, Any]:
     """Return synaptic operations per sample.
 
-    Where Brian2 draws the input spikes itself they are not recorded. The twin's input stands for
-    them; it has the same rates. The perturbed network is counted, because delays and similar
-    perturbations add projections.
+    Input spikes that Brian2 draws itself are not recorded. The twin's input spikes, which have the
+    same rates, are counted instead. The projections are those of the perturbed network, because
+    delays and similar perturbations add some.
     """
     network = condition.network
     repeated = {name: reduce(add, [activity] * runs) for name, activity in inputs.items()}

@@ -10,8 +10,8 @@ from brianbridge.ladder.table import percent
 
 __all__ = ["notes_of"]
 
-#: Number of rungs whose decision times are noted. The verdict has them all; a line for each of many
-#: rungs would be too much.
+#: Number of rungs whose decision times are noted. The verdict has all of them; a line for each of
+#: many rungs would be too much.
 _DECISIONS = 2
 
 
@@ -61,7 +61,7 @@ def _decision(found: Mapping[str, Any], spikes: Mapping[str, float]) -> str:
     text = (
         f"decided {when}, {until:.1f} of {sum(spikes.values()):.1f} spikes, "
         f"{found['undecided']:,} undecided, {percent(found['ties'])} ties, "
-        f"accuracy {percent(found['accuracy_ties_right'])} with ties right"
+        f"accuracy {percent(found['accuracy_ties_right'])} if ties count as right"
     )
     if "order_mismatches" not in found:
         return text
@@ -69,7 +69,7 @@ def _decision(found: Mapping[str, Any], spikes: Mapping[str, float]) -> str:
 
 
 def _attributions(rungs: Sequence[RungOutcome]) -> Iterator[str]:
-    """Yield which perturbation of a rung costs how much accuracy."""
+    """Yield a line for each rung with an attribution: the accuracy that each perturbation costs."""
     for rung in rungs:
         costs = (rung.attribution or {}).get("accuracy", {})
         shares = [f"{name} {100 * cost['share']:+.2f}" for name, cost in costs.items()]

@@ -46,7 +46,7 @@ class TwinOutcome:
 
 @dataclass(frozen=True)
 class RemedyOutcome:
-    """Hold what a remedy did to a network, and what the rung gives with it.
+    """Hold what a remedy did to a network, and the results of the rung with the changed network.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ class RungOutcome:
     perturbations : mapping
         Options of the perturbations, by name.
     runs : int
-        Number of runs, each with other random numbers.
+        Number of runs, each with different random numbers.
     accuracy : float
         Accuracy in Brian2.
     accuracy_by_run : tuple of float
@@ -112,8 +112,7 @@ class RungOutcome:
     accuracy_change_bootstrap95 : tuple of float, optional
         The same interval by the bootstrap; only for a single run.
     mcnemar_p : float, optional
-        p-value of McNemar's exact test that as many samples were lost as gained; only for a single
-        run.
+        p-value of McNemar's exact test; only for a single run.
     agreement : float
         Share of samples with the twin's prediction.
     spikes_per_sample : mapping of str to float
@@ -134,7 +133,7 @@ class RungOutcome:
     latency_ms : float, optional
         Mean time after which the running prediction no longer changes; for readout ``counts``.
     synops_per_sample, synops_by_mass_per_sample : float
-        Synaptic operations, where a spike counts once, or as often as its value says.
+        Synaptic operations; a spike counts once in the first, and by its size in the second.
     seconds : float
         Time of simulation, compilation and comparison, added up over all processes.
     tolerances : mapping
@@ -154,11 +153,11 @@ class RungOutcome:
         Number of other samples in which no class was ahead, so that the first of the best classes
         was predicted.
     only_class : int, optional
-        The class that is predicted for every sample, if there is only one but several labels.
+        The class that is predicted for every sample, although there are several labels.
     decision : mapping, optional
         When output neurons decided, how many spikes it took, and whether they fired in the twin's
-        order; only for readout ``first_spike``. The keys are those of the `to_dict` methods of
-        `Decision` and `FirstSpikeComparison` in `brianbridge.measures.decision`.
+        order; only for readout ``first_spike``. The keys are those of `Decision.to_dict` and
+        `FirstSpikeComparison.to_dict` in `brianbridge.measures`.
     attribution : mapping, optional
         Cost of each perturbation, first by ``accuracy`` and ``agreement``, then by name: ``alone``,
         ``last`` and ``share`` (`brianbridge.measures.attribution`).

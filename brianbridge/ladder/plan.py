@@ -1,4 +1,4 @@
-"""What has to run for each rung of a ladder, worked out before any work starts."""
+"""Plan what has to run for each rung of a ladder, before any work starts."""
 
 from __future__ import annotations
 
@@ -140,8 +140,8 @@ def _plan(
         perturbed(Condition(network), [p for p in chosen if p.name in subset], seed)
     if condition.timing == "uniform" and condition.divisor == 1:
         raise InputError(
-            "perturbation 'input_timing': a step of the twin has one place for a spike; add "
-            "finer_dt"
+            "perturbation 'input_timing': a step of the twin is a single step of Brian2, so input "
+            "spikes cannot move within it; add finer_dt"
         )
     check_remedies(rung.remedies, network, train, chosen, seed)
     return plan

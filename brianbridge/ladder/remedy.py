@@ -1,8 +1,8 @@
-"""What a remedy is, and the registry of remedies.
+"""The base class of remedies, and their registry.
 
-A remedy changes a network on training samples to win back what a rung costs. It sees the
+A remedy uses training samples to change a network, to win back what a rung costs. It sees the
 perturbations of the rung with the same seed, that is, the same device. The changed network then
-runs on the rung again. Remedies are defined in `brianbridge.remedies`, one a file.
+runs on the rung again. Remedies are defined in `brianbridge.remedies`, one per file.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Remedy(ABC):
         train : Dataset
             The training samples.
         perturbations : tuple of Perturbation
-            What differs in Brian2.
+            Perturbations of the rung.
         seed : int
             Seed of the perturbations.
         checkpoint : Path, optional
@@ -105,7 +105,7 @@ class Remedy(ABC):
 
 
 def in_order(remedies: Iterable[Remedy]) -> list[Remedy]:
-    """Return remedies by name, with those last that start from another one.
+    """Return remedies by name, those that start from another one last.
 
     Raises
     ------

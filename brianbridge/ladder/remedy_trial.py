@@ -33,7 +33,7 @@ class Remedied:
     network : SpikingNetwork
         The changed network, without perturbations.
     outcome : RemedyOutcome
-        What was done, and what the rung gives with the changed network.
+        What was done, and the results of the rung with the changed network.
     """
 
     network: SpikingNetwork
@@ -86,7 +86,7 @@ def try_remedies(plan: RungPlan, runner: TaskRunner, train: Dataset) -> dict[str
                 label=label_of(remedy),
                 options=remedy.options(train),
                 facts=remedy.facts(changed[remedy.name]),
-                # With the number of the rung: its name may not be a valid file name.
+                # The number of the rung, because its name may not be a valid file name.
                 file=f"rung{plan.number}-{name}.h5",
                 **numbers,
             ),

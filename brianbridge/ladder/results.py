@@ -1,4 +1,4 @@
-"""The results of one run on some samples, and how they are collected while the run goes on."""
+"""The results of one run on some samples, collected chunk by chunk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from brianbridge.measures.sample_summary import SampleSummary
 from brianbridge.measures.spike_comparison import SpikeComparison
 from brianbridge.measures.spike_counts import SpikeCounts, add_spike_counts
 from brianbridge.measures.spike_train_distances import SpikeTrainDistances
-from brianbridge.network import SpikingNetwork
+from brianbridge.network import READOUTS, SpikingNetwork
 from brianbridge.recording import Recording
 
 __all__ = ["ResultCollector", "RunResult"]
@@ -30,11 +30,11 @@ class RunResult:
     prediction : numpy.ndarray of int, shape (samples,)
         Predicted class of each sample.
     activity : mapping of str to SpikeCounts
-        SpikeCounts of each neuron, by population.
+        Spike counts of each neuron, by population.
     outputs : SampleSummary
-        State of the output at the end of each sample.
+        Spikes of each sample, and whether its prediction is silent or tied.
     comparison : SpikeComparison, optional
-        SpikeComparison with the twin; None for the twin itself.
+        Comparison with the twin's spikes; None for the twin itself.
     latency : numpy.ndarray of int, shape (samples,), optional
         Step after which the running prediction no longer changes; for readout ``counts``.
     decision, first_spikes : optional
@@ -83,8 +83,8 @@ class ResultCollector:
     """Add up the chunks of a run as they come, without keeping them.
 
     The number of samples in a chunk depends on threads and memory, and the sum of fractions depends
-    on how they are grouped. Chunks are therefore cut and joined to blocks whose size depends on the
-    network alone.
+    on how they are grouped. Chunks are therefore cut and joined into blocks whose size depends on
+    the network alone.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class ResultCollector:
     twin : TwinRun, optional
         The twin's run on the same samples; None while the twin itself runs.
     trains : int
-        Number of first samples whose spike trains are compared.
+        Number of samples, counted from the first, whose spike trains are compared.
     """
 
     def __init__(
@@ -135,10 +135,11 @@ class ResultCollector:
         here = slice(low, self._samples)
         output = self._network.output.name
         decision = first = comparison = distances = latency = None
-        if self._network.readout == "first_spike":
+        readout = READOUTS[self._network.readout]
+        if readout.first_spike_decides:
             inputs = None if self._inputs is None else self._inputs[here]
             decision = Decision.of(block, output, self._labels[here], inputs)
-        if self._network.readout == "counts":
+        if readout.counts_spikes:
             latency = decision_latency(block, output)
         if self._twin is not None:
             twin = self._twin.part(low, self._samples)
@@ -155,7 +156,7 @@ class ResultCollector:
 
     @property
     def result(self) -> RunResult:
-        """The sum over all samples, once all chunks have come."""
+        """The result over all samples, once all chunks have come."""
         assert self._sum is not None, "no chunk came"
         assert not self._waiting, "chunks are missing"
         return self._sum

@@ -1,6 +1,6 @@
 """The rungs of a ladder: simulation conditions, and the tolerances that each must meet.
 
-A rung has perturbations (`brianbridge.perturbations`), a number of repeats with other random
+A rung has perturbations (`brianbridge.perturbations`), a number of repeats with different random
 numbers, and tolerances. Ladders are TOML files of ``[[rung]]`` tables:
 
 .. code-block:: toml
@@ -71,12 +71,12 @@ class Rung(Tolerances):
     perturb : mapping of str to mapping
         Options of each perturbation, by its name. If it is empty, nothing is changed.
     repeats : int
-        Number of runs, each with other random numbers. A rung without random numbers runs once.
+        Number of runs, each with different random numbers. A rung without random numbers runs once.
     optional : bool
         Whether the rung is left out if it does not apply to the network, instead of raising an
         error.
     attribute : bool
-        Whether to determine the cost of each perturbation, where there are several.
+        Whether to determine the cost of each perturbation, if there are several.
     remedy : mapping of str to mapping
         Options of each remedy to try, by its name. Remedies see the device of the first run.
     **tolerances

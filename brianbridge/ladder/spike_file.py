@@ -28,7 +28,7 @@ def write_spikes(plan: RungPlan, runner: TaskRunner, path: Path, compress: bool)
     plan : RungPlan
         The rung; its first run is written.
     runner : TaskRunner
-        Gets the results.
+        Receives the results.
     path : Path
         The file.
     compress : bool

@@ -22,7 +22,7 @@ from brianbridge.datasets import Dataset
 from brianbridge.ladder.results import ResultCollector, RunResult
 from brianbridge.ladder.twin_run import TwinRun
 from brianbridge.measures.spike_counts import input_spikes_by_step
-from brianbridge.network import SpikingNetwork
+from brianbridge.network import READOUTS, SpikingNetwork
 from brianbridge.neurons.quantities import plain
 from brianbridge.perturbations import Perturbation, perturbed
 from brianbridge.perturbations.condition import Condition
@@ -32,7 +32,7 @@ __all__ = ["SHARD", "Shards", "Task", "run_task"]
 
 #: Samples in a shard: enough to make the start of a simulation cheap in comparison.
 SHARD = 2_500
-#: Number of samples, at most, whose spike trains are compared.
+#: Largest number of samples whose spike trains are compared.
 TRAINS = 20
 
 
@@ -76,7 +76,7 @@ class Shards:
 
     def __init__(self, network: SpikingNetwork, data: Dataset, size: int = SHARD) -> None:
         self.network, self.data, self.size = network, data, size
-        #: The network whose twin runs are compared with; another one after `beside`.
+        #: The network whose twin is the reference; `beside` does not change it.
         self.reference = network
         self._runs: dict[int, tuple[TwinRun, RunResult]] = {}
 
@@ -115,7 +115,7 @@ class Shards:
         """Return an object that adds up the chunks of a run on a shard."""
         low, high = self.bounds(shard)
         labels, inputs = self.data.y[low:high], None
-        if self.network.readout == "first_spike":
+        if READOUTS[self.network.readout].first_spike_decides:
             inputs = input_spikes_by_step(self.network, self.data.x[low:high], np.arange(low, high))
         return ResultCollector(self.network, labels, inputs, twin, max(0, TRAINS - low))
 
@@ -150,10 +150,10 @@ def run_task(
 
     def show(chunk: Recording) -> None:
         collect(chunk)
-        for see in on_chunk:
-            see(chunk)
+        for function in on_chunk:
+            function(chunk)
 
-    # Rounding of the numerical libraries depends on their number of threads.
+    # Rounding in numerical libraries depends on their number of threads.
     with threadpool_limits(limits=1, user_api="blas"):
         condition.simulate(
             shards.data.x[low:high],

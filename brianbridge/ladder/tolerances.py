@@ -1,6 +1,6 @@
-"""Measure what the tolerances of a rung are about, and judge each of them.
+"""Measure the numbers that the tolerances of a rung limit, and judge each of them.
 
-Each function returns the number of one tolerance with its 95 % interval, as far as there is one.
+Each function of a tolerance returns its number, with a 95 % interval if there is one.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class RungResults:
     runs : sequence of RunResult
         Results of Brian2, one for each run.
     comparison : SpikeComparison
-        SpikeComparison with the twin, added up over all runs.
+        Comparison with the twin's spikes, added up over all runs.
     labels : numpy.ndarray of int, shape (samples,)
         Label of each sample.
     exact : bool
-        Whether every spike and prediction equals the twin's, on a rung that claims so.
+        Whether every spike and prediction is the twin's, on a rung that requires it.
     """
 
     twin: RunResult
@@ -141,7 +141,7 @@ def _count_correlation(results: RungResults, limit: float) -> Measured:
 
 
 def _spikes_change(results: RungResults, limit: float) -> Measured:
-    """Return by which share the spikes per sample differ from the twin's."""
+    """Return the change of the spikes per sample, as a share of the twin's."""
     before = results.twin.outputs.spikes.astype(float)
     after = np.stack([run.outputs.spikes for run in results.runs]).astype(float)
     if not before.any():

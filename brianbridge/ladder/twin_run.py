@@ -26,7 +26,7 @@ from brianbridge.twin.network import NetworkTwin, to_torch
 
 __all__ = ["TwinRun", "block_size"]
 
-#: Most samples that run at once, and most cells of their rasters.
+#: Largest number of samples that run at once, and of cells of their rasters.
 _SAMPLES, _CELLS = 500, 10_000_000
 
 
@@ -74,7 +74,7 @@ class TwinRun:
         self._latest: tuple[int, Recording] | None = None
         room = share * memory_budget()
         outcomes: list[Recording] = []
-        #: SpikeCounts of each neuron over all samples, by population.
+        #: Spike counts of each neuron over all samples, by population.
         self.activity: dict[str, SpikeCounts] = {}
         for number in range(-(-len(self._x) // self._size)):
             block = self._block(number)

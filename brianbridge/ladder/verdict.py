@@ -21,7 +21,7 @@ from brianbridge.network import SpikingNetwork
 
 __all__ = ["Verdict"]
 
-#: 2: a rung may be undecided, and says how each tolerance was judged.
+#: Version of ``verdict.json``. 2: a rung may be undecided, and says how each tolerance was judged.
 #: 3: the key ``surrogate`` became ``twin``.
 SCHEMA = 3
 
@@ -47,9 +47,9 @@ class Verdict:
     skipped : mapping of str to str
         Optional rungs that were left out, and why, by name.
     baseline : TwinOutcome, optional
-        Outcome of the twin of the network that this one is compared with.
+        Outcome of the twin of the network to compare with.
     decide_by : {"interval", "estimate"}
-        What tolerances were judged by.
+        Whether tolerances were judged by 95 % intervals or by estimates.
     remedied : mapping of str to SpikingNetwork
         Networks that remedies changed, by the name of the file that `save_network` writes.
     evidence : Evidence, optional

@@ -1,4 +1,4 @@
-"""The state of one verification: which rungs are left, and what came out of the others."""
+"""The state of one verification: the rungs that are left, and the outcomes of the others."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["Verification"]
 
 @dataclass(eq=False)
 class Verification:
-    """Run the planned rungs of a ladder and judge each as soon as its tasks are done.
+    """Run the planned rungs of a ladder, and judge each rung as soon as its tasks are done.
 
     Parameters
     ----------
@@ -44,9 +44,9 @@ class Verification:
     twin : RunResult
         Results of the twin.
     inputs : mapping of str to SpikeCounts
-        SpikeCounts of the input.
+        Spike counts of the input.
     decide_by : {"interval", "estimate"}
-        What tolerances are judged by.
+        Whether tolerances are judged by 95 % intervals or by estimates.
     train : Dataset, optional
         Training samples for remedies.
     on_rung : callable
@@ -73,7 +73,7 @@ class Verification:
         Raises
         ------
         InputError
-            If the file cannot be written, or a rung fails that is not optional.
+            If the file cannot be written, or a rung that is not optional fails.
         """
         while True:
             first = self.plans[0]
@@ -88,7 +88,7 @@ class Verification:
         Raises
         ------
         InputError
-            If a rung fails that is not optional.
+            If a rung that is not optional fails.
         """
         tasks = [task for plan in self.plans for task in plan.tasks]
         self.runner.run(tasks, self._judge_finished, self._leave_out_task)
@@ -152,7 +152,7 @@ class Verification:
         return replace(outcome, remedies={name: found.outcome for name, found in tried.items()})
 
     def _leave_out_task(self, task: Task, error: InputError) -> None:
-        """Leave out the rungs that need a task which failed."""
+        """Leave out the rungs that need a failed task."""
         for plan in list(self.plans):
             if any(task.key == one.key for one in plan.tasks):
                 self._leave_out(plan, error)

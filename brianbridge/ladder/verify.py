@@ -41,7 +41,7 @@ def verify(
     on_rung: Callable[[RungOutcome], None] = lambda outcome: None,
     decide_by: str = "interval",
 ) -> Verdict:
-    """Check in Brian2 whether accuracy and spikes of a trained network hold.
+    """Check in Brian2 whether the accuracy and the spikes of a trained network hold.
 
     Parameters
     ----------
@@ -50,8 +50,8 @@ def verify(
     data : Dataset
         The test samples.
     ladder : sequence of Rung, str or Path
-        The conditions, in order; or the name of a ladder that comes with the package, or the path
-        of a ladder file.
+        The rungs in order, the name of a ladder that comes with the package, or the path of a
+        ladder file.
     name : str
         Name of the network in the verdict.
     seed : int
@@ -81,8 +81,8 @@ def verify(
     Raises
     ------
     InputError
-        Before any work, if data and network do not fit, or a rung does not apply to the network and
-        is not optional. Later, if potentials of such a rung diverge.
+        Before any work, if data and network do not fit, or if a rung that is not optional does not
+        apply to the network. Later, if the potentials of such a rung diverge.
 
     Examples
     --------

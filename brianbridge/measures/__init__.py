@@ -1,9 +1,9 @@
-"""Measures of what networks do: pure functions, and sums over samples that add.
+"""Measures of what networks do: pure functions, and results that add up over samples.
 
 Accuracy and its change, spike counts and their comparison, distances of spike trains, decisions,
 operations and energy. May import `network`, `encoding` and `recording`; knows neither ladders nor
-perturbations. A new measure is one file here; `brianbridge.ladder.tasks.Piece` sums it over
-samples, and `brianbridge.ladder.judge` reports it.
+perturbations. A new measure is one file here; `brianbridge.ladder.results` adds it up over samples,
+and `brianbridge.ladder.measure` puts it into the outcome of a rung.
 """
 
 import lazy_loader

@@ -1,7 +1,7 @@
 """Test whether a change in accuracy on the same samples is more than chance.
 
-Only samples that one condition classifies correctly and the other does not tell the two conditions
-apart: the discordant pairs. `mcnemar` tests whether as many samples were gained as lost.
+Only the discordant pairs tell two conditions apart: the samples that one of them classifies
+correctly and the other does not. `mcnemar` tests whether as many samples were gained as lost.
 `brianbridge.measures.confidence_intervals.score_interval`, `bootstrap_interval` and, over several
 runs, `repeated_interval` give 95 % confidence intervals of the change.
 """
@@ -17,7 +17,7 @@ from brianbridge.measures.confidence_intervals import Interval, mean_interval, s
 
 __all__ = ["DiscordantPairs", "bootstrap_interval", "mcnemar", "repeated_interval"]
 
-#: With fewer samples that change, an estimate of their variance is of little use.
+#: If fewer samples change, an estimate of their variance is of little use.
 _FEW = 10
 
 
@@ -54,7 +54,7 @@ class DiscordantPairs(NamedTuple):
 
 
 def mcnemar(pairs: DiscordantPairs) -> float:
-    """Return the p-value of McNemar's exact test, a two-sided binomial test of one half.
+    """Return the p-value of McNemar's exact test, a two-sided binomial test with p = 1/2.
 
     Examples
     --------
@@ -114,7 +114,7 @@ def repeated_interval(before: np.ndarray, after: np.ndarray, times: float = 1.0)
     after : numpy.ndarray of bool, shape (runs, samples)
         The same in each run with the change; at least two runs.
     times : float
-        Return the interval for so many times the samples and the runs, of the same kind.
+        Return the interval for this multiple of the samples and runs, of the same kind.
 
     Examples
     --------

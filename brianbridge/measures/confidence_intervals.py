@@ -1,9 +1,9 @@
 """95 % confidence intervals of proportions, of their changes on the same samples, and of means.
 
-Samples count as drawn at random from all samples that the network may meet. If a condition is
-random, so are its runs. The coverage of each interval is tested by simulation
-(``tests/measures/test_confidence_intervals.py``): it is 93 % or more, also if hardly any sample
-changes.
+Samples are treated as a random draw from all samples that the network may meet, and the runs of a
+random condition as a random draw from all runs. The coverage of each interval is tested by
+simulation (``tests/measures/test_confidence_intervals.py``): it is 93 % or more, also if hardly any
+sample changes.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def proportion_interval(hits: float, samples: float) -> Interval:
     Parameters
     ----------
     hits, samples : float
-        Number of samples that count, and of all samples.
+        Number of hits, and of all samples.
 
     Examples
     --------
@@ -106,12 +106,12 @@ def mean_interval(values: np.ndarray, times: float = 1.0) -> Interval | None:
     values : numpy.ndarray, shape (runs, samples)
         Value of each sample in each run.
     times : float
-        Return the interval for so many times the samples and the runs, with the same variances.
+        Return the interval for this multiple of the samples and runs, with the same variances.
 
     Returns
     -------
     tuple of float or None
-        None if nothing varies or there is only one sample: such data tell no variance.
+        None if nothing varies or there is only one sample: the variance is then unknown.
 
     Examples
     --------

@@ -24,7 +24,7 @@ __all__ = ["Decision", "first_spike_steps"]
 
 @dataclass(frozen=True)
 class Decision:
-    """Hold when one run decided and how many spikes it took, summed over samples.
+    """Hold when one run decided and how many spikes that took, summed over samples.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def first_spike_steps(recording: Recording, population: str) -> np.ndarray:
 def _input_spikes_until(
     step: np.ndarray, steps: int, input_spikes: np.ndarray | None
 ) -> int | None:
-    """Return the number of input spikes up to a step of each sample, out of so many steps."""
+    """Return the number of input spikes up to and including the step `step` of each sample."""
     if input_spikes is None:
         return None
     coarse = steps // input_spikes.shape[1]

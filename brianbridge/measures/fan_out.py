@@ -1,8 +1,8 @@
-"""How many synapses a spike passes: the fan-out of every neuron.
+"""The fan-out of every neuron: the number of synapses that its spikes reach.
 
-For any connection the synapses can be counted in their list. The kinds registered below need no
-list. Convolution and pooling treat height and width independently: a pixel reaches a rectangle,
-and one small table for each axis says how large it is (`_reach`).
+The synapses of any connection can be listed and counted. The kinds registered below need no list.
+Convolution and pooling treat height and width independently: a pixel reaches a rectangle, and one
+small table for each axis gives its size (`_reach`).
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ Shape = tuple[int, ...]
 
 
 def fan_out(projection: Projection, source: Shape, target: Shape) -> np.ndarray:
-    """Return how many synapses each neuron of the source has, as `Projection.synapses` lists them.
+    """Return the number of synapses of each source neuron, as `Projection.synapses` lists them.
 
     A synapse counts even if its weight is 0. At the border of an image neurons have fewer
     synapses, because padding does not count. A spike that passes a pooling reaches every neuron
     that sees one of its windows. It counts once for each such neuron, even if that neuron sees
-    several of its windows: pooling and weights form one synapse, as in Brian2. A neuron outside
-    of all windows reaches none.
+    several of its windows: pooling and weights form one synapse, as in Brian2. A neuron outside all
+    windows reaches none.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def ann_macs(projection: Projection, source: Shape, target: Shape) -> int:
 def fan_out_of(
     connection: Connection, projection: Projection, source: Shape, target: Shape
 ) -> np.ndarray:
-    """Return the fan-out by the kind of connection; this one counts the listed synapses."""
+    """Return the fan-out for a kind of connection; this default counts the listed synapses."""
     if projection.pool is None:
         sources = connection.pairs(projection.weight.shape, source, target).source
     else:
@@ -100,21 +100,23 @@ def _of_kernels(
     connection: SlidingKernel, projection: Projection, source: Shape, target: Shape
 ) -> np.ndarray:
     """Return the fan-out of a convolution or its transpose, and of the pooling before them."""
-    how, kernel = connection, projection.weight.shape[2:]
+    kernel = projection.weight.shape[2:]
     image, out = image_shape(source, projection.name), image_shape(target, projection.name)
     seen = image_shape(projection.pooled_shape(source), projection.name)
+    stride, padding, dilation = connection.stride, connection.padding, connection.dilation
     counts = []
     for axis in (0, 1):
         here, there = seen[axis + 1], out[axis + 1]
-        options = kernel[axis], how.stride[axis], how.padding[axis], how.dilation[axis]
-        # A transposed convolution is a convolution from there to here.
-        back = how.transposed
-        reach = _reach(there, here, *options).T if back else _reach(here, there, *options)
+        options = kernel[axis], stride[axis], padding[axis], dilation[axis]
+        if connection.transposed:  # a convolution from there to here
+            reach = _reach(there, here, *options).T
+        else:
+            reach = _reach(here, there, *options)
         if projection.pool is not None:
             # A product of booleans: whether any window leads there.
             reach = _pooled(projection.pool, image, axis) @ reach
         counts.append(reach.sum(1))
-    channels = out[0] // how.groups
+    channels = out[0] // connection.groups
     return np.tile(channels * np.outer(*counts).ravel(), image[0])
 
 
@@ -128,7 +130,7 @@ def _windows(pool: Pooling | None, source: Shape) -> np.ndarray:
 
 
 def _pooled(pool: Pooling, image: Shape, axis: int) -> np.ndarray:
-    """Return which pixels are in which windows along an axis."""
+    """Return which pixel is in which window along an axis."""
     positions = pool.output_shape(image)[axis + 1]
     options = pool.size[axis], pool.stride[axis], pool.padding[axis], 1
     return _reach(image[axis + 1], positions, *options)
@@ -137,7 +139,7 @@ def _pooled(pool: Pooling, image: Shape, axis: int) -> np.ndarray:
 def _reach(
     size: int, positions: int, kernel: int, stride: int, padding: int, dilation: int
 ) -> np.ndarray:
-    """Return which pixels a kernel covers in which of its positions, along one axis.
+    """Return which pixels a kernel covers at which position, along one axis.
 
     Returns
     -------

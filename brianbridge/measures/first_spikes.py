@@ -22,9 +22,8 @@ class FirstSpikeComparison:
     coarse : int
         Number of Brian2's steps in one step of the twin.
     order_mismatches : int
-        Number of samples with two output neurons of which one fired in an earlier step of the twin,
-        but not in an earlier step of Brian2. Spikes in the same step of the twin may come in any
-        order.
+        Number of samples in which one output neuron fired before another in the twin, but not in
+        Brian2. Spikes in the same step of the twin may come in any order.
     rank_mismatches : int
         Number of samples in which the ranks of the output neurons differ on the twin's grid, ties
         included: those of `order_mismatches`, and those in which a pair is tied in only one run.
@@ -98,7 +97,7 @@ class FirstSpikeComparison:
 
 
 def order_changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Return in which samples a neuron that fired before another one no longer does.
+    """Return in which samples a neuron that fired before another one no longer fires before it.
 
     Parameters
     ----------

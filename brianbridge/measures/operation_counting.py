@@ -159,5 +159,5 @@ def _check(network: SpikingNetwork, counts: Mapping[str, SpikeCounts], samples: 
             raise InputError(
                 f"operations: the spikes of '{name}' are those of {found.events.size} neurons and "
                 f"{found.samples} samples, but there are {neurons} neurons and {samples} samples; "
-                "give the network, samples and recording of one and the same run"
+                "give the network, samples and recording of the same run"
             )

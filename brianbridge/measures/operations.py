@@ -1,7 +1,7 @@
-"""Numbers of operations in a presentation, beside those of an ordinary network of the same shape.
+"""Operation counts of a presentation, beside those of an ordinary network of the same shape.
 
-All numbers are for one presentation, averaged over samples. Conventions differ between papers; here
-they are:
+All numbers are for one presentation, averaged over samples. Conventions differ between papers; this
+module uses these:
 
 - *synaptic operation*: one spike that reaches one synapse, ``sum(spikes of i * fan-out of i)``,
   with the actual fan-out of each neuron (see `brianbridge.measures.fan_out`). A spike counts when
@@ -141,8 +141,8 @@ class Operations:
         alternatives: the first adds a weight as many times as the value of its spike says; the
         second takes one MAC for each event of a graded projection, and is the same as the first for
         spikes of 1 and -1. ``current`` is added to either of them, and so is ``updates``, with one
-        MAC for each update. A MAC is what a leak takes; a neuron without a leak needs only an
-        addition, one with more variables needs more.
+        MAC for each update. A leak takes one MAC; a neuron without a leak needs only an addition,
+        one with more variables needs more.
 
         Parameters
         ----------

@@ -71,7 +71,7 @@ class SampleSummary:
 def count_silent_and_tied(
     runs: Sequence[SampleSummary], predictions: np.ndarray, labels: np.ndarray
 ) -> dict[str, Any]:
-    """Count samples whose prediction says little.
+    """Count samples whose prediction is uninformative.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def count_silent_and_tied(
 
 
 def why_uninformative(found: Mapping[str, Any], samples: int) -> str:
-    """Return why the accuracy of a run says nothing; an empty text if it may say something.
+    """Return why the accuracy of a run is uninformative; an empty text if it may be informative.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Compare the spikes of the twin with those of Brian2, summed over samples.
 
 Comparisons of consecutive samples add, as spike counts do, so that a run can be compared chunk by
-chunk and its spikes forgotten.
+chunk without keeping its spikes.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from brianbridge.recording import Recording
 
 __all__ = ["CountMoments", "SpikeComparison", "spike_differences"]
 
-#: Counts within a range of so many whole numbers are tabulated without sorting.
+#: Counts that span fewer whole numbers than this are tabulated without sorting.
 _TABLE_SIZE = 1000
-#: Cells of a dense raster that are compared at once.
+#: Largest number of cells of a dense raster that are compared at once.
 _CELLS = 10_000_000
 
 

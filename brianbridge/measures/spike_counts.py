@@ -1,7 +1,7 @@
 """Spike counts of each neuron, summed over samples.
 
-They are all that the counting of operations needs to know of the spikes. Counts of consecutive
-samples add, so that a run can be counted chunk by chunk and its spikes forgotten
+To count operations, nothing else about the spikes is needed. Counts of consecutive samples add, so
+that a run can be counted chunk by chunk without keeping its spikes
 (``simulate(..., on_chunk=..., keep=False)``).
 """
 
@@ -26,7 +26,7 @@ __all__ = [
     "input_spikes_by_step",
 ]
 
-#: Number of events, or of cells of an input raster, that are counted at once.
+#: Largest number of events, or of cells of an input raster, that are counted at once.
 _BLOCK = 10_000_000
 
 

@@ -1,4 +1,4 @@
-"""Distances between spike trains: of van Rossum, and of Victor and Purpura.
+"""Distances between spike trains: those of van Rossum, and of Victor and Purpura.
 
 Times are in seconds. Both distances have one time scale. Differences far below it hardly count;
 spikes that differ by far more count as different spikes.
@@ -19,7 +19,7 @@ __all__ = ["SpikeTrainDistances", "van_rossum", "victor_purpura"]
 #: Time constant of van Rossum's distance (s), and cost of moving a spike (per second). With both, a
 #: spike that is 10 ms off counts about as much as a missing one.
 _TAU, _COST = 10e-3, 100.0
-#: Number of neurons of a population that are compared at most, evenly spread.
+#: Largest number of neurons of a population that are compared, evenly spread.
 _NEURONS = 200
 _NO_SPIKES = np.empty(0)
 
@@ -91,9 +91,9 @@ class SpikeTrainDistances:
     Parameters
     ----------
     van_rossum, victor_purpura : mapping of str to numpy.ndarray, shape (samples,)
-        Mean distance over the neurons that are compared, for each sample. A spike counts once,
-        whatever its value. Distances are kept for each sample, so that their mean does not depend
-        on which samples ran together.
+        Mean distance over the compared neurons, for each sample. A spike counts once, whatever its
+        value. Distances are kept for each sample, so that their mean does not depend on which
+        samples ran together.
     """
 
     van_rossum: Mapping[str, np.ndarray]
@@ -152,7 +152,7 @@ def _concatenated(
 def _spike_trains(run: Recording, name: str, samples: int, size: int) -> dict[int, np.ndarray]:
     """Return the spike times of each (sample, neuron) pair with spikes, by flat index.
 
-    Times are made of steps such that multiples of the twin's step are equal bit for bit in both.
+    Times are computed from steps in such a way that equal times are equal bit for bit in both runs.
     """
     events = run.events(name).of_samples(0, samples)
     cell = events.sample.astype(np.int64) * size + events.node

@@ -1,9 +1,9 @@
-"""Spiking networks as plain frozen data: no weights are owned by torch or Brian2.
+"""Spiking networks as plain frozen data, owned by neither torch nor Brian2.
 
-`population` and `projection` hold the parts, `structure` puts them together, `checks` refuses what
-does not fit, `network` is the checked network. Kinds of connection live in `connections`, layers in
+`population` and `projection` hold the parts, `structure` joins them, `checks` refuses parts that do
+not fit, `network` is the checked network. Kinds of connection live in `connections`, layers in
 `layers`, network files in `files` and `layer_files`. This package may import `brianbridge.neurons`
-and `brianbridge.encoding`. The next kind of connection is a new file in `connections`.
+and `brianbridge.encoding`. A new kind of connection is a new file in `connections`.
 """
 
 from brianbridge.network.connections import (
@@ -32,11 +32,12 @@ from brianbridge.network.network import SpikingNetwork
 from brianbridge.network.pooling import Pooling
 from brianbridge.network.population import INPUT, Population
 from brianbridge.network.projection import Failure, Projection
-from brianbridge.network.readout import Readout
+from brianbridge.network.readouts import READOUTS, OutputRun, Readout
 from brianbridge.network.structure import Schedule
 
 __all__ = [
     "INPUT",
+    "READOUTS",
     "AllToAll",
     "AvgPool2d",
     "Connection",
@@ -49,6 +50,7 @@ __all__ = [
     "Layer",
     "MaxPool2d",
     "OneToOne",
+    "OutputRun",
     "Pairs",
     "Pooling",
     "Population",

@@ -10,10 +10,10 @@ from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network.delays import LONGEST_DELAY, steps_in
 from brianbridge.network.population import INPUT
 from brianbridge.network.projection import Projection
-from brianbridge.network.readout import Readout
+from brianbridge.network.readouts import READOUTS
 from brianbridge.network.structure import NetworkStructure, Schedule
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.neurons.types import no_real_numbers
+from brianbridge.neurons.types import integers_and_booleans
 
 __all__ = ["check_network"]
 
@@ -24,7 +24,7 @@ def check_network(network: NetworkStructure) -> None:
     Raises
     ------
     InputError
-        If some do not.
+        If any of them do not fit.
     """
     _check_choices(network)
     if not network.populations:
@@ -42,12 +42,12 @@ def check_network(network: NetworkStructure) -> None:
             raise InputError(
                 f"two projections are called '{name}'; join their weights, or label them"
             )
-    _check_names(network, {*names, *_OURS})
+    _check_names(network, {*names, *_SIMULATION_NAMES})
     _check_activity(network)
-    if network.readout != "counts" and not network.output.neuron.potential:
+    if READOUTS[network.readout].needs_potential and not network.output.neuron.potential:
         raise InputError(
             f"readout '{network.readout}' needs a potential, but neuron model "
-            f"'{network.output.neuron.name}' does not tell which variable that is; call it 'v', or "
+            f"'{network.output.neuron.name}' does not say which variable that is; call it 'v', or "
             "give the model a 'receive'"
         )
 
@@ -58,8 +58,8 @@ def _check_projection(
     """Refuse ends, weights and delays of a projection that do not fit the populations."""
     if projection.target == INPUT:
         raise InputError(
-            f"projection '{projection.name}' leads to the input, whose spikes the data give; "
-            "lead it to a population"
+            f"projection '{projection.name}' leads to the input, whose spikes come from the "
+            "data; give it a population as its target"
         )
     for end in (projection.source, projection.target):
         if end not in shapes:
@@ -75,8 +75,8 @@ def _check_projection(
     _check_delay(network, projection)
 
 
-#: Names of objects in a simulation besides populations, projections and their parts.
-_OURS = ("presenter", "simulation_clock")
+#: Names of the objects in a simulation besides populations, projections and their parts.
+_SIMULATION_NAMES = ("presenter", "simulation_clock")
 #: Endings of names that Brian2 and the simulation give to parts of a population's group.
 _PARTS = frozenset(
     f"_{part}"
@@ -88,27 +88,25 @@ _PARTS = frozenset(
 
 
 def _check_names(network: NetworkStructure, taken: set[str]) -> None:
-    """Refuse populations with a name that something else has in a simulation."""
+    """Refuse populations with the name of another object in a simulation."""
     names = [population.name for population in network.populations]
     taken = taken | {f"{name}{part}" for name in names for part in _PARTS}
     for name in names:
         if name in taken:
             raise InputError(
-                f"population '{name}' has the name of something else in the simulation; rename it"
+                f"population '{name}' has the name of another object in the simulation; rename it"
             )
 
 
 def _check_choices(network: NetworkStructure) -> None:
-    for what, value, known in (
-        ("readout", network.readout, get_args(Readout)),
-        ("schedule", network.schedule, get_args(Schedule)),
-    ):
-        if value not in known:
-            raise InputError(f"there is no {what} '{value}'. {did_you_mean(str(value), known)}")
+    READOUTS[network.readout]  # refuses an unknown name
+    if network.schedule not in get_args(Schedule):
+        hint = did_you_mean(str(network.schedule), get_args(Schedule))
+        raise InputError(f"there is no schedule '{network.schedule}'. {hint}")
 
 
 def _check_direction(network: NetworkStructure, projection: Projection, back: bool) -> None:
-    """Refuse a projection that leads back undeclared; in the canonical step it costs one step."""
+    """Refuse a projection whose `feedback` does not match its direction."""
     if network.schedule == "default":
         if projection.feedback:
             raise InputError(
@@ -119,14 +117,14 @@ def _check_direction(network: NetworkStructure, projection: Projection, back: bo
         return
     if back and not projection.feedback:
         raise InputError(
-            f"projection '{projection.name}' does not lead from an earlier to a later population: "
-            "a loop without a step of delay; set feedback = True, which delivers the spikes of the "
-            "step before"
+            f"projection '{projection.name}' does not lead from an earlier to a later population, "
+            "which makes a loop without delay; set feedback = True, which delivers the spikes of "
+            "the previous step"
         )
     if projection.feedback and not back:
         raise InputError(
-            f"projection '{projection.name}' leads to a later population and is no feedback; drop "
-            "feedback = True, or give it a delay instead"
+            f"projection '{projection.name}' leads to a later population, so it is not feedback; "
+            "drop feedback = True, or give it a delay instead"
         )
 
 
@@ -137,11 +135,11 @@ def _check_target(network: NetworkStructure, projection: Projection) -> None:
     if (constant or projection.bias is not None) and not neuron.drive:
         raise InputError(
             f"projection '{projection.name}' gives a constant input, but neuron model "
-            f"'{neuron.name}' names no drive; give the model a 'drive' or use bias = false"
+            f"'{neuron.name}' has no drive; give the model a 'drive' or use bias = false"
         )
     receive = network.receive_of(projection)
     if constant:
-        # Nothing is received, but a name that is no variable is a mistake all the same.
+        # Nothing is received, but an unknown variable is still a mistake.
         _check_receive(projection, projection.receive, neuron)
         return
     if not receive:
@@ -153,13 +151,13 @@ def _check_target(network: NetworkStructure, projection: Projection) -> None:
 
 
 def _check_receive(projection: Projection, receive: str, neuron: NeuronModel) -> None:
-    """Refuse a variable that a model does not have."""
+    """Refuse a variable that a model lacks, or that weights cannot add to."""
     if receive and receive not in neuron.settable_variables:
         raise InputError(
             f"projection '{projection.name}': spikes cannot add to '{receive}' of neuron model "
             f"'{neuron.name}'. " + did_you_mean(receive, neuron.settable_variables)
         )
-    kind = no_real_numbers(neuron.equations).get(receive)
+    kind = integers_and_booleans(neuron.equations).get(receive)
     if kind is not None:
         raise InputError(
             f"projection '{projection.name}': weights cannot add to '{receive}' of neuron model "
@@ -180,7 +178,7 @@ def _check_delay(network: NetworkStructure, projection: Projection) -> None:
         raise InputError(f"{what}: a constant input is there from the start; drop the delay")
     if projection.pool is not None and delays is not None:
         raise InputError(
-            f"{what}: pooling joins synapses, which then cannot have delays of their own; drop the "
+            f"{what}: pooling joins synapses, so they cannot have separate delays; drop the "
             "pooling or the delays of the synapses"
         )
 
@@ -196,10 +194,10 @@ def _check_activity(network: NetworkStructure) -> None:
         away = [p.name for p in network.projections if p.source == population.name]
         if away and not network.fires(population.name):
             raise InputError(
-                f"projection '{away[0]}' comes from population '{population.name}', which is read "
-                "by its potential and does not fire; use readout 'counts'"
+                f"projection '{away[0]}' comes from population '{population.name}', which "
+                f"does not fire with readout '{network.readout}'; use readout 'counts'"
             )
-        counted = population is network.output and network.readout != "potential"
+        counted = population is network.output and network.fires(population.name)
         if (away or counted) and not population.neuron.emit:
             raise InputError(
                 f"population '{population.name}' never fires: neuron model "

@@ -8,19 +8,19 @@ from brianbridge.errors import InputError
 
 __all__ = ["LONGEST_DELAY", "steps_in"]
 
-#: Steps that Brian2 can count.
+#: Largest number of steps that Brian2 can count.
 _MOST_STEPS = 2**53
-#: Steps that a spike may travel: Brian2 and the twin keep room for as many.
+#: Longest delay in steps. Brian2 and the twin have a buffer of that length.
 LONGEST_DELAY = 100_000
 
 
 def steps_in(delay: float, dt: float, what: str) -> int:
-    """Return how many steps of `dt` a delay is (both in seconds).
+    """Return the number of steps of `dt` in a delay (both in seconds).
 
     Raises
     ------
     InputError
-        If it is no multiple (the nearest is named) or too long to be counted.
+        If it is not a multiple of `dt` (the message gives the nearest one) or is too long.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def steps_in(delay: float, dt: float, what: str) -> int:
     steps = round(delay / dt)
     if not np.isclose(steps * dt, delay, rtol=1e-9, atol=0):
         raise InputError(
-            f"{what} = {delay * 1e3:g} ms is no multiple of the step of {dt * 1e3:g} ms; the "
-            f"nearest is {steps * dt * 1e3:.12g} ms"
+            f"{what} = {delay * 1e3:g} ms is not a multiple of the step of {dt * 1e3:g} ms; "
+            f"the nearest is {steps * dt * 1e3:.12g} ms"
         )
     return steps

@@ -1,6 +1,6 @@
 """Show spiking networks and their parts: as a few lines of text, or as HTML for notebooks.
 
-The classes of networks import this module. It does not import them: what it shows is of type `Any`.
+The network classes import this module, so it cannot import them: its arguments are of type `Any`.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def network_html(network: Any) -> str:
     Parameters
     ----------
     network : SpikingNetwork
-        The network. All its texts are escaped.
+        The network. All its text is escaped.
     """
     populations = [
         (p.name, shape_text(p.shape), f"{p.size:,}", _model(p)) for p in network.populations
@@ -125,7 +125,7 @@ def _weights(projection: Any) -> int:
 
 
 def _remarks(projection: Any) -> str:
-    """Return what is not the same in most projections."""
+    """Return the properties that most projections do not have."""
     return ", ".join(_each_remark(projection))
 
 

@@ -2,11 +2,11 @@
 
 ```
 summary     = "what the network is, in one line"
-source      = "the paper, and what of it was read, remembered or inferred"
-input_shape = [1, 28, 28]               # unless the data set has another
+source      = "the paper, and which parts of it were read, remembered or inferred"
+input_shape = [1, 28, 28]               # unless the dataset has another
 encoding    = { kind = "bernoulli", steps = 100, dt = "1 ms", gain = 0.5 }
 readout     = "potential"
-weight_gain = 2.0                       # initial weights: variance times fan-in
+weight_gain = 2.0                       # variance of initial weights times fan-in
 
 [neurons.lif_zero]                      # parameters of all neurons of this model
 tau         = "20 ms"
@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from brianbridge.encoding.base import ENCODINGS
 from brianbridge.network.layer_files import LayerEntries, NeuronParameters
-from brianbridge.network.readout import Readout
+from brianbridge.network.readouts import ReadoutName
 from brianbridge.schema import TableBy, find_toml, read_toml, validated
 from brianbridge.share import share_folder
 
@@ -41,19 +41,20 @@ class NetworkFile(BaseModel):
     summary : str
         What the network is, in one line.
     source : str
-        The paper, and what of it was read, remembered or inferred.
+        The paper, and which parts of it were read, remembered or inferred.
     input_shape : list of int
-        Shape of one sample, unless the data set has another.
+        Shape of one sample, unless the dataset has another.
     encoding : dict
-        How samples become input; it sets step and number of steps.
-    readout : {"counts", "potential", "first_spike"}
-        What the output is.
+        How samples become input. It sets the time step and the number of steps.
+    readout : str
+        How the output is read; see `brianbridge.network.readouts`.
     weight_gain : float, optional
-        Variance of initial weights times their fan-in. Without it they are uniform.
+        Variance of the initial weights times their fan-in. If not given, they are drawn from
+        U(-1, 1)/sqrt(fan_in).
     weight_mean : float
-        Mean sum of the initial weights of a neuron.
+        Mean of the sum of a neuron's initial weights.
     neurons : dict
-        Parameters of all neurons of a model, by its name.
+        Parameters of all neurons of a model, by model name.
     layers : list of LayerEntry
         The layers from input to output.
     """
@@ -64,7 +65,7 @@ class NetworkFile(BaseModel):
     source: str
     input_shape: list[PositiveInt] = Field(min_length=1)
     encoding: Annotated[dict[str, Any], TableBy(ENCODINGS, "kind", "current")]
-    readout: Readout = "counts"
+    readout: ReadoutName = "counts"
     weight_gain: float | None = Field(default=None, gt=0)
     weight_mean: float = 0.0
     neurons: NeuronParameters = {}

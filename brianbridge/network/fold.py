@@ -6,7 +6,7 @@ A normalisation that follows a linear layer is itself linear once its statistics
     s = gamma/sqrt(variance + eps)
 
 so that a spiking network needs no such layer. (The public code of *tandem_learning* leaves `eps`
-out of the fold, and so is off by a little; here it is in.)
+out of the fold, which changes the weights slightly; here it is included.)
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def fold_batch_norm(
     gamma, beta : numpy.ndarray, shape (out,)
         Its learned scale and shift.
     eps : float
-        What it adds to the variance.
+        Constant that the normalisation adds to the variance.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a constant input of a population is worth: per-step input of the twin, current in Brian2."""
+"""The ratio of the twin's input per step to Brian2's constant current, for each population."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from brianbridge.network.network import SpikingNetwork
 
 __all__ = ["input_gain"]
 
-#: What was computed for a network, which never changes, by population.
+#: The gains computed so far, by network (which never changes) and by population.
 _known: WeakKeyDictionary[SpikingNetwork, dict[str, float | np.ndarray | None]] = (
     WeakKeyDictionary()
 )
 
 
 def input_gain(network: SpikingNetwork, name: str) -> float | np.ndarray | None:
-    """Return what a unit drive adds to a population in one step; None without constant input."""
+    """Return what a unit drive adds to a population in one step; None if it has no drive."""
     gains = _known.setdefault(network, {})
     if name not in gains:
         gains[name] = _computed(network, name)

@@ -1,4 +1,4 @@
-"""Shapes of images, and where windows and kernels lie in them.
+"""Shapes of images, and positions of windows and kernels in them.
 
 An image is a population of shape ``(channels, height, width)``; a population of shape
 ``(height, width)`` counts as one channel. Stride, padding and dilation have torch's meaning.
@@ -12,19 +12,19 @@ import numpy as np
 
 from brianbridge.errors import InputError
 
-__all__ = ["Image", "Pair", "image_shape", "pair", "slide", "touched"]
+__all__ = ["Image", "Pair", "image_shape", "kernel_pixels", "pair", "slide"]
 
 Pair = tuple[int, int]
 Image = tuple[int, int, int]
 
 
 def pair(value: Any, what: str, at_least: int = 1) -> Pair:
-    """Return ``(height, width)`` of one number or two.
+    """Return one number or two as ``(height, width)``.
 
     Raises
     ------
     InputError
-        If these are not whole numbers, or less than `at_least`.
+        If they are not whole numbers of at least `at_least`.
 
     Examples
     --------
@@ -55,7 +55,8 @@ def image_shape(shape: tuple[int, ...], what: str) -> Image:
         return (1, *shape)
     if len(shape) != 3:
         raise InputError(
-            f"{what}: shape {shape} is no image; give (channels, height, width) or (height, width)"
+            f"{what}: shape {shape} is not an image; give (channels, height, width) or (height, "
+            "width)"
         )
     return shape
 
@@ -63,7 +64,7 @@ def image_shape(shape: tuple[int, ...], what: str) -> Image:
 def slide(
     image: Image, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, what: str
 ) -> Pair:
-    """Return the height and width of what a sliding kernel makes of an image.
+    """Return the height and width of the output of a sliding kernel.
 
     Raises
     ------
@@ -91,7 +92,7 @@ def _positions(size: int, kernel: int, stride: int, padding: int, dilation: int)
     return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
 
 
-def touched(
+def kernel_pixels(
     image: Pair, out: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return flat indices of kernel positions, kernel elements, and the pixels under them.

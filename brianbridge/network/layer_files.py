@@ -14,7 +14,7 @@ neuron     = "lif_zero"                 # or the path of a neuron model file
 parameters = { theta = 0.5 }            # of this layer's neurons; method and refractory likewise
 ```
 
-The models of these tables are made from the classes, so that there is one list of fields.
+The pydantic models of these tables are made from the classes, so that fields are listed once.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ __all__ = ["ENTRIES", "LayerEntries", "LayerEntry", "NeuronParameters", "build_l
 
 _Values = dict[str, str | float | list[str | float]]
 
-#: Parameters of all neurons of a model, by its name.
+#: Parameters of all neurons of a model, by model name.
 NeuronParameters = dict[str, _Values]
 
-#: The kind of a table that names none.
+#: The kind of a table without ``kind``.
 _DEFAULT = "dense"
 
 
@@ -51,7 +51,7 @@ class LayerEntry(BaseModel):
     makes: ClassVar[Any]
 
     def layer(self, shared: Mapping[str, Mapping[str, Any]]) -> Layer:
-        """Return the layer; `shared` has parameters of all neurons of a model, by its name."""
+        """Return the layer; `shared` has parameters of all neurons of a model, by model name."""
         layer: Layer = self.makes(**self._options())
         return layer
 
@@ -69,9 +69,9 @@ class NeuronEntry(LayerEntry):
     neuron : str
         Name of the neuron model, or the path of its file.
     method : str, optional
-        Another state update method than the model's.
+        State update method in place of the model's.
     refractory : str, optional
-        Another refractory period than the model's.
+        Refractory period in place of the model's.
     parameters : mapping of str to str, float or list
         Parameters of the neurons that differ from the model's.
     """
@@ -86,11 +86,11 @@ class NeuronEntry(LayerEntry):
         if self.neuron is None:
             for key in ("method", "refractory", "parameters", "name"):
                 if getattr(self, key):
-                    raise ValueError(f"'{key}' is for neurons; name their model by 'neuron'")
+                    raise ValueError(f"'{key}' is for neurons; give their model as 'neuron'")
         return self
 
     def layer(self, shared: Mapping[str, Mapping[str, Any]]) -> Layer:
-        """Return the layer; `shared` has parameters of all neurons of a model, by its name."""
+        """Return the layer; `shared` has parameters of all neurons of a model, by model name."""
         model = None
         if self.neuron is not None:
             model = neuron_model(
@@ -107,7 +107,7 @@ def _entry(kind: str, cls: Any) -> type[LayerEntry]:
     """Return the model of the table of a layer, made from its class."""
     hints, texts = get_type_hints(cls, include_extras=True), parameter_texts(cls)
     base: type[LayerEntry] = LayerEntry
-    # A table is dense unless it says otherwise, so that `kind` may be missing there only.
+    # A table is dense by default, so `kind` may be missing only there.
     keys: dict[str, Any] = {"kind": (Literal[kind], kind if kind == _DEFAULT else ...)}
     for field in dataclasses.fields(cls):
         default = ... if field.default is dataclasses.MISSING else field.default
@@ -149,7 +149,7 @@ def build_layers(
     entries : sequence of LayerEntry
         The tables of the file.
     shared : mapping of str to mapping, optional
-        Parameters of all neurons of a model, by its name. Those of a layer take precedence.
+        Parameters of all neurons of a model, by model name. Those of a layer take precedence.
 
     Raises
     ------

@@ -14,7 +14,6 @@ from brianbridge.errors import InputError
 from brianbridge.network.files import network_names, network_path, read_network
 from brianbridge.network.layer_files import build_layers
 from brianbridge.network.network import SpikingNetwork
-from brianbridge.network.readout import Readout
 
 __all__ = ["changed_encoding", "network_model", "network_names"]
 
@@ -48,7 +47,7 @@ def network_model(
     *,
     input_shape: Sequence[int] | None = None,
     encoding: Encoding | Mapping[str, Any] | None = None,
-    readout: Readout | None = None,
+    readout: str | None = None,
     neurons: Mapping[str, Mapping[str, Any]] | None = None,
     seed: int = 0,
     weight_gain: float | None = None,
@@ -64,16 +63,17 @@ def network_model(
         Shape of one sample. This and all other options replace those of the file.
     encoding : Encoding or mapping, optional
         The encoding. A mapping without ``kind`` changes only some options of the file's.
-    readout : {"counts", "potential", "first_spike"}, optional
-        What the output is.
+    readout : str, optional
+        How the output is read: ``"counts"``, ``"potential"``, ``"first_spike"``, or another
+        registered readout.
     neurons : mapping of str to mapping, optional
-        Parameters of all neurons of a model, by its name, that differ from the file's.
+        Parameters of all neurons of a model that differ from the file's, by model name.
     seed : int
         Seed of the initial weights.
     weight_gain : float, optional
-        Variance of initial weights times their fan-in.
+        Variance of the initial weights times their fan-in.
     weight_mean : float, optional
-        Mean sum of the initial weights of a neuron.
+        Mean of the sum of a neuron's initial weights.
 
     Raises
     ------

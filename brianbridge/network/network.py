@@ -21,7 +21,6 @@ from brianbridge.network.layers import Layer, stack_layers
 from brianbridge.network.pooling import Pooling
 from brianbridge.network.population import Population, checked_shape
 from brianbridge.network.projection import Projection, projection_name
-from brianbridge.network.readout import Readout
 from brianbridge.network.structure import NetworkStructure
 from brianbridge.neurons.model import NeuronModel
 
@@ -35,7 +34,7 @@ class SpikingNetwork(NetworkStructure):
     Parameters
     ----------
     input_shape : tuple of int
-        Shape of one sample; the encoding says what shape of input it makes of it.
+        Shape of one sample. The encoding gives the shape of the input that it becomes.
     encoding : Encoding
         Turns a sample into input over time. It sets the step `dt` and the number of steps.
     populations : tuple of Population
@@ -43,13 +42,14 @@ class SpikingNetwork(NetworkStructure):
     projections : tuple of Projection
         Each leads from an earlier population (or ``"input"``) to a later one, or is declared as
         feedback.
-    readout : {"counts", "potential", "first_spike"}
-        What the output is; see `brianbridge.network.readout`.
+    readout : str
+        How the output is read: ``"counts"``, ``"potential"``, ``"first_spike"``, or another
+        registered readout; see `brianbridge.network.readouts`.
     provenance : mapping
         Where the weights come from: rule, seed, versions, data, training curve. JSON only.
     schedule : {"canonical", "default"}
-        The order of events within a step; ``"default"`` is that of Brian2, for networks that were
-        read from there.
+        The order of events within a step; ``"default"`` is Brian2's order, for networks that were
+        read from Brian2.
 
     Raises
     ------
@@ -74,7 +74,7 @@ class SpikingNetwork(NetworkStructure):
         layers: Sequence[Layer],
         *,
         encoding: Encoding,
-        readout: Readout = "counts",
+        readout: str = "counts",
         seed: int = 0,
         weight_gain: float | None = None,
         weight_mean: float = 0.0,
@@ -89,8 +89,8 @@ class SpikingNetwork(NetworkStructure):
             The layers from input to output; see `brianbridge.network.layers`.
         encoding : Encoding
             Turns a sample into input over time.
-        readout : {"counts", "potential", "first_spike"}
-            What the output is; see `brianbridge.network.readout`.
+        readout : str
+            How the output is read; see `SpikingNetwork`.
         seed : int
             Seed of the initial weights.
         weight_gain : float, optional
@@ -129,7 +129,7 @@ class SpikingNetwork(NetworkStructure):
     def with_weights(
         self, weights: Mapping[str, tuple[np.ndarray, np.ndarray | None]], **provenance: Any
     ) -> SpikingNetwork:
-        """Return the network with other weights, by projection name, and more provenance."""
+        """Return the network with new weights, by projection name, and added provenance."""
         names = [p.name for p in self.projections]
         for name in weights:
             if name not in names:
@@ -145,7 +145,7 @@ class SpikingNetwork(NetworkStructure):
     # ------------------------------------------------------------------ files
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but the weights, for JSON."""
+        """Return everything but the arrays, for JSON."""
         return {
             "input_shape": list(self.input_shape),
             "encoding": self.encoding.to_dict(),
@@ -165,15 +165,15 @@ class SpikingNetwork(NetworkStructure):
         arrays: Mapping[str, Mapping[str, np.ndarray]],
         provenance: Mapping[str, Any],
     ) -> SpikingNetwork:
-        """Rebuild, and check, a network from the outcome of `to_dict` and its arrays.
+        """Rebuild and check a network from the result of `to_dict` and its arrays.
 
         Parameters
         ----------
         entry : mapping
-            The outcome of `to_dict`.
+            The result of `to_dict`.
         arrays : mapping of str to mapping
-            Of each projection, by its name: ``weight``, ``bias`` if there is one, and the arrays of
-            the connection.
+            By projection name: ``weight``, ``bias`` if there is one, and the arrays of the
+            connection.
         provenance : mapping
             Where the weights come from.
         """

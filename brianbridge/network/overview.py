@@ -64,7 +64,7 @@ def describe_model(name: str) -> dict[str, Any]:
 
 
 def as_text(description: dict[str, Any]) -> str:
-    """Return the outcome of `describe_model` as text for a terminal."""
+    """Return the result of `describe_model` as text for a terminal."""
     return "\n".join(line.rstrip() for line in _lines(description))
 
 

@@ -21,13 +21,13 @@ PoolingMode = Literal["average", "sum"]
 class Pooling:
     """Sum or average spikes over windows, within a projection and before its weights.
 
-    Pooling of this kind is linear: it is part of the synapses, has no neurons and loses no spike.
-    (Pooling neurons with a threshold are a population of their own.)
+    This pooling is linear: it is part of the synapses, has no neurons and loses no spikes. (Pooling
+    neurons with a threshold form a separate population.)
 
     Parameters
     ----------
     mode : {"average", "sum"}
-        Whether the sum is divided by the size of the window, which counts padding too.
+        Whether to divide the sum by the size of the window, padding included.
     size : int or (int, int)
         Size of the window.
     stride : int or (int, int), optional
@@ -62,7 +62,7 @@ class Pooling:
 
     @property
     def scale(self) -> float:
-        """The factor of the sum over a window."""
+        """The factor that multiplies the sum over a window."""
         return 1.0 if self.mode == "sum" else 1.0 / (self.size[0] * self.size[1])
 
     def output_shape(self, source: tuple[int, ...], what: str = "pooling") -> Image:
@@ -74,9 +74,9 @@ class Pooling:
     def synapses(self, source: tuple[int, ...]) -> SynapseTable:
         """Return what each source neuron adds to each window, as synapses."""
         image, out = image_shape(source, ""), self.output_shape(source)
-        how = Convolution(self.stride, self.padding, groups=image[0])
+        convolution = Convolution(self.stride, self.padding, groups=image[0])
         kernels = np.full((image[0], 1, *self.size), self.scale)
-        return how.synapses(kernels, image, out)
+        return convolution.synapses(kernels, image, out)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields, for JSON."""

@@ -14,10 +14,10 @@ from brianbridge.neurons.model import NeuronModel
 
 __all__ = ["INPUT", "Population", "checked_shape"]
 
-#: The name under which projections find the encoded samples.
+#: The name of the encoded samples as the source of projections.
 INPUT = "input"
 
-#: Neurons of a population at most: Brian2 numbers them in 32 bits.
+#: Largest number of neurons in a population: Brian2 numbers them in 32 bits.
 _MOST_NEURONS = 2**31 - 1
 
 
@@ -27,7 +27,7 @@ def checked_shape(shape: Any, what: str) -> tuple[int, ...]:
     Raises
     ------
     InputError
-        If it is no such shape, or has too many neurons.
+        If a size is not a whole number above 0, or there are too many neurons.
     """
     sizes = tuple(shape) if np.iterable(shape) else (shape,)
     for size in sizes:
@@ -42,7 +42,7 @@ def checked_shape(shape: Any, what: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Population:
-    """Describe `shape` neurons of one model.
+    """Describe a population of neurons of one model.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Projections of a spiking network: weights and how they connect populations, as frozen data.
 
-Weights are NumPy arrays with the layout of torch; `Projection.synapses` lists them one by one as
-Brian2 has them.
+Weights are NumPy arrays in torch's layout; `Projection.synapses` lists them one by one, as Brian2
+needs them.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from brianbridge.neurons.quantities import seconds
 __all__ = ["Failure", "Projection", "projection_name"]
 
 
-def _in_order(values: Any) -> np.ndarray:
-    """Return an array as torch takes it: in C order and native byte order, of at most 8 bytes."""
+def _for_torch(values: Any) -> np.ndarray:
+    """Return an array that torch accepts: C order, native byte order, values of at most 8 bytes."""
     array = np.asarray(values)
     wide = array.dtype.kind == "f" and array.dtype.itemsize > 8
     dtype = np.dtype(np.float64) if wide else array.dtype.newbyteorder("=")
@@ -36,7 +36,7 @@ def projection_name(source: str, target: str, label: str) -> str:
 
 @dataclass(frozen=True)
 class Failure:
-    """Let spikes fail to arrive, at each synapse independently.
+    """Let spikes fail to arrive, independently at each synapse.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Failure:
         Probability that a spike does not arrive, from 0 to 1.
     key : int
         Seed of the draws, 0 or more. They also depend on the number of the sample, the step, and
-        the neurons at either end. A C++ program draws numbers of its own.
+        the neurons at either end. A C++ program draws its own numbers.
     """
 
     probability: float
@@ -80,17 +80,17 @@ class Projection:
     receive : str
         The variable that spikes add to; that of the target's model if empty.
     delay : Quantity, str or float
-        Time that a spike travels, a multiple of the twin's step (seconds if a number).
+        Time for which a spike travels, a multiple of the twin's step (seconds if a number).
     feedback : bool
-        Whether it leads back to an earlier population or to its own. It then delivers the spikes
-        of the step before (of the twin): one step comes on top of `delay`.
+        Whether it leads back to an earlier population or to its source. It then delivers the
+        spikes of the twin's previous step, that is, one step later than `delay` says.
     frozen : bool
         Whether training leaves the weights unchanged.
     label : str
         A name that tells apart several projections between the same two populations.
     failure : Failure, optional
-        How spikes fail to arrive. It is part of a simulation only: the twin ignores it, and
-        network files do not hold it.
+        How spikes fail to arrive. Only simulations use it: the twin ignores it, and network files
+        do not store it.
     """
 
     source: str
@@ -107,9 +107,9 @@ class Projection:
     failure: Failure | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "weight", _in_order(self.weight))
+        object.__setattr__(self, "weight", _for_torch(self.weight))
         if self.bias is not None:
-            object.__setattr__(self, "bias", _in_order(self.bias))
+            object.__setattr__(self, "bias", _for_torch(self.bias))
         if self.label and not (self.label.isidentifier() and self.label.isascii()):
             raise InputError(
                 f"'{self.label}' cannot label a projection; use letters a to z, digits and "
@@ -127,7 +127,7 @@ class Projection:
         return projection_name(self.source, self.target, self.label)
 
     def pooled_shape(self, source: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the shape of the source as the weights see it, which is after pooling."""
+        """Return the shape of the source after pooling."""
         return source if self.pool is None else self.pool.output_shape(source, self._what)
 
     @property
@@ -140,7 +140,7 @@ class Projection:
         Raises
         ------
         InputError
-            If they do not, or the connection lists neurons that do not exist.
+            If they do not fit or are not finite, or the connection lists neurons that do not exist.
         """
         connection, given, seen = self.connection, self.weight.shape, self.pooled_shape(source)
         wanted = connection.weight_shape(given, seen, target, self._what)
@@ -169,7 +169,7 @@ class Projection:
             raise InputError(f"{self._what}: {what}{bad} is not finite; give a finite number")
 
     def number_of_synapses(self, source: tuple[int, ...], target: tuple[int, ...]) -> int:
-        """Return how many synapses there are, pooling included."""
+        """Return the number of synapses, pooling included."""
         if self.pool is None:
             return self.connection.number_of_synapses(self.weight.shape, source, target)
         return len(self.synapses(source, target).weight)
@@ -185,11 +185,11 @@ class Projection:
         table = self.connection.synapses(self.weight, self.pooled_shape(source), target)
         if self.pool is None:
             return table
-        return _through(self.pool.synapses(source), table, math.prod(target))
+        return _composed(self.pool.synapses(source), table, math.prod(target))
 
 
-def _through(first: SynapseTable, second: SynapseTable, targets: int) -> SynapseTable:
-    """Return the synapses of two linear stages, one behind the other."""
+def _composed(first: SynapseTable, second: SynapseTable, targets: int) -> SynapseTable:
+    """Return the synapses of two linear stages in a row."""
     # Each synapse of the first stage meets all of the second that start where it ends.
     starts = np.searchsorted(second.source, first.target, side="left")
     numbers = np.searchsorted(second.source, first.target, side="right") - starts
@@ -197,6 +197,6 @@ def _through(first: SynapseTable, second: SynapseTable, targets: int) -> Synapse
     offset = np.arange(len(before)) - np.repeat(np.cumsum(numbers) - numbers, numbers)
     after = np.repeat(starts, numbers) + offset
     pair = first.source[before] * targets + second.target[after]
-    joined, place = np.unique(pair, return_inverse=True)
-    weight = np.bincount(place, first.weight[before] * second.weight[after], minlength=len(joined))
+    joined, number = np.unique(pair, return_inverse=True)
+    weight = np.bincount(number, first.weight[before] * second.weight[after], minlength=len(joined))
     return SynapseTable(joined // targets, joined % targets, weight)

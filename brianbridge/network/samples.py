@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 __all__ = ["CROSSING", "SPIKES", "checked_index", "checked_samples", "checked_variables"]
 
-#: What can be recorded beside state variables.
+#: What can be recorded besides state variables.
 SPIKES, CROSSING = "spikes", "t_crossing"
 
 
 def checked_samples(network: SpikingNetwork, x: Any) -> np.ndarray:
-    """Return samples as float64, or say what is wrong before anything runs.
+    """Check samples before anything runs, and return them as float64.
 
     Parameters
     ----------
     network : SpikingNetwork
-        What is to see them.
+        The network that they are for.
     x : array_like or torch.Tensor, shape (samples, *input_shape)
         The samples.
 
@@ -37,7 +37,7 @@ def checked_samples(network: SpikingNetwork, x: Any) -> np.ndarray:
     Raises
     ------
     InputError
-        If these are no numbers, of another shape, none, or not finite.
+        If they are not finite numbers or have another shape, or there are none.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def checked_samples(network: SpikingNetwork, x: Any) -> np.ndarray:
 
 
 def _remedy(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
-    """Say what to do about samples of a shape."""
+    """Say how to correct samples of a wrong shape."""
     if shape == wanted:
         return "this is one sample; give it a leading axis, x[None]"
     if shape == ():
@@ -78,7 +78,7 @@ def _remedy(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
 
 
 def checked_index(index: Any, samples: int) -> np.ndarray:
-    """Return the numbers of samples in their data set; counted from 0 where none are given."""
+    """Return the numbers of samples in their dataset, counted from 0 if not given."""
     if index is None:
         return np.arange(samples)
     numbers = np.asarray(index)
@@ -87,12 +87,12 @@ def checked_index(index: Any, samples: int) -> np.ndarray:
             f"index has shape {numbers.shape}; give one number for each of the {samples} samples"
         )
     if numbers.dtype.kind not in "iu" or (numbers < 0).any():
-        raise InputError("index: give whole numbers from 0 on, those of samples in their data set")
+        raise InputError("index: give the samples' numbers in their dataset, whole and at least 0")
     return numbers
 
 
 def checked_variables(network: SpikingNetwork, record: Sequence[str]) -> list[str]:
-    """Return the state variables to record; each must exist somewhere."""
+    """Return the state variables to record; each must exist in some population."""
     known = {v for p in network.populations for v in p.neuron.state_variables}
     variables = [name for name in record if name not in (SPIKES, CROSSING)]
     for name in variables:

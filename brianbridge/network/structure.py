@@ -1,6 +1,6 @@
 """The structure of a spiking network: its parts, and what follows from them.
 
-`brianbridge.network.checks` checks a structure. `brianbridge.network.network` is a checked one.
+`brianbridge.network.checks` checks it. `brianbridge.network.network` has the checked network.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network.delays import steps_in
 from brianbridge.network.population import INPUT, Population
 from brianbridge.network.projection import Projection
-from brianbridge.network.readout import Readout
+from brianbridge.network.readouts import READOUTS
 
 __all__ = ["NetworkStructure", "Schedule"]
 
@@ -32,7 +32,7 @@ class NetworkStructure:
     encoding: Encoding
     populations: tuple[Population, ...]
     projections: tuple[Projection, ...]
-    readout: Readout = "counts"
+    readout: str = "counts"
     provenance: Mapping[str, Any] = field(default_factory=dict)
     schedule: Schedule = "canonical"
 
@@ -60,8 +60,8 @@ class NetworkStructure:
         raise InputError(f"there is no population '{name}'. {did_you_mean(name, names)}")
 
     def fires(self, name: str) -> bool:
-        """Tell whether a population emits spikes; one that is read by its potential does not."""
-        return not (self.readout == "potential" and name == self.output.name)
+        """Return whether a population emits spikes; the readout may keep the last from firing."""
+        return name != self.output.name or READOUTS[self.readout].fires
 
     @property
     def firing(self) -> tuple[Population, ...]:
@@ -69,7 +69,7 @@ class NetworkStructure:
         return tuple(p for p in self.populations if self.fires(p.name))
 
     def delivers_spikes(self, projection: Projection) -> bool:
-        """Tell whether a projection carries spikes, and not a constant current."""
+        """Return whether a projection carries spikes rather than a constant current."""
         return projection.source != INPUT or not isinstance(self.encoding, Current)
 
     def receive_of(self, projection: Projection) -> str:
@@ -88,7 +88,7 @@ class NetworkStructure:
         return self.population(name).shape
 
     def delay_steps(self, projection: Projection, dt: float | None = None) -> int:
-        """Return how many steps of `dt` a spike travels; of the twin's step if not given.
+        """Return the delay in steps of `dt`, or in steps of the twin if not given.
 
         The delay of a feedback projection includes the step of the twin that it always takes.
         """

@@ -1,9 +1,9 @@
-"""Bound what an expression may cost, before Brian2 and its computer algebra see it.
+"""Limit the cost of an expression before Brian2 and its computer algebra see it.
 
 A few lines of text can ask for hours of work: powers of powers, subexpressions that double,
 products of sums. The cost is counted on the parsed tree (`brianbridge.neurons.cost`); nothing is
-substituted, expanded or evaluated in whole numbers. A name of a subexpression costs what the
-subexpression costs.
+substituted, expanded or evaluated in whole numbers. The name of a subexpression costs as much as
+the subexpression.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from brianbridge.neurons.cost import (
 
 __all__ = ["Cost", "check_text", "cost_of"]
 
-#: Characters of one expression or equation.
+#: Limit of the characters of one expression or equation.
 LONGEST_LINE = 4_000
-#: Nodes of a tree, once subexpressions are substituted.
+#: Limit of the nodes of a tree, once subexpressions are substituted.
 LARGEST_SIZE = 5_000
-#: Levels of a tree. Brian2 and sympy walk it by recursion, several calls a level.
+#: Limit of the levels of a tree, which Brian2 and sympy walk by several recursive calls per level.
 DEEPEST = 100
-#: Terms of a sum, once products and powers are expanded.
+#: Limit of the terms of a sum, once products and powers are expanded.
 MOST_TERMS = 300
-#: log10 of the largest coefficient: that of the largest float.
+#: Limit of the log10 of a coefficient: that of the largest float.
 MOST_DIGITS = 308.0
 
 
@@ -62,7 +62,7 @@ def check_text(text: str, what: str) -> None:
 
 
 def cost_of(node: ast.expr, text: str, what: str, known: Mapping[str, Cost] | None = None) -> Cost:
-    """Count what an expression costs.
+    """Return the cost of an expression.
 
     Parameters
     ----------
@@ -102,14 +102,14 @@ def cost_of(node: ast.expr, text: str, what: str, known: Mapping[str, Cost] | No
 
 
 def _check_depth(node: ast.expr) -> None:
-    """Refuse a deep tree, without recursion, so that later steps can use recursion."""
+    """Refuse a deep tree. This walks it without recursion, so that later steps can recurse."""
     level: list[ast.AST] = [node]
     for _ in range(DEEPEST):
         level = [c for n in level for c in ast.iter_child_nodes(n) if isinstance(c, ast.expr)]
         if not level:
             return
     raise OverBudgetError(
-        f"is nested, or a sum, of more than {DEEPEST} levels; name parts of it as parameters"
+        f"has more than {DEEPEST} nested levels or terms; name parts of it as parameters"
     )
 
 

@@ -24,7 +24,7 @@ from brianbridge.neurons.types import check_types
 
 __all__ = ["check_model"]
 
-#: Length of the step of a trial, in seconds: Brian2's default.
+#: Length of the trial step, in seconds: Brian2's default.
 _TRIAL_STEP = 1e-4
 #: Digests of models that passed; each check takes some 20 ms.
 _PASSED: set[bytes] = set()
@@ -32,7 +32,7 @@ _MOST_PASSED = 10_000
 
 
 def check_model(model: NeuronDescription, what: str) -> None:
-    """Let Brian2 check the units of a model, and try it. Equal models are checked once.
+    """Let Brian2 check the units of a model, and try one step. Equal models are checked once.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def _digest(model: NeuronDescription) -> bytes:
 
 
 def _check_model_units(model: NeuronDescription, what: str) -> None:
-    """Check a model on a group of it, and try one step of that group."""
+    """Build a group of a model, check it, and try one step."""
     arrays = [v for v in (*model.parameters.values(), *model.initial.values()) if np.ndim(v)]
     sizes = sorted({np.size(v) for v in arrays}) or [1]
     if len(sizes) > 1:
@@ -90,7 +90,7 @@ def _check_model_units(model: NeuronDescription, what: str) -> None:
 
 
 def _trial_group(model: NeuronDescription, neurons: int) -> Any:
-    """Return a group with a clock of its own, which runs in NumPy."""
+    """Return a group with its own clock, which runs in NumPy."""
     from brian2 import Clock, second
     from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 
@@ -136,7 +136,7 @@ def _check_variables(model: NeuronDescription, group: Any, what: str) -> None:
         if shared:
             raise InputError(
                 f"{what}: '{eq.varname}' has the flag ({shared.pop()}), but every neuron has "
-                "variables of its own; drop the flag, or make it a parameter of the model"
+                "its own variables; drop the flag, or make it a parameter of the model"
             )
     for name, value in model.initial.items():
         wanted = group.variables[name].dim
@@ -182,7 +182,7 @@ def _check_method(
     known = StateUpdateMethod.stateupdaters
     if model.brian2_method not in known:
         raise InputError(
-            f"{what}: unknown method {model.method!r}. "
+            f"{what}: there is no method {model.method!r}. "
             + did_you_mean(model.method, {"exact", *known})
         )
     if model.method == "exact":

@@ -98,7 +98,7 @@ def _name(block: str, target: str, source: str, suffix: str) -> str:
 
 
 def _value(variables: Mapping[str, Any], name: str) -> float | np.ndarray:
-    """Return the value of a parameter, or one for each neuron, also of a linked variable."""
+    """Return the value of a parameter, or one per neuron; a linked variable is followed."""
     value = np.asarray(variables[name].get_value(), dtype=np.float64)
     if variables[name].scalar:
         return float(value.ravel()[0])

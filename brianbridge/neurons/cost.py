@@ -1,4 +1,4 @@
-"""Count what an expression costs, node by node, without expanding or evaluating it.
+"""Count the cost of an expression node by node, without expanding or evaluating it.
 
 `brianbridge.neurons.budget` walks the tree of an expression and bounds the counts. All counts are
 floats: whole numbers could themselves grow without limit.
@@ -22,9 +22,9 @@ __all__ = [
     "operator_cost",
 ]
 
-#: Largest power of a name; more keeps the computer algebra busy.
+#: Largest power of a name; a larger one would keep the computer algebra busy.
 LARGEST_POWER = 64
-#: log10 of a number in the exponent of an exponent.
+#: Largest log10 of a number in the exponent of an exponent.
 LARGEST_GROWTH = 5.0
 
 #: Functions whose number of digits grows with their argument.
@@ -74,7 +74,7 @@ class Cost:
 
 
 class OverBudgetError(Exception):
-    """An expression costs too much; the message says what to write in its place."""
+    """Report an expression that costs too much; the message says what to write instead."""
 
 
 def constant_cost(value: float) -> Cost:
@@ -121,7 +121,7 @@ def operator_cost(operator: ast.operator, left: Cost, right: Cost) -> Cost:
     if isinstance(operator, ast.Add | ast.Sub):
         digits = max(left.digits, right.digits) + math.log10(2)
         return node_cost([left, right], left.terms + right.terms, digits, value)
-    # A sum below a fraction is not expanded.
+    # A sum in a denominator is not expanded.
     terms = left.terms * (right.terms if isinstance(operator, ast.Mult) else 1.0)
     return node_cost([left, right], terms, left.digits + right.digits, value)
 
@@ -146,7 +146,7 @@ def _raised(base: Cost, exponent: Cost) -> Cost:
 
 
 def function_cost(name: str, arguments: list[Cost]) -> Cost:
-    """Return the cost of the call of a function.
+    """Return the cost of a function call.
 
     Raises
     ------

@@ -40,12 +40,12 @@ __all__ = ["CrossingFinder", "CrossingUnknownError", "crossing_finder"]
 _HALVINGS = 42
 #: Names whose value changes within a step.
 _CHANGING = {"t", "rand", "randn", "poisson"}
-#: Spikes that are processed at a time, so that they stay in the processor's cache.
+#: Number of spikes processed at a time, so that they stay in the processor's cache.
 _CHUNK = 16384
 
 
 class CrossingUnknownError(InputError):
-    """The crossing times within a step cannot be computed for a model."""
+    """Report that crossing times within a step cannot be computed for a model."""
 
 
 class CrossingFinder:

@@ -1,4 +1,4 @@
-"""What defines a neuron: its equations, and what follows from their text alone.
+"""The fields that define a neuron, and what follows from their text alone.
 
 `NeuronDescription` holds the fields of a neuron model and does not check them. The checks of
 `brianbridge.neurons.checks` take one; `brianbridge.neurons.model.NeuronModel` is one that has
@@ -71,7 +71,7 @@ class NeuronDescription:
 
     @property
     def label(self) -> str:
-        """How error messages name the model."""
+        """The name of the model in error messages."""
         return f"neuron model '{self.name}'" if self.name else "neuron model"
 
     @cached_property

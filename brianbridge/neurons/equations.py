@@ -18,12 +18,12 @@ _EQUATION = re.compile(
     r"|(?P<parameter>\w+))\s*:\s*(?P<unit>[^()#]+?)\s*(?:\((?P<flags>[^)]*)\))?\s*$",
     re.ASCII,
 )
-#: Equations of a model, and the differential equations among them, which may all be coupled.
+#: Limits of the equations of a model, and of its differential equations, which may all be coupled.
 _MOST_EQUATIONS = 400
 _MOST_STATES = 100
-#: Nodes of all their syntax trees together, once subexpressions are substituted.
+#: Limit of the nodes of all their syntax trees together, once subexpressions are substituted.
 _LARGEST_TOTAL = 20_000
-#: Pairs of a differential equation and a variable that it depends on.
+#: Limit of the pairs of a differential equation and a variable that it depends on.
 _MOST_COUPLINGS = 1_000
 
 

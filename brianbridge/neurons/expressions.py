@@ -128,7 +128,7 @@ def check_names(text: str, known: Iterable[str], functions: Iterable[str], what:
 
 
 def is_condition(node: ast.expr) -> bool:
-    """Tell whether an expression is a comparison or a logical combination."""
+    """Return whether an expression is a comparison or a logical combination."""
     return isinstance(node, ast.Compare | ast.BoolOp) or (
         isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
     )

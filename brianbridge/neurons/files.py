@@ -56,7 +56,7 @@ def model_path(name: str) -> Path:
 
 
 def read_entries(path: Path) -> dict[str, Any]:
-    """Return the entries of a model file as they are, after a check of keys and types.
+    """Return the entries of a model file unchanged, after a check of keys and types.
 
     Raises
     ------

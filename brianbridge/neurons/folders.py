@@ -1,7 +1,7 @@
 """Find the neuron model files of this package and of other installed packages.
 
 A package offers its models by an entry point in the group ``brianbridge.neurons`` that names a
-module: all TOML files in the module's folder are models, each called by its file's name. In its
+module: all TOML files in the module's folder are models, named after their files. In its
 ``pyproject.toml``::
 
     [project.entry-points."brianbridge.neurons"]
@@ -20,7 +20,7 @@ from brianbridge.share import share_folder
 
 __all__ = ["GROUP", "model_files"]
 
-#: The group of entry points by which other packages offer theirs.
+#: The group of entry points by which other packages offer models.
 GROUP = "brianbridge.neurons"
 
 

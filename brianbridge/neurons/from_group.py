@@ -20,7 +20,7 @@ __all__ = ["fields_of_group"]
 def fields_of_group(
     group: Any, *, receive: str | None, drive: str, namespace: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    """Yield the fields of `group`'s neuron model, with each of the methods Brian2 would try.
+    """Yield the fields of `group`'s neuron model, once for each method that Brian2 would try.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def _check_is_plain(group: Any, what: str) -> None:
 
 
 def _emit_and_reset(group: Any) -> tuple[str, str]:
-    """Return emit and reset. If the reset first sets the spike value, that is what is emitted."""
+    """Return emit and reset. If the reset first sets the spike value, emit is that expression."""
     threshold, reset = group.events.get("spike"), group.event_codes.get("spike") or ""
     if threshold is None:
         return "", ""
@@ -113,10 +113,10 @@ def _named_constants(group: Any, outer: Mapping[str, Any], what: str) -> dict[st
     texts += [group._refractory] if isinstance(group._refractory, str) else []
     used = set(group.equations.identifiers).union(*(get_identifiers(text) for text in texts))
     builtin = {*DEFAULT_CONSTANTS, *DEFAULT_FUNCTIONS, *DEFAULT_UNITS, "int", "and", "or", "not"}
-    own_names = group.namespace or {}
+    namespace = group.namespace or {}
     found = {}
     for name in sorted(used - set(group.variables)):
-        value = own_names.get(name, None if name in builtin else outer.get(name))
+        value = namespace.get(name, None if name in builtin else outer.get(name))
         if callable(value):
             raise InputError(
                 f"{what}: '{name}' is a function; a model has only constants, so write it out"

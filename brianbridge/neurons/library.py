@@ -53,7 +53,7 @@ def neuron_model(
     refractory : str or Quantity, optional
         Refractory period in place of the model's.
     parameters : mapping, optional
-        Parameters to change, as texts or quantities.
+        Parameters to change, as strings or quantities.
     **values : Quantity, float or array
         Parameters to change, as keywords.
 

@@ -70,7 +70,7 @@ class LinearSystem:
         return path
 
     def is_integrator(self, i: int) -> bool:
-        """Tell whether ``x_i`` keeps its own value: no leak, and no loop back to itself."""
+        """Return whether ``x_i`` keeps its value: it has no leak, and no loop back to itself."""
         path = self.reaches()
         looped = any(path[i, j] and path[j, i] for j in range(len(self.names)) if j != i)
         return self.matrix[i, i] == 0 and not looped

@@ -8,8 +8,8 @@ For ``dx/dt = A x + b`` with ``A`` and ``b`` constant over a step,
 
     exp([[A, I], [0, 0]] dt) = [[Phi, Gamma], [0, I]]
 
-(Van Loan 1978, IEEE TAC 23:395). A vanishing leak or two equal time constants are therefore no
-special cases, where a symbolic solution divides by zero.
+(Van Loan 1978, IEEE TAC 23:395). A vanishing leak and two equal time constants, for which a
+symbolic solution divides by zero, are therefore not special cases.
 """
 
 from __future__ import annotations

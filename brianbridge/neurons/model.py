@@ -1,4 +1,4 @@
-"""The neuron model: equations, emit, reset and parameters; the one description of a neuron.
+"""The neuron model, the one description of a neuron: equations, emit, reset and parameters.
 
 Two things come from it: a Brian2 `NeuronGroup` (`NeuronModel.group`), and the torch twin, which
 renders that group. `emit` is the spike value as a function of the state. It gives every family of
@@ -66,8 +66,8 @@ class NeuronModel(NeuronDescription):
     Raises
     ------
     InputError
-        If an expression does not parse, names something unknown or has the wrong unit; or if
-        `method` is ``"exact"`` and the equations are not linear.
+        If an expression does not parse, uses an unknown name or has the wrong unit; or if `method`
+        is ``"exact"`` and the equations are not linear.
 
     Examples
     --------
@@ -139,7 +139,7 @@ class NeuronModel(NeuronDescription):
         Returns
         -------
         brian2.NeuronGroup
-            If a spike can have another value than 1, the group has the state variable
+            If a spike can have a value other than 1, the group has the state variable
             ``spike_value`` and resets right after its threshold, so that synapses see the new
             value.
 
@@ -173,8 +173,8 @@ class NeuronModel(NeuronDescription):
         Constants come from the group's own namespace, else from `namespace`, else from the
         variables around this call, as when Brian2 runs. Parameters that the equations declare with
         the ``(constant)`` flag keep their present values, one for each neuron if they differ;
-        present values of state variables become initial values. A group that `NeuronModel.group`
-        built gives its model back, whatever values its spikes have.
+        present values of state variables become initial values. From a group that
+        `NeuronModel.group` built, this reads the same model, whatever values its spikes have.
 
         Parameters
         ----------
@@ -213,7 +213,7 @@ class NeuronModel(NeuronDescription):
             try:
                 return cls(**fields)
             except InputError as error:
-                problem = error  # the next method may do
+                problem = error  # the next method may work
         raise problem or InputError(f"group '{group.name}' names no state update method")
 
     # ------------------------------------------------------------------ parameters and files

@@ -24,14 +24,14 @@ __all__ = ["check_model_names"]
 _GROUP_NAMES = frozenset({"t", "dt"})
 #: Names that Brian2 gives to groups with a refractory period.
 _REFRACTORY_NAMES = frozenset({"lastspike", "not_refractory"})
-#: Names that a neuron model gives a meaning to.
+#: Names with a meaning in every neuron model.
 _RESERVED = frozenset({"emit", "spike_value"})
-#: Functions that give another value each time.
+#: Functions that return another value on each call.
 _RANDOM = frozenset({"rand", "randn", "poisson"})
 
 
 def check_model_names(model: NeuronDescription, what: str) -> None:
-    """Refuse a model whose expressions do not parse, or that names something unknown."""
+    """Refuse a model whose expressions do not parse or use unknown names."""
     from brian2.core.namespace import DEFAULT_FUNCTIONS
 
     equations = split_equations(model.equations, f"equations of {what}")
@@ -67,7 +67,7 @@ def _check_emit(
     functions: set[str],
     what: str,
 ) -> None:
-    """Refuse an emit that names something unknown, or that never changes."""
+    """Refuse an emit that uses an unknown name or never changes."""
     parse_expression(model.emit, f"{what}, emit")
     check_names(model.emit, known, functions, f"{what}, emit")
     changing = {*equations, *_GROUP_NAMES, *_REFRACTORY_NAMES}
@@ -122,7 +122,7 @@ def _check_costs(
 
 
 def _check_identifier(name: str, what: str) -> None:
-    """Refuse names that Brian2, or the spike value, use for something else."""
+    """Refuse names that have another meaning in Brian2 or in every neuron model."""
     from brian2.equations.equations import Equations
 
     try:

@@ -46,7 +46,7 @@ def probe(model: NeuronDescription, neurons: int = 1, **keywords: Any) -> Any:
         with on_runtime_device():
             group = build_group(model, neurons, **keywords)
     finally:
-        # This covers all new groups, also one that failed half-way.
+        # This covers all new groups, even one whose construction failed half-way.
         for new in [known() for known in NeuronGroup.__instances__()]:
             if new is not None and id(new) not in others:
                 new._network = "probe"

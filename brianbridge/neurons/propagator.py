@@ -36,7 +36,7 @@ __all__ = ["METHOD", "exact_propagator", "why_not_linear"]
 #: The name under which Brian2 knows the method.
 METHOD = "propagator"
 
-#: Pairs of variables of which one depends on the other. Each is a term in the code of a step.
+#: Limit of the dependences between variables. Each is a term in the code of a step.
 _MOST_COEFFICIENTS = 1_600
 
 
@@ -60,7 +60,7 @@ class ExactPropagator(StateUpdateMethod):
         variables: Mapping[str, Any] | None = None,
         method_options: Mapping[str, Any] | None = None,
     ) -> Propagator:
-        """Return the code of one exact step; a group adds the coefficients to it.
+        """Return one exact step: its code, and how to compute its coefficients for a group.
 
         Parameters
         ----------
@@ -69,7 +69,7 @@ class ExactPropagator(StateUpdateMethod):
         variables : dict, optional
             The `Variable` objects for the model variables.
         method_options : dict, optional
-            There are none.
+            Must be empty: the method has no options.
 
         Raises
         ------
@@ -82,8 +82,8 @@ class ExactPropagator(StateUpdateMethod):
         coefficients = int(active.reaches().sum())
         if coefficients > _MOST_COEFFICIENTS:
             raise UnsupportedEquationsException(
-                f"the equations depend on each other in {coefficients} ways, more than the "
-                f"{_MOST_COEFFICIENTS} of the exact propagator"
+                f"the variables have {coefficients} dependences, and the exact propagator handles "
+                f"at most {_MOST_COEFFICIENTS}"
             )
         resting = active
         if any("not_refractory" in right.code for _, right in equations.eq_expressions):

@@ -1,8 +1,8 @@
 """Try a neuron model for a few steps in Brian2, before anything is built from it.
 
-Equations may parse and have the right units, and still divide by a parameter that is 0, take the
+Equations that parse and have the right units may still divide by a parameter that is 0, take the
 root of a negative number, or need something that Brian2's code generators cannot do. A few steps
-of two neurons show this within milliseconds, in NumPy.
+of two neurons in NumPy show this within milliseconds.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LARGEST_SPIKE = 2.0**53
 
 
 def try_model(model: NeuronDescription, group: Any, what: str) -> None:
-    """Run a group of a model for a step from its initial state, and then let it fire.
+    """Run a group of a model for one step from its initial state, then let it fire.
 
     Parameters
     ----------

@@ -18,17 +18,17 @@ from brianbridge.neurons.expressions import substitute_name
 from brianbridge.neurons.quantities import si_array
 from brianbridge.neurons.statements import Statement, parse_statements
 
-__all__ = ["check_types", "no_real_numbers"]
+__all__ = ["check_types", "integers_and_booleans"]
 
 _TYPED = re.compile(r"^\s*(\w+)\s*(?:=([^:]+))?:\s*(integer|boolean)\b", re.MULTILINE)
 
 
-def no_real_numbers(equations: str) -> dict[str, str]:
+def integers_and_booleans(equations: str) -> dict[str, str]:
     r"""Return the variables that are integers or booleans, with their type.
 
     Examples
     --------
-    >>> no_real_numbers("dv/dt = -v/tau : 1\nfired : boolean\nk : integer (constant)")
+    >>> integers_and_booleans("dv/dt = -v/tau : 1\nfired : boolean\nk : integer (constant)")
     {'fired': 'boolean', 'k': 'integer'}
     """
     return {name: kind for name, _, kind in _TYPED.findall(equations)}
@@ -52,7 +52,7 @@ def check_types(model: NeuronDescription, variables: Mapping[str, Any], what: st
         If an integer is set to a value that may not be whole, or a boolean to a number; or if
         synapses or a constant input would add to one of them.
     """
-    kinds = no_real_numbers(model.equations)
+    kinds = integers_and_booleans(model.equations)
     spike = "1" if model.is_binary else "spike_value"
     for line in parse_statements(model.reset if model.emit else "", f"{what}, reset"):
         if line.target in kinds:

@@ -1,8 +1,8 @@
-"""Perturbations: what may differ from the twin in a simulation, each a small frozen dataclass.
+"""Perturbations: how a simulation may differ from the twin. Each is a small frozen dataclass.
 
 May import `neurons`, `network`, `encoding` and `simulation`; knows nothing of ladders. A new
-perturbation is one file here. It is found by its name without an entry in this one, and so is a
-class of your own program or of another package (see `Perturbation`).
+perturbation is one file here. It is found by its name and needs no entry in this file. Classes of
+your own program or of another package are found in the same way (see `Perturbation`).
 """
 
 from brianbridge.perturbations.base import (

@@ -24,7 +24,7 @@ __all__ = [
     "perturbation_names",
 ]
 
-#: Shares, divisors, bits, seconds: no option is sensibly larger.
+#: Larger than any sensible option (shares, divisors, bits, seconds).
 _LARGEST_OPTION = 1e6
 PERTURBATIONS: Registry[type[Perturbation]] = Registry(
     "perturbation", "brianbridge.perturbations", "brianbridge.perturbations"
@@ -59,7 +59,7 @@ class Perturbation(ABC):
     name : str
         Name in ladder files.
     keeps : str
-        What the perturbation conserves, in a few words, for reports.
+        What the perturbation conserves, in a few words.
     stage : Stage
         When it is applied, if there are several perturbations.
     random : bool
@@ -117,7 +117,7 @@ class Perturbation(ABC):
         condition : Condition
             Condition before this perturbation.
         rng : numpy.random.Generator
-            Random numbers of this perturbation.
+            Random generator of this perturbation.
         """
 
     def to_dict(self) -> dict[str, Any]:
@@ -142,8 +142,9 @@ def overview(name: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``name``, ``summary``, ``keeps``, ``random``, ``options`` with their defaults (None if an
-        option has none and must be given), and ``text``, the whole documentation.
+        ``name``, ``summary``, ``keeps``, ``random``, ``options`` with their defaults, ``required``
+        (names of the options without a default; theirs is None), and ``text``, the whole
+        documentation.
 
     Raises
     ------
@@ -157,12 +158,14 @@ def overview(name: str) -> dict[str, Any]:
     """
     known = PERTURBATIONS[name]
     text = inspect.getdoc(known) or ""
+    fields = dataclasses.fields(known)
     return {
         "name": name,
         "summary": text.partition("\n\n")[0].replace("\n", " "),
         "keeps": known.keeps,
         "random": known.random,
-        "options": {field.name: _default(field) for field in dataclasses.fields(known)},
+        "options": {field.name: _default(field) for field in fields},
+        "required": [field.name for field in fields if _is_required(field)],
         "text": text,
     }
 
@@ -170,7 +173,12 @@ def overview(name: str) -> dict[str, Any]:
 def _default(field: dataclasses.Field[Any]) -> Any:
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
-    return None if field.default is dataclasses.MISSING else field.default
+    return None if _is_required(field) else field.default
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    missing = dataclasses.MISSING
+    return field.default is missing and field.default_factory is missing
 
 
 def perturbation(name: str, /, **options: Any) -> Perturbation:

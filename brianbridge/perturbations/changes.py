@@ -1,4 +1,4 @@
-"""What perturbations share: ways to change the neurons and weights of a condition's network."""
+"""Helpers for perturbations: change the neurons and weights of a condition's network."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def with_neurons(
 
 
 def with_weights(condition: Condition, change: Callable[[np.ndarray], np.ndarray]) -> Condition:
-    """Return the condition with all weights changed that are not frozen, in network order."""
+    """Return the condition with all weights changed, except frozen ones, in network order."""
     network = condition.network
     changed = {p.name: (change(p.weight), p.bias) for p in network.projections if not p.frozen}
     return replace(condition, network=network.with_weights(changed))
 
 
 def hidden_populations(network: SpikingNetwork, perturbation: Perturbation) -> tuple[str, ...]:
-    """Return the names of the populations that fire, without the output.
+    """Return the names of the populations that fire, except the output.
 
     Raises
     ------
@@ -133,11 +133,12 @@ def threshold_of(population: Population, perturbation: Perturbation) -> Any:
 
 
 def keep_current_input(before: SpikingNetwork, after: SpikingNetwork) -> SpikingNetwork:
-    """Return the network `after`, with weights such that constant currents stay as in `before`.
+    """Return `after` with rescaled weights, so that constant currents are the same as in `before`.
 
-    The input of one step in the twin is the charge that the exact propagator leaves of a current.
-    Other integration methods take it for the plain charge, ``current*dt``, so that a leaky neuron
-    would receive less current. If the neurons of a convolution differ, their mean is kept.
+    With the exact propagator, the input of one step in the twin is the charge that a leaky neuron
+    has kept at the end of the step. Other integration methods take it for the whole charge,
+    ``current*dt``, so that the neuron would receive less current. If neurons that share the weights
+    of a convolution differ, the mean factor is used.
     """
 
     def rescaled(projection: Projection) -> Projection:

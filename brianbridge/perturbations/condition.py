@@ -65,7 +65,11 @@ class Condition:
         on_chunk: Callable[[Recording], None] | None = None,
         keep: bool = True,
     ) -> Recording:
-        """Run the condition in Brian2; the arguments are those of `brianbridge.simulate`."""
+        """Run the condition in Brian2.
+
+        The arguments are those of `brianbridge.simulate`; `threads` is that of its `Backend`.
+        """
+        from brianbridge.simulation.backend import Backend
         from brianbridge.simulation.simulate import simulate
 
         return simulate(
@@ -75,11 +79,10 @@ class Condition:
             record=record,
             index=index,
             schedule=self.schedule,
-            dtype=self.dtype,
             poisson=self.poisson,
             timing=self.timing,
             seed=seed,
-            threads=threads,
+            backend=Backend(dtype=self.dtype, threads=threads),
             on_chunk=on_chunk,
             keep=keep,
         )

@@ -41,8 +41,9 @@ class ConductanceSynapses(Perturbation):
     The form is that of conductance-based integrate-and-fire networks (Vogels & Abbott 2005; the
     COBA benchmark among Brian2's examples). The defaults are its numbers in units of the distance
     from rest to threshold: rest at -60 mV, threshold at -50 mV and reversal potentials of 0 mV
-    and -80 mV, so that E_e is 6 thresholds above rest and E_i is 2 below. Numbers and sources are
-    quoted from memory. The time constant is the 5 ms of its excitation, used here for both.
+    and -80 mV, so that E_e is 6 thresholds above rest and E_i is 2 below. The time constant of 5 ms
+    is that of the benchmark's excitation, used here for both. Numbers and sources are quoted from
+    memory.
 
     The resting potential is the neuron's initial potential. The product ``g*v`` is not linear, so
     models with method 'exact' are integrated by exponential Euler, in which a conductance has its

@@ -23,12 +23,12 @@ _FINITE_WITHOUT_RESET = ("exact", "exponential_euler", "conditional")
 
 @dataclass(frozen=True)
 class DeadNeurons(Perturbation):
-    """Keep some neurons from firing, drawn without replacement.
+    """Keep some neurons from firing; they are drawn at random without replacement.
 
     A dead neuron is never reset, because it never fires. With the methods for linear equations
     (exact, exponential Euler) its potential simply goes on. With any other method the equations may
     have an upstroke that only a reset ends (`adex`, `izhikevich`), so that the potential would grow
-    without bound. The equations of dead neurons then see the state that these started with, and the
+    without bound. The equations of dead neurons are then evaluated at their initial state, and the
     potential only adds up its input.
 
     Parameters
@@ -36,11 +36,11 @@ class DeadNeurons(Perturbation):
     share : float
         Share of each population that is dead, rounded to whole neurons.
     populations : tuple of str
-        Names of the populations with dead neurons; all that fire, without the output, if empty.
+        Names of the populations with dead neurons; all that fire, except the output, if empty.
     """
 
     name: ClassVar[str] = "dead_neurons"
-    keeps: ClassVar[str] = "all that the other neurons do by themselves"
+    keeps: ClassVar[str] = "the response of all other neurons to their input"
     stage: ClassVar[Stage] = Stage.NEURON
     random: ClassVar[bool] = True
 
@@ -58,7 +58,7 @@ class DeadNeurons(Perturbation):
         chosen = self.populations or hidden_populations(network, self)
         sizes = [network.population(name).size for name in chosen]
         if self.share and not any(round(self.share * size) for size in sizes):
-            raise self.refuse("share", f"of {sizes} neurons none is dead; give more")
+            raise self.refuse("share", f"of {sizes} neurons none would be dead; give more")
 
         def silenced(population: Population) -> NeuronModel:
             alive = np.ones(population.size)

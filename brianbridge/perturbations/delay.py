@@ -19,12 +19,12 @@ __all__ = ["Delay"]
 
 @dataclass(frozen=True)
 class Delay(Perturbation):
-    """Delay spikes, all by the same time or each weight by a random time of its own.
+    """Delay spikes: all by the same time, or by a random time for each weight.
 
     Parameters
     ----------
     time : str or Quantity
-        Delay that is added to a projection's own; a multiple of the twin's step.
+        Time that is added to the delay of each projection; a multiple of the twin's step.
     spread : str or Quantity
         Half-width of the distribution of delays. Each weight draws its delay uniformly from
         the times between ``time - spread`` and ``time + spread`` that are whole steps of the twin
@@ -34,7 +34,7 @@ class Delay(Perturbation):
     """
 
     name: ClassVar[str] = "delay"
-    keeps: ClassVar[str] = "all spikes, but for those that would arrive after the end"
+    keeps: ClassVar[str] = "all spikes except those that would arrive after the end"
     stage: ClassVar[Stage] = Stage.TRANSMISSION
     random: ClassVar[bool] = True
 
@@ -49,7 +49,7 @@ class Delay(Perturbation):
             for option, value in (("time", self.time), ("spread", self.spread))
         )
         if spread > time:
-            raise self.refuse("spread", f"give at most time = {self.time!r}: no spike is early")
+            raise self.refuse("spread", f"give at most time = {self.time!r}: no spike can be early")
 
     def apply(self, condition: Condition, rng: np.random.Generator) -> Condition:
         """Add the delays; weights with different delays become separate projections."""

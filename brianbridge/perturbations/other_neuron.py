@@ -44,9 +44,9 @@ class OtherNeuron(Perturbation):
     model : str
         Name of a model in the library, or path of a neuron model file.
     parameters : mapping of str to str, float or Quantity
-        Parameters that differ from the library's.
+        Parameters with other values than in the library.
     populations : tuple of str
-        Names of the populations that get the model; all that fire, without the output, if empty.
+        Names of the populations that get the model; all that fire, except the output, if empty.
     gain : float, optional
         Factor for weights and biases: units of the other model's receiving variable (SI) in one
         unit of the original. Found from the mean rates if not given.

@@ -19,17 +19,18 @@ from brianbridge.perturbations.condition import Condition
 
 __all__ = ["matching_gain", "spike_value_at"]
 
-#: Neurons that receive currents, and as many that receive spikes.
+#: Number of neurons that receive currents; as many others receive spikes.
 _NEURONS = 100
-#: Spike trains that a neuron receives, their probability to spike in a step, and their samples.
+#: Number of spike trains that a neuron receives, probability of a spike in a step, and number of
+#: samples.
 _INPUTS, _PROBABILITY, _SAMPLES = 50, 0.2, 4
 #: Mean and standard deviation of the random weights, in thresholds. Together the inputs give
 #: 0.2 +- 0.3 thresholds in a step.
 _MEAN, _DEVIATION = 0.02, 0.1
-#: The search tries so many gains at once, first from 1/32 to 32 times the ratio of thresholds, then
-#: between the two nearest. After three rounds they differ by less than a thousandth.
+#: The search tries this many gains at once, first from 1/32 to 32 times the ratio of thresholds,
+#: then between the two nearest. After three rounds they differ by less than a thousandth.
 _TRIED, _WIDEST, _ROUNDS = 33, 32.0, 3
-#: Gains found before, because a sweep asks again for every shard.
+#: Gains found before; a sweep asks again for every shard.
 _known: dict[str, float] = {}
 
 
@@ -41,16 +42,17 @@ def matching_gain(
     Both models are simulated for the length of one presentation, with the step of the condition
     and the same inputs: constant currents of up to one threshold in a step, evenly spaced, and
     random spikes through random weights, the same in every call. The rate is the sum of spike
-    values, averaged over all neurons and samples. It rises with the gain, so that the gain is found
-    by dividing intervals. If the ratio of the thresholds gives the same rate, it is the gain.
+    values, averaged over all neurons and samples. It rises with the gain, so that an interval of
+    gains can be narrowed step by step. If the ratio of the thresholds gives the same rate, it is
+    the gain.
 
     Parameters
     ----------
     condition : Condition
         Condition with the network, its step and its schedule.
     population : Population
-        Population with the original neurons. Parameters that differ from neuron to neuron count
-        with their mean.
+        Population with the original neurons. Parameters that differ from neuron to neuron are
+        replaced by their mean.
     other : NeuronModel
         The other neuron model.
     perturbation : Perturbation
@@ -110,7 +112,7 @@ def _search(
 
 
 def spike_value_at(neuron: NeuronModel, potential: float) -> float:
-    """Return the spike value of a neuron at a potential (SI), if all its other state is 0."""
+    """Return the spike value of a neuron at a potential (SI), with all other variables at 0."""
     from brian2.core.functions import DEFAULT_FUNCTIONS
 
     scope: dict[str, Any] = {n: f.pyfunc for n, f in DEFAULT_FUNCTIONS.items()}
@@ -121,7 +123,7 @@ def spike_value_at(neuron: NeuronModel, potential: float) -> float:
 
 
 def _distance_to_threshold(neuron: NeuronModel, perturbation: Perturbation) -> float:
-    """Return the distance from rest to the threshold: ``theta``, or about what it is without."""
+    """Return the distance from rest to the threshold: ``theta``, or an estimate without it."""
     if "theta" in neuron.parameters:
         return float(np.mean(si_array(neuron.parameters["theta"])))
     rest = float(np.mean(si_array(neuron.initial.get(neuron.potential, 0.0))))
@@ -149,7 +151,7 @@ def _mean_counts(
     random = np.random.default_rng(0)
     weights = random.normal(_MEAN, _DEVIATION, (_NEURONS, _INPUTS))
     spike_input = Bernoulli(steps, dt), weights, np.full((_SAMPLES, _INPUTS), _PROBABILITY)
-    # No multiple of a current is a whole threshold: there rounding would decide about a spike.
+    # No multiple of a current is a whole threshold, where rounding would decide about a spike.
     sizes = (np.arange(_NEURONS) + np.sqrt(0.5)) / _NEURONS
     current_input = Current(steps, dt), sizes[:, None], np.ones((1, 1))
     means = []

@@ -1,4 +1,4 @@
-"""When and with which value neurons emit spikes: refractory periods and unit spikes."""
+"""Changes of spike emission: refractory periods and unit spikes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Refractory", "UnitSpikes"]
 
 @dataclass(frozen=True)
 class Refractory(Perturbation):
-    """Keep neurons from firing for a while after each spike; their potential goes on.
+    """Keep neurons from firing for a while after each spike; their potential keeps changing.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Refractory(Perturbation):
 
 @dataclass(frozen=True)
 class UnitSpikes(Perturbation):
-    """Send spikes of size 1 instead of graded spikes, one in a step.
+    """Send spikes of size 1 instead of graded spikes, at most one per step.
 
     The charge that a neuron would have sent at once stays above its threshold and is sent in the
     following steps. A finer dt makes room for these spikes.

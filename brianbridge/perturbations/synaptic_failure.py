@@ -20,7 +20,7 @@ class SynapticFailure(Perturbation):
     """Let each spike fail at each synapse, independently and with the same probability.
 
     Release is all or none: a spike that arrives has its full weight. This is the simplest model of
-    unreliable transmitter release, with one release site in a synapse and without depletion or
+    unreliable transmitter release, with one release site per synapse and without depletion or
     facilitation. In Brian2's documentation of synapses it is
     ``on_pre="v_post += w*int(rand() > p)"`` (as remembered).
 

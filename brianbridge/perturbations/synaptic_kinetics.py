@@ -35,7 +35,7 @@ class SynapticKinetics(Perturbation):
     """
 
     name: ClassVar[str] = "synaptic_kinetics"
-    keeps: ClassVar[str] = "the charge of each spike, but for what is still to come at the end"
+    keeps: ClassVar[str] = "the charge of each spike, except what has not arrived by the end"
     stage: ClassVar[Stage] = Stage.SYNAPSE
 
     tau: Any = "5 ms"

@@ -87,8 +87,8 @@ class InputTiming(Perturbation):
 class BrianSchedule(Perturbation):
     """Use Brian2's default order of events within a step.
 
-    Weights then arrive after the threshold was tested. A hard reset in the same step overwrites
-    them, so that input is lost (a choice of this project, see docs/design.md).
+    Spikes then arrive after the threshold is tested. A reset to a value in the same step overwrites
+    them, so that input is lost (docs/design.md says why this is not the order of the twin).
     """
 
     name: ClassVar[str] = "brian_schedule"

@@ -1,9 +1,10 @@
 """Plots of verdicts and recordings; each function takes ``ax=`` and returns it.
 
-They need matplotlib (``pip install "brianbridge[plot]"``). Text has matplotlib's text colour; all
-else has the colours of Okabe and Ito, which people with any colour vision can tell apart. Whatever
-a colour says, a shape or a pattern says too. Plots take plain data: they may import
-`brianbridge.recording` and `brianbridge.errors`, and no other room. A new plot is one file here.
+They need matplotlib (``pip install "brianbridge[plot]"``). Text has matplotlib's text colour;
+everything else has the colours of Okabe and Ito, which people with any colour vision can tell
+apart. Whatever a colour shows, a shape or a pattern shows too. Plots take plain data: they may
+import `brianbridge.recording` and `brianbridge.errors`, and no other room. A new plot is one file
+here.
 
 >>> from brianbridge.plots import plot_ladder
 >>> ax = plot_ladder(verdict)                                              # doctest: +SKIP

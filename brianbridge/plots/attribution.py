@@ -28,12 +28,12 @@ def plot_attribution(
     of: str = "accuracy",
     ax: Any = None,
 ) -> Any:
-    """Draw what each of several perturbations costs: alone, its share, and last.
+    """Draw the cost of each of several perturbations: alone, its share, and last.
 
     Parameters
     ----------
     attribution : mapping
-        Attribution of a rung, as a `brianbridge.ladder.verdict.RungOutcome` has it.
+        Attribution of a rung: `brianbridge.ladder.outcomes.RungOutcome.attribution`.
     of : {"accuracy", "agreement"}
         What is lost.
     ax : matplotlib.axes.Axes, optional
@@ -49,7 +49,7 @@ def plot_attribution(
         If the attribution does not have `of`.
     """
     if of not in attribution:
-        raise InputError(f"there is no attribution of '{of}', but of {', '.join(attribution)}")
+        raise InputError(f"there is no attribution of '{of}'; give {' or '.join(attribution)}")
     costs = attribution[of]
     ax = axes_or_new(ax, 4.4, 1.2 + 0.75 * len(costs))
     for number, (key, label, colour, hatch) in enumerate(

@@ -12,9 +12,9 @@ from brianbridge.plots.style import BLUE, VERMILLION, axes_or_new, literal
 
 __all__ = ["plot_confusion"]
 
-#: Number of classes up to which classes are named and numbers written into the cells.
+#: Largest number of classes whose names and numbers are drawn.
 _NAMED = 12
-#: Characters of a class name; longer names are cut.
+#: Largest number of characters of a class name; longer names are cut.
 _LONGEST = 12
 
 

@@ -11,7 +11,7 @@ from brianbridge.plots.style import BLUE, VERMILLION, axes_or_new, hide_frame, t
 
 __all__ = ["plot_counts"]
 
-#: Up to so many different counts are drawn as they are; more are rounded to so many bins.
+#: Up to this many different counts are drawn as they are; more are rounded to this many bins.
 _BINS = 40
 #: Number of bubble sizes, from one pair to the largest number of pairs.
 _SIZES = 6
@@ -60,7 +60,7 @@ def plot_counts(joint: Mapping[tuple[float, float], int], *, ax: Any = None) -> 
 def _binned(
     pairs: np.ndarray, number: np.ndarray, low: float, high: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the positions of the bubbles, and how many pairs each of them stands for."""
+    """Return the positions of the bubbles, and the number of pairs that each stands for."""
     if len(np.unique(pairs)) > _BINS:
         width = (high - low) / _BINS
         pairs = low + np.rint((pairs - low) / width) * width

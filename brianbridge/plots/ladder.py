@@ -22,7 +22,7 @@ __all__ = ["LadderResult", "RungResult", "TwinResult", "plot_ladder"]
 
 
 class RungResult(Protocol):
-    """What the plot needs to know of a rung; a `brianbridge.ladder.verdict.RungOutcome` has it."""
+    """The attributes of a rung that the plot needs, as in `brianbridge.ladder.outcomes`."""
 
     @property
     def name(self) -> str:
@@ -46,7 +46,7 @@ class RungResult(Protocol):
 
 
 class TwinResult(Protocol):
-    """What the plot needs to know of the twin."""
+    """The attributes of the twin that the plot needs."""
 
     @property
     def accuracy(self) -> float:
@@ -54,7 +54,7 @@ class TwinResult(Protocol):
 
 
 class LadderResult(Protocol):
-    """What the plot needs to know of a ladder; a `brianbridge.Verdict` has it."""
+    """The attributes of a verdict that the plot needs; see `brianbridge.Verdict`."""
 
     @property
     def rungs(self) -> Sequence[RungResult]:
@@ -122,7 +122,7 @@ def _draw_intervals(
 
 
 def _name_rows(ax: Any, names: Sequence[str]) -> None:
-    """Write names above their rows: beside the axes they leave no room on a narrow page."""
+    """Write names above their rows; beside the axes they would leave no room on a narrow page."""
     for y, name in enumerate(names):
         ax.annotate(
             literal(name), (0, y), xycoords=("axes fraction", "data"),

@@ -47,7 +47,7 @@ def plot_rasters(
     population : str
         Name of the population.
     sample : int
-        Which sample of the recordings.
+        Number of the sample in the recordings.
     neurons : sequence of int, optional
         Flat indices of the neurons to draw. If not given, at most 60: those that differ in most
         steps, then those that fire most.

@@ -1,4 +1,4 @@
-"""What all plots share: colours, axes, the legend, and literal text."""
+"""Helpers of all plots: colours, axes, the legend, and literal text."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def text_colour() -> Any:
 
 
 def literal(text: str) -> str:
-    """Return the text such that matplotlib does not read parts between dollars as mathematics."""
+    """Escape a text, so that matplotlib does not read parts between dollars as mathematics."""
     from matplotlib import rcParams
 
     return text.replace("$", r"\$") if rcParams["text.parse_math"] else text

@@ -19,7 +19,7 @@ from brianbridge.recording import Recording
 
 __all__ = ["plot_traces"]
 
-#: Number of steps up to which values are marked; more markers would hide the line.
+#: Largest number of steps whose values are marked; more markers would hide the line.
 _MARKED_STEPS = 60
 
 
@@ -51,7 +51,7 @@ def plot_traces(
     variable : str
         State variable to draw.
     sample : int
-        Which sample of the recordings.
+        Number of the sample in the recordings.
     threshold : float, optional
         Threshold, drawn as a dotted line.
     ax : matplotlib.axes.Axes, optional

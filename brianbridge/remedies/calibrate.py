@@ -63,7 +63,7 @@ class Calibrate(Remedy):
         perturbations: tuple[Perturbation, ...],
         seed: int,
     ) -> None:
-        """Check data and parameters of the neurons."""
+        """Check the data and the parameters of the neurons."""
         _check_fit(network, train, self.of)
 
     def apply(
@@ -97,7 +97,7 @@ class Calibration:
     scales : mapping of str to float
         The factors, by population; only for populations that could be fitted.
     wanted : mapping of str to float
-        Mean spike count of a neuron and sample in the twin, for every population that fires.
+        Mean spike count of a neuron in a sample in the twin, for every population that fires.
     before, after : mapping of str to float
         The same in Brian2 under the perturbations, before and after the calibration.
     """
@@ -131,9 +131,9 @@ def calibrate(
 ) -> Calibration:
     """Scale each population so that it fires under perturbations as much as in the twin.
 
-    Some populations are left alone: those that do not fire (read by their potential), that are
-    silent in the twin and, where weights are scaled, that only frozen weights lead to. Effects of a
-    later population on an earlier one through feedback are not taken into account.
+    Some populations stay as they are: those that do not fire (read by their potential), those that
+    are silent in the twin and, if weights are scaled, those that receive only frozen weights.
+    Effects of a later population on an earlier one through feedback are not taken into account.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def calibrate(
     data : Dataset
         Training samples.
     perturbations : iterable of Perturbation
-        What differs in Brian2.
+        Perturbations of the simulation in Brian2.
     seed : int
         Seed of the perturbations (the same seed gives the same device) and of the choice of
         samples.
@@ -227,7 +227,7 @@ def _mean_counts(
 
 
 def _means(activity: Mapping[str, SpikeCounts]) -> dict[str, float]:
-    """Return the mean spike count of a neuron and sample, by population; signs do not count."""
+    """Return the mean spike count of a neuron in a sample, by population, without signs."""
     return {n: float(a.mass.sum()) / (a.samples * len(a.mass)) for n, a in activity.items()}
 
 
@@ -250,7 +250,7 @@ def _check_options(of: str, samples: int, rounds: int = 1, tolerance: float = 0.
 
 
 def _check_fit(network: SpikingNetwork, data: Dataset, of: str) -> None:
-    """Check that data fit a network, and that it has what is to be multiplied."""
+    """Check that data fit a network, and that it has the parameter to multiply."""
     fitted(network, data)
     for population in network.firing:
         if of == "threshold" and "theta" not in population.neuron.parameters:

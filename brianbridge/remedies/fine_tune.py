@@ -31,7 +31,7 @@ _LARGEST_RATE = 1e6
 
 @dataclass(frozen=True)
 class FineTune(Remedy):
-    """Train on with Brian2 in the loop; see `fine_tune`.
+    """Continue the training with Brian2 in the loop; see `fine_tune`.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def fine_tune(
     checkpoint: str | Path | None = None,
     **changes: Any,
 ) -> FineTuned:
-    """Train a network on under perturbations, in Brian2 forward and in its twin backward.
+    """Continue to train a network under perturbations: Brian2 runs forward, the twin backward.
 
     Parameters
     ----------
@@ -153,9 +153,9 @@ def fine_tune(
     data : Dataset
         The training samples.
     perturbations : iterable of Perturbation
-        What differs in Brian2.
+        Perturbations of the simulation in Brian2.
     rule : str or LearningRule
-        The learning rule; one that follows the twin's spikes.
+        The learning rule; one that can learn from given spikes.
     options : TrainingOptions, optional
         Options of the training. A good learning rate is a tenth of that of the first training.
     seed : int
@@ -170,7 +170,7 @@ def fine_tune(
     checkpoint : str or Path, optional
         As in `train`.
     **changes
-        Single options (``epochs=3``).
+        Single training options, such as ``epochs=3``.
 
     Returns
     -------

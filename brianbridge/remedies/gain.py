@@ -20,7 +20,7 @@ _STEP = math.log(2.0)
 def fitted_gain(
     count_of: Callable[[float], float], wanted: float, rounds: int, tolerance: float
 ) -> float:
-    """Return the gain whose count, which grows with it, is closest to a wanted count.
+    """Return the gain whose count is closest to a wanted count; counts grow with the gain.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def fitted_gain(
     Returns
     -------
     float
-        The best gain that was tried, the first one of equals. A gain of 1 is tried first.
+        The best gain that was tried, or the first of several. A gain of 1 is tried first.
 
     Examples
     --------
@@ -64,7 +64,7 @@ def fitted_gain(
                 step = math.log(wanted / count) / _growth(before, (u, count))
             before = (u, count)
             u += min(max(step, -_STEP), _STEP)
-        elif number % 3 == 2:  # counts are steps of the gain, where the secant may get stuck
+        elif number % 3 == 2:  # counts are step functions, on which the secant may get stuck
             u = (low[0] + high[0]) / 2
         else:
             u = low[0] + (high[0] - low[0]) * low[1] / (low[1] - high[1])
@@ -72,7 +72,7 @@ def fitted_gain(
 
 
 def _growth(before: tuple[float, float] | None, now: tuple[float, float]) -> float:
-    """Return the power of the gain with which a count grows; 1 if two counts do not show it."""
+    """Return the exponent of a count as a power of the gain; 1 if two counts do not show it."""
     if before is None or before[1] <= 0 or before[0] == now[0]:
         return 1.0
     growth = math.log(now[1] / before[1]) / (now[0] - before[0])
@@ -82,7 +82,7 @@ def _growth(before: tuple[float, float] | None, now: tuple[float, float]) -> flo
 def with_gain(
     network: SpikingNetwork, name: str, gain: float, of: Literal["weights", "threshold"]
 ) -> SpikingNetwork:
-    """Return the network with weights into a population multiplied, or thresholds divided.
+    """Return the network with the weights into a population multiplied, or thresholds divided.
 
     Frozen weights do not change.
     """

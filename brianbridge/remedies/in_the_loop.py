@@ -47,7 +47,7 @@ class InTheLoop(LearningRule):
     rule : LearningRule
         The rule that computes the gradient.
     perturbations : tuple of Perturbation
-        What differs in Brian2.
+        Perturbations of the simulation in Brian2.
     seed : int
         Seed of the perturbations, the same for all batches.
     threads : int, optional
@@ -135,7 +135,7 @@ class InTheLoop(LearningRule):
             Seed of Brian2's random numbers.
         """
         condition = self._condition(write_back(twin))
-        ran = condition.simulate(
+        recording = condition.simulate(
             EncodedInput(_array(current), _array(raster)),
             record=("spikes",),
             seed=seed,
@@ -147,9 +147,9 @@ class InTheLoop(LearningRule):
 
         spikes = {}
         for population in twin.network.firing:
-            values = ran.raster(population.name, condition.divisor)
+            values = recording.raster(population.name, condition.divisor)
             spikes[population.name] = tensor(values).reshape(*values.shape[:2], *population.shape)
-        return RecordedSpikes(spikes, tensor(ran.output))
+        return RecordedSpikes(spikes, tensor(recording.output))
 
     def _condition(self, network: SpikingNetwork) -> Condition:
         return perturbed(Condition(network), self.perturbations, self.seed)
@@ -163,7 +163,7 @@ class InTheLoop(LearningRule):
         return self.rule.loss(output, labels)
 
     def after_step(self, twin: NetworkTwin) -> None:
-        """Call the rule's method. Its `begin`, which sets initial weights, is not called."""
+        """Call the rule's method; its `before_training` (initial weights) is never called."""
         self.rule.after_step(twin)
 
     def after_epoch(self, twin: NetworkTwin) -> None:

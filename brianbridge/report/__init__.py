@@ -1,4 +1,4 @@
-"""The report of a verdict: one HTML page that needs nothing else.
+"""The report of a verdict: one HTML page that needs no other file.
 
 `sentences` makes its text, `figures` draws with `brianbridge.plots`, ``report.html`` is its layout,
 and `page` puts these together. May import `ladder`, `plots` and all below them. A new section goes
@@ -17,7 +17,7 @@ from brianbridge.ladder.verdict import Verdict
 
 __all__ = ["report_beside", "write_report"]
 
-#: Packages that a report needs beyond those that are always there: the extra ``plot``.
+#: Packages that only a report needs; they come with the extra ``plot``.
 NEEDS = ("jinja2", "matplotlib")
 
 

@@ -67,7 +67,7 @@ def confusion_figure(name: str, who: str, prediction: np.ndarray, evidence: Evid
     name : str
         Unique name on the page.
     who : str
-        What predicted, for the title.
+        The twin or a rung, for the title.
     prediction : numpy.ndarray of int, shape (samples,)
         The predictions.
     evidence : Evidence
@@ -87,7 +87,7 @@ def confusion_figure(name: str, who: str, prediction: np.ndarray, evidence: Evid
 
 
 def class_names(evidence: Evidence, outputs: int) -> tuple[str, ...]:
-    """Return a name for each output, of which there may be more than classes."""
+    """Return a name for each output; there may be more outputs than classes."""
     known = evidence.data.classes
     return (*known, *(f"output {i}" for i in range(len(known), outputs)))
 

@@ -32,7 +32,7 @@ class OneSample:
     twin, brian2 : Recording
         Recordings of this sample alone, with membrane potentials.
     differs : bool
-        Whether Brian2 now predicts another class than on the rung. Noise in a run may depend on
+        Whether Brian2 now predicts a different class than on the rung. Noise in a run may depend on
         which samples run together.
     population : Population
         The last hidden population that fires, or the output if there is none.
@@ -70,9 +70,9 @@ class OneSample:
 
 
 def run_one_sample(evidence: Evidence, rung: str) -> OneSample:
-    """Simulate again the first sample for which Brian2's prediction differs from the twin's.
+    """Simulate one sample again: the first that Brian2 and the twin classify differently.
 
-    If the prediction never differs, it is the first sample of all.
+    If there is none, it is the first sample of all.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def run_one_sample(evidence: Evidence, rung: str) -> OneSample:
         no_trace = "on this rung its neurons have another model, in other units"
     record = ("spikes",) if no_trace else ("spikes", before.potential)
     twin = to_torch(network, dtype=torch.float64).record(x, record=record, index=number)
-    # Random numbers belong to the seed and the sample; they are those of the rung.
+    # Random numbers depend on the seed and the sample, so they are those of the rung.
     brian2 = condition.simulate(
         x,
         index=number,

@@ -102,7 +102,7 @@ def _template() -> Any:
 
 
 def _shown_closely(verdict: Verdict) -> list[RungOutcome]:
-    """Return the rungs of which a sample is shown: the first, and the worst of the others."""
+    """Return the rungs for which a sample is shown: the first, and the worst of the others."""
     if len(verdict.rungs) < 2:
         return list(verdict.rungs)
     first, *others = verdict.rungs
@@ -137,7 +137,7 @@ def _network(evidence: Evidence) -> dict[str, Any]:
     network = evidence.network
     return {
         "populations": [
-            (p.name, " × ".join(map(str, p.shape)), p.neuron.name or "own equations")
+            (p.name, " × ".join(map(str, p.shape)), p.neuron.name or "custom equations")
             for p in network.populations
         ],
         "encoding": f"{network.encoding.kind}, {network.steps} steps of {network.dt * 1e3:g} ms",

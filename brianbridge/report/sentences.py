@@ -73,7 +73,7 @@ def verdict_sentences(verdict: Verdict, evidence: Evidence) -> list[str]:
     if unknown := outcomes.count("undecided"):
         first += f", {unknown} {'is' if unknown == 1 else 'are'} undecided"
     if free:
-        first += f"; {free} had no limit to hold"
+        first += f"; {free} had no limit"
     if skipped:
         first += f"; {skipped} {'was' if skipped == 1 else 'were'} left out"
     sentences = [f"{first}."]
@@ -142,8 +142,8 @@ def sample_sentence(sample: OneSample, classes: Sequence[str]) -> str:
     )
     if sample.differs:
         text += (
-            " On the rung Brian2 predicted another class: noise in a run depends on which samples "
-            "run together, and for these figures the sample ran alone."
+            " On the rung Brian2 predicted a different class: noise in a run depends on which "
+            "samples run together, and for these figures the sample ran alone."
         )
     return text
 
@@ -161,7 +161,7 @@ def about_raster(sample: OneSample) -> str:
         f"{number(int((other & ~one).sum()))} in Brian2 only"
     )
     if changed := int((one & other & (ours != theirs)).sum()):
-        text += f", {changed:,} in both with another value or number"
+        text += f", {changed:,} in both with a different value or number"
     return text + "."
 
 

@@ -63,7 +63,7 @@ def draw(
     Parameters
     ----------
     name : str
-        Unique name on the page, with which identifiers in the figure begin.
+        Unique name on the page; identifiers in the figure begin with it.
     title, description : str
         The text alternative: what the figure shows, and its numbers in words.
     plot : callable
@@ -96,7 +96,7 @@ def _style(name: str) -> Iterator[None]:
                 "svg.hashsalt": name,
                 "font.size": 11,
                 "font.family": "DejaVu Sans",
-                "text.parse_math": False,  # names are names
+                "text.parse_math": False,  # a name may contain dollar signs
                 "savefig.transparent": True,
                 **dict.fromkeys(_INKED, _INK),
             }

@@ -1,7 +1,7 @@
-"""Annotations for keys whose values are known to a registry; they change the JSON Schema only.
+"""Annotations for keys whose values a registry knows; they change only the JSON Schema.
 
-pydantic reads such a key as a text or a table of anything: the registry checks it when the object
-is made, with its own messages.
+pydantic accepts any string or table for such a key. The registry checks it when the object is made,
+with its own messages.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Names(Protocol):
 
 @dataclass(frozen=True)
 class NameIn:
-    """Say that a text is a name in a registry.
+    """Mark a string that is a name in a registry.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class NameIn:
 
 @dataclass(frozen=True)
 class TableBy:
-    """Say that a table names an entry of a registry by one key; the others are its options.
+    """Mark a table in which one key names an entry of a registry and the others are its options.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class TableBy:
     key : str
         The key that names the entry.
     default : str, optional
-        The entry if the key is not there; without it the key is required.
+        The entry to use if the key is missing. Without a default, the key is required.
     changes : bool
         Whether a table without the key may instead change some options of an entry that is
         named elsewhere.
@@ -91,7 +91,7 @@ class TableBy:
 
 @dataclass(frozen=True)
 class TablesByName:
-    """Say that the keys of a table are names in a registry, and their values are options.
+    """Mark a table whose keys are names in a registry and whose values are their options.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def _options(cls: type, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
 
 
 def _type(hint: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-    """Return the schema of a type; anything goes where pydantic does not know the type."""
+    """Return the schema of a type; a type that pydantic does not know allows any value."""
     try:
         return dict(handler(TypeAdapter(hint).core_schema))
     except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema):

@@ -32,7 +32,7 @@ def text_before_sections(cls: type) -> str:
 def parameter_texts(cls: type) -> dict[str, str]:
     """Return the description of each parameter of a class, in one line.
 
-    Base classes describe what a class does not describe itself.
+    Parameters that a class does not describe are described by its base classes.
 
     Examples
     --------
@@ -52,9 +52,9 @@ def parameter_texts(cls: type) -> dict[str, str]:
     for base in reversed(cls.__mro__):
         parts = _SECTION.split(inspect.cleandoc(base.__dict__.get("__doc__") or ""))
         sections = dict(zip(parts[1::2], parts[2::2], strict=True))
-        own = _texts(sections.get("Parameters", ""))
-        # "See `Base`." tells less than what the base class says.
-        texts |= {k: t for k, t in own.items() if k not in texts or not t.startswith("See `")}
+        found = _texts(sections.get("Parameters", ""))
+        # The text of the base class says more than "See `Base`."
+        texts |= {k: t for k, t in found.items() if k not in texts or not t.startswith("See `")}
     return texts
 
 

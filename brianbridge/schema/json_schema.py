@@ -1,4 +1,4 @@
-"""Describe a file as JSON Schema, by which editors complete keys, explain them and find errors."""
+"""Describe a file as JSON Schema, with which editors complete and explain keys and find errors."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def json_schema(model: type[BaseModel], documented_by: type | None = None) -> di
 
 
 class _ForEditors(GenerateJsonSchema):
-    """Add the descriptions of docstrings; leave out what says nothing in a TOML file."""
+    """Add the descriptions of docstrings; leave out what means nothing in a TOML file."""
 
     def model_schema(self, schema: Any) -> JsonSchemaValue:
         return _described(super().model_schema(schema), schema["cls"])
@@ -58,7 +58,7 @@ class _ForEditors(GenerateJsonSchema):
         return {**described, "additionalProperties": False}
 
     def field_title_should_be_set(self, schema: Any) -> bool:
-        return False  # "Batch Size" tells nothing beside batch_size
+        return False  # "Batch Size" adds nothing to batch_size
 
     def nullable_schema(self, schema: Any) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])  # TOML has no null: the key is left out

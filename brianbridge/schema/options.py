@@ -18,15 +18,15 @@ from brianbridge.schema.text import short
 
 __all__ = ["check_kinds", "check_options"]
 
-#: What a value of a type may be, and how to ask for it.
+#: The values accepted for each type, and their name in messages.
 _KINDS: dict[type, tuple[type, str]] = {
     bool: (bool, "true or false"),
     int: (Integral, "a whole number"),
     float: (Real, "a number"),
-    str: (str, "a text"),
+    str: (str, "a string"),
 }
 
-#: How a bound compares a value, and how to ask for it.
+#: The comparison of each bound, and its wording in messages.
 _BOUNDS: dict[type, tuple[Callable[[Any, Any], bool], str]] = {
     Ge: (operator.ge, "at least"),
     Gt: (operator.gt, "more than"),
@@ -105,7 +105,7 @@ def _limit(bound: Any) -> Any:
 
 
 def check_kinds(cls: type, values: Mapping[str, Any], what: str) -> None:
-    """Check that values are of the type that a dataclass states, where that is a simple one.
+    """Check values against the simple types that a dataclass states.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def check_kinds(cls: type, values: Mapping[str, Any], what: str) -> None:
     hints = get_type_hints(cls)
     for name, value in values.items():
         for kind, (accepted, wanted) in _KINDS.items():
-            # Python takes True for a number, but nobody means one by it.
+            # True is a number in Python, but nobody means it as one.
             good = isinstance(value, accepted) and (kind is bool) == isinstance(value, bool)
             if hints[name] is kind and not good:
                 raise InputError(f"{what}: {name} = {short(repr(value))}; give {wanted}")

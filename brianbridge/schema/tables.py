@@ -29,7 +29,7 @@ def validated(model: type[Model], entries: Mapping[str, Any], what: str) -> Mode
     entries : mapping
         The entries that were read.
     what : str
-        Where they were read, for the message.
+        Where the entries come from, for the message.
 
     Raises
     ------
@@ -50,8 +50,8 @@ def validated(model: type[Model], entries: Mapping[str, Any], what: str) -> Mode
 
 
 def _explained(error: ValidationError, model: type[BaseModel], entries: Mapping[str, Any]) -> str:
-    """Return what is wrong, by the error that tells most."""
-    # A misspelt key is also a missing one; that it is unknown tells more.
+    """Return a message about the most helpful error."""
+    # A misspelt key also counts as missing; to call it unknown helps more.
     unknown = [e for e in error.errors() if e["type"] in _UNKNOWN_KEY]
     first = (unknown or error.errors())[0]
     key = _path(entries, first["loc"], last=first["type"] == "missing")
@@ -65,7 +65,7 @@ def _explained(error: ValidationError, model: type[BaseModel], entries: Mapping[
         hint = did_you_mean(kind, known.split(", "))
         return f"'{key}.kind' = '{kind}': there is no such kind. {hint}"
     message = first["msg"].removeprefix("Value error, ")
-    # A whole table would be no help.
+    # A whole table would not help.
     table = isinstance(first["input"], Mapping | BaseModel) or dataclasses.is_dataclass(
         first["input"]
     )
@@ -103,9 +103,9 @@ def _is_tagged(model: type, tag: str) -> bool:
 
 
 def _path(entries: Mapping[str, Any], location: tuple[Any, ...], last: bool) -> str:
-    """Return where an error is, without the names that pydantic gives to members of a union.
+    """Return the key of an error, without the names that pydantic gives to members of a union.
 
-    `last` says whether the last part is a key although the file lacks it.
+    `last` says whether to keep the last part although the file lacks it.
     """
     path, here = [], entries
     for number, part in enumerate(location):

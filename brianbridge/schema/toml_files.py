@@ -1,4 +1,4 @@
-"""Find and read TOML files, which need not be trusted."""
+"""Find and read TOML files, which may be untrusted."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ __all__ = ["find_toml", "read_toml"]
 _LARGEST_FILE = 1_000_000
 #: Deepest nesting of tables and arrays; no file of this package has half as much.
 _DEEPEST = 20
-_TOO_DEEP = f"tables or arrays are nested more than {_DEEPEST} deep; take levels out"
-#: Most parts of a dotted key.
+_TOO_DEEP = f"tables or arrays are nested more than {_DEEPEST} deep; use fewer levels"
+#: Largest number of parts of a dotted key.
 _LONGEST_KEY = 100
 _ENDS_OF_KEYS = str.maketrans(dict.fromkeys(",=[]{}", " "))
 
@@ -44,7 +44,7 @@ def find_toml(name: str, folder: Path, what: str) -> Path:
     known = {path.stem: path for path in folder.glob("*.toml")}
     name = os.fspath(name) if isinstance(name, os.PathLike) else name
     if not isinstance(name, str):
-        raise InputError(f"{what} {name!r:.80} is not a name; give a text or a path")
+        raise InputError(f"{what} {name!r:.80} is not a name; give a string or a path")
     if name in known:
         return known[name]
     try:
@@ -54,7 +54,7 @@ def find_toml(name: str, folder: Path, what: str) -> Path:
         pass  # no file can have this name
     raise InputError(
         f"there is no {what} '{short(name)}'. {did_you_mean(Path(name[:255]).stem, known)} "
-        f"A {what} of your own is named by the path of its .toml file"
+        f"For a {what} of your own, give the path of its .toml file"
     )
 
 
@@ -78,7 +78,7 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
     try:
         if not path.is_file():
             raise InputError(
-                f"{what} cannot be read: it is no regular file; give the path of a .toml file"
+                f"{what} cannot be read: it is not a regular file; give the path of a .toml file"
             )
         size = path.stat().st_size
         if size > _LARGEST_FILE:
@@ -101,7 +101,7 @@ def _check_keys(text: str, what: str) -> None:
     for line in text.splitlines():
         parts = "".join(line.split()).translate(_ENDS_OF_KEYS).split()
         if any(part.count(".") > _LONGEST_KEY for part in parts):
-            raise InputError(f"{what}: a key has more than {_LONGEST_KEY} parts; take levels out")
+            raise InputError(f"{what}: a key has more than {_LONGEST_KEY} parts; use fewer levels")
 
 
 def _check_values(entries: Mapping[str, Any], what: str) -> None:

@@ -22,6 +22,10 @@ __all__ = ["little_garbage", "strict_arithmetic"]
 
 _FLAGS = ["-w", "-O3", "-ffp-contract=off", "-std=c++11"]
 _compiled: dict[Any, Any] = {}
+#: Whether objects were found to be frozen by the user. Python counts them one by one.
+_frozen_by_user = False
+#: Whether a simulation has frozen them for now.
+_frozen_here = False
 
 
 @contextmanager
@@ -31,17 +35,23 @@ def little_garbage() -> Iterator[None]:
     Without this, each collection would visit all objects of torch. The objects of a run are
     collected at its end, while all others are still frozen. Otherwise they would grow old, Python
     rarely collects old objects, and Brian2 searches all its objects whenever it names a new one. If
-    objects are frozen already, by the user or an enclosing simulation, they stay frozen.
+    objects are frozen already, by the user or an enclosing simulation, they stay frozen. Objects
+    that a user has frozen once are assumed to stay frozen.
     """
-    if gc.get_freeze_count():
+    global _frozen_by_user, _frozen_here
+    if not _frozen_here:
+        _frozen_by_user = _frozen_by_user or gc.get_freeze_count() > 0
+    if _frozen_here or _frozen_by_user:
         yield
         return
     gc.freeze()
+    _frozen_here = True
     try:
         yield
     finally:
         gc.collect()
         gc.unfreeze()
+        _frozen_here = False
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 from brianbridge.encoding import EncodedInput, Poisson
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network import INPUT, SpikingNetwork
-from brianbridge.network.readout import AT_SPIKE, first_spike_output
+from brianbridge.network.readouts import read_output
 from brianbridge.network.samples import (
     CROSSING,
     checked_index,
@@ -21,6 +21,7 @@ from brianbridge.network.samples import (
 from brianbridge.neurons.quantities import seconds
 from brianbridge.recording import Events, Recording
 from brianbridge.simulation.input_timing import Timing, draw_fine_steps
+from brianbridge.simulation.output_run import SimulatedOutputRun
 from brianbridge.simulation.random.counters import checked_seed
 from brianbridge.simulation.reference.builder import checked_schedule, steps_per_coarse_step
 
@@ -164,28 +165,12 @@ class Request:
             Recorded spikes and state variables of these samples, by population.
         """
         last = self.network.output
-
-        def state(variable: str) -> np.ndarray:
-            values = groups[last.name].variables[variable].get_value()
-            return np.array(values, dtype=np.float64).reshape(batch, last.size)[:samples]
-
-        match self.network.readout:
-            case "counts":
-                output = events[last.name].counts(samples, last.size)
-            case "potential":
-                output = state(last.neuron.potential)
-            case "first_spike":
-                first = events[last.name].first_steps(samples, last.size, self.steps) / self.coarse
-                at_end = state(last.neuron.potential)
-                keeps = AT_SPIKE in last.neuron.settable_variables
-                output = first_spike_output(
-                    first,
-                    state(AT_SPIKE) if keeps else 0.0,
-                    at_end,
-                    self.network.steps,
-                    1 / self.coarse,
-                )
+        run = SimulatedOutputRun(
+            last.neuron, self.network.steps, self.coarse, samples, last.size,
+            events.get(last.name), groups[last.name],
+        )  # fmt: skip
         shapes = {p.name: p.shape for p in self.network.firing}
+        output = read_output(self.network.readout, run)
         return Recording(self.dt, self.steps, samples, shapes, events, output, traces)
 
     def hand_on(self, part: Recording) -> Recording:

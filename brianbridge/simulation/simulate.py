@@ -11,19 +11,18 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from brianbridge import preferences  # noqa: F401  (registers prefs.brianbridge.memory)
+from brianbridge.errors import InputError
 from brianbridge.network import SpikingNetwork
 from brianbridge.recording import Recording
+from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.cache_limit import trim_caches
 from brianbridge.simulation.device import check_runtime_device
-from brianbridge.simulation.execution import Device, Execution, Path
 from brianbridge.simulation.input_timing import Timing
 from brianbridge.simulation.interrupts import interruptible
 from brianbridge.simulation.request import Request
 
-__all__ = ["Path", "simulate"]
+__all__ = ["simulate"]
 
 #: Brian2's preferences and device are global, so that only one thread simulates at a time.
 _ONE_AT_A_TIME = threading.RLock()
@@ -37,14 +36,10 @@ def simulate(
     record: Sequence[str] = ("spikes",),
     index: Any = None,
     schedule: str | None = None,
-    path: Path | None = None,
-    device: Device = "runtime",
-    dtype: Any = np.float64,
     poisson: bool = False,
     timing: Timing = "start",
     seed: int | None = None,
-    threads: int | None = None,
-    batch_size: int | None = None,
+    backend: Backend | None = None,
     on_chunk: Callable[[Recording], None] | None = None,
     keep: bool = True,
 ) -> Recording:
@@ -69,13 +64,6 @@ def simulate(
         Number of each sample in its data set; 0, 1, 2, ... if not given.
     schedule : {"canonical", "default"}, optional
         Order of operations within a step; that of the network if not given.
-    path : {"batched", "reference"}, optional
-        Path through Brian2; the batched one if not given and the device supports it.
-    device : {"runtime", "cpp_standalone"}
-        Device of Brian2; ``cpp_standalone`` compiles the reference path to a C++ program, once
-        for all samples.
-    dtype : numpy.dtype
-        Type of state and weights, float64 or float32; for the batched path only.
     poisson : bool
         Whether Brian2 draws the input spikes itself, in each of its steps, at the rates of
         encoding `Poisson`; otherwise it replays the input spikes of the twin.
@@ -86,13 +74,11 @@ def simulate(
         Seed of all random numbers; a fresh one each time if not given. Each number is a function
         of the seed, the population, the number of the sample in its data set, the step and the
         neuron. It does not depend on batches, threads or the path. A C++ program has a generator
-        of its own, whose numbers also depend on `batch_size`. The global generators of NumPy and
-        Brian2 are not used.
-    threads : int, optional
-        Number of threads that share the samples on the batched path; one per core if not given.
-    batch_size : int, optional
-        Number of samples simulated at once; as many as fit ``prefs.brianbridge.memory`` if not
-        given.
+        of its own, whose numbers also depend on the backend's `batch_size`. The global generators
+        of NumPy and Brian2 are not used.
+    backend : Backend, optional
+        The path through Brian2, its device, the type of numbers, threads and the number of samples
+        at once; if not given, the batched path with float64.
     on_chunk : callable, optional
         Called with the recording of each batch as soon as it is complete.
     keep : bool
@@ -114,14 +100,26 @@ def simulate(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from brianbridge.encoding import Current
     >>> from brianbridge.network import Dense
     >>> from brianbridge.neurons.library import neuron_model
     >>> net = SpikingNetwork.sequential((4,), [Dense(3, neuron_model("if"))], encoding=Current(5))
-    >>> simulate(net, np.ones((2, 4))).spikes["output"].shape
+    >>> fast = simulate(net, np.ones((2, 4)))
+    >>> fast.spikes["output"].shape
     (5, 2, 3)
+
+    The reference path, which is slow, emits the same spikes:
+
+    >>> slow = simulate(net, np.ones((2, 4)), backend=Backend(path="reference"))
+    >>> np.array_equal(fast.spikes["output"], slow.spikes["output"])
+    True
     """
-    execution = Execution(path, device, dtype, threads, batch_size)
+    chosen = Backend() if backend is None else backend
+    if not isinstance(chosen, Backend):
+        raise InputError(
+            f"backend = {backend!r}; give a Backend, such as Backend(path='reference')"
+        )
     check_runtime_device("simulate")
     request = Request.checked(
         network, x, dt=dt, record=record, index=index, schedule=schedule, poisson=poisson,
@@ -129,6 +127,23 @@ def simulate(
     )  # fmt: skip
     with _ONE_AT_A_TIME, interruptible():
         try:
-            return execution.run(request)
+            return _run(request, chosen)
         finally:
             trim_caches()
+
+
+def _run(request: Request, backend: Backend) -> Recording:
+    """Simulate a request on the path and the device of a backend."""
+    if backend.device == "cpp_standalone":
+        from brianbridge.simulation.reference.standalone import run_standalone
+
+        return run_standalone(request, batch_size=backend.batch_size)
+    if backend.path == "reference":
+        from brianbridge.simulation.reference.run import run_reference
+
+        return run_reference(request, batch_size=backend.batch_size)
+    from brianbridge.simulation.batched.run import run_batched
+
+    return run_batched(
+        request, batch_size=backend.batch_size, dtype=backend.dtype, threads=backend.threads
+    )

@@ -1,4 +1,4 @@
-"""The samples of a study, and of a network that was trained before."""
+"""The samples of a study, and those of a trained network."""
 
 from __future__ import annotations
 

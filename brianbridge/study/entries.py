@@ -1,4 +1,4 @@
-"""The tables of a study file. The options of a dataclass are written there only, not here."""
+"""The tables of a study file. Options that a dataclass defines are not repeated here."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from brianbridge.encoding.base import ENCODINGS
-from brianbridge.network import Readout
 from brianbridge.network.layer_files import LayerEntries, NeuronParameters
+from brianbridge.network.readouts import ReadoutName
 from brianbridge.schema import TableBy
 from brianbridge.training.options import Share, TrainingOptions
 from brianbridge.twin.normalisation import Normalised
@@ -20,7 +20,7 @@ __all__ = ["DatasetEntry", "Entry", "NetworkEntry", "TrainingEntry", "Verificati
 
 
 class Entry(BaseModel):
-    """A table that has no other keys than its own."""
+    """Refuse unknown keys of a table."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -33,9 +33,9 @@ class DatasetEntry(Entry):
     name : str
         Name of the data set.
     test_fraction : float
-        Share of the samples that is held out for the test, where the set has no split of its own.
+        Share of the samples that is held out for the test, if the set has no split of its own.
     folds : int, optional
-        Number of folds of a cross-validation; one split without it.
+        Number of folds of a cross-validation; a single split if not given.
     folder : str, optional
         Folder that has the data set's files.
     """
@@ -60,8 +60,9 @@ class NetworkEntry(Entry):
     encoding : dict
         How samples become input; it sets step and number of steps. Beside `model` or `start`, a
         table without ``kind`` changes only some options of their encoding.
-    readout : {"counts", "potential", "first_spike"}
-        What the output is. The default is that of `model` or `start`, or counts.
+    readout : str
+        How the output is read; see `brianbridge.network.readouts`. The default is that of
+        `model` or `start`, or counts.
     neurons : dict
         Parameters of all neurons of a model, by its name; not allowed beside `start`.
     weight_gain : float
@@ -80,7 +81,7 @@ class NetworkEntry(Entry):
     model: str | None = None
     start: str | None = None
     encoding: Annotated[dict[str, Any], TableBy(ENCODINGS, "kind", "current", changes=True)] = {}
-    readout: Readout | None = None
+    readout: ReadoutName | None = None
     neurons: NeuronParameters = {}
     weight_gain: float | None = Field(default=None, gt=0)
     weight_mean: float | None = None
@@ -96,13 +97,15 @@ class NetworkEntry(Entry):
         if self.start is not None:
             for key in ("neurons", "weight_gain", "weight_mean"):
                 if key in self.model_fields_set:
-                    raise ValueError(f"'{key}' cannot be changed where a trained network starts")
+                    raise ValueError(
+                        f"'{key}' cannot change the trained network of 'start'; leave it out"
+                    )
         return self
 
 
 @dataclass(frozen=True)
 class TrainingEntry(TrainingOptions):
-    """Hold the options of the trainer, and what the twin does differently in training.
+    """Hold the options of the trainer, and those that change the twin in training.
 
     Parameters
     ----------
@@ -124,7 +127,7 @@ class TrainingEntry(TrainingOptions):
         return TrainingOptions(**{f.name: getattr(self, f.name) for f in fields(TrainingOptions)})
 
     def of_twin(self) -> dict[str, Any]:
-        """Return what the twin does differently in training, as arguments of `to_torch`."""
+        """Return the options that change the twin in training, as arguments of `to_torch`."""
         return {
             "batch_norm": self.batch_norm,
             "dropout": self.dropout,
@@ -140,7 +143,7 @@ class VerificationEntry(Entry):
     ladder : str
         Name of a ladder, or the path of its file.
     samples : int, optional
-        Number of test samples, from the first; all without it.
+        Number of test samples, counted from the first; all if not given.
     """
 
     ladder: str = "short"

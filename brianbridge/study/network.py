@@ -36,8 +36,8 @@ def build_network(entry: NetworkEntry, data: Dataset, seed: int) -> SpikingNetwo
     Raises
     ------
     InputError
-        If something does not fit, or if the network to start from was trained on another split of
-        the same data set and so may have seen the test samples.
+        If something does not fit, or if the network to start from may have seen the test samples,
+        because it was trained on another split of the same data set.
 
     Examples
     --------
@@ -76,11 +76,11 @@ def _check_not_seen(path: Path, provenance: Mapping[str, Any], data: Dataset) ->
         seen = trained_on(provenance)
         if seen.name == data.name and seen.split != data.split:
             raise InputError(
-                f"network file '{path}' was trained on the split '{seen.split}' of '{data.name}', "
-                "so that it may have seen the test samples of the split "
-                f"'{data.split}'; give the study the seed and split of that training"
+                f"network file '{path}' was trained on the split '{seen.split}' of '{data.name}' "
+                f"and may have seen the test samples of the split '{data.split}'; give the study "
+                "the seed and split of that training"
             )
-        # Go on with the network that this one was started from.
+        # Continue with the network that this one was started from.
         start = provenance.get("start")
         before = start.get("provenance") if isinstance(start, Mapping) else None
         provenance = before if isinstance(before, Mapping) else {}

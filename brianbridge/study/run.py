@@ -2,7 +2,7 @@
 
 ```
 OUT/checkpoint.pt   written after every epoch; the same command resumes from it
-OUT/unfinished      finished parts of an interrupted verification, from which it resumes
+OUT/unfinished      finished tasks of an interrupted verification, from which it resumes
 OUT/network.h5      the trained network, with its training curve and provenance
 OUT/spikes.h5       every spike of the first rung
 OUT/verdict.json    what held in Brian2
@@ -61,11 +61,11 @@ def run_study(
     report : callable
         Receives the progress, as lines of text and tables.
     spikes : bool
-        Whether to write ``spikes.h5``. While it is written, a spike takes 30 bytes.
+        Whether to write ``spikes.h5``. Each spike takes 30 bytes while the file is written.
     command : str
         The command line that was given, for ``report.html``.
     decide_by : {"interval", "estimate"}
-        What tolerances are judged by; see `brianbridge.verify`.
+        How tolerances are judged; see `brianbridge.verify`.
 
     Raises
     ------
@@ -126,4 +126,4 @@ def _run_fold(
     delete_kept(folder / "unfinished")
     report(verdict.table())
     report_beside(verdict, folder, command, report)
-    return numbers_of(network, split.test, verdict, whole=len(test) == len(split.test))
+    return numbers_of(network, split.test, verdict, all_samples=len(test) == len(split.test))

@@ -20,7 +20,7 @@ __all__ = ["numbers_of", "summary_of"]
 
 
 def numbers_of(
-    network: SpikingNetwork, test: Dataset, verdict: Verdict, whole: bool
+    network: SpikingNetwork, test: Dataset, verdict: Verdict, all_samples: bool
 ) -> dict[str, Any]:
     """Return the numbers of one training.
 
@@ -32,12 +32,12 @@ def numbers_of(
         All test samples.
     verdict : Verdict
         What held in Brian2.
-    whole : bool
+    all_samples : bool
         Whether Brian2 simulated all test samples.
     """
     numbers: dict[str, Any] = {"twin_accuracy": verdict.twin.accuracy}
-    if not whole:
-        # Brian2 simulated only some samples; the twin's accuracy is reported for all, too.
+    if not all_samples:
+        # The twin's accuracy is also reported for all samples.
         outcome = TwinRun(network, test.x).outcome
         numbers["twin_accuracy_all"] = accuracy(outcome, test.y)
         numbers["samples_all"] = len(test)
@@ -64,7 +64,7 @@ def numbers_of(
 
 
 def _of_decision(rung: str, found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the numbers of a rung of a network that is read by first spikes."""
+    """Return the numbers of a rung for a network with readout ``first_spike``."""
     when = found["decision_time"]
     return {
         f"{rung}_decision_time_ms": None if when is None else 1e3 * when,

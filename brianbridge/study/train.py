@@ -47,7 +47,7 @@ def prepare(study: Study, data: Dataset) -> tuple[SpikingNetwork, LearningRule]:
     training.augmentation.check(data.shape)
     if training.spike_rate is not None:
         training.spike_rate.rates(network)
-    # Refuses what the twin cannot do, and what the rule cannot do with the twin.
+    # Raises if the twin cannot be built, or if the rule cannot train it.
     rule.prepare(_twin_of(study, network))
     if training.validation_fraction > 0:
         by_fraction(data.name, data.y, training.validation_fraction, study.seed)
@@ -66,7 +66,7 @@ def train_study(study: Study, out: Path, split: Split, fold: int | None = None) 
     split : Split
         Its data; see `brianbridge.study.data.load_split`.
     fold : int, optional
-        Number of the fold, where the study has folds.
+        Number of the fold, if the study has folds.
 
     Raises
     ------

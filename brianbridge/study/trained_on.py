@@ -1,4 +1,4 @@
-"""Which split a network was trained on, as its provenance says."""
+"""The split that a network was trained on, from its provenance."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Run the tasks of a verification elsewhere, and keep finished results.
 
 Tasks run in processes of this machine or on a Dask cluster; results are kept in a folder. `Sweep`
-is the front, `connected` starts or finds the processes. May import `ladder` and all below it.
-Another way to run tasks is a subclass of `brianbridge.ladder.execution.Execution`.
+holds the options, `connected` starts the processes or finds them. May import `ladder` and all below
+it. A new way to run tasks is a subclass of `brianbridge.ladder.execution.Execution`.
 """
 
 from brianbridge.sweep.connection import connected

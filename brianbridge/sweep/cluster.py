@@ -1,7 +1,7 @@
 """Submit tasks to a Dask cluster, and give up if no worker is left.
 
 Dask waits for ever for a first worker, for a replacement of the last one, and for a scheduler. Here
-each of these waits ends after `PATIENCE` seconds with an error of one line.
+each of these waits ends after `PATIENCE` seconds with an error in one line.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Cluster:
             If there is no worker, or one runs different code.
         """
         started = time.monotonic()
-        # If a worker dies meanwhile or is slow, the scheduler has the plugin nevertheless.
+        # Even if a worker is slow or dies meanwhile, the scheduler has the plugin.
         with suppress(OSError, TimeoutError):
             self._ask(
                 self.client.scheduler.register_worker_plugin, PATIENCE,
@@ -154,7 +154,7 @@ class Cluster:
                 self._disconnected(error)
 
     def _check(self, done: Iterable[Future]) -> None:
-        """Check the workers, and give up if there has been none for long."""
+        """Check the workers, and give up if there has been none for too long."""
         workers = self._workers(LOOK)
         here = {address for address, wrong in workers.items() if wrong == ""}
         now = time.monotonic()
@@ -173,7 +173,7 @@ class Cluster:
                 )
 
     def _workers(self, patience: float) -> Mapping[str, str | None]:
-        """Return why each worker cannot be used: "" if it can, None if that is not known yet."""
+        """Return why each worker cannot be used: "" if it can be, None if that is not known yet."""
         try:
             found = self._ask(self.client.scheduler.identity, patience, n_workers=-1)["workers"]
         except (OSError, TimeoutError) as error:
@@ -195,9 +195,9 @@ class Cluster:
 
     @property
     def _where(self) -> str:
-        """The cluster, as messages call it."""
+        """The name of the cluster in messages."""
         if self.client.cluster is not None:
-            return "the processes that were started here"
+            return "the local cluster"
         return f"scheduler '{self.client.scheduler.address}'"
 
     def _no_worker(self, others: int) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Start worker processes, or connect to a Dask cluster that runs already.
+"""Start worker processes, or connect to a running Dask cluster.
 
 Needs the extra ``cluster`` (``pip install "brianbridge[cluster]"``).
 """
@@ -24,7 +24,7 @@ _START, _ANSWER = 60, 30
 _ONE_THREAD = {f"{name}_NUM_THREADS": 1 for name in ("OMP", "MKL", "OPENBLAS", "NUMBA")}
 _SETTINGS: dict[str, Any] = {
     "distributed.nanny.pre-spawn-environ": _ONE_THREAD,
-    # During a task of several seconds a worker does not answer. It is not dead.
+    # A worker does not answer during a task of several seconds, but it is not dead.
     "distributed.comm.timeouts.connect": "30s",
     "distributed.scheduler.allowed-failures": 3,
     "distributed.admin.tick.limit": "1h",
@@ -41,7 +41,7 @@ _SETTINGS: dict[str, Any] = {
 def connected(
     workers: int | None = None, scheduler: str | None = None, memory: str = "4 GB"
 ) -> Iterator[Client]:
-    """Yield a client of new processes on this machine, or of a cluster that runs already.
+    """Yield a client of new processes on this machine, or of a running cluster.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def connected(
     except ValueError:
         limit = 0
     if limit <= 0:
-        raise InputError(f"memory = '{memory}' of a worker; write it like '4 GB'")
+        raise InputError(f"memory = '{memory}' of a worker is not a size; write it like '4 GB'")
     with dask.config.set(_SETTINGS), _quiet():
         if scheduler is not None:
             with _client_of(scheduler) as client:

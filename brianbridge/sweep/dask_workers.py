@@ -35,8 +35,8 @@ Sent = tuple[Shards, dict[str, Any]]
 class Workers:
     """Run the tasks of one verification on a cluster.
 
-    The twin's run on a shard stays with the worker that did it. Dask prefers this worker for the
-    tasks of the shard, and sends the run to other workers that have nothing to do.
+    The twin's run on a shard stays with the worker that computed it. Dask prefers this worker for
+    the tasks of the shard, and sends the run to other workers that have nothing to do.
 
     Parameters
     ----------
@@ -67,8 +67,8 @@ class Workers:
         workers = self._cluster.prepare()
         settings = {name: prefs[name] for name in _PREFERENCES}
         with warnings.catch_warnings():
-            # Scattered data are lost with the last worker that has them; a part of the graph is
-            # not. It is large, and sent once.
+            # Scattered data are lost with the last worker that has them; data in the task graph
+            # are not. They are large, but sent only once.
             warnings.filterwarnings("ignore", message="Sending large graph")
             sent = self._cluster.submit(_send, (shards, settings))
         # Each worker gets a copy, because tasks go where their data are.
@@ -120,7 +120,7 @@ def _receive(sent: Sent, digest: str) -> None:
 
 
 def _run_twin(sent: Sent, shard: int) -> tuple[TwinRun, RunResult]:
-    return _settled(sent).run_twin(shard)
+    return _received_shards(sent).run_twin(shard)
 
 
 def _result_of(sent: Sent, twin: tuple[TwinRun, RunResult]) -> RunResult:
@@ -128,10 +128,10 @@ def _result_of(sent: Sent, twin: tuple[TwinRun, RunResult]) -> RunResult:
 
 
 def _work(sent: Sent, task: Task, twin: tuple[TwinRun, RunResult]) -> RunResult:
-    return run_task(_settled(sent), task, twin[0], threads=1)
+    return run_task(_received_shards(sent), task, twin[0], threads=1)
 
 
-def _settled(sent: Sent) -> Shards:
+def _received_shards(sent: Sent) -> Shards:
     """Return the shards, after setting the preferences of the process that sent them."""
     shards, settings = sent
     for name, value in settings.items():

@@ -1,4 +1,4 @@
-"""Texts that identify samples, and a network with its samples and the versions in use."""
+"""Digests of samples, and of a network with its samples and the versions in use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["digest_of", "fingerprint"]
 
 
 def digest_of(data: Dataset) -> str:
-    """Return a text that differs for other samples or labels.
+    """Return a digest of samples and labels.
 
     Examples
     --------
@@ -30,7 +30,7 @@ def digest_of(data: Dataset) -> str:
 
 
 def fingerprint(shards: Shards) -> str:
-    """Return a text that differs for another network, data, versions or source files."""
+    """Return a digest of the network, the samples, the versions and the source files."""
     digest = hashlib.sha256(json.dumps(facts(), sort_keys=True).encode())
     for network in (shards.network, shards.reference):
         described = json.dumps(network.to_dict(), sort_keys=True, default=repr)

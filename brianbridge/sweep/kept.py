@@ -1,7 +1,7 @@
-"""A folder that keeps the finished results of a verification, so that it can go on later.
+"""A folder that keeps the finished results of a verification, so that it can resume later.
 
 The name of a file depends on the network, the data, the condition, the shard, the versions and the
-source files. A verification therefore finds only results that would come out the same.
+source files. A verification therefore finds only results that it would compute again.
 """
 
 from __future__ import annotations

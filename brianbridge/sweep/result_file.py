@@ -1,4 +1,4 @@
-"""Files of finished results, from which an interrupted verification goes on.
+"""Files of finished results, from which an interrupted verification resumes.
 
 A file is JSON, with dataclasses by name and arrays with their type. Reading one creates only
 objects of the classes below, and runs no code.
@@ -70,7 +70,7 @@ def read_result(path: Path) -> RunResult:
     """Read a file of `write_result`; any other file raises one of `DAMAGED`."""
     found = _object(json.loads(gzip.decompress(path.read_bytes())))
     if not isinstance(found, RunResult):
-        raise TypeError(f"'{path}' holds {type(found).__name__} in place of a result")
+        raise TypeError(f"'{path}' holds {type(found).__name__} instead of a result")
     return found
 
 

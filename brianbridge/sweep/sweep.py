@@ -1,7 +1,7 @@
 """Run a verification on a Dask cluster, and keep finished results in a folder.
 
-Results come back in any order. Those in the folder are used again by a verification that was
-interrupted, or by one with other rungs.
+Results come back in any order. An interrupted verification uses those in the folder again, and so
+does one with other rungs.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Sweep(Execution):
     client : distributed.Client, optional
         Client of the cluster (`connected`); simulations run in this process if None.
     folder : Path, optional
-        Folder for finished results, from which an interrupted verification goes on.
+        Folder for finished results, from which an interrupted verification resumes.
     shard, progress
         As for `Execution`.
 
@@ -69,7 +69,7 @@ class SweepRunner(TaskRunner):
     progress : Progress
         How progress is shown.
     workers : Workers, optional
-        Run the tasks; this process does if None.
+        Workers that run the tasks; this process runs them if None.
     folder : Path, optional
         Folder for finished results.
     """

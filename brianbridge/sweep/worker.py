@@ -25,20 +25,20 @@ __all__ = ["differences", "facts", "plugin", "resource_of"]
 _PACKAGES = {
     "Brian2": "brian2", "NumPy": "numpy", "numba": "numba", "SciPy": "scipy", "torch": "torch",
 }  # fmt: skip
-#: The module that imports all that a task needs.
+#: The module that imports everything that a task needs.
 _TASKS = "brianbridge.sweep.dask_workers"
 
 
 @cache
 def facts() -> dict[str, str]:
-    """Return what must be the same wherever tasks of one verification run.
+    """Return the facts that must be the same wherever tasks of one verification run.
 
-    It is determined once in a process, because loaded code does not change with the files.
+    They are determined once per process, because loaded code does not change with the files.
 
     Returns
     -------
     dict of str to str
-        Versions by name, ``"missing"`` where something is not installed; under ``"source"`` a
+        Versions by name, ``"missing"`` for a package that is not installed; under ``"source"`` a
         digest of the files of brianbridge.
 
     Examples
@@ -76,7 +76,7 @@ def differences(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
 
 
 def resource_of(ours: Mapping[str, str]) -> str:
-    """Return the name of a resource of which each worker with our facts has one.
+    """Return the name of the Dask resource that each worker with our facts offers once.
 
     A task that needs the resource runs only on such a worker, one at a time.
     """
@@ -120,7 +120,7 @@ def plugin(ours: Mapping[str, str]) -> Any:
 
 
 def _loaded_facts() -> dict[str, str]:
-    """Return the facts of this process, and those of the loaded package if it is loaded."""
+    """Return the facts of the loaded package, or of the installed one if none is loaded."""
     loaded = sys.modules.get("brianbridge.sweep.worker")
     return dict(facts() if loaded is None else loaded.facts())
 
@@ -148,7 +148,7 @@ def _version(package: str) -> str:
 
 
 def _version_in(folder: Path) -> str:
-    """Return the version that is written in a package's file, without importing it."""
+    """Return the version in the ``version.py`` of a package, without importing it."""
     for line in (folder / "version.py").read_text(encoding="utf-8").splitlines():
         if line.startswith("__version__"):
             return line.partition("=")[2].strip().strip("\"'")
@@ -165,7 +165,7 @@ def _digest(folder: Path) -> str:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Yield the files of a package in a fixed order, without those that were compiled."""
+    """Yield the files of a package in a fixed order, without compiled ones."""
     # In a source tree the shared files are beside the package. Only the client reads them.
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts

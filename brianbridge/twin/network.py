@@ -5,21 +5,21 @@ Its spikes are those of the network in both orders of computation; see `brianbri
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from brianbridge.errors import InputError
 from brianbridge.network import SpikingNetwork
-from brianbridge.network.readout import AT_SPIKE, first_spike_output
+from brianbridge.network.readouts import read_output
 from brianbridge.network.samples import checked_index, checked_samples, checked_variables
 from brianbridge.recording import Recording
 from brianbridge.twin.export import export_network
 from brianbridge.twin.modules import NetworkModules
-from brianbridge.twin.output import NetworkOutput, recording_of
-from brianbridge.twin.scan import batch_of, first_steps, run_in_turn, run_together
+from brianbridge.twin.output import NetworkOutput, TwinOutputRun, recording_of
+from brianbridge.twin.scan import batch_of, run_in_turn, run_together
 from brianbridge.twin.spike_function import SpikeFunction
 
 __all__ = ["NetworkOutput", "NetworkTwin", "to_torch"]
@@ -104,23 +104,12 @@ class NetworkTwin(NetworkModules):
         batch = batch_of(current, raster)
         scan = run_together if self.network.has_loops else run_in_turn
         spikes, state, traces = scan(self, current, raster, batch, record)
-        last = self.network.output.name
-        output = self._output(spikes.get(last), state[last]).flatten(1)
-        return NetworkOutput(spikes, self.final_output(output), traces)
-
-    def _output(self, spikes: Tensor | None, state: Mapping[str, Tensor]) -> Tensor:
-        """Return the output of the last population, by the network's readout."""
-        at_end = state[self.population(self.network.output.name).model.potential]
-        if spikes is None:
-            return at_end
-        if self.network.readout == "counts":
-            return spikes.sum(0)
-        return cast(
-            Tensor,
-            first_spike_output(
-                first_steps(spikes), state.get(AT_SPIKE, 0.0), at_end, self.network.steps
-            ),
+        last = self.network.output
+        last_run = TwinOutputRun(
+            last.neuron, self.network.steps, spikes.get(last.name), state[last.name]
         )
+        output = read_output(self.network.readout, last_run)
+        return NetworkOutput(spikes, self.final_output(output), traces)
 
     def forward(self, x: Any) -> Tensor:
         """Return the output ``(batch, classes)`` of samples ``(batch, *input_shape)``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,9 +10,12 @@ from torch import Tensor
 
 from brianbridge.arrays import as_array
 from brianbridge.network import SpikingNetwork
+from brianbridge.network.readouts import OutputRun
+from brianbridge.neurons.model import NeuronModel
 from brianbridge.recording import Events, Recording
+from brianbridge.twin.scan import first_steps
 
-__all__ = ["NetworkOutput", "recording_of"]
+__all__ = ["NetworkOutput", "TwinOutputRun", "recording_of"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,56 @@ class NetworkOutput:
     spikes: Mapping[str, Tensor]
     output: Tensor
     traces: Mapping[str, Mapping[str, Tensor]]
+
+
+class TwinOutputRun(OutputRun):
+    """Give a readout the last population of a twin, as tensors that autograd follows.
+
+    Parameters
+    ----------
+    neuron : NeuronModel
+        Model of the population.
+    steps : int
+        Number of steps.
+    spikes : Tensor, shape (T, batch, *shape), optional
+        Spike values; None if the population does not fire.
+    state : mapping of str to Tensor, shape (batch, *shape)
+        State variables at the end.
+    """
+
+    def __init__(
+        self,
+        neuron: NeuronModel,
+        steps: int,
+        spikes: Tensor | None,
+        state: Mapping[str, Tensor],
+    ) -> None:
+        self.neuron, self.steps = neuron, steps
+        self._spikes, self._state = spikes, state
+        self.samples, *shape = next(iter(state.values())).shape
+        self.neurons = math.prod(shape)
+
+    @property
+    def spikes(self) -> Tensor:
+        """The spike values, shape ``(T, batch, *shape)``."""
+        assert self._spikes is not None, "the last population does not fire"
+        return self._spikes
+
+    def counts(self) -> Tensor:
+        """Return the summed spike values."""
+        return self.spikes.sum(0).flatten(1)
+
+    def first_steps(self) -> Tensor:
+        """Return the steps of first spikes."""
+        return first_steps(self.spikes).flatten(1)
+
+    def raster(self) -> Tensor:
+        """Return the spike values in each step."""
+        return self.spikes.flatten(2)
+
+    def state(self, variable: str) -> Tensor:
+        """Return a state variable at the end."""
+        return self._state[variable].flatten(1)
 
 
 def recording_of(network: SpikingNetwork, result: NetworkOutput) -> Recording:

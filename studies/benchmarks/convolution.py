@@ -3,8 +3,8 @@
     python studies/benchmarks/convolution.py [--samples 10000]
 
 Fashion-MNIST test images, constant current, graded neurons. Weights are random and scaled so that
-every layer is active; the result has the shares. The first 500 samples are compared with the twin,
-spike by spike. Writes studies/results/convolution.json and .md.
+every layer is active; the result has the shares of active neurons. The first 500 samples are
+compared with the twin, spike by spike. Writes studies/results/convolution.json and .md.
 """
 
 from __future__ import annotations

@@ -65,8 +65,8 @@ def accuracy(
     network: SpikingNetwork, data: Dataset, seed: int, device: tuple[Perturbation, ...] = DEVICE
 ) -> float:
     """Return the accuracy in Brian2, in percent."""
-    ran = perturbed(Condition(network), device, seed).simulate(data.x, seed=seed, keep=False)
-    return 100 * float((ran.prediction == data.y).mean())
+    found = perturbed(Condition(network), device, seed).simulate(data.x, seed=seed, keep=False)
+    return 100 * float((found.prediction == data.y).mean())
 
 
 def measure(
@@ -151,7 +151,7 @@ def main() -> None:
         "# What calibration and fine-tuning in the loop win back", "",
         f"`{provenance['command']}`, {provenance['date']}. The device: "
         f"{', '.join(f'`{p!r}`' for p in DEVICE)}. Accuracies are those of all test samples in "
-        f"Brian2; training saw {given.epochs} epochs of training samples (of Fashion-MNIST "
+        f"Brian2; training took {given.epochs} epochs on training samples (of Fashion-MNIST "
         f"{given.samples:,}). Won back: share of what the device costs.", "", *table(rows),
     ]  # fmt: skip
     (results / "in_the_loop.md").write_text("\n".join(lines) + "\n")

@@ -3,8 +3,8 @@
     python studies/benchmarks/ladder.py [--samples 10000] [--repeats 3]
 
 The ladder runs in this process with a thread for each core, on one Dask worker with one thread, and
-on two. The ways take turns, and all verdicts must be the same bit for bit. Two workers then run it
-once more, and one of them is killed meanwhile. Times are those of `verify`, with the twin; the
+on two. These runs alternate, and all verdicts must be the same bit for bit. Two workers then run it
+once more, and one of them is killed meanwhile. Times are those of `verify`, including the twin; the
 start of the processes is given separately. Writes studies/results/ladder.json and .md.
 """
 
@@ -119,10 +119,10 @@ def main() -> None:
         f"`{result['provenance']['command']}`, {result['provenance']['date'][:10]}, "
         f"{machine['cores']} cores, {machine['memory_gb']:.0f} GB. {result['rungs']} rungs on "
         f"{len(data):,} images of `{NETWORK.name}`; attribution included.", "",
-        "| way | seconds, median | of all |", "|---|---|---|", *rows, "",
+        "| run | seconds, median | range |", "|---|---|---|", *rows, "",
         f"One worker takes {statistics.median(ratio):.2f} times as long as two (median of "
-        f"{given.repeats} pairs). All verdicts were the same bit for bit, including the one of two "
-        "workers of which one was killed.",
+        f"{given.repeats} pairs). All verdicts were the same bit for bit, including the one of the "
+        "run in which one of two workers was killed.",
     ]  # fmt: skip
     (results / "ladder.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))

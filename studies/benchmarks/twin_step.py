@@ -30,7 +30,7 @@ SIZES = ((10, 64, 128), (10, 128, 800), (50, 128, 800))
 
 
 def by_hand(x: Tensor, drive: Tensor, spike_function: SpikeFunction) -> Tensor:
-    """Run T steps of a leaky integrate-and-fire population, as one would write it."""
+    """Run T steps of a leaky integrate-and-fire population, written by hand."""
     leak = float(np.exp(-DT / TAU))
     constant = drive * (TAU * (1 - leak))
     v = torch.zeros_like(x[0])
@@ -101,11 +101,11 @@ def main() -> None:
         json.dumps({"rows": rows, "provenance": provenance}, indent=2) + "\n"
     )
     lines = [
-        "# The twin's step against the same step by hand", "",
+        "# The twin's step against the same step written by hand", "",
         f"`{provenance['command']}`, {provenance['date']}, torch "
         f"{provenance['versions']['torch']} with {torch.get_num_threads()} thread(s), float32, "
         f"{provenance['machine']['cores']} cores, {provenance['machine']['processor']}. Ratios are "
-        "medians over pairs of runs that took turns.", "",
+        "medians over pairs of alternating runs.", "",
         "| steps | batch | neurons | forward: twin / by hand (ms) | ratio "
         "| with backward: twin / by hand (ms) | ratio |",
         "|---|---|---|---|---|---|---|",

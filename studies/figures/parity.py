@@ -26,8 +26,8 @@ SAMPLE = 3
 TWIN, BRIAN2, FINE = "#b0b7c3", "#0b5fa5", "#c2410c"
 
 
-def first_saturated_or_busiest(recording: Recording) -> int:
-    """Return the hidden neuron with the most spikes for the sample that still varies."""
+def most_active_neuron(recording: Recording) -> int:
+    """Return the hidden neuron with the most spikes that does not fire in every step."""
     counts = recording.counts["hidden"][0]
     varied = np.where(counts < recording.steps, counts, -1)
     return int(varied.argmax())
@@ -73,7 +73,7 @@ def draw(network: SpikingNetwork, image: np.ndarray, target: Path) -> None:
     )  # fmt: skip
     axes[1].legend(loc="lower center", bbox_to_anchor=(0.5, -0.38), ncols=3, frameon=False)
 
-    neuron = first_saturated_or_busiest(twin)
+    neuron = most_active_neuron(twin)
     ends = lambda r: 1e3 * r.dt * np.arange(1, r.steps + 1)  # noqa: E731
     trace = lambda r: r.traces["hidden"]["v"][:, 0, neuron]  # noqa: E731
     axes[2].plot(ends(fine), trace(fine), color=FINE, lw=1, label="Brian2, 0.1 ms")

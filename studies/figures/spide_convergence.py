@@ -122,7 +122,7 @@ def draw(rows: list[dict[str, Any]], target: Path) -> None:
     axis.loglog(ends, 0.6 * lowest / ends, ":", color="#8a94a3", label="1/steps")
     axis.set(
         xlabel="steps of the backward stage", ylabel="relative error of z",
-        title="Ternary spikes come to the exact gradient",
+        title="Ternary spikes converge to the exact gradient",
     )  # fmt: skip
     axis.legend(frameon=False)
     figure.savefig(target, dpi=150)

@@ -1,11 +1,11 @@
-"""Try remedies on the kept networks where their ladders cost most, and write one table.
+"""Try remedies on the kept networks, on the rungs that cost most, and write one table.
 
     python studies/results/make_remedies.py [NAME ...] [--samples 1000]
 
 NAME is a ladder of studies/remedies, and the network of studies/trained that it is for; by default
 all of them. Writes studies/results/remedies/NAME.json, and remedies.md with all verdicts of that
 folder. Changed networks go to runs/remedies/NAME, and so do finished results, so that the same
-command goes on if it was interrupted.
+command resumes after an interruption.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def main() -> None:
         run_ladder(name, given.samples)
     verdicts = kept(FOLDER)
     lines = [
-        "# What remedies win back where a ladder costs most", "",
+        "# What remedies win back on the rungs that cost most", "",
         "Accuracy and spikes per sample of the torch twin; of Brian2 on the rung; with calibrated "
         "thresholds; and fine-tuned with Brian2 in the loop, starting from the calibrated network "
         "(or from the trained network, if there is a dash). Won back: share of the accuracy that "

@@ -1,4 +1,4 @@
-"""The order of rooms, circles, sizes and docstrings, read from the source without importing it."""
+"""The order of rooms, cycles, sizes and docstrings, read from the source without importing it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from import_graph import (
     GROUND,
     PACKAGE,
     Import,
-    circles,
+    cycles,
     floor,
     modules,
     read_imports,
@@ -54,22 +54,22 @@ def test_no_room_imports_a_room_above_it(imports: list[Import]) -> None:
     assert not climbs, listed(climbs)
 
 
-def test_rooms_form_no_circle(imports: list[Import]) -> None:
+def test_rooms_form_no_cycle(imports: list[Import]) -> None:
     between: dict[str, set[str]] = defaultdict(set)
     for found in imports:
         one, other = room(found.module), room(found.imported)
         if one != other and one not in (GROUND, *FRONT):
             between[one].add(other)
-    found_circles = [" - ".join(circle) for circle in circles(between)]
-    assert not found_circles, listed(found_circles)
+    found_cycles = [" - ".join(cycle) for cycle in cycles(between)]
+    assert not found_cycles, listed(found_cycles)
 
 
-def test_files_form_no_circle(imports: list[Import]) -> None:
+def test_files_form_no_cycle(imports: list[Import]) -> None:
     between: dict[str, set[str]] = defaultdict(set)
     for found in imports:
         between[found.module].add(found.imported)
-    found_circles = [" - ".join(circle) for circle in circles(between)]
-    assert not found_circles, listed(found_circles)
+    found_cycles = [" - ".join(cycle) for cycle in cycles(between)]
+    assert not found_cycles, listed(found_cycles)
 
 
 def test_modules_are_small() -> None:
@@ -111,9 +111,9 @@ def test_every_room_says_what_it_may_import() -> None:
     assert not silent, listed(silent)
 
 
-def test_a_circle_is_found() -> None:
+def test_a_cycle_is_found() -> None:
     graph = {"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": {"d2"}, "d2": set()}
-    assert circles(graph) == [["a", "b", "c"]]
+    assert cycles(graph) == [["a", "b", "c"]]
 
 
 def test_hidden_imports_are_read(tmp_path: Path) -> None:

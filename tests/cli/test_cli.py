@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from unittest.mock import patch
 
@@ -13,6 +14,7 @@ import pytest
 from brianbridge.cli import main
 from brianbridge.io.lock import only_writer
 from brianbridge.io.networks.file import load_network, save_network
+from brianbridge.perturbations import overview, perturbation, perturbation_names
 
 STUDY = """
 title = "Iris in a hurry"
@@ -153,6 +155,20 @@ def test_lists(command, style, capsys):
         json.loads(out)
 
 
+@pytest.mark.parametrize(
+    "name", [name for name in perturbation_names() if not overview(name)["required"]]
+)
+def test_the_entry_that_a_perturbation_shows_is_toml_with_its_options(name, capsys):
+    assert main(["perturbations", name]) == 0
+    entry = capsys.readouterr().out.partition("In a ladder file:\n\n")[2]
+    table = tomllib.loads(entry)["perturb"][name]
+    options = overview(name)["options"]
+    assert table.keys() == {option for option, value in options.items() if value is not None}
+    optional = {line.split("'")[1] for line in entry.splitlines() if line.endswith("is optional")}
+    assert optional == options.keys() - table.keys()
+    assert perturbation(name, **table)
+
+
 def test_options_of_workers_that_do_not_go_together_are_refused(capsys):
     given = ["verify", "network.h5", "--data", "iris"]
     both = [*given, "--workers", "2", "--scheduler", "tcp://127.0.0.1:9"]
@@ -161,7 +177,7 @@ def test_options_of_workers_that_do_not_go_together_are_refused(capsys):
 
 
 @pytest.mark.parametrize(
-    ("out", "said"), [(True, "goes on where it stopped"), (False, "nothing is kept")]
+    ("out", "said"), [(True, "resumes where it stopped"), (False, "nothing is kept")]
 )
 def test_what_an_interrupted_verification_kept_is_told(out, said, finished, tmp_path, capsys):
     arguments = ["verify", str(finished / "network.h5"), "--data", "iris"]
@@ -210,7 +226,7 @@ def test_study_list(capsys):
         ("units = 8", 'units = 8\nparameters = { theta = "1 mV" }', "neuron model 'if'"),
         ("units = 8", "units = 8\nparameters = { tau = 1 }", "no parameter 'tau'"),
         ("seed = 1", "seed = ", "cannot be read"),
-        ("[rule]", "[rule]\ngate = 'open'", "gate = 'open'. Known are: 'count', 'potential'"),
+        ("[rule]", "[rule]\ngate = 'open'", "gate = 'open'. Choose from: 'count', 'potential'"),
     ],
 )
 def test_wrong_studies_are_refused_and_nothing_is_written(

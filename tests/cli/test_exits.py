@@ -35,7 +35,7 @@ def test_an_internal_error_is_70_in_one_line_with_its_traceback_in_a_file(fails,
     assert line.count("\n") == 1
     assert "an error of brianbridge itself in 'brianbridge models 'a b''" in line
     assert "ZeroDivisionError: division by zero" in line
-    assert "files that were finished before are whole" in line
+    assert "files that were already finished are complete" in line
     (left,) = tmp_path.iterdir()
     assert f"the traceback is in {left};" in line
     text = left.read_text()
@@ -100,7 +100,7 @@ def test_what_the_user_can_mend_is_one_line(fails, error, status, told):
 def test_only_what_resumes_is_said_to_go_on(fails, arguments, command, resumes):
     status, line = fails(KeyboardInterrupt(), arguments, command)
     assert status == 130
-    assert ("goes on where it stopped" in line) == resumes
+    assert ("resumes where it stopped" in line) == resumes
 
 
 def test_each_outcome_has_its_status():
@@ -122,6 +122,18 @@ def test_brian2_is_not_blamed_on_the_command_line(tmp_path):
     assert done.returncode == 70
     assert done.stderr.count("\n") == 1
     assert "bug in Brian 2" not in done.stderr
+
+
+def test_a_warning_is_one_line_without_code():
+    code = (
+        "import sys, warnings, brianbridge.cli as cli\n"
+        "cli.models.show_models = lambda options: warnings.warn('odd\\n\\x1b[2J') or 0\n"
+        "before = warnings.formatwarning\n"
+        "sys.exit(cli.main(['models']) or warnings.formatwarning is not before)"
+    )
+    done = run_python(code)
+    assert done.returncode == 0
+    assert done.stderr == "brianbridge: warning: odd ?[2J\n"
 
 
 def test_brian2_is_not_blamed_in_a_script_but_for_errors_of_others():

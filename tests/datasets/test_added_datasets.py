@@ -131,5 +131,5 @@ def test_a_package_that_is_broken_takes_nothing_else_away(installed, point):
 
 def test_another_package_takes_no_name_of_ours(installed):
     installed.write_text("[brianbridge.datasets]\niris = points:POINTS\n")
-    with pytest.warns(RuntimeWarning, match="there is a dataset 'iris' already"):
+    with pytest.warns(RuntimeWarning, match="there is already a dataset 'iris'"):
         assert registry.registry()["iris"].title == "Iris plants"

@@ -138,7 +138,7 @@ def test_what_a_folder_lacks_is_named(small10, put, tmp_path):
     expected = r"mine lacks data_batch_4\.bin \(or the .*\) and has no cifar-10-binary\.tar\.gz$"
     with pytest.raises(InputError, match=expected):
         load_dataset("cifar10", folder=put(tmp_path / "mine", small10.files))
-    with pytest.raises(InputError, match=r"not here\. Get it: `brianbridge data cifar10 --fetch`"):
+    with pytest.raises(InputError, match=r"not found\. Get it: `brianbridge data cifar10 --fetch`"):
         load_dataset("cifar10")
 
 
@@ -171,9 +171,9 @@ def test_a_wrong_file_is_named_in_one_line(
     [
         (lambda packed: packed[: len(packed) // 2], "whole gzip file"),
         (lambda packed: packed[:-5] + bytes([packed[-5] ^ 1]) + packed[-4:], "whole gzip file"),
-        (lambda packed: gzip.decompress(packed)[:5000], "damaged, cut short or something else"),
-        (lambda packed: gzip.compress(b"text"), "damaged, cut short or something else"),
-        (lambda packed: b"", "damaged, cut short or something else"),
+        (lambda packed: gzip.decompress(packed)[:5000], "damaged, cut short or of another kind"),
+        (lambda packed: gzip.compress(b"text"), "damaged, cut short or of another kind"),
+        (lambda packed: b"", "damaged, cut short or of another kind"),
     ],
 )
 def test_a_damaged_archive_is_named_in_one_line(small10, put, tmp_path, change, expected):
@@ -214,12 +214,12 @@ def test_pickles_are_refused_and_not_opened(
         put(tmp_path / "c", {**made.files, first: trap}),  # renamed, one by one
         put(tmp_path / "d", {made.archive: packed}),  # renamed, as a whole
     ]
-    expected = "pickle may execute code. The binary version is needed: `brianbridge data cifar10"
+    expected = "pickle may execute code. Get the binary version: `brianbridge data cifar10"
     for place in places:
         with pytest.raises(InputError, match=expected) as error:
             load_dataset(name, folder=place)
         assert "\n" not in str(error.value)
     monkeypatch.setenv("BRIANBRIDGE_DATA", str(tmp_path / "own"))
     put(tmp_path / "own" / name, {python: packed})
-    with pytest.raises(InputError, match=rf"own/{name}/{python} is of the Python version"):
+    with pytest.raises(InputError, match=rf"own/{name}/{python} is the Python version"):
         load_dataset(name)

@@ -56,7 +56,7 @@ def test_loading_never_fetches(shapes, put, register, server):
 
 
 def test_what_is_not_to_be_fetched():
-    with pytest.raises(InputError, match="'iris' is nothing to fetch: it comes with the package"):
+    with pytest.raises(InputError, match="'iris' needs no download: it comes with the package"):
         fetch("iris")
     with pytest.raises(InputError, match="Did you mean 'mnist'"):
         fetch("mnis")

@@ -114,7 +114,7 @@ def test_the_usual_places_are_looked_at(small, put_below, tmp_path, monkeypatch,
 
 def test_what_is_missing_is_named(small, put_below, refused):
     said = "Get it: download it from https://www.garrickorchard.com/datasets/n-mnist and unpack it"
-    with refused("dataset 'nmnist' is not here.", said, "Train/ and Test/ with 0/ to 9/ in each"):
+    with refused("dataset 'nmnist' was not found.", said, "Train/ and Test/ with 0/ to 9/ in each"):
         load_dataset("nmnist")
     files = nmnist_files({"Train": 2, "Test": 1})
     folder = put_below("mine", {k: v for k, v in files.items() if not k.startswith("Test/7")})
@@ -124,14 +124,14 @@ def test_what_is_missing_is_named(small, put_below, refused):
     with refused(f"{folder}/Test/7 has no recordings", ".bin"):
         load_dataset("nmnist", folder=folder)
     put_below("mine", files | nmnist_files({"Test": 2}))
-    with refused(f"{folder}/Test has 20 recordings, and the set 10; unpack it again"):
+    with refused(f"{folder}/Test has 20 recordings, but the dataset has 10; unpack it again"):
         load_dataset("nmnist", folder=folder)
 
 
 def test_a_recording_that_is_wrong_is_named(small, put_below, refused):
     files = nmnist_files({"Train": 2, "Test": 1})
     for content, said in [
-        (b"", "has no events; take it out"),
+        (b"", "has no events; remove it"),
         (b"1234", "is cut short"),
         (bytes([34, 0, 0, 0, 0]), "x = 34, y = 0, outside of 34 rows"),
     ]:
@@ -148,12 +148,12 @@ def test_wrong_options_are_refused(small, put_below, refused):
         load_dataset("nmnist", folder=folder, frames={"steps": 0})
     with refused("dataset 'nmnist' has an official split and no folds"):
         load_dataset("nmnist", folder=folder, fold=0, folds=2)
-    with refused("dataset 'nmnist' is not fetched; download it from"):
+    with refused("dataset 'nmnist' cannot be fetched; download it from"):
         fetch("nmnist")
 
 
 def test_frames_are_of_events_only(refused):
-    with refused("dataset 'iris' has no events to make frames of"):
+    with refused("dataset 'iris' has no events to make frames from"):
         load_dataset("iris", frames={"steps": 3})
 
 
@@ -169,7 +169,7 @@ def test_a_folder_of_ones_own(put_below, refused):
     assert (len(chosen), chosen.part, chosen.x.sum()) == (2, "test", 17)
     with refused("dataset 'own':", "has no folder 'left'; make one for each class"):
         from_event_folder("own", folder, (4, 6), steps=3, classes=["left"])
-    with refused("dataset 'own':", "is no folder"):
+    with refused("dataset 'own':", "is not a folder"):
         from_event_folder("own", folder / "up" / "1.bin", (4, 6), steps=3)
     with refused("dataset 'own':", "has no subfolders"):
         from_event_folder("own", folder / "up", (4, 6), steps=3)

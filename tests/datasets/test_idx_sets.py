@@ -42,7 +42,7 @@ def test_the_order_of_search(shapes, put, tmp_path, monkeypatch):
             load_dataset("shapes")
         (place / image).unlink()  # a place that lacks a file is passed over
     with pytest.raises(
-        InputError, match=r"'shapes' is not here\. Get it: `brianbridge data shapes"
+        InputError, match=r"'shapes' was not found\. Get it: `brianbridge data shapes"
     ):
         load_dataset("shapes")
 

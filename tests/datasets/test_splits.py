@@ -68,9 +68,9 @@ def test_a_class_too_small_to_split():
 @pytest.mark.parametrize(
     ("folds", "fold", "expected"),
     [
-        (1, 0, "1 folds are not possible, take 2 to 10"),
+        (1, 0, "1 folds are not possible; give 2 to 10"),
         (11, 0, "11 folds are not possible"),
-        (5, 5, "no fold 5, folds count from 0 to 4"),
+        (5, 5, "there is no fold 5; give 0 to 4"),
         (5, -1, "no fold -1"),
     ],
 )

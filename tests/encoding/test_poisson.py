@@ -10,6 +10,7 @@ from brianbridge.encoding import Current, Poisson, encoding_from_dict
 from brianbridge.errors import InputError
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
+from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.simulate import simulate
 from brianbridge.twin.network import to_torch
 
@@ -46,7 +47,7 @@ def test_rates_that_are_none(rate):
 
 @pytest.mark.parametrize("x", [[[-0.1]], [[11.0]]])
 def test_intensities_that_give_no_probability(x):
-    with pytest.raises(InputError, match="between 0 and 1000 Hz, one spike a step"):
+    with pytest.raises(InputError, match="between 0 and 1000 Hz, one spike per step"):
         Poisson(5, rate=100.0).encode(np.array(x), np.arange(1))
 
 
@@ -59,15 +60,15 @@ def test_brian2_replays_what_the_twin_sees():
 @pytest.mark.parametrize("path", ["batched", "reference"])
 @pytest.mark.parametrize("dt", [None, 0.25 * ms])
 def test_brian2_draws_spikes_of_the_same_statistics(path, dt):
-    drawn = simulate(network(), X, poisson=True, seed=1, path=path, dt=dt)
+    drawn = simulate(network(), X, poisson=True, seed=1, backend=Backend(path=path), dt=dt)
     # A neuron without leak counts its input: 5/16 of every spike, at 200 Hz over 40 ms.
     expected = 5 / 16 * X.sum(1) * 200 * 0.04
     counts = drawn.counts["output"].mean(1)
     # Rounding down takes half a spike; the mean of 300 samples has an error of 0.05.
     assert abs((expected - 0.5 - counts).mean()) < 0.25
-    again = simulate(network(), X, poisson=True, seed=1, path=path, dt=dt)
+    again = simulate(network(), X, poisson=True, seed=1, backend=Backend(path=path), dt=dt)
     np.testing.assert_array_equal(again.spikes["output"], drawn.spikes["output"])
-    other = simulate(network(), X, poisson=True, seed=2, path=path, dt=dt)
+    other = simulate(network(), X, poisson=True, seed=2, backend=Backend(path=path), dt=dt)
     assert np.any(other.spikes["output"] != drawn.spikes["output"])
 
 

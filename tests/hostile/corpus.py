@@ -257,8 +257,10 @@ def _change_member(file: h5py.File, name: str, other: str, rng: random.Random) -
         case 3:
             file.copy(name, f"{name}_again")
         case 4:
-            data = file[other][()] if isinstance(file[other], h5py.Dataset) else 1.0
-            _replace(file, name, data=data)
+            member = file[other]
+            # An earlier change may have made it larger than this process can hold.
+            fits = isinstance(member, h5py.Dataset) and member.nbytes < 2**30
+            _replace(file, name, data=member[()] if fits else 1.0)
         case 5:
             _replace(file, name, shape=(2**20, 2**12), dtype=rng.choice(["f4", "i8", "S9"]))
         case 6:

@@ -166,13 +166,13 @@ def test_a_link_to_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        (None, "None is no path; give a text"),
-        (7, "7 is no path"),
-        (b"bytes.json", "b'bytes.json' is no path"),
-        (["a"], "is no path"),
-        ("", "'' is no path"),
-        ("a\0b", r"'a\\x00b' is no path; it holds a character that no file name can have"),
-        ("\ud800", "is no path; it holds a character"),
+        (None, "None is not a path; give a string"),
+        (7, "7 is not a path"),
+        (b"bytes.json", "b'bytes.json' is not a path"),
+        (["a"], "is not a path"),
+        ("", "'' is not a path"),
+        ("a\0b", r"'a\\x00b' is not a path; it holds a character that no file name can have"),
+        ("\ud800", "is not a path; it holds a character"),
         (300 * "n", "is too long for a file system"),
         (300 * "n" + "/a", "is too long for a file system"),
         (f"{5000 * 'n/'}a", "is too long for a file system"),
@@ -190,7 +190,7 @@ def test_what_is_no_path(
 
 def test_what_is_no_path_to_a_folder() -> None:
     for path in (None, 7, b"x", "a\0b", 300 * "n"):
-        with refused("is no path|is too long"):
+        with refused("is not a path|is too long"):
             writable_folder(path)  # type: ignore[arg-type]
 
 

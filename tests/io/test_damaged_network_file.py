@@ -47,7 +47,7 @@ WEIGHT = "projections/input_to_hidden/weight"
 
 def test_a_newer_schema(saved: Path) -> None:
     message = edited(saved, lambda file: file.attrs.modify("schema", 3))
-    assert "it has schema 3, and this version of brianbridge reads up to 2" in message
+    assert "it has schema 3, but this version of brianbridge reads up to 2" in message
 
 
 @pytest.mark.parametrize("schema", ["one", 0, [1, 1], 1.0])
@@ -79,15 +79,15 @@ def test_what_is_missing_is_named(saved: Path, name: str) -> None:
         ("projections/input_to_hidden", np.ones(3), "not a group of this"),
         ("training/epoch", ["one"], "expected real numbers"),
         ("training", np.ones(3), "not a group of this"),
-        ("network", 1.0, "expected one text"),
-        ("network", ["{}", "{}"], "expected one text"),
-        ("network", "{'a': 1}", "'/network' is no JSON"),
-        ("network", "[]", "'/network' is no JSON object"),
+        ("network", 1.0, "expected one string"),
+        ("network", ["{}", "{}"], "expected one string"),
+        ("network", "{'a': 1}", "'/network' is not JSON"),
+        ("network", "[]", "'/network' is not a JSON object"),
         ("network", "[" * 100_000, "nested more than 50 levels"),
-        ("network", b"\xff\xfe{}", "no JSON"),
+        ("network", b"\xff\xfe{}", "not JSON"),
         ("network", "{}", "/network: the key 'input_shape' is missing"),
-        ("provenance", '{"x": NaN}', "'/provenance' is no JSON: NaN"),
-        ("provenance", "3", "'/provenance' is no JSON object"),
+        ("provenance", '{"x": NaN}', "'/provenance' is not JSON: NaN"),
+        ("provenance", "3", "'/provenance' is not a JSON object"),
     ],
 )
 def test_a_dataset_of_another_content(saved: Path, name: str, value: Any, problem: str) -> None:
@@ -176,7 +176,7 @@ def test_any_missing_or_mistyped_entry_is_refused_in_one_line(
         ("populations.0.neuron.parameters.tau.value", [[1.0], [1.0, 2.0]], "inhomogeneous"),
         ("populations.0.neuron.parameters.tau.dimensions", [0.0] * 6, "at least 7"),
         ("populations.0.neuron.parameters.tau.dimensions", [0.0] * 7, "units"),
-        ("populations.0.neuron.method", "magic", "unknown method 'magic'"),
+        ("populations.0.neuron.method", "magic", "there is no method 'magic'"),
         ("populations.0.neuron.initial", {"v": {"value": [1.0, "x"]}}, "finite number"),
         ("populations.0.name", "../..", "'../..' cannot name a population"),
         ("populations.0.shape", [2**62, 4], "shape"),
@@ -184,7 +184,7 @@ def test_any_missing_or_mistyped_entry_is_refused_in_one_line(
         ("projections.0.connection.kind", "conv", "no connection 'conv'. Did you mean 'conv2d'?"),
         ("projections.0.connection.stride", 1, "unknown key 'stride'"),
         ("projections.0.delay", -1.0, "delay of projection"),
-        ("readout", "first", "'counts', 'potential' or 'first_spike'"),
+        ("readout", "first", "there is no readout 'first'. Did you mean 'first_spike'?"),
         ("encoding.kind", "curent", "there is no encoding 'curent'. Did you mean 'current'?"),
         ("encoding.steps", 10.5, "'steps' = 10.5"),
         ("encoding.steps", True, "'steps' = True"),

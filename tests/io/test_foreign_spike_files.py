@@ -46,7 +46,7 @@ def test_files_of_other_programs_open(tmp_path: Path, units) -> None:
     assert population.column("timestamps").tolist() == [0.1, 0.3, 12.34]
     assert np.isnan(population.column("t_crossing")).all()
 
-    with pytest.raises(InputError, match="does not say its time step: give it"):
+    with pytest.raises(InputError, match="does not state its time step: give it"):
         population.events()
     events = population.events(dt=1e-4)
     # 0.3/0.1 is below 3 in floating point: the spike is in step 3 all the same.
@@ -62,12 +62,12 @@ def test_files_of_other_programs_open(tmp_path: Path, units) -> None:
     [
         ({"node_ids": None}, "expected them in '/spikes/V1/node_ids'"),
         ({"timestamps": None}, "expected them in '/spikes/V1/timestamps'"),
-        ({"node_ids": [1, 2]}, "expected 2 spikes a column"),
-        ({"timestamps": [1.0]}, "expected 3 spikes a column"),
-        ({"timestamps": [[1.0], [2.0], [3.0]]}, "expected 3 spikes a column"),
+        ({"node_ids": [1, 2]}, "expected 2 spikes per column"),
+        ({"timestamps": [1.0]}, "expected 3 spikes per column"),
+        ({"timestamps": [[1.0], [2.0], [3.0]]}, "expected 3 spikes per column"),
         ({"timestamps": ["a", "b", "c"]}, "lacks numbers"),
         ({"units": "s"}, "timestamps in 's': expected milliseconds"),
-        ({"sample": [0]}, "expected 3 spikes a column"),
+        ({"sample": [0]}, "expected 3 spikes per column"),
     ],
 )
 def test_foreign_files_that_are_not_whole(tmp_path: Path, columns, message: str) -> None:
@@ -139,7 +139,7 @@ def test_own_files_that_are_not_whole(path: Path, recording, what: str, message:
 def test_own_columns_of_another_length(path: Path, recording, length: int) -> None:
     with h5py.File(without_digests(write(path, recording(1, 20))), "r+") as file:
         file["spikes/hidden/sample"].resize((length,))
-    with pytest.raises(InputError, match="expected 20 spikes a column"):
+    with pytest.raises(InputError, match="expected 20 spikes per column"):
         read_spikes(path)
 
 
@@ -147,7 +147,7 @@ def test_files_that_are_no_hdf5(tmp_path: Path) -> None:
     (tmp_path / "text.h5").write_text("step,neuron\n1,2\n")
     (tmp_path / "empty.h5").touch()
     for name in ("text.h5", "empty.h5"):
-        with pytest.raises(InputError, match=rf"{name}' is damaged or no HDF5 spike file") as error:
+        with pytest.raises(InputError, match=rf"{name}' is damaged or not an HDF5") as error:
             read_spikes(tmp_path / name)
         assert "\n" not in str(error.value)
     for missing in (tmp_path / "none.h5", tmp_path):
@@ -159,7 +159,7 @@ def test_a_file_cut_off_anywhere(path: Path, recording) -> None:
     data = write(path, recording(1, 500)).read_bytes()
     for length in np.linspace(0, len(data) - 1, 60).astype(int):
         path.write_bytes(data[:length])
-        with pytest.raises(InputError, match="damaged or no HDF5"):
+        with pytest.raises(InputError, match="damaged or not an HDF5"):
             read_spikes(path)
 
 

@@ -70,7 +70,7 @@ def many_objects(file: h5py.File) -> None:
         (large_chunk, "declares 268.4 MB"),
         (long_text, "'/provenance' declares 3.2e+04 MB"),
         (much_json, "'/provenance' declares 640 MB"),
-        (unwritten_text, "'/provenance' declares 1 values, and the file holds none"),
+        (unwritten_text, "'/provenance' declares 1 values, but the file holds none"),
         (many_objects, "more than 20000 objects"),
     ],
 )

@@ -164,5 +164,5 @@ def test_numbers_that_are_declared_but_not_there(tmp_path: Path) -> None:
         written["spikes"]["hidden"] = 10**12
         file.attrs["written"] = written
     assert os.path.getsize(path) < 100_000
-    with pytest.raises(InputError, match="declares 8000000000000 bytes of numbers and stores 0"):
+    with pytest.raises(InputError, match="declares 8000000000000 bytes of numbers but stores 0"):
         read_spikes(path)

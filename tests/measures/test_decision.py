@@ -1,6 +1,7 @@
 """When first spikes decide: cases made by hand, parts that add up, and a network in Brian2."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -15,7 +16,7 @@ from brianbridge.measures.decision import Decision
 from brianbridge.measures.first_spikes import FirstSpikeComparison, order_changed
 from brianbridge.measures.spike_counts import input_spikes_by_step
 from brianbridge.network import Dense, SpikingNetwork
-from brianbridge.network.readout import first_spike_output
+from brianbridge.network.readouts.first_spike import first_spike_output
 from brianbridge.neurons.library import neuron_model
 from brianbridge.recording import Events, Recording
 from brianbridge.simulation.simulate import simulate
@@ -256,8 +257,8 @@ def test_the_chunks_of_a_run_add_up(monkeypatch):
     whole = verify(network(), DATA)
     monkeypatch.setattr("brianbridge.ladder.twin_run._SAMPLES", 7)
 
-    def in_chunks(*arguments, **options):
-        return simulate(*arguments, **options, batch_size=9)
+    def in_chunks(*arguments, backend, **options):
+        return simulate(*arguments, **options, backend=replace(backend, batch_size=9))
 
     monkeypatch.setattr("brianbridge.simulation.simulate.simulate", in_chunks)
     parts = verify(network(), DATA)

@@ -99,7 +99,7 @@ def test_reset_is_by_threshold_minus_rest(theta, rest):
 def test_brian2_makes_the_same_ternary_spikes(shape, path):
     for neuron in LEAKS if path == "batched" else ["if_rest"]:
         back, x, expected, _ = backward_stage(shape, neuron, seed=2)
-        found = bb.simulate(back, x, path=path).spikes
+        found = bb.simulate(back, x, backend=bb.Backend(path=path)).spikes
         assert_same_spikes(found, expected)
 
 

@@ -94,7 +94,7 @@ CONV = {"kind": "conv2d", "channels": 4, "kernel": 3, "neuron": "if"}
     ("layer", "said"),
     [
         ({**CONV, "kind": "conv"}, ["'layers.0.kind' = 'conv'", "Did you mean 'conv2d'?"]),
-        ({**CONV, "kind": 3}, ["'layers.0.kind' = '3'", "Known are", "'residual'"]),
+        ({**CONV, "kind": 3}, ["'layers.0.kind' = '3'", "Choose from", "'residual'"]),
         ({**CONV, "chanels": 3}, ["unknown key 'layers.0.chanels'", "Did you mean 'channels'?"]),
         ({**CONV, "kernel": 0}, ["'layers.0.kernel' = 0", "greater than"]),
         ({**CONV, "kernel": [3]}, ["'layers.0.kernel' = [3]"]),

@@ -30,6 +30,7 @@ from brianbridge.network import (
     TransposedConvolution,
 )
 from brianbridge.neurons.library import neuron_model
+from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.simulate import simulate
 from brianbridge.twin.network import to_torch
 
@@ -146,7 +147,7 @@ def test_an_identity_at_every_second_place_is_the_same_on_all_paths():
     twin = to_torch(net, dtype=torch.float64).record(x)
     assert net.output.shape == (3, 4, 3)
     for path in ("batched", "reference"):
-        found = simulate(net, x, path=path)
+        found = simulate(net, x, backend=Backend(path=path))
         for name, spikes in twin.spikes.items():
             np.testing.assert_array_equal(found.spikes[name], spikes)
     # Without its shortcut the last population fires otherwise.
@@ -215,7 +216,7 @@ def test_the_earliest_spike_of_a_window_wins_once(path):
         with torch.no_grad():
             found = twin.run(*twin.as_tensors(encoded)).spikes["output"].numpy()
     else:
-        found = simulate(net, encoded, path=path, batch_size=2).spikes["output"]
+        found = simulate(net, encoded, backend=Backend(path=path, batch_size=2)).spikes["output"]
     windows = torch.nn.functional.max_pool2d(
         torch.as_tensor(-first, dtype=torch.float64), (3, 2), 2, (1, 0)
     )
@@ -253,8 +254,8 @@ CONV = Conv2d(3, 2, LIF)
         ([Conv2d(3, (2, 2, 2), LIF)], {}, ["kernel = (2, 2, 2)"]),
         ([Conv2d(0, 2, LIF)], {}, ["layer 'output'", "whole numbers"]),
         ([Conv2d((2, 3), 2, LIF)], {}, ["channels = (2, 3)"]),
-        ([Conv2d(3, 2, LIF)], {"shape": (9,)}, ["layer 'output'", "(9,)", "no image"]),
-        ([Dense(4, LIF), CONV], {}, ["(4,) is no image"]),
+        ([Conv2d(3, 2, LIF)], {"shape": (9,)}, ["layer 'output'", "(9,)", "not an image"]),
+        ([Dense(4, LIF), CONV], {}, ["(4,) is not an image"]),
         ([AvgPool2d(8), Dense(2, LIF)], {}, ["padded input (7, 5)"]),
         ([AvgPool2d(2)], {}, ["last layer is a pooling without neurons"]),
         ([CONV, SumPool2d(2)], {}, ["last layer is a pooling without neurons"]),
@@ -265,20 +266,20 @@ CONV = Conv2d(3, 2, LIF)
         ([Recurrent(), Dense(2, LIF)], {}, ["a recurrent projection must follow a layer"]),
         ([Residual("input"), CONV], {}, ["residual from 'input' must follow a layer"]),
         ([CONV, Residual("conv2")], {}, ["no earlier population 'conv2'"]),
-        ([CONV, Residual("output")], {}, ["'output_to_output'", "a loop without a step of delay"]),
+        ([CONV, Residual("output")], {}, ["'output_to_output'", "a loop without delay"]),
         ([CONV, CONV, Feedback("conv3")], {}, ["no earlier population 'conv3'", "'conv1'?"]),
         ([CONV, CONV, Feedback("conv1", 4)], {}, ["transposed convolution", "(3, 6, 4)"]),
-        ([CONV, Conv2d(4, 1, LIF, padding=1), Residual("conv1")], {}, ["makes (4, 6, 4)"]),
+        ([CONV, Conv2d(4, 1, LIF, padding=1), Residual("conv1")], {}, ["to (4, 6, 4)"]),
         (
             [CONV, Conv2d(4, 3, LIF, stride=2), Residual("conv1", learned=False)], {},
-            ["residual from 'conv1'", "at every (3, 4) is not (4, 2, 1)", "leave out learned"],
+            ["residual from 'conv1'", "stride (3, 4) does not give the shape (4, 2, 1)", "learned"],
         ),
         ([Dense(2, LIF, delay=1.4 * ms)], {}, ["delay = 1.4 ms", "step of 1 ms", "is 1 ms"]),
         ([Dense(2, LIF, delay=1.6e-3)], {}, ["delay = 1.6 ms", "nearest is 2 ms"]),
         ([Dense(2, LIF, delay=-1e-3)], {}, ["delay of projection 'input_to_output'", "below 0"]),
         ([Dense(2, LIF, delay="1 mV")], {}, ["delay of projection 'input_to_output'"]),
         ([Dense(2, LIF, delay=1 * ms)], {"encoding": Current(3)}, ["constant", "drop the delay"]),
-        ([Dense(2, LIF), Recurrent(delay=0.5 * ms)], {}, ["delay = 0.5 ms", "no multiple"]),
+        ([Dense(2, LIF), Recurrent(delay=0.5 * ms)], {}, ["delay = 0.5 ms", "not a multiple"]),
         (
             [Dense(2, LIF), Recurrent()], {"readout": "potential"},
             ["'output_to_output'", "does not fire", "readout 'counts'"],
@@ -299,14 +300,14 @@ BACK = Projection("b", "a", np.ones((2, 2)))
 @pytest.mark.parametrize(
     ("more", "options", "said"),
     [
-        (BACK, {}, ["'b_to_a'", "a loop without a step of delay", "feedback = True"]),
+        (BACK, {}, ["'b_to_a'", "a loop without delay", "feedback = True"]),
         (
             Projection("b", "b", np.ones(2), None, OneToOne(), delay=1 * ms), {},
-            ["'b_to_b'", "a loop without a step of delay"],
+            ["'b_to_b'", "a loop without delay"],
         ),
         (
             Projection("a", "b", np.ones((2, 2)), feedback=True, label="again"), {},
-            ["'a_to_b_again' leads to a later population", "no feedback"],
+            ["'a_to_b_again' leads to a later population", "not feedback"],
         ),
         (
             Projection("input", "b", np.ones((2, 4)), feedback=True), {},
@@ -323,7 +324,7 @@ BACK = Projection("b", "a", np.ones((2, 2)))
         ),
         (
             Projection("a", "b", np.ones(1), None, Sparse([0], [1], [1.5e-3]), label="x"), {},
-            ["'a_to_b_x': delay = 1.5 ms", "no multiple"],
+            ["'a_to_b_x': delay = 1.5 ms", "not a multiple"],
         ),
     ],
 )  # fmt: skip

@@ -123,7 +123,7 @@ def test_it_is_trained_saved_loaded_and_simulated_without_a_differing_spike(tmp_
     x = images()
     twin = bb.to_torch(again, dtype=torch.float64).record(x)
     for path in ("batched", "reference"):
-        found = bb.simulate(again, x, path=path)
+        found = bb.simulate(again, x, backend=bb.Backend(path=path))
         for name in ("a", "b"):
             assert twin.spikes[name].any()
             np.testing.assert_array_equal(found.spikes[name], twin.spikes[name])
@@ -147,7 +147,8 @@ def test_spikes_that_fail_to_arrive_are_the_same_on_both_paths():
     failing = tuple(replace(p, failure=Failure(0.3, 7)) for p in network.projections)
     network = replace(network, projections=failing)
     batched, reference = (
-        bb.simulate(network, images(), path=path).spikes for path in ("batched", "reference")
+        bb.simulate(network, images(), backend=bb.Backend(path=path)).spikes
+        for path in ("batched", "reference")
     )
     np.testing.assert_array_equal(batched["b"], reference["b"])
 
@@ -195,9 +196,9 @@ def test_its_synapses_may_have_delays_on_the_reference_path(refused):
     )
     frames = np.zeros((1, 5, 2))
     frames[:, 0] = 1
-    spikes = bb.simulate(net, frames, path="reference").spikes["b"][:, 0]
+    spikes = bb.simulate(net, frames, backend=bb.Backend(path="reference")).spikes["b"][:, 0]
     assert np.argwhere(spikes).tolist() == [[0, 1], [2, 0]]
-    with refused("'a_to_b' has a delay for each synapse", "path = 'reference'"):
+    with refused("'a_to_b' has a delay for each synapse", "Backend(path='reference')"):
         bb.simulate(net, frames)
     with refused("'a_to_b' has a delay for each synapse"):
         bb.to_torch(net)
@@ -303,7 +304,8 @@ assert twin.projection("input_to_a").weight.grad.abs().sum() > 0
 expected = twin.record(x).spikes["a"]
 assert expected.any()
 for path in ("batched", "reference"):
-    assert np.array_equal(bb.simulate(network, x, path=path).spikes["a"], expected)
+    found = bb.simulate(network, x, backend=bb.Backend(path=path))
+    assert np.array_equal(found.spikes["a"], expected)
 print("same spikes")
 """
 

@@ -6,9 +6,10 @@ import torch
 
 from brianbridge.encoding import Latency
 from brianbridge.network import Dense, SpikingNetwork
-from brianbridge.network.readout import first_spike_output, first_spike_times
+from brianbridge.network.readouts.first_spike import first_spike_output, first_spike_times
 from brianbridge.neurons.library import neuron_model
 from brianbridge.recording import Events
+from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.simulate import simulate
 from brianbridge.twin.network import to_torch
 
@@ -54,7 +55,7 @@ X = np.random.default_rng(4).random((40, 12))
 def test_the_twin_and_brian2_decide_alike(path, divisor):
     net = network(seed=2)
     twin = to_torch(net).record(X)
-    brian2 = simulate(net, X, dt=net.dt / divisor, path=path)
+    brian2 = simulate(net, X, dt=net.dt / divisor, backend=Backend(path=path))
     first = twin.events("output").first_steps(40, 4, 16)
     assert len(np.unique(first)) > 5
     assert (first == 16).any()

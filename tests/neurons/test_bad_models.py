@@ -107,7 +107,7 @@ def test_the_good_model_is_good():
         ({"refractory": "t_reff"}, ["refractory", "unknown variable 't_reff'"]),
         ({"refractory": "theta"}, ["neuron model 'mine'", "efractory"]),
         # methods
-        ({"method": "exakt"}, ["unknown method 'exakt'", "Did you mean 'exact'?"]),
+        ({"method": "exakt"}, ["there is no method 'exakt'", "Did you mean 'exact'?"]),
         (
             {"equations": "dv/dt = v**2/tau + drive : 1\ndrive : Hz"},
             ["method 'exact' needs linear equations", "not linear in 'v'", "'euler'"],

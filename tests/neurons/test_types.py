@@ -111,7 +111,7 @@ def test_twin_and_brian2_are_equal(keywords, path):
     tolerance = 1e-13 if path == "reference" else 0.0
     x = np.random.default_rng(1).random((6, 5))
     ours = bb.to_torch(net).record(x, record=("spikes", "v"))
-    theirs = bb.simulate(net, x, record=("spikes", "v"), path=path)
+    theirs = bb.simulate(net, x, record=("spikes", "v"), backend=bb.Backend(path=path))
     assert ours.raster("output").any()
     np.testing.assert_array_equal(ours.raster("output"), theirs.raster("output"))
     np.testing.assert_allclose(

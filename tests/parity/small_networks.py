@@ -11,11 +11,12 @@ from brianbridge.encoding import Encoding
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.recording import Recording
+from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.simulate import simulate as simulate_by_any_path
 from brianbridge.twin.network import to_torch
 
 #: These tests are about the judge; others hold the batched path against it.
-simulate = partial(simulate_by_any_path, path="reference")
+simulate = partial(simulate_by_any_path, backend=Backend(path="reference"))
 
 
 def two_layers(

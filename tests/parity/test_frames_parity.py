@@ -12,6 +12,7 @@ from brianbridge.encoding import Frames
 from brianbridge.ladder.rungs import Rung
 from brianbridge.network import Conv2d, Dense, SpikingNetwork, SumPool2d
 from brianbridge.neurons.library import neuron_model
+from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.reader.write_back import write_back
 from brianbridge.simulation.simulate import simulate
 from brianbridge.twin.network import to_torch
@@ -57,9 +58,9 @@ def convolution(delay: str = "0 ms", readout: str = "counts") -> SpikingNetwork:
 
 def same_spikes(network: SpikingNetwork, x: np.ndarray) -> None:
     twin = to_torch(network).record(x)
-    reference = simulate(network, x, path="reference", batch_size=3)
+    reference = simulate(network, x, backend=Backend(path="reference", batch_size=3))
     assert_same(reference, twin)
-    assert_same(simulate(network, x, batch_size=2), twin)
+    assert_same(simulate(network, x, backend=Backend(batch_size=2)), twin)
     for name in twin.shapes:
         # Neither silent nor all at once.
         assert 0.02 < (twin.spikes[name] != 0).mean() < 0.98
@@ -93,7 +94,7 @@ def test_frames_first_go_through_a_pool():
 
 def test_a_finer_step_gets_the_frames_at_the_start_of_the_coarse_one():
     network, x = convolution(), random_frames("counts")
-    reference = simulate(network, x, dt=0.25e-3, path="reference")
+    reference = simulate(network, x, dt=0.25e-3, backend=Backend(path="reference"))
     batched = simulate(network, x, dt=0.25e-3)
     assert_same(batched, reference)
     assert sum(reference.counts["output"].ravel()) > 20

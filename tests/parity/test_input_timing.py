@@ -41,22 +41,24 @@ def test_every_fine_step_has_the_same_chance():
 
 
 @pytest.mark.parametrize(
-    "options",
+    "backend",
     [
-        {"batch_size": 2},
-        {"threads": 1},
-        {"path": "reference"},
-        {"path": "reference", "batch_size": 3},
+        bb.Backend(batch_size=2),
+        bb.Backend(threads=1),
+        bb.Backend(path="reference"),
+        bb.Backend(path="reference", batch_size=3),
     ],
     ids=str,
 )
-def test_batches_threads_and_path_change_nothing(options):
+def test_batches_threads_and_path_change_nothing(backend):
     net = network(1.7, 1.1)
-    np.testing.assert_array_equal(run(net, **options), run(net))
+    np.testing.assert_array_equal(run(net, backend=backend), run(net))
 
 
 def test_standalone_program_agrees():
-    np.testing.assert_array_equal(run(device="cpp_standalone", batch_size=4), run())
+    np.testing.assert_array_equal(
+        run(backend=bb.Backend(device="cpp_standalone", batch_size=4)), run()
+    )
 
 
 def test_the_seed_matters_and_is_all_that_does():

@@ -35,10 +35,13 @@ def single(neuron=LIF, encoding=None, weight=None, readout="counts", name="p", *
     )
 
 
-def both(net, x=X, **options):
+def both(net, x=X, batch_size=None):
     """Return what the twin and what Brian2 does, in both paths."""
     twin = bb.to_torch(net, dtype=torch.float64).record(x)
-    paths = [bb.simulate(net, x, path=path, **options) for path in ("batched", "reference")]
+    paths = [
+        bb.simulate(net, x, backend=bb.Backend(path=path, batch_size=batch_size))
+        for path in ("batched", "reference")
+    ]
     return [twin, *paths]
 
 
@@ -92,8 +95,8 @@ def test_arrays_of_any_order_will_do(dtype):
         ([[1, 2], [1]], {}, "the samples are not an array of numbers"),
         (X + 1j, {}, "the samples are complex numbers"),
         (X, {"record": ("spikes", "zz")}, "no population has a state variable 'zz'"),
-        (X, {"index": [-1, 0, 1]}, "index: give whole numbers from 0 on"),
-        (X, {"index": [0.5, 0, 1]}, "index: give whole numbers from 0 on"),
+        (X, {"index": [-1, 0, 1]}, "index: give the samples' numbers"),
+        (X, {"index": [0.5, 0, 1]}, "index: give the samples' numbers"),
         (X, {"index": [0]}, "index has shape (1,)"),
     ],
 )
@@ -139,14 +142,14 @@ def test_a_potential_that_cannot_be_told_is_refused(refused):
 
 @pytest.mark.parametrize("name", ["presenter", "simulation_clock"])
 def test_names_of_the_simulation_are_refused(name, refused):
-    with refused(f"population '{name}' has the name of something else"):
+    with refused(f"population '{name}' has the name of another object"):
         single(name=name)
 
 
 @pytest.mark.parametrize("other", ["input_to_p", "p_stateupdater", "p_spikes"])
 def test_names_that_parts_of_others_have_are_refused(other, refused):
     weight = np.full((4, 4), 0.4)
-    with refused(f"population '{other}' has the name of something else"):
+    with refused(f"population '{other}' has the name of another object"):
         SpikingNetwork(
             (4,), Latency(5), tuple(Population(name, (4,), LIF) for name in (other, "p")),
             (Projection("input", "p", weight), Projection("input", other, weight)),
@@ -179,7 +182,7 @@ def test_a_reset_that_copies_a_variable_before_it_changes(path, emit, reset):
         (4,), [bb.Dense(3, neuron), bb.Dense(2, neuron)], encoding=bb.Current(6), seed=1
     )
     x = np.random.default_rng(0).random((3, 4))
-    found = bb.simulate(net, x, record=("spikes", "v", "w"), path=path)
+    found = bb.simulate(net, x, record=("spikes", "v", "w"), backend=bb.Backend(path=path))
     twin = bb.to_torch(net).double().record(x, record=("spikes", "v", "w"))
     for name in found.shapes:
         # Where spikes carry the potential itself, sums of inputs round in their own order.

@@ -9,6 +9,7 @@ from small_networks import assert_same, simulate, two_layers
 from brianbridge.encoding import Bernoulli, Current, Encoding, Latency
 from brianbridge.neurons.library import neuron_model
 from brianbridge.recording import Recording
+from brianbridge.simulation.backend import Backend
 
 X = np.random.default_rng(3).uniform(0, 1, (5, 6))
 ENCODINGS = {"current": Current(12), "bernoulli": Bernoulli(12), "latency": Latency(12)}
@@ -41,7 +42,9 @@ def test_chunked_equals_unchunked(model, encoding):
     network = network_of(model, ENCODINGS[encoding])
     whole = simulate(network, X, record=variables_of(model))
     # Two, two and one: the last batch is padded.
-    chunked = simulate(network, X, record=variables_of(model), batch_size=2)
+    chunked = simulate(
+        network, X, record=variables_of(model), backend=Backend(path="reference", batch_size=2)
+    )
     assert_same(chunked, whole)
     assert chunked.samples == 5
     assert all(len(whole.events(name)) > 0 for name in whole.shapes)
@@ -54,7 +57,9 @@ def test_chunked_equals_unchunked(model, encoding):
 def test_chunks_arrive_one_by_one():
     network = network_of("cuba_lif", ENCODINGS["bernoulli"])
     parts: list[Recording] = []
-    whole = simulate(network, X, batch_size=2, on_chunk=parts.append)
+    whole = simulate(
+        network, X, backend=Backend(path="reference", batch_size=2), on_chunk=parts.append
+    )
     assert [part.samples for part in parts] == [2, 2, 1]
     assert_same(Recording.concatenate(parts), whole)
 
@@ -64,7 +69,7 @@ def test_chunks_arrive_one_by_one():
 def test_the_same_sample_gives_the_same_spikes_at_any_place(model, batch_size):
     network = network_of(model, ENCODINGS["current"])
     x = np.stack([X[0], X[0], X[1], X[0], X[0]])
-    recording = simulate(network, x, batch_size=batch_size)
+    recording = simulate(network, x, backend=Backend(path="reference", batch_size=batch_size))
     for place in (1, 3, 4):
         assert_equal(chosen(recording, [place]), chosen(recording, [0]))
     different = [(recording.spikes[n][:, 0] != recording.spikes[n][:, 2]) for n in recording.shapes]
@@ -85,6 +90,6 @@ def test_neighbours_and_order_do_not_matter(encoding):
 def test_free_potentials_do_not_leak():
     network = network_of("cuba_lif", ENCODINGS["latency"], readout="potential")
     whole = simulate(network, X)
-    one_by_one = simulate(network, X, batch_size=1)
+    one_by_one = simulate(network, X, backend=Backend(path="reference", batch_size=1))
     np.testing.assert_allclose(one_by_one.output, whole.output, rtol=1e-12)
     assert set(whole.shapes) == {"hidden"}

@@ -13,7 +13,7 @@ from brian2 import ms
 import brianbridge as bb
 from brianbridge.encoding import Current, Latency
 from brianbridge.network import Conv2d, Dense, MaxPool2d, SpikingNetwork
-from brianbridge.network.readout import first_spike_times
+from brianbridge.network.readouts.first_spike import first_spike_times
 from brianbridge.neurons.library import neuron_model
 from brianbridge.rules import FirstSpike, SingleSpikeVectorised
 
@@ -49,7 +49,7 @@ def assert_single(spikes):
 PATHS = {
     "batched": {},
     "batched, ten times finer": {"dt": 0.1 * ms},
-    "reference": {"path": "reference"},
+    "reference": {"backend": bb.Backend(path="reference")},
     "Brian2's own order": {"schedule": "default"},
 }
 
@@ -63,7 +63,7 @@ def test_in_brian2(neuron, path, encoding):
 
 @pytest.mark.slow
 def test_in_a_standalone_program():
-    assert_single(bb.simulate(network(IF), X, device="cpp_standalone").spikes)
+    assert_single(bb.simulate(network(IF), X, backend=bb.Backend(device="cpp_standalone")).spikes)
 
 
 @pytest.mark.parametrize("neuron", [IF, LIF], ids=lambda n: n.name)

@@ -14,6 +14,7 @@ from brianbridge.encoding import Current
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.simulation.arithmetic import strict_arithmetic
+from brianbridge.simulation.backend import Backend
 
 #: Sums of these meet a threshold of 1 in decimals, and miss it, or not, in binary.
 DECIMALS = np.array([0.1, 0.2, 0.3, 0.7, 0.9, 1.1, 1 / 3, 0.05])
@@ -109,5 +110,10 @@ def test_preferences_and_caches_come_back_when_a_simulation_fails():
         raise OSError("no space left")
 
     with pytest.raises(OSError, match="no space left"):
-        simulate(network, np.ones((2, 1)), batch_size=1, on_chunk=disk_is_full)
+        simulate(
+            network,
+            np.ones((2, 1)),
+            backend=Backend(path="reference", batch_size=1),
+            on_chunk=disk_is_full,
+        )
     assert state_of_brian2() == before

@@ -136,8 +136,10 @@ def test_a_class_of_a_program_is_known_once_it_is_defined():
     np.testing.assert_array_equal(found.projections[0].weight, net.projections[0].weight)
 
 
-def test_an_option_without_a_default_is_required():
+def test_an_option_without_a_default_is_required(capsys):
     assert overview("silent")["options"] == {"projections": None}
+    assert main(["perturbations", "silent"]) == 0
+    assert "perturb.silent = {}\n# 'projections' must be given\n" in capsys.readouterr().out
     with pytest.raises(InputError, match="'projections' is missing"):
         perturbation("silent")
 
@@ -149,7 +151,7 @@ def test_a_class_that_lacks_something_or_takes_a_name_is_refused():
             name = "nameless"
             keeps = "nothing"
 
-    with pytest.raises(InputError, match="'mismatch' already"):
+    with pytest.raises(InputError, match="there is already a perturbation 'mismatch'"):
 
         class Mismatch(Perturbation):
             name = "mismatch"

@@ -33,6 +33,7 @@ from brianbridge.perturbations import (
 )
 from brianbridge.perturbations.base import PERTURBATIONS
 from brianbridge.perturbations.condition import Condition
+from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.simulate import simulate
 
 ALL = (
@@ -57,10 +58,10 @@ def apply(net, *perturbations, seed=0):
     return perturbed(Condition(net), perturbations, seed)
 
 
-def run(condition, x, **options):
+def run(condition, x, threads=None, **options):
     return simulate(
         condition.network, x, dt=condition.dt, schedule=condition.schedule,
-        dtype=condition.dtype, seed=0, **options,
+        backend=Backend(dtype=condition.dtype, threads=threads), seed=0, **options,
     )  # fmt: skip
 
 
@@ -151,8 +152,8 @@ def test_a_dead_neuron_whose_upstroke_only_a_reset_ends_stays_finite(model, enco
     record = ("spikes", neuron.potential)
     changed = apply(net, DeadNeurons(share=0.5))
     dead = np.asarray(changed.network.population("hidden").neuron.parameters["alive"]) == 0
-    plain = simulate(net, x, record=record, path=path)
-    found = simulate(changed.network, x, record=record, path=path)
+    plain = simulate(net, x, record=record, backend=Backend(path=path))
+    found = simulate(changed.network, x, record=record, backend=Backend(path=path))
     assert plain.counts["hidden"].any(0).all()
     assert not found.counts["hidden"][:, dead].any()
     np.testing.assert_array_equal(
@@ -337,7 +338,7 @@ def test_the_network_given_is_left_alone():
         ("weight_noise", {"cv": float("nan")}, "cv = nan"),
         ("dead_neurons", {"share": 1.5}, "share = 1.5"),
         ("synaptic_kinetics", {"kind": "beta"}, "give 'exponential' or 'alpha'"),
-        ("delay", {"time": "1 ms", "spread": "2 ms"}, "no spike is early"),
+        ("delay", {"time": "1 ms", "spread": "2 ms"}, "no spike can be early"),
         ("membrane_noise", {"sigma": -1.0}, "sigma = -1.0"),
         ("synaptic_failure", {"probability": 1.5}, "probability = 1.5; give 0 to 1"),
         ("synaptic_failure", {"probability": 1, "compensate": True}, "give less than 1"),
@@ -366,7 +367,7 @@ def test_what_does_not_fit_the_network_is_refused():
         (Delay(projections=("a_to_b",)), "there is no 'a_to_b'"),
         (perturbation("input_timing"), "has no spikes; leave it out"),
         (Delay(time=2 * ms, spread=0.5 * ms), "give a step of the twin, 1 ms, or more"),
-        (DeadNeurons(share=0.01), r"share = 0.01; of \[20\] neurons none is dead"),
+        (DeadNeurons(share=0.01), r"share = 0.01; of \[20\] neurons none would be dead"),
     ):
         with pytest.raises(InputError, match=message):
             apply(net, one)

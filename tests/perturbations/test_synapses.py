@@ -35,6 +35,7 @@ from brianbridge.perturbations import (
     perturbed,
 )
 from brianbridge.perturbations.condition import Condition
+from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.batched.failure import UnreliableDelivery
 from brianbridge.simulation.batched.fates import fate
 from brianbridge.simulation.batched.spikes import SpikeList
@@ -119,13 +120,13 @@ def test_nothing_fails_with_probability_0_and_everything_with_1():
 def test_batches_threads_and_order_change_nothing():
     net = apply(image_network(), SynapticFailure(0.3), Delay(time=2 * ms)).network
     x = np.random.default_rng(0).uniform(0, 1, (70, 2, 12, 12))
-    whole = simulate(net, x, batch_size=64, threads=1)
-    for options in ({"batch_size": 1, "threads": 1}, {"batch_size": 9, "threads": 2}):
-        again = simulate(net, x, **options)
+    whole = simulate(net, x, backend=Backend(batch_size=64, threads=1))
+    for batch_size, threads in ((1, 1), (9, 2)):
+        again = simulate(net, x, backend=Backend(batch_size=batch_size, threads=threads))
         for name in whole.spikes:
             np.testing.assert_array_equal(whole.spikes[name], again.spikes[name])
     order = np.random.default_rng(1).permutation(70)
-    turned = simulate(net, x[order], index=order, batch_size=16)
+    turned = simulate(net, x[order], index=order, backend=Backend(batch_size=16))
     for name in whole.spikes:
         np.testing.assert_array_equal(whole.spikes[name][:, order], turned.spikes[name])
     other = simulate(apply(image_network(), SynapticFailure(0.3), seed=1).network, x[:5])
@@ -183,7 +184,7 @@ def test_the_reference_path_loses_as_many():
     x = np.full((10, 30), 0.5)
     sent = simulate(summing(30, 20, np.ones((20, 30)), steps=20), x).output
     for path in ("reference", "batched"):
-        share = simulate(net, x, path=path, seed=1).output / sent
+        share = simulate(net, x, backend=Backend(path=path), seed=1).output / sent
         assert share.mean() == pytest.approx(0.75, abs=0.01)
         assert share.std() == pytest.approx(np.sqrt(0.75 * 0.25 / sent.mean()), rel=0.2)
 
@@ -318,7 +319,9 @@ def test_signs_are_parted_and_biases_stay_once():
         np.testing.assert_array_equal(parts[0].weight + parts[1].weight, old.weight)
         assert [p.bias is not None for p in parts] == [True, False]
     x = np.random.default_rng(0).uniform(0, 1, (3, 2, 12, 12))
-    fast, slow = (simulate(changed, x, path=path) for path in ("batched", "reference"))
+    fast, slow = (
+        simulate(changed, x, backend=Backend(path=path)) for path in ("batched", "reference")
+    )
     assert fast.counts["output"].sum() > 0
     for name in fast.spikes:
         np.testing.assert_array_equal(fast.spikes[name], slow.spikes[name])

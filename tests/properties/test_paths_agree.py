@@ -23,6 +23,7 @@ from brianbridge.bench.parity.builder import network_of, samples_of
 from brianbridge.bench.parity.neurons import DYADIC_MODELS, MODELS, RANGES
 from brianbridge.network import AllToAll, Connection, SpikingNetwork
 from brianbridge.recording import Recording
+from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.simulate import simulate
 from brianbridge.twin.network import to_torch
 from brianbridge.twin.output import recording_of
@@ -76,8 +77,10 @@ def all_three(case: Case, tolerance: float) -> tuple[Recording, SpikingNetwork]:
     network, x = network_of(case), samples_of(case)
     states = {v for p in network.populations for v in p.neuron.state_variables}
     record = ("spikes", *sorted(states))
-    reference = simulate(network, x, record=record, path="reference")
-    batched = simulate(network, x, record=record, batch_size=case.batch_size, threads=1)
+    reference = simulate(network, x, record=record, backend=Backend(path="reference"))
+    batched = simulate(
+        network, x, record=record, backend=Backend(batch_size=case.batch_size, threads=1)
+    )
     twin = in_torch(network, x, record)
     for what, found in (("batched", batched), ("twin", twin)):
         check_spikes(found, reference, what)
@@ -103,8 +106,10 @@ def check_dyadic(case: Case) -> Counter[str]:
 def check_finer(case: Case) -> Counter[str]:
     network, x = network_of(case), samples_of(case)
     options = {"dt": network.dt / 10, "record": ("spikes", "v")}
-    reference = simulate(network, x, path="reference", **options)
-    batched = simulate(network, x, batch_size=case.batch_size, threads=1, **options)
+    reference = simulate(network, x, backend=Backend(path="reference"), **options)
+    batched = simulate(
+        network, x, backend=Backend(batch_size=case.batch_size, threads=1), **options
+    )
     check_spikes(batched, reference, "dt/10")
     check_values(batched, reference, "dt/10", TOLERANCE)
     return seen_in(reference, network)

@@ -255,7 +255,7 @@ def test_a_rung_without_a_limit_is_not_said_to_have_held(verdict):
     assert sentences.headline(verdict) == "not every rung held"
     found = replace(verdict, rungs=(verdict.rungs[0], free))
     first = sentences.verdict_sentences(found, found.evidence)[0]
-    assert first == "1 of 1 rung held; 1 had no limit to hold; 1 was left out."
+    assert first == "1 of 1 rung held; 1 had no limit; 1 was left out."
     text = page_of(found)
     assert "every rung with a limit held</h1>" in text
     assert f"<h3>a chip: {sentences.percent(free.accuracy)}, no limit</h3>" in text

@@ -455,7 +455,7 @@ def test_spikes_of_other_values_than_one_are_refused(model):
     ("options", "message"),
     [
         ({"credit": "counts"}, "credit = 'counts'. Did you mean 'count'"),
-        ({"loss_function": "mse"}, "loss_function = 'mse'. Known are"),
+        ({"loss_function": "mse"}, "loss_function = 'mse'. Choose from"),
         ({"gain": 0.0}, "gain = 0.0"),
         ({"gain": math.nan}, "gain = nan"),
         ({"gain": math.inf}, "gain = inf"),

@@ -166,7 +166,7 @@ def test_a_class_of_the_user_is_a_rule_at_once_and_all_its_hooks_are_called(forg
 
 
 def test_two_rules_cannot_have_the_same_name(forgotten_afterwards):
-    with pytest.raises(bb.InputError, match="there is a learning rule 'spike_count' already"):
+    with pytest.raises(bb.InputError, match="there is already a learning rule 'spike_count'"):
 
         @dataclass(frozen=True)
         class Mine(LearningRule):

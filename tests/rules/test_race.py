@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from brianbridge.encoding import Latency
 from brianbridge.network import Dense, SpikingNetwork
-from brianbridge.network.readout import first_spike_output
+from brianbridge.network.readouts.first_spike import first_spike_output
 from brianbridge.neurons.library import neuron_model
 from brianbridge.rules import FirstSpike
 from brianbridge.rules.single_spike.race import log_probability_of_first

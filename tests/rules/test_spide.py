@@ -262,7 +262,7 @@ def test_the_reference_path_makes_the_same_spikes_too():
     learn(rule, twin, inputs)
     forward, backward = Recorded.kept
     x = inputs[0].numpy()
-    found = bb.simulate(net, x, path="reference").spikes
+    found = bb.simulate(net, x, backend=bb.Backend(path="reference")).spikes
     assert all(np.array_equal(found[n].reshape(s.shape), s) for n, s in forward.items())
 
     back = rule.backward(twin)
@@ -272,7 +272,9 @@ def test_the_reference_path_makes_the_same_spikes_too():
     hand = by_hand.ByHand(net)
     g, m = hand.given(delta), hand.gates(forward)
     errors = [np.where(m[p.name] > 0, 5 * 0.2 * g[p.name], 2e6) for p in back.populations]
-    found = bb.simulate(back, np.concatenate(errors, 1), path="reference").spikes
+    found = bb.simulate(
+        back, np.concatenate(errors, 1), backend=bb.Backend(path="reference")
+    ).spikes
     for name, spikes in backward.items():
         assert np.array_equal(found[name].reshape(spikes.shape), spikes)
         assert (spikes != 0).any()

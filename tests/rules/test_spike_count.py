@@ -119,7 +119,7 @@ def test_thresholds_of_another_name_and_per_neuron():
     [
         ("spike_cuont", {}, "Did you mean 'spike_count'"),
         ("spike_count", {"gat": "count"}, "Did you mean 'gate'"),
-        ("spike_count", {"gate": "both"}, "gate = 'both'. Known are"),
+        ("spike_count", {"gate": "both"}, "gate = 'both'. Choose from"),
     ],
 )
 def test_wrong_names_are_refused(name, options, message):

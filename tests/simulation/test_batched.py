@@ -16,6 +16,7 @@ from brianbridge.network import Dense, Population, Projection, Sparse, SpikingNe
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.recording import Recording
+from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.simulate import simulate
 
 # ---------------------------------------------------------------------- chunks
@@ -28,14 +29,18 @@ def test_chunks_do_not_matter(encoding, readout):
     whole = simulate(network, X, record=("spikes", "v"))
     assert all(len(whole.events(name)) > 20 for name in whole.shapes)
     for batch_size in (1, 2, 3, 5, 100):
-        chunked = simulate(network, X, record=("spikes", "v"), batch_size=batch_size)
+        chunked = simulate(
+            network, X, record=("spikes", "v"), backend=Backend(batch_size=batch_size)
+        )
         assert_same(chunked, whole)
-    assert_same(simulate(network, X, record=("spikes", "v"), path="reference"), whole)
+    assert_same(
+        simulate(network, X, record=("spikes", "v"), backend=Backend(path="reference")), whole
+    )
 
 
 def test_nothing_is_left_from_one_sample_to_the_next():
     x = np.stack([X[0], X[1], X[0], X[0]])
-    recording = simulate(looped(), x, batch_size=1, index=[5, 6, 5, 5])
+    recording = simulate(looped(), x, backend=Backend(batch_size=1), index=[5, 6, 5, 5])
     for name in recording.shapes:
         spikes = recording.spikes[name]
         np.testing.assert_array_equal(spikes[:, [2, 3]], spikes[:, [0, 0]])
@@ -50,7 +55,12 @@ def test_chunks_are_handed_on_as_they_are_done(batch_size, sizes):
     parts: list[Recording] = []
     whole = simulate(network, X, record=("spikes", "v"))
     bare = simulate(
-        network, X, record=("spikes", "v"), batch_size=batch_size, on_chunk=parts.append, keep=False
+        network,
+        X,
+        record=("spikes", "v"),
+        backend=Backend(batch_size=batch_size),
+        on_chunk=parts.append,
+        keep=False,
     )
     assert [part.samples for part in parts] == sizes
     assert_same(Recording.concatenate(parts), whole)
@@ -65,9 +75,9 @@ def test_chunks_are_handed_on_as_they_are_done(batch_size, sizes):
 def test_encoded_input_will_do(encoding):
     network = looped(encoding)
     encoded = network.encoding.encode(X, np.arange(7))
-    whole = simulate(network, X, batch_size=3)
-    assert_same(simulate(network, encoded, batch_size=3), whole)
-    assert_same(simulate(network, encoded, batch_size=2, path="reference"), whole)
+    whole = simulate(network, X, backend=Backend(batch_size=3))
+    assert_same(simulate(network, encoded, backend=Backend(batch_size=3)), whole)
+    assert_same(simulate(network, encoded, backend=Backend(batch_size=2, path="reference")), whole)
 
 
 @pytest.mark.parametrize("kind", [np.float64, np.float32, np.int8, bool])
@@ -77,8 +87,8 @@ def test_rasters_of_any_type(kind):
     if np.issubdtype(kind, np.floating):
         raster *= kind(0.25)  # no value but 0 and a quarter
     network, encoded = looped(), EncodedInput(raster=raster)
-    expected = simulate(network, encoded, record=("v",), path="reference")
-    assert_same(simulate(network, encoded, record=("v",), batch_size=2), expected)
+    expected = simulate(network, encoded, record=("v",), backend=Backend(path="reference"))
+    assert_same(simulate(network, encoded, record=("v",), backend=Backend(batch_size=2)), expected)
     assert len(expected.events("conv1")) > 5
 
 
@@ -103,9 +113,11 @@ def test_time_starts_anew_with_every_chunk(part, readout):
     model = NeuronModel(**options)
     network = one_layer(model, Current(10), 0.6, readout=readout)
     x = np.random.default_rng(1).uniform(0.5, 1, (5, 2))
-    expected = simulate(network, x, record=("spikes", "v"), path="reference", batch_size=2)
+    expected = simulate(
+        network, x, record=("spikes", "v"), backend=Backend(path="reference", batch_size=2)
+    )
     for batch_size in (1, 2, 5):
-        found = simulate(network, x, record=("spikes", "v"), batch_size=batch_size)
+        found = simulate(network, x, record=("spikes", "v"), backend=Backend(batch_size=batch_size))
         assert_same(found, expected)
     assert np.ptp(expected.traces["output"]["v"]) > 0.5
 
@@ -125,7 +137,7 @@ def test_memory_decides_how_many_samples_run_at_once(refused):
     prefs["brianbridge.memory"] = 0.005
     for path in ("batched", "reference"):
         with refused("one sample", "MB", "prefs.brianbridge.memory allows 0.005 MB", "raise it"):
-            simulate(network, x, path=path)
+            simulate(network, x, backend=Backend(path=path))
 
 
 # ---------------------------------------------------------------------- not a number
@@ -150,14 +162,14 @@ def test_nan_is_traced_to_population_variable_and_step(refused, path, batch_size
 
     with refused("population 'output'", "'s' is not a number (NaN) from step 3 on", "overflow"):
         # A spike in each step: v = 1, 2, 3 after steps 0, 1, 2, and sqrt(2 - 3) in step 3.
-        simulate(network, x, batch_size=batch_size, on_chunk=note, path=path)
+        simulate(network, x, backend=Backend(batch_size=batch_size, path=path), on_chunk=note)
     assert seen == done  # the chunks before that of the fourth sample
 
 
 @pytest.mark.slow
 def test_a_program_names_population_and_variable(refused):
     with refused("population 'output'", "'s' is not a number (NaN)", "device 'runtime'"):
-        simulate(*spoilt(), device="cpp_standalone")
+        simulate(*spoilt(), backend=Backend(device="cpp_standalone"))
 
 
 def test_samples_that_are_not_there_may_be_nan():
@@ -167,7 +179,9 @@ def test_samples_that_are_not_there_may_be_nan():
     )  # fmt: skip
     network = one_layer(model, Bernoulli(4))
     network = replace(network, projections=(replace(network.projections[0], bias=np.full(2, 0.3)),))
-    recording = simulate(network, np.ones((3, 2)), batch_size=2, record=("spikes", "v"))
+    recording = simulate(
+        network, np.ones((3, 2)), backend=Backend(batch_size=2), record=("spikes", "v")
+    )
     assert np.isfinite(recording.traces["output"]["v"]).all()
 
 
@@ -183,9 +197,9 @@ def test_delays_of_single_synapses_are_for_the_reference_path(refused):
     raster = np.zeros((6, 1, 2), np.int8)
     raster[0] = 1
     encoded = EncodedInput(raster=raster)
-    found = simulate(network, encoded, path="reference").spikes["a"][:, 0]
+    found = simulate(network, encoded, backend=Backend(path="reference")).spikes["a"][:, 0]
     assert found.T.tolist() == [[0, 1, 0, 0, 1, 0], [0, 0, 1, 0, 0, 0]]
-    with refused("'input_to_a' has a delay for each synapse", "path = 'reference'"):
+    with refused("'input_to_a' has a delay for each synapse", "Backend(path='reference')"):
         simulate(network, encoded)
 
 
@@ -195,7 +209,9 @@ def test_delays_of_single_synapses_are_for_the_reference_path(refused):
 def test_single_precision():
     network = looped(model=neuron_model("lif"))
     double = simulate(network, X, record=("spikes", "v"))
-    single = simulate(network, X, record=("spikes", "v"), dtype=np.float32, batch_size=3)
+    single = simulate(
+        network, X, record=("spikes", "v"), backend=Backend(dtype=np.float32, batch_size=3)
+    )
     for name in double.traces:
         v = single.traces[name]["v"]
         np.testing.assert_array_equal(v, v.astype(np.float32))
@@ -209,7 +225,7 @@ def test_single_precision():
 @pytest.mark.parametrize("dtype", ["float16", int, "double precision"])
 def test_other_types_are_refused(refused, dtype):
     with refused("dtype", "float64 or float32"):
-        simulate(looped(), X, dtype=dtype)
+        simulate(looped(), X, backend=Backend(dtype=dtype))
 
 
 # ---------------------------------------------------------------------- crossing times
@@ -220,8 +236,8 @@ def test_other_types_are_refused(refused, dtype):
 def test_crossing_times_are_those_of_the_reference(model, divisor):
     network = looped("current", model=neuron_model(model))
     options: dict[str, Any] = {"record": ("spikes", "t_crossing"), "dt": network.dt / divisor}
-    expected = simulate(network, X, path="reference", **options)
-    found = simulate(network, X, batch_size=3, **options)
+    expected = simulate(network, X, backend=Backend(path="reference"), **options)
+    found = simulate(network, X, backend=Backend(batch_size=3), **options)
     for name in expected.shapes:
         one, other = found.events(name).sorted(), expected.events(name).sorted()
         assert len(other) > 10
@@ -236,8 +252,8 @@ def test_crossing_times_are_those_of_the_reference(model, divisor):
 def test_crossing_times_that_nobody_knows():
     network, x = one_layer(neuron_model("adex"), Current(20), 0.01), np.ones((3, 2))
     for path in ("batched", "reference"):
-        options = {"batch_size": 2, "path": path}
-        events = simulate(network, x, record=("t_crossing",), **options).events("output")
+        backend = Backend(path=path, batch_size=2)
+        events = simulate(network, x, record=("t_crossing",), backend=backend).events("output")
         assert len(events) > 3
         assert np.isnan(events.t_crossing).all()
-        assert simulate(network, x, **options).events("output").t_crossing is None
+        assert simulate(network, x, backend=backend).events("output").t_crossing is None

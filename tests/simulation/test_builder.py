@@ -20,6 +20,7 @@ from brian2 import (
 from brianbridge.encoding import Bernoulli, Current, EncodedInput
 from brianbridge.network import Dense, Population, Projection, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
+from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.drive import Drives
 from brianbridge.simulation.reference.builder import build, steps_per_coarse_step
 from brianbridge.simulation.simulate import simulate
@@ -98,7 +99,7 @@ def test_only_what_exists_is_traced():
 @pytest.mark.parametrize("encoding", [SPIKES, CURRENT])
 def test_a_user_adds_monitors_and_runs(encoding):
     network = network_of(encoding)
-    expected = simulate(network, X, record=("spikes", "v"), path="reference")
+    expected = simulate(network, X, record=("spikes", "v"), backend=Backend(path="reference"))
     built = build(network, batch=2, dt=network.dt)
     states = StateMonitor(built.groups["hidden"], "v", record=[0, 5], when="end")
     rate = PopulationRateMonitor(built.groups["hidden"])

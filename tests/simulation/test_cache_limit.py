@@ -7,6 +7,7 @@ from brian2.codegen.translation import make_statements
 from brian2.stateupdaters.base import StateUpdateMethod
 
 from brianbridge.simulation import cache_limit
+from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.cache_limit import trim_caches
 from brianbridge.simulation.simulate import simulate
 
@@ -23,7 +24,7 @@ def test_simulations_do_not_fill_memory_with_what_brian2_has_parsed(monkeypatch)
     assert sizes()[0] == 10
     assert_same(simulate(looped(), X), first, rtol=0)
     for samples in (1, 2, 3):  # each another size of groups, which is another entry
-        simulate(looped(), X[:1].repeat(samples, 0), path="reference")
+        simulate(looped(), X[:1].repeat(samples, 0), backend=Backend(path="reference"))
     assert max(sizes()) <= 10
 
 

@@ -8,6 +8,7 @@ import pytest
 from brianbridge.encoding import Bernoulli
 from brianbridge.network import Dense, Feedback, Population, Projection, Sparse, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
+from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.simulate import simulate
 from brianbridge.twin.network import to_torch
 
@@ -33,12 +34,15 @@ def network(delay: float, feedback: float) -> SpikingNetwork:
 @pytest.mark.parametrize("feedback", [0.0, 2e-3])
 def test_values_arrive_with_their_spikes(delay, feedback):
     net = network(delay, feedback)
-    reference = simulate(net, X, path="reference")
+    reference = simulate(net, X, backend=Backend(path="reference"))
     twin = to_torch(net).record(X)
     for name in ("hidden", "output"):
         assert len(np.unique(reference.events(name).value)) > 2
         np.testing.assert_array_equal(reference.spikes[name], twin.spikes[name])
-        fine = [simulate(net, X, path=path, dt=5e-4) for path in ("reference", "batched")]
+        fine = [
+            simulate(net, X, backend=Backend(path=path), dt=5e-4)
+            for path in ("reference", "batched")
+        ]
         np.testing.assert_array_equal(fine[0].spikes[name], fine[1].spikes[name])
 
 
@@ -66,7 +70,7 @@ def test_graded_spikes_with_a_delay_for_each_synapse():
             for k in range(3)
         )
     )  # fmt: skip
-    found = simulate(together, np.abs(X), path="reference")
+    found = simulate(together, np.abs(X), backend=Backend(path="reference"))
     expected = simulate(apart, np.abs(X))
     assert len(found.events("target")) > 20
     np.testing.assert_array_equal(found.spikes["target"], expected.spikes["target"])

@@ -30,13 +30,13 @@ def calls():
     net, data = network(), from_arrays("mine", X, Y)
     group = NeuronGroup(2, "v : 1", threshold="v > 1", reset="v = 0", name="theirs")
     yield "simulate", lambda: bb.simulate(net, X)
-    yield "reference", lambda: bb.simulate(net, X, path="reference")
-    yield "program", lambda: bb.simulate(net, X, device="cpp_standalone")
+    yield "reference", lambda: bb.simulate(net, X, backend=bb.Backend(path="reference"))
+    yield "program", lambda: bb.simulate(net, X, backend=bb.Backend(device="cpp_standalone"))
     yield "verify", lambda: bb.verify(net, data)
     yield "calibrate", lambda: bb.calibrate(net, data, [])
     yield "fine_tune", lambda: bb.fine_tune(net, data, [], rule="spike_count", epochs=1)
     yield "from_brian2", lambda: bb.from_brian2(Network(group), steps=3)
-    yield "DenseProjection", lambda: bb.DenseProjection(group, group, np.eye(2))
+    yield "DenseProjection", lambda: bb.simulation.DenseProjection(group, group, np.eye(2))
 
 
 @pytest.fixture

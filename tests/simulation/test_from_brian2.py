@@ -156,7 +156,7 @@ def test_what_was_built_is_read_again(model):
     built = build(net, 1, dt=net.dt, schedule="default")
     again = bb.from_brian2(built.brian2, steps=20, input="input", encoding=net.encoding)
     x = np.random.default_rng(1).uniform(-1, 1, (5, 3))
-    theirs = bb.simulate(net, x, schedule="default", path="reference")
+    theirs = bb.simulate(net, x, schedule="default", backend=bb.Backend(path="reference"))
     ours = bb.to_torch(again, dtype=torch.float64).record(x)
     for name in ("hidden", "output"):
         np.testing.assert_array_equal(ours.spikes[name], theirs.spikes[name])

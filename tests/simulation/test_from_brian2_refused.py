@@ -239,7 +239,7 @@ def test_arguments_that_fit_nothing(refused):
         refused, ("input: the network has no group", "mean 'cells'"), *objects, input=group[:2]
     )
     check_refused(refused, ("group 'cells' fires",), *objects, input=source, readout="potential")
-    check_refused(refused, ("steps = 0.25 ms is no multiple", "0.2 ms"), *objects, input=source,
+    check_refused(refused, ("steps = 0.25 ms is not a multiple", "0.2 ms"), *objects, input=source,
                   steps=0.25 * ms)  # fmt: skip
     check_refused(refused, ("steps = 0",), *objects, input=source, steps=0)
     check_refused(refused, ("encoding 'bernoulli' has 5 steps of 0.1 ms", "needs 10"), *objects,

@@ -9,6 +9,7 @@ from batched_networks import X, assert_same, looped
 from brian2 import Network, prefs
 from brian2.codegen.codeobject import CodeObject
 
+from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.simulate import simulate
 
 
@@ -28,12 +29,12 @@ def ctrl_c(monkeypatch):
 
 
 @pytest.mark.usefixtures("ctrl_c")
-@pytest.mark.parametrize("options", [{"path": "reference"}, {"threads": 1, "batch_size": 1}])
-def test_ctrl_c_ends_a_simulation_and_leaves_nothing_behind(options):
+@pytest.mark.parametrize("backend", [Backend(path="reference"), Backend(threads=1, batch_size=1)])
+def test_ctrl_c_ends_a_simulation_and_leaves_nothing_behind(backend):
     with pytest.raises(KeyboardInterrupt):
-        simulate(looped(), X, **options)
+        simulate(looped(), X, backend=backend)
     assert prefs.core.stop_on_keyboard_interrupt
     # Where Brian2 believes that a run is under way, the user's next Ctrl-C would do nothing.
     assert not Network._globally_running
-    again = simulate(looped(), X, **options)
+    again = simulate(looped(), X, backend=backend)
     assert_same(again, simulate(looped(), X), rtol=1e-9)

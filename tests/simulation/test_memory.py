@@ -14,6 +14,7 @@ from brianbridge.encoding import Poisson
 from brianbridge.ladder.twin_run import TwinRun
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
+from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.simulate import simulate
 
 SHOW = "import brian2, brianbridge; print(brian2.prefs.brianbridge.memory)"
@@ -22,7 +23,7 @@ SHOW = "import brian2, brianbridge; print(brian2.prefs.brianbridge.memory)"
 @pytest.mark.parametrize("path", ["batched", "reference"])
 def test_a_presentation_without_end_is_not_simulated(refused: Callable, path: str) -> None:
     with refused("one sample of the network takes about", "set prefs.brianbridge.memory ="):
-        simulate(endless(), np.ones((1, 4)), path=path)
+        simulate(endless(), np.ones((1, 4)), backend=Backend(path=path))
 
 
 def test_a_presentation_without_end_has_no_twin(refused: Callable) -> None:

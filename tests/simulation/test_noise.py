@@ -60,14 +60,16 @@ def assert_equal(found, expected, index=slice(None)):
 @cases
 def test_the_way_a_run_is_done_changes_no_spike(case):
     net, options = case
-    whole = bb.simulate(net, X, seed=5, threads=1, **options)
+    whole = bb.simulate(net, X, seed=5, backend=bb.Backend(threads=1), **options)
     assert all(20 < spikes.sum() < 0.9 * spikes.size * 2 for spikes in whole.spikes.values())
     for how in ({"threads": 2}, {"batch_size": 2, "threads": 2}, {"path": "reference"},
                 {"path": "reference", "batch_size": 4}):  # fmt: skip
-        assert_equal(bb.simulate(net, X, seed=5, **how, **options), whole)
+        assert_equal(bb.simulate(net, X, seed=5, backend=bb.Backend(**how), **options), whole)
     index = np.array([7, 2, 3])
     for path in ("batched", "reference"):
-        part = bb.simulate(net, X[index], index=index, seed=5, path=path, **options)
+        part = bb.simulate(
+            net, X[index], index=index, seed=5, backend=bb.Backend(path=path), **options
+        )
         assert_equal(part, whole, index)
 
 
@@ -88,9 +90,9 @@ def test_samples_neurons_and_steps_differ():
 
 def test_a_large_group_draws_the_same(monkeypatch):
     net = network(Current(12), RANDOM)
-    whole = bb.simulate(net, X, seed=5, threads=1)
+    whole = bb.simulate(net, X, seed=5, backend=bb.Backend(threads=1))
     monkeypatch.setattr("brianbridge.simulation.batched.assembly.SMALL", 0)
-    assert_equal(bb.simulate(net, X, seed=5, threads=1), whole)
+    assert_equal(bb.simulate(net, X, seed=5, backend=bb.Backend(threads=1)), whole)
 
 
 def test_compiled_code_of_the_users_target_draws_the_same():
@@ -100,7 +102,7 @@ def test_compiled_code_of_the_users_target_draws_the_same():
     whole = bb.simulate(net, X, seed=5)
     before, prefs.codegen.target = prefs.codegen.target, "auto"
     try:
-        assert_equal(bb.simulate(net, X, seed=5, path="reference"), whole)
+        assert_equal(bb.simulate(net, X, seed=5, backend=bb.Backend(path="reference")), whole)
     finally:
         prefs.codegen.target = before
 

@@ -67,7 +67,9 @@ def test_spikes_of_a_tenth_of_a_second(name, at_least):
     if name != "cuba":
         return
     for path in ("reference", "batched"):
-        events = bb.simulate(found.read, found.encoded, path=path).all_events["cells"]
+        events = bb.simulate(found.read, found.encoded, backend=bb.Backend(path=path)).all_events[
+            "cells"
+        ]
         theirs = found.brian2["cells"]
         np.testing.assert_array_equal(in_order(events.step, events.node), theirs)
 

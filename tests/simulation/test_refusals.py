@@ -9,6 +9,7 @@ from brianbridge.encoding import Bernoulli, Current, Latency
 from brianbridge.errors import InputError
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
+from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.reference.builder import build
 from brianbridge.simulation.simulate import simulate
 from brianbridge.twin.network import to_torch
@@ -74,7 +75,7 @@ def test_samples_that_are_not_finite(network, x, value, encoding):
     seen: list[object] = []
     # The place is that in all the samples, and nothing of an earlier batch was handed out.
     with pytest.raises(InputError, match=r"at \[2, 0, 1\] is not finite"):
-        simulate(network, x, batch_size=1, on_chunk=seen.append)
+        simulate(network, x, backend=Backend(batch_size=1), on_chunk=seen.append)
     assert not seen
 
 
@@ -90,10 +91,18 @@ def test_numbers_that_are_not_one_for_each_sample(network, x, index):
         simulate(network, x, index=index)
 
 
-@pytest.mark.parametrize("batch_size", [0, -1])
-def test_batches_of_nothing(network, x, batch_size):
-    with pytest.raises(InputError, match=f"batch_size = {batch_size}; give at least 1"):
-        simulate(network, x, batch_size=batch_size)
+@pytest.mark.parametrize("batch_size", [0, -1, 2.5, "many"])
+def test_batches_that_there_are_not(batch_size):
+    with pytest.raises(
+        InputError, match=f"batch_size = {batch_size!r}; give an integer of at least 1"
+    ):
+        Backend(batch_size=batch_size)
+
+
+@pytest.mark.parametrize("backend", ["reference", {"path": "reference"}, Backend])
+def test_a_backend_that_is_none(network, x, backend):
+    with pytest.raises(InputError, match=r"^backend = .*; give a Backend, such as Backend\(path="):
+        simulate(network, x, backend=backend)
 
 
 def test_a_variable_that_no_population_has(network, x):

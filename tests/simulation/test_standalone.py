@@ -10,6 +10,7 @@ from brian2.devices.device import runtime_device
 from brianbridge.encoding import Bernoulli, Current, Poisson
 from brianbridge.network import AvgPool2d, Conv2d, Dense, Recurrent, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
+from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.simulate import simulate
 
 X = np.random.default_rng(0).random((5, 2, 6, 6))
@@ -35,7 +36,7 @@ def network(encoding) -> SpikingNetwork:
 def test_a_program_has_the_same_spikes(encoding):
     net, record = network(encoding), ("spikes", "v", "t_crossing")
     # Two full chunks and a part of one: three starts of one program.
-    found = simulate(net, X, device="cpp_standalone", batch_size=2, record=record)
+    found = simulate(net, X, backend=Backend(device="cpp_standalone", batch_size=2), record=record)
     expected = simulate(net, X, record=record)
     for name in expected.shapes:
         assert len(expected.events(name)) > 30
@@ -52,14 +53,14 @@ def test_a_program_has_the_same_spikes(encoding):
 def test_what_cannot_be_a_program(refused, tmp_path):
     net = network(Current(3))
     with refused("path = 'batched'", "path = 'reference'"):
-        simulate(net, X, device="cpp_standalone", path="batched")
+        simulate(net, X, backend=Backend(device="cpp_standalone", path="batched"))
     with refused("no device 'standalone'", "Did you mean 'cpp_standalone'?"):
-        simulate(net, X, device="standalone")
+        simulate(net, X, backend=Backend(device="standalone"))
     with refused("replays input spikes"):
-        simulate(network(Poisson(3)), X, device="cpp_standalone", poisson=True)
+        simulate(network(Poisson(3)), X, backend=Backend(device="cpp_standalone"), poisson=True)
     set_device("cpp_standalone", directory=str(tmp_path), build_on_run=False)
     with refused("active device is 'cpp_standalone'", "brian2.devices.reset_device()"):
-        simulate(net, X, device="cpp_standalone")
+        simulate(net, X, backend=Backend(device="cpp_standalone"))
 
 
 @pytest.mark.slow
@@ -68,10 +69,11 @@ def test_noise_of_a_program_belongs_to_its_seed_and_differs_between_chunks():
 
     net = SpikingNetwork.sequential((3,), [Dense(4, neuron_model("lif"))], encoding=Current(10))
     net = perturbed(Condition(net), [MembraneNoise(0.3)]).network
-    x, options = np.ones((4, 3)), {"record": ("v",), "device": "cpp_standalone", "batch_size": 2}
+    x, program = np.ones((4, 3)), Backend(device="cpp_standalone", batch_size=2)
     before = np.random.get_state()[1].copy()
     one, again, other = (
-        simulate(net, x, seed=seed, **options).traces["output"]["v"] for seed in (1, 1, 2)
+        simulate(net, x, record=("v",), seed=seed, backend=program).traces["output"]["v"]
+        for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(one, again)
     assert (one != other).any()

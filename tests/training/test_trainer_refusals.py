@@ -71,7 +71,7 @@ def test_nothing_to_train_and_a_seed_below_0_are_refused():
         ("first_spike", "normalise", "no", "true or false"),
         ("spide", "steps", 2.5, "a whole number"),
         ("spide", "steps", True, "a whole number"),
-        ("spike_count", "threshold", 3, "a text"),
+        ("spike_count", "threshold", 3, "a string"),
     ],
 )
 def test_options_of_another_type_are_refused(rule, option, value, wanted):

@@ -78,7 +78,7 @@ network = bb.load_network(sys.argv[1])
 x = np.random.default_rng(0).random((3000, 64))
 shapes = {p.name: p.shape for p in network.firing}
 with SpikeFileWriter(sys.argv[2] + "/spikes.h5", shapes, network.dt, network.steps) as spikes:
-    bb.simulate(network, x, batch_size=100, on_chunk=spikes.append, keep=False)
+    bb.simulate(network, x, backend=bb.Backend(batch_size=100), on_chunk=spikes.append, keep=False)
 """
 SAVE = """
 import sys

@@ -27,6 +27,7 @@ from brianbridge.datasets import from_arrays, load_dataset
 from brianbridge.perturbations import Condition, MembraneNoise, SynapticFailure, perturbed
 from brianbridge.report import write_report
 from brianbridge.rules import learning_rule, rule_names
+from brianbridge.simulation import arithmetic
 
 # The first import of scikit-learn draws from Python's generator (by way of rich); those of SciPy
 # and matplotlib add to the filters of warnings.
@@ -113,9 +114,12 @@ def functions(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
     rungs = [bb.Rung(name="noise", perturb={"membrane_noise": {"sigma": 0.2}})]
     yield "simulate", lambda: bb.simulate(net, X)
     yield "simulate seeded", lambda: bb.simulate(net, X, seed=3, record=("spikes", "v"))
-    yield "simulate in threads", lambda: bb.simulate(net, X, seed=3, threads=2, batch_size=20)
-    yield "simulate float32", lambda: bb.simulate(plain, X, dtype=np.float32)
-    yield "simulate reference", lambda: bb.simulate(net, X, path="reference")
+    yield (
+        "simulate in threads",
+        lambda: bb.simulate(net, X, seed=3, backend=bb.Backend(threads=2, batch_size=20)),
+    )
+    yield "simulate float32", lambda: bb.simulate(plain, X, backend=bb.Backend(dtype=np.float32))
+    yield "simulate reference", lambda: bb.simulate(net, X, backend=bb.Backend(path="reference"))
     yield "simulate poisson", lambda: bb.simulate(spiking, X, poisson=True, dt=0.5 * ms)
     yield "simulate timing", lambda: bb.simulate(spiking, X, timing="uniform", dt=0.1 * ms)
     yield "simulate what is wrong", lambda: refused(lambda: bb.simulate(plain, X[:, :2]))
@@ -184,8 +188,9 @@ def changed(call: Callable[[], Any]) -> dict[str, tuple[str, str]]:
 
 
 @pytest.fixture(autouse=True)
-def frozen_by_nobody() -> Iterator[None]:
-    """Undo the freezing of the test session, so that that of a simulation is seen."""
+def frozen_by_nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Undo the freezing of the test session, so that a simulation freezes objects itself."""
+    monkeypatch.setattr(arithmetic, "_frozen_by_user", False)
     gc.unfreeze()
     yield
     gc.freeze()

@@ -66,7 +66,7 @@ MODELS = {
     "400 equations": (coupled(400, "exact"), "differential"),
     "150 equations": (coupled(150, "euler"), "differential"),
     "60 equations, all coupled": (coupled(60, "exact", dense=True), "couplings"),
-    "60 equations in a ring": (coupled(60, "exact"), "3600 ways"),
+    "60 equations in a ring": (coupled(60, "exact"), "3600 dependences"),
     "60, exponential": (coupled(60, "exponential_euler", dense=True), "couplings"),
     "a circle": ({"equations": f"{LIF}\na = b : 1\nb = a : 1"}, "a needs b needs a"),
     # no numbers

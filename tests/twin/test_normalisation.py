@@ -27,6 +27,7 @@ from brianbridge.network import (
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.rules import learning_rule
+from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.reader.write_back import write_back
 from brianbridge.simulation.simulate import simulate
 from brianbridge.twin.network import NetworkTwin, to_torch
@@ -266,7 +267,7 @@ def test_folding_changes_no_spike(kind, encoding, rule):
     with torch.no_grad():
         found, expected = twin.run(*inputs), plain.run(*inputs)
     assert torch.equal(found.output, expected.output)
-    brian2 = simulate(network, x[:4], threads=1)
+    brian2 = simulate(network, x[:4], backend=Backend(threads=1))
     for name, spikes in found.spikes.items():
         assert 0 < spikes.mean() < 1, f"{name} must have something to say"
         assert int((spikes != expected.spikes[name]).sum()) == 0

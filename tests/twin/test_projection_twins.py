@@ -22,6 +22,7 @@ from brianbridge.network import (
 )
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
+from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.simulate import simulate
 from brianbridge.twin.network import to_torch
 from brianbridge.twin.projections import ProjectionTwin
@@ -238,8 +239,10 @@ def test_delays_and_loops_are_those_of_the_step_by_hand(model, schedule):
     twin = to_torch(network, dtype=torch.float64)
     with torch.no_grad():
         activity = twin.run(*twin.as_tensors(encoded), record=("v",))
-    batched = simulate(network, encoded, record=("spikes", "v"), batch_size=2)
-    reference = simulate(network, encoded, record=("spikes", "v"), path="reference")
+    batched = simulate(network, encoded, record=("spikes", "v"), backend=Backend(batch_size=2))
+    reference = simulate(
+        network, encoded, record=("spikes", "v"), backend=Backend(path="reference")
+    )
     for name in "ab":
         spikes, v = expected["spikes"][name], expected["v"][name]
         assert 30 < np.count_nonzero(spikes) < spikes.size

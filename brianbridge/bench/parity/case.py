@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from brianbridge.network import Readout, Schedule
+from brianbridge.network import Schedule
 
 __all__ = ["ENCODINGS", "EXTRA", "FORWARD", "Case"]
 
@@ -54,7 +54,7 @@ class Case:
 
     model: str
     encoding: str
-    readout: Readout
+    readout: str
     schedule: Schedule
     forward: tuple[str, ...]
     extra: tuple[str, ...]

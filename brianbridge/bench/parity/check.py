@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ import torch
 from brianbridge.bench.parity.draw import Drawn
 from brianbridge.network import INPUT, SpikingNetwork
 from brianbridge.recording import Events, Recording
-from brianbridge.simulation.simulate import Path, simulate
+from brianbridge.simulation.backend import Backend, Path
+from brianbridge.simulation.simulate import simulate
 from brianbridge.twin.network import to_torch
 
 __all__ = ["Checked", "Difference", "check", "differing_cells"]
@@ -140,10 +141,10 @@ def _twin(network: SpikingNetwork, x: np.ndarray, batch: int) -> Recording:
 
 
 def _simulated(drawn: Drawn, path: Path = "batched", dt: float | None = None) -> Recording:
-    options: dict[str, Any] = {}
+    backend = Backend(path=path)
     if path == "batched":
-        options = {"batch_size": drawn.case.batch_size, "threads": drawn.threads}
-    return simulate(drawn.network, drawn.x, path=path, dt=dt, **options)
+        backend = replace(backend, batch_size=drawn.case.batch_size, threads=drawn.threads)
+    return simulate(drawn.network, drawn.x, dt=dt, backend=backend)
 
 
 def _carried(network: SpikingNetwork, x: np.ndarray, spikes: dict[str, int]) -> dict[str, int]:
@@ -225,9 +226,9 @@ def _states(
             recording = twin.record_batch(drawn.x[here], here, variables)
         else:
             way, _, finer = path.partition(", dt/")
+            backend = Backend(path="batched" if way == "batched" else "reference", threads=1)
             recording = simulate(
-                network, drawn.x[here], index=here, record=variables, threads=1,
-                path="batched" if way == "batched" else "reference",
+                network, drawn.x[here], index=here, record=variables, backend=backend,
                 dt=network.dt / int(finer or 1),
             )  # fmt: skip
         traces.append(recording.traces[name])

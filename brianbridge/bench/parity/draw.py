@@ -14,7 +14,7 @@ import torch
 from brianbridge.bench.parity.builder import network_of, samples_of
 from brianbridge.bench.parity.case import ENCODINGS, EXTRA, FORWARD, Case
 from brianbridge.bench.parity.neurons import DYADIC_MODELS, MODELS, UNBOUNDED
-from brianbridge.network import INPUT, Readout, Schedule, SpikingNetwork
+from brianbridge.network import INPUT, Schedule, SpikingNetwork
 from brianbridge.simulation.reader.write_back import write_back
 from brianbridge.twin.network import NetworkTwin, to_torch
 
@@ -22,7 +22,7 @@ __all__ = ["Drawn", "draw"]
 
 #: Neuron models in turn, and whether their numbers are dyadic.
 _TURNS = (*((name, False) for name in MODELS), *((name, True) for name in DYADIC_MODELS))
-_READOUTS: tuple[Readout, ...] = ("counts", "counts", "potential", "first_spike")
+_READOUTS: tuple[str, ...] = ("counts", "counts", "potential", "first_spike")
 _SCHEDULES: tuple[Schedule, ...] = ("canonical", "canonical", "default")
 #: Smallest and largest neurons times steps times samples of a large network.
 _NEURON_STEPS = (1e6, 1.5e7)

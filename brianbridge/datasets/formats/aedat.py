@@ -1,10 +1,10 @@
 """Read AEDAT 2.0 of a DVS128, and the polarity events of AEDAT 3.1.
 
-AEDAT 3.1 follows the specification of iniVation and the headers of libcaer; that a packet takes the
-room of its capacity, not of its number of events, is from memory. AEDAT 2.0 follows iniVation's
+AEDAT 3.1 follows iniVation's specification and the headers of libcaer. One rule is from memory: a
+packet takes the space of its capacity, not of its number of events. AEDAT 2.0 follows iniVation's
 specification, and the addresses of a DVS128 follow the source of jAER, the program that wrote such
-files: bit 0 is 0 where it became *brighter* (the specification says 1), columns count from the
-right, and rows from below. No file of the published data sets was at hand when this was written.
+files: bit 0 is 0 where a pixel became *brighter* (the specification says 1), columns count from the
+right, and rows from below. No file of the published datasets was at hand when this was written.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["AEDAT", "parse_aedat"]
 
 #: First bytes of a file.
 AEDAT = b"#!AER-DAT"
-_LAST = 127  # of the 128 columns, and rows, of a DVS128
+_LAST = 127  # last of the 128 columns, or rows, of a DVS128
 _PACKET = struct.Struct("<hhiiiiii")
 _POLARITY = 1
 
@@ -48,7 +48,7 @@ def parse_aedat(content: bytes, path: Path) -> Events:
     if version == b"3.1":
         return _aedat_3(content, path)
     raise InputError(
-        f"{path}: is AEDAT {version.decode('ascii', 'replace')}, and only 2.0 and 3.1 are read; "
+        f"{path}: is AEDAT {version.decode('ascii', 'replace')}, but only 2.0 and 3.1 can be read; "
         "convert it to .npz with arrays t, x, y and p"
     )
 
@@ -64,7 +64,7 @@ def _aedat_2(content: bytes, path: Path) -> Events:
     if foreign.any():
         raise InputError(
             f"{path}: event {int(foreign.argmax())} has the address "
-            f"0x{int(address[foreign][0]):08x}, and those of a DVS128 have 16 bits; convert "
+            f"0x{int(address[foreign][0]):08x}, but those of a DVS128 have 16 bits; convert "
             "recordings of other cameras to .npz with arrays t, x, y and p"
         )
     # Bit 15 marks signals at a pin of the camera, not of a pixel.

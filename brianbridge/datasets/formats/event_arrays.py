@@ -45,7 +45,7 @@ def parse_npz(content: bytes, path: Path) -> Events:
     Raises
     ------
     InputError
-        If the file is damaged, lacks an array, or unpacks to more memory than it may take.
+        If the file is damaged, lacks an array, or unpacks to more memory than allowed.
     """
     arrays = _loaded(content, path)
     missing = [name for name in "txyp" if name not in arrays]
@@ -70,13 +70,13 @@ def _loaded(content: bytes, path: Path) -> Any:
         return found if isinstance(found, np.ndarray) else dict(found)
     except _DAMAGED as error:
         raise InputError(
-            f"{path}: cannot be read ({' '.join(str(error).split())}); save numbers with np.save "
-            "or np.savez once more"
+            f"{path}: cannot be read ({' '.join(str(error).split())}); save the numbers again "
+            "with np.save or np.savez"
         ) from error
 
 
 def _check_unpacked(content: bytes, path: Path) -> None:
-    """Refuse an archive that unpacks to more memory than a file may take."""
+    """Refuse an archive that unpacks to more memory than a file may use."""
     if not content.startswith(NPZ):
         return
     # Brian2 is imported for its preferences only when there is something to compare.
@@ -87,7 +87,7 @@ def _check_unpacked(content: bytes, path: Path) -> None:
     budget = memory_budget()
     if needed > max(budget, len(content)):
         raise InputError(
-            f"{path}: unpacks to {needed / 1e6:,.0f} MB, and a file may take "
+            f"{path}: unpacks to {needed / 1e6:,.0f} MB, but a file may use "
             f"{budget / 1e6:,.0f} MB; if that is right, {how_to_raise(needed)}"
         )
 
@@ -105,8 +105,8 @@ def _checked(fields: dict[str, npt.NDArray[Any]], path: Path) -> Events:
         good = values.dtype.kind in "iuf" and (values >= lowest) & (values <= highest)
         if not np.all(good) or (values != np.floor(values)).any():
             raise InputError(
-                f"{path}: {name} must be whole numbers from {lowest} to {highest}, and are "
-                f"{values.dtype} with others among them; give microseconds and pixels"
+                f"{path}: {name} must be whole numbers from {lowest} to {highest}, but "
+                f"some of its {values.dtype} values are not; give microseconds and pixels"
             )
     polarity = fields["p"]
     if not (np.isin(polarity, (0, 1)).all() or np.isin(polarity, (-1, 1)).all()):

@@ -21,7 +21,7 @@ _HEADLESS = (".bin", ".bs2")
 
 
 def read_events(path: str | os.PathLike[str], sensor: tuple[int, int] | None = None) -> Events:
-    """Read one recording. The first bytes of the file tell its format.
+    """Read one recording; the first bytes of the file show its format.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def read_events(path: str | os.PathLike[str], sensor: tuple[int, int] | None = N
     -------
     ndarray of `EVENT`, shape (events,)
         ``t`` in microseconds, in the order of the file; ``x`` from the left, ``y`` from the top,
-        ``p`` True where it became brighter.
+        ``p`` True where the pixel became brighter.
 
     Raises
     ------
@@ -102,6 +102,6 @@ def parse_events(content: bytes, path: Path) -> Events:
     if path.suffix.lower() in _HEADLESS:
         return parse_nmnist(content, path)
     raise InputError(
-        f"{path}: is no event file, it begins with {content[:10]!r}; expected AEDAT 2.0 or 3.1, "
-        ".npy, .npz, or N-MNIST's format in a file called .bin or .bs2"
+        f"{path}: is not an event file: it begins with {content[:10]!r}; expected AEDAT 2.0 or "
+        "3.1, .npy, .npz, or N-MNIST's format in a file called .bin or .bs2"
     )

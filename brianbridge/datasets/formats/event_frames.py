@@ -37,14 +37,14 @@ def frames(
     size : (int, int)
         Rows and columns of the sensor, H and W.
     by : {"time", "number"}
-        Whether all slices have the same length of time, or the same number of events (give or take
-        one) in the order given.
+        Whether all slices have the same duration, or the same number of events (give or take one)
+        in the order given.
     binary : bool
-        Put 1 where there were any events, not their number.
+        Whether to store 1 in place of the number of events.
     start, end : int, optional
-        Where the first slice begins and the last one ends, in microseconds of the clock of the
-        recording. Events before `start`, or from `end` on, are left out. Without them the slices
-        go from the first event to the last, so they are at other times in each recording.
+        Times at which the first slice begins and the last one ends, in microseconds of the clock of
+        the recording. Events before `start`, or from `end` on, are left out. If not given, the
+        slices go from the first event to the last, so their times differ between recordings.
 
     Returns
     -------
@@ -77,15 +77,15 @@ def frames(
         step = _slices_of_time(events["t"], steps, start, end)
     else:
         step = np.arange(len(events)) * steps // max(len(events), 1)
-    place = (step, events["p"].astype(int), events["y"], events["x"])
+    index = (step, events["p"].astype(int), events["y"], events["x"])
     shape = (steps, 2, *size)
-    counts = np.bincount(np.ravel_multi_index(place, shape), minlength=int(np.prod(shape)))
+    counts = np.bincount(np.ravel_multi_index(index, shape), minlength=int(np.prod(shape)))
     found = counts.reshape(shape).astype(np.float32)
     return np.minimum(found, 1) if binary else found
 
 
 def _between(events: Events, start: int | None, end: int | None) -> Events:
-    """Return the events from `start` up to, and without, `end`."""
+    """Return the events from `start` on and before `end`."""
     if start is None and end is None:
         return events
     kept = np.ones(len(events), bool)
@@ -151,7 +151,7 @@ def shrunk(events: Events, sensor: tuple[int, int], size: tuple[int, int]) -> Ev
 
 @dataclass(frozen=True)
 class Slicing:
-    """Hold the options by which recordings become frames; see `frames` and `shrunk`.
+    """Hold the options that turn recordings into frames; see `frames` and `shrunk`.
 
     Parameters
     ----------
@@ -160,9 +160,9 @@ class Slicing:
     size : (int, int)
         Rows and columns of a frame.
     by : {"time", "number"}
-        What is the same in all slices.
+        Whether all slices have the same duration or number of events.
     binary : bool
-        Put 1 where there were any events, not their number.
+        Whether to store 1 in place of the number of events.
     start, end : int, optional
         Times at which the slices begin and end, in microseconds; those of the first and last event
         if not given.
@@ -170,7 +170,7 @@ class Slicing:
     Raises
     ------
     InputError
-        If a size is no whole number above 0, `by` is unknown, or `end` is not after `start`.
+        If a size is not a whole number above 0, `by` is unknown, or `end` is not after `start`.
     """
 
     steps: int

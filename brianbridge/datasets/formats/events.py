@@ -1,4 +1,4 @@
-"""The array of events that every format of event cameras becomes."""
+"""The array of events into which every format of event cameras is read."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def check_inside(events: Events, size: tuple[int, int], source: str) -> None:
     Raises
     ------
     InputError
-        If an event is outside (the message names the first), or `size` is no pair.
+        If an event is outside (the message names the first), or `size` is not a pair.
     """
     if not isinstance(size, list | tuple) or len(size) != 2:
         raise InputError(f"{source}: sensor = {size!r}; give rows and columns, (34, 34)")
@@ -57,7 +57,7 @@ def check_inside(events: Events, size: tuple[int, int], source: str) -> None:
 
 
 def check_whole(length: int, size: int, path: Path) -> None:
-    """Check that so many bytes are whole events of `size` bytes.
+    """Check that `length` bytes are whole events of `size` bytes.
 
     Raises
     ------

@@ -35,8 +35,9 @@ def decompressed(path: Path, most: int | None = None) -> bytes:
     path : Path
         The file.
     most : int, optional
-        Number of bytes that it should have, decompressed. Of a longer file only one byte more is
-        read, as a kilobyte can decompress to a megabyte. If not given, an IDX header states it.
+        Number of bytes that it should have, decompressed. If the file is longer, only one byte more
+        is read, because a kilobyte can decompress to a megabyte. If not given, the IDX header
+        states it.
 
     Raises
     ------
@@ -50,7 +51,7 @@ def decompressed(path: Path, most: int | None = None) -> bytes:
             head = file.read(_HEADER)
             most = _announced(head) if most is None else most
             parts, room = [head], math.inf if most is None else most + 1 - len(head)
-            # In blocks: a read of the whole number, which a file may claim, takes that much memory.
+            # In blocks: one read would allocate all the memory that a file may claim.
             while room > 0 and (part := file.read(int(min(room, _BLOCK)))):
                 parts.append(part)
                 room -= len(part)
@@ -64,7 +65,7 @@ def decompressed(path: Path, most: int | None = None) -> bytes:
 
 
 def _announced(head: bytes) -> int | None:
-    """Return the number of bytes that an IDX header states; None if it is no such header."""
+    """Return the number of bytes that an IDX header states; None if it has no such header."""
     if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _DTYPES:
         return None
     start = 4 + 4 * head[3]
@@ -141,7 +142,7 @@ def read_idx(path: str | Path) -> npt.NDArray[Any]:
     Raises
     ------
     InputError
-        If it cannot be read, is damaged, or is no IDX file. The message says what was expected.
+        If it cannot be read, is damaged, or is not an IDX file. The message says what was expected.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Read the event files of N-MNIST, which have no header.
 
-The layout is that of the page of the data set; the overflow of time follows tonic, which follows
-the reader of the author.
+The layout is the one described on the page of the dataset; the overflow of time follows tonic,
+which follows the author's reader.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def images_and_labels(
     Parameters
     ----------
     entry : DatasetEntry
-        Which set.
+        The dataset.
     files : mapping of str to FileContent
         By role: the part, and the number of the file if the part has several, as ``"train_2"``.
 

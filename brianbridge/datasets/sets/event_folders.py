@@ -1,8 +1,8 @@
-"""Read event recordings: a folder has a subfolder for each class, with a file for each sample.
+"""Read event recordings from a folder with a subfolder per class and a file per sample.
 
-Recordings become frames as they are read, so that memory holds the frames alone: 4 bytes for each
-step, polarity and pixel. All 70,000 samples of N-MNIST take 6.5 GB in 10
-steps, CIFAR10-DVS 3.3 GB in 10 steps of 64 x 64 pixels, or 13 GB in those of its sensor.
+Recordings become frames as they are read, so that memory holds only the frames: 4 bytes for each
+step, polarity and pixel. All 70,000 samples of N-MNIST take 6.5 GB in 10 steps; CIFAR10-DVS takes
+3.3 GB in 10 steps of 64 x 64 pixels, or 13 GB in those of its sensor.
 """
 
 from __future__ import annotations
@@ -58,12 +58,12 @@ def from_event_folder(
     size : (int, int), optional
         Rows and columns of a frame; fewer than those of the sensor add up neighbouring pixels.
     by : {"time", "number"}
-        Whether all frames have the same length of time or the same number of events.
+        Whether all frames have the same duration or the same number of events.
     binary : bool
-        Put 1 where there were any events, not their number.
+        Whether to store 1 in place of the number of events.
     start, end : int, optional
-        The first and last moment that the frames cover, in microseconds of the clock of each
-        recording; see `frames`.
+        Times at which the first frame begins and the last one ends, in microseconds of the clock
+        of each recording; see `frames`.
     classes : sequence of str, optional
         Subfolders in the order of the labels; all of them, sorted, if not given.
     part : str
@@ -95,7 +95,9 @@ def from_event_folder(
     if classes is not None:
         check_names(name, classes)
     if not home.is_dir():
-        raise InputError(f"dataset {name!r}: {home} is no folder; give one with a folder a class")
+        raise InputError(
+            f"dataset {name!r}: {home} is not a folder; give one with a subfolder for each class"
+        )
     slicing = Slicing(steps, sensor if size is None else size, by, binary, start, end)
     if classes is None:
         classes = sorted(p.name for p in home.iterdir() if p.is_dir())
@@ -160,7 +162,7 @@ def fill_frames(
         digest.update(content)
         events = parse_events(content, path)
         if not len(events):
-            raise InputError(f"{path}: has no events; take it out of the folder")
+            raise InputError(f"{path}: has no events; remove it from the folder")
         check_inside(events, sensor, str(path))
         row[...] = slicing(events, sensor)
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Read the data sets of event recordings that are in the registry."""
+"""Read the datasets of event recordings that are in the registry."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def slicing_of(entry: DatasetEntry, options: Mapping[str, Any]) -> Slicing:
     Parameters
     ----------
     entry : DatasetEntry
-        Which set; its shape in the registry is the default.
+        The dataset; its shape in the registry is the default.
     options : mapping of str
         Fields of `Slicing`.
 
@@ -68,13 +68,13 @@ def read_event_set(
     Parameters
     ----------
     entry : DatasetEntry
-        Which set.
+        The dataset.
     folder : path or None
-        The folder that has its folders; the usual folders are searched if None.
+        The folder with the folders of its parts; the usual folders are searched if None.
     slicing : Slicing
         How recordings are cut into frames.
     choose : callable
-        How to split a set that has no official split.
+        How to split a dataset that has no official split.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def read_event_set(
     Raises
     ------
     InputError
-        If the files are not found, damaged, or not as many as the set has.
+        If the files are not found or damaged, or their number is wrong.
     """
     assert entry.sensor is not None
     home = _folder_of(entry, folder)
@@ -117,8 +117,8 @@ def _part(entry: DatasetEntry, home: Path, part: str) -> Recordings:
     if len(found.y) != entry.samples[part]:
         raise InputError(
             f"dataset {entry.name!r}: {home / entry.folders[part]} has {len(found.y)} recordings, "
-            f"and the set {entry.samples[part]}; unpack it again, or take what is there with "
-            "datasets.from_event_folder"
+            f"but the dataset has {entry.samples[part]}; unpack it again, or read what is there "
+            "with datasets.from_event_folder"
         )
     return found
 
@@ -128,7 +128,7 @@ def _folder_of(entry: DatasetEntry, folder: str | os.PathLike[str] | None) -> Pa
         found = file_search.find_files(entry)
         if found is None:
             raise InputError(
-                f"dataset {entry.name!r} is not here. Get it: {file_search.how_to_get(entry)}"
+                f"dataset {entry.name!r} was not found. Get it: {file_search.how_to_get(entry)}"
             )
         return found
     given = checked_path(folder, f"folder of dataset {entry.name!r}", home=True)

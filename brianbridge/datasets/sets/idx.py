@@ -1,4 +1,4 @@
-"""Read the data sets that are four IDX files: images and labels of each part."""
+"""Read the datasets of four IDX files: images and labels of each part."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def images_and_labels(
     Parameters
     ----------
     entry : DatasetEntry
-        Which set.
+        The dataset.
     files : mapping of str to FileContent
         ``"train_images"``, ``"train_labels"``, ``"test_images"`` and ``"test_labels"``.
 
@@ -35,7 +35,7 @@ def images_and_labels(
     Raises
     ------
     InputError
-        If a file is no IDX file, has another shape or type than the set, or a wrong label.
+        If a file is not an IDX file, has another shape or type than the dataset, or a wrong label.
     """
     found = {}
     for part in ("train", "test"):

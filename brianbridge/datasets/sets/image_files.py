@@ -1,4 +1,4 @@
-"""Read the data sets of images that are files, with an official training and test part."""
+"""Read image datasets that come as files, with an official training and test part."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from brianbridge.datasets.unscaled import UnscaledData
 
 __all__ = ["LAYOUTS", "read_image_files"]
 
-#: By the name in the registry, under ``source``: the function that turns files into parts.
+#: The functions that turn files into parts, by ``source`` in the registry.
 LAYOUTS = {
     "idx": idx.images_and_labels,
     "cifar": cifar.images_and_labels,
@@ -21,15 +21,14 @@ LAYOUTS = {
 
 
 def read_image_files(entry: DatasetEntry, folder: str | os.PathLike[str] | None) -> UnscaledData:
-    """Read a data set from its files.
+    """Read a dataset from its files.
 
     Parameters
     ----------
     entry : DatasetEntry
-        Which set.
+        The dataset.
     folder : path or None
-        The folder of its files, or the archive they come in; the usual folders are searched if
-        None.
+        The folder or archive with its files; the usual folders are searched if None.
 
     Returns
     -------
@@ -39,7 +38,7 @@ def read_image_files(entry: DatasetEntry, folder: str | os.PathLike[str] | None)
     Raises
     ------
     InputError
-        If the files are not found, damaged, or not those of the set.
+        If the files are not found, are damaged, or belong to another dataset.
     """
     files = read_files(entry, folder)
     digest = hashlib.sha256()

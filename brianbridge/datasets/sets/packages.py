@@ -1,7 +1,7 @@
-"""Read the data sets that come with a Python package.
+"""Read the datasets that come with a Python package.
 
-scikit-learn and mlxtend have a function for each of their sets; `loader` in the registry names it.
-Any other package offers its sets by entry points; their entries have a function of their own.
+scikit-learn and mlxtend have a function for each of their datasets; `loader` in the registry names
+it. Any other package offers its datasets by entry points, whose entries have a function `read`.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ __all__ = ["PACKAGES", "read_from_package"]
 
 
 class Package(NamedTuple):
-    """Describe a package that has data sets.
+    """Describe a package that has datasets.
 
     Parameters
     ----------
     distribution : str
-        What the package index calls it.
+        Its name in the package index.
     install : str
         The command that installs it.
     module : str
-        Where its loaders are.
+        The module of its loaders.
     arguments : mapping of str to object
-        What makes a loader return inputs and labels.
+        Arguments with which a loader returns inputs and labels.
     """
 
     distribution: str
@@ -43,7 +43,7 @@ class Package(NamedTuple):
     arguments: Mapping[str, Any] = MappingProxyType({})
 
 
-#: By the name in the registry, under ``source``.
+#: The packages, by ``source`` in the registry.
 PACKAGES = {
     "sklearn": Package(
         "scikit-learn", "pip install brianbridge", "sklearn.datasets", {"return_X_y": True}
@@ -53,12 +53,12 @@ PACKAGES = {
 
 
 def read_from_package(entry: DatasetEntry) -> UnscaledData:
-    """Read a data set from the package that has it.
+    """Read a dataset from the package that has it.
 
     Parameters
     ----------
     entry : DatasetEntry
-        Which set.
+        The dataset.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def read_from_package(entry: DatasetEntry) -> UnscaledData:
         If the package is not installed, or its function does not return what the entry says.
     """
     if entry.read is not None:
-        return _read_by_own_function(entry)
+        return _read_by_entry(entry)
     package = PACKAGES[entry.source]
     try:
         x, y = _loaded(entry.source, entry.loader)
@@ -82,7 +82,7 @@ def read_from_package(entry: DatasetEntry) -> UnscaledData:
 def _loaded(source: str, loader: str) -> Part:
     """Return inputs and labels, in the same types on every platform.
 
-    They are read-only: what is cached must not change.
+    They are read-only, because they are cached.
     """
     package = PACKAGES[source]
     function = getattr(import_module(package.module), loader)
@@ -92,7 +92,7 @@ def _loaded(source: str, loader: str) -> Part:
     return x, y
 
 
-def _read_by_own_function(entry: DatasetEntry) -> UnscaledData:
+def _read_by_entry(entry: DatasetEntry) -> UnscaledData:
     assert entry.read is not None
     parts = {part: (np.asarray(x), np.asarray(y)) for part, (x, y) in entry.read().items()}
     found = {part: len(y) for part, (_, y) in parts.items()}

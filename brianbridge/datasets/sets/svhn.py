@@ -23,7 +23,7 @@ def images_and_labels(
     Parameters
     ----------
     entry : DatasetEntry
-        Which set.
+        The dataset.
     files : mapping of str to FileContent
         ``"train"`` and ``"test"``, each with the variables X, of shape (height, width, colour,
         sample), and y, of shape (sample, 1).
@@ -36,7 +36,7 @@ def images_and_labels(
     Raises
     ------
     InputError
-        If a file is no MATLAB file, or has other variables than the set.
+        If a file is not a MATLAB file, or has other variables than the dataset.
     """
     return {part: _part(entry, part, content) for part, content in files.items()}
 

@@ -1,5 +1,5 @@
 """Write and read network files (``network.h5``).
 
-`file` writes and reads, `schema` checks files that need not be trusted, `summary` describes a
-network for ``inspect``.
+`file` writes and reads, `schema` checks untrusted files, `summary` describes a network for
+``inspect``.
 """

@@ -1,4 +1,4 @@
-"""Write and read a spiking network: numbers as HDF5 datasets, all else as JSON, no pickles.
+"""Write and read a spiking network: numbers as HDF5 datasets, all else as JSON, without pickles.
 
 ::
 
@@ -15,7 +15,7 @@
 
 The same network gives the same bytes. Each chunk and each header has a checksum, so that damage is
 found and does not become another network. A file is only a description: its structure is checked
-here, and its equations are parsed by `NeuronModel` before Brian2 makes code of them.
+here, and its equations are parsed by `NeuronModel` before Brian2 generates code from them.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def save_network(network: SpikingNetwork, path: str | os.PathLike[str]) -> None:
     ------
     InputError
         If the file cannot be written (the disk is full, it is a folder or a pipe), or the network
-        has something that a file cannot hold, such as a provenance that is no JSON.
+        has something that a file cannot hold, such as a provenance that is not JSON.
 
     Examples
     --------
@@ -98,18 +98,18 @@ def save_network(network: SpikingNetwork, path: str | os.PathLike[str]) -> None:
     for projection in network.projections:
         if projection.failure is not None:
             raise InputError(
-                f"{what}: spikes of projection '{projection.name}' fail to arrive, which belongs "
-                "to a simulation and not to a file; save the network without its failure"
+                f"{what}: spikes of projection '{projection.name}' fail to arrive, which a file "
+                "cannot hold; save the network without its failure"
             )
         parts = {"weight": projection.weight, **projection.connection.arrays()}
         if projection.bias is not None:
             parts["bias"] = projection.bias
         arrays |= {f"projections/{projection.name}/{key}": array for key, array in parts.items()}
-    # Weights hardly compress; add the texts, the headers and the index.
+    # Weights hardly compress; add the JSON, the headers and the index.
     room = sum(array.nbytes for array in arrays.values()) + sum(map(len, texts.values())) + 16_384
     with hdf5_file(path, room) as (file, sink):
-        # Texts have a fixed length. Others lie in the heap of HDF5, which has no checksum; there a
-        # wrong byte can make HDF5 search for ever.
+        # Strings have a fixed length. Others lie in the heap of HDF5, which has no checksum; there
+        # a wrong byte can make HDF5 search for ever.
         file.attrs.update(format=np.bytes_(NETWORK_FORMAT), schema=SCHEMA)
         for name, text in texts.items():
             dtype = h5py.string_dtype("utf-8", len(text))
@@ -127,7 +127,7 @@ def load_network(path: str | os.PathLike[str]) -> SpikingNetwork:
     Parameters
     ----------
     path : path-like
-        A file that `save_network` wrote, here or elsewhere. It need not be trusted.
+        A file that `save_network` wrote. It need not be trusted.
 
     Returns
     -------
@@ -171,7 +171,7 @@ def _check_format(file: h5py.File) -> None:
         raise InputError(f"expected root attribute schema = {SCHEMA}, found {schema!r}")
     if schema > SCHEMA:
         raise InputError(
-            f"it has schema {schema}, and this version of brianbridge reads up to {SCHEMA}; "
+            f"it has schema {schema}, but this version of brianbridge reads up to {SCHEMA}; "
             "install a newer one"
         )
 

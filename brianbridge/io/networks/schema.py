@@ -23,9 +23,10 @@ from pydantic import (
 
 from brianbridge.encoding import Encoding
 from brianbridge.errors import InputError, did_you_mean
-from brianbridge.network import Readout, Schedule
+from brianbridge.network import Schedule
 from brianbridge.network.connections import CONNECTIONS
 from brianbridge.network.pooling import PoolingMode
+from brianbridge.network.readouts import ReadoutName
 from brianbridge.schema import validated
 
 __all__ = ["NetworkEntry", "check_entry", "upgraded"]
@@ -62,7 +63,7 @@ class _Neuron(_Strict):
     summary: str
     parameters: dict[str, _Quantity]
     initial: dict[str, _Quantity]
-    refractory: str | _Quantity = ""  # absent where there is none
+    refractory: str | _Quantity = ""  # absent if there is none
 
 
 class _Population(_Strict):
@@ -99,7 +100,7 @@ class NetworkEntry(_Strict):
 
     input_shape: list[PositiveInt]
     encoding: dict[str, Any]
-    readout: Readout
+    readout: ReadoutName
     populations: Annotated[list[_Population], Field(min_length=1)]
     projections: list[_Projection]
     schedule: Schedule
@@ -118,7 +119,7 @@ def check_entry(entry: Mapping[str, Any], what: str) -> None:
     Raises
     ------
     InputError
-        One line: the key, what was found and what was expected.
+        If it is not. The message names the key, the value and what was expected.
     """
     checked = validated(NetworkEntry, entry, what)
     for number, projection in enumerate(checked.projections):
@@ -134,9 +135,9 @@ def check_entry(entry: Mapping[str, Any], what: str) -> None:
 
 
 def upgraded(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the JSON of a file of schema 1, where all projections were dense, as schema 2.
+    """Convert the JSON of a file of schema 1, where all projections were dense, to schema 2.
 
-    An entry that is no such JSON is returned as it is; `check_entry` refuses it.
+    Any other entry is returned unchanged; `check_entry` refuses it.
     """
     known = {"source", "target", "kind"}
     plain = {"receive": "", "delay": 0.0, "feedback": False, "frozen": False, "label": ""}
@@ -170,8 +171,8 @@ def _encodings(kinds: Iterable[type[Encoding]]) -> Iterator[type[Encoding]]:
 
 
 def _encoding_entry(kind: type[Encoding]) -> type[BaseModel]:
-    """Return what `Encoding.to_dict` returns for one kind, read off its fields."""
-    # There, dt is in seconds, though an Encoding takes text and quantities too.
+    """Return the model of `Encoding.to_dict` for one kind, made from its fields."""
+    # In files dt is in seconds; an Encoding also accepts strings and quantities.
     hints = get_type_hints(kind) | {"dt": float}
     options: Any = {field.name: (hints[field.name], ...) for field in fields(kind)}
     return create_model("EncodingEntry", __base__=_Strict, kind=(str, ...), **options)

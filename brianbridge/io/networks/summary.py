@@ -25,9 +25,9 @@ def describe_network(network: SpikingNetwork) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``input_shape``; ``encoding`` (``dt`` in s); ``populations`` by name (``shape``, and of
-        the neuron model its name, texts, and quantities as text with units); ``projections`` by
-        name (``shape`` (out, in), ``dtype``, ``bias``, and of the weights ``min``, ``max`` and
+        ``input_shape``; ``encoding`` (``dt`` in s); ``populations`` by name (``shape``, and the
+        neuron model's name, strings, and quantities as text with units); ``projections`` by
+        name (``shape`` (out, in), ``dtype``, ``bias``, and the weights' ``min``, ``max`` and
         ``mean_abs``); ``readout``; ``parameters``, the number of weights and biases;
         ``provenance``.
 
@@ -79,7 +79,7 @@ def _projection(projection: Projection) -> dict[str, Any]:
 
 
 def _quantity(value: Any) -> str:
-    """Return ``"10 ms"``, or of an array ``"800 values, 9.1 to 11 ms"``."""
+    """Return ``"10 ms"``, or for an array ``"800 values, 9.1 to 11 ms"``."""
     if isinstance(value, str | bool | np.bool_):
         return str(value)
     unit = ""

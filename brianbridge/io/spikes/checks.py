@@ -33,7 +33,7 @@ def check_range(name: str, index: str, values: np.ndarray, end: int) -> None:
 
 
 def as_int16(name: str, values: np.ndarray) -> np.ndarray:
-    """Return spike values as 16-bit integers; refuse values that are none."""
+    """Return spike values as 16-bit integers; refuse all others."""
     with np.errstate(invalid="ignore"):  # NaN and huge values are found by the comparison
         exact = values.astype(np.int16)
     odd = values[exact != values]

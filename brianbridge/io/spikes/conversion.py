@@ -1,4 +1,4 @@
-"""Make a spike file of the log of a run; `brianbridge.io.spikes.file` documents the format."""
+"""Convert the log of a run to a spike file; `brianbridge.io.spikes.file` documents the format."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def write_spike_file(path: Path, log: SpikeLog, compress: bool) -> None:
     with atomic_descriptor(path, room) as descriptor:
         with hdf5_into(descriptor) as (file, sink):
             digests = _fill(file, sink, log, counts, _COMPRESSION if compress else {})
-        # HDF5 reports no errors of the disk. Only reading tells whether all is there.
+        # HDF5 reports no errors of the disk. Only reading shows whether all is there.
         with os.fdopen(os.dup(descriptor), "rb") as again, h5py.File(again, "r") as file:
             check_whole(file, counts, digests)
 
@@ -117,18 +117,18 @@ def _copied(
     """Copy a column from the log, in whole chunks, and yield the values that were written."""
     column = dataset.name.rpartition("/")[2]
     if not log.has(name, column):  # the fill value stands for all of it
-        yield from (absent(column, len(piece)) for piece in log.pieces(name, column))
+        yield from (absent(column, len(batch)) for batch in log.column(name, column))
         return
     start = 0
-    for block in _in_blocks(log.pieces(name, column), CHUNK):
+    for block in _in_blocks(log.column(name, column), CHUNK):
         dataset[start : start + len(block)] = block
         sink.check()
         start += len(block)
         yield block
 
 
-def _in_blocks(pieces: Iterable[np.ndarray], rows: int) -> Iterator[np.ndarray]:
-    """Join pieces so that all but the last one have a multiple of `rows` rows.
+def _in_blocks(arrays: Iterable[np.ndarray], rows: int) -> Iterator[np.ndarray]:
+    """Join arrays into blocks, all of a multiple of `rows` rows but the last one.
 
     Examples
     --------
@@ -136,9 +136,9 @@ def _in_blocks(pieces: Iterable[np.ndarray], rows: int) -> Iterator[np.ndarray]:
     [[0, 1], [0, 1], [2]]
     """
     held, count = [], 0
-    for piece in pieces:
-        held.append(piece)
-        count += len(piece)
+    for array in arrays:
+        held.append(array)
+        count += len(array)
         if count >= rows:
             joined = np.concatenate(held)
             whole = count - count % rows

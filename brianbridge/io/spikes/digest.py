@@ -33,8 +33,8 @@ DIGEST, COLUMN_DIGEST = "digest", "sha256"
 _ROWS = 16 * CHUNK  # read at once
 
 
-def digest(pieces: Iterable[np.ndarray]) -> np.ndarray:
-    """Return the SHA-256 of a column that is given in pieces, uint8, shape ``(32,)``.
+def digest(blocks: Iterable[np.ndarray]) -> np.ndarray:
+    """Return the SHA-256 of a column given in blocks, uint8, shape ``(32,)``.
 
     Examples
     --------
@@ -42,8 +42,8 @@ def digest(pieces: Iterable[np.ndarray]) -> np.ndarray:
     True
     """
     found = hashlib.sha256()
-    for piece in pieces:
-        found.update(np.ascontiguousarray(piece).data)
+    for block in blocks:
+        found.update(np.ascontiguousarray(block).data)
     return np.frombuffer(found.digest(), np.uint8)
 
 
@@ -81,15 +81,15 @@ def blocks_of(dataset: h5py.Dataset, rows: int) -> Iterator[np.ndarray]:
         yield dataset[start : min(start + _ROWS, rows)]
 
 
-def check_column(name: str, pieces: Iterable[np.ndarray], wanted: bytes | None) -> None:
-    """Compare a column, given in pieces, with its digest if there is one.
+def check_column(name: str, blocks: Iterable[np.ndarray], wanted: bytes | None) -> None:
+    """Compare a column, given in blocks, with its digest if there is one.
 
     Raises
     ------
     ValueError
         If it differs.
     """
-    found = digest(pieces)
+    found = digest(blocks)
     if wanted is not None and bytes(found) != wanted:
         raise ValueError(f"'{name}' differs from what was written")
 

@@ -13,7 +13,7 @@
         node_ids            uint64, flat index of the neuron in its population
         sample              uint32, number of the sample that was presented
         spike_value         int16: 1; -1 or +1 (ternary); 1..s_max (multi-threshold)
-        t_crossing          float64, ms; NaN where it is not known
+        t_crossing          float64, ms; NaN where unknown
 
 Each column has the attribute ``sha256``, the digest of its values.
 
@@ -26,7 +26,7 @@ orders (by time, by neuron), so `sorting` is none.
 
 While a run goes on, its spikes are in a hidden file beside the target, which only grows
 (`brianbridge.io.spikes.log`). When the run ends without an error, the target is made
-of it, read again, and compared with what was appended, before it gets its name.
+from it, read again, and compared with what was appended, before it gets its name.
 
 Attributes are compared with their digest when the file is opened, a column when it is read, and all
 of the file by ``brianbridge inspect --check``. The digests are of values, not of bytes on disk: a
@@ -34,7 +34,7 @@ copy without compression (``h5repack -f NONE spikes.h5 plain.h5``) still agrees 
 libsonata, whose wheels have no gzip, opens such a copy; ``brianbridge verify --plain-spikes``
 writes one directly.
 
-Texts have a fixed length. Others lie in the heap of HDF5, where damage can crash HDF5 itself.
+Strings have a fixed length. Others lie in the heap of HDF5, where damage can crash HDF5 itself.
 
 SONATA: https://github.com/AllenInstitute/sonata, docs/SONATA_DEVELOPER_GUIDE.md, "Spike file".
 """

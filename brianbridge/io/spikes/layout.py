@@ -33,9 +33,9 @@ COLUMNS: Mapping[str, tuple[str, float | None]] = {
     "t_crossing": ("<f8", np.nan),
 }
 CHUNK = 16_384  # events; 128 KiB of float64
-# Of a fixed length: HDF5 crashes on texts of variable length if its heap is damaged.
+# Of a fixed length: HDF5 crashes on strings of variable length if its heap is damaged.
 MILLISECONDS = np.array("milliseconds", h5py.string_dtype("utf-8", len("milliseconds")))
-PART = 60_000  # bytes of text in one attribute, which can have 64 kB
+PART = 60_000  # bytes of text in one attribute; HDF5 allows 64 kB
 
 
 def provenance_texts(text: str) -> dict[str, np.bytes_]:
@@ -54,7 +54,7 @@ def provenance_texts(text: str) -> dict[str, np.bytes_]:
 
 
 def provenance_in(attributes: h5py.AttributeManager) -> dict[str, Any]:
-    """Read what `provenance_texts` made; in older files, one text of variable length."""
+    """Read what `provenance_texts` made; in older files, one string of variable length."""
     first = attributes[_part(0)]
     parts = [first.encode() if isinstance(first, str) else first]
     while (name := _part(len(parts))) in attributes:
@@ -70,7 +70,7 @@ def _part(number: int) -> str:
 
 
 def absent(column: str, count: int) -> np.ndarray:
-    """Return the values of a column that is not known, shape ``(count,)``.
+    """Return the values of a column that a file lacks, shape ``(count,)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-r"""Read spike logs: the spikes of a run that goes on, in a file that only grows at its end.
+r"""Read spike logs, which hold the spikes of a run in progress in a file that only grows.
 
 ::
 
@@ -6,13 +6,13 @@ r"""Read spike logs: the spikes of a run that goes on, in a file that only grows
     uint64, uint64          length and CRC-32 of the JSON
     JSON                    the run: its populations, time step, provenance
     for each batch:
-        uint64, ...         number of samples; of each population the number of its spikes and the
+        uint64, ...         number of samples; for each population its number of spikes and the
                             CRC-32 of each column (2**32: absent); CRC-32 of all these numbers
         columns             one after the other, in the types of the spike file
 
 A kill, or a full disk, can only cut off the last batch; those before it stay as they are.
-`SpikeFileWriter` makes an HDF5 file of the log when the run ends, not while it goes on: HDF5
-crashes if the disk refuses a write.
+`SpikeFileWriter` converts the log to HDF5 only when the run ends, because HDF5 crashes if the disk
+refuses a write.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class SpikeLog:
     Attributes
     ----------
     batches : list of tuple of int and numpy.ndarray
-        Of each whole batch, the byte where its columns begin, and its table of numbers.
+        For each whole batch, the byte where its columns begin, and its table of numbers.
     end : int
         Length of the whole batches, in bytes.
     """
@@ -77,11 +77,11 @@ class SpikeLog:
         return sum(int(self._parts(table)[0][row]) for _, table in self.batches)
 
     def has(self, name: str, column: str) -> bool:
-        """Tell whether any batch has the column."""
+        """Return whether any batch has the column."""
         cell = self.names.index(name), list(COLUMNS).index(column)
         return any(self._parts(table)[1][cell] != ABSENT for _, table in self.batches)
 
-    def pieces(self, name: str, column: str) -> Iterator[np.ndarray]:
+    def column(self, name: str, column: str) -> Iterator[np.ndarray]:
         """Yield a column batch by batch, checked, shape ``(spikes of the batch,)``.
 
         Raises
@@ -121,7 +121,7 @@ class SpikeLog:
 
 
 def is_log(path: Path) -> bool:
-    """Tell whether a file is a spike log, by its first bytes."""
+    """Return whether the first bytes of a file are those of a spike log."""
     try:
         with path.open("rb") as file:
             return file.read(len(MAGIC)) == MAGIC

@@ -82,7 +82,7 @@ class SpikeLogWriter(SpikeLog):
 
     def close(self, remove: bool) -> None:
         """Close the file, and remove it if it still has its name."""
-        with suppress(OSError):  # all that is needed was read
+        with suppress(OSError):  # all that is needed has been read
             same = os.path.samestat(os.fstat(self.descriptor), os.stat(self.path))
             if remove and same:
                 self.path.unlink()

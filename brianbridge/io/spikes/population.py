@@ -18,9 +18,9 @@ from brianbridge.io.spikes.layout import COLUMNS, absent
 from brianbridge.io.spikes.log import is_log, opened_log
 from brianbridge.readable import counted, milliseconds, printable, shape_text
 
-__all__ = ["PopulationSpikes", "in_words", "opened", "population_in"]
+__all__ = ["PopulationSpikes", "opened", "population_in", "spikes_text"]
 
-# Other programs write times as reals; one that is meant as k*dt must not fall into step k - 1.
+# Other programs write times as floats; one that means k*dt must not fall into step k - 1.
 STEP_TOLERANCE = 1e-6
 # Errors that damaged bytes may raise.
 DAMAGED = (
@@ -32,15 +32,15 @@ DAMAGED = (
     ValueError,
     MemoryError,
 )
-# gzip turns at most 1,032 bytes into one. A file that declares more has not written them, and to
-# read them would only fill memory.
+# gzip turns at most 1,032 bytes into one. A file that declares more does not contain them, and
+# reading them would only fill memory.
 MOST_COMPRESSION = 1100
 UNITS = ("milliseconds", "ms", b"milliseconds", b"ms")
 
 
 @dataclass(frozen=True)
 class PopulationSpikes:
-    """Read the spikes of one population in a spike file, when they are asked for.
+    """Read the spikes of one population in a spike file, on request.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class PopulationSpikes:
     digests: Mapping[str, bytes] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        what = in_words(self.shape, self.dt, self.steps, self.spikes)
+        what = spikes_text(self.shape, self.dt, self.steps, self.spikes)
         return f"Spikes of population '{printable(self.name)}': {what}"
 
     def column(self, name: str) -> np.ndarray:
@@ -86,8 +86,8 @@ class PopulationSpikes:
             raise InputError(f"a spike file has no column '{name}'. {did_you_mean(name, COLUMNS)}")
         if is_log(self.path):
             with opened_log(self.path) as log:
-                pieces = [absent(name, 0), *log.pieces(self.name, name)]
-            return np.concatenate(pieces)[: self.spikes]
+                batches = [absent(name, 0), *log.column(self.name, name)]
+            return np.concatenate(batches)[: self.spikes]
         with opened(self.path) as file:
             group = file["spikes"][self.name]
             if name not in group:
@@ -107,15 +107,15 @@ class PopulationSpikes:
         if is_log(self.path):
             with opened_log(self.path) as log:
                 for name in COLUMNS:
-                    for _ in log.pieces(self.name, name):
+                    for _ in log.column(self.name, name):
                         pass
             return
         with opened(self.path) as file:
             group = file["spikes"][self.name]
             for name in COLUMNS:
                 if name in group:
-                    pieces = blocks_of(group[name], self.spikes)
-                    check_column(group[name].name, pieces, self.digests.get(name))
+                    blocks = blocks_of(group[name], self.spikes)
+                    check_column(group[name].name, blocks, self.digests.get(name))
 
     def events(self, dt: float | None = None) -> Events:
         """Read the spikes as flat arrays, in the order of the file.
@@ -123,8 +123,8 @@ class PopulationSpikes:
         Parameters
         ----------
         dt : float, optional
-            Step in seconds; each spike gets the step in which its timestamp lies. That of the run
-            if not given. Give it for the files of other programs, which do not state it.
+            Step in seconds; each spike gets the step in which its timestamp lies. The default is
+            the step of the run, which the files of other programs do not state.
 
         Raises
         ------
@@ -133,7 +133,7 @@ class PopulationSpikes:
         """
         dt = self.dt if dt is None else dt
         if dt is None:
-            raise InputError(f"'{self.path}' does not say its time step: give it, as in dt=1e-4")
+            raise InputError(f"'{self.path}' does not state its time step: give it, as in dt=1e-4")
         crossing = self.column("t_crossing") / 1e3
         return Events(
             sample=self.column("sample").astype(np.int64),
@@ -145,12 +145,14 @@ class PopulationSpikes:
         )
 
 
-def in_words(shape: Sequence[int] | None, dt: float | None, steps: int | None, spikes: int) -> str:
-    """Describe the spikes of a population; what is None is left out.
+def spikes_text(
+    shape: Sequence[int] | None, dt: float | None, steps: int | None, spikes: int
+) -> str:
+    """Describe the spikes of a population, without the values that are None.
 
     Examples
     --------
-    >>> in_words((10,), 1e-3, 50, 7)
+    >>> spikes_text((10,), 1e-3, 50, 7)
     '10 neurons, 50 steps of 1 ms, 7 spikes'
     """
     known = [] if shape is None else [f"{shape_text(shape)} neurons"]
@@ -173,7 +175,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
         raise InputError(f"'{path}' is still being written: read it when the run ends") from None
     except DAMAGED as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"'{path}' is damaged or no HDF5 spike file: {reason}") from error
+        raise InputError(f"'{path}' is damaged or not an HDF5 spike file: {reason}") from error
 
 
 def population_in(path: Path, group: Any, written: int | None, whole: bool) -> PopulationSpikes:
@@ -189,9 +191,11 @@ def population_in(path: Path, group: Any, written: int | None, whole: bool) -> P
             _check_stored(path, group[column], value)
     shapes = {column: group[column].shape for column in COLUMNS if column in group}
     spikes = shapes["node_ids"][0] if written is None else written
-    # In the file of a run that was killed, columns may be longer than what was written whole.
+    # In the file of a run that was killed, columns may be longer than the whole batches.
     if any(len(s) != 1 or s[0] < spikes or (whole and s[0] > spikes) for s in shapes.values()):
-        raise InputError(f"'{path}' is damaged: expected {spikes} spikes a column, found {shapes}")
+        raise InputError(
+            f"'{path}' is damaged: expected {spikes} spikes per column, found {shapes}"
+        )
     units = group["timestamps"].attrs.get("units", "ms")
     if units not in UNITS:
         raise InputError(f"'{path}' has timestamps in {units!r}: expected milliseconds")
@@ -211,6 +215,6 @@ def _check_stored(path: Path, column: h5py.Dataset, fill: float | None) -> None:
         raise InputError(f"'{path}': '{column.name}' is not stored in this file")
     if column.nbytes > stored * MOST_COMPRESSION and not nothing:
         raise InputError(
-            f"'{path}' is damaged: '{column.name}' declares {column.nbytes} bytes of numbers and "
+            f"'{path}' is damaged: '{column.name}' declares {column.nbytes} bytes of numbers but "
             f"stores {stored}"
         )

@@ -15,7 +15,7 @@ from brianbridge.errors import InputError
 from brianbridge.io.spikes.digest import DIGEST, check_description
 from brianbridge.io.spikes.layout import MAGIC, provenance_in
 from brianbridge.io.spikes.log import is_log, opened_log
-from brianbridge.io.spikes.population import PopulationSpikes, in_words, opened, population_in
+from brianbridge.io.spikes.population import PopulationSpikes, opened, population_in, spikes_text
 from brianbridge.paths import checked_path
 from brianbridge.readable import columns, counted, printable
 
@@ -24,7 +24,7 @@ __all__ = ["SpikeFile", "check_spikes", "describe", "read_spikes"]
 
 @dataclass(frozen=True)
 class SpikeFile:
-    """Describe a spike file; the spikes are read when they are asked for.
+    """Describe a spike file; the spikes are read on request.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class SpikeFile:
     def __repr__(self) -> str:
         state = "complete" if self.complete else "not complete"
         rows = (
-            (printable(name), in_words(p.shape, p.dt, p.steps, p.spikes))
+            (printable(name), spikes_text(p.shape, p.dt, p.steps, p.spikes))
             for name, p in self.populations.items()
         )
         samples = counted(self.samples, "sample")
@@ -62,13 +62,13 @@ def read_spikes(path: str | os.PathLike[str]) -> SpikeFile:
     Parameters
     ----------
     path : path-like
-        The file. Only its description is read; spikes are read when they are asked for. A run
-        that was killed has the batches that were written whole.
+        The file. Only its description is read; spikes are read on request. The file of a run that
+        was killed has all whole batches.
 
     Raises
     ------
     InputError
-        If there is no such file, it is damaged, or it is no SONATA spike file.
+        If there is no such file, it is damaged, or it is not a SONATA spike file.
 
     Examples
     --------
@@ -110,14 +110,14 @@ def _check_older(file: h5py.File) -> None:
 def _of_log(path: Path) -> SpikeFile:
     """Describe the log of a run that was killed or failed."""
     with opened_log(path) as log:
-        said = log.description
+        run = log.description
         populations = {
             name: PopulationSpikes(
-                path, name, log.spikes(name), tuple(shape), said["dt"], said["steps"]
+                path, name, log.spikes(name), tuple(shape), run["dt"], run["steps"]
             )
-            for name, shape in said["shapes"]
+            for name, shape in run["shapes"]
         }
-        return SpikeFile(path, False, log.samples, populations, said["provenance"])
+        return SpikeFile(path, False, log.samples, populations, run["provenance"])
 
 
 def check_spikes(path: str | os.PathLike[str]) -> str:
@@ -131,8 +131,8 @@ def check_spikes(path: str | os.PathLike[str]) -> str:
     Returns
     -------
     str
-        What was found: that all is as it was written, or that the file can be read whole but, as
-        it is of another program or an earlier version, has no digests.
+        Whether all is as it was written, or all can be read but the file has no digests, because
+        another program or an earlier version wrote it.
 
     Raises
     ------
@@ -159,7 +159,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     -------
     dict
         The keys ``path``, ``complete``, ``samples``, ``populations`` (by name: ``shape``,
-        ``dt`` in s, ``steps`` and ``spikes``; None where the file does not say), ``provenance``.
+        ``dt`` in s, ``steps`` and ``spikes``; None if the file does not state it), ``provenance``.
 
     Raises
     ------

@@ -125,7 +125,7 @@ class SpikeFileWriter:
     def append(self, recording: Recording) -> None:
         """Write the spikes of the next batch of samples.
 
-        Its samples are numbered after those of the batches before.
+        Its samples get the numbers after those of earlier batches.
 
         Parameters
         ----------
@@ -136,7 +136,7 @@ class SpikeFileWriter:
         ------
         InputError
             If the batch is of another run (other populations, `dt` or steps), has values that the
-            file cannot hold (a spike value that is no 16-bit integer, an index out of range), or
+            file cannot hold (a spike value that is not a 16-bit integer, an index out of range), or
             the disk refuses it. The file is then as before, and the batch may be tried again.
         """
         log = self._fitting_log(recording)
@@ -154,12 +154,12 @@ class SpikeFileWriter:
         if self._log is None:
             raise RuntimeError("append needs an open file: with SpikeFileWriter(...) as spikes:")
         shapes = {name: tuple(shape) for name, shape in recording.shapes.items()}
-        ours = (self._shapes, self._dt, self._steps)
-        theirs = (shapes, recording.dt, recording.steps)
-        if ours != theirs:
+        expected = (self._shapes, self._dt, self._steps)
+        found = (shapes, recording.dt, recording.steps)
+        if found != expected:
             raise InputError(
                 f"the recording does not belong in '{self.path}': its shapes, dt and steps are "
-                f"{theirs}, the file was opened for {ours}"
+                f"{found}, but the file was opened for {expected}"
             )
         return self._log
 

@@ -1,12 +1,11 @@
-"""Kinds of connection: which neurons a projection connects, one kind a file.
+"""The kinds of connection, which say which neurons a projection connects.
 
-`base` says what a connection is and what a new kind has to give, `pairs` holds lists of synapses.
-Each other module defines one kind, or one and its transpose. A module that is added here is found
-by its name at once; other packages offer theirs in the group of entry points
-``brianbridge.connections``.
+`base` says what a connection is and what a new kind must define, `pairs` holds lists of synapses.
+Every other module defines one kind, or a kind and its transpose. New modules here are found
+automatically; other packages offer kinds in the group of entry points ``brianbridge.connections``.
 
-This package imports nothing above `brianbridge.network`. Faster ways than the list of synapses are
-registered for a kind where they are used: `weighting` in `brianbridge.twin.weighting` (torch),
+This package imports nothing above `brianbridge.network`. Algorithms that are faster than a list of
+synapses are registered for a kind where they are used: `weighting` in `brianbridge.twin.weighting`,
 `weight_delivery` in `brianbridge.simulation.batched.listed` (batched path), `fan_out_of` in
 `brianbridge.measures.fan_out`, `transpose_of` in `brianbridge.rules.equilibrium.backward_network`.
 """

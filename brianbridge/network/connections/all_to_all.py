@@ -1,4 +1,4 @@
-"""Every neuron is connected with every other: a matrix of weights."""
+"""Connect every neuron with every other, by a matrix of weights."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class AllToAll(Connection):
         return Pairs(*_ends(weight), np.arange(math.prod(weight)).reshape(weight).T.ravel())
 
     def synapses(self, weight: np.ndarray, source: Shape, target: Shape) -> SynapseTable:
-        """Return all synapses with their weights: the transpose is quicker than its elements."""
+        """Return all synapses with their weights, faster than by `pairs`."""
         return SynapseTable(*_ends(weight.shape), weight.T.astype(np.float64).ravel())
 
     def number_of_synapses(self, weight: Shape, source: Shape, target: Shape) -> int:
-        """Return how many synapses there are: as many as weights."""
+        """Return the number of synapses, which is that of the weights."""
         return math.prod(weight)
 
     def check_pairs(self, weight: Shape, source: Shape, target: Shape, what: str) -> None:

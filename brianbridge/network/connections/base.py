@@ -18,9 +18,10 @@ A new kind is one frozen dataclass::
             neuron, distance = np.indices((size, self.reach)).reshape(2, -1)
             return Pairs(neuron, (neuron + distance + 1) % size, distance)
 
-Fields are saved in network files: numbers, texts and tuples as JSON, fields annotated as
-`numpy.ndarray` as datasets. A kind may have faster ways than its list of synapses. They are
-registered by `functools.singledispatch` where they are used: see `brianbridge.network.connections`.
+Fields are saved in network files: numbers, strings and tuples as JSON, fields annotated as
+`numpy.ndarray` as datasets. A kind may have algorithms that are faster than its list of synapses.
+They are registered by `functools.singledispatch` where they are used; see
+`brianbridge.network.connections`.
 """
 
 from __future__ import annotations
@@ -55,13 +56,13 @@ _TAKEN = ("weight", "bias")
 class Connection(ABC):
     """Say which neurons are connected; the base class of all kinds.
 
-    A kind has a name, `kind`, and lists its synapses in `pairs`. It may say which shape of weight
-    it needs (`weight_shape`). The class registers itself as soon as it is defined.
+    A kind has a name, `kind`, and lists its synapses in `pairs`. It may also state the
+    shape of its weight (`weight_shape`). The class registers itself on definition.
 
     Raises
     ------
     InputError
-        On definition, if the class derives from another kind, whose fast ways would then be used
+        On definition, if the class derives from another kind, whose algorithms would then be used
         for it, or a field has a name that network files need.
     """
 
@@ -75,14 +76,14 @@ class Connection(ABC):
         for base in cls.__mro__[1:]:
             if "kind" in base.__dict__:
                 raise InputError(
-                    f"connection '{cls.__name__}' derives from '{base.__name__}', whose ways to "
-                    "apply weights would be used for it; derive it from Connection"
+                    f"connection '{cls.__name__}' derives from '{base.__name__}', whose "
+                    "algorithms would be used for it; derive it from Connection"
                 )
         for name in _TAKEN:
             if name in inspect.get_annotations(cls):
                 raise InputError(
-                    f"connection '{cls.__name__}': a field cannot be called '{name}', as network "
-                    "files have something else by that name; rename it"
+                    f"connection '{cls.__name__}': a field cannot be called '{name}', because "
+                    "network files use that name for another array; rename it"
                 )
         if "kind" in cls.__dict__:
             CONNECTIONS.add(cls.kind, cls)
@@ -104,12 +105,12 @@ class Connection(ABC):
     def weight_shape(self, weight: Shape, source: Shape, target: Shape, what: str) -> Shape:
         """Return the shape that the weight must have between populations of these shapes.
 
-        A flat one that has all elements listed in `pairs`, unless a kind says otherwise.
+        By default, this is a flat shape with all elements that `pairs` lists.
 
         Parameters
         ----------
         weight : tuple of int
-            The shape that the weight has; that of a kernel, for instance, is free.
+            The shape that the weight has. A kernel, for instance, may have any height and width.
         source, target : tuple of int
             Shapes of the populations.
         what : str
@@ -131,7 +132,7 @@ class Connection(ABC):
     def delays(self) -> np.ndarray | None:
         """Delays of single synapses in seconds, in the order of `pairs`; None if there are none.
 
-        They come on top of the projection's delay. Only the reference path follows them.
+        They are added to the projection's delay. Only the reference path uses them.
         """
         return None
 
@@ -142,7 +143,7 @@ class Connection(ABC):
         return self.pairs(weight.shape, source, target).with_weights(weight)
 
     def number_of_synapses(self, weight: Shape, source: Shape, target: Shape) -> int:
-        """Return how many synapses there are."""
+        """Return the number of synapses."""
         return len(self.pairs(weight, source, target).source)
 
     def bias_of_neurons(self, bias: np.ndarray, target: Shape) -> np.ndarray:
@@ -166,8 +167,8 @@ class Connection(ABC):
 
     @classmethod
     def array_fields(cls) -> tuple[str, ...]:
-        """Return the names of the fields that are arrays, which files keep beside the weights."""
-        # By the text of the annotation: resolving it would need all names of the user's module.
+        """Return the names of the fields that are arrays, which files store with the weights."""
+        # Resolving the annotation would need all names of the user's module, so look at its text.
         return tuple(f.name for f in fields(cls) if "ndarray" in str(f.type).lower())
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -182,7 +183,7 @@ class Connection(ABC):
 
 
 def connection_from_dict(entry: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Connection:
-    """Rebuild a connection from the outcome of `Connection.to_dict` and its arrays.
+    """Rebuild a connection from the result of `Connection.to_dict` and its arrays.
 
     Raises
     ------
@@ -200,12 +201,12 @@ def connection_from_dict(entry: Mapping[str, Any], arrays: Mapping[str, np.ndarr
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON has it: lists for tuples, Python's numbers for NumPy's."""
+    """Return a value for JSON: tuples become lists, NumPy's numbers Python's."""
     if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
     return value.item() if isinstance(value, np.generic) else value
 
 
 def _frozen(value: Any) -> Any:
-    """Return a value with tuples for lists, as a frozen dataclass has them."""
+    """Return a value with tuples in place of lists, as a frozen dataclass has them."""
     return tuple(map(_frozen, value)) if isinstance(value, list) else value

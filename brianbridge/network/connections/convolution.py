@@ -1,6 +1,6 @@
 """Connections of images: convolution and its transpose.
 
-Shapes and parameters mean what they mean in torch: a population is ``(channels, height, width)``,
+Shapes and parameters have torch's meaning: a population is ``(channels, height, width)``,
 a kernel ``(out, in/groups, height, width)``, and that of a transposed convolution ``(in,
 out/groups, height, width)``. A population of shape ``(height, width)`` counts as one channel.
 """
@@ -15,7 +15,7 @@ import numpy as np
 from brianbridge.errors import InputError
 from brianbridge.network.connections.base import Connection, Shape
 from brianbridge.network.connections.pairs import Pairs
-from brianbridge.network.images import Image, Pair, image_shape, pair, slide, touched
+from brianbridge.network.images import Image, Pair, image_shape, kernel_pixels, pair, slide
 
 __all__ = ["Convolution", "SlidingKernel", "TransposedConvolution"]
 
@@ -58,14 +58,14 @@ class SlidingKernel(Connection):
                 )
 
     def slide(self, image: Image, kernel: Shape, what: str) -> Pair:
-        """Return the height and width of what the kernel makes of an image."""
+        """Return the height and width of the kernel's output."""
         size = (kernel[0], kernel[1])
         return slide(image, size, self.stride, self.padding, self.dilation, what)
 
     def unrolled(self, weight: Shape, image: Image, out: Image) -> Pairs:
-        """Return the synapses of a convolution from `image` to `out`, in no order."""
+        """Return the synapses of a convolution from `image` to `out`, in no particular order."""
         outputs, inputs, high, wide = weight
-        position, tap, pixel = touched(
+        position, tap, pixel = kernel_pixels(
             image[1:], out[1:], (high, wide), self.stride, self.padding, self.dilation
         )
         channel_out, channel_in = (a.ravel()[:, None] for a in np.indices((outputs, inputs)))
@@ -85,7 +85,7 @@ class Convolution(SlidingKernel):
     stride, padding, dilation : int or (int, int)
         As in torch.
     groups : int
-        Number of groups of channels; a group does not see the others.
+        Number of groups of channels, which are convolved separately.
 
     Examples
     --------
@@ -113,13 +113,13 @@ class Convolution(SlidingKernel):
         fitting = self.output_shape(source, out[0], kernel, what)
         if fitting != out:
             raise InputError(
-                f"{what}: this convolution makes {fitting} of {source}, but the target has shape "
+                f"{what}: this convolution maps {source} to {fitting}, but the target has shape "
                 f"{target}; change either"
             )
         return out[0], image[0] // self.groups, *kernel
 
     def pairs(self, weight: Shape, source: Shape, target: Shape) -> Pairs:
-        """List all synapses, in no order."""
+        """List all synapses, in no particular order."""
         return self.unrolled(weight, image_shape(source, ""), image_shape(target, ""))
 
 
@@ -134,7 +134,7 @@ class TransposedConvolution(SlidingKernel):
     stride, padding, dilation : int or (int, int)
         As in torch.
     groups : int
-        Number of groups of channels; a group does not see the others.
+        Number of groups of channels, which are convolved separately.
     """
 
     kind: ClassVar[str] = "conv_transpose2d"
@@ -148,13 +148,13 @@ class TransposedConvolution(SlidingKernel):
         back = self.slide(out, kernel, what)
         if back != image[1:]:
             raise InputError(
-                f"{what}: a transposed convolution to {target} comes from {back} in height and "
-                f"width, but the source has shape {source}; change either"
+                f"{what}: a transposed convolution to {target} needs a source of height and width "
+                f"{back}, but the source has shape {source}; change either"
             )
         return image[0], out[0] // self.groups, *kernel
 
     def output_padding(self, source: Shape, target: Shape, kernel: Pair) -> Pair:
-        """Return what torch's ``conv_transpose2d`` needs to know to reach the target's shape."""
+        """Return the output padding with which torch gives the target's shape."""
         image, out = image_shape(source, ""), image_shape(target, "")
         height, width = (
             out[axis + 1]
@@ -167,6 +167,6 @@ class TransposedConvolution(SlidingKernel):
         return height, width
 
     def pairs(self, weight: Shape, source: Shape, target: Shape) -> Pairs:
-        """List all synapses, in no order: those of the convolution the other way round."""
+        """List all synapses: those of the reverse convolution, in no particular order."""
         back = self.unrolled(weight, image_shape(target, ""), image_shape(source, ""))
         return Pairs(back.target, back.source, back.element)

@@ -1,4 +1,4 @@
-"""Each neuron is connected with the one in the same place."""
+"""Connect each neuron with the neuron of the same index."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["OneToOne"]
 
 @dataclass(frozen=True)
 class OneToOne(Connection):
-    """Connect each neuron with the one in its place; one weight for all, or one for each."""
+    """Connect each neuron with that of the same index, by one weight for all or one for each."""
 
     kind: ClassVar[str] = "one_to_one"
 

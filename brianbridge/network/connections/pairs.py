@@ -50,7 +50,7 @@ class Pairs(NamedTuple):
         """
         values = weight.ravel()[self.element].astype(np.float64)
         source, target = self.source, self.target
-        # Most kinds list their synapses in order; to see that is quicker than to sort them.
+        # Most kinds list their synapses in order; checking this is faster than sorting.
         later = source[1:] == source[:-1]
         if (source[1:] >= source[:-1]).all() and (target[1:] >= target[:-1])[later].all():
             return SynapseTable(source, target, values)

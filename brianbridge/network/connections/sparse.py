@@ -1,4 +1,4 @@
-"""Pairs of neurons that are listed one by one, each with a weight of its own."""
+"""Connect pairs of neurons that are listed one by one, each with its own weight."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Sparse(Connection):
         Flat indices of the connected neurons, in any order. A pair may occur several times.
     delays : numpy.ndarray, shape (synapses,), optional
         A delay for each synapse in seconds, on top of the projection's delay. Only the reference
-        path follows them.
+        path uses them.
 
     Examples
     --------

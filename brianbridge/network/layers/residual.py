@@ -22,9 +22,9 @@ __all__ = ["Residual"]
 class Residual:
     """Add the spikes of an earlier population to the input of the population before this layer.
 
-    Either each neuron receives the spikes of the neuron at the same position, with weight 1, or
-    through a trainable 1x1 convolution. If height and width shrink, both take every second
-    position (or third, ...).
+    Each neuron receives the spikes of the neuron at the same position with weight 1, or those of
+    all channels at that position through a trainable 1x1 convolution. If height and width shrink,
+    both take every second position (or third, ...).
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Residual:
         target = stack.last(what)
         source = stack.named(self.source, what)
         ends = source.name, target.name
-        # Around a single layer there is that layer's own projection between the same populations.
+        # A single layer already has a projection between the same populations.
         beside = any((p.source, p.target) == ends for p in stack.projections)
         label = "residual" if beside else ""
         same = source.shape == target.shape
@@ -62,8 +62,9 @@ class Residual:
             pool = Pooling("sum", 1, stride)
             if pool.output_shape(source.shape, what) != target.shape:
                 raise InputError(
-                    f"{what}: shape {source.shape} at every {stride} is not {target.shape} of "
-                    f"'{target.name}'; leave out learned = False, and a convolution makes it fit"
+                    f"{what}: shape {source.shape} with stride {stride} does not give the shape "
+                    f"{target.shape} of '{target.name}'; leave out learned = False, so that a "
+                    "convolution makes it fit"
                 )
             projection = Projection(*ends, one, None, OneToOne(), pool, frozen=True, label=label)
         else:

@@ -32,14 +32,14 @@ def stack_layers(
     generator : numpy.random.Generator
         Source of the initial weights.
     gain : float, optional
-        Variance of initial weights times their fan-in. Without it they are uniform.
+        Variance of the initial weights times their fan-in. If not given, they are uniform.
     mean : float
         Mean of initial weights times their fan-in.
 
     Raises
     ------
     InputError
-        If a layer does not fit to those before it, or the last one is a pooling without neurons.
+        If a layer does not fit those before it, or the last one is a pooling without neurons.
     """
     stack = Stack(generator, INPUT, shape, gain=gain, mean=mean)
     with_neurons = [k for k, layer in enumerate(layers) if _has_neurons(layer)]

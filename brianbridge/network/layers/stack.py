@@ -1,4 +1,4 @@
-"""The stack of populations and projections that layers are added to.
+"""The stack to which layers add their populations and projections.
 
 Initial weights and biases are drawn from U(-1, 1)/sqrt(fan_in), torch's default, or from a normal
 distribution of variance gain/fan_in. If neurons fire at most once, weights need a mean above 0, so
@@ -21,7 +21,7 @@ from brianbridge.network.projection import Projection
 
 __all__ = ["Layer", "Stack"]
 
-#: Most initial weights of one projection.
+#: Largest number of initial weights of one projection.
 _MOST_WEIGHTS = 2**27
 
 
@@ -40,7 +40,7 @@ class Stack:
     pool : Pooling, optional
         Pooling that becomes part of the next projection.
     gain : float, optional
-        Variance of initial weights times their fan-in. Without it they are uniform.
+        Variance of the initial weights times their fan-in. If not given, they are uniform.
     mean : float
         Mean of initial weights times their fan-in. Initial biases have mean 0.
     """

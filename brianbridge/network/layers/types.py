@@ -1,4 +1,4 @@
-"""Types of the fields of layers, as files have them."""
+"""The types of the layers' fields in files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import GetPydanticSchema, NonNegativeInt, PositiveInt, Strict
 
 __all__ = ["Padding", "Size", "Time"]
 
-# A file has lists, which strict models would not take for tuples.
+# Files have lists, which strict pydantic models do not accept as tuples.
 
 #: One number for height and width, or one for each.
 Size = PositiveInt | Annotated[tuple[PositiveInt, PositiveInt], Strict(False)]
@@ -16,5 +16,5 @@ Size = PositiveInt | Annotated[tuple[PositiveInt, PositiveInt], Strict(False)]
 #: The same, where 0 is allowed.
 Padding = NonNegativeInt | Annotated[tuple[NonNegativeInt, NonNegativeInt], Strict(False)]
 
-#: A Brian2 quantity, a text such as "2 ms", or seconds. A file has a text or a number.
+#: A Brian2 quantity, a string such as "2 ms", or seconds. A file has a string or a number.
 Time = Annotated[Any, GetPydanticSchema(lambda _, handler: handler(str | float))]

@@ -39,7 +39,7 @@ from torch.nn.functional import cross_entropy
 
 from brianbridge.errors import InputError
 from brianbridge.network import SpikingNetwork
-from brianbridge.network.readout import AT_SPIKE, first_spike_output
+from brianbridge.network.readouts.first_spike import AT_SPIKE, first_spike_output
 from brianbridge.rules.base import LearningRule, Response
 from brianbridge.rules.layerwise import with_gradient
 from brianbridge.rules.option_checks import require_above, require_choice

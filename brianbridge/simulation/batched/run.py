@@ -27,7 +27,7 @@ from brianbridge.simulation.arithmetic import little_garbage, strict_arithmetic
 from brianbridge.simulation.batched.assembly import PREPARING, assembled, deliveries
 from brianbridge.simulation.batched.delivery import Delivery
 from brianbridge.simulation.batched.presentation import BatchedNetwork, ChunkLoader
-from brianbridge.simulation.batched.workers import cores, shared_out
+from brianbridge.simulation.batched.workers import shared_out, worthwhile_threads
 from brianbridge.simulation.memory import fitting_batch
 from brianbridge.simulation.recorder import not_a_number
 from brianbridge.simulation.request import Request
@@ -54,13 +54,13 @@ def run_batched(
     dtype : numpy.dtype
         Type of state and weights.
     threads : int, optional
-        Number of threads that share the chunks; one for each core if not given.
+        Number of threads that share the chunks; as many as are worth their set-up if not given.
     watch : bool
         Whether to look for NaN after every step, not only after every chunk.
     """
     network, number = request.network, len(request.numbers)
     _check_delays(network)
-    workers = threads or cores()
+    workers = threads or worthwhile_threads(network, request.steps * number)
     traced = len(request.variables)
     batch = batch_size or fitting_batch(network, traced=traced, chunks=workers)
     chunks = -(-number // min(number, batch))
@@ -140,7 +140,7 @@ def _check_delays(network: SpikingNetwork) -> None:
         if projection.connection.delays is not None:
             raise InputError(
                 f"projection '{projection.name}' has a delay for each synapse, which only the "
-                "reference path supports; use path = 'reference', or split it by delay"
+                "reference path supports; use Backend(path='reference'), or split it by delay"
             )
 
 

@@ -13,9 +13,15 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from brianbridge.network import SpikingNetwork
 from brianbridge.recording import Recording
+from brianbridge.simulation.memory import synapses_that_deliver
 
-__all__ = ["cores", "shared_out"]
+__all__ = ["cores", "shared_out", "worthwhile_threads"]
+
+#: Neurons times steps that take as long as setting up a thread (about 0.1 s; Python does that for
+#: one thread at a time), and synapses that take as long as a neuron.
+_LEAST_WORK, _SYNAPSES = 2_000_000, 200
 
 #: Simulate the chunks that begin with these samples; hand their recordings over.
 Run = Callable[[range, Callable[[Recording], Any]], None]
@@ -30,6 +36,21 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def worthwhile_threads(network: SpikingNetwork, steps: int) -> int:
+    """Return how many threads make a simulation fast: at most one per core.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        The network.
+    steps : int
+        Number of steps, summed over samples.
+    """
+    neurons = sum(p.size for p in network.populations)
+    work = steps * (neurons + synapses_that_deliver(network) / _SYNAPSES)
+    return int(min(max(work // _LEAST_WORK, 1), cores()))
 
 
 def shared_out(run: Run, lows: range, workers: int) -> Iterator[Recording]:

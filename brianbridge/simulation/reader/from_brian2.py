@@ -21,8 +21,9 @@ from brian2.core.namespace import get_local_namespace
 
 from brianbridge.encoding import Bernoulli, Current, Encoding
 from brianbridge.errors import InputError
-from brianbridge.network import INPUT, Projection, Readout, SpikingNetwork
+from brianbridge.network import INPUT, Projection, SpikingNetwork
 from brianbridge.network.delays import steps_in
+from brianbridge.network.readouts import READOUTS
 from brianbridge.neurons.quantities import seconds
 from brianbridge.simulation.device import check_runtime_device
 from brianbridge.simulation.reader.groups import read_group, read_synapses
@@ -47,7 +48,7 @@ def from_brian2(
     steps: Any,
     input: Any = None,
     output: Any = None,
-    readout: Readout = "counts",
+    readout: str = "counts",
     encoding: Encoding | None = None,
     namespace: Mapping[str, Any] | None = None,
 ) -> SpikingNetwork:
@@ -67,8 +68,8 @@ def from_brian2(
     output : str or group, optional
         The group that is the output; if not given, the only group without synapses to another
         one, or the last group if there are several.
-    readout : {"counts", "potential"}
-        How the output is read.
+    readout : str
+        How the output is read; see `brianbridge.network.SpikingNetwork`.
     encoding : Encoding, optional
         Encoding of the samples; ``Bernoulli(steps)`` if not given.
     namespace : mapping, optional
@@ -116,9 +117,9 @@ def from_brian2(
             projections.append(projection)
     groups = output_last(groups, output, projections)
     populations = [read_group(group, projections, outer) for group in groups]
-    if readout == "potential" and populations[-1].neuron.emit:
+    if not READOUTS[readout].fires and populations[-1].neuron.emit:
         raise InputError(
-            f"group '{groups[-1].name}' fires, but readout 'potential' needs an output without "
+            f"group '{groups[-1].name}' fires, but readout '{readout}' needs an output without "
             "spikes; use readout 'counts', or remove the group's threshold"
         )
     return SpikingNetwork(

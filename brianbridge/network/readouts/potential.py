@@ -1,0 +1,21 @@
+"""Readout by the membrane potential of neurons that do not fire."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from brianbridge.network.readouts.base import OutputRun, Readout
+
+__all__ = ["Potential"]
+
+
+class Potential(Readout):
+    """Read the membrane potential at the end; the last population does not fire."""
+
+    name: ClassVar[str] = "potential"
+    fires: ClassVar[bool] = False
+    needs_potential: ClassVar[bool] = True
+
+    def output(self, run: OutputRun) -> Any:
+        """Return the membrane potential."""
+        return run.potential()
