@@ -22,9 +22,9 @@ __all__ = ["little_garbage", "strict_arithmetic"]
 
 _FLAGS = ["-w", "-O3", "-ffp-contract=off", "-std=c++11"]
 _compiled: dict[Any, Any] = {}
-#: Whether objects were found to be frozen by the user. Python counts them one by one.
+#: Whether the user had frozen objects; kept, because Python counts them one by one.
 _frozen_by_user = False
-#: Whether a simulation has frozen them for now.
+#: Whether a simulation has frozen objects.
 _frozen_here = False
 
 

@@ -1,4 +1,4 @@
-"""How a simulation runs: its path, device and type of numbers, and how samples are shared out."""
+"""How a simulation runs: its path, device and type of numbers, threads and batches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Backend:
     """Choose how Brian2 runs a simulation.
 
     Spikes do not depend on the choice, with two exceptions: with float32 they may differ, and a C++
-    program draws random numbers of its own.
+    program draws its own random numbers.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class Backend:
 
 
 def _check_count(what: str, value: Any) -> None:
-    """Refuse what is neither None nor an integer of at least 1."""
+    """Refuse a value that is neither None nor an integer of at least 1."""
     if value is not None and (not isinstance(value, int | np.integer) or value < 1):
         raise InputError(f"{what} = {value!r}; give an integer of at least 1")
 

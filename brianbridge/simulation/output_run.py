@@ -21,13 +21,13 @@ class SimulatedOutputRun(OutputRun):
     neuron : NeuronModel
         Model of the population.
     steps, coarse : int
-        Number of the twin's steps, and of Brian2's steps in each.
+        Number of the twin's steps, and number of Brian2's steps in each.
     samples, neurons : int
-        Number of samples that were presented, and of neurons.
+        Number of samples that were presented, and number of neurons.
     events : Events or None
         The spikes; None if the population does not fire.
     group : brian2.NeuronGroup
-        The neurons of these samples and of others after them.
+        The neurons of these samples; those of further samples may follow.
     """
 
     def __init__(

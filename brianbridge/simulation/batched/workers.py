@@ -19,8 +19,8 @@ from brianbridge.simulation.memory import synapses_that_deliver
 
 __all__ = ["cores", "shared_out", "worthwhile_threads"]
 
-#: Neurons times steps that take as long as setting up a thread (about 0.1 s; Python does that for
-#: one thread at a time), and synapses that take as long as a neuron.
+#: Number of neurons times steps that take as long as setting up a thread (about 0.1 s; Python sets
+#: up one at a time), and number of synapses that take as long as a neuron.
 _LEAST_WORK, _SYNAPSES = 2_000_000, 200
 
 #: Simulate the chunks that begin with these samples; hand their recordings over.
