@@ -1,6 +1,6 @@
 """Benchmarks: the speed of every path, and parity of twin and Brian2 on random networks.
 
-`simulate` measures times and fails if a contestant has other spikes; `contestants` has the paths.
+`simulate` measures times and fails if spikes of a contestant differ; `contestants` has the paths.
 `parity` compares random networks spike by spike. May import `datasets`, `twin`, `simulation` and
 all rooms below them; only the command line imports this room. A new way to simulate is one function
 in `contestants`, with an entry in `CONTESTANTS`.

@@ -20,7 +20,7 @@ def check_same(name: str, found: Outcome, reference: Outcome, sizes: dict[str, i
     Raises
     ------
     DifferentSpikesError
-        If one spike differs.
+        If any spike differs.
     """
     samples = min(found.samples, reference.samples)
     for population, neurons in sizes.items():

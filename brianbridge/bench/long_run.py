@@ -1,7 +1,7 @@
 """One long run of plain `Synapses`, sample after sample, as a Brian2 user would validate a network.
 
-There is one copy of the network. A `SpikeGeneratorGroup` has the input spikes of all samples, and
-the state is reset where a sample begins. The reset is a `run_regularly` whose step is the
+There is one copy of the network. A `SpikeGeneratorGroup` holds the input spikes of all samples, and
+the state is reset when a sample begins. The reset is a `run_regularly` whose step is one
 presentation, as a user would write it. With `one_clock` it is a statement that runs in every step
 and acts in the first step of a sample: Brian2 is faster with one clock than with two.
 """
@@ -73,7 +73,7 @@ def run_long(
     Parameters
     ----------
     network : SpikingNetwork
-        A feed-forward network whose spikes have value 1 and whose initial values are shared.
+        A feed-forward network without delays, with spikes of value 1 and a state that starts at 0.
     encoded : EncodedInput
         The input.
     dt : float
@@ -81,12 +81,12 @@ def run_long(
     standalone : bool
         Whether to run as a C++ program; otherwise Cython compiles the code.
     one_clock : bool
-        Whether the statements that reset the state share the clock of everything else.
+        Whether the statements that reset the state use the same clock as everything else.
 
     Raises
     ------
     InputError
-        If the network is of another kind.
+        If the network is not of this kind.
     """
     _check(network, encoded)
     with interruptible(), strict_arithmetic(), _target(standalone):
@@ -132,8 +132,8 @@ def _check(network: SpikingNetwork, encoded: EncodedInput) -> None:
     raster = encoded.raster
     if not (plain and binary) or (raster is not None and not np.isin(raster, (0, 1)).all()):
         raise InputError(
-            "the long run is for feed-forward networks without delays whose spikes are all of "
-            "value 1; leave it out, or take another network"
+            "the long run is for feed-forward networks without delays whose spikes all have "
+            "value 1; leave the long run out, or use another network"
         )
 
 
@@ -159,15 +159,15 @@ def _objects(
             population.size, fires=network.fires(name), clock=clock, name=name
         )
         changing = _changing(group, population.neuron)
-        lines = [_set_back(group, v) if one_clock else f"{v} = 0" for v in changing]
+        lines = [_reset_to_0(group, v) if one_clock else f"{v} = 0" for v in changing]
         if name in drives and encoded.current is not None:
             values = TimedArray(drives[name], dt=network.steps * network.dt * second)
             namespace[f"drives_of_{name}"] = values
             lines.append(f"{population.neuron.drive} = drives_of_{name}(t, i)*hertz")
         elif name in drives:
             group.variables[population.neuron.drive].set_value(drives[name][0])
-        own = {} if one_clock else {"dt": network.steps * network.dt * second}
-        group.run_regularly("\n".join(lines), when="start", **own)
+        options = {} if one_clock else {"dt": network.steps * network.dt * second}
+        group.run_regularly("\n".join(lines), when="start", **options)
         groups[name] = group
     synapses: dict[str, Any] = {}
     for projection in network.projections:
@@ -202,13 +202,13 @@ def _changing(group: Any, model: Any) -> list[str]:
     for name in names:
         if group.variables[name].get_value().any():
             raise InputError(
-                f"the long run sets state back to 0, but '{name}' of '{group.name}' starts "
-                "elsewhere; leave the long run out"
+                f"the long run resets state to 0, but '{name}' of '{group.name}' does not start "
+                "at 0; leave the long run out"
             )
     return names
 
 
-def _set_back(group: Any, variable: str) -> str:
+def _reset_to_0(group: Any, variable: str) -> str:
     """Return the statement that resets a variable at the start of a sample."""
     first = "(timestep(t, dt) % presentation == 0)"
     if group.variables[variable].dtype == bool:

@@ -18,12 +18,12 @@ __all__ = [
 
 
 def resident_memory_mb() -> float | None:
-    """Return the memory of this process, in MB; None if the system does not tell."""
+    """Return the memory of this process, in MB; None if the system does not report it."""
     return _status("VmRSS")
 
 
 def peak_memory_mb() -> float | None:
-    """Return the peak memory of this process, in MB; None if the system does not tell."""
+    """Return the peak memory of this process, in MB; None if the system does not report it."""
     return _status("VmHWM")
 
 
@@ -68,7 +68,7 @@ def peak_memory_of_simulation_mb(file: Path, x: np.ndarray, samples: int) -> flo
     file : Path
         The network file.
     x : numpy.ndarray, shape (n, *shape)
-        Samples, which repeat if there are too few.
+        Samples, repeated if there are too few.
     samples : int
         Number of samples to simulate.
     """

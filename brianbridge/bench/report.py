@@ -18,7 +18,7 @@ def write_report(result: dict[str, Any], out: Path, name: str = "simulate") -> l
     Parameters
     ----------
     result : dict
-        The outcome of `bench_simulate`.
+        The result of `bench_simulate`.
     out : Path
         The folder.
     name : str
@@ -45,16 +45,17 @@ def as_markdown(result: dict[str, Any], name: str = "simulate") -> str:
     cells = {(row["name"], row["dt_ms"]): row for row in result["rows"]}
     ratios = {(r["name"], r["dt_ms"]): r["ratio"] for r in result["ratios"]}
     machine, versions = provenance["machine"], provenance["versions"]
-    told = ", ".join(f"{key} {versions[key]}" for key in sorted(versions))
+    libraries = ", ".join(f"{key} {versions[key]}" for key in sorted(versions))
     lines = [
         f"# Seconds for {samples:,} samples",
         "",
         f"`{provenance.get('command', 'brianbridge bench simulate')}`, {provenance['date']}, "
-        f"{machine['cores']} cores, {machine['processor']}; {told}. Data: {provenance['dataset']}, "
-        f"{result['input_spikes_per_sample']:.0f} input spikes a sample. In brackets: times the "
-        "batched path, timed again before and after each. Slow ones were measured on the given "
-        "number of samples and scaled, quick ones are the median of three; none is charged for "
-        "compiling or encoding. All spikes were compared: none differs.",
+        f"{machine['cores']} cores, {machine['processor']}; {libraries}. "
+        f"Data: {provenance['dataset']}, {result['input_spikes_per_sample']:.0f} input spikes per "
+        "sample. In brackets: the ratio to the batched path, timed again before and after each. "
+        "Slow paths were measured on the given number of samples and scaled; times of quick paths "
+        "are the median of three. Compiling and encoding are not included. All spikes were "
+        "compared, and none differs.",
         "",
         "| | " + " | ".join(f"dt = {dt:g} ms" for dt in dts) + " |",
         "|---|" + "---|" * len(dts),
@@ -82,9 +83,9 @@ def _cell(row: dict[str, Any] | None, ratio: float | None, samples: int) -> str:
 def _scaling_lines(scaling: dict[str, Any]) -> list[str]:
     lines = []
     for key, points in scaling.items():
-        told = ", ".join(f"{p[key]:,}: {p['seconds']:.2f} s" for p in points)
+        times = ", ".join(f"{p[key]:,}: {p['seconds']:.2f} s" for p in points)
         fixed = "" if key == "samples" else " (1,000 samples)"
-        lines += ["", f"Batched path over {key}{fixed}: {told}."]
+        lines += ["", f"Batched path over {key}{fixed}: {times}."]
     return lines
 
 

@@ -19,7 +19,7 @@ Points = list[dict[str, Any]]
 
 
 def encoded(network: SpikingNetwork, data: Dataset, samples: int) -> EncodedInput:
-    """Return the input of a network, from samples that repeat if there are too few."""
+    """Return the encoded input of a network; samples are repeated if there are too few."""
     index = np.arange(samples)
     return network.encoding.encode(data.x[index % len(data)], index)
 
@@ -38,7 +38,7 @@ def scaling_of(network: SpikingNetwork, data: Dataset, report: Report) -> dict[s
     Parameters
     ----------
     network : SpikingNetwork
-        The network; its neurons make the networks of other widths and steps.
+        The network; the networks of other widths and steps have the same neurons.
     data : Dataset
         The samples.
     report : callable

@@ -1,4 +1,4 @@
-"""``brianbridge bench simulate``: the time of 10,000 samples, by every path.
+"""``brianbridge bench simulate``: the time for 10,000 samples, on every path.
 
 All contestants run in one process, with the same network and the same encoded input. The benchmark
 ends with an error if one of them does not produce the spikes of the batched path.
@@ -46,13 +46,13 @@ def bench_simulate(
     network : SpikingNetwork
         The network.
     data : Dataset
-        The samples, which repeat if there are too few.
+        The samples, repeated if there are too few.
     samples : int
         Number of samples to simulate.
     divisors : sequence of int
-        Divisors of the twin's step: Brian2's steps.
+        Divisors of the twin's step, which give Brian2's steps.
     scaling : bool
-        Whether to measure also how time grows with samples, width and steps.
+        Whether to measure, too, how time grows with samples, width and steps.
     file : Path, optional
         Network file, to measure the peak memory of a process that only simulates.
     report : callable
@@ -149,7 +149,7 @@ def _ratios(rows: list[Row]) -> list[Row]:
 
 
 def _bare_accumulation(network: SpikingNetwork, given: EncodedInput, reference: Outcome) -> float:
-    """Return the seconds that adding up the weights of all spikes takes by itself."""
+    """Return the time of adding the weights of all spikes and nothing else, in seconds."""
     shapes = {p.name: p.shape for p in network.firing}
     recording = Recording(
         network.dt, network.steps, given.samples, shapes, reference.events, np.zeros((0, 0))

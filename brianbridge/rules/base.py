@@ -56,7 +56,7 @@ class LearningRule(ABC):
     A subclass sets `name` and defines `respond`; all other methods have defaults. It is registered
     under its name as soon as it is defined. Training calls the methods in this order: `check` and
     `prepare`; `before_training`, once; for each batch `respond`, `loss` and `after_step`; after
-    each epoch `after_epoch`. A validation batch takes `predict`, `loss_input` and `loss`.
+    each epoch `after_epoch`. For a validation batch it calls `predict`, `loss_input` and `loss`.
 
     Notes
     -----
@@ -77,8 +77,8 @@ class LearningRule(ABC):
 
     #: The name by which users and files choose the rule.
     name: ClassVar[str]
-    #: Whether `respond` computes the gradient from the spikes that the twin is given
-    #: (`NetworkTwin.emitting`), such as those of Brian2. A rule with a forward pass of its own,
+    #: Whether `respond` computes the gradient from the spikes that replace those of the twin
+    #: (`NetworkTwin.replace_spikes`), such as those of Brian2. A rule with its own forward pass,
     #: which ignores them, leaves this at False.
     learns_from_given_spikes: ClassVar[bool] = False
 
@@ -139,7 +139,7 @@ class LearningRule(ABC):
         return cross_entropy(output, labels)
 
     def after_step(self, twin: NetworkTwin) -> None:
-        """Correct the weights after a step of the optimizer; does nothing by default."""
+        """Correct the weights after a step of the optimiser; does nothing by default."""
         return
 
     def after_epoch(self, twin: NetworkTwin) -> None:
@@ -181,7 +181,7 @@ def learning_rule(rule: str | LearningRule, /, **options: Any) -> LearningRule:
     Raises
     ------
     InputError
-        If there is no such rule, it has no such option, or an option is of another type.
+        If there is no such rule or option, or an option has the wrong type.
 
     Examples
     --------

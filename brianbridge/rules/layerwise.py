@@ -1,8 +1,8 @@
 """Helpers of rules that learn layer by layer: spikes forward, a simpler network backward.
 
 The spiking layers run without a gradient, one population after the other, each over the whole
-presentation. Their spikes are then given the gradient that the rule defines, for instance one to
-the mean input of the layer, as if it were an analog layer (`respond_by_counts`).
+presentation. Their spikes then get the gradient that the rule defines, for instance one with
+respect to the mean input of the layer, as if it were an analog layer (`respond_by_counts`).
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def respond_by_counts(
         Input spikes.
     slope : callable
         Returns the derivative of a population's spike counts with respect to its free potential
-        ``sum W c + T b``. That is the potential which it would have reached without firing.
+        ``sum W c + T b``, which it would have reached without firing.
     """
     network = twin.network
     batch = batch_of(current, raster)

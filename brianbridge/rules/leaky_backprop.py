@@ -12,16 +12,16 @@ approximate derivative of its activity is
 This is the derivative ``1/theta`` of an integrate-and-fire neuron, minus the mean leak per spike.
 It is 0 for a neuron that was silent. (The code adds 1 to ``gamma`` where it is 0.)
 
-The option `credit` selects which inputs a spike gives credit to:
+The option `credit` selects which inputs get credit for a spike:
 
 ``"windowed"``, as in the code
     A spike at t passes ``a' dL/do(t)`` to the input of all steps since the previous spike, in equal
     parts. Input after the last spike gets none. The leak is ignored except in NG.
-``"count"``, the closed form of the paper, as remembered
+``"count"``, the closed form of the paper, from memory
     The derivative ``a'`` applies to summed spikes, ``dL/dW = delta x`` with x the count of the
     input. This takes one backward pass instead of T.
 
-Pooling neurons, which only fixed weights lead to, pass the gradient on where they fired, without
+Pooling neurons, whose incoming weights are all fixed, pass the gradient on if they fired, without
 ``1/theta`` and NG. The output does not fire. It is ``lambda v(T)/(theta T)`` with theta = 1 (the
 code reads its accumulator after one more leak), and its gradient ignores the leak. The loss is the
 squared distance to one-hot labels, summed over classes. The code also sums over the batch, where
@@ -127,7 +127,7 @@ class LeakyBackprop(LearningRule):
     Parameters
     ----------
     credit : {"windowed", "count"}
-        Which inputs a spike gives credit to; see the docstring of the module.
+        Which inputs get credit for a spike; see the docstring of the module.
     correction : bool
         Whether to correct for the leak; without a correction NG is 1 for all neurons that fired.
     loss_function : {"squared", "cross_entropy"}

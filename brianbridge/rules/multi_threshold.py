@@ -10,10 +10,10 @@ steps and trained by backpropagation, with the derivative
 
 With one step the network is an artificial one whose ReLU is rounded down to ``s_max + 1`` values.
 
-Sources: only the abstract was available. It says that there are multi-threshold neurons,
-backpropagation, three approximate derivatives, and T = 1 or 2. That the derivatives are the first
-three below (the set of STBP, Wu et al. 2018) is remembered, with little confidence. The others are
-ours. With ``x = u/theta`` and ``a = width``:
+Sources: only the abstract was available. It mentions multi-threshold neurons, backpropagation,
+three approximate derivatives, and T = 1 or 2. We remember, with little confidence, that these
+derivatives are the first three below (the set of STBP, Wu et al. 2018). The others are ours. With
+``x = u/theta`` and ``a = width``:
 
 ===========  ==================================================================================
 rectangle    ``1/a`` where ``abs(x - k) < a/2``; with a = 1 the rectangles leave no gap

@@ -2,7 +2,7 @@
 
 The twin is unrolled over the presentation and differentiated exactly, except for the spikes. Their
 derivative is replaced by a bump around the threshold (Neftci, Mostafa & Zenke 2019; Wu et al. 2018,
-"STBP"). The bump is the spike function of the twin, or one that is chosen here.
+"STBP"). The bump is the spike function of the twin, or the one that the options name.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ class SurrogateGradient(LearningRule):
 
     def __post_init__(self) -> None:
         if self.derivative:
-            self._spike_function()  # raises an error if there is none of this name
+            self._spike_function()  # raises an error if there is no such spike function
         elif (self.width, self.scale, self.detach_reset) != (1.0, 1.0, False):
             raise InputError(
-                f"learning rule '{self.name}': width, scale and detach_reset are those of a "
+                f"learning rule '{self.name}': width, scale and detach_reset need a "
                 "derivative; name one, such as 'arctan'"
             )
         require_above(self, "gain")

@@ -33,10 +33,10 @@ def little_garbage() -> Iterator[None]:
     """Exclude existing objects from garbage collection, which Brian2 runs before every run.
 
     Without this, each collection would visit all objects of torch. The objects of a run are
-    collected at its end, while all others are still frozen. Later they would count as old, which
-    Python rarely collects, and Brian2 searches all its objects for each name that it gives. If
-    objects are frozen already, by the user or an enclosing simulation, they stay frozen. A user who
-    has frozen objects once is taken to keep them frozen.
+    collected at its end, while all others are still frozen. Otherwise they would grow old, Python
+    rarely collects old objects, and Brian2 searches all its objects whenever it names a new one. If
+    objects are frozen already, by the user or an enclosing simulation, they stay frozen. Objects
+    that a user has frozen once are assumed to stay frozen.
     """
     global _frozen_by_user, _frozen_here
     if not _frozen_here:

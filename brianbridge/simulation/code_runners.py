@@ -14,7 +14,7 @@ __all__ = ["called_functions", "code_runners", "random_functions"]
 
 
 def random_functions() -> frozenset[str]:
-    """Return the names of Brian2's functions that return another value at each call.
+    """Return the names of Brian2's functions that return a different value at each call.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def called_functions(code: Iterable[str], variables: Mapping[str, Any]) -> set[s
         try:
             tree = ast.parse(strip_empty_lines(deindent(text)))
         except SyntaxError:
-            continue  # Brian2 itself reports what is wrong
+            continue  # Brian2 itself reports the error
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 names.add(node.func.id)

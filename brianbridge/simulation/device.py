@@ -1,6 +1,6 @@
 """Check that Brian2's runtime device is active, before anything is built.
 
-All that is built while a standalone device is active becomes part of the user's program, and
+Everything that is built while a standalone device is active becomes part of the user's program, and
 simulating another network would destroy this program.
 """
 
@@ -27,7 +27,7 @@ def check_runtime_device(what: str, instead: str = "") -> None:
     what : str
         Name of the function that needs it.
     instead : str
-        Alternative for a standalone program, as the end of the message.
+        End of the message: an alternative for standalone programs.
 
     Raises
     ------

@@ -10,9 +10,9 @@ from brianbridge.preferences import how_to_raise, memory_budget
 
 __all__ = ["check_sample_fits", "fitting_batch", "synapses_that_deliver"]
 
-#: Numbers of a neuron beside its variables (temporary values, an index), and bytes of its flags.
+#: Numbers per neuron besides its variables (temporary values, an index), and bytes of its flags.
 _NUMBERS, _FLAGS = 5, 16
-#: Bytes of a CPU cache that should hold the state of a chunk, if a step then has enough neurons.
+#: Bytes of CPU cache for the state of a chunk, and the number of neurons that a chunk has at least.
 _CACHE = 12e6
 _LEAST_NEURONS = 100_000
 

@@ -121,13 +121,13 @@ class TraceRecorder(BrianObject):
     Parameters
     ----------
     group : brian2.NeuronGroup
-        Of ``batch*n`` neurons.
+        Group of ``batch*n`` neurons.
     variables : sequence of str
         State variables to record.
     shape : tuple of int
         Shape of the population.
     batch, steps : int
-        Number of samples in a chunk, and of steps of a presentation.
+        Number of samples in a chunk, and number of steps in a presentation.
     clock : brian2.Clock
         The clock of the simulation.
     """
@@ -164,7 +164,7 @@ def not_a_number(network: SpikingNetwork, groups: Mapping[str, Any], samples: in
     network : SpikingNetwork
         The network that is simulated.
     groups : mapping of str to brian2.NeuronGroup
-        Groups by population, with the neurons of sample after sample.
+        Group of each population, with its neurons sample after sample.
     samples : int
         Number of samples to check.
     """

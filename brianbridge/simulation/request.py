@@ -121,7 +121,7 @@ class Request:
 
     @property
     def steps(self) -> int:
-        """Number of Brian2's steps of a presentation."""
+        """Number of Brian2's steps in a presentation."""
         return self.network.steps * self.coarse
 
     def encode(self, low: int, high: int) -> EncodedInput:

@@ -24,7 +24,7 @@ def position_in_order(position: int) -> tuple[str, int]:
 
 
 def put_in_order(
-    position: int, group: Any, synapses: Sequence[Any] = (), relays: Sequence[Any] = ()
+    position: int, group: Any, synapses: Sequence[Any] = (), delay_lines: Sequence[Any] = ()
 ) -> None:
     """Set the order of a population and of the synapses to it, as in the canonical schedule.
 
@@ -39,17 +39,17 @@ def put_in_order(
         The population.
     synapses : sequence of brian2.Synapses
         Projections to the population, each with the single pathway ``pre``.
-    relays : sequence of Relay
-        Relays that delay its spikes: they receive after the reset, and fire before all else.
+    delay_lines : sequence of DelayLine
+        Delay lines of its spikes: they receive after the reset, and fire before all else.
     """
     slot, order = position_in_order(position)
     for synapse in synapses:
         synapse.pre.when, synapse.pre.order = slot, order
     for part, part_order in (("thresholder", order + 1), ("resetter", order + 2)):
-        objects = getattr(group, part, {})  # a group of inputs never resets
+        objects = getattr(group, part, {})  # an input group never resets
         if "spike" in objects:
             objects["spike"].when, objects["spike"].order = slot, part_order
-    for relay in relays:
-        relay.inlet.pre.when, relay.inlet.pre.order = slot, order + 3
-        thresholder = relay.group.thresholder["spike"]
+    for line in delay_lines:
+        line.inlet.pre.when, line.inlet.pre.order = slot, order + 3
+        thresholder = line.group.thresholder["spike"]
         thresholder.when, thresholder.order = slot, -1

@@ -1,7 +1,7 @@
 """Train a twin by a learning rule: options, constraints, checkpoints, the loop over epochs.
 
-`loop` has the loop, `options` its options, `history` its outcome. No particular rule is known
-here: rules are in `brianbridge.rules`. May import `rules`, `twin` and all below them. A new option
+`loop` has the loop, `options` its options, `history` its result. This room knows no particular
+rule: rules are in `brianbridge.rules`. May import `rules`, `twin` and all below them. A new option
 is a field of `TrainingOptions`; what it does belongs in its own file, as in `augmentation` and
 `spike_rate`.
 """

@@ -20,10 +20,10 @@ class Augmentation:
     Parameters
     ----------
     shift : int
-        Largest shift in pixels, in either direction; zeros move in from outside. This equals a
-        random crop of the padded image.
+        Largest shift in pixels, in either direction; zeros move in from outside. This is the same
+        as a random crop of the padded image.
     flip : bool
-        Whether to mirror half of the images left to right; not for digits.
+        Whether to mirror half of the images left to right; unsuitable for digits.
     cut : int
         Side of a square at a random position that is set to 0 ("cutout", DeVries & Taylor 2017);
         0 for none.
@@ -31,7 +31,7 @@ class Augmentation:
     Raises
     ------
     InputError
-        If an option is of another type or out of range.
+        If an option has the wrong type or is out of range.
 
     Examples
     --------
@@ -81,8 +81,8 @@ class Augmentation:
             by = random.integers(-self.shift, self.shift + 1, (2, number, 1))
             rows, columns = rows + by[0], columns + by[1]
         if self.flip:
-            turned = random.random(number) < 0.5
-            columns[turned] = columns[turned, ::-1]
+            flipped = random.random(number) < 0.5
+            columns[flipped] = columns[flipped, ::-1]
         inside = _inside(rows, height)[:, :, None] & _inside(columns, width)[:, None, :]
         if self.cut:
             top, left = (random.integers(1 - self.cut, n, (number, 1)) for n in (height, width))
@@ -102,11 +102,11 @@ class Augmentation:
         return np.ascontiguousarray(changed.reshape(images.shape), dtype=images.dtype)
 
 
-def _inside(places: np.ndarray, size: int) -> np.ndarray:
-    found: np.ndarray = (places >= 0) & (places < size)
+def _inside(positions: np.ndarray, size: int) -> np.ndarray:
+    found: np.ndarray = (positions >= 0) & (positions < size)
     return found
 
 
-def _within(places: np.ndarray, low: np.ndarray, size: int) -> np.ndarray:
-    found: np.ndarray = (places >= low) & (places < low + size)
+def _within(positions: np.ndarray, low: np.ndarray, size: int) -> np.ndarray:
+    found: np.ndarray = (positions >= low) & (positions < low + size)
     return found

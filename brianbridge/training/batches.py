@@ -19,7 +19,7 @@ Batch = tuple[tuple[Tensor | None, Tensor | None], Tensor]
 
 #: Separates the random numbers of the augmentation from those of the order of samples.
 _AUGMENTATION = 0xA06
-#: Least number of samples in a batch of evaluation, which needs less memory than training.
+#: Smallest batch in evaluation, which needs less memory than training.
 _EVALUATED = 500
 
 
@@ -31,7 +31,7 @@ def batches(
     seed: int,
     stream: int,
 ) -> Iterator[Batch]:
-    """Return encoded input and labels, batch by batch.
+    """Yield encoded input and labels, batch by batch.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def batches(
     seed : int
         Seed of the training.
     stream : int
-        The epoch, counted from 1, which decides the random numbers. 0 is for evaluation: without
+        The epoch, counted from 1, which determines the random numbers. 0 is for evaluation: without
         augmentation, and in batches of at least 500 samples.
     """
     random = np.random.default_rng((seed, stream, _AUGMENTATION))

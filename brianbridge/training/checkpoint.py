@@ -1,4 +1,4 @@
-"""Checkpoints of a training. They are written atomically and read without running any code."""
+"""Checkpoints of training. They are written atomically and read without running any code."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["read_checkpoint", "write_checkpoint"]
 
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write tensors, numbers and text to `path`. If killed, the previous file stays in place."""
-    # On a full disk torch raises an error of its own kind. So it writes to memory first.
+    """Write tensors, numbers and text to `path`; an interrupted call leaves the previous file."""
+    # Write to memory first, because on a full disk torch raises an error of its own.
     content = io.BytesIO()
     torch.save(state, content)
     write_whole(path, content.getbuffer())
@@ -35,20 +35,20 @@ def read_checkpoint(path: Path, fingerprint: str) -> dict[str, Any] | None:
     Raises
     ------
     InputError
-        If the file is not a checkpoint, or belongs to another training.
+        If the file is not a checkpoint, or belongs to another training run.
     """
     if not path.exists():
         return None
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True)
         found = state["fingerprint"]
-    except Exception:  # torch.load raises many kinds of error, which all mean the same here
+    except Exception:  # torch.load raises many kinds of error
         raise InputError(
-            f"'{path}' is not a checkpoint of a training; remove it to start afresh"
+            f"'{path}' is not a training checkpoint; remove it to start afresh"
         ) from None
     if found != fingerprint:
         raise InputError(
-            f"'{path}' belongs to a training with other data, network or options; remove it, or "
-            "write to another folder"
+            f"'{path}' belongs to a training run with other data, network, rule, seed or options; "
+            "remove it, or write to another folder"
         )
     return state

@@ -1,4 +1,4 @@
-"""Random numbers and threads of a training, without effect on the rest of the program."""
+"""Set random numbers and threads for training, without effect on the rest of the program."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def seeded(device: torch.device, *seed: int) -> Iterator[None]:
     device : torch.device
         The device of the twin. The processor's generator is seeded too.
     *seed : int
-        Numbers that the random numbers depend on.
+        Numbers that determine the random numbers.
 
     Examples
     --------
@@ -47,12 +47,12 @@ def seeded(device: torch.device, *seed: int) -> Iterator[None]:
 def one_thread(wanted: bool = True) -> Iterator[None]:
     """Let torch and BLAS compute in one thread within a block.
 
-    The number of threads decides in which order a sum is added up, and so its last digit.
+    The number of threads determines the order of a sum, and thus its last digit.
 
     Parameters
     ----------
     wanted : bool
-        Whether to change anything.
+        Whether to limit the threads; if not, nothing changes.
 
     Examples
     --------

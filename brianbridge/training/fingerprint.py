@@ -1,4 +1,4 @@
-"""Identify a training, so that a checkpoint is not resumed by another one."""
+"""Identify a training run, so that no other run resumes its checkpoint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["fingerprint_of"]
 def fingerprint_of(
     twin: NetworkTwin, data: Dataset, rule: LearningRule, seed: int, options: TrainingOptions
 ) -> str:
-    """Return a digest of everything that decides the outcome of a training.
+    """Return a digest of everything that determines the result of training.
 
     Parameters
     ----------

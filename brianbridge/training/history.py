@@ -1,4 +1,4 @@
-"""What a training has reached so far, and its outcome."""
+"""The training curve, the best weights so far, and the result of training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["History", "TrainingResult"]
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """Hold the outcome of a training. The twin itself has the best weights.
+    """Hold the result of training. The twin itself has the best weights.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class History:
     def finish(self, epoch: int, score: float, weights: dict[str, Tensor]) -> None:
         """Keep the weights of an epoch if its score is the best so far.
 
-        Of equal scores the later epoch is kept, whose weights have settled further.
+        If scores are equal, the later epoch is kept, as its weights have settled further.
         """
         if score > self.best_score:
             self.improved_epoch = epoch

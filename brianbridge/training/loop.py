@@ -1,7 +1,7 @@
-"""The loop over epochs: steps, validation, early stop and checkpoints.
+"""The loop over epochs: steps, validation, early stopping and checkpoints.
 
-All random numbers of epoch e depend on ``(seed, e)`` only. So a run that was killed and resumed at
-the end of an epoch gives the same weights as one that was not.
+All random numbers of epoch e depend on ``(seed, e)`` only. A run that was killed and resumed at the
+end of an epoch thus gives the same weights as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ __all__ = ["Trainer"]
 _FIRST = 0xB16
 #: Number of these samples.
 _BEGIN = 256
-#: Separates the random numbers that neurons draw in evaluation.
+#: Separates the random numbers that neurons draw in evaluation from those in training.
 _EVALUATION = 0xE7A
 
 
 class Trainer:
-    """Hold the state of one training. The arguments are those of `brianbridge.train`."""
+    """Hold the state of one training run. The arguments are those of `brianbridge.train`."""
 
     def __init__(
         self,
@@ -55,8 +55,7 @@ class Trainer:
             raise InputError(f"training: seed = {seed}; give 0 or more")
         if not any(values.requires_grad for values in twin.parameters()):
             raise InputError(
-                "training: all projections are frozen, so that there is nothing to train; "
-                "unfreeze one"
+                "training: all projections are frozen, so there is nothing to train; unfreeze one"
             )
         options.augmentation.check(data.shape)
         rate = options.spike_rate
@@ -110,12 +109,12 @@ class Trainer:
                 progress.set_postfix({k: f"{v[-1]:.3f}" for k, v in self.history.curve.items()})
         self.twin.load_state_dict(self.history.best)
         self.twin.eval()
-        # The meaning of the outputs, which `write_back` hands on.
+        # Class names of the outputs, which `write_back` passes on.
         self.twin.network = self.twin.network.with_weights({}, **{CLASSES: self.classes})
         return TrainingResult(self.history.curve, self.history.best_epoch)
 
     def _begin(self) -> None:
-        """Let the rule set initial weights by some training samples, the same in every run."""
+        """Let the rule set initial weights from some training samples, the same in every run."""
         if type(self.rule).before_training is LearningRule.before_training:
             return
         order = np.random.default_rng((self.seed, _FIRST)).permutation(len(self.train_data))
@@ -138,10 +137,10 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.options.rate_in(self.epoch)
         self.twin.train()
-        # Whatever draws from torch's generator depends on seed and epoch alone.
+        # All random numbers from torch's generator depend on seed and epoch alone.
         with seeded(self.twin.device, self.seed, self.epoch):
-            losses, hits, notes = self._train_on_all()
-            # The loss need not show it: a potential that is NaN never crosses a threshold.
+            losses, hits, metrics = self._train_on_all()
+            # The loss may not show NaN: a potential that is NaN never crosses a threshold.
             for name, values in self.twin.named_parameters():
                 if not torch.isfinite(values).all():
                     raise self._diverged(f"'{name}' became infinite or NaN")
@@ -149,7 +148,7 @@ class Trainer:
                 self.rule.after_epoch(self.twin)
         history = self.history
         history.add_part("train", losses, hits, len(self.train_data))
-        for name, value in notes.items():
+        for name, value in metrics.items():
             history.add(name, value)
         score = float(self.epoch + 1)  # without validation samples the last epoch is kept
         if self.validation is not None:
@@ -159,9 +158,9 @@ class Trainer:
         history.finish(self.epoch, score, self._weights())
 
     def _train_on_all(self) -> tuple[float, int, dict[str, float]]:
-        """Take a step on every batch; return summed loss, hits and mean notes of the rule."""
+        """Take a step on every batch; return summed loss, hits and mean metrics of the rule."""
         losses, hits = 0.0, 0
-        notes: dict[str, float] = {}
+        metrics: dict[str, float] = {}
         samples = len(self.train_data)
         order = np.random.default_rng((self.seed, self.epoch)).permutation(samples)
         for inputs, labels in batches(
@@ -174,8 +173,8 @@ class Trainer:
             losses += loss.item() * len(labels)
             hits += int((response.output.argmax(1) == labels).sum())
             for name, value in response.metrics.items():
-                notes[name] = notes.get(name, 0.0) + value * len(labels) / samples
-        return losses, hits, notes
+                metrics[name] = metrics.get(name, 0.0) + value * len(labels) / samples
+        return losses, hits, metrics
 
     def _step(self, loss: Tensor) -> None:
         """Take a step of the optimiser."""
@@ -199,7 +198,7 @@ class Trainer:
     def _loss(
         self, inputs: tuple[Tensor | None, Tensor | None], labels: Tensor
     ) -> tuple[Response, Tensor]:
-        """Return response and loss of an encoded batch, ready for backward."""
+        """Return response and loss of an encoded batch, ready for the backward pass."""
         options = self.options
         kind = self.twin.device.type
         with torch.autocast(kind, torch.bfloat16, enabled=options.autocast == "bfloat16"):

@@ -1,4 +1,4 @@
-"""Options of a training: how long, how fast and under which constraints."""
+"""Options of training: how long, how fast and under which constraints."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Share = Annotated[float, Interval(ge=0, lt=1)]
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """Hold the options of a training. The table ``[training]`` of a study has the same keys.
+    """Hold the options of training. The table ``[training]`` of a study has the same keys.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class TrainingOptions:
     Raises
     ------
     InputError
-        If an option is of another type or out of range.
+        If an option has the wrong type or is out of range.
     """
 
     epochs: PositiveInt = 20
@@ -120,7 +120,7 @@ class TrainingOptions:
         return rate * min(1.0, (epoch + 1) / (self.warmup + 1))
 
     def make_optimizer(self, parameters: Any) -> torch.optim.Optimizer:
-        """Return the optimiser of some parameters."""
+        """Return the optimiser for some parameters."""
         if self.optimizer == "sgd":
             return torch.optim.SGD(
                 parameters,

@@ -2,7 +2,7 @@
 
 The spike-count paper (Wu et al. 2019) announces constraints on latency, spike rate and hardware;
 its abstract does not say how. Here latency is the number of steps T of the training, and hardware
-is `brianbridge.twin.quantisation`. The formula for the rate is our own. With ``r`` the mean spike
+is `brianbridge.twin.quantisation`. The formula for the rate is ours. With ``r`` the mean spike
 value of a population per step, over neurons, steps and the batch, the penalty of a target is
 
     penalty = weight * sum over populations of (r/rate - 1)**2
@@ -35,8 +35,8 @@ class SpikeRate:
     Parameters
     ----------
     rate : float, or mapping of str to float
-        Mean spike value of a neuron per step, for each population by its name. A single number
-        applies to every population that fires, except the output.
+        Mean spike value of a neuron per step, by population. A single number applies to every
+        population that fires, except the output.
     weight : float
         Weight of the penalty in the loss.
     kind : {"budget", "target"}
@@ -45,11 +45,11 @@ class SpikeRate:
     Raises
     ------
     InputError
-        If an option is of another type or out of range.
+        If an option has the wrong type or is out of range.
 
     Examples
     --------
-    >>> counts = {"hidden": torch.tensor([[4.0, 0.0]])}      # of 10 steps: 0.2 a step
+    >>> counts = {"hidden": torch.tensor([[4.0, 0.0]])}      # 10 steps: 0.2 per step
     >>> SpikeRate(rate={"hidden": 0.1}, weight=0.5).penalty(counts, steps=10)
     tensor(0.5000)
     """
@@ -61,18 +61,18 @@ class SpikeRate:
     def __post_init__(self) -> None:
         check_options(self, "spike_rate")
         rates = self.rate.values() if isinstance(self.rate, Mapping) else [self.rate]
-        for name, fine in (
+        for name, valid in (
             ("rate", all(0 < rate < math.inf for rate in rates)),
             ("weight", self.weight < math.inf),
         ):
-            if not fine:
+            if not valid:
                 raise InputError(
                     f"spike_rate: {name} = {getattr(self, name)!r} is out of range; give finite "
                     "numbers above 0"
                 )
 
     def rates(self, network: SpikingNetwork) -> dict[str, float]:
-        """Return the rate of each population that has one.
+        """Return the rate of each constrained population.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Train a twin, as the user asks for it."""
+"""The function `train`, the entry point of training."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def train(
     checkpoint : str or Path, optional
         File that is written after every epoch. If it exists, training resumes from it.
     options : TrainingOptions, optional
-        Options of the training.
+        Options of training.
     **changes
         Single options that replace those of `options`, such as ``epochs=10``.
 

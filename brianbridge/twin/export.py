@@ -21,14 +21,14 @@ __all__ = ["export_network"]
 def export_network(twin: NetworkModules, **provenance: Any) -> SpikingNetwork:
     """Return the spiking network with the twin's present weights.
 
-    Normalisation and quantisation are in the weights afterwards.
+    The weights include normalisation and quantisation.
 
     Parameters
     ----------
     twin : NetworkModules
         A trained twin. It is not changed.
     **provenance
-        JSON values that tell where the weights come from.
+        JSON values that record where the weights come from.
     """
     weights: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
     for name in twin.projections:
@@ -45,7 +45,7 @@ def _copied(parameter: Tensor) -> np.ndarray:
 
 
 def _with_start(twin: NetworkModules, population: Population) -> Population:
-    """Add to the initial potential of neurons the constant of a batch normalisation."""
+    """Add the constant of a batch normalisation to the initial potential of the neurons."""
     shift = total(
         twin.projection(p.name).shift_of_potential() for p in twin.network.incoming(population.name)
     )

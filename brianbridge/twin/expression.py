@@ -40,19 +40,19 @@ class TorchRenderer:
         return self._render(ast.parse(expression, mode="eval").body, soft=False)
 
     def plain(self, expression: str) -> str:
-        """Render an expression as it stands, and move no term out of it."""
+        """Render an expression as it stands, without moving terms out of it."""
         return self._write(ast.parse(expression, mode="eval").body, soft=False)
 
     def soft(self, expression: str) -> str:
-        """Render an emit: comparisons become spike functions, logic becomes arithmetic."""
+        """Render ``emit``: comparisons become spike functions, logic becomes arithmetic."""
         return self._render(ast.parse(expression, mode="eval").body, soft=True)
 
     def is_constant(self, expression: str) -> bool:
-        """Tell whether an expression is constant during a presentation."""
+        """Return whether an expression is constant during a presentation."""
         return self._is_constant(ast.parse(expression, mode="eval").body)
 
     def keep(self, name: str, code: str) -> str:
-        """Compute `code` once in a presentation, as `name`."""
+        """Compute `code` once per presentation, as `name`."""
         self.hoisted.append((name, code))
         return name
 

@@ -138,7 +138,7 @@ class NetworkModules(nn.Module):
         def tensor(array: np.ndarray | None) -> Tensor | None:
             if array is None:
                 return None
-            array = np.ascontiguousarray(array)  # torch takes no negative strides
+            array = np.ascontiguousarray(array)  # torch does not accept negative strides
             return torch.as_tensor(array).to(device=like.device, dtype=like.dtype)
 
         return tensor(encoded.current), tensor(encoded.raster)

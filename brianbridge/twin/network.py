@@ -1,7 +1,6 @@
 """The torch twin of a spiking network.
 
-Its spikes are those of the network, whatever the order in which they are computed; see
-`brianbridge.twin.scan` for the two orders.
+Its spikes are those of the network in both orders of computation; see `brianbridge.twin.scan`.
 """
 
 from __future__ import annotations
@@ -96,10 +95,10 @@ class NetworkTwin(NetworkModules):
         if self.normalises_potential:
             if self.training:
                 raise InputError(
-                    "the twin normalises potentials, which only learning rule 'first_spike' does; "
-                    "call twin.eval() first, or train with that rule"
+                    "the twin normalises potentials, which only learning rule 'first_spike' "
+                    "supports in training; call twin.eval() first, or train with that rule"
                 )
-            # The initial potentials belong to the neuron models, which training changes.
+            # Normalisation changes the initial potentials, which belong to the neuron models.
             deployed = to_torch(self.to_network(), dtype=self.dtype, device=self.device)
             return deployed.run(current, raster, record)
         batch = batch_of(current, raster)
@@ -167,7 +166,7 @@ class NetworkTwin(NetworkModules):
         Parameters
         ----------
         **provenance
-            JSON values that tell where the weights come from.
+            JSON values that record where the weights come from.
         """
         return export_network(self, **provenance)
 

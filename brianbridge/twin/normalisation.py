@@ -8,9 +8,9 @@ constant current) and ``ybar`` their mean over the T steps,
 
 Mean and variance are taken over the batch and over space. For given statistics this is linear in
 ``y(t)``, so it is a factor of the weights and a constant input (`brianbridge.network.fold`). For
-T = 1, and for constant currents, it is ordinary batch normalisation (Ioffe & Szegedy 2015). To use
-the variance of the mean, not of single steps, is our choice: spike counts are sums over steps, and
-the result is the same for rules that learn through time and for rules that learn by counts.
+T = 1, and for constant currents, it is ordinary batch normalisation (Ioffe & Szegedy 2015). We use
+the variance of the mean, not of single steps, because spike counts are sums over steps. The result
+is then the same for rules that learn through time and for rules that learn by counts.
 
 Neurons that sum their input without a leak and fire once may instead have their *potential*
 normalised (``batch_norm = "potential"``), over steps, batch and space. The constant is then the
@@ -46,7 +46,7 @@ class BatchNorm(nn.Module):
     momentum : float
         Weight of a new batch in the running statistics.
     eps : float
-        Small number that is added to the variance.
+        Small number added to the variance.
 
     Examples
     --------
@@ -72,9 +72,9 @@ class BatchNorm(nn.Module):
     def forward(self, weighted: Tensor) -> tuple[Tensor, Tensor]:
         """Return factor and constant from the statistics of a batch; update the running ones.
 
-        Without gradients the running statistics stay: a rule that runs a layer twice, once without
-        gradients, would count it twice. A single value has no variance, so the running statistics
-        are used.
+        Without gradients the running statistics stay unchanged: a rule that runs a layer twice,
+        once without gradients, would count it twice. A single value has no variance, so the running
+        statistics are used.
 
         Parameters
         ----------
@@ -85,7 +85,7 @@ class BatchNorm(nn.Module):
         if number == 1:
             return self.running()
         axes = [d for d in range(weighted.ndim) if d != 1]
-        # Under autocast its precision is too low for sums of squares.
+        # The precision under autocast is too low for sums of squares.
         variance, mean = torch.var_mean(weighted.to(self.mean.dtype), axes, correction=0)
         if torch.is_grad_enabled():
             with torch.no_grad():

@@ -88,7 +88,7 @@ class TwinOutputRun(OutputRun):
 
 
 def recording_of(network: SpikingNetwork, result: NetworkOutput) -> Recording:
-    """Return the `Recording` of a presentation, as a simulation in Brian2 gives it.
+    """Return the `Recording` of a presentation, of the type that a simulation returns.
 
     Parameters
     ----------

@@ -218,7 +218,7 @@ class PopulationTwin(nn.Module):
         return steps, batch
 
     def _misfit(self, what: str, given: Tensor, wanted: str) -> NoReturn:
-        raise InputError(f"{what} of shape {tuple(given.shape)} for {self}; it takes {wanted}")
+        raise InputError(f"{what} of shape {tuple(given.shape)} for {self}; give {wanted}")
 
     def forward(
         self, x: Tensor | None = None, drive: Tensor | None = None, **keywords: Any

@@ -25,7 +25,7 @@ class Presentation:
     received : tuple of str
         The variables that spikes add to.
     constants : tuple of Tensor
-        The arguments of the step that it does not change, the drive included.
+        The arguments that the step does not change, including the drive.
     state : tuple of Tensor, each of shape (batch, *shape)
         The initial state.
     """

@@ -1,7 +1,7 @@
 """Projections as torch modules: trainable weights, applied by the kind of connection.
 
-A module maps spikes or a current ``(..., *source)`` to input ``(..., *target)``. The bias is kept
-apart, as it is a constant input and no synapse. How weights are applied depends on the kind of
+A module maps spikes or a current ``(..., *source)`` to input ``(..., *target)``. The bias is
+separate: it is a constant input, not a synapse. How weights are applied depends on the kind of
 connection: see `brianbridge.twin.weighting`.
 
 In training the weighted input may be normalised (`brianbridge.twin.normalisation`), and the
@@ -51,7 +51,7 @@ class ProjectionTwin(nn.Module):
     Raises
     ------
     InputError
-        If synapses have delays of their own, which only the reference path follows.
+        If synapses have individual delays, which only the reference path supports.
 
     Examples
     --------
@@ -89,7 +89,7 @@ class ProjectionTwin(nn.Module):
         if connection.delays is not None:
             raise InputError(
                 f"projection '{projection.name}' has a delay for each synapse, which only Brian2's "
-                "reference path follows; give the projection one delay, or split it by delay"
+                "reference path supports; give the projection one delay, or split it by delay"
             )
         self._pool = None if projection.pool is None else _pooling(projection.pool, source)
         self._apply_weight = weighting(connection, projection.weight.shape, seen, target)
@@ -100,7 +100,7 @@ class ProjectionTwin(nn.Module):
         self.of_potential = batch_norm == "potential"
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the weighted input without the bias, ``(..., *target)`` of ``(..., *source)``."""
+        """Return the weighted input without the bias, ``(..., *target)`` for ``(..., *source)``."""
         lead = x.shape[: x.ndim - len(self.source)]
         flat = x.reshape(-1, *self.source)
         pooled = flat if self._pool is None else self._pool(flat)
@@ -108,14 +108,14 @@ class ProjectionTwin(nn.Module):
         return self._apply_weight(weight, pooled).reshape(*lead, *self.target)
 
     def normalised(self, weighted: Tensor, mean: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return a weighted input as it reaches the neurons, and the constant input beside it.
+        """Return the weighted input that reaches the neurons, and the constant input added to it.
 
         Parameters
         ----------
         weighted : Tensor, shape (..., *target)
-            The outcome of `forward`.
+            The result of `forward`.
         mean : Tensor, shape (batch, *target)
-            Mean over the presentation, by which training normalises.
+            Mean over the presentation, from which training takes its statistics.
 
         Returns
         -------
@@ -131,12 +131,12 @@ class ProjectionTwin(nn.Module):
         return weighted * self._spread(scale), self._spread(shift)
 
     def normalised_potential(self, summed: Tensor) -> Tensor:
-        """Return the summed input of a potential, normalised over steps, batch and positions.
+        """Return the summed input of the neurons, normalised over steps, batch and positions.
 
         Parameters
         ----------
         summed : Tensor, shape (T, batch, *target)
-            The outcome of `forward`, summed over all steps up to each one.
+            The result of `forward`, summed over all steps up to each one.
         """
         if self.norm is None:
             return summed
@@ -181,7 +181,7 @@ class ProjectionTwin(nn.Module):
         return self.weight if quantisation is None else quantisation(self.weight, self._theta)
 
     def _spread(self, values: Tensor) -> Tensor:
-        """Return one value for each neuron, shape `target`, of one for each channel."""
+        """Return one value per neuron, shape `target`, from one value per channel."""
         return values.repeat_interleave(self._each * self._channels // values.numel()).reshape(
             self.target
         )

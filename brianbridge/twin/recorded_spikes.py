@@ -1,4 +1,4 @@
-"""Replace a twin's spikes by recorded ones, with a gradient that stays the twin's.
+"""Replace a twin's spikes by recorded ones, but keep the twin's gradient.
 
 Spikes and output that were recorded elsewhere (in Brian2 under other conditions, on a chip) take
 the place of the twin's own. The next population and the loss see the recorded values; the
@@ -7,8 +7,8 @@ derivative is that of the twin's own spikes (straight-through estimator):
     s = s_recorded + s_twin - constant(s_twin)
 
 Errors of the twin therefore do not add up from population to population. A reset within the twin
-uses the spikes that the twin computed: the potential at which it differentiates is its own, for
-the input that it really received.
+uses the spikes that the twin computed. The twin thus differentiates at its own potential, for the
+input that it really received.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class RenderedStep:
     source : str
         The Python source of ``prepare`` and ``step``.
     prepare : callable
-        Computes the hoisted terms from `arrays` and `inputs`, once in a presentation.
+        Computes the hoisted terms from `arrays` and `inputs`, once per presentation.
     step : callable, optional
         One time step in the canonical order.
     fire, settle : callable, optional
@@ -148,7 +148,7 @@ def render(
     functions = spike_function or SpikeFunction()
     helpers = _helpers(functions, dtype)
     for name in sorted(set(helpers) & set(known)):
-        raise InputError(f"{what}: '{name}' has a meaning in the torch step; rename it")
+        raise InputError(f"{what}: '{name}' is a reserved name of the torch step; rename it")
     source = StepWriter(
         model,
         group,
@@ -177,7 +177,7 @@ def render(
 
 
 def _helpers(functions: SpikeFunction, dtype: torch.dtype) -> dict[str, Any]:
-    """Return the names, beside the functions of equations, that the source uses."""
+    """Return the names that the source uses besides the functions of equations."""
     return {
         "torch": torch,
         "spike_step": functions.step,

@@ -77,7 +77,7 @@ def run_in_turn(
 def inputs_of(
     twin: NetworkModules, name: str, sources: Mapping[str, Tensor], current: Tensor | None
 ) -> tuple[dict[str, Tensor], Tensor | None]:
-    """Return what reaches a population during a presentation.
+    """Return the input of a population during a presentation.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def inputs_of(
 
 
 def total(constants: Iterable[Tensor | None]) -> Tensor | None:
-    """Return the sum of the tensors that are given, or None if none is."""
+    """Return the sum of all tensors that are not None, or None if there is none."""
     found = [c for c in constants if c is not None]
     return functools.reduce(operator.add, found) if found else None
 
@@ -222,9 +222,10 @@ def later(raster: Tensor, steps: int) -> Tensor:
 
 
 def first_steps(spikes: Tensor) -> Tensor:
-    """Return the step of each neuron's first spike, ``(batch, *shape)`` of ``(T, batch, *shape)``.
+    """Return the step of each neuron's first spike, ``(batch, *shape)``.
 
-    It has the type of the spikes, and is T for a neuron without a spike.
+    The spikes have shape ``(T, batch, *shape)``. The result has their type, and is T for a neuron
+    without a spike.
 
     Examples
     --------

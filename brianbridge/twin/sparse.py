@@ -1,7 +1,7 @@
 """Apply the weights of listed synapses in torch; the cost follows the number of spikes.
 
-torch's own product of a sparse matrix builds the matrix anew in every step, and computes the
-gradient of its weights by a dense one. Here the structure is sorted once. If few neurons spike,
+torch's own sparse product builds the matrix anew in every step, and computes the gradient of its
+weights by a dense product. Here the structure is sorted once. If few neurons spike,
 only their synapses are visited, forward and for the gradient of the weights; if many do, a
 compressed matrix is used. The gradient of the spikes needs every synapse in both cases, because a
 surrogate gradient passes through silent neurons.
@@ -98,7 +98,8 @@ class SparseProduct(nn.Module):
 
     def forward(self, weight: Tensor, x: Tensor) -> Tensor:
         """Return ``(batch, targets)``; weight has shape ``(synapses,)``, x ``(batch, sources)``."""
-        with torch.autocast(x.device.type, enabled=False):  # torch has no such product of bfloat16
+        # torch has no sparse product in bfloat16.
+        with torch.autocast(x.device.type, enabled=False):
             result: Tensor = _Product.apply(weight, x.to(weight.dtype), self)
         return result
 
@@ -106,27 +107,27 @@ class SparseProduct(nn.Module):
 
     def deliver(self, weight: Tensor, x: Tensor) -> Tensor:
         """Return the weighted spikes, ``(batch, targets)``."""
-        found = self._carrying(x)
+        found = self._active_synapses(x)
         if found is None:
             return self._compressed("by_target", weight, x, self.sources)
-        row, place, value = found
-        delivered = weight[self.get_buffer("by_source_order")[place]] * value
-        where = row * self.targets + self.get_buffer("by_source_ends")[place]
+        row, synapse, value = found
+        delivered = weight[self.get_buffer("by_source_order")[synapse]] * value
+        where = row * self.targets + self.get_buffer("by_source_ends")[synapse]
         flat = x.new_zeros(len(x) * self.targets).index_add_(0, where, delivered)
         return flat.reshape(len(x), self.targets)
 
-    def return_(self, weight: Tensor, gradient: Tensor) -> Tensor:
+    def gradient_of_spikes(self, weight: Tensor, gradient: Tensor) -> Tensor:
         """Return the gradient of the spikes, ``(batch, sources)``."""
         return self._compressed("by_source", weight, gradient, self.targets)
 
-    def correlate(self, gradient: Tensor, x: Tensor) -> Tensor:
+    def gradient_of_weights(self, gradient: Tensor, x: Tensor) -> Tensor:
         """Return the gradient of the weights, ``(synapses,)``."""
         order, ends = self.get_buffer("by_source_order"), self.get_buffer("by_source_ends")
         sums = x.new_zeros(len(order))
-        found = self._carrying(x)
+        found = self._active_synapses(x)
         if found is not None:
-            row, place, value = found
-            sums.index_add_(0, place, gradient[row, ends[place]] * value)
+            row, synapse, value = found
+            sums.index_add_(0, synapse, gradient[row, ends[synapse]] * value)
         else:
             starts = self.get_buffer("by_source_starts")
             source = torch.repeat_interleave(starts.diff())
@@ -137,8 +138,8 @@ class SparseProduct(nn.Module):
             ])  # fmt: skip
         return torch.empty_like(sums).index_copy_(0, order, sums)
 
-    def _carrying(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
-        """Return row, place (by source) and spike value of all synapses that carry a spike.
+    def _active_synapses(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Return row, synapse (sorted by source) and spike value for all synapses with a spike.
 
         Return None if it is quicker to visit all synapses.
         """
@@ -150,8 +151,8 @@ class SparseProduct(nn.Module):
         if number > starts[-1]:
             return None
         event = torch.repeat_interleave(counts, output_size=number)
-        place = torch.arange(number, device=x.device) + (starts[source] - ends + counts)[event]
-        return row[event], place, x[row, source][event]
+        synapse = torch.arange(number, device=x.device) + (starts[source] - ends + counts)[event]
+        return row[event], synapse, x[row, source][event]
 
     def _compressed(self, name: str, weight: Tensor, x: Tensor, columns: int) -> Tensor:
         order, starts, ends = (self.get_buffer(f"{name}_{w}") for w in ("order", "starts", "ends"))
@@ -177,7 +178,7 @@ class _Product(torch.autograd.Function):
         weight, x = ctx.saved_tensors
         needs_weight, needs_x, _ = ctx.needs_input_grad
         return (
-            ctx.product.correlate(gradients[0], x) if needs_weight else None,
-            ctx.product.return_(weight, gradients[0]) if needs_x else None,
+            ctx.product.gradient_of_weights(gradients[0], x) if needs_weight else None,
+            ctx.product.gradient_of_spikes(weight, gradients[0]) if needs_x else None,
             None,
         )

@@ -170,8 +170,8 @@ class SpikeFunction:
     Raises
     ------
     InputError
-        If there is no such spike function, `width` is not above 0, `scale` not finite or `levels`
-        unknown.
+        If there is no such spike function, `width` is not above 0 or not finite, `scale` is not
+        finite, or `levels` is unknown.
 
     Examples
     --------
@@ -194,13 +194,15 @@ class SpikeFunction:
         kernel = SPIKE_FUNCTIONS[self.name]
         if not 0 < self.width < torch.inf:
             raise InputError(
-                f"spike function '{self.name}': width {self.width} is not above 0; give one"
+                f"spike function '{self.name}': width = {self.width}; give a finite number above 0"
             )
         if not math.isfinite(self.scale):
-            raise InputError(f"spike function '{self.name}': scale {self.scale} is not finite")
+            raise InputError(
+                f"spike function '{self.name}': scale = {self.scale}; give a finite number"
+            )
         if self.levels not in get_args(Levels):
             hint = did_you_mean(self.levels, get_args(Levels))
-            raise InputError(f"spike function '{self.name}': no levels '{self.levels}'. {hint}")
+            raise InputError(f"spike function '{self.name}': levels = '{self.levels}'. {hint}")
         object.__setattr__(self, "_kernel", kernel)
 
     def slope(self, x: Tensor) -> Tensor:
@@ -212,7 +214,7 @@ class SpikeFunction:
         return _Step.apply(x, strict, self.slope)
 
     def staircase(self, x: Tensor, low: Any = -torch.inf, high: Any = torch.inf) -> Tensor:
-        """Return ``clip(floor(x), low, high)``: one step, and one bump, at every whole number."""
+        """Return ``clip(floor(x), low, high)``: a step, with its bump, at every whole number."""
         return _Staircase.apply(x, low, high, self)
 
     def slopes(self, x: Tensor, low: Any, high: Any) -> Tensor:

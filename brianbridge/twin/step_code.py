@@ -55,7 +55,7 @@ def read_step(model: NeuronModel, group: Any, fires: bool) -> tuple[StepCode, di
     model : NeuronModel
         The neuron.
     group : brian2.NeuronGroup
-        A group of it.
+        A group of such neurons.
     fires : bool
         Whether the neurons emit and reset.
     """

@@ -1,4 +1,4 @@
-"""Sort the variables of a neuron by the part they play in the torch step."""
+"""Sort the variables of a neuron by their role in the torch step."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["StepVariables"]
 
 
 class StepVariables:
-    """Sort the variables of a neuron by the part they play in the step.
+    """Sort the variables of a neuron by their role in the step.
 
     Parameters
     ----------
     model : NeuronModel
         The neuron.
     group : brian2.NeuronGroup
-        A group of it.
+        A group of such neurons.
     known : dict of str to brian2 Variable or Function
         What every name refers to.
     code : StepCode

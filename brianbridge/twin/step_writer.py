@@ -23,7 +23,7 @@ class StepWriter:
     model : NeuronModel
         The neuron.
     group : brian2.NeuronGroup
-        A group of it.
+        A group of such neurons.
     code : StepCode
         The statements of a step.
     variables : StepVariables
@@ -31,7 +31,7 @@ class StepWriter:
     fires : bool
         Whether the neurons emit and reset.
     canonical : bool
-        Whether a step has the canonical order, not Brian2's default one.
+        Whether a step has the canonical order; otherwise it has Brian2's default order.
     detach_reset : bool
         Whether no gradient passes through the spike in the reset.
     """
@@ -71,7 +71,7 @@ class StepWriter:
                 # A group with graded spikes resets right after its threshold, to set their value.
                 ("settle", [*state_and_emit, *x], self._in_turn(receive, reset), state),
             ]
-        # Only now are all hoisted terms known.
+        # All hoisted terms are known only now.
         hoisted = self._renderer.hoisted
         constants = [*self._variables.arrays, *self._variables.inputs]
         functions = [
@@ -88,11 +88,11 @@ class StepWriter:
 
     def _update(self, statement: Any) -> str:
         name = statement.var
-        if not self._divides_by_rest or name == "not_refractory":
+        if not self._divides_by_zero_rate or name == "not_refractory":
             return self._assign(statement)
         statement = copy(statement)
         if "not_refractory" not in self._model.equations:
-            # The values of resting neurons are dropped below, but their gradient must be finite.
+            # Values of refractory neurons are dropped below, but their gradient must be finite.
             statement.expr = statement.expr.replace("int(not_refractory)", "1.0")
         if statement.op == "=" and "unless refractory" in self._group.equations[name].flags:
             stepped = self._renderer.hard(statement.expr)
@@ -100,10 +100,10 @@ class StepWriter:
         return self._assign(statement)
 
     @property
-    def _divides_by_rest(self) -> bool:
+    def _divides_by_zero_rate(self) -> bool:
         """Whether a step divides by a rate that is 0 in the refractory period.
 
-        Brian2 computes the result, and does not write it to '(unless refractory)' variables. With
+        Brian2 computes the result, but does not write it to '(unless refractory)' variables. With
         all other methods the step itself leaves these variables unchanged.
         """
         return self._refractory and self._model.method == "exponential_euler"
@@ -124,7 +124,7 @@ class StepWriter:
         lines = []
         for target, argument in self._variables.received.items():
             received = f"{target} + {argument}"
-            # Brian2 lets no synapse write to '(unless refractory)' variables in that period.
+            # In that period, Brian2's synapses do not write to '(unless refractory)' variables.
             if self._refractory and "unless refractory" in self._group.equations[target].flags:
                 received = f"torch.where(not_refractory, {received}, {target})"
             lines += [f"if {argument} is not None:", f"    {target} = {received}"]
@@ -197,7 +197,7 @@ def _merged(statements: list[Any]) -> list[Any]:
 
 
 def _has_factor(expression: str, name: str) -> bool:
-    """Tell whether an expression is a product with `name` as a factor: 0 where `name` is 0."""
+    """Return whether an expression has the factor `name`, and is thus 0 where `name` is 0."""
     node = ast.parse(expression, mode="eval").body
 
     def factors(n: ast.expr) -> list[ast.expr]:

@@ -33,7 +33,9 @@ def checked_dropout(
                 + did_you_mean(name, inner)
             )
         if not 0 <= probability < 1:
-            raise InputError(f"dropout of '{name}' = {probability!r}; give 0 or more, below 1")
+            raise InputError(
+                f"dropout of '{name}' = {probability!r}; give at least 0 and less than 1"
+            )
     return {name: float(p) for name, p in chosen.items() if p}
 
 
@@ -85,7 +87,7 @@ def check_quantisation(
     Raises
     ------
     InputError
-        If there is a normalisation, or one step for each channel where weights lead to several.
+        If there is a normalisation, or ``per = "channel"`` with weights not listed by channel.
     """
     for projection in network.projections:
         connection = projection.connection
@@ -93,7 +95,7 @@ def check_quantisation(
         if quantisation.per == "channel" and mixed and not projection.frozen:
             raise InputError(
                 f"quantisation: the weights of projection '{projection.name}' are not listed by "
-                f"target channel, as it is of the kind '{connection.kind}'; give per = 'tensor'"
+                f"target channel, as its kind is '{connection.kind}'; give per = 'tensor'"
             )
     if batch_norm:
         raise InputError(

@@ -30,7 +30,7 @@ from brianbridge.twin.sparse import ListedWeights
 __all__ = ["Apply", "weighting"]
 
 Shape = tuple[int, ...]
-#: ``apply(weight, x)`` returns ``(batch, ...)`` with all of the target for x ``(batch, *source)``.
+#: ``apply(weight, x)`` returns one value per target neuron, for x of shape ``(batch, *source)``.
 Apply = Callable[[Tensor, Tensor], Tensor]
 
 

@@ -16,7 +16,7 @@ from brianbridge.measures.spike_comparison import CountMoments, SpikeComparison,
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.recording import Events, Recording
-from brianbridge.simulation.batched import run as batched
+from brianbridge.simulation.batched import workers
 from brianbridge.twin.network import to_torch
 
 
@@ -87,11 +87,11 @@ def test_a_finer_run_is_summed_onto_the_coarse_grid():
     assert spike_differences(a, recording(fine, dt=1e-4))[0] == 1
 
 
-def busy(samples, encoding=None):
+def busy(samples, encoding=None, hidden=200):
     """Return a network whose every neuron fires often, and data for it."""
     fire = neuron_model("if", theta=0.05)
     net = SpikingNetwork.sequential(
-        (6,), [Dense(200, fire), Dense(3, fire)], encoding=encoding or Current(20), seed=3
+        (6,), [Dense(hidden, fire), Dense(3, fire)], encoding=encoding or Current(20), seed=3
     )
     x = np.random.default_rng(5).random((samples, 6))
     return net, from_arrays("busy", x, np.arange(samples) % 3)
@@ -139,13 +139,13 @@ def test_memory_does_not_grow_with_samples(memory, monkeypatch):
     memory(0.15)  # for what is simulated at once
     # What has limits of its own would hide what has none: the twin remembers no spikes and runs
     # small blocks, one thread simulates, and no pairs of trains are compared.
-    monkeypatch.setattr(batched, "cores", lambda: 1)
+    monkeypatch.setattr(workers, "cores", lambda: 1)
     monkeypatch.setattr(twin_run, "memory_budget", lambda: 0)
     monkeypatch.setattr(twin_run, "_SAMPLES", 50)
     monkeypatch.setattr(tasks, "TRAINS", 0)
 
     def peak(samples):
-        net, data = busy(samples)
+        net, data = busy(samples, hidden=100)
         verify(net, data.subset(np.arange(10)))  # what is compiled once
         tracemalloc.start()
         verify(net, data)
@@ -153,8 +153,8 @@ def test_memory_does_not_grow_with_samples(memory, monkeypatch):
         tracemalloc.stop()
         return found
 
-    # 1,500 samples of 200 neurons with a spike in nearly every step: 75 MB of events.
-    assert peak(1500) < 1.2 * peak(500)
+    # 600 samples of 100 neurons with a spike in nearly every step: 13 MB of events.
+    assert peak(600) < 1.2 * peak(200)
 
 
 def test_a_population_that_never_fires_has_a_latency(memory):

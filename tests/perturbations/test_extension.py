@@ -151,7 +151,7 @@ def test_a_class_that_lacks_something_or_takes_a_name_is_refused():
             name = "nameless"
             keeps = "nothing"
 
-    with pytest.raises(InputError, match="'mismatch' already"):
+    with pytest.raises(InputError, match="there is already a perturbation 'mismatch'"):
 
         class Mismatch(Perturbation):
             name = "mismatch"

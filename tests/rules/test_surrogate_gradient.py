@@ -177,8 +177,8 @@ def test_feedback_is_differentiated_through_time():
     ("options", "message"),
     [
         ({"derivative": "arctann"}, "Did you mean 'arctan'"),
-        ({"derivative": "arctan", "width": 0.0}, "width 0.0 is not above 0"),
-        ({"derivative": "arctan", "scale": math.nan}, "scale nan is not finite"),
+        ({"derivative": "arctan", "width": 0.0}, "width = 0.0; give a finite number above 0"),
+        ({"derivative": "arctan", "scale": math.nan}, "scale = nan; give a finite number"),
         ({"width": 0.5}, "name one, such as 'arctan'"),
         ({"scale": 0.5}, "name one, such as 'arctan'"),
         ({"detach_reset": True}, "name one, such as 'arctan'"),

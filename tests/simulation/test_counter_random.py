@@ -78,7 +78,7 @@ def test_poisson_numbers_are_the_inverse_of_the_poisson_distribution(mean):
 
 
 def test_a_mean_below_0_is_refused(refused):
-    with refused("poisson()", "below 0"):
+    with refused("poisson()", "is negative"):
         poisson_numbers(np.array([0.5]), -1.0)
 
 

@@ -235,11 +235,11 @@ TWO_KINDS = "v : 1\nx : volt\nn : integer\nw = 2*v : 1\ns : 1 (shared)\nr : 1 (l
 @pytest.mark.parametrize(
     ("weights", "options", "said"),
     [
-        (np.ones((5, 8)), {}, ["source has 6 neurons", "1 samples of 5 are 5"]),
-        (np.ones((6, 7)), {}, ["target has 8 neurons", "1 samples of 7 are 7"]),
-        (np.ones((3, 4)), {"samples": 3}, ["source has 6 neurons", "3 samples of 3 are 9"]),
+        (np.ones((5, 8)), {}, ["source has 6 neurons", "1 samples of 5 need 5"]),
+        (np.ones((6, 7)), {}, ["target has 8 neurons", "1 samples of 7 need 7"]),
+        (np.ones((3, 4)), {"samples": 3}, ["source has 6 neurons", "3 samples of 3 need 9"]),
         (np.ones((3, 4)), {"samples": 0}, ["0 samples"]),
-        (np.ones(48), {}, ["weights of shape (48,) are no matrix"]),
+        (np.ones(48), {}, ["weights of shape (48,) are not a matrix"]),
         (np.full((6, 8), np.nan), {}, ["finite"]),
         ("weights", {}, ["no numbers"]),
         (np.ones((6, 8)) * volt, {}, ["weights in volt for 'v', which is in 1"]),

@@ -38,20 +38,20 @@ def check_refused(refused: Any, said: tuple[str, ...], *objects: Any, **options:
         ("v = w", "'v = ...' does not add"),
         ("v *= w", "'v *= ...' does not add"),
         ("v = v + w", "'v = ...' does not add"),
-        ("v += w*v_post", "'v_post' in 'w*v_post' is no constant"),
-        ("v += w*(1 - v)", "is no constant"),
+        ("v += w*v_post", "'v_post' in 'w*v_post' is not a constant"),
+        ("v += w*(1 - v)", "is not a constant"),
         ("v += w*u", "several variables"),
-        ("v += w + u", "'w + u' is no constant"),
-        ("v += w**2", "is no constant"),
-        ("v += 1/w", "is no constant"),
+        ("v += w + u", "'w + u' is not a constant"),
+        ("v += w**2", "is not a constant"),
+        ("v += 1/w", "is not a constant"),
         ("v += w*rand()", "'rand' is a function"),
         ("v += w*rand()*i", "'rand' is a function"),
-        ("v += w*i", "'i' in 'w*i' is no constant"),
+        ("v += w*i", "'i' in 'w*i' is not a constant"),
         ("v += w*0", "'w*0' is 0"),
         ("v += x", "'x' stands for an expression"),
-        ("w += 0.1", "'w' is no variable of the target"),
+        ("w += 0.1", "'w' is not a variable of the target"),
         ("v_pre += w", "'v_pre' belongs to the source"),
-        ("v += clip(w, 0, 1)", "is no constant"),
+        ("v += clip(w, 0, 1)", "is not a constant"),
         ("nowhere += w", "nowhere"),
         ("v += w*nowhere", "nowhere"),
         ("v += w*mV", "units"),
@@ -118,7 +118,7 @@ def test_another_order(refused):
     group.resetter["spike"].when = "resets"
     network = Network(group, one)
     network.schedule = ["start", "synapses", "groups", "thresholds", "resets", "end"]
-    with refused(f"network '{network.name}' has a schedule of its own"):
+    with refused(f"network '{network.name}' has a custom schedule"):
         bb.from_brian2(network, steps=10)
 
 
@@ -221,7 +221,7 @@ def noisy(where: str) -> Callable[[], list[Any]]:
         (lambda: [PoissonGroup(2, 3 * Hz, name="dice")], ("'dice'", "input='dice'")),
         (lambda: [pixels()], ("'pixels'", "input='pixels'")),
         (lambda: [], ("has no NeuronGroup",)),
-        (lambda: [None], ("no Brian2 network",)),
+        (lambda: [None], ("not a Brian2 network",)),
     ],
 )
 def test_what_no_spiking_network_can_hold(refused, build_it, said):
@@ -247,7 +247,7 @@ def test_arguments_that_fit_nothing(refused):
     check_refused(refused, ("encoding 'current' gives no spikes", "'pixels'"), *objects,
                   input=source, encoding=Current(10, dt=1e-4))  # fmt: skip
     for network in ("cells", 3, None, group):
-        with refused("is no Brian2 network"):
+        with refused("is not a Brian2 network"):
             bb.from_brian2(network, steps=10)
 
 

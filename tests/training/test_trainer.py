@@ -180,10 +180,10 @@ def test_a_plateau_stops_and_keeps_its_last_epoch(monkeypatch):
 def test_checkpoint_of_another_training_is_refused(tmp_path):
     data, path = load_dataset("iris").train, tmp_path / "c.pt"
     train(iris_twin(), data, epochs=1, checkpoint=path)
-    with pytest.raises(InputError, match="belongs to a training with other"):
+    with pytest.raises(InputError, match="belongs to a training run with other"):
         train(iris_twin(), data, epochs=1, learning_rate=0.5, checkpoint=path)
     path.write_bytes(b"nonsense")
-    with pytest.raises(InputError, match="is not a checkpoint"):
+    with pytest.raises(InputError, match="is not a training checkpoint"):
         train(iris_twin(), data, epochs=1, checkpoint=path)
 
 

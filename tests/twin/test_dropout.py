@@ -131,7 +131,7 @@ def test_populations_that_are_not_there_and_the_output_are_refused(refused):
 
 @pytest.mark.parametrize("value", [-0.1, 1.0, 7, float("nan")])
 def test_probabilities_out_of_range_are_refused(refused, value):
-    with refused("dropout of 'hidden1'", repr(value), "below 1"):
+    with refused("dropout of 'hidden1'", repr(value), "less than 1"):
         to_torch(network(), dropout=value)
-    with refused("dropout of 'hidden2'", repr(value), "below 1"):
+    with refused("dropout of 'hidden2'", repr(value), "less than 1"):
         to_torch(network(), dropout={"hidden2": value})

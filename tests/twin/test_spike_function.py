@@ -172,12 +172,12 @@ def test_a_function_of_ones_own(monkeypatch):
     ("arguments", "said"),
     [
         (("arctann",), ["no spike function 'arctann'", "Did you mean 'arctan'?"]),
-        (("arctan", 0.0), ["'arctan'", "width 0.0 is not above 0"]),
-        (("arctan", -1.0), ["width -1.0"]),
-        (("arctan", math.nan), ["width nan"]),
-        (("arctan", math.inf), ["width inf"]),
-        (("arctan", 1.0, math.nan), ["scale nan is not finite"]),
-        (("arctan", 1.0, 1.0, "neerest"), ["no levels 'neerest'", "Did you mean 'nearest'?"]),
+        (("arctan", 0.0), ["'arctan'", "width = 0.0; give a finite number above 0"]),
+        (("arctan", -1.0), ["width = -1.0"]),
+        (("arctan", math.nan), ["width = nan"]),
+        (("arctan", math.inf), ["width = inf"]),
+        (("arctan", 1.0, math.nan), ["scale = nan; give a finite number"]),
+        (("arctan", 1.0, 1.0, "neerest"), ["levels = 'neerest'", "Did you mean 'nearest'?"]),
     ],
 )
 def test_what_cannot_be_is_refused(refused, arguments, said):

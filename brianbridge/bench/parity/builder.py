@@ -1,7 +1,7 @@
 """Build the random network of a case, and draw its samples.
 
-Projections of every kind, images, delays, loops and residuals. Where a kind of projection does not
-fit the shapes so far, a dense one takes its place.
+Networks have projections of every kind, images, delays, loops and residuals. A projection whose
+kind does not fit the shapes is replaced by a dense one.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class _Builder:
         self.projections: list[Projection] = []
 
     def network(self) -> SpikingNetwork:
-        """Add all that the case asks for and return the network."""
+        """Add everything that the case asks for and return the network."""
         case = self.case
         source = INPUT
         for number, kind in enumerate(case.forward):
@@ -187,7 +187,7 @@ class _Builder:
     def one_to_one(
         self, source: str, target: str, pool: Pooling | None = None, **options: Any
     ) -> None:
-        """Connect neurons with the same index, by one weight or by one each."""
+        """Connect neurons with the same index, by one shared weight or one weight each."""
         size = int(np.prod(self.shapes[target])) if self.rng.random() < 0.5 else 1
         self.project(source, target, OneToOne(), (size,), pool, **options)
 

@@ -30,7 +30,7 @@ class Difference:
     path, against : str
         The two paths.
     cells : int
-        Number of (step, sample, neuron) cells with another spike value, in all populations.
+        Number of (step, sample, neuron) cells whose spike values differ, in all populations.
     step, sample, neuron : int
         The earliest of these cells.
     population : str
@@ -54,7 +54,7 @@ class Difference:
 
 @dataclass
 class Checked:
-    """Hold the outcome of the comparison of one network.
+    """Hold the result of the comparison of one network.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class Checked:
 
     @property
     def differing(self) -> int:
-        """Number of cells with another spike value, on all paths."""
+        """Number of cells whose spike values differ, on all paths."""
         return sum(difference.cells for difference in self.differences)
 
     def to_dict(self) -> dict[str, Any]:
@@ -188,21 +188,21 @@ def _sorted(events: Events, samples: int, neurons: int) -> np.ndarray:
 def _difference(
     drawn: Drawn, path: str, recording: Recording, against: str, judge: Recording
 ) -> Difference | None:
-    """Return what differs between two recordings, None for nothing."""
+    """Return the difference between two recordings, or None."""
     cells, earliest = 0, None
     samples = judge.samples
-    for place, population in enumerate(drawn.network.firing):
+    for index, population in enumerate(drawn.network.firing):
         name, size = population.name, population.size
         found = differing_cells(recording.events(name), judge.events(name), samples, size)
         cells += len(found)
         if len(found):
             step, rest = divmod(int(found[0]), samples * size)
-            here = (step, place, *divmod(rest, size))
-            earliest = here if earliest is None else min(earliest, here)
+            cell = (step, index, *divmod(rest, size))
+            earliest = cell if earliest is None else min(earliest, cell)
     if earliest is None:
         return None
-    step, place, sample, neuron = earliest
-    name = drawn.network.firing[place].name
+    step, index, sample, neuron = earliest
+    name = drawn.network.firing[index].name
     one, other = (_value(r.events(name), step, sample, neuron) for r in (recording, judge))
     state = _states(drawn, (path, against), sample, step, name, neuron)
     return Difference(path, against, cells, step, sample, neuron, name, (one, other), state)

@@ -61,9 +61,9 @@ def _check(options: argparse.Namespace) -> None:
 
 def _command(options: argparse.Namespace) -> str:
     """Return the command line for the report, without folders."""
-    words = ["brianbridge", "bench", "parity"]
+    arguments = ["brianbridge", "bench", "parity"]
     for name in ("seconds", "neuron_steps", "seed", "only"):
         value = getattr(options, name)
         if value is not None:
-            words += [f"--{name.replace('_', '-')}", f"{value:g}"]
-    return shlex.join(words)
+            arguments += [f"--{name.replace('_', '-')}", f"{value:g}"]
+    return shlex.join(arguments)

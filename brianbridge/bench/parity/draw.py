@@ -26,9 +26,10 @@ _READOUTS: tuple[str, ...] = ("counts", "counts", "potential", "first_spike")
 _SCHEDULES: tuple[Schedule, ...] = ("canonical", "canonical", "default")
 #: Smallest and largest neurons times steps times samples of a large network.
 _NEURON_STEPS = (1e6, 1.5e7)
-#: Largest number of the same in one batch of the twin, which limits its memory.
+#: Largest number of neuron-steps in one batch of the twin, which limits its memory.
 _TWIN_CELLS = 2e6
-#: Largest mean spikes of a neuron in a step; smallest share of (sample, neuron) pairs that fire.
+#: Largest mean number of spikes per neuron and step; smallest share of (sample, neuron) pairs that
+#: fire.
 _MOST, _LEAST_ACTIVE = 0.5, 0.15
 _ROUNDS, _BALANCE_SAMPLES = 8, 6
 
@@ -68,7 +69,7 @@ class Drawn:
 
 
 def draw(seed: int, number: int) -> Drawn:
-    """Return network `number` of the run with this seed; the same one whenever it is called.
+    """Return network `number` of the run with this seed, the same one in every call.
 
     Examples
     --------
@@ -101,8 +102,8 @@ def draw(seed: int, number: int) -> Drawn:
 def _case(number: int, rng: np.random.Generator) -> Case:
     model, dyadic = _TURNS[number % len(_TURNS)]
     large = bool(rng.random() < 0.6)
-    # A neuron of this model that fired -1 may return exactly to its threshold when its input is
-    # taken back, without leak and bias. The order of a sum would then decide.
+    # Without leak and bias, a neuron of this model that fired -1 may return exactly to its
+    # threshold when its inputs cancel. The order of a sum would then decide whether it fires.
     bias = bool(rng.random() < 0.5) or (model == "ternary_if" and not dyadic)
     others = MODELS if bias else tuple(name for name in MODELS if name != "ternary_if")
     longest = 1e-3 if {model, *others} & set(UNBOUNDED) else 2e-3

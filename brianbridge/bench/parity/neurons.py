@@ -1,9 +1,9 @@
-"""Random neurons: every model of the library, and what the library lacks, with random parameters.
+"""Random neurons: every model of the library and some more, with random parameters.
 
-Parameters are random reals, so that no membrane lands exactly on its threshold: there the last
-bit of a sum would decide about a spike. Dyadic models have no leak and parameters that are
-multiples of a power of two. All their sums are exact in any order, so that a membrane that does
-land on its threshold must fire, or not, on every path.
+Parameters are random reals, so that no potential lands exactly on its threshold, where the last bit
+of a sum would decide whether the neuron fires. Dyadic models have no leak and parameters that are
+multiples of a power of two. All their sums are exact in any order. A potential that does land on
+its threshold must thus have the same effect on every path.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = [
 #: Parameter -> (lowest, highest, unit).
 Ranges = dict[str, tuple[float, float, Any]]
 
-#: Ranges for models of the library that are to vary more than `_ranges_of` lets them.
+#: Ranges of library models whose parameters vary more than in `_ranges_of`.
 _WIDE_RANGES: dict[str, Ranges] = {
     "if": {"theta": (0.5, 1.5, 1)},
     "if_zero": {"theta": (0.5, 1.5, 1)},
@@ -43,7 +43,7 @@ _WIDE_RANGES: dict[str, Ranges] = {
     "lif_rest": {"theta": (0.5, 1.5, 1), "rest": (-1.5, 0.0, 1), "tau": (2, 50, ms)},
     "ternary_if": {"theta": (0.5, 1.5, 1)},
     "ternary_lif": {"theta": (0.5, 1.5, 1), "tau": (2, 50, ms)},
-    # Above `off` neurons are silent: some of them, by their drive.
+    # Neurons are silent if their drive is `off` or more, which holds for some of them.
     "ternary_if_gated": {"theta": (0.3, 1.0, 1), "rest": (-1.0, 0.0, 1), "off": (200, 2000, Hz)},
     "ternary_lif_gated": {
         "theta": (0.3, 1.0, 1), "rest": (-1.0, 0.0, 1), "off": (200, 2000, Hz), "tau": (2, 50, ms),
@@ -66,14 +66,14 @@ _WIDE_RANGES: dict[str, Ranges] = {
 
 
 def _ranges_of(name: str) -> Ranges:
-    """Return the ranges of a model of the library: each parameter to within a tenth."""
+    """Return the ranges of a library model: each parameter varies by a tenth."""
     values = read_entries(model_path(name)).get("parameters", {})
     quantities = {k: parse_quantity(v, k) for k, v in values.items() if not isinstance(v, int)}
     return {k: (0.9, 1.1, v) for k, v in quantities.items() if np.ndim(v) == 0}
 
 
 def _receives_volts(name: str) -> bool:
-    """Tell whether the weights of a model of the library are in volt."""
+    """Return whether the weights of a library model are in volt."""
     entries = read_entries(model_path(name))
     target = entries.get("receive", "v")
     return (
@@ -85,15 +85,16 @@ def _is_linear(name: str) -> bool:
     return read_entries(model_path(name)).get("method", "exact") == "exact"
 
 
-#: For every model of the library.
+#: Ranges of every library model.
 RANGES: dict[str, Ranges] = {
     **_WIDE_RANGES,
     **{name: _ranges_of(name) for name in model_names() if name not in _WIDE_RANGES},
 }
 
-#: What the library lacks: a moving threshold, synapses of two and of changing strength, other
-#: integration methods, and spikes whose refractory period stops only some variables.
-_OWN: dict[str, dict[str, Any]] = {
+#: Models that the library lacks: an adaptive threshold, alpha and conductance-based synapses, a
+#: quadratic neuron, other integration methods, a refractory period that stops only the potential,
+#: and graded spikes with synaptic currents.
+_EXTRA_MODELS: dict[str, dict[str, Any]] = {
     "adaptive_threshold": {
         "equations": "dv/dt = -v/tau + drive : 1\nda/dt = -a/tau_a : 1\ndrive : Hz",
         "emit": "int(v >= theta + a)", "reset": "v -= theta*emit\na += jump",
@@ -122,7 +123,7 @@ _OWN: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 
-_OWN_RANGES: dict[str, Ranges] = {
+_EXTRA_RANGES: dict[str, Ranges] = {
     "adaptive_threshold": {
         "theta": (0.5, 1.5, 1), "tau": (2, 50, ms), "tau_a": (5, 100, ms), "jump": (0.05, 0.6, 1),
     },
@@ -138,17 +139,16 @@ _OWN_RANGES: dict[str, Ranges] = {
 }  # fmt: skip
 
 #: Every model with real parameters.
-MODELS = (*RANGES, *_OWN)
+MODELS = (*RANGES, *_EXTRA_MODELS)
 
-#: What one unit of weight means, where it is not 1.
+#: Scale of the weights of each model, if it is not 1.
 WEIGHT_SCALE = {
     **{name: 0.02 for name in RANGES if _receives_volts(name)},
     "izhikevich": 0.015, "cuba_lif": 2.0, "alpha_synapse": 4.0,
     "refractory_synapse": 2.0, "multi_threshold_cuba": 2.0,
 }  # fmt: skip
 
-#: Nonlinear models: without a threshold their membrane explodes, so that they cannot be read by
-#: their potential.
+#: Nonlinear models. Without a threshold their potential diverges, so it cannot be the readout.
 UNBOUNDED = (*(name for name in RANGES if not _is_linear(name)), "quadratic")
 
 #: Models without leak; two of them are not in the library.
@@ -156,11 +156,11 @@ DYADIC_MODELS = (
     "if", "if_zero", "if_rest", "ternary_if", "ternary_if_gated", "single_spike_if",
     "multi_threshold_if", "graded_if",
 )  # fmt: skip
-_DYADIC_OWN: dict[str, dict[str, Any]] = {
+_EXTRA_DYADIC_MODELS: dict[str, dict[str, Any]] = {
     "multi_threshold_if": {
         "emit": "clip(floor(v/theta), 0, s_max)", "reset": "v -= theta*emit", "s_max": 3,
     },
-    # A spike carries the potential in eighths: values that are no whole numbers.
+    # A spike carries the potential in eighths, so values need not be whole numbers.
     "graded_if": {
         "emit": "clip(floor(8*v)/8, 0, s_max)*int(v >= theta)", "reset": "v -= emit", "s_max": 2,
     },
@@ -179,18 +179,18 @@ def random_model(
     size : int
         Number of neurons.
     per_neuron : bool
-        Whether each neuron has parameters of its own.
+        Whether each neuron has its own parameters.
     dt : float
         The step, in seconds; half of all refractory periods are a multiple of it.
     rng : numpy.random.Generator
-        Where the numbers come from.
+        Source of the random numbers.
 
     Examples
     --------
     >>> random_model("lif", 3, True, 1e-3, np.random.default_rng(0)).parameters["theta"].shape
     (3,)
     """
-    ranges = (RANGES | _OWN_RANGES)[kind]
+    ranges = (RANGES | _EXTRA_RANGES)[kind]
     shape = (size,) if per_neuron else ()
     values = {
         key: rng.uniform(low, high, shape) * unit for key, (low, high, unit) in ranges.items()
@@ -205,8 +205,10 @@ def random_model(
 
 
 def _model(kind: str, values: Mapping[str, Any]) -> NeuronModel:
-    if kind in _OWN:
-        return NeuronModel(**{"drive": "drive", **_OWN[kind]}, parameters=values, name=kind)
+    if kind in _EXTRA_MODELS:
+        return NeuronModel(
+            **{"drive": "drive", **_EXTRA_MODELS[kind]}, parameters=values, name=kind
+        )
     return neuron_model(kind, **values)
 
 
@@ -218,10 +220,10 @@ def dyadic_model(kind: str, theta: float) -> NeuronModel:
     >>> dyadic_model("graded_if", 0.5).reset
     'v -= emit'
     """
-    if kind not in _DYADIC_OWN:
+    if kind not in _EXTRA_DYADIC_MODELS:
         return neuron_model(kind, theta=theta)
-    own = dict(_DYADIC_OWN[kind])
+    entries = dict(_EXTRA_DYADIC_MODELS[kind])
     return NeuronModel(
         "dv/dt = drive : 1\ndrive : Hz", drive="drive", name=kind,
-        parameters={"theta": theta, "s_max": own.pop("s_max")}, **own,
+        parameters={"theta": theta, "s_max": entries.pop("s_max")}, **entries,
     )  # fmt: skip

@@ -15,7 +15,7 @@ __all__ = ["as_markdown", "write_report"]
 _NOT_COVERED = (
     "Not covered: neurons with noise or other random numbers; synapses that fail; Brian2's own "
     "Poisson input (that of the twin is); a delay for each synapse of a sparse projection, which "
-    "the batched path refuses; equations that read the time; Brian2's Cython and C++ code "
+    "the batched path refuses; equations that depend on time; Brian2's Cython and C++ code "
     "(NumPy's and the compiled loops of the batched path ran); single precision of state; the "
     "twin on a GPU, and in single precision. Tests cover some of these on fewer networks."
 )
@@ -27,7 +27,7 @@ def write_report(result: dict[str, Any], out: Path) -> list[Path]:
     Parameters
     ----------
     result : dict
-        The outcome of `bench_parity`.
+        The result of `bench_parity`.
     out : Path
         The folder.
     """
@@ -44,9 +44,9 @@ def as_markdown(result: dict[str, Any]) -> str:
         *_table(("compared", "networks", "neuron-steps"), _paths(result)), "",
         *_failures(result["failures"]),
         _NOT_COVERED, "",
-        "What the networks were made of. Spikes are those that populations of a neuron model "
+        "What the networks consisted of. Spikes are those that populations of a neuron model "
         "fired, those that arrived over a kind of projection, or all spikes and input spikes of "
-        "the networks in question. A network has several kinds of most things.", "",
+        "the networks in the row. A network may count in several rows of a table.", "",
     ]  # fmt: skip
     for group, title in GROUPS.items():
         lines += [
@@ -60,30 +60,30 @@ def _origin(result: dict[str, Any]) -> str:
     provenance = result["provenance"]
     early = "**Ended early: interrupted.** " if result["interrupted"] else ""
     machine, versions = provenance["machine"], provenance["versions"]
-    told = ", ".join(f"{key} {versions[key]}" for key in sorted(versions))
+    libraries = ", ".join(f"{key} {versions[key]}" for key in sorted(versions))
     commit = f", commit {provenance['commit'][:12]}" if provenance.get("commit") else ""
     return (
         f"{early}`{provenance.get('command', 'brianbridge bench parity')}`, {provenance['date']}, "
         f"{machine['cores']} cores, {machine['memory_gb']} GB, {machine['processor']}; "
-        f"{told}{commit}. Seed {result['seed']}. "
+        f"{libraries}{commit}. Seed {result['seed']}. "
         "A neuron-step is one neuron in one step of one sample; it counts once, for the twin, "
         "however many paths were compared with it. Every spike was compared: step, neuron and "
-        "value. Known ties of rounding do not occur, because parameters and weights are random "
-        "reals, or dyadic, where sums are exact in any order; a difference of any cause counts."
+        "value. Ties that rounding would break do not occur: parameters and weights are random "
+        "reals, or dyadic, so that sums are exact in any order. A difference of any cause counts."
     )
 
 
 def _totals(result: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    told = {
+    labels = {
         "networks": "networks",
         "samples": "samples",
         "neuron_steps": "neuron-steps",
         "spikes": "spikes of the twin",
         "differing": "**differing spikes**",
-        "other_outputs": "networks with the same spikes and another output",
+        "other_outputs": "networks with equal spikes but different outputs",
         "silent_networks": "networks without any spike",
     }
-    for key, name in told.items():
+    for key, name in labels.items():
         yield name, f"{result[key]:,}"
     yield (
         "silent populations",
@@ -111,16 +111,18 @@ def _failures(failures: list[dict[str, Any]]) -> list[str]:
     """Return a Markdown list of the networks that differ or were refused."""
     lines = []
     for failure in failures:
-        said = [f"refused: {failure['refused']}"] if failure["refused"] else []
+        reasons = [f"refused: {failure['refused']}"] if failure["refused"] else []
         for d in failure["differences"]:
             state = ", ".join(f"{k} = {a!r} and {b!r}" for k, (a, b) in d["state"].items())
-            said.append(
+            reasons.append(
                 f"{d['path']} and {d['against']} differ in {d['cells']} cells; first in step "
                 f"{d['step']}, sample {d['sample']}, neuron {d['neuron']} of '{d['population']}': "
                 f"{d['values'][0]:g} and {d['values'][1]:g}, with {state} at the end of the step"
             )
-        said += [f"the output of path {name} differs" for name in failure["outputs"]]
-        lines.append(f"- Network {failure['number']} (`{failure['reproduce']}`): {'; '.join(said)}")
+        reasons += [f"the output of path {name} differs" for name in failure["outputs"]]
+        lines.append(
+            f"- Network {failure['number']} (`{failure['reproduce']}`): {'; '.join(reasons)}"
+        )
     return [*lines, ""] if lines else []
 
 

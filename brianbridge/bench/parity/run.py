@@ -52,7 +52,7 @@ def bench_parity(
     out : Path, optional
         Folder for networks that differ and their samples; the current folder by default.
     report : callable
-        Called with a line of progress now and then.
+        Called with a line of progress from time to time.
 
     Returns
     -------
@@ -106,20 +106,20 @@ def _run(
     enough: Callable[[], bool], out: Path, report: Report,
 ) -> None:  # fmt: skip
     """Compare one network after the other, from `number` on, until there are enough."""
-    started = told = time.monotonic()
+    started = reported = time.monotonic()
     while True:
         with _one_thread_for_sums():
             failure = _one(tally, draw(seed, number))
         if failure is not None:
             failure |= {"seed": seed, "number": number, "reproduce": _command(seed, number)}
             failures.append(failure)
-            report(f"network {number}: {_in_words(failure)}")
+            report(f"network {number}: {_description(failure)}")
             failure["files"] = _keep(draw(seed, number), seed, failure, out)
         give_back_memory()
         number, done, now = number + 1, enough(), time.monotonic()
-        if done or now - told >= _EVERY:
+        if done or now - reported >= _EVERY:
             report(_progress(tally, now - started))
-            told = now
+            reported = now
         if done:
             return
 
@@ -161,19 +161,19 @@ def _keep(drawn: Drawn, seed: int, failure: dict[str, Any], out: Path) -> list[s
     return [f"{name}.h5", f"{name}-samples.npy"]
 
 
-def _in_words(failure: dict[str, Any]) -> str:
+def _description(failure: dict[str, Any]) -> str:
     """Return one line with the failure of a network and the command that repeats it."""
-    again = f"again by: {failure['reproduce']}"
+    again = f"repeat with: {failure['reproduce']}"
     if failure["refused"]:
         return f"refused: {failure['refused']}; {again}"
-    told = [
+    reasons = [
         f"{d['path']} differs from {d['against']} in {d['cells']} spikes, first in step "
         f"{d['step']}, sample {d['sample']}, neuron {d['neuron']} of '{d['population']}': "
         f"{d['values'][0]:g}, not {d['values'][1]:g}"
         for d in failure["differences"]
     ]
-    told += [f"the output of path {name} differs" for name in failure["outputs"]]
-    return "; ".join([*told, again])
+    reasons += [f"the output of path {name} differs" for name in failure["outputs"]]
+    return "; ".join([*reasons, again])
 
 
 def _progress(tally: Tally, seconds: float) -> str:

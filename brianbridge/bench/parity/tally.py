@@ -1,4 +1,4 @@
-"""Count what a run of ``bench parity`` compared: networks, spikes, and kinds of each part."""
+"""Count the networks and spikes that ``bench parity`` compared, by kind of each part."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GROUPS = {
 
 @dataclass
 class Tally:
-    """Add up the outcomes of networks, in memory that does not grow with their number.
+    """Add up the results of networks, in memory that does not grow with their number.
 
     Parameters
     ----------
@@ -36,9 +36,9 @@ class Tally:
     paths : mapping of str to Counter
         Networks and neuron-steps that each path was compared on.
     groups : mapping of str to mapping of str to Counter
-        Networks, spikes and differing networks by what is in `GROUPS`. Spikes are those that
-        populations of a neuron model fired, that arrived over a kind of projection, or all of the
-        networks with this encoding, readout, schedule or kind of numbers.
+        Networks, spikes and differing networks of each kind in `GROUPS`. Spikes are those that
+        populations of a neuron model fired, that arrived over a kind of projection, or all spikes
+        of the networks with this encoding, readout, schedule or kind of numbers.
     """
 
     totals: Counter[str] = field(default_factory=Counter)

@@ -35,7 +35,7 @@ from brianbridge.neurons.model import NeuronModel
 __all__ = ["backward_network", "silencing_input", "transpose_of", "transposed"]
 
 Shape = tuple[int, ...]
-#: In Hz. The gated models are silent from half of this input.
+#: Input that silences neurons, in Hz. The gated models are silent from half of it on.
 _SILENCING = 2e9
 
 
@@ -52,7 +52,7 @@ def transposed(
     Parameters
     ----------
     projection : Projection
-        Any projection. If it pools, or its kind has no faster way, the synapses are listed.
+        Any projection. If it pools, or its kind has no transpose, the synapses are listed.
     source, target : tuple of int
         Shapes of the populations that it connects, in its own direction.
 
@@ -65,18 +65,18 @@ def transposed(
     """
     if projection.pool is None:
         return transpose_of(projection.connection, projection, source, target)
-    return _listed_the_other_way(projection, source, target)
+    return _listed_in_reverse(projection, source, target)
 
 
 @functools.singledispatch
 def transpose_of(
     connection: Connection, projection: Projection, source: Shape, target: Shape
 ) -> tuple[Connection, np.ndarray]:
-    """Return the transpose by the kind of connection; this one lists the synapses."""
-    return _listed_the_other_way(projection, source, target)
+    """Return the transpose of a connection by its kind; by default, list the synapses."""
+    return _listed_in_reverse(projection, source, target)
 
 
-def _listed_the_other_way(
+def _listed_in_reverse(
     projection: Projection, source: Shape, target: Shape
 ) -> tuple[Connection, np.ndarray]:
     table = projection.synapses(source, target)
@@ -108,7 +108,7 @@ def _transposed_kernel(
 
 @functools.lru_cache(maxsize=8)
 def _gated(theta: float, rest: float, tau: float | None) -> NeuronModel:
-    """Return the ternary neuron model, the same object for each batch of a training."""
+    """Return the ternary neuron model, the same object for every batch."""
     if tau is None:
         return neuron_model("ternary_if_gated", theta=theta, rest=rest)
     from brian2 import second
@@ -167,8 +167,8 @@ def _errors(populations: Sequence[Population]) -> Iterator[Projection]:
     """Yield the projections from the flat input to each population."""
     ends = np.cumsum([p.size for p in populations])
     for p, end in zip(populations, ends, strict=True):
-        own = Sparse(np.arange(p.size) + end - p.size, np.arange(p.size))
-        yield Projection(INPUT, p.name, np.ones(p.size), None, own, frozen=True)
+        part = Sparse(np.arange(p.size) + end - p.size, np.arange(p.size))
+        yield Projection(INPUT, p.name, np.ones(p.size), None, part, frozen=True)
 
 
 def _reversed(

@@ -77,8 +77,8 @@ class EquilibriumRule(LearningRule):
     def __post_init__(self) -> None:
         if not 0 <= self.feedback_norm < math.inf:
             raise InputError(
-                f"learning rule '{self.name}': feedback_norm = {self.feedback_norm}; give 0, for "
-                "no limit, or more"
+                f"learning rule '{self.name}': feedback_norm = {self.feedback_norm}; give a norm "
+                "such as 2.0, or 0 for no limit"
             )
 
     @abstractmethod
@@ -143,7 +143,7 @@ class EquilibriumRule(LearningRule):
         output = with_gradient(equilibrium.output, read, torch.ones_like(read))
 
         def spike_counts(name: str) -> Tensor:
-            # Not the rates: with a leak these weight late spikes more.
+            # Counts, not rates: with a leak, rates give late spikes more weight.
             counts = equilibrium.counts[name]
             return with_gradient(counts, rates[name], torch.full_like(counts, twin.network.steps))
 

@@ -65,8 +65,8 @@ def check_equilibrium(
         if not _sums_and_subtracts(population, network.dt, leaks[name], amount):
             raise InputError(
                 f"{what}: population '{name}' has neuron model '{population.neuron.name}', but "
-                "needs one that sums its input, changes by its leak alone besides, may fire in "
-                f"every step with spikes of value 1, and loses {threshold} - {rest} by each; use "
+                "needs one that sums its input, otherwise changes only by its leak, may fire in "
+                f"every step with spikes of value 1, and loses {threshold} - {rest} per spike; use "
                 "'if_rest' or 'lif_rest'"
             )
 
@@ -100,7 +100,7 @@ def _sums_and_subtracts(
     """
     neuron, size = population.neuron, population.size
     twin = PopulationTwin(neuron, (size,), dt, fires=amount is not None, dtype=torch.float64)
-    # Inputs between silence and a spike in every step, and some beyond either end.
+    # Inputs from silence to a spike in every step, and some beyond both ends.
     scale = 1.0 if amount is None else abs(amount)
     x = scale * np.random.default_rng(0).normal(0.4, 1.0, (_STEPS, 1, size))
     ran = twin.run(torch.as_tensor(x), record=(neuron.potential,))

@@ -101,8 +101,8 @@ class Implicit(EquilibriumRule):
                 "maxiter": _ITERATIONS,
                 "tol_norm": np.linalg.norm,
             }
-            outcome = root(lambda z: left_side(z) - right, right, method=method, options=options)
-            found, failed = outcome.x, not outcome.success
+            result = root(lambda z: left_side(z) - right, right, method=method, options=options)
+            found, failed = result.x, not result.success
         if failed:
             raise InputError(
                 f"learning rule '{self.name}': solver '{self.solver}' found no gradient at the "

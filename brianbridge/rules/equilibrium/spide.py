@@ -1,18 +1,18 @@
 """SPIDE, learning by spikes alone: the backward pass is a spiking network too.
 
-Xiao, Meng, Zhang, Wang & Lin (Neural Networks 161:9, 2023), read in the authors' code; of the paper
-only the abstract. In a forward stage of T steps the network settles at its mean rates (see
-`brianbridge.rules.equilibrium.base`). In a backward stage of `steps` steps, ternary neurons
-transmit the error by positive and negative spikes
+Xiao, Meng, Zhang, Wang & Lin (Neural Networks 161:9, 2023), read in the authors' code; only the
+abstract of the paper was available. In a forward stage of T steps the network settles at its mean
+rates (see `brianbridge.rules.equilibrium.base`). In a backward stage of `steps` steps, ternary
+neurons transmit the error by positive and negative spikes
 (`brianbridge.rules.equilibrium.backward_network`). Their mean rates, times the amount that a reset
 subtracts, settle at ``z = g + J^T z``. A weight changes by the product of two rates, one of each
 stage. Only the readout is differentiated, by the loss.
 
 The error of a sample is scaled before the backward stage, and z is scaled back after it: an error
 that is too small causes no spikes, and one that is too large is cut off. The authors multiply all
-errors by a constant. Errors of samples differ by orders of magnitude, and shrink during training,
-so that the default (ours) scales the largest error of each sample to the same size. A neuron that
-fires in every step is an error; a rate above 0.5 causes a warning.
+errors by a constant. The errors of samples differ by orders of magnitude, and shrink during
+training. The default (ours) thus scales the largest error of each sample to the same size. A neuron
+that fires in every step raises an error; a rate above 0.5 causes a warning.
 
 Both stages can run in the twin or in Brian2 (``engine="brian2"``), which trains a network by spikes
 in the simulator. With double precision the spikes of both are the same.
@@ -59,14 +59,15 @@ class Spide(EquilibriumRule):
         Size to which the largest error of each sample is scaled before the backward stage, as a
         fraction of the error that makes a neuron fire in every step (without feedback).
     scale : float, optional
-        Factor of the gradient of a sample's own loss, which replaces `largest`. The authors' loss
-        scale (100, and 400 for CIFAR-10) multiplies the mean over a batch of 128, which is 0.8 and
-        3.1 here. On digits a scale of 1 soon made a neuron fire in every step.
+        Constant factor of the gradient of each sample's loss, in place of `largest`. The authors'
+        loss scale (100, and 400 for CIFAR-10) multiplies the mean over a batch of 128, which
+        corresponds to 0.8 and 3.1 here. On digits a scale of 1 soon made a neuron fire in every
+        step.
     backward_threshold, backward_rest : float
         Threshold of the ternary neurons, and the potential to which a spike at the threshold
         resets.
     engine : {"twin", "brian2"}
-        What runs both stages: the twin, or Brian2.
+        Whether the twin or Brian2 runs both stages.
     feedback_norm, threshold, rest, tau
         See `EquilibriumRule`.
     """
@@ -104,8 +105,8 @@ class Spide(EquilibriumRule):
             check_runtime_device(f"learning rule '{self.name}'")
         if self.engine == "brian2" and any(twin.dropout.values()):
             raise InputError(
-                f"learning rule '{self.name}': engine 'brian2' has no dropout; leave the dropout "
-                "out, or use the engine 'twin'"
+                f"learning rule '{self.name}': engine 'brian2' does not support dropout; leave "
+                "it out, or use the engine 'twin'"
             )
 
     def run_forward(
@@ -211,7 +212,7 @@ _backward_twins: WeakKeyDictionary[NetworkTwin, NetworkTwin] = WeakKeyDictionary
 
 
 def _backward_twin(twin: NetworkTwin, back: SpikingNetwork) -> NetworkTwin:
-    """Return the twin of a backward network; that of the previous batch, with new weights."""
+    """Return the twin of a backward network; if possible the previous one, with new weights."""
     found = _backward_twins.get(twin)
     same = found is not None and found.network.to_dict() == back.to_dict()
     if found is None or not same or (found.dtype, found.device) != (twin.dtype, twin.device):

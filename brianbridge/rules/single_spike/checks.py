@@ -65,7 +65,7 @@ def _check_silent_without_input(
 ) -> None:
     if np.any(initial_potential(population)):
         raise InputError(
-            f"{what}: slope = '{slope}' needs potentials that start at 0, which those of "
+            f"{what}: slope = '{slope}' needs potentials that start at 0, but those of "
             f"population '{population.name}' do not; give 'every_step'"
         )
     theta = np.asarray(population.neuron.parameters[threshold])
@@ -86,7 +86,7 @@ def _sums_and_fires_once(population: Population, dt: float, threshold: str) -> b
     theta = theta.expand(size) if theta.ndim == 0 else theta.reshape(size)
     twin = PopulationTwin(neuron, (size,), dt, dtype=torch.float64)
     start = torch.as_tensor(initial_potential(population)).expand(size)
-    # If it does not start at 0, rounding must not carry it past the threshold.
+    # If a potential does not start at 0, rounding must not carry it past the threshold.
     almost = theta - start - 1e-9 * (start != 0)
     x = torch.stack([almost, theta * 0 + 0.5, theta * 0, 1 + theta.abs()]).unsqueeze(1)
     ran = twin.run(x, record=(neuron.potential,))

@@ -112,7 +112,7 @@ def _in_threads(kernel: Callable[..., Any], per_sample: list[np.ndarray], *rest:
     kernel : callable
         Takes ``(*per_sample, *rest)`` and returns a tuple of arrays.
     per_sample : list of numpy.ndarray, shape (batch, ...)
-        Arrays of which each thread gets some samples.
+        Arrays whose samples the threads share.
     *rest
         Arguments that all threads get.
     """

@@ -5,10 +5,11 @@ its targets in step k is then ``W f_k``, whatever happened in earlier steps. In 
 soon as a potential was above theta in any step up to k. The network is thus a feedforward threshold
 network in each step. How early a neuron fired is ``T - t = sum over k of f_k``.
 
-The gradient is ours: a surrogate in all steps, instead of one at the spike. It is the derivative of
-the threshold, ``df_k/dV_k = [|V_k - theta| < width]/(2 width)``, and 0 once a neuron has fired and
-its potential is below theta again. A neuron that never fired thus learns from the steps in which
-its potential came close. A neuron that fired long before its potential left the window does not.
+The gradient is our choice: a surrogate in all steps, instead of one at the spike. It is the
+derivative of the threshold, ``df_k/dV_k = [|V_k - theta| < width]/(2 width)``, and 0 once a neuron
+has fired and its potential is below theta again. A neuron that never fired thus learns from the
+steps in which its potential came close. A neuron that fired long before its potential left the
+window does not.
 """
 
 from __future__ import annotations

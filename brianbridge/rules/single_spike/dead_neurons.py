@@ -63,16 +63,16 @@ def replace_dead_neurons(twin: NetworkTwin, share: float) -> dict[str, int]:
             if projection.frozen or not by_target or len(weights.weight) != len(fired):
                 continue
             for row in dead.nonzero().flatten():
-                model = alive[int(torch.randint(len(alive), ()))]
-                values = weights.weight[model].flatten()
+                donor = alive[int(torch.randint(len(alive), ()))]
+                values = weights.weight[donor].flatten()
                 order = torch.randperm(len(values), device=values.device)
                 weights.weight[row] = values[order].reshape(weights.weight[row].shape)
                 if weights.bias is not None:
-                    weights.bias[row] = weights.bias[model]
+                    weights.bias[row] = weights.bias[donor]
             replaced[name] = int(dead.sum())
     return replaced
 
 
 def discard_counts(twin: NetworkTwin) -> None:
-    """Discard the counts of a training that ended or was interrupted."""
+    """Discard the counts of a training run that ended or was interrupted."""
     _counts.pop(twin, None)

@@ -1,10 +1,10 @@
 """Temporal coding with one spike per neuron: learn the time of the first output spike.
 
-Mirsadeghi, Shalchian & Kheradpisheh (AUT J. Electrical Engineering 55(2):179, 2023), "DS4NN", of
-which only the abstract was available. It describes convolutional networks of integrate-and-fire
-neurons without leak that fire at most once, a surrogate gradient at the firing time, and relative
-target times. The rest follows S4NN of the same group (Kheradpisheh & Masquelier 2020, Int. J.
-Neural Syst. 30:2050027), read in its authors' code. How S4NN extends to convolutions is inferred.
+Mirsadeghi, Shalchian & Kheradpisheh (AUT J. Electrical Engineering 55(2):179, 2023), "DS4NN". Only
+the abstract was available. It describes convolutional networks of integrate-and-fire neurons
+without leak that fire at most once, a surrogate gradient at the firing time, and relative target
+times. The rest follows S4NN of the same group (Kheradpisheh & Masquelier 2020, Int. J. Neural Syst.
+30:2050027), read in its authors' code. How S4NN extends to convolutions is inferred.
 
 With ``loss_function="relative"`` the error of an output neuron is the difference between its firing
 time and its target time, in steps (S4NN divides by T). The loss is half the sum of their squares.
@@ -24,12 +24,13 @@ weights that suit its own layer sizes, which does not extend to deeper networks.
 dense layers is also shifted above 0, so that their potentials reach the threshold half-way through
 a presentation. Convolutions are not shifted, and fire sparsely.
 
-The first output spike decides; ties are broken by the potential (readout ``first_spike``).
+The first output spike determines the class; the potential breaks ties (readout ``first_spike``).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -84,18 +85,19 @@ class FirstSpike(LearningRule):
         Margin of the relative targets, in steps; more than 1, as times are whole steps.
     gain : float
         Factor of the earliness before the cross-entropy.
-    calibrate : float
+    initial_potential : float
         Root mean square of the initial potentials of layers that are not dense, half-way through
         a presentation (see the module `initial_weights`); 0 keeps the weights of all layers.
     revive : float
         Neurons that fire in less than this share of an epoch's samples get new weights (see the
-        module `dead_neurons`), except in the output and after the last epoch; 0 for none. S4NN has
-        0.001.
+        module `dead_neurons`), except in the output and after the last epoch; 0 for none. S4NN
+        uses 0.001.
     threshold : str
         The parameter of the neuron models that holds the threshold.
     """
 
     name: ClassVar[str] = "first_spike"
+    former_options: ClassVar[Mapping[str, str]] = {"calibrate": "initial_potential"}
 
     slope: Literal["every_step", "unit", "slope", "window"] = "every_step"
     width: float = 1.0
@@ -105,7 +107,7 @@ class FirstSpike(LearningRule):
     softness: float = 0.1
     margin: float = 3.0
     gain: float = 1.0
-    calibrate: float = 1.0
+    initial_potential: float = 1.0
     revive: float = 0.0
     threshold: str = "theta"
 
@@ -119,10 +121,10 @@ class FirstSpike(LearningRule):
                 f"learning rule '{self.name}': loss_function = 'race' needs the potentials of "
                 f"every step, but slope = '{self.slope}'; give 'cross_entropy' or 'relative'"
             )
-        if not 0 <= self.calibrate < math.inf:
+        if not 0 <= self.initial_potential < math.inf:
             raise InputError(
-                f"learning rule '{self.name}': calibrate = {self.calibrate}; give a size of "
-                "potentials such as 1.0, in thresholds, or 0 to keep the initial weights"
+                f"learning rule '{self.name}': initial_potential = {self.initial_potential}; give "
+                "a size such as 1.0, in thresholds, or 0 to keep the initial weights"
             )
         if not 0 <= self.revive < 1:
             raise InputError(
@@ -162,15 +164,15 @@ class FirstSpike(LearningRule):
         self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None
     ) -> None:
         """Scale the initial weights so that neurons fire; see the module `initial_weights`."""
-        if self.calibrate and not twin.normalises_potential:
-            assert raster is not None, "latency coding makes a raster"
-            initialize_every_step(twin, raster, self.threshold, self.width, self.calibrate)
+        if self.initial_potential and not twin.normalises_potential:
+            assert raster is not None, "latency coding produces a raster"
+            initialize_every_step(twin, raster, self.threshold, self.width, self.initial_potential)
 
     # ------------------------------------------------------------------ a batch
 
     def respond(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Response:
-        """Return the output by first spikes, with the gradient of their times."""
-        assert raster is not None, "latency coding makes a raster"
+        """Return the first-spike output, with the gradient of the spike times."""
+        assert raster is not None, "latency coding produces a raster"
         loss_input = None
         if self.slope == "every_step":
             crossings, above = forward_every_step(twin, raster, self.threshold, self.width)
@@ -193,12 +195,12 @@ class FirstSpike(LearningRule):
         """Return the mean over the batch of the loss that `loss_function` selects.
 
         With ``"race"``, `output` holds log-probabilities in training; the last is that no neuron
-        fires (`brianbridge.rules.single_spike.race`). In validation it holds the output by first
-        spikes, as for all rules, and the loss is its cross-entropy.
+        fires (`brianbridge.rules.single_spike.race`). In validation it holds the first-spike
+        output, and the loss is its cross-entropy.
         """
         if self.loss_function == "race":
             return cross_entropy(output, labels)
-        whole = output.detach().clamp(min=0).floor()  # the fraction orders ties
+        whole = output.detach().clamp(min=0).floor()  # the fraction breaks ties
         earliness = whole + (output - output.detach())
         if self.loss_function == "cross_entropy":
             return cross_entropy(self.gain * earliness, labels)

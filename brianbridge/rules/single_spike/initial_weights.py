@@ -1,8 +1,8 @@
-"""Initial weights with which neurons that fire once do fire, set layer by layer on a first batch.
+"""Set initial weights layer by layer on a first batch, so that single-spike neurons fire.
 
-Without leak and reset, only the sum of its weights sets the scale of such a neuron. If weights are
-too small, no spike passes through a deep network; if they are too large, all neurons fire at once.
-The functions change the weights of a population's projections in place.
+Without leak and reset, potentials are proportional to the weights. If weights are too small, no
+spike passes through a deep network; if they are too large, all neurons fire at once. The functions
+change the weights of a population's projections in place.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def scale_potentials(
     theta : Tensor
         Thresholds, above 0.
     spread : float
-        Root mean square of the potentials, in units of the threshold. With 1, a sixth of the
-        potentials of a normal distribution around 0 is above the threshold.
+        Root mean square of the potentials, in units of the threshold. With 1, a sixth of normally
+        distributed potentials around 0 is above the threshold.
     """
     relative = potential / theta
     size = float(relative[relative != 0].square().mean().sqrt())

@@ -9,8 +9,8 @@ with h the response to a spike of weight 1 and c the response to a constant driv
 two lists of T numbers. They are found by simulating the neuron (`linear_response`), whatever its
 equations. All steps of all neurons are then one matrix product with the triangular matrix
 ``H(k, l) = h(k - l)``. Taylor, King & Harper (2022, "Accelerating spiking neural networks with
-single spikes", read in the authors' code) do so for a leaky neuron. Here any linear neuron is
-supported, also with several variables.
+single spikes", read in the authors' code) do this for a leaky neuron. This module supports any
+linear neuron, also with several variables.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def linear_response(
     firing = PopulationTwin(model, (1,), dt, fires=fires, dtype=torch.float64, received=received)
     names, v = free.received, model.potential
 
-    def course(twin: PopulationTwin, x: Mapping[str, float], drive: float = 0.0) -> Tensor:
+    def trace(twin: PopulationTwin, x: Mapping[str, float], drive: float = 0.0) -> Tensor:
         inputs = {name: torch.zeros(steps, 1, 1, dtype=torch.float64) for name in names}
         for name, value in x.items():
             inputs[name][0] = value
@@ -129,9 +129,9 @@ def linear_response(
         ran = twin.run(inputs or None, constant, steps=steps, batch=1, record=(v,))
         return ran.traces[v].flatten()
 
-    spike = {name: course(free, {name: 1.0}) for name in names}
-    response = LinearResponse(spike, course(free, {}, 1.0) if model.drive else None)
-    # All inputs together, larger, and with spikes: if linear, the sum of the single responses.
+    spike = {name: trace(free, {name: 1.0}) for name in names}
+    response = LinearResponse(spike, trace(free, {}, 1.0) if model.drive else None)
+    # With all inputs together, larger, and with spikes, responses add up if they are linear.
     size = _SIZE * max(1.0, 1 / float(next(iter(spike.values())).abs().max())) if spike else 1.0
     drive = size if model.drive else 0.0
     expected = size * sum(spike.values(), torch.zeros(steps, dtype=torch.float64))
@@ -141,7 +141,7 @@ def linear_response(
         (free, "the potential is not linear in the input"),
         (firing, "a spike changes the potential"),
     ):
-        found = course(twin, dict.fromkeys(names, size), drive)
+        found = trace(twin, dict.fromkeys(names, size), drive)
         if not torch.allclose(found, expected, rtol=_TOLERANCE, atol=_TOLERANCE * size):
-            raise InputError(f"{what}: {why}; use 'single_spike_lif', or one that is not reset")
+            raise InputError(f"{what}: {why}; use 'single_spike_lif', or one without a reset")
     return response

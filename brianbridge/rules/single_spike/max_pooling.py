@@ -1,4 +1,4 @@
-"""Max pooling of neurons that fire once: the earliest spike of a window comes first."""
+"""Max pooling of neurons that fire once: the earliest spike of each window."""
 
 from __future__ import annotations
 

@@ -8,9 +8,9 @@ threshold is one of the potentials,
 
 The probability that j is first is then ``sum over k of p_k(j) prod over l < k of p_l(none)``. The
 loss is the negative logarithm of this probability for the label. These are the competing risks of
-survival analysis in discrete time (Prentice & Gloeckler 1978, remembered); training first spikes by
-them is our choice. Unlike the cross-entropy of times, this loss does not reward early spikes: a
-network may wait until it has enough evidence, but should have fired by the end. As the softness
+survival analysis in discrete time (Prentice & Gloeckler 1978, from memory); to train first spikes
+with them is our choice. Unlike the cross-entropy of times, this loss does not reward early spikes:
+a network may wait until it has enough evidence, but should have fired by the end. As the softness
 approaches 0, the probability approaches 1 for the decision of the readout ``first_spike``.
 """
 

@@ -18,7 +18,7 @@ def relative_targets(earliness: Tensor, labels: Tensor, margin: float) -> Tensor
     labels : Tensor of int64, shape (batch,)
         The correct classes.
     margin : float
-        Number of steps after the earliest spike before which no other neuron should fire.
+        Number of steps after the earliest spike in which no other neuron should fire.
 
     Examples
     --------

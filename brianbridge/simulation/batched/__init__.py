@@ -1,7 +1,7 @@
 """The batched path through Brian2: whole test sets in one run, by compiled loops.
 
-`run` is its front, `assembly` builds the network, `workers` shares chunks between threads. Neurons
-run in `loops`; a `delivery` applies weights, by the loops in `kernels` and
-`image_kernels`. A faster delivery for a kind of connection is registered like those in `two_ways`.
+`run` is the entry point, `assembly` builds the network, `workers` shares chunks between threads.
+Neurons run in `loops`; a `delivery` applies weights, by the loops in `kernels` and `image_kernels`.
+A faster delivery for a kind of connection is registered like those in `two_ways`.
 Its spikes equal those of `brianbridge.simulation.reference`, which it does not import.
 """

@@ -70,7 +70,7 @@ def assembled(
     dtype : numpy.dtype
         Type of state and weights.
     ways : mapping of str to Delivery
-        The outcome of `deliveries`.
+        The result of `deliveries`.
     watch : bool
         Whether to look for NaN after every step.
     """
@@ -144,7 +144,7 @@ def _projections(
     for projection in network.projections:
         if not network.delivers_spikes(projection):
             continue
-        # Feedback reads its source before that emits, and so the spikes of the step before.
+        # Feedback reads its source before the source emits: the spikes of the previous step.
         early = 1 if projection.feedback and canonical else 0
         kind = BatchedProjection if projection.failure is None else UnreliableProjection
         projections.append(

@@ -1,4 +1,4 @@
-"""Measure, once on each machine, from which activity a dense product is faster than events.
+"""Measure, once per machine, above which activity a dense product is faster than events.
 
 Results are kept in ``$XDG_CACHE_HOME/brianbridge/costs.json``, so that every run makes the same
 choice: the two ways add in different orders, and may differ in the last bit.
@@ -28,7 +28,7 @@ _DENSITY = 0.1
 
 
 def crossover(key: str, events: Callable[[float], None], product: Callable[[], object]) -> float:
-    """Return the share of active neurons from which the product is cheaper.
+    """Return the share of active neurons above which the product is cheaper.
 
     Parameters
     ----------
@@ -84,8 +84,8 @@ def _processor() -> str:
 def _file() -> Path:
     try:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    except RuntimeError:  # a user without a home
-        folder = Path(os.devnull)  # not a folder: nothing is found there, and nothing kept
+    except RuntimeError:  # the user has no home folder
+        folder = Path(os.devnull)  # not a folder: nothing can be read or written there
     return folder / "brianbridge" / "costs.json"
 
 

@@ -98,7 +98,7 @@ def weighted(projection: Projection, current: np.ndarray, target: Shape) -> np.n
 def _weighted(
     connection: Connection, projection: Projection, current: np.ndarray, target: Shape
 ) -> np.ndarray:
-    """Return the weighted sum by the kind of connection; this one delivers graded spikes."""
+    """Return the weighted sum; by default, deliver the current as graded spikes."""
     return _by_delivery(projection, current, target)
 
 

@@ -75,11 +75,11 @@ class DenseProjection(BatchedProjection):
         try:
             matrix = np.asarray(weights, dtype=np.float64)
         except (TypeError, ValueError) as error:
-            raise InputError(f"{what}: the weights are no numbers ({error})") from None
+            raise InputError(f"{what}: the weights are not numbers ({error})") from None
         _check_unit(what, weights, target, receive)
         if matrix.ndim != 2 or not np.isfinite(matrix).all():
             raise InputError(
-                f"{what}: weights of shape {matrix.shape} are no matrix of finite numbers; give "
+                f"{what}: weights of shape {matrix.shape} are not a matrix of finite numbers; give "
                 "one row for each source neuron"
             )
         outputs, inputs = matrix.shape[::-1]

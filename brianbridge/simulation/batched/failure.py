@@ -65,8 +65,8 @@ class UnreliableDelivery(Delivery):
         pool, seen = projection.pool, projection.pooled_shape(source)
         self.windows = None if pool is None else _Listed(pool.synapses(source), self.sources)
         how, weight = projection.connection, projection.weight
-        self.stamp = _stamp(how, weight, seen, target)
-        if self.stamp is None:
+        self.convolution = _as_convolution(how, weight, seen, target)
+        if self.convolution is None:
             self.listed = _Listed(how.synapses(weight, seen, target), math.prod(seen))
 
     def add(
@@ -93,8 +93,8 @@ class UnreliableDelivery(Delivery):
                 way.first, way.reached, way.weight, spikes, self.empty
             )
             spikes = SpikeList(start, node, value)
-        if self.stamp is not None:
-            add_conv_arriving(target, *self.stamp, spikes, origin, mask, keys, self.limit)
+        if self.convolution is not None:
+            add_conv_arriving(target, *self.convolution, spikes, origin, mask, keys, self.limit)
         else:
             way = self.listed
             add_sparse_arriving(
@@ -109,27 +109,29 @@ class UnreliableDelivery(Delivery):
 
 #: Arguments of `add_conv_arriving`: kernels, image, out, stride, padding, dilation, groups, and
 #: whether the convolution is transposed.
-_Stamp = tuple[np.ndarray, Shape, Shape, Shape, Shape, Shape, int, bool]
+_Convolution = tuple[np.ndarray, Shape, Shape, Shape, Shape, Shape, int, bool]
 
 
 @singledispatch
-def _stamp(
+def _as_convolution(
     connection: Connection, weight: np.ndarray, source: Shape, target: Shape
-) -> _Stamp | None:
+) -> _Convolution | None:
     """Return a connection as a convolution, by its kind; None if its synapses are listed."""
     return None
 
 
-@_stamp.register(AllToAll)
-def _pixel(connection: AllToAll, weight: np.ndarray, source: Shape, target: Shape) -> _Stamp:
+@_as_convolution.register(AllToAll)
+def _pixel(connection: AllToAll, weight: np.ndarray, source: Shape, target: Shape) -> _Convolution:
     """Return a matrix as a kernel of one pixel."""
     kernels = np.ascontiguousarray(weight.T)[:, None, None, :]
     ends = (math.prod(source), 1, 1), (math.prod(target), 1, 1)
     return kernels, *ends, (1, 1), (0, 0), (1, 1), 1, False
 
 
-@_stamp.register(SlidingKernel)
-def _kernel(connection: SlidingKernel, weight: np.ndarray, source: Shape, target: Shape) -> _Stamp:
+@_as_convolution.register(SlidingKernel)
+def _kernel(
+    connection: SlidingKernel, weight: np.ndarray, source: Shape, target: Shape
+) -> _Convolution:
     how, ends = connection, (image_shape(source, ""), image_shape(target, ""))
     return (
         kernels_by_source(how, weight), *ends, how.stride, how.padding, how.dilation, how.groups,

@@ -1,6 +1,6 @@
 """Add the weights of spikes that may fail to arrive: compiled loops.
 
-They go synapse by synapse, and take several times as long as those without failure.
+They run synapse by synapse, and take several times as long as those without failure.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 from brianbridge.compiled import compiled
 from brianbridge.simulation.batched.fates import arrives
-from brianbridge.simulation.batched.image_kernels import place_of
+from brianbridge.simulation.batched.image_kernels import position_of
 from brianbridge.simulation.batched.kernels import add_open
 from brianbridge.simulation.batched.spikes import SpikeList
 from brianbridge.simulation.random.counters import draw
@@ -56,7 +56,7 @@ def add_conv_arriving(
     samples, outputs = target.shape
     start, node, value = spikes
     rows, columns, channels = weight.shape[1], weight.shape[2], weight.shape[3]
-    places = out[1] * out[2]
+    positions = out[1] * out[2]
     pixels = image[1] * image[2]
     each = image[0] // groups
     graded = value.size > 0
@@ -72,16 +72,16 @@ def add_conv_arriving(
             y, x = divmod(pixel, image[2])
             low = channel // each * channels
             for ky in range(rows):
-                oy = place_of(y, stride[0], padding[0], ky * dilation[0], out[1], transposed)
+                oy = position_of(y, stride[0], padding[0], ky * dilation[0], out[1], transposed)
                 if oy < 0:
                     continue
                 for kx in range(columns):
-                    ox = place_of(x, stride[1], padding[1], kx * dilation[1], out[2], transposed)
+                    ox = position_of(x, stride[1], padding[1], kx * dilation[1], out[2], transposed)
                     if ox < 0:
                         continue
                     kernel = weight[channel, ky, kx]
                     for c in range(channels):
-                        j = (low + c) * places + oy * out[2] + ox
+                        j = (low + c) * positions + oy * out[2] + ox
                         if arrives(key, j, limit):
                             total[j] += scale * real(kernel[c])
         add_open(target[b], total, mask, b * outputs)

@@ -20,13 +20,13 @@ __all__ = ["FATES", "arrives", "copies_of", "fate", "fates"]
 
 _compiled = compiled(nogil=True, error_model="numpy")
 _inline = compiled(nogil=True, error_model="numpy", inline="always")
-#: Number of fates: they are draw as whole numbers below this.
+#: Number of fates: they are drawn as whole numbers below this.
 FATES = 2.0**53
 
 
 @_inline
 def arrives(key: Any, synapse: Any, limit: Any) -> Any:
-    """Tell whether a spike with this key arrives at a synapse; `limit` of all fates do not."""
+    """Return whether a spike with this key arrives at a synapse: fates below `limit` do not."""
     return (draw(key, synapse) >> np.uint64(11)) >= limit
 
 
@@ -54,20 +54,20 @@ def fate(key: int, sample: int, step: int, source: int, target: int) -> float:
 
 
 @_compiled
-def fates(keys: np.ndarray, source: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Return a `fate` for each of some synapses.
+def fates(keys: np.ndarray, source: np.ndarray, synapse: np.ndarray) -> np.ndarray:
+    """Return the `fate` of a spike at each of some synapses.
 
     Parameters
     ----------
     keys : numpy.ndarray of uint64
         Key of the sample and the step, for each synapse.
-    source, place : numpy.ndarray of int
-        The neuron at which each synapse starts, and the place of the synapse: the neuron that it
-        reaches, plus the number of targets times the number of earlier synapses of the same pair.
+    source, synapse : numpy.ndarray of int
+        Source neuron and number of each synapse. The number is that of the target neuron, plus the
+        number of targets times the number of earlier synapses of the same pair.
     """
     found = np.empty(keys.size)
     for k in range(keys.size):
-        bits = draw(draw(keys[k], source[k]), place[k])
+        bits = draw(draw(keys[k], source[k]), synapse[k])
         found[k] = np.float64(bits >> np.uint64(11)) / FATES
     return found
 
@@ -75,6 +75,6 @@ def fates(keys: np.ndarray, source: np.ndarray, place: np.ndarray) -> np.ndarray
 def copies_of(table: SynapseTable) -> np.ndarray:
     """Return, for each synapse, how many synapses of the same pair come before it."""
     same = (np.diff(table.source) == 0) & (np.diff(table.target) == 0)
-    place = np.arange(len(table.source))
-    begins = np.concatenate([[True], ~same])[: len(place)]
-    return np.asarray(place - np.maximum.accumulate(np.where(begins, place, 0)), np.int64)
+    index = np.arange(len(table.source))
+    begins = np.concatenate([[True], ~same])[: len(index)]
+    return np.asarray(index - np.maximum.accumulate(np.where(begins, index, 0)), np.int64)

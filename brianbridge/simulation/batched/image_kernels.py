@@ -12,23 +12,25 @@ import numpy as np
 
 from brianbridge.compiled import compiled
 
-__all__ = ["add_conv", "image_columns", "place_of", "pooled"]
+__all__ = ["add_conv", "image_columns", "pooled", "position_of"]
 
 _compiled = compiled(nogil=True, error_model="numpy")
 _inline = compiled(nogil=True, error_model="numpy", inline="always")
 
 
 @_inline
-def place_of(at: Any, stride: int, padding: int, offset: int, size: int, transposed: bool) -> Any:
+def position_of(
+    at: Any, stride: int, padding: int, offset: int, size: int, transposed: bool
+) -> Any:
     """Return the row or column that an element of a kernel falls on; -1 if outside."""
     if transposed:
-        place = at * stride - padding + offset
+        position = at * stride - padding + offset
     else:
         far = at + padding - offset
-        place = far // stride
-        if place * stride != far:
-            place = -1
-    return place if 0 <= place < size else -1
+        position = far // stride
+        if position * stride != far:
+            position = -1
+    return position if 0 <= position < size else -1
 
 
 @_compiled
@@ -58,17 +60,17 @@ def add_conv(
             y, x = divmod(pixel, image[2])
             low = channel // each * channels
             for ky in range(rows):
-                oy = place_of(y, stride[0], padding[0], ky * dilation[0], high, transposed)
+                oy = position_of(y, stride[0], padding[0], ky * dilation[0], high, transposed)
                 if oy < 0:
                     continue
                 for kx in range(columns):
-                    ox = place_of(x, stride[1], padding[1], kx * dilation[1], wide, transposed)
+                    ox = position_of(x, stride[1], padding[1], kx * dilation[1], wide, transposed)
                     if ox < 0:
                         continue
-                    place = total[oy * wide + ox]
+                    sums = total[oy * wide + ox]
                     kernel = weight[channel, ky, kx]
                     for c in range(channels):
-                        place[low + c] += scale * real(kernel[c])
+                        sums[low + c] += scale * real(kernel[c])
         row = target[b]
         for c in range(out[0]):
             for p in range(high * wide):
@@ -109,10 +111,10 @@ def image_columns(
     sums: np.ndarray, image: tuple, out: tuple, kernel: tuple, stride: tuple, padding: tuple,
     dilation: tuple,
 ) -> np.ndarray:  # fmt: skip
-    """Return the windows of dense images as columns, ``(samples, channels*kernel, places)``."""
+    """Return the windows of dense images as columns, ``(samples, channels*kernel, positions)``."""
     samples = sums.shape[0]
-    places = out[1] * out[2]
-    columns = np.zeros((samples, image[0] * kernel[0] * kernel[1], places), sums.dtype)
+    positions = out[1] * out[2]
+    columns = np.zeros((samples, image[0] * kernel[0] * kernel[1], positions), sums.dtype)
     for b in range(samples):
         for c in range(image[0]):
             for ky in range(kernel[0]):

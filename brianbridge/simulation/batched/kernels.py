@@ -107,7 +107,7 @@ def add_matching(
     target: np.ndarray, weight: np.ndarray, start: np.ndarray, node: np.ndarray,
     value: np.ndarray, mask: np.ndarray,
 ) -> None:  # fmt: skip
-    """Add the weight of every neuron that fired to the neuron in its place."""
+    """Add the weight of every neuron that fired to the neuron with the same index."""
     samples, outputs = target.shape
     graded = value.size > 0
     real = target.dtype.type
@@ -121,6 +121,6 @@ def add_matching(
 
 @_compiled
 def add_product(target: np.ndarray, total: np.ndarray, mask: np.ndarray) -> None:
-    """Add the outcome of a dense product, ``(B, out)``."""
+    """Add the result of a dense product, ``(B, out)``."""
     for b in range(target.shape[0]):
         add_open(target[b], total[b], mask, b * target.shape[1])

@@ -103,7 +103,7 @@ class ListedDelivery(Delivery):
 
 
 class _MatchingDelivery(Delivery):
-    """Add the weight of each neuron to the one in its place."""
+    """Add the weight of each neuron to the neuron with the same index."""
 
     def __init__(self, weight: np.ndarray, size: int) -> None:
         super().__init__(size, size)

@@ -1,7 +1,7 @@
 """Turn Brian2's statements into the source of a loop over neurons.
 
-The statements are the ones that Brian2's NumPy target would run, in the same order. Those that are
-the same for all neurons are run by NumPy, once in each step. The loop names no group and holds no
+The statements are the ones that Brian2's NumPy target would run, in the same order. NumPy runs
+those that are the same for all neurons, once per step. The loop contains no name of a group and no
 value of a parameter, so that groups of one model share it.
 """
 
@@ -40,7 +40,7 @@ def warn(group: str, part: str, reason: str) -> None:
 
 
 class _NoLoopError(Exception):
-    """Tell why statements cannot become a loop."""
+    """Statements cannot become a loop; the message is the reason."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,8 @@ class LoopGenerator(NumpyCodeGenerator):
                 refractory = {v: array(v) for v in ("not_refractory", "lastspike", "t")}
         parts = {"scalars": scalars, "body": body or "pass", "refractory": refractory}
         parts["space"] = array(space) if space else ""
-        own = {statement.var for statement in statements} | read | indices | {"if", "else"}
-        numbers = sorted(name for name in used - own if not self._is_function(name))
+        local = {statement.var for statement in statements} | read | indices | {"if", "else"}
+        numbers = sorted(name for name in used - local if not self._is_function(name))
         for name in {*numbers} - {statement.var for statement in before}:
             if not isinstance(self.variables.get(name), Constant):
                 raise _NoLoopError(f"'{name}' is not a number")
@@ -127,7 +127,7 @@ class LoopGenerator(NumpyCodeGenerator):
     def _expression(self, statement: Any) -> str:
         """Write the expression of a statement, with the same operations as the NumPy target."""
         write = _Renderer().render_expr
-        # Brian2 for NumPy does not compute both cases of int(b)*x + int(not b)*y.
+        # Brian2's NumPy target computes only one case of int(b)*x + int(not b)*y.
         booleans: Any = statement.used_boolean_variables or ()
         if (
             len(booleans) == 1

@@ -67,7 +67,7 @@ class LoopCodeObject(NumpyCodeObject):
         except Exception as reason:
             if self._compiled:
                 raise
-            # No neuron has changed; shared variables were at most assigned, and may be again.
+            # No neuron has changed. Shared variables may be assigned twice, which does no harm.
             warn(self.owner.name, self.template_name, f"{type(reason).__name__}: {reason}")
             self._loop = None
             return super().run()
@@ -87,7 +87,7 @@ class LoopCodeObject(NumpyCodeObject):
 
 @cache
 def _module(source: str) -> ModuleType:
-    """Import `source` from a file, beside which numba keeps what it has compiled."""
+    """Import `source` from a file; numba stores the compiled code beside it."""
     import numba
 
     from brianbridge.version import __version__
@@ -114,7 +114,7 @@ def _cache_folder(base: str) -> Path | None:
     """Return the user's folder for compiled loops, or one for this process, or None."""
     try:
         return writable_folder(Path(base).expanduser() / "brianbridge" / "loops")
-    except (InputError, RuntimeError):  # the latter where the user has no home
+    except (InputError, RuntimeError):  # RuntimeError: no home folder
         with suppress(OSError):
             return Path(tempfile.mkdtemp(prefix="brianbridge-loops-"))
     return None
@@ -126,12 +126,12 @@ def run_as_loops(group: Any) -> dict[str, str]:
     Parameters
     ----------
     group : brian2.NeuronGroup
-        Any group. It is worthwhile from about ten thousand neurons.
+        Any group; worthwhile from about ten thousand neurons.
 
     Returns
     -------
     dict of str to str
-        The reason why a part stays with Brian2's target, by its name ("state update", ...).
+        The parts that Brian2's target still runs ("state update", ...), each with the reason.
 
     Examples
     --------

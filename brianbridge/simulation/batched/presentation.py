@@ -18,7 +18,7 @@ from brianbridge.simulation.random.code_objects import Presentation
 from brianbridge.simulation.recorder import SpikeRecorder, TraceRecorder
 from brianbridge.simulation.request import Request
 
-__all__ = ["BatchedNetwork", "Presenter", "RasterSource", "padded"]
+__all__ = ["BatchedNetwork", "ChunkLoader", "RasterSource", "padded"]
 
 _FIRST = -(10**6)
 
@@ -48,32 +48,32 @@ class RasterSource(BrianObject):
         self.variables: dict[str, Any] = {}
         self.rewind(None)
 
-    def rewind(self, raster: np.ndarray | None, places: np.ndarray | None = None) -> None:
+    def rewind(self, raster: np.ndarray | None, fine_steps: np.ndarray | None = None) -> None:
         """Start again with a raster ``(steps, samples, *inputs)``.
 
-        The spikes of a coarse step fall on the fine step given by `places`, or on the first.
+        The spikes of a coarse step occur in the fine steps of `fine_steps`, or all in the first.
         """
-        self._raster, self._places, self._step = raster, places, 0
+        self._raster, self._fine_steps, self._step = raster, fine_steps, 0
         self._graded = raster is not None and _graded(raster)
         self.spike_list = self._silent
 
     def run(self) -> None:
         """Emit the spikes of this step."""
-        step, rest = divmod(self._step, self._coarse)
+        step, fine_step = divmod(self._step, self._coarse)
         self._step += 1
-        if self._raster is None or (rest and self._places is None):
+        if self._raster is None or (fine_step and self._fine_steps is None):
             self.spike_list = self._silent
             return
         raster = self._raster[step]
-        if self._places is not None:
-            raster = np.where(self._places[step] == rest, raster, 0)
+        if self._fine_steps is not None:
+            raster = np.where(self._fine_steps[step] == fine_step, raster, 0)
         raster = raster.reshape(self._samples, -1)
         found = from_dense(raster, self._empty, self._graded)
         self.spike_list = SpikeList(*found)
 
 
 def _graded(raster: np.ndarray) -> bool:
-    """Tell whether any spike value is not 1."""
+    """Return whether any spike value is not 1."""
     if raster.dtype.kind == "f":
         return bool(((raster != 0) & (raster != 1)).any())
     return bool((raster.max() > 1) or (raster.min() < 0))
@@ -93,8 +93,8 @@ class BatchedNetwork:
     batch: int
 
 
-class Presenter(BrianObject):
-    """Present chunk after chunk within one run.
+class ChunkLoader(BrianObject):
+    """Load one chunk of samples after another within one run.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ class Presenter(BrianObject):
     chunks : iterable of int
         The first sample of each chunk.
     finish : callable
-        Called with the first sample of a chunk when its last step is over.
+        Called after the last step of each chunk, with the first sample of the chunk.
     clock : brian2.Clock
         The clock of the simulation.
     """
@@ -118,7 +118,7 @@ class Presenter(BrianObject):
         finish: Callable[[int], None],
         clock: Clock,
     ) -> None:
-        # Brian2 computes subexpressions that are constant over a step first; this comes before.
+        # This runs before Brian2 computes the subexpressions that are constant over a step.
         super().__init__(clock=clock, when="before_start", order=_FIRST, name="presenter")
         self._built, self._request, self._finish = built, request, finish
         self._chunks = iter(chunks)
@@ -130,7 +130,7 @@ class Presenter(BrianObject):
         self._step = 0
 
     def run(self) -> None:
-        """Go on to the next chunk when one is over."""
+        """Load the next chunk when the present one is over."""
         if self._step == self._request.steps:
             self.close()
         if self._step == 0:
@@ -165,10 +165,10 @@ class Presenter(BrianObject):
             rows[: encoded.samples] = values
             rows[encoded.samples :] = 0
         if isinstance(built.source, RasterSource):
-            places = request.fine_steps(encoded, self._low)
+            fine_steps = request.fine_steps(encoded, self._low)
             built.source.rewind(
                 padded(encoded.raster, built.batch),
-                None if places is None else padded(places, built.batch),
+                None if fine_steps is None else padded(fine_steps, built.batch),
             )
         elif built.source is not None:
             rates = built.source.variables["rates"].get_value().reshape(built.batch, -1)
@@ -188,7 +188,7 @@ def padded(given: np.ndarray | None, batch: int) -> np.ndarray:
 
 def _changing(group: Any) -> dict[str, np.ndarray]:
     """Return the arrays of a group that a run may change."""
-    own = {
+    arrays = {
         name: variable.get_value()
         for name, variable in group.variables.items()
         if isinstance(variable, ArrayVariable)
@@ -196,4 +196,4 @@ def _changing(group: Any) -> dict[str, np.ndarray]:
         and variable.owner.name == group.name
         and not (variable.constant or variable.scalar)
     }
-    return {name: values for name, values in own.items() if name not in ("i", "t", "dt")}
+    return {name: values for name, values in arrays.items() if name not in ("i", "t", "dt")}

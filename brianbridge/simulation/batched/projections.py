@@ -126,7 +126,7 @@ def _check_steps(what: str, source: Any, target: Any) -> None:
     if one != other:
         raise InputError(
             f"{what}: the source takes steps of {one * 1e3:g} ms, the target of "
-            f"{other * 1e3:g} ms; give both the same"
+            f"{other * 1e3:g} ms; give both the same dt"
         )
 
 
@@ -136,8 +136,8 @@ def _check_groups(
     for end, group, neurons in (("source", source, how.sources), ("target", target, how.targets)):
         if samples * neurons != group.N:
             raise InputError(
-                f"{what}: the {end} has {group.N} neurons; {samples} samples of {neurons} are "
-                f"{samples * neurons}"
+                f"{what}: the {end} has {group.N} neurons, but {samples} samples of {neurons} "
+                f"need {samples * neurons}"
             )
     if not hasattr(source, "spike_list") and "_spikespace" not in source.variables:
         raise InputError(f"{what}: the source does not fire; give it a threshold")
@@ -157,6 +157,6 @@ def check_receive(what: str, target: Any, receive: str) -> None:
     fixed = not isinstance(variable, ArrayVariable) or variable.read_only or variable.scalar
     if fixed or variable.owner.name != whole.name or not np.issubdtype(variable.dtype, np.floating):
         raise InputError(
-            f"{what}: weights cannot add to '{receive}', which is no variable of its own for each "
-            "neuron of the target, or no real number"
+            f"{what}: weights cannot be added to '{receive}'; choose a variable of the target that "
+            "holds one real number for each neuron and may be changed"
         )

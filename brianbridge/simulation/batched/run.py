@@ -1,9 +1,8 @@
 """Run a spiking network in Brian2 by the batched path: whole test sets in one run.
 
-`brianbridge.simulation.batched.assembly` builds the network. One `run` presents one chunk of
-samples after another (`Presenter`), as starting a run costs as much as a thousand samples. Threads
-share the chunks (`brianbridge.simulation.batched.workers`); results do not depend on how many there
-are.
+`brianbridge.simulation.batched.assembly` builds the network. One run presents one chunk of samples
+after another (`ChunkLoader`), as starting a run costs as much as a thousand samples. Threads share
+the chunks (`brianbridge.simulation.batched.workers`); results do not depend on their number.
 
 Spikes are those of the reference path; tests compare the two.
 """
@@ -27,7 +26,7 @@ from brianbridge.recording import Recording
 from brianbridge.simulation.arithmetic import little_garbage, strict_arithmetic
 from brianbridge.simulation.batched.assembly import PREPARING, assembled, deliveries
 from brianbridge.simulation.batched.delivery import Delivery
-from brianbridge.simulation.batched.presentation import BatchedNetwork, Presenter
+from brianbridge.simulation.batched.presentation import BatchedNetwork, ChunkLoader
 from brianbridge.simulation.batched.workers import shared_out, worthwhile_threads
 from brianbridge.simulation.memory import fitting_batch
 from brianbridge.simulation.recorder import not_a_number
@@ -120,8 +119,8 @@ class _Plan:
 
         with PREPARING:
             built, clock = assembled(request, self.batch, self.dtype, self.ways, watch=self.watch)
-            presenter = Presenter(built, request, lows, finish, clock)
-            built.brian2.add(presenter)
+            loader = ChunkLoader(built, request, lows, finish, clock)
+            built.brian2.add(loader)
         time_matters = any("t" in _names(p.neuron) for p in request.network.populations)
         runs = len(lows) if time_matters else 1
         if runs > 1:
@@ -133,7 +132,7 @@ class _Plan:
             # Brian2 compares single precision with a bound that only double precision can hold.
             with np.errstate(over="ignore" if self.dtype == np.float32 else "warn"):
                 built.brian2.run(length * request.dt * second, namespace={})
-            presenter.close()  # before anything is reset
+            loader.close()  # before anything is reset
 
 
 def _check_delays(network: SpikingNetwork) -> None:
@@ -141,7 +140,7 @@ def _check_delays(network: SpikingNetwork) -> None:
         if projection.connection.delays is not None:
             raise InputError(
                 f"projection '{projection.name}' has a delay for each synapse, which only the "
-                "reference path follows; use Backend(path='reference'), or split it by delay"
+                "reference path supports; use Backend(path='reference'), or split it by delay"
             )
 
 

@@ -60,7 +60,7 @@ def split(spikes: np.ndarray, count: int, neurons: int, samples: int) -> tuple:
 
 
 @_inline
-def _note(row: np.ndarray, low: int, high: int, node: np.ndarray, found: Any) -> Any:
+def _append_active(row: np.ndarray, low: int, high: int, node: np.ndarray, found: Any) -> Any:
     # Without a branch: a silent neuron is overwritten by the next one.
     for i in range(low, high):
         node[found] = i
@@ -82,14 +82,14 @@ def from_dense(raster: np.ndarray, dtype: np.ndarray, graded: bool) -> tuple:
     found: Any = np.uint64(0)
     for b in range(samples):
         row = raster[b]
-        # In blocks of a fixed size: most are silent, which one comparison tells.
+        # Blocks have a fixed size. Most are silent, which one comparison shows.
         for low in range(0, whole, _BLOCK):
             active = False
             for i in range(_BLOCK):
                 active |= row[low + i] != 0
             if active:
-                found = _note(row, low, low + _BLOCK, node, found)
-        found = _note(row, whole, neurons, node, found)
+                found = _append_active(row, low, low + _BLOCK, node, found)
+        found = _append_active(row, whole, neurons, node, found)
         start[b + 1] = found
     value = np.empty(start[samples] if graded else 0, dtype.dtype)
     if graded:

@@ -25,7 +25,7 @@ from brianbridge.simulation.batched.spikes import SpikeList, from_dense
 
 __all__ = ["TwoWays", "kernels_by_source"]
 
-#: With fewer weights than this, both ways are too cheap to be compared.
+#: With fewer weights than this, spikes are delivered as events, without a measurement.
 _SMALL = 20_000
 
 
@@ -39,7 +39,7 @@ class TwoWays(Delivery):
     _densest = -1.0
 
     def prepare(self) -> None:
-        """Measure the activity from which the product is cheaper."""
+        """Measure the activity above which the product is cheaper."""
         if self._densest < 0:
             self._densest = self._measured() if self.weights >= _SMALL else np.inf
 
@@ -55,8 +55,8 @@ class TwoWays(Delivery):
             self.add_events(target, spikes, mask)
 
     def _measured(self) -> float:
-        """Return the share of active neurons from which the product is cheaper."""
-        # Enough to be timed, and little enough not to be noticed.
+        """Return the share of active neurons above which the product is cheaper."""
+        # Enough samples to time, and few enough that users do not notice.
         samples = int(np.clip(2e7 // self.weights, 4, 64))
         shape = (samples, self.sources)
 
@@ -117,12 +117,12 @@ class _Kernels(Delivery):
     def __init__(self, weight: np.ndarray, image: Shape, out: Shape, how: SlidingKernel) -> None:
         super().__init__(math.prod(image), math.prod(out))
         self.image, self.out, self.how = image, out, how
-        self.stamp = kernels_by_source(how, weight)
+        self.kernels = kernels_by_source(how, weight)
 
     def add(self, target: np.ndarray, spikes: SpikeList, mask: np.ndarray = NO_MASK) -> None:
         how = self.how
         image_kernels.add_conv(
-            target, self.stamp, self.image, self.out, how.stride, how.padding, how.dilation,
+            target, self.kernels, self.image, self.out, how.stride, how.padding, how.dilation,
             how.groups, how.transposed, *spikes, mask,
         )  # fmt: skip
 
@@ -172,7 +172,7 @@ def _by_kernels(
     connection: TransposedConvolution, weight: np.ndarray, source: Shape, target: Shape,
     dtype: np.dtype,
 ) -> Delivery:  # fmt: skip
-    # As a product it would be a convolution with holes; event by event there are none.
+    # A dense product would also multiply the zeros between the pixels; events do not.
     return _Kernels(weight, image_shape(source, ""), image_shape(target, ""), connection)
 
 

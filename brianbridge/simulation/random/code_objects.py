@@ -32,14 +32,14 @@ __all__ = ["Presentation", "draw_by_counter", "fates_by_counter"]
 
 
 class Presentation:
-    """The samples that are presented now, and the present step.
+    """Hold the samples that are presented, and the present step.
 
     Parameters
     ----------
     clock : brian2.Clock
         The clock of the simulation.
     steps : int
-        Number of Brian2's steps of a presentation; one run may have several in sequence.
+        Number of Brian2's steps in a presentation; one run may hold several in sequence.
     """
 
     def __init__(self, clock: Clock, steps: int) -> None:
@@ -85,12 +85,12 @@ class _SynapseUniforms:
     def __init__(self, key: int, table: SynapseTable, targets: int, now: Presentation) -> None:
         self._key, self._now = np.uint64(key), now
         self._source = table.source.astype(np.int64)
-        self._place = table.target + copies_of(table) * np.int64(targets)
+        self._number = table.target + copies_of(table) * np.int64(targets)
 
     def __call__(self, call: int, indices: Any) -> np.ndarray:
         sample, synapse = np.divmod(np.atleast_1d(indices), len(self._source))
         keys = sample_keys(self._key, self._now.numbers, self._now.step)
-        return np.asarray(fates(keys[sample], self._source[synapse], self._place[synapse]))
+        return np.asarray(fates(keys[sample], self._source[synapse], self._number[synapse]))
 
 
 class _CounterCodeObject(NumpyCodeObject):

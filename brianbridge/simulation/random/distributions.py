@@ -1,4 +1,4 @@
-"""Normal and Poisson numbers from uniform ones, by the inverse of their distributions."""
+"""Normal and Poisson numbers from uniform ones, by inverting the distribution functions."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ _FAR_TAIL = (
 
 @_compiled
 def normals(uniform: np.ndarray) -> np.ndarray:
-    """Return normal numbers: the inverse of their distribution at uniform numbers in (0, 1)."""
+    """Return normally distributed numbers from uniform numbers in (0, 1)."""
     found = np.empty(uniform.size)
     for k in range(uniform.size):
         q = uniform[k] - 0.5
@@ -82,7 +82,7 @@ def normals(uniform: np.ndarray) -> np.ndarray:
 
 
 def poisson_numbers(uniform: np.ndarray, mean: Any) -> np.ndarray:
-    """Return Poisson numbers: the inverse of their distribution at uniform numbers in (0, 1).
+    """Return Poisson-distributed numbers from uniform numbers in (0, 1).
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def poisson_numbers(uniform: np.ndarray, mean: Any) -> np.ndarray:
     """
     mean = np.broadcast_to(np.asarray(mean, np.float64), uniform.shape)
     if not (mean >= 0).all():
-        raise InputError("poisson(): the mean is below 0 or not a number; check its argument")
+        raise InputError("poisson(): the mean is negative or NaN; check its argument")
     found = _small_poisson(uniform, mean)
     if (large := mean > _LARGE).any():
         from scipy.stats import poisson
@@ -113,7 +113,7 @@ _LARGE = 500.0
 
 @_compiled
 def _small_poisson(uniform: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """Return the least k for which the probability of at most k reaches the uniform number."""
+    """Return the smallest k whose cumulative probability reaches the uniform number."""
     found = np.zeros(uniform.size, np.int64)
     for k in range(uniform.size):
         if mean[k] > _LARGE:

@@ -78,12 +78,12 @@ class AdditionReader:
         self.variables, self.what = variables, what
 
     def read(self) -> Addition:
-        """Return the addition; raise `InputError` if the statement is none."""
+        """Return the addition; raise `InputError` if the statement is not one."""
         line = self.line
         index = self.synapses.variables.indices
         target = self.variables[line.target]
         if line.target not in self.synapses.variables or self._belongs_to_synapses(line.target):
-            self._refuse(f"'{line.target}' is no variable of the target")
+            self._refuse(f"'{line.target}' is not a variable of the target")
         if index[line.target] != "_postsynaptic_idx":
             self._refuse(f"'{line.target}' belongs to the source")
         variable, factor = self._product()
@@ -138,12 +138,12 @@ class AdditionReader:
             value = self.variables[name]
             if isinstance(value, Function):
                 if name not in DEFAULT_FUNCTIONS or name in random_functions():
-                    self._refuse(f"'{name}' is a function that gives no constant")
+                    self._refuse(f"'{name}' is a function that returns no constant")
                 scope[name] = value.pyfunc
             elif isinstance(value, Constant) or self._is_shared(name):
                 scope[name] = float(np.ravel(value.get_value())[0])
             else:
-                self._refuse(f"'{name}' in '{self.line.expression}' is no constant")
+                self._refuse(f"'{name}' in '{self.line.expression}' is not a constant")
         tree = ast.fix_missing_locations(ast.Expression(node))
         return float(eval(compile(tree, "<a constant>", "eval"), scope))  # only checked names
 

@@ -62,9 +62,9 @@ def from_brian2(
     steps : int or Quantity
         Length of one presentation, in steps of the network's clock or as a time.
     input : str or group, optional
-        The group whose spikes come from samples (`SpikeGeneratorGroup`, `PoissonGroup` or
-        `NeuronGroup`, by name or itself); its own spikes are ignored. Without it the network has
-        no input, and a sample is a single number without effect.
+        The group whose spikes come from samples (a `SpikeGeneratorGroup`, `PoissonGroup` or
+        `NeuronGroup`, or its name); its own spikes are ignored. Without it the network has no
+        input, and a sample is a single number without effect.
     output : str or group, optional
         The group that is the output; if not given, the only group without synapses to another
         one, or the last group if there are several.
@@ -73,19 +73,19 @@ def from_brian2(
     encoding : Encoding, optional
         Encoding of the samples; ``Bernoulli(steps)`` if not given.
     namespace : mapping, optional
-        Constants that groups and synapses do not define themselves; by default the variables at
-        the place of the call, as for a run of Brian2.
+        Constants that groups and synapses do not define themselves; by default the variables
+        that are visible to the caller, as in a run of Brian2.
 
     Returns
     -------
     SpikingNetwork
-        The network, with ``schedule="default"``. The name of a projection consists of those of its
-        populations and of its `Synapses`.
+        The network, with ``schedule="default"``. The name of a projection consists of the names of
+        its populations and of its `Synapses`.
 
     Raises
     ------
     InputError
-        If an object cannot be read; the message has its name and the reason.
+        If an object cannot be read; the message says which and why.
 
     Examples
     --------

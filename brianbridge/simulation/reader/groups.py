@@ -32,7 +32,7 @@ def read_group(
     group : brian2.NeuronGroup
         A group that has not run.
     projections : sequence of Projection
-        All projections of the network, which tell what the group receives.
+        All projections of the network; those to the group define the variable that receives.
     outer : mapping
         Constants that the namespace of the group does not have.
 

@@ -58,8 +58,8 @@ def objects_of(network: Any, level: int = 0) -> list[Any]:
     for one in found:
         if not isinstance(one, BrianObject):
             raise InputError(
-                f"{type(network).__name__} is no Brian2 network; give a brian2.Network, or a list "
-                "of its groups and synapses"
+                f"{type(network).__name__} is not a Brian2 network; give a brian2.Network, or a "
+                "list of its groups and synapses"
             )
     return sorted(found, key=_natural_order) if isinstance(found, set) else found
 
@@ -70,7 +70,7 @@ def _natural_order(one: Any) -> list[Any]:
 
 
 def chosen_group(choice: Any, objects: list[Any], what: str) -> Any:
-    """Return a group that is given itself or by name."""
+    """Return a group, given as an object or by name."""
     kinds = (NeuronGroup, SpikeGeneratorGroup, PoissonGroup)
     groups = {one.name: one for one in objects if isinstance(one, kinds)}
     name = choice if isinstance(choice, str) else getattr(choice, "name", repr(choice))
@@ -87,7 +87,7 @@ def groups_and_synapses(objects: list[Any], source: Any) -> tuple[list[Any], lis
         if one is source or isinstance(one, _MONITORS):
             continue
         if not one.active:
-            raise InputError(f"{what} is not active; set its 'active', or leave it out")
+            raise InputError(f"{what} is not active; set active = True, or leave it out")
         if type(one) is NeuronGroup:
             groups.append(one)
         elif type(one) is Synapses:
@@ -107,7 +107,7 @@ def groups_and_synapses(objects: list[Any], source: Any) -> tuple[list[Any], lis
 
 
 def check_network(network: Any) -> None:
-    """Refuse a network that has run already, or has a schedule of its own."""
+    """Refuse a network that has run already, or has a custom schedule."""
     if isinstance(network, Network):
         if not isinstance(network, MagicNetwork) and network.t_ > 0:
             raise InputError(
@@ -117,7 +117,7 @@ def check_network(network: Any) -> None:
         order = [slot for slot in network.schedule if slot in _ORDER]
         if order != _ORDER:
             raise InputError(
-                f"network '{network.name}' has a schedule of its own, {order}; only Brian2's "
+                f"network '{network.name}' has a custom schedule, {order}; only Brian2's "
                 "default schedule can be read, so set network.schedule = None"
             )
 

@@ -37,7 +37,7 @@ def additions(synapses: Any, outer: Mapping[str, Any]) -> list[Addition]:
     Raises
     ------
     InputError
-        If they do anything else; the message has the line, and what can be read.
+        If they do anything else; the message names the line, and what can be read.
 
     Examples
     --------
@@ -96,7 +96,7 @@ def _check_model(synapses: Any, what: str) -> None:
 
 
 def _check_pathway(pathway: Any, what: str) -> None:
-    """Refuse pathways that follow other events, or run in another slot, than by default."""
+    """Refuse pathways with another event or slot than the default."""
     code = one_line(pathway.code)
     if pathway.prepost != "pre":
         raise InputError(
@@ -118,7 +118,7 @@ def _check_pathway(pathway: Any, what: str) -> None:
 def _resolved(
     synapses: Any, lines: tuple[Statement, ...], outer: Mapping[str, Any], what: str
 ) -> dict[str, Any]:
-    """Return the variables that names in a code stand for; refuse units that do not fit."""
+    """Return the variables that the names in the code refer to; refuse inconsistent units."""
     code = "\n".join(f"{line.target} {line.operation} {line.expression}" for line in lines)
     names = get_identifiers(code)
     try:

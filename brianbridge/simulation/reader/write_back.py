@@ -31,12 +31,12 @@ def write_back(
         The network that `from_brian2` read, or an equal one. Its `Synapses` get the weights, once
         everything has been checked.
     **provenance
-        JSON values that tell where the weights come from.
+        JSON values that record where the weights come from.
 
     Returns
     -------
     SpikingNetwork
-        With the weights, and with the `provenance` added to what it had.
+        The network with the weights, and with `provenance` added to its own.
 
     Raises
     ------

@@ -3,7 +3,7 @@
 It consists of ordinary `NeuronGroup` and `Synapses`, as a Brian2 user would write them. B samples
 are presented at once by replication: a population of n neurons is a group of B*n neurons, sample
 after sample, and a projection connects each sample's neurons with neurons of the same sample. This
-path is slow and plain; the others are judged by it.
+path is slow and plain; the others are tested against it.
 """
 
 from __future__ import annotations
@@ -52,19 +52,19 @@ class BuiltNetwork:
     brian2 : brian2.Network
         The network of all objects, ready to run.
     groups : mapping of str to brian2.NeuronGroup
-        Each of ``batch*size`` neurons, sample after sample.
+        Group of each population: ``batch*size`` neurons, sample after sample.
     synapses : mapping of str to brian2.Synapses
-        By projection name.
+        Synapses by the name of their projection.
     spikes : mapping of str to brian2.SpikeMonitor
         Monitors of the populations that fire.
     traces : mapping of str to brian2.StateMonitor
         Monitors of the populations that have a variable to record.
     starts : mapping of str to (CrossingFinder, brian2.StateMonitor)
-        The finder of crossing times, and the monitor of what it needs from the start of each
-        step, of the populations whose crossing times are wanted and known.
+        The finder of crossing times of a population, and the monitor of the state that it needs
+        from the start of each step; only for populations whose crossing times can be computed.
     failing : tuple of (brian2.Synapses, SynapseTable, int)
-        The synapses at which spikes fail to arrive, those of one sample as a table, and the key
-        of their `Failure`.
+        The synapses at which spikes may fail, the table of the synapses of one sample, and the
+        key of their `Failure`.
     batch : int
         Samples presented at once.
     """
@@ -98,7 +98,7 @@ def steps_per_coarse_step(network: SpikingNetwork, dt: float) -> int:
 
 
 def checked_schedule(network: SpikingNetwork, schedule: str | None) -> str:
-    """Return the schedule of a simulation: the network's own if none is given."""
+    """Return the schedule of a simulation; that of the network if none is given."""
     if schedule is None:
         return network.schedule
     if schedule not in get_args(Schedule):
@@ -130,15 +130,15 @@ def build(
     dt : float
         Brian2's step, in seconds.
     record : sequence of str
-        State variables to record, at the end of each step, wherever they exist.
+        State variables to record at the end of each step, in all populations that have them.
     schedule : {"canonical", "default"}, optional
-        The order of events within a step; the network's own if not given.
+        Order of operations within a step; that of the network if not given.
     crossing : bool
-        Whether to record what crossing times need.
+        Whether to record the state that crossing times need.
     poisson : bool
         Whether the input group is a `PoissonGroup`, whose ``rates`` are to be set.
     timing : {"start", "uniform"}
-        Whether input spikes fall on the start of their coarse step, or on the step in ``place``.
+        Whether input spikes occur at the start of their coarse step, or in ``fine_step`` of it.
 
     Examples
     --------
@@ -160,7 +160,7 @@ def build(
     traces = trace_monitors(network, groups, record, clock)
     starts = start_monitors(network, groups, clock) if crossing else {}
     monitors = (*spikes.values(), *traces.values(), *(monitor for _, monitor in starts.values()))
-    helpers = [part for relay in wiring.relays.values() for part in (relay.group, relay.inlet)]
+    helpers = [part for line in wiring.delay_lines.values() for part in (line.group, line.inlet)]
     parts = (*groups.values(), *wiring.synapses.values(), *helpers, *monitors)
     failing = tuple(wiring.failing)
     return BuiltNetwork(
@@ -188,7 +188,7 @@ def _groups(
 def _input_group(
     network: SpikingNetwork, batch: int, clock: Clock, poisson: bool, timing: Timing
 ) -> NeuronGroup:
-    """Return the group that replays ``raster``, each row in one fine step of a coarse one."""
+    """Return the group that replays ``raster``, each row in one fine step of its coarse step."""
     if poisson:
         inputs = batch * math.prod(network.shape_of(INPUT))
         return PoissonGroup(inputs, np.zeros(inputs) * hertz, clock=clock, name=INPUT)
@@ -201,9 +201,9 @@ def _input_group(
         name=INPUT,
         namespace={"coarse": steps_per_coarse_step(network, float(clock.dt_))},
     )
-    place = "0" if timing == "start" else "place(t, i)"
+    fine_step = "0" if timing == "start" else "fine_step(t, i)"
     group.run_regularly(
-        f"{SPIKE_VALUE} = raster(t, i)*int(timestep(t, dt) % coarse == {place})", when="start"
+        f"{SPIKE_VALUE} = raster(t, i)*int(timestep(t, dt) % coarse == {fine_step})", when="start"
     )
     return group
 
@@ -211,5 +211,5 @@ def _input_group(
 def _put_in_order(groups: Mapping[str, NeuronGroup], wiring: Wiring) -> None:
     """Let each population receive, emit and reset before the next one does."""
     for position, (name, group) in enumerate(groups.items(), start=INPUT not in groups):
-        mine = [relay for (source, _), relay in wiring.relays.items() if source == name]
-        put_in_order(position, group, wiring.into[name], mine)
+        lines = [line for (source, _), line in wiring.delay_lines.items() if source == name]
+        put_in_order(position, group, wiring.into[name], lines)

@@ -1,8 +1,8 @@
 """Delay graded spikes in plain Brian2.
 
 `Synapses` read the variables of their source when a delayed spike is delivered. The value that the
-spike had when it was emitted is then lost. A relay keeps it: a group of neurons that fire a number
-of steps after those of the source, with the same values. A shift register holds them meanwhile.
+spike had when it was emitted is then lost. A delay line keeps it: a group of neurons that fire some
+steps after those of the source, with the same values. A shift register holds them meanwhile.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from brian2 import Clock, NeuronGroup, Synapses
 
 from brianbridge.neurons.model import SPIKE_VALUE
 
-__all__ = ["Relay", "relay_of"]
+__all__ = ["DelayLine", "delay_line"]
 
 
 @dataclass(frozen=True)
-class Relay:
-    """Hold the two objects of a relay.
+class DelayLine:
+    """Hold the two objects of a delay line.
 
     Parameters
     ----------
@@ -32,15 +32,15 @@ class Relay:
     inlet: Synapses
 
 
-def relay_of(source: NeuronGroup, steps: int, clock: Clock) -> Relay:
-    """Return a relay that delays the spikes of a graded group by `steps` of at least 1.
+def delay_line(source: NeuronGroup, steps: int, clock: Clock) -> DelayLine:
+    """Return a delay line that delays the spikes of a graded group.
 
     Parameters
     ----------
     source : brian2.NeuronGroup
         A group with a variable ``spike_value``.
     steps : int
-        The delay in steps.
+        The delay in steps, at least 1.
     clock : brian2.Clock
         The clock of the simulation.
 
@@ -49,7 +49,7 @@ def relay_of(source: NeuronGroup, steps: int, clock: Clock) -> Relay:
     >>> from brian2 import defaultclock
     >>> from brianbridge.neurons.library import neuron_model
     >>> ternary = neuron_model("ternary_if").group(3, name="ternary")
-    >>> relay_of(ternary, 2, defaultclock).group.N
+    >>> delay_line(ternary, 2, defaultclock).group.N
     3
     """
     name = f"{source.name}_after_{steps}"
@@ -74,4 +74,4 @@ def relay_of(source: NeuronGroup, steps: int, clock: Clock) -> Relay:
         name=f"into_{name}",
     )
     inlet.connect(j="i")
-    return Relay(group, inlet)
+    return DelayLine(group, inlet)

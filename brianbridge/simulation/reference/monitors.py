@@ -1,4 +1,4 @@
-"""Monitors of the reference path: spikes, traces, and what crossing times need."""
+"""Monitors of the reference path: spikes, traces, and the state that crossing times need."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def spike_monitors(
 def trace_monitors(
     network: SpikingNetwork, groups: Mapping[str, NeuronGroup], record: Sequence[str], clock: Clock
 ) -> dict[str, StateMonitor]:
-    """Return monitors of state variables at the end of each step, wherever they exist."""
+    """Return monitors of state variables at the end of each step, by population."""
     return {
         p.name: StateMonitor(
             groups[p.name],
@@ -49,7 +49,7 @@ def trace_monitors(
 def start_monitors(
     network: SpikingNetwork, groups: Mapping[str, NeuronGroup], clock: Clock
 ) -> dict[str, tuple[CrossingFinder, StateMonitor]]:
-    """Return finders of crossing times, and monitors of what they need from each step's start."""
+    """Return crossing finders, and monitors of the state they need at the start of each step."""
     starts = {}
     for population in network.firing:
         finder = crossing_finder(population.neuron, population.size, float(clock.dt_))

@@ -119,11 +119,11 @@ def input_arrays(
 ) -> dict[str, np.ndarray]:
     """Return the arrays that the input group reads, ``(steps, batch*inputs)``, as float64.
 
-    ``raster`` holds the spike values. ``place``, unless spikes fall on the start, is the fine step
-    within the coarse one on which they fall. Both are 0 for samples that are missing.
+    ``raster`` holds the spike values. ``fine_step``, unless all spikes occur in the first, is the
+    fine step of the coarse step in which they occur. Both are 0 for samples that are missing.
     """
     assert encoded.raster is not None
-    given = {"raster": encoded.raster, "place": request.fine_steps(encoded, low)}
+    given = {"raster": encoded.raster, "fine_step": request.fine_steps(encoded, low)}
     arrays = {}
     for name, values in given.items():
         if values is not None:
@@ -158,8 +158,8 @@ def _traces(
     for name, monitor in built.traces.items():
         shape = (-1, built.batch, *network.population(name).shape)
         for variable in monitor.record_variables:
-            # Brian2's monitors have the neuron first, a recording time. Copied, for the monitor
-            # uses its memory again for the next batch.
+            # The first axis is the neuron in Brian2's monitors, and time in a recording. Copy,
+            # because the monitor reuses its memory for the next batch.
             values = np.array(getattr(monitor, f"{variable}_")).T.reshape(shape)
             traces[name][variable] = values[:, :samples]
     return traces

@@ -1,9 +1,9 @@
 """Run the reference path as a C++ program: one build, many inputs.
 
-For users of Brian2's C++ standalone mode. Each chunk of samples is one start of the same program,
-with other values for its constant currents and its input raster (Brian2's ``run_args``). It is
-compiled without fast-math, so that its spikes are those of the other paths. Noise is different: the
-program has a random generator of its own, which is seeded for each chunk of samples.
+For users of Brian2's C++ standalone mode. Each chunk of samples is one run of the same program,
+with its own constant currents and input raster (Brian2's ``run_args``). The program is compiled
+without fast-math, so that its spikes are those of the other paths. Noise is different: the program
+has its own random generator, which is seeded for each chunk of samples.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from brianbridge.simulation.request import Request
 
 __all__ = ["run_standalone"]
 
-#: C++ code that seeds the program's generators anew at each start, which needs no compilation.
+#: C++ code that seeds the program's generators at each start, without compiling it again.
 _SEEDED = """{
     unsigned long _seed;
     std::ifstream("seed") >> _seed;
@@ -72,7 +72,7 @@ def run_standalone(request: Request, *, batch_size: int | None = None) -> Record
                 silent = np.zeros((network.steps, built.groups[INPUT].N))
                 namespace = {
                     name: TimedArray(silent, dt=network.dt * second, name=f"input_{name}")
-                    for name in ("raster", *(["place"] if request.timing == "uniform" else []))
+                    for name in ("raster", *(["fine_step"] if request.timing == "uniform" else []))
                 }
             get_device().insert_code("main", _SEEDED)
             built.brian2.run(request.steps * request.dt * second, namespace=namespace)

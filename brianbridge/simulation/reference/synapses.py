@@ -17,7 +17,7 @@ from brianbridge.network import Projection, SpikingNetwork
 from brianbridge.network.connections import SynapseTable
 from brianbridge.neurons.model import SPIKE_VALUE
 from brianbridge.neurons.quantities import unit_name
-from brianbridge.simulation.reference.delayed_values import Relay, relay_of
+from brianbridge.simulation.reference.delayed_values import DelayLine, delay_line
 
 __all__ = ["Wiring", "connect"]
 
@@ -30,17 +30,17 @@ class Wiring:
     ----------
     synapses : mapping of str to brian2.Synapses
         All synapses by the name of their projection.
-    relays : mapping of (str, int) to Relay
-        Relays of graded spikes, by the population and the number of steps.
+    delay_lines : mapping of (str, int) to DelayLine
+        Delay lines of graded spikes, by the population and the number of steps.
     failing : list of (brian2.Synapses, SynapseTable, int)
-        The synapses at which spikes fail to arrive, those of one sample as a table, and the key
-        of their `Failure`.
+        The synapses at which spikes may fail, the table of the synapses of one sample, and the
+        key of their `Failure`.
     into : mapping of str to list of brian2.Synapses
         The synapses that lead to each population.
     """
 
     synapses: dict[str, Synapses] = field(default_factory=dict)
-    relays: dict[tuple[str, int], Relay] = field(default_factory=dict)
+    delay_lines: dict[tuple[str, int], DelayLine] = field(default_factory=dict)
     failing: list[tuple[Synapses, SynapseTable, int]] = field(default_factory=list)
     into: dict[str, list[Synapses]] = field(default_factory=dict)
 
@@ -59,18 +59,18 @@ def connect(
     network : SpikingNetwork
         The description, with weights.
     groups : mapping of str to brian2.NeuronGroup
-        Groups by the name of their population, the input's included.
+        Groups by the name of their population, including the input's.
     batch : int
         Samples presented at once.
     clock : brian2.Clock
         The clock of the simulation.
     schedule : {"canonical", "default"}
-        The order of events within a step.
+        The order of operations within a step.
     """
     wiring = Wiring(into={name: [] for name in groups})
     for projection in network.projections:
         if network.delivers_spikes(projection):
-            # Where spikes are read before their source has emitted, they are of the step before.
+            # If spikes are read before their source emits, they are those of the previous step.
             early = 1 if projection.feedback and schedule == "canonical" else 0
             _connect(network, projection, groups, batch, clock, early, wiring)
     return wiring
@@ -85,13 +85,13 @@ def _connect(
     graded = SPIKE_VALUE in groups[projection.source].variables
     for part in _parts(network, projection, dt, graded):
         if not len(part.table.weight):
-            continue  # Brian2 cannot connect nothing
+            continue  # Brian2 cannot connect empty arrays
         source, steps = groups[projection.source], part.steps - early
         if graded and steps > 0:
             key = projection.source, part.steps
-            if key not in wiring.relays:
-                wiring.relays[key] = relay_of(source, part.steps, clock)
-            source, steps = wiring.relays[key].group, 0
+            if key not in wiring.delay_lines:
+                wiring.delay_lines[key] = delay_line(source, part.steps, clock)
+            source, steps = wiring.delay_lines[key].group, 0
         built = _synapses(network, projection, part, source, groups, batch, clock)
         if part.delays is not None:
             built.pre.delay = (steps * dt + np.tile(part.delays, batch)) * second
@@ -115,7 +115,7 @@ class _Part(NamedTuple):
 def _parts(
     network: SpikingNetwork, projection: Projection, dt: float, graded: bool
 ) -> Iterator[_Part]:
-    """Yield all synapses together; graded ones with delays of their own, one part a delay."""
+    """Yield all synapses as one part; graded ones with a delay each, one part for each delay."""
     ends = network.shape_of(projection.source), network.shape_of(projection.target)
     table, steps = projection.synapses(*ends), network.delay_steps(projection, dt)
     delays = projection.connection.delays
@@ -155,7 +155,7 @@ def _synapses(
         name=part.name,
     )
     sample = np.arange(batch)[:, None]
-    # Arrays, as Brian2's NumPy target would run a generator expression source by source.
+    # Arrays: Brian2's NumPy target would run a generator expression source by source.
     synapses.connect(
         i=(sample * (source.N // batch) + table.source).ravel(),
         j=(sample * (target.N // batch) + table.target).ravel(),
