@@ -107,7 +107,8 @@ class Registry(Generic[T]):
         name : str
             Name of the entry.
         options : mapping of str to object
-            Values of its fields.
+            Values of its fields. The class may list names that options had in earlier versions, as
+            they are in files, in ``former_options``: former name and present name.
 
         Raises
         ------
@@ -116,6 +117,8 @@ class Registry(Generic[T]):
         """
         cls: Any = self[name]
         fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
+        former = getattr(cls, "former_options", {})
+        options = {former.get(option, option): value for option, value in options.items()}
         for option in options:
             if option not in fields:
                 hint = did_you_mean(str(option), fields)

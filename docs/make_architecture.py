@@ -98,7 +98,7 @@ def draw_room(ax: Axes, name: str, x: float, y: float, count: int, text: str) ->
     left, right = x - WIDTH / 2 + 0.1, x + WIDTH / 2 - 0.1
     ax.text(left, y + 0.38, name, weight="bold", size=10, va="center", zorder=3)
     ax.text(right, y + 0.38, str(count), ha="right", va="center", size=8, zorder=3)
-    lines = textwrap.wrap(text.rstrip("."), 28)
+    lines = textwrap.wrap(text.rstrip("."), 27)
     lines = [*lines[:2], f"{lines[2]} ..."] if len(lines) > 3 else lines
     ax.text(left, y - 0.16, "\n".join(lines), va="center", size=7.5, zorder=3)
 

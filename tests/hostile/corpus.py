@@ -255,7 +255,8 @@ def _change_member(file: h5py.File, name: str, other: str, rng: random.Random) -
             attributes = file[name].attrs
             attributes[rng.choice([*attributes, "x"])] = rng.choice([0, 2**40, "x", 1.5, [1, 2]])
         case 3:
-            file.copy(name, f"{name}_again")
+            if f"{name}_again" not in file:
+                file.copy(name, f"{name}_again")
         case 4:
             member = file[other]
             # An earlier change may have made it larger than this process can hold.
@@ -280,7 +281,7 @@ def _change_member(file: h5py.File, name: str, other: str, rng: random.Random) -
         case 10:
             _replace(file, name, shape=(2**27,), dtype="f4", compression="gzip")
         case 11:
-            file.create_group(f"{name}_more/x")
+            file.require_group(f"{name}_more/x")
 
 
 def _replace(file: h5py.File, name: str, **options: Any) -> None:

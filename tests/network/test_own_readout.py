@@ -10,6 +10,7 @@ from brianbridge.io.networks.file import load_network, save_network
 from brianbridge.network import Dense, OutputRun, Readout, SpikingNetwork
 from brianbridge.network.readouts import READOUTS
 from brianbridge.neurons.library import neuron_model
+from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.simulate import simulate
 from brianbridge.twin.network import to_torch
 
@@ -57,7 +58,7 @@ def by_hand(raster: np.ndarray) -> np.ndarray:
 def test_the_twin_and_brian2_read_it_alike(path, divisor):
     net = network()
     twin = to_torch(net).record(X)
-    brian2 = simulate(net, X, dt=net.dt / divisor, path=path)
+    brian2 = simulate(net, X, dt=net.dt / divisor, backend=Backend(path=path))
     np.testing.assert_allclose(twin.output, by_hand(twin.spikes["output"]), rtol=1e-12)
     np.testing.assert_allclose(
         brian2.output, by_hand(brian2.raster("output", coarse=divisor)), rtol=1e-12

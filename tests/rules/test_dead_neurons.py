@@ -126,7 +126,7 @@ def test_training_brings_silent_neurons_back(revive):
     twin = twin_of([Dense(20, ONCE, bias=False), Dense(10, ONCE, bias=False)], (8, 8))
     twin.projection("input_to_hidden").weight.data[3] = -5.0
     options = {"epochs": 3, "batch_size": 64, "validation_fraction": 0}
-    train(twin, split.train, FirstSpike(revive=revive, calibrate=0), seed=1, **options)
+    train(twin, split.train, FirstSpike(revive=revive, initial_potential=0), seed=1, **options)
     counts = twin.run(*twin.encode(split.train.x)).spikes["hidden"].sum(0)
     assert bool(counts[:, 3].any()) == bool(revive)
 

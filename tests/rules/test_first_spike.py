@@ -15,7 +15,7 @@ from brianbridge.ladder.verify import verify
 from brianbridge.network import Conv2d, Dense, MaxPool2d, Recurrent, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.rules import FirstSpike
+from brianbridge.rules import FirstSpike, learning_rule
 from brianbridge.rules.single_spike.crossing_by_events import has_event_kernel
 from brianbridge.rules.single_spike.first_crossing import TimeGradient
 from brianbridge.rules.single_spike.relative_targets import relative_targets
@@ -29,7 +29,7 @@ AT_SPIKE = "brianbridge.rules.single_spike.at_spike"
 ONCE = neuron_model("single_spike_if")
 T = 12
 #: As in S4NN.
-S4NN = {"slope": "unit", "width": 0.5, "loss_function": "relative", "calibrate": 0.0}
+S4NN = {"slope": "unit", "width": 0.5, "loss_function": "relative", "initial_potential": 0.0}
 
 
 def network(layers, shape=(2, 9, 8), seed=0, **options):
@@ -286,7 +286,7 @@ def test_initial_weights_let_neurons_fire():
     for name in ("hidden", "output"):
         assert v[name].mean().item() == pytest.approx(1, abs=1e-3)
     kept = to_torch(net)
-    FirstSpike(calibrate=0).before_training(kept, *inputs)
+    FirstSpike(initial_potential=0).before_training(kept, *inputs)
     for projection in net.projections:
         np.testing.assert_array_equal(
             kept.projection(projection.name).weight.detach(), projection.weight
@@ -341,7 +341,7 @@ def test_batch_norm_of_the_mean_input_is_refused():
         ({"width": 0.0}, "width = 0.0; give more than 0"),
         ({"softness": 0.0}, "softness = 0.0; give more than 0"),
         ({"slope": "unit"}, "'race' needs the potentials of every step, but slope = 'unit'"),
-        ({"calibrate": -1.0}, "calibrate = -1.0; give a size of potentials"),
+        ({"initial_potential": -1.0}, "initial_potential = -1.0; give a size such as 1.0"),
     ],
 )
 def test_wrong_options(options, expected):
@@ -423,3 +423,7 @@ def test_normalised_potentials_are_for_this_rule_and_neurons_that_fire_once(refu
     started, _ = normalised("dense")
     with refused("slope = 'unit'", "'hidden' do not"):
         FirstSpike(**S4NN).check(write_back(started))
+
+
+def test_an_option_of_an_earlier_version_is_known_by_its_present_name():
+    assert learning_rule("first_spike", calibrate=0.5) == FirstSpike(initial_potential=0.5)

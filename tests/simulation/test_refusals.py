@@ -53,7 +53,7 @@ def called(network, x):
         (3.0, r"shape \(\).*a single number"),
         (np.zeros((5, 6)), r"shape \(5, 6\).*x\.reshape\(-1, 2, 3\)"),
         (np.zeros((5, 2, 4)), r"takes \(samples, 2, 3\): give samples of that shape"),
-        (np.ma.masked_array(np.zeros((1, 2, 3)), True), "6 values are masked"),
+        (np.ma.masked_array(np.zeros((1, 2, 3)), True), "6 masked values"),
         (np.zeros((1, 2, 3), complex), "are complex"),
         (np.zeros((1, 2, 3), "datetime64[s]"), "are dates"),
         (np.full((1, 2, 3), np.nan), r"at \[0, 0, 0\] is not finite \(nan\)"),

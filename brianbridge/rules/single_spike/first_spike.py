@@ -30,6 +30,7 @@ The first output spike determines the class; the potential breaks ties (readout 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -84,7 +85,7 @@ class FirstSpike(LearningRule):
         Margin of the relative targets, in steps; more than 1, as times are whole steps.
     gain : float
         Factor of the earliness before the cross-entropy.
-    calibrate : float
+    initial_potential : float
         Root mean square of the initial potentials of layers that are not dense, half-way through
         a presentation (see the module `initial_weights`); 0 keeps the weights of all layers.
     revive : float
@@ -96,6 +97,7 @@ class FirstSpike(LearningRule):
     """
 
     name: ClassVar[str] = "first_spike"
+    former_options: ClassVar[Mapping[str, str]] = {"calibrate": "initial_potential"}
 
     slope: Literal["every_step", "unit", "slope", "window"] = "every_step"
     width: float = 1.0
@@ -105,7 +107,7 @@ class FirstSpike(LearningRule):
     softness: float = 0.1
     margin: float = 3.0
     gain: float = 1.0
-    calibrate: float = 1.0
+    initial_potential: float = 1.0
     revive: float = 0.0
     threshold: str = "theta"
 
@@ -119,10 +121,10 @@ class FirstSpike(LearningRule):
                 f"learning rule '{self.name}': loss_function = 'race' needs the potentials of "
                 f"every step, but slope = '{self.slope}'; give 'cross_entropy' or 'relative'"
             )
-        if not 0 <= self.calibrate < math.inf:
+        if not 0 <= self.initial_potential < math.inf:
             raise InputError(
-                f"learning rule '{self.name}': calibrate = {self.calibrate}; give a size of "
-                "potentials such as 1.0, in thresholds, or 0 to keep the initial weights"
+                f"learning rule '{self.name}': initial_potential = {self.initial_potential}; give "
+                "a size such as 1.0, in thresholds, or 0 to keep the initial weights"
             )
         if not 0 <= self.revive < 1:
             raise InputError(
@@ -162,9 +164,9 @@ class FirstSpike(LearningRule):
         self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None
     ) -> None:
         """Scale the initial weights so that neurons fire; see the module `initial_weights`."""
-        if self.calibrate and not twin.normalises_potential:
+        if self.initial_potential and not twin.normalises_potential:
             assert raster is not None, "latency coding produces a raster"
-            initialize_every_step(twin, raster, self.threshold, self.width, self.calibrate)
+            initialize_every_step(twin, raster, self.threshold, self.width, self.initial_potential)
 
     # ------------------------------------------------------------------ a batch
 

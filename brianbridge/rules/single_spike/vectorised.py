@@ -22,6 +22,7 @@ well, as nothing in this rule makes an output spike later: use `FirstSpike` for 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
@@ -76,25 +77,26 @@ class SingleSpikeVectorised(LearningRule):
         authors use 100.
     gain : float
         Factor of the output's potentials before the loss.
-    calibrate : float
+    initial_potential : float
         As in `FirstSpike`; 0 keeps the initial weights.
     threshold : str
         The parameter of the neuron models that holds the threshold.
     """
 
     name: ClassVar[str] = "single_spike_vectorised"
+    former_options: ClassVar[Mapping[str, str]] = {"calibrate": "initial_potential"}
 
     steepness: float = 10.0
     gain: float = 1.0
-    calibrate: float = 1.0
+    initial_potential: float = 1.0
     threshold: str = "theta"
 
     def __post_init__(self) -> None:
         require_above(self, "steepness", "gain")
-        if not 0 <= self.calibrate < math.inf:
+        if not 0 <= self.initial_potential < math.inf:
             raise InputError(
-                f"learning rule '{self.name}': calibrate = {self.calibrate}; give a size of "
-                "potentials such as 1.0, in thresholds, or 0 to keep the initial weights"
+                f"learning rule '{self.name}': initial_potential = {self.initial_potential}; give "
+                "a size such as 1.0, in thresholds, or 0 to keep the initial weights"
             )
 
     def check(self, network: SpikingNetwork) -> None:
@@ -137,16 +139,16 @@ class SingleSpikeVectorised(LearningRule):
         self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None
     ) -> None:
         """Scale the initial weights so that neurons fire; see the module `initial_weights`."""
-        if self.calibrate:
+        if self.initial_potential:
             with torch.no_grad():
-                self._forward(twin, current, raster, calibrate=True)
+                self._forward(twin, current, raster, initialize=True)
 
     def _forward(
         self,
         twin: NetworkTwin,
         current: Tensor | None,
         raster: Tensor | None,
-        calibrate: bool = False,
+        initialize: bool = False,
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Return spikes by population, and the output's potential, both ``(T, batch, *shape)``."""
         network = twin.network
@@ -156,9 +158,9 @@ class SingleSpikeVectorised(LearningRule):
         for population in network.populations:
             name = population.name
             response = _response_of(network, name)
-            if calibrate:
+            if initialize:
                 potential = self._potential(twin, name, response, sources, current)
-                self._calibrate(twin, population, response, potential, sources)
+                self._initialize(twin, population, response, potential, sources)
             potential = self._potential(twin, name, response, sources, current)
             if population in network.firing:
                 spikes[name] = first_crossings(self._above(twin, name, potential), surrogate)
@@ -177,7 +179,7 @@ class SingleSpikeVectorised(LearningRule):
         x, constant = inputs_of(twin, name, sources, current)
         return response.potential(x, twin.drive(name, constant))
 
-    def _calibrate(
+    def _initialize(
         self,
         twin: NetworkTwin,
         population: Population,
@@ -193,7 +195,9 @@ class SingleSpikeVectorised(LearningRule):
         spikes = later(sources[projection.source], network.delay_steps(projection))
         variable = network.receive_of(projection)
         received = response.potential({variable: spikes}, None)[middle]
-        set_initial_weights(twin, population, potential[middle], theta, received, self.calibrate)
+        set_initial_weights(
+            twin, population, potential[middle], theta, received, self.initial_potential
+        )
 
     def _above(self, twin: NetworkTwin, name: str, potential: Tensor) -> Tensor:
         """Return potentials minus the threshold, in units of the threshold."""
