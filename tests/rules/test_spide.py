@@ -348,7 +348,7 @@ def test_there_is_one_warning_where_neurons_fire_much(caplog):
 
 def test_dropout_in_brian2_is_refused(refused):
     twin, _ = batch_for(by_hand.make("recurrent"), dropout=0.2)
-    with refused("learning rule 'spide'", "leave the dropout", "'twin'"):
+    with refused("learning rule 'spide'", "leave it out", "'twin'"):
         Spide(engine="brian2").prepare(twin)
     Spide().prepare(twin)
 
