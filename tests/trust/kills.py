@@ -3,8 +3,9 @@
     python tests/trust/kills.py --kills 100 --seed 1 --jobs 2
 
 Each scenario runs once undisturbed. Then it starts again in an empty folder, gets SIGKILL (with all
-processes that it started) after a random share of the time that the undisturbed run took, and is
-killed once more in every third case. Whatever files are there must open. Then the same command runs
+processes that it started) at a random moment, and is killed once more in every third case. Four of
+five moments lie after the first file has appeared: loading the libraries takes long, and a kill
+before that proves little. Whatever files are there must open. Then the same command runs
 to its end; its results must be those of the undisturbed run, but for dates and durations.
 """
 
@@ -19,6 +20,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +31,8 @@ from typing import Any
 import h5py
 import numpy as np
 
+#: Share of the kills before the first file.
+EARLY = 0.2
 #: Facts that differ between two runs of the same command.
 VOLATILE = ("date", "seconds", "seconds_per_epoch", "machine", "commit")
 
@@ -210,44 +214,83 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
-def _finish(arguments: Sequence[str]) -> float:
-    """Run Python to its end and return the seconds it took."""
+@dataclass(frozen=True)
+class Timing:
+    """Hold when an undisturbed run wrote its first file and when it ended, in seconds."""
+
+    first_file: float
+    end: float
+
+
+def _undisturbed(arguments: Sequence[str], out: Path) -> Timing:
+    """Run Python to its end and return its timing."""
     started = time.perf_counter()
+    first: list[float] = []
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.005):
+            if _any_file(out):
+                first.append(time.perf_counter() - started)
+                return
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        _finish(arguments)
+    finally:
+        ended.set()
+        watcher.join()
+    end = time.perf_counter() - started
+    return Timing(first[0] if first else end, end)
+
+
+def _any_file(folder: Path) -> bool:
+    return any(path.is_file() for path in folder.rglob("*"))
+
+
+def _finish(arguments: Sequence[str]) -> None:
+    """Run Python to its end."""
     done = subprocess.run(
         [sys.executable, *arguments], capture_output=True, text=True, env=_environment()
     )
     # 1 and 3 say that a rung fell short, or that the samples do not tell.
     if done.returncode not in (0, 1, 3):
         raise RuntimeError(f"exit {done.returncode}: {done.stderr.strip()[-500:]}")
-    return time.perf_counter() - started
 
 
-def _kill_after(arguments: Sequence[str], seconds: float) -> bool:
-    """Start Python, and kill it and its processes; return whether it was still running."""
+def _kill(arguments: Sequence[str], out: Path, timing: Timing, share: float) -> None:
+    """Start Python, and kill it and its processes: before its first file, if `share` is below 0.2.
+
+    A later moment counts from the first file on, so that a slower machine does not change it.
+    """
     process = subprocess.Popen(
         [sys.executable, *arguments],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True, env=_environment(),
     )  # fmt: skip
     try:
-        process.wait(seconds)
+        if share < EARLY:
+            process.wait(share / EARLY * timing.first_file)
+            return
+        while process.poll() is None and not _any_file(out):
+            time.sleep(0.005)
+        process.wait((share - EARLY) / (1 - EARLY) * (timing.end - timing.first_file))
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        return True
-    return False
 
 
 def kill_and_rerun(
-    scenario: Scenario, given: Path, wanted: Any, seconds: float, shares: Sequence[float]
+    scenario: Scenario, given: Path, wanted: Any, timing: Timing, shares: Sequence[float]
 ) -> Outcome:
     """Kill a scenario at the given shares of its time, run it to its end, and compare."""
     out = Path(tempfile.mkdtemp(prefix="kills-"))
     try:
         command = scenario.command(given, out)
         for share in shares:
-            _kill_after(command, share * seconds)
-        before = not any(path.is_file() for path in out.rglob("*"))
+            _kill(command, out, timing, share)
+        before = not _any_file(out)
         problem = ""
         try:
             results_of(out)  # every file that is there opens
@@ -279,13 +322,13 @@ def run(kills: int, seed: int, jobs: int = 1, say: Callable[[str], None] = print
         given = Path(base) / "given"
         given.mkdir()
         prepare(given)
-        undisturbed: dict[str, tuple[Any, float]] = {}
+        undisturbed: dict[str, tuple[Any, Timing]] = {}
         for scenario in SCENARIOS:
             out = Path(base) / "undisturbed" / scenario.name.replace(" ", "")
             out.mkdir(parents=True)
-            seconds = _finish(scenario.command(given, out))
-            undisturbed[scenario.name] = results_of(out), seconds
-            say(f"{scenario.name}: {seconds:.1f} s undisturbed")
+            timing = _undisturbed(scenario.command(given, out), out)
+            undisturbed[scenario.name] = results_of(out), timing
+            say(f"{scenario.name}: {timing.end:.1f} s, first file after {timing.first_file:.1f} s")
         plans = []
         for number in range(kills):
             # Two kills in every third case, so that what goes on is interrupted too.
