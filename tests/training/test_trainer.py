@@ -120,7 +120,7 @@ SCRIPT = """
     out = Path(sys.argv[1])
     twin = iris_twin()
     data = load_dataset("iris", seed=1).train
-    train(twin, data, seed=3, epochs=60, checkpoint=out / "checkpoint.pt")
+    train(twin, data, seed=3, epochs=20, checkpoint=out / "checkpoint.pt")
     np.savez(out / "weights.npz", *[p.detach().numpy() for p in twin.parameters()])
 """
 
