@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import time
-from contextlib import ExitStack
 from dataclasses import replace
 from io import StringIO
 
@@ -13,6 +9,7 @@ import numpy as np
 import pytest
 from brian2 import ms
 from rich.console import Console
+from verified_networks import CHIP, DIVERGING, ENDLESS, REMEDIED, data_of, learnt, network, told
 
 import brianbridge as bb
 from brianbridge.datasets import from_arrays
@@ -27,40 +24,6 @@ from brianbridge.perturbations.other_neuron import OtherNeuron
 from brianbridge.remedies import calibrate as calibrating
 from brianbridge.remedies.in_the_loop import InTheLoop
 from brianbridge.sweep import Sweep, delete_kept
-
-CHIP = Rung(
-    name="chip",
-    perturb={"mismatch": {"cv": 0.3}, "membrane_noise": {"sigma": 0.2, "tau": "10 ms"}},
-    repeats=2,
-    max_accuracy_drop=None,
-)
-
-
-def network(neuron=None, encoding=None, seed=3):
-    neuron = neuron or bb.neuron_model("if")
-    return bb.SpikingNetwork.sequential(
-        (8,),
-        [bb.Dense(40, neuron), bb.Dense(4, neuron)],
-        encoding=encoding or Current(12),
-        weight_gain=4.0,
-        seed=seed,
-    )
-
-
-def data_of(net, samples=24):
-    """Return samples labelled by the twin, so that every loss is due to Brian2."""
-    x = np.random.default_rng(5).random((samples, 8))
-    labels = bb.to_torch(net).record(x).prediction
-    return from_arrays("labelled by the twin", x, labels)
-
-
-def told(verdict):
-    """Return a verdict as a dictionary, without time and date."""
-    found = verdict.to_dict()
-    del found["provenance"]
-    for rung in found["rungs"]:
-        del rung["seconds"]
-    return found
 
 
 def test_the_default_ladder_runs_on_a_network_of_each_kind_of_input():
@@ -177,24 +140,9 @@ def test_ladders_without_rungs_or_with_two_of_a_name_are_refused(refused):
 
 
 #: The potential diverges in finite time; only with ten times finer steps does it get that far.
-ENDLESS = bb.NeuronModel(
-    equations="dv/dt = (v*v - v + 2 + drive)/(10*ms) : 1\ndrive : 1",
-    emit="int(v > 1)", receive="v", drive="drive", method="euler",
-)  # fmt: skip
-DIVERGING = Rung(name="a", perturb={"finer_dt": {"divisor": 10}}, optional=True)
-
-
-@pytest.mark.parametrize("workers", [None, 1])
-def test_an_optional_rung_whose_potentials_grow_beyond_numbers_is_left_out(workers, refused):
+def test_an_optional_rung_whose_potentials_grow_beyond_numbers_is_left_out(refused):
     net, ladder = network(ENDLESS, Current(11)), [DIVERGING, Rung(name="parity")]
-    with ExitStack() as stack:
-        client = None
-        if workers:
-            pytest.importorskip("distributed")
-            from brianbridge.sweep import connected
-
-            client = stack.enter_context(connected(workers=workers))
-        verdict = verify(net, data_of(net, 4), ladder, execution=Sweep(client=client, shard=2))
+    verdict = verify(net, data_of(net, 4), ladder, execution=Execution(shard=2))
     assert [rung.name for rung in verdict.rungs] == ["parity"]
     assert "not a number" in verdict.skipped["a"]
     with refused("rung 'a': population", "not a number"):
@@ -343,23 +291,6 @@ def test_an_interrupted_verification_goes_on(tmp_path, monkeypatch):
     assert not tmp_path.exists()
 
 
-#: A device whose calibration and training take a few seconds.
-REMEDIED = Rung(
-    name="driven",
-    perturb={"background_current": {"size": 0.2}},
-    remedy={
-        "calibrate": {"samples": 20},
-        "fine_tune": {"epochs": 3, "batch_size": 10, "learning_rate": 0.01},
-    },
-    max_accuracy_drop=None,
-)
-
-
-def learnt(net):
-    """Return the network with a rule in its provenance."""
-    return replace(net, provenance={**net.provenance, "rule": {"name": "surrogate_gradient"}})
-
-
 def test_interrupted_remedies_go_on(tmp_path, monkeypatch):
     net = learnt(network())
     data = data_of(net)
@@ -386,92 +317,6 @@ def test_interrupted_remedies_go_on(tmp_path, monkeypatch):
     assert len(epochs) == 3  # the second was interrupted and runs again; the third
     delete_kept(tmp_path)
     assert not tmp_path.exists()
-
-
-def test_two_workers_one_of_them_killed_give_the_same_verdict(monkeypatch):
-    pytest.importorskip("distributed")
-    from brianbridge.sweep import connected
-    from brianbridge.sweep.dask_workers import Workers
-
-    net = network()
-    data, ladder = data_of(net), [Rung(name="parity"), CHIP]
-    expected = told(verify(net, data, ladder, execution=Execution(shard=4)))
-    run, killed = Workers.run, []
-
-    def kills(self, tasks):
-        for number, found in enumerate(run(self, tasks)):
-            if number == 1:
-                (victim, *_) = self._cluster.client.run(os.getpid).values()
-                os.kill(victim, signal.SIGKILL)
-                killed.append(victim)
-            yield found
-
-    with connected(workers=2) as client:
-        assert told(verify(net, data, ladder, execution=Sweep(client=client, shard=4))) == expected
-        monkeypatch.setattr(Workers, "run", kills)
-        assert told(verify(net, data, ladder, execution=Sweep(client=client, shard=4))) == expected
-    assert killed
-
-
-def test_workers_run_a_rung_again_after_a_remedy(monkeypatch):
-    pytest.importorskip("distributed")
-    from brianbridge.sweep import connected
-
-    net = learnt(network())
-    data = data_of(net)
-    expected = told(verify(net, data, [REMEDIED], train=data, execution=Execution(shard=10)))
-    monkeypatch.setattr(execution, "run_task", None)  # not in this process
-    with connected(workers=2) as client:
-        found = verify(net, data, [REMEDIED], train=data, execution=Sweep(client=client, shard=10))
-    assert told(found) == expected
-
-
-def test_every_worker_has_the_samples_before_work_is_shared_out():
-    pytest.importorskip("distributed")
-    from brianbridge.sweep import connected
-    from brianbridge.sweep.dask_workers import Workers
-
-    net = network()
-    with connected(workers=2) as client:
-        workers = Workers(client, tasks.Shards(net, data_of(net), 4))
-        (holders,) = client.who_has([workers._sent]).values()
-        assert len(holders) == 2
-
-
-def test_a_scheduler_that_is_not_there_is_refused(refused, monkeypatch):
-    pytest.importorskip("distributed")
-    from brianbridge.sweep import connected, connection
-
-    monkeypatch.setattr(connection, "_ANSWER", 1)
-    with refused("scheduler 'tcp://127.0.0.1:9'"), connected(scheduler="tcp://127.0.0.1:9"):
-        pass
-    with refused("workers = 0"), connected(workers=0):
-        pass
-    for memory in ("4 kg", "-3"):
-        with refused(f"memory = '{memory}'", "'4 GB'"), connected(workers=1, memory=memory):
-            pass
-
-
-def test_workers_that_die_for_lack_of_memory_are_told(refused, monkeypatch):
-    pytest.importorskip("distributed")
-    from brianbridge.sweep import cluster, connected
-    from brianbridge.sweep import dask_workers as on_dask
-
-    def takes_a_gigabyte(sent, task, twin):
-        held = np.ones(1_000_000_000, np.uint8)
-        time.sleep(5)
-        return held.size
-
-    takes_a_gigabyte.__module__ = "__main__"  # sent to the worker as it is, not by its name
-    monkeypatch.setattr(on_dask, "_work", takes_a_gigabyte)
-    monkeypatch.setattr(cluster, "LOOK", 1)
-    monkeypatch.setattr(cluster, "DEATHS", 1)
-    net = network()
-    with (
-        refused("worker after worker dies", "--worker-memory"),
-        connected(workers=1, memory="1.2 GB") as client,
-    ):
-        verify(net, data_of(net), [Rung(name="parity")], execution=Sweep(client=client))
 
 
 def test_a_ladder_that_is_not_there_is_refused(refused):

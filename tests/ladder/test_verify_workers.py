@@ -1,0 +1,113 @@
+"""Verifications that are shared out to processes of this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from verified_networks import CHIP, DIVERGING, ENDLESS, REMEDIED, data_of, learnt, network, told
+
+from brianbridge.encoding import Current
+from brianbridge.ladder import execution, tasks
+from brianbridge.ladder.execution import Execution
+from brianbridge.ladder.rungs import Rung
+from brianbridge.ladder.verify import verify
+from brianbridge.sweep import Sweep
+
+pytest.importorskip("distributed")
+
+
+@pytest.fixture(scope="module")
+def two_workers() -> Iterator[Any]:
+    """Return a client of two worker processes, which take seconds to start."""
+    from brianbridge.sweep import connected
+
+    with connected(workers=2) as client:
+        yield client
+
+
+def test_every_worker_has_the_samples_before_work_is_shared_out(two_workers):
+    from brianbridge.sweep.dask_workers import Workers
+
+    net = network()
+    workers = Workers(two_workers, tasks.Shards(net, data_of(net), 4))
+    (holders,) = two_workers.who_has([workers._sent]).values()
+    assert len(holders) == 2
+
+
+def test_an_optional_rung_that_workers_cannot_simulate_is_left_out(two_workers):
+    net, ladder = network(ENDLESS, Current(11)), [DIVERGING, Rung(name="parity")]
+    verdict = verify(net, data_of(net, 4), ladder, execution=Sweep(client=two_workers, shard=2))
+    assert [rung.name for rung in verdict.rungs] == ["parity"]
+    assert "not a number" in verdict.skipped["a"]
+
+
+def test_workers_run_a_rung_again_after_a_remedy(two_workers, monkeypatch):
+    net = learnt(network())
+    data = data_of(net)
+    expected = told(verify(net, data, [REMEDIED], train=data, execution=Execution(shard=10)))
+    monkeypatch.setattr(execution, "run_task", None)  # not in this process
+    sweep = Sweep(client=two_workers, shard=10)
+    assert told(verify(net, data, [REMEDIED], train=data, execution=sweep)) == expected
+
+
+def test_two_workers_one_of_them_killed_give_the_same_verdict(two_workers, monkeypatch):
+    from brianbridge.sweep.dask_workers import Workers
+
+    net = network()
+    data, ladder = data_of(net), [Rung(name="parity"), CHIP]
+    expected = told(verify(net, data, ladder, execution=Execution(shard=4)))
+    run, killed = Workers.run, []
+
+    def kills(self, tasks):
+        for number, found in enumerate(run(self, tasks)):
+            if number == 1:
+                (victim, *_) = self._cluster.client.run(os.getpid).values()
+                os.kill(victim, signal.SIGKILL)
+                killed.append(victim)
+            yield found
+
+    sweep = Sweep(client=two_workers, shard=4)
+    assert told(verify(net, data, ladder, execution=sweep)) == expected
+    monkeypatch.setattr(Workers, "run", kills)
+    assert told(verify(net, data, ladder, execution=sweep)) == expected
+    assert killed
+
+
+def test_a_scheduler_that_is_not_there_is_refused(refused, monkeypatch):
+    from brianbridge.sweep import connected, connection
+
+    monkeypatch.setattr(connection, "_ANSWER", 1)
+    with refused("scheduler 'tcp://127.0.0.1:9'"), connected(scheduler="tcp://127.0.0.1:9"):
+        pass
+    with refused("workers = 0"), connected(workers=0):
+        pass
+    for memory in ("4 kg", "-3"):
+        with refused(f"memory = '{memory}'", "'4 GB'"), connected(workers=1, memory=memory):
+            pass
+
+
+def test_workers_that_die_for_lack_of_memory_are_told(refused, monkeypatch):
+    from brianbridge.sweep import cluster, connected
+    from brianbridge.sweep import dask_workers as on_dask
+
+    def takes_a_gigabyte(sent, task, twin):
+        held = np.ones(1_000_000_000, np.uint8)
+        time.sleep(5)
+        return held.size
+
+    takes_a_gigabyte.__module__ = "__main__"  # sent to the worker as it is, not by its name
+    monkeypatch.setattr(on_dask, "_work", takes_a_gigabyte)
+    monkeypatch.setattr(cluster, "LOOK", 1)
+    monkeypatch.setattr(cluster, "DEATHS", 1)
+    net = network()
+    with (
+        refused("worker after worker dies", "--worker-memory"),
+        connected(workers=1, memory="1.2 GB") as client,
+    ):
+        verify(net, data_of(net), [Rung(name="parity")], execution=Sweep(client=client))
