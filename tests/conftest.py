@@ -17,11 +17,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def little_garbage() -> None:
-    """Spare Brian2, which collects garbage before every run, a walk through all of torch."""
+    """Spare Brian2, which collects garbage before every run, a walk through all other objects."""
     import brian2  # noqa: F401
 
+    gc.collect()
     gc.freeze()
 
 

@@ -7,7 +7,6 @@ whose sums are exact, 36 at a tenth of the step; 3,100 in all under ``-m slow``.
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections import Counter
 from collections.abc import Callable
@@ -36,14 +35,11 @@ TOLERANCE = 1e-9
 
 
 @pytest.fixture(autouse=True, scope="module")
-def quick_runs():
-    """Spare Brian2, which collects garbage in every run, the modules; keep its log out of ours."""
+def quiet_brian2():
+    """Keep Brian2's log out of ours."""
     level = logging.getLogger("brian2").level
     logging.getLogger("brian2").setLevel(logging.WARNING)
-    gc.collect()
-    gc.freeze()
     yield
-    gc.unfreeze()
     logging.getLogger("brian2").setLevel(level)
 
 

@@ -6,7 +6,6 @@ examples under ``-m slow``. A failing example prints as the one line that makes 
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections import Counter
 from collections.abc import Callable
@@ -34,14 +33,11 @@ TOLERANCE = 1e-9
 
 
 @pytest.fixture(autouse=True, scope="module")
-def quick_runs():
-    """Spare Brian2, which collects garbage in every run, the modules; keep its log out of ours."""
+def quiet_brian2():
+    """Keep Brian2's log out of ours."""
     level = logging.getLogger("brian2").level
     logging.getLogger("brian2").setLevel(logging.WARNING)
-    gc.collect()
-    gc.freeze()
     yield
-    gc.unfreeze()
     logging.getLogger("brian2").setLevel(level)
 
 
