@@ -22,7 +22,7 @@ from pathlib import Path
 
 from brianbridge.errors import InputError
 from brianbridge.io.descriptor import write_at
-from brianbridge.io.part_file import open_part, remove_leftovers
+from brianbridge.io.part_file import lock_kept, open_part
 from brianbridge.io.write_errors import folder_not_writable, not_written
 from brianbridge.paths import checked_path
 
@@ -171,27 +171,27 @@ def atomic_descriptor(target: str | os.PathLike[str], room: int | None = None) -
     """
     target = _target(target)
     _make_folder(target.parent)
-    remove_leftovers(target)
     try:
         part, descriptor = open_part(target)
     except OSError as error:
         raise not_written(target, error, room) from error
-    try:
+    with lock_kept(descriptor):
         try:
-            yield descriptor
-            # The rename must not reach the disk before the contents: a power failure would leave
-            # an empty file where a good one was.
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        os.replace(part, target)
-        _sync_folder(target.parent)
-    except BaseException as error:
-        with suppress(OSError):  # the first error is reported
-            part.unlink(missing_ok=True)
-        if isinstance(error, OSError | MemoryError):
-            raise not_written(target, error, room) from error
-        raise
+            try:
+                yield descriptor
+                # The rename must not reach the disk before the contents: a power failure would
+                # leave an empty file where a good one was.
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            os.replace(part, target)
+            _sync_folder(target.parent)
+        except BaseException as error:
+            with suppress(OSError):  # the first error is reported
+                part.unlink(missing_ok=True)
+            if isinstance(error, OSError | MemoryError):
+                raise not_written(target, error, room) from error
+            raise
 
 
 def _target(path: str | os.PathLike[str]) -> Path:

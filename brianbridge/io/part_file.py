@@ -1,19 +1,19 @@
 """The hidden file that a new file grows in, and what a program that was killed has left of one.
 
-Its name is ``.TARGET.HHHHRRRR.part``, with a digest of the computer's name and a random number. The
-writer holds a lock on it, which the operating system releases when the writer ends in any way. The
-next writer of the same target on the same computer therefore knows which of these files are still
-being written, and removes the others.
+Its name is ``.TARGET.HHHHNNNN.part``, with a digest of the computer's name and the lowest number
+that no other writer uses. The writer holds a lock on it, which the operating system releases when
+the writer ends in any way. The next writer of the same target on the same computer tries the same
+name first, sees that nobody holds the file any more, and removes it. No folder is listed.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import platform
-import re
-import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from brianbridge.io.descriptor import OPEN_NEW
@@ -23,7 +23,7 @@ try:
 except ImportError:  # Windows, where nothing is removed
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["open_part", "remove_leftovers"]
+__all__ = ["lock_kept", "open_part"]
 
 _NAME_BYTES = 200  # of a target's name in that of its hidden file; file systems allow 255 in all
 
@@ -34,49 +34,70 @@ def open_part(target: Path) -> tuple[Path, int]:
     Returns
     -------
     (pathlib.Path, int)
-        Its path, and its open descriptor. Closing the descriptor releases the lock.
+        Its path, and its open descriptor.
 
     Raises
     ------
     OSError
         If the file cannot be created.
     """
-    while True:
-        # A name of its own for each writer: two runs with the same target must not mix their bytes.
-        part = target.with_name(f"{_start(target)}{secrets.token_hex(2)}.part")
+    name = os.fsdecode(os.fsencode(target.name)[:_NAME_BYTES])
+    computer = hashlib.sha256(platform.node().encode()).hexdigest()[:4]
+    for number in itertools.count():
+        # Each writer has its own name: two runs with the same target must not mix their bytes.
+        part = target.with_name(f".{name}.{computer}{number:04x}.part")
+        if not _free(part):
+            continue
         try:
             descriptor = os.open(part, OPEN_NEW, 0o666)
-        except FileExistsError:
+        except FileExistsError:  # another writer was faster
             continue
-        # Another writer may take it for a leftover before it is locked.
+        # Another writer may have taken it for a leftover before it was locked.
         if _locked(descriptor) is not False and os.fstat(descriptor).st_nlink:
             return part, descriptor
         os.close(descriptor)
+    raise AssertionError("there is always a next number")
 
 
-def remove_leftovers(target: Path) -> None:
-    """Remove the hidden files of a target whose writers were killed on this computer.
+@contextmanager
+def lock_kept(descriptor: int) -> Iterator[None]:
+    """Keep the lock of a hidden file in the block, although its descriptor is closed there.
 
-    Files that cannot be removed, or of which it is not known whether they are being written, stay.
+    Otherwise another writer could take the file for a leftover before it has its final name.
     """
-    if fcntl is None:
+    if fcntl is None:  # Windows does not rename a file that is open
+        yield
         return
-    wanted = re.compile(re.escape(_start(target)) + r"[0-9a-f]{4}\.part")
-    with suppress(OSError), os.scandir(target.parent) as entries:
-        for name in [entry.name for entry in entries if wanted.fullmatch(entry.name)]:
-            with suppress(OSError):
-                descriptor = os.open(target.with_name(name), os.O_RDWR | os.O_NOFOLLOW)
-                try:
-                    if _locked(descriptor):
-                        os.unlink(target.with_name(name))
-                finally:
-                    os.close(descriptor)
+    copy = os.dup(descriptor)
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # nothing was written through it
+            os.close(copy)
 
 
-def _start(target: Path) -> str:
-    """Return the part of a hidden file's name that all writers of a target on a computer share."""
-    name = os.fsdecode(os.fsencode(target.name)[:_NAME_BYTES])
-    return f".{name}.{hashlib.sha256(platform.node().encode()).hexdigest()[:4]}"
+def _free(part: Path) -> bool:
+    """Remove a hidden file that its writer has left; return whether its name can be used."""
+    try:
+        descriptor = os.open(part, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    try:
+        if not _locked(descriptor):
+            return False
+        # Who holds the lock of the file with this name may remove it, and nobody else.
+        if os.path.samestat(os.stat(part), os.fstat(descriptor)):
+            os.unlink(part)
+        return True
+    except FileNotFoundError:  # it has its final name, or another writer has removed it
+        return True
+    except OSError:
+        return False
+    finally:
+        with suppress(OSError):
+            os.close(descriptor)
 
 
 def _locked(descriptor: int) -> bool | None:

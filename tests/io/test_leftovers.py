@@ -56,6 +56,21 @@ def test_a_writer_of_the_same_process_is_left_alone(tmp_path: Path) -> None:
     assert parts(tmp_path) == []
 
 
+def test_a_file_that_is_about_to_get_its_name_is_left_alone(tmp_path, monkeypatch) -> None:
+    target, replace = tmp_path / "verdict.json", os.replace
+
+    def replaced(part, target):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", replace)
+            write_whole(target, "another writer's")
+        replace(part, target)
+
+    monkeypatch.setattr(os, "replace", replaced)
+    write_whole(target, "last")
+    assert target.read_text() == "last"
+    assert parts(tmp_path) == []
+
+
 def test_files_of_other_computers_and_without_locks_stay(tmp_path, monkeypatch) -> None:
     target = tmp_path / "verdict.json"
     part, descriptor = part_file.open_part(target)
@@ -70,3 +85,15 @@ def test_files_of_other_computers_and_without_locks_stay(tmp_path, monkeypatch) 
     assert parts(tmp_path) == [part.name]
     write_whole(target, "text")
     assert parts(tmp_path) == []
+
+
+def test_a_link_in_place_of_the_hidden_file_is_not_followed(tmp_path) -> None:
+    target, precious = tmp_path / "verdict.json", tmp_path / "precious"
+    precious.write_text("keep me")
+    part, descriptor = part_file.open_part(target)
+    os.close(descriptor)
+    part.unlink()
+    part.symlink_to(precious)
+    write_whole(target, "text")
+    assert precious.read_text() == "keep me"
+    assert target.read_text() == "text"
