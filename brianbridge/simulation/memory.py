@@ -8,7 +8,7 @@ from brianbridge.errors import InputError
 from brianbridge.network import INPUT, SpikingNetwork
 from brianbridge.preferences import how_to_raise, memory_budget
 
-__all__ = ["check_sample_fits", "fitting_batch", "synapses_that_deliver"]
+__all__ = ["check_sample_fits", "fitting_batch"]
 
 #: Numbers per neuron besides its variables (temporary values, an index), and bytes of its flags.
 _NUMBERS, _FLAGS = 5, 16
@@ -40,7 +40,7 @@ def fitting_batch(
     """
     state, sample = _state(network), check_sample_fits(network, traced=traced)
     if synapse_bytes:
-        sample += synapse_bytes * synapses_that_deliver(network)
+        sample += synapse_bytes * _synapses(network)
         _check(sample)
     neurons = sum(p.size for p in network.populations)
     cached = max(_CACHE // state, _LEAST_NEURONS // neurons + 1)
@@ -90,7 +90,7 @@ def _state(network: SpikingNetwork) -> int:
     )
 
 
-def synapses_that_deliver(network: SpikingNetwork) -> int:
+def _synapses(network: SpikingNetwork) -> int:
     """Return the number of synapses that deliver spikes."""
     return sum(
         p.number_of_synapses(network.shape_of(p.source), network.shape_of(p.target))

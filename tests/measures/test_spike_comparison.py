@@ -125,10 +125,11 @@ def test_parts_of_a_twin_run_are_those_of_the_whole(memory, encoding):
 
 
 def test_the_verdict_does_not_depend_on_memory(memory):
-    net, data = busy(300, hidden=50)
+    net, data = busy(700, hidden=50)
     found = []
-    for megabytes in (256, 0.03):
+    for megabytes, kept in ((256, 2), (0.03, 1)):
         memory(megabytes)
+        assert len(TwinRun(net, data.x)._kept) == kept  # of two blocks; the other one runs again
         verdict = verify(net, data)
         found.append([asdict(replace(rung, seconds=0)) for rung in verdict.rungs])
     assert found[0] == found[1]

@@ -15,13 +15,13 @@ from typing import Any
 
 from brianbridge.network import SpikingNetwork
 from brianbridge.recording import Recording
-from brianbridge.simulation.memory import synapses_that_deliver
 
 __all__ = ["cores", "shared_out", "worthwhile_threads"]
 
 #: Number of neurons times steps that take as long as setting up a thread (about 0.1 s; Python sets
-#: up one at a time), and number of synapses that take as long as a neuron.
-_LEAST_WORK, _SYNAPSES = 2_000_000, 200
+#: up one at a time), and number of weights that take as long as a neuron. Weights are counted and
+#: not synapses: listing those of a pooled convolution takes longer than many a simulation.
+_LEAST_WORK, _WEIGHTS = 2_000_000, 200
 
 #: Simulate the chunks that begin with these samples; hand their recordings over.
 Run = Callable[[range, Callable[[Recording], Any]], None]
@@ -49,7 +49,8 @@ def worthwhile_threads(network: SpikingNetwork, steps: int) -> int:
         Number of steps, summed over samples.
     """
     neurons = sum(p.size for p in network.populations)
-    work = steps * (neurons + synapses_that_deliver(network) / _SYNAPSES)
+    weights = sum(p.weight.size for p in network.projections)
+    work = steps * (neurons + weights / _WEIGHTS)
     return int(min(max(work // _LEAST_WORK, 1), cores()))
 
 
