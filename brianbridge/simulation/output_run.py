@@ -47,7 +47,8 @@ class SimulatedOutputRun(OutputRun):
     @property
     def events(self) -> Events:
         """The spikes."""
-        assert self._events is not None, "the last population does not fire"
+        if self._events is None:
+            raise self.silent()
         return self._events
 
     def counts(self) -> np.ndarray:

@@ -67,7 +67,8 @@ class TwinOutputRun(OutputRun):
     @property
     def spikes(self) -> Tensor:
         """The spike values, shape ``(T, batch, *shape)``."""
-        assert self._spikes is not None, "the last population does not fire"
+        if self._spikes is None:
+            raise self.silent()
         return self._spikes
 
     def counts(self) -> Tensor:

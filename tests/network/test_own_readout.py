@@ -35,10 +35,20 @@ class WrongShape(Readout):
         return run.raster()
 
 
+class Silent(Readout):
+    """Count spikes of neurons that do not fire."""
+
+    name = "silent_of_a_test"
+    fires = False
+
+    def output(self, run: OutputRun):
+        return run.counts()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _forget():
     yield
-    for cls in (EarlySpikes, WrongShape):
+    for cls in (EarlySpikes, WrongShape, Silent):
         READOUTS._entries.pop(cls.name, None)
 
 
@@ -83,6 +93,13 @@ def test_an_output_of_another_shape_is_refused():
     net = network(WrongShape.name)
     for run in (to_torch(net).record, lambda x: simulate(net, x)):
         with pytest.raises(InputError, match=r"returned an output of shape \(16, \d+, 4\); return"):
+            run(X)
+
+
+def test_spikes_of_neurons_that_do_not_fire_are_refused():
+    net = network(Silent.name)
+    for run in (to_torch(net).record, lambda x: simulate(net, x)):
+        with pytest.raises(InputError, match="asks for spikes of neuron model 'lif'"):
             run(X)
 
 

@@ -83,6 +83,13 @@ class OutputRun(ABC):
     def state(self, variable: str) -> Any:
         """Return a state variable at the end, shape ``(samples, neurons)``."""
 
+    def silent(self) -> InputError:
+        """Return the error of a readout that asks neurons for spikes that do not fire."""
+        return InputError(
+            f"a readout asks for spikes of neuron model '{self.neuron.name}', but with it the last "
+            "population does not fire; read the state, or set fires = True in the readout"
+        )
+
     def potential(self) -> Any:
         """Return the membrane potential at the end, shape ``(samples, neurons)``."""
         return self.state(self.neuron.potential)
