@@ -30,7 +30,7 @@ from brianbridge.errors import InputError
 from brianbridge.ladder.remedy import REMEDIES, Remedy
 from brianbridge.perturbations import Perturbation, perturbation
 from brianbridge.perturbations.base import PERTURBATIONS
-from brianbridge.schema import TablesByName, find_toml, read_toml, validated
+from brianbridge.schema import TablesByName, files_by_name, find_toml, read_toml, validated
 
 __all__ = ["Rung", "Tolerances", "check_ladder", "ladder_names", "read_ladder"]
 
@@ -164,7 +164,7 @@ class LadderFile(BaseModel):
 
 def ladder_names() -> list[str]:
     """Return the names of the ladders that come with the package, sorted."""
-    return sorted(path.stem for path in _folder().glob("*.toml"))
+    return list(_files())
 
 
 def read_ladder(ladder: str | Path) -> tuple[Rung, ...]:
@@ -180,7 +180,7 @@ def read_ladder(ladder: str | Path) -> tuple[Rung, ...]:
     >>> [rung.name for rung in read_ladder("short")]
     ['parity', 'dt/10']
     """
-    path = find_toml(str(ladder), _folder(), "ladder")
+    path = find_toml(str(ladder), _files(), "ladder")
     entries = read_toml(path, "ladder file")
     rungs = tuple(validated(LadderFile, entries, f"ladder file '{path}'").rung)
     check_ladder(rungs, f"ladder file '{path}'")
@@ -203,5 +203,6 @@ def check_ladder(rungs: Sequence[Rung], what: str = "ladder") -> None:
             raise InputError(f"{what}: two rungs have the same name, {name!r}; rename one")
 
 
-def _folder() -> Path:
-    return Path(str(files("brianbridge.ladder"))) / "ladders"
+def _files() -> dict[str, Path]:
+    """Return the ladder files of this package, by name."""
+    return files_by_name(Path(str(files("brianbridge.ladder"))) / "ladders")

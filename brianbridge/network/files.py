@@ -27,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from brianbridge.encoding.base import ENCODINGS
 from brianbridge.network.layer_files import LayerEntries, NeuronParameters
 from brianbridge.network.readouts import ReadoutName
-from brianbridge.schema import TableBy, find_toml, read_toml, validated
+from brianbridge.schema import TableBy, files_by_name, find_toml, read_toml, validated
 from brianbridge.share import share_folder
 
 __all__ = ["NetworkFile", "network_names", "network_path", "read_network"]
@@ -80,7 +80,7 @@ def network_names() -> tuple[str, ...]:
     >>> "lenet" in network_names()
     True
     """
-    return tuple(sorted(path.stem for path in (share_folder("models") / "networks").glob("*.toml")))
+    return tuple(_files())
 
 
 def network_path(name: str) -> Path:
@@ -91,7 +91,12 @@ def network_path(name: str) -> Path:
     InputError
         If there is no such network. The message suggests the nearest name.
     """
-    return find_toml(name, share_folder("models") / "networks", "network")
+    return find_toml(name, _files(), "network")
+
+
+def _files() -> dict[str, Path]:
+    """Return the network files of this package, by name."""
+    return files_by_name(share_folder("models") / "networks")
 
 
 def read_network(path: Path) -> NetworkFile:

@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict
 
 from brianbridge.neurons.folders import model_files
 from brianbridge.schema import find_toml, read_toml, validated
-from brianbridge.share import share_folder
 
 __all__ = ["NeuronFile", "model_names", "model_path", "read_entries"]
 
@@ -51,8 +50,7 @@ def model_path(name: str) -> Path:
     InputError
         If there is no such model. The message suggests the nearest name.
     """
-    known = model_files().get(name) if isinstance(name, str) else None
-    return known or find_toml(name, share_folder("models") / "neurons", "neuron model")
+    return find_toml(name, model_files(), "neuron model")
 
 
 def read_entries(path: Path) -> dict[str, Any]:

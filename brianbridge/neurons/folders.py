@@ -16,6 +16,7 @@ from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
+from brianbridge.schema.toml_files import files_by_name
 from brianbridge.share import share_folder
 
 __all__ = ["GROUP", "model_files"]
@@ -35,10 +36,10 @@ def model_files() -> dict[str, Path]:
     >>> model_files()["lif"].name
     'lif.toml'
     """
-    files = _files_in(share_folder("models") / "neurons")
+    files = files_by_name(share_folder("models") / "neurons")
     for point in entry_points(group=GROUP):
         try:
-            found = _files_in(_folder_of(point))
+            found = files_by_name(_folder_of(point))
         except Exception as error:
             _warn(point, str(error))
             continue
@@ -48,10 +49,6 @@ def model_files() -> dict[str, Path]:
             else:
                 files[name] = path
     return files
-
-
-def _files_in(folder: Path) -> dict[str, Path]:
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
 def _folder_of(point: EntryPoint) -> Path:

@@ -12,7 +12,7 @@ from brianbridge.schema.choices import NameIn, TableBy, TablesByName
 from brianbridge.schema.json_schema import json_schema
 from brianbridge.schema.options import check_kinds, check_options
 from brianbridge.schema.tables import validated
-from brianbridge.schema.toml_files import find_toml, read_toml
+from brianbridge.schema.toml_files import files_by_name, find_toml, read_toml
 
 __all__ = [
     "NameIn",
@@ -20,6 +20,7 @@ __all__ = [
     "TablesByName",
     "check_kinds",
     "check_options",
+    "files_by_name",
     "find_toml",
     "json_schema",
     "read_toml",

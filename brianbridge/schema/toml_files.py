@@ -12,7 +12,7 @@ from typing import Any
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.schema.text import short
 
-__all__ = ["find_toml", "read_toml"]
+__all__ = ["files_by_name", "find_toml", "read_toml"]
 
 #: Largest size of a TOML file, in bytes.
 _LARGEST_FILE = 1_000_000
@@ -24,15 +24,20 @@ _LONGEST_KEY = 100
 _ENDS_OF_KEYS = str.maketrans(dict.fromkeys(",=[]{}", " "))
 
 
-def find_toml(name: str, folder: Path, what: str) -> Path:
-    """Return the path of a file that ships with the package, or of the user's own file.
+def files_by_name(folder: Path) -> dict[str, Path]:
+    """Return the TOML files of a folder, in the order of their names without ``.toml``."""
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def find_toml(name: str, known: Mapping[str, Path], what: str) -> Path:
+    """Return the path of a known file, or of the user's own file.
 
     Parameters
     ----------
     name : str
-        The name of a file in `folder`, without ``.toml``, or the path of any ``.toml`` file.
-    folder : Path
-        The folder of the files that ship with the package.
+        A name in `known`, or the path of any ``.toml`` file.
+    known : mapping of str to Path
+        The files that have names, such as the result of `files_by_name`.
     what : str
         What the file describes, for the message: ``"neuron model"``.
 
@@ -41,7 +46,6 @@ def find_toml(name: str, folder: Path, what: str) -> Path:
     InputError
         If there is no such file. The message suggests the nearest name.
     """
-    known = {path.stem: path for path in folder.glob("*.toml")}
     name = os.fspath(name) if isinstance(name, os.PathLike) else name
     if not isinstance(name, str):
         raise InputError(f"{what} {name!r:.80} is not a name; give a string or a path")

@@ -31,10 +31,10 @@ class Backend:
         Device of Brian2; ``cpp_standalone`` compiles the reference path to a C++ program, once
         for all samples.
     dtype : numpy.dtype
-        Type of state and weights, float64 or float32; for the batched path only.
+        Type of state and weights, float64 or float32; float32 on the batched path only.
     threads : int, optional
-        Number of threads that share the samples on the batched path. If not given, as many
-        as are worth their set-up, at most one per core.
+        Number of threads that share the samples. If not given, as many as are worth their
+        set-up, at most one per core; more than one on the batched path only.
     batch_size : int, optional
         Number of samples simulated at once; as many as fit ``prefs.brianbridge.memory`` if not
         given.
@@ -80,6 +80,19 @@ class Backend:
             raise InputError(f"dtype = {self.dtype!r}; give float64 or float32")
         _check_count("threads", self.threads)
         _check_count("batch_size", self.batch_size)
+        self._check_batched_only()
+
+    def _check_batched_only(self) -> None:
+        """Refuse options that only the batched path has on another path, which ignores them."""
+        if self.path != "reference" and self.device != "cpp_standalone":
+            return
+        name = "path = 'reference'" if self.path == "reference" else "device = 'cpp_standalone'"
+        if np.dtype(self.dtype) != np.float64:
+            raise InputError(f"dtype = float32 with {name}, which computes in float64; drop dtype")
+        if self.threads is not None and self.threads > 1:
+            raise InputError(
+                f"threads = {self.threads} with {name}, which runs in one thread; drop threads"
+            )
 
 
 def _check_count(what: str, value: Any) -> None:

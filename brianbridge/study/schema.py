@@ -9,7 +9,7 @@ from pydantic import Field
 
 from brianbridge.errors import InputError
 from brianbridge.rules.base import RULES
-from brianbridge.schema import TableBy, find_toml, read_toml, validated
+from brianbridge.schema import TableBy, files_by_name, find_toml, read_toml, validated
 from brianbridge.share import share_folder
 from brianbridge.study.entries import (
     DatasetEntry,
@@ -71,7 +71,7 @@ class Study(Entry):
 
 def study_names() -> tuple[str, ...]:
     """Return the names of the studies that come with the package."""
-    return tuple(sorted(path.stem for path in share_folder("studies").glob("*.toml")))
+    return tuple(files_by_name(share_folder("studies")))
 
 
 def read_study(name: str) -> Study:
@@ -87,7 +87,7 @@ def read_study(name: str) -> Study:
     >>> read_study("digits_spike_count").dataset.name
     'digits'
     """
-    path = find_toml(name, share_folder("studies"), "study")
+    path = find_toml(name, files_by_name(share_folder("studies")), "study")
     entries = read_toml(path, "study file")
     study = validated(Study, {"name": path.stem, **entries}, f"study file '{path}'")
     if "name" not in study.rule:

@@ -99,6 +99,16 @@ def test_batches_that_there_are_not(batch_size):
         Backend(batch_size=batch_size)
 
 
+@pytest.mark.parametrize("way", [{"path": "reference"}, {"device": "cpp_standalone"}])
+def test_options_that_only_the_batched_path_has(way):
+    [(name, value)] = way.items()
+    with pytest.raises(InputError, match=f"^threads = 2 with {name} = '{value}', .*drop threads"):
+        Backend(threads=2, **way)
+    with pytest.raises(InputError, match=f"^dtype = float32 with {name} = '{value}', .*drop dtype"):
+        Backend(dtype="float32", **way)
+    assert Backend(threads=1, dtype="float64", **way).threads == 1
+
+
 @pytest.mark.parametrize("backend", ["reference", {"path": "reference"}, Backend])
 def test_a_backend_that_is_none(network, x, backend):
     with pytest.raises(InputError, match=r"^backend = .*; give a Backend, such as Backend\(path="):

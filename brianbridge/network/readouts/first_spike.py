@@ -7,8 +7,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from brianbridge.network.readouts.base import OutputRun, Readout
+from brianbridge.neurons.model import NeuronModel
 
-__all__ = ["AT_SPIKE", "FirstSpike", "first_spike_output", "first_spike_times"]
+__all__ = [
+    "AT_SPIKE",
+    "FirstSpike",
+    "first_spike_output",
+    "first_spike_times",
+    "keeps_potential_at_spike",
+]
 
 #: The state variable in which a neuron's reset stores the potential at which it fired. The readout
 #: breaks ties by it, if the neuron model has it.
@@ -24,9 +31,13 @@ class FirstSpike(Readout):
 
     def output(self, run: OutputRun) -> Any:
         """Return the result of `first_spike_output`."""
-        keeps = AT_SPIKE in run.neuron.settable_variables
-        at_spike = run.state(AT_SPIKE) if keeps else 0.0
+        at_spike = run.state(AT_SPIKE) if keeps_potential_at_spike(run.neuron) else 0.0
         return first_spike_output(run.first_steps(), at_spike, run.potential(), run.steps, run.grid)
+
+
+def keeps_potential_at_spike(neuron: NeuronModel) -> bool:
+    """Return whether the neuron's reset stores the potential at which it fired."""
+    return AT_SPIKE in neuron.settable_variables
 
 
 def first_spike_output(

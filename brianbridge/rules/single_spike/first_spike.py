@@ -40,7 +40,7 @@ from torch.nn.functional import cross_entropy
 
 from brianbridge.errors import InputError
 from brianbridge.network import SpikingNetwork
-from brianbridge.network.readouts.first_spike import AT_SPIKE, first_spike_output
+from brianbridge.network.readouts.first_spike import first_spike_output, keeps_potential_at_spike
 from brianbridge.rules.base import LearningRule, Response
 from brianbridge.rules.layerwise import with_gradient
 from brianbridge.rules.option_checks import require_above, require_choice
@@ -223,7 +223,7 @@ class FirstSpike(LearningRule):
 def _output(twin: NetworkTwin, crossing: FirstCrossing) -> Tensor:
     """Return the output ``(batch, classes)`` of the readout ``first_spike``, with a gradient."""
     times, potential = crossing
-    keeps = AT_SPIKE in twin.network.output.neuron.settable_variables
+    keeps = keeps_potential_at_spike(twin.network.output.neuron)
     at_spike = potential if keeps else torch.zeros_like(potential)
     score = first_spike_output(times.detach(), at_spike, potential, twin.network.steps)
     return with_gradient(score, times, torch.full_like(times, -1.0)).flatten(1)
