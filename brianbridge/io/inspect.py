@@ -116,7 +116,9 @@ def _network_rows(network: Mapping[str, Any]) -> Rows:
     for name, p in network["projections"].items():
         arrays = f"{shape_text(p['shape'])} {p['dtype']}{', bias' if p['bias'] else ''}"
         values = f"{p['min']:.3g} to {p['max']:.3g}, mean |w| {p['mean_abs']:.3g}"
-        yield name, f"{arrays}, weights {values}"
+        unit = "" if p["unit"] == "1" else f", natural unit {p['unit']}"
+        sign = "" if p["sign"] == "any" else f", sign {p['sign']}"
+        yield name, f"{arrays}, weights {values}{unit}{sign}"
     yield "readout", network["readout"]
     yield "parameters", f"{network['parameters']:,}"
 
@@ -130,6 +132,8 @@ def _population_rows(name: str, population: Mapping[str, Any]) -> Rows:
     for key in ("parameters", "initial"):
         if population[key]:
             yield f"  {key}", ", ".join(f"{k} = {v}" for k, v in population[key].items())
+    if population["scale"]:
+        yield "  scale", population["scale"]
 
 
 def _spike_rows(spikes: Mapping[str, Any]) -> Rows:

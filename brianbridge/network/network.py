@@ -21,6 +21,8 @@ from brianbridge.network.layers import Layer, stack_layers
 from brianbridge.network.pooling import Pooling
 from brianbridge.network.population import Population, checked_shape
 from brianbridge.network.projection import Projection, projection_name
+from brianbridge.network.scale import in_natural_units
+from brianbridge.network.sign import sign_of
 from brianbridge.network.structure import NetworkStructure
 from brianbridge.neurons.model import NeuronModel
 
@@ -79,7 +81,7 @@ class SpikingNetwork(NetworkStructure):
         weight_gain: float | None = None,
         weight_mean: float = 0.0,
     ) -> SpikingNetwork:
-        """Chain layers, with initial weights drawn from `seed`.
+        """Chain layers, with initial weights drawn from `seed` in natural units.
 
         Parameters
         ----------
@@ -95,8 +97,8 @@ class SpikingNetwork(NetworkStructure):
             Seed of the initial weights.
         weight_gain : float, optional
             Draw initial weights and biases from a normal distribution with the variance
-            ``weight_gain/fan_in``. If not given, they are drawn from U(-1, 1)/sqrt(fan_in),
-            torch's default.
+            ``weight_gain/fan_in``, in natural units (`brianbridge.network.scale`). If not given,
+            they are drawn from U(-1, 1)/sqrt(fan_in), torch's default.
         weight_mean : float
             Mean of the sum of a neuron's initial weights.
 
@@ -122,7 +124,8 @@ class SpikingNetwork(NetworkStructure):
         inputs = encoding.shape_of_input(shape)
         stack = stack_layers(inputs, layers, generator, weight_gain, weight_mean)
         populations, projections = tuple(stack.populations), tuple(stack.projections)
-        return cls(shape, encoding, populations, projections, readout)
+        network = cls(shape, encoding, populations, projections, readout)
+        return replace(network, projections=in_natural_units(network))
 
     # ------------------------------------------------------------------ changing
 
@@ -141,6 +144,28 @@ class SpikingNetwork(NetworkStructure):
             for p in self.projections
         )
         return replace(self, projections=projections, provenance={**self.provenance, **provenance})
+
+    def keep_signs(self) -> SpikingNetwork:
+        """Return the network with signs that training must keep, those of the present weights.
+
+        Weights of a projection that are all at least 0 stay so, as those of excitatory synapses or
+        conductances. In a projection with weights of both signs, each keeps its own. Frozen weights
+        do not change anyway.
+
+        Examples
+        --------
+        >>> from brianbridge.encoding import Bernoulli
+        >>> from brianbridge.neurons.library import neuron_model
+        >>> population = Population("output", (2,), neuron_model("lif"))
+        >>> synapses = Projection("input", "output", np.array([[0.5, 0.1], [0.2, 0.0]]))
+        >>> net = SpikingNetwork((2,), Bernoulli(10), (population,), (synapses,))
+        >>> net.keep_signs().projections[0].sign
+        'positive'
+        """
+        projections = tuple(
+            p if p.frozen else replace(p, sign=sign_of(p.weight)) for p in self.projections
+        )
+        return replace(self, projections=projections)
 
     # ------------------------------------------------------------------ files
 
@@ -198,6 +223,7 @@ _PLAIN = ("source", "target", "receive", "delay", "feedback", "frozen", "label")
 def _projection_entry(projection: Projection) -> dict[str, Any]:
     return {
         **{key: getattr(projection, key) for key in _PLAIN},
+        **({} if projection.sign == "any" else {"sign": projection.sign}),
         "connection": projection.connection.to_dict(),
         "pool": None if projection.pool is None else projection.pool.to_dict(),
     }
@@ -209,7 +235,7 @@ def _projection(entry: Mapping[str, Any], arrays: Mapping[str, Any]) -> Projecti
         raise InputError(f"projection '{name}' has no weights")
     found = dict(arrays[name])
     weight, bias = found.pop("weight"), found.pop("bias", None)
-    plain = {key: entry[key] for key in _PLAIN}
+    plain = {key: entry[key] for key in _PLAIN} | {"sign": entry.get("sign", "any")}
     pool = None if entry["pool"] is None else Pooling(**entry["pool"])
     connection = connection_from_dict(entry["connection"], found)
     return Projection(weight=weight, bias=bias, connection=connection, pool=pool, **plain)

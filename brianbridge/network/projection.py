@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
-from brianbridge.errors import InputError
+from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network.connections import AllToAll, Connection, SynapseTable
 from brianbridge.network.display import projection_text
 from brianbridge.network.pooling import Pooling
+from brianbridge.network.sign import Sign
 from brianbridge.neurons.quantities import seconds
 
 __all__ = ["Failure", "Projection", "projection_name"]
@@ -88,6 +89,9 @@ class Projection:
         Whether training leaves the weights unchanged.
     label : str
         A name that tells apart several projections between the same two populations.
+    sign : {"any", "positive", "negative", "kept"}
+        The signs that training may give to weights: all; at least 0; at most 0; or for each weight
+        the sign that it starts with.
     failure : Failure, optional
         How spikes fail to arrive. Only simulations use it: the twin ignores it, and network files
         do not store it.
@@ -104,6 +108,7 @@ class Projection:
     feedback: bool = False
     frozen: bool = False
     label: str = ""
+    sign: Sign = "any"
     failure: Failure | None = None
 
     def __post_init__(self) -> None:
@@ -115,6 +120,9 @@ class Projection:
                 f"'{self.label}' cannot label a projection; use letters a to z, digits and "
                 "underscores"
             )
+        if self.sign not in get_args(Sign):
+            hint = did_you_mean(self.sign, get_args(Sign))
+            raise InputError(f"{self._what}: sign = {self.sign!r}. {hint}")
         delay = seconds(self.delay, f"delay of projection '{self.name}'", zero=True)
         object.__setattr__(self, "delay", delay)
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from brianbridge.errors import InputError, did_you_mean
@@ -27,6 +28,7 @@ from brianbridge.neurons.from_group import fields_of_group
 from brianbridge.neurons.initial_values import parse_initial, parse_refractory
 from brianbridge.neurons.names import check_model_names
 from brianbridge.neurons.quantities import from_json, parse_quantity
+from brianbridge.neurons.scale import NaturalScale, natural_scale
 
 __all__ = ["SPIKE_VALUE", "NeuronModel"]
 
@@ -120,6 +122,11 @@ class NeuronModel(NeuronDescription):
 
     def __hash__(self) -> int:
         return hash((self.equations, self.emit, self.reset, self.method))
+
+    @cached_property
+    def scale(self) -> NaturalScale:
+        """The natural scale: the potential at rest, and the units of the potential and weights."""
+        return natural_scale(self)
 
     # ------------------------------------------------------------------ Brian2
 

@@ -162,8 +162,8 @@ class LearningRule(ABC):
         return twin.run(current, raster).output
 
     def loss_input(self, twin: NetworkTwin, output: Tensor) -> Tensor:
-        """Convert an output of `predict` to the input of `loss`; the same tensor by default."""
-        return output
+        """Convert an output of `predict` to the input of `loss`: by default to natural units."""
+        return twin.natural_output(output)
 
     def to_dict(self) -> dict[str, Any]:
         """Return name and options, for JSON."""

@@ -18,6 +18,8 @@ from torch import Tensor
 
 from brianbridge.errors import InputError
 from brianbridge.network import INPUT, Population, Projection, SpikingNetwork
+from brianbridge.network.gain import driven_variable
+from brianbridge.network.scale import potential_unit, unit_of_variable
 from brianbridge.neurons.quantities import si_array
 from brianbridge.rules.base import Response
 from brianbridge.twin.network import NetworkTwin
@@ -30,9 +32,11 @@ __all__ = [
     "initial_potential",
     "leak_factor",
     "mean_input",
+    "natural_input",
     "parameter_tensor",
     "respond_by_counts",
     "run_layer",
+    "threshold_tensor",
     "with_gradient",
 ]
 
@@ -127,7 +131,7 @@ def respond_by_counts(
         Input spikes.
     slope : callable
         Returns the derivative of a population's spike counts with respect to its free potential
-        ``sum W c + T b``, which it would have reached without firing.
+        ``sum W c + T b``, which it would have reached without firing, in natural units.
     """
     network = twin.network
     batch = batch_of(current, raster)
@@ -148,14 +152,15 @@ def respond_by_counts(
 
     for population in network.populations:
         name = population.name
-        free = network.steps * mean_input(twin, name, mean_of)
+        free = network.steps * mean_input(twin, name, mean_of, natural=True)
         with torch.no_grad():
             x, constant = inputs_of(twin, name, spikes, current)
         activity = run_layer(twin, name, x, constant, batch)
         if activity.spikes is None:
             assert activity.potential is not None
             # The output's own potential, with the gradient of the free one.
-            output = with_gradient(activity.potential, free, torch.ones_like(free))
+            unit = potential_unit(network, name)
+            output = with_gradient(activity.potential, free, torch.full_like(free, unit))
             return Response(output.flatten(1), emitted.__getitem__)
         emitted[name] = with_gradient(activity.counts, free, slope(twin, name, free, activity))
         mask = activity.mask
@@ -164,7 +169,13 @@ def respond_by_counts(
     return Response(emitted[network.output.name].flatten(1), emitted.__getitem__)
 
 
-def mean_input(twin: NetworkTwin, name: str, mean_of: Callable[[Projection], Tensor]) -> Tensor:
+def mean_input(
+    twin: NetworkTwin,
+    name: str,
+    mean_of: Callable[[Projection], Tensor],
+    *,
+    natural: bool = False,
+) -> Tensor:
     """Return the mean input of a population per step, ``(batch, *shape)``, with a gradient.
 
     Parameters
@@ -175,19 +186,54 @@ def mean_input(twin: NetworkTwin, name: str, mean_of: Callable[[Projection], Ten
         Name of the population.
     mean_of : callable
         Returns the mean spike value per step of a projection's source, ``(batch, *source)``.
+    natural : bool
+        Whether the result is in natural units; otherwise it is in SI units.
     """
     parts: list[Tensor | None] = []
     for projection in twin.network.incoming(name):
         weights = twin.projection(projection.name)
         weighted = weights(mean_of(projection))
-        parts += reversed(weights.normalised(weighted, weighted))
+        weighted, constant = weights.normalised(weighted, weighted)
+        if natural:
+            weighted = divided(weighted, weights.unit)
+            constant = None if constant is None else divided(constant, weights.bias_unit)
+        parts += [constant, weighted]
     found = total(parts)
     assert found is not None
     return found
 
 
-def check_feedforward(network: SpikingNetwork, rule: str, threshold: str) -> None:
-    """Refuse networks with loops, and neurons that fire without a threshold parameter.
+def natural_input(
+    twin: NetworkTwin, name: str, x: dict[str, Tensor], constant: Tensor | None
+) -> Tensor:
+    """Return the summed input of a population in natural units.
+
+    Parameters
+    ----------
+    twin : NetworkTwin
+        The twin.
+    name : str
+        Name of the population.
+    x, constant
+        Its input in SI units; see `brianbridge.twin.scan.inputs_of`.
+    """
+    network = twin.network
+    parts = [divided(values, unit_of_variable(network, name, v)) for v, values in x.items()]
+    if constant is not None:
+        variable = driven_variable(network, name)
+        parts.append(divided(constant, unit_of_variable(network, name, variable)))
+    found = total(parts)
+    assert found is not None
+    return found
+
+
+def divided(values: Tensor, unit: float) -> Tensor:
+    """Return values in a unit; the same tensor for a unit of 1."""
+    return values if unit == 1 else values / unit
+
+
+def check_feedforward(network: SpikingNetwork, rule: str) -> None:
+    """Refuse networks with loops.
 
     Raises
     ------
@@ -199,13 +245,19 @@ def check_feedforward(network: SpikingNetwork, rule: str, threshold: str) -> Non
             f"learning rule '{rule}' works layer by layer, which feedback does not allow; leave "
             "the feedback out, or use another rule"
         )
-    check_threshold(network, rule, threshold)
 
 
-def check_threshold(network: SpikingNetwork, rule: str, threshold: str) -> None:
-    """Refuse neurons that fire without a threshold parameter."""
+def check_threshold(
+    network: SpikingNetwork, rule: str, threshold: str, *, distance: bool = False
+) -> None:
+    """Refuse neurons that fire without a threshold parameter.
+
+    With `distance`, the distance from rest to threshold is enough; see `threshold_tensor`.
+    """
     for population in network.firing:
-        if threshold not in population.neuron.parameters:
+        neuron = population.neuron
+        known = distance and neuron.scale.dimensions and neuron.scale.unit is not None
+        if not known and threshold not in neuron.parameters:
             raise InputError(
                 f"learning rule '{rule}': neuron model '{population.neuron.name}' has no "
                 f"parameter '{threshold}'; name its threshold with the option 'threshold'"
@@ -232,6 +284,27 @@ def leak_factor(network: SpikingNetwork, name: str, tau: str) -> float:
     """
     parameters = network.population(name).neuron.parameters
     return math.exp(-network.dt / float(np.asarray(parameters[tau]))) if tau in parameters else 1.0
+
+
+def threshold_tensor(twin: NetworkTwin, name: str, parameter: str, like: Tensor) -> Tensor:
+    """Return how far the threshold of a population is from rest, in natural units.
+
+    It is 1, but a parameter of the model if the potential is dimensionless; rest is then at 0.
+
+    Parameters
+    ----------
+    twin : NetworkTwin
+        The twin.
+    name : str
+        Name of a population that fires.
+    parameter : str
+        The parameter that holds the threshold of dimensionless potentials.
+    like : Tensor, shape (batch, *shape)
+        A tensor of the same type, device and shape.
+    """
+    if twin.network.population(name).neuron.scale.dimensions:
+        return like.new_ones(())
+    return parameter_tensor(twin, name, parameter, like)
 
 
 def parameter_tensor(twin: NetworkTwin, name: str, parameter: str, like: Tensor) -> Tensor:

@@ -39,13 +39,17 @@ from torch.nn.functional import cross_entropy, one_hot
 
 from brianbridge.errors import InputError
 from brianbridge.network import INPUT, SpikingNetwork
+from brianbridge.network.scale import potential_unit
 from brianbridge.rules.base import LearningRule, Response
 from brianbridge.rules.layerwise import (
     LayerActivity,
     check_feedforward,
+    check_threshold,
+    natural_input,
     parameter_tensor,
     respond_by_counts,
     run_layer,
+    threshold_tensor,
     with_gradient,
 )
 from brianbridge.rules.option_checks import require_above, require_choice
@@ -156,7 +160,8 @@ class LeakyBackprop(LearningRule):
 
     def check(self, network: SpikingNetwork) -> None:
         """Refuse loops, neurons without a threshold, graded spikes, and an output that fires."""
-        check_feedforward(network, self.name, self.threshold)
+        check_feedforward(network, self.name)
+        check_threshold(network, self.name, self.threshold, distance=True)
         for population in network.firing:
             if not population.neuron.is_binary:
                 raise InputError(
@@ -173,13 +178,17 @@ class LeakyBackprop(LearningRule):
         """Run the spiking layers, with the gradient that `credit` selects."""
         respond = respond_by_counts if self.credit == "count" else self._respond_by_windows
         response = respond(twin, current, raster, self._factor)
-        value = self.loss_input(twin, response.output.detach())
+        output = twin.natural_output(response.output)
+        value = self._mean_output(twin, output.detach())
         # The leak is ignored in the gradient.
         slope = torch.full_like(value, self.gain / twin.network.steps)
-        return replace(response, output=with_gradient(value, response.output, slope))
+        return replace(response, output=with_gradient(value, output, slope))
 
     def loss_input(self, twin: NetworkTwin, output: Tensor) -> Tensor:
-        """Return the output after one more leak, over T, times `gain`."""
+        """Return the output in natural units, after one more leak, over T, times `gain`."""
+        return self._mean_output(twin, twin.natural_output(output))
+
+    def _mean_output(self, twin: NetworkTwin, output: Tensor) -> Tensor:
         leak = self._leak(twin, twin.network.output.name, output)
         return self.gain / twin.network.steps * (leak.flatten() if leak.ndim else leak) * output
 
@@ -205,7 +214,7 @@ class LeakyBackprop(LearningRule):
             return (activity.counts > 0).to(potential.dtype)
         leak = self._leak(twin, name, potential)
         leak = leak if self.correction else torch.ones_like(leak)
-        theta = parameter_tensor(twin, name, self.threshold, potential)
+        theta = threshold_tensor(twin, name, self.threshold, potential)
         return leak_corrected(activity.spikes, leak) / theta
 
     def _respond_by_windows(
@@ -217,14 +226,13 @@ class LeakyBackprop(LearningRule):
         for population in network.populations:
             name = population.name
             x, constant = inputs_of(twin, name, spikes, current)
-            received: Any = sum(x.values())
-            if constant is not None:
-                received = received + constant
+            received = natural_input(twin, name, x, constant)
             activity = run_layer(twin, name, x, constant, batch)
             if activity.spikes is None:
                 assert activity.potential is not None
                 free = received.sum(0) if x else steps * received
-                output = with_gradient(activity.potential, free, torch.ones_like(free))
+                unit = potential_unit(network, name)
+                output = with_gradient(activity.potential, free, torch.full_like(free, unit))
                 return Response(output.flatten(1), emitted.__getitem__)
             if not x:
                 received = received.expand(steps, *received.shape)

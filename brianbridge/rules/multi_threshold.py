@@ -108,7 +108,7 @@ class MultiThreshold(LearningRule):
 
     def loss_input(self, twin: NetworkTwin, output: Tensor) -> Tensor:
         """Return the output times `gain`."""
-        return self.gain * output
+        return self.gain * twin.natural_output(output)
 
     def respond(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Response:
         """Run the twin, with the gradient through all its steps."""

@@ -27,7 +27,7 @@ With batch normalisation or dropout, both branches use the same statistics and t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from torch import Tensor
@@ -37,8 +37,9 @@ from brianbridge.rules.base import LearningRule, Response
 from brianbridge.rules.layerwise import (
     LayerActivity,
     check_feedforward,
-    parameter_tensor,
+    check_threshold,
     respond_by_counts,
+    threshold_tensor,
 )
 from brianbridge.rules.option_checks import require_choice
 from brianbridge.twin.network import NetworkTwin
@@ -70,16 +71,18 @@ class SpikeCount(LearningRule):
 
     def check(self, network: SpikingNetwork) -> None:
         """Refuse loops, and neuron models without a threshold parameter."""
-        check_feedforward(network, self.name, self.threshold)
+        check_feedforward(network, self.name)
+        check_threshold(network, self.name, self.threshold, distance=True)
 
     def respond(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Response:
         """Run the spiking layers forward, with the gradient of the analog layers."""
-        return respond_by_counts(twin, current, raster, self._slope)
+        response = respond_by_counts(twin, current, raster, self._slope)
+        return replace(response, output=twin.natural_output(response.output))
 
     def _slope(
         self, twin: NetworkTwin, name: str, potential: Tensor, activity: LayerActivity
     ) -> Tensor:
         """Return dc/dV of a population, shape ``(batch, *shape)``."""
         open_gate = potential > 0 if self.gate == "potential" else activity.counts > 0
-        theta = parameter_tensor(twin, name, self.threshold, potential)
+        theta = threshold_tensor(twin, name, self.threshold, potential)
         return open_gate.to(potential.dtype) / theta

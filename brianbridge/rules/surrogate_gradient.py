@@ -26,7 +26,8 @@ def respond_through_time(
 ) -> Response:
     """Run a twin with the gradient through all its steps, and multiply its output by `gain`."""
     activity = twin.run(current, raster)
-    return Response(gain * activity.output, lambda name: activity.spikes[name].abs().sum(0))
+    output = gain * twin.natural_output(activity.output)
+    return Response(output, lambda name: activity.spikes[name].abs().sum(0))
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class SurrogateGradient(LearningRule):
     derivative : str
         Name of a spike function; that of the twin if empty.
     width, scale : float
-        Width and scale of this spike function; see `brianbridge.twin.spike_function`.
+        Width and scale of this spike function, in natural units; see
+        `brianbridge.twin.spike_function`.
     detach_reset : bool
         Whether gradients stop at resets.
     gain : float
@@ -77,7 +79,7 @@ class SurrogateGradient(LearningRule):
 
     def loss_input(self, twin: NetworkTwin, output: Tensor) -> Tensor:
         """Return the output times `gain`."""
-        return self.gain * output
+        return self.gain * twin.natural_output(output)
 
     def respond(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Response:
         """Run the twin, with the gradient through all its steps."""

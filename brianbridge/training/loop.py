@@ -25,6 +25,7 @@ from brianbridge.training.checkpoint import read_checkpoint, write_checkpoint
 from brianbridge.training.determinism import seeded
 from brianbridge.training.fingerprint import fingerprint_of
 from brianbridge.training.history import History, TrainingResult
+from brianbridge.training.natural_units import natural_units
 from brianbridge.training.options import TrainingOptions
 from brianbridge.twin.network import NetworkTwin
 
@@ -125,6 +126,7 @@ class Trainer:
                 self.twin, self.train_data, first, self.options, self.seed, stream=0
             ):
                 self.rule.before_training(self.twin, *inputs)
+                self.twin.keep_signs()
         if self.average is not None:
             self.average.module.load_state_dict(self.twin.state_dict())
         self.history.best = self._weights()
@@ -180,10 +182,12 @@ class Trainer:
         """Take a step of the optimiser."""
         self.optimizer.zero_grad()
         loss.backward()
-        if self.options.gradient_clip:
-            torch.nn.utils.clip_grad_norm_(self.twin.parameters(), self.options.gradient_clip)
-        self.optimizer.step()
+        with natural_units(self.twin):
+            if self.options.gradient_clip:
+                torch.nn.utils.clip_grad_norm_(self.twin.parameters(), self.options.gradient_clip)
+            self.optimizer.step()
         self.rule.after_step(self.twin)
+        self.twin.keep_signs()
         if self.average is not None:
             self.average.update_parameters(self.twin)
 

@@ -36,7 +36,8 @@ class TrainingOptions:
     optimizer : {"adamw", "sgd"}
         Optimiser. SGD adds the weight decay to the gradient; AdamW applies it separately.
     learning_rate : float
-        Learning rate at the start.
+        Learning rate at the start, for weights in natural units (`brianbridge.network.scale`), as
+        are weight decay and clipping.
     momentum : float
         Momentum of SGD.
     weight_decay : float

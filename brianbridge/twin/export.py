@@ -32,6 +32,7 @@ def export_network(twin: NetworkModules, **provenance: Any) -> SpikingNetwork:
     """
     weights: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
     for name in twin.projections:
+        twin.projection(name).check_signs("call twin.keep_signs() after each optimiser step")
         weight, bias = twin.projection(name).effective()
         weights[name] = (_copied(weight), None if bias is None else _copied(bias))
     network = twin.network.with_weights(weights, **provenance)

@@ -28,10 +28,18 @@ class TorchRenderer:
         Returns a name that the model does not use, close to the given one.
     like : str
         A state variable. Random numbers have its shape.
+    unit : callable
+        Returns one natural unit of the difference of two expressions that a condition compares.
     """
 
-    def __init__(self, changing: set[str], unused: Callable[[str], str], like: str) -> None:
-        self.changing = set(changing)
+    def __init__(
+        self,
+        changing: set[str],
+        unused: Callable[[str], str],
+        like: str,
+        unit: Callable[[str, str], float],
+    ) -> None:
+        self.changing, self._unit = set(changing), unit
         self.hoisted: list[tuple[str, str]] = []
         self._unused, self._like = unused, like
 
@@ -149,4 +157,6 @@ class TorchRenderer:
 
     def _step(self, above: ast.expr, below: ast.expr, strict: bool) -> str:
         difference = f"({self._render(above, False)} - {self._render(below, False)})"
-        return f"spike_step({difference}, {strict})"
+        unit = self._unit(ast.unparse(above), ast.unparse(below))
+        scaled = "" if unit == 1 else f", {unit!r}"
+        return f"spike_step({difference}, {strict}{scaled})"

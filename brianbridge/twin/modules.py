@@ -18,6 +18,7 @@ from brianbridge.errors import InputError
 from brianbridge.network import SpikingNetwork
 from brianbridge.network.gain import input_gain
 from brianbridge.network.samples import checked_samples
+from brianbridge.network.scale import bias_unit, potential_unit, weight_unit
 from brianbridge.twin.normalisation import Normalised
 from brianbridge.twin.population import PopulationTwin
 from brianbridge.twin.projections import ProjectionTwin
@@ -69,9 +70,9 @@ class NetworkModules(nn.Module):
                     dtype,
                     batch_norm=batch_norm if p.name in normalised else False,
                     quantisation=None if p.frozen else quantisation,
-                    theta=1.0
-                    if p.frozen or quantisation is None
-                    else threshold_of(network, p.target),
+                    theta=1.0 if p.frozen or quantisation is None else threshold_of(network, p),
+                    unit=weight_unit(network, p),
+                    bias_unit=1.0 if p.bias is None else bias_unit(network, p),
                 )
                 for p in network.projections
             }
@@ -142,6 +143,34 @@ class NetworkModules(nn.Module):
             return torch.as_tensor(array).to(device=like.device, dtype=like.dtype)
 
         return tensor(encoded.current), tensor(encoded.raster)
+
+    def keep_signs(self) -> None:
+        """Set weights to 0 that have left the signs which their projection allows.
+
+        Training calls this after each step; see `brianbridge.network.Projection`, `sign`.
+        """
+        for name in self.projections:
+            self.projection(name).keep_signs()
+
+    def natural_units(self) -> dict[str, float]:
+        """Return one natural unit of each parameter, in SI units, by the parameter's name.
+
+        Weights are of order one in these units; see `brianbridge.network.scale`.
+        """
+        return {
+            f"projections.{name}.{part}": unit
+            for name in self.projections
+            for part, unit in self.projection(name).natural_units().items()
+        }
+
+    def natural_output(self, output: Tensor) -> Tensor:
+        """Return an output that losses can be computed from: potentials in natural units."""
+        network = self.network
+        if network.fires(network.output.name):
+            return output
+        rest = network.output.neuron.scale.rest
+        unit = potential_unit(network, network.output.name)
+        return output if (rest, unit) == (0, 1) else (output - rest) / unit
 
     def drive(self, name: str, constant: Tensor | None) -> Tensor | None:
         """Return the drive, in SI units, that adds `constant` to a population in every step."""

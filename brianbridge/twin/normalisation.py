@@ -46,7 +46,9 @@ class BatchNorm(nn.Module):
     momentum : float
         Weight of a new batch in the running statistics.
     eps : float
-        Small number added to the variance.
+        Small number added to the variance, in natural units.
+    unit : float
+        One natural unit of the input, in SI units. Initially the normalised input has this size.
 
     Examples
     --------
@@ -60,14 +62,20 @@ class BatchNorm(nn.Module):
     variance: Tensor
 
     def __init__(
-        self, channels: int, dtype: torch.dtype, *, momentum: float = 0.1, eps: float = 1e-5
+        self,
+        channels: int,
+        dtype: torch.dtype,
+        *,
+        momentum: float = 0.1,
+        eps: float = 1e-5,
+        unit: float = 1.0,
     ) -> None:
         super().__init__()
-        self.momentum, self.eps = momentum, eps
-        self.gamma = nn.Parameter(torch.ones(channels, dtype=dtype))
+        self.momentum, self.eps = momentum, eps * unit**2
+        self.gamma = nn.Parameter(torch.full((channels,), unit, dtype=dtype))
         self.beta = nn.Parameter(torch.zeros(channels, dtype=dtype))
         self.register_buffer("mean", torch.zeros(channels, dtype=dtype))
-        self.register_buffer("variance", torch.ones(channels, dtype=dtype))
+        self.register_buffer("variance", torch.full((channels,), unit**2, dtype=dtype))
 
     def forward(self, weighted: Tensor) -> tuple[Tensor, Tensor]:
         """Return factor and constant from the statistics of a batch; update the running ones.

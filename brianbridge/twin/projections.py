@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from brianbridge.errors import InputError
 from brianbridge.network import Pooling, Projection
 from brianbridge.network.images import image_shape
+from brianbridge.network.sign import allowed_signs
 from brianbridge.twin.normalisation import BatchNorm, Normalised
 from brianbridge.twin.quantisation import Quantisation
 from brianbridge.twin.weighting import weighting
@@ -47,11 +48,14 @@ class ProjectionTwin(nn.Module):
         How to round the weights.
     theta : float
         Threshold of the neurons of the target, which the rounding needs.
+    unit, bias_unit : float
+        One natural unit of the weights and of the biases, in SI units.
 
     Raises
     ------
     InputError
-        If synapses have individual delays, which only the reference path supports.
+        If synapses have individual delays, which only the reference path supports, or weights have
+        signs that the projection does not allow.
 
     Examples
     --------
@@ -63,6 +67,7 @@ class ProjectionTwin(nn.Module):
 
     weight: Tensor
     bias: Tensor | None
+    _signs: Tensor | None
 
     def __init__(
         self,
@@ -74,6 +79,8 @@ class ProjectionTwin(nn.Module):
         batch_norm: Normalised = False,
         quantisation: Quantisation | None = None,
         theta: float = 1.0,
+        unit: float = 1.0,
+        bias_unit: float = 1.0,
     ) -> None:
         super().__init__()
         self.source, self.target = source, target
@@ -85,6 +92,12 @@ class ProjectionTwin(nn.Module):
                 self.register_buffer(name, tensor)
             else:
                 self.register_parameter(name, nn.Parameter(tensor))
+        self.unit, self.bias_unit = unit, bias_unit
+        signs = allowed_signs(projection.sign, projection.weight)
+        kept = None if signs is None else torch.as_tensor(signs, dtype=dtype)
+        self.register_buffer("_signs", kept, persistent=False)
+        self._sign, self._what = projection.sign, f"projection '{projection.name}'"
+        self.check_signs("change these weights, or give sign = 'kept' or 'any'")
         connection, seen = projection.connection, projection.pooled_shape(source)
         if connection.delays is not None:
             raise InputError(
@@ -96,7 +109,7 @@ class ProjectionTwin(nn.Module):
         # One channel for each bias; without channels, that is one for each neuron.
         self._channels = math.prod(connection.bias_shape(target))
         self._each = math.prod(target) // self._channels
-        self.norm = BatchNorm(self._channels, dtype) if batch_norm else None
+        self.norm = BatchNorm(self._channels, dtype, unit=unit) if batch_norm else None
         self.of_potential = batch_norm == "potential"
 
     def forward(self, x: Tensor) -> Tensor:
@@ -171,6 +184,31 @@ class ProjectionTwin(nn.Module):
         scale, shift = self.norm.running()
         folded = weight * scale.reshape(-1, *(1,) * (weight.ndim - 1))
         return folded, None if self.of_potential else shift
+
+    def check_signs(self, remedy: str) -> None:
+        """Refuse weights whose sign the projection does not allow, with a remedy."""
+        weight = self.weight
+        wrong = 0 if self._signs is None else int((self._signs * weight < 0).sum())
+        if wrong:
+            raise InputError(
+                f"{self._what}: sign = '{self._sign}', but {wrong} of {weight.numel()} weights "
+                f"have the other sign; {remedy}"
+            )
+
+    @torch.no_grad()
+    def keep_signs(self) -> None:
+        """Set weights to 0 that have left the signs which `Projection.sign` allows."""
+        if self._signs is None:
+            return
+        self.weight.copy_(self._signs * (self._signs * self.weight).clamp(min=0))
+        if self.norm is not None:
+            self.norm.gamma.clamp_(min=0)
+
+    def natural_units(self) -> dict[str, float]:
+        """Return one natural unit of each parameter, in SI units, by the parameter's name."""
+        units = {"weight": self.unit, "bias": self.bias_unit}
+        units |= {"norm.gamma": self.unit, "norm.beta": self.unit}
+        return {name: units[name] for name, _ in self.named_parameters() if name in units}
 
     @property
     def _normalises(self) -> bool:

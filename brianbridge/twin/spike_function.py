@@ -5,7 +5,8 @@ only this derivative, by ``scale*kernel((v - theta)/width)`` around the threshol
 stays the exact step, so that the twin's spikes equal Brian2's.
 
 Every kernel is 1 at the threshold. Therefore `scale` is the largest slope, and `width` is the
-distance over which it decreases, in the unit of the state variable. The names in the literature:
+distance over which it decreases, in natural units of the potential (`brianbridge.neurons.scale`).
+The names in the literature:
 
 ==================  ===============================  ==============================================
 arctan              ``1/(1 + (pi z)**2)``            Fang et al. 2021, with alpha = 2/width
@@ -159,7 +160,8 @@ class SpikeFunction:
     name : str
         A registered surrogate derivative; see the table in `brianbridge.twin.spike_function`.
     width : float
-        Scale of the kernel, in the unit of the state variable.
+        Scale of the kernel, in natural units: for a dimensionless potential in its own unit, else
+        in units of the distance from rest to threshold.
     scale : float
         Derivative at the threshold.
     levels : {"all", "nearest", "range"}
@@ -209,9 +211,20 @@ class SpikeFunction:
         """Return the surrogate derivative at a distance `x` from the threshold."""
         return self.scale * self._kernel(x / self.width)
 
-    def step(self, x: Tensor, strict: bool = False) -> Tensor:
-        """Return 1 where ``x >= 0`` (``x > 0`` if `strict`), 0 elsewhere; same shape and dtype."""
-        return _Step.apply(x, strict, self.slope)
+    def step(self, x: Tensor, strict: bool = False, unit: float = 1.0) -> Tensor:
+        """Return 1 where ``x >= 0`` (``x > 0`` if `strict`), 0 elsewhere; same shape and dtype.
+
+        Parameters
+        ----------
+        x : Tensor
+            Distance from the threshold.
+        strict : bool
+            Whether `x` must be above 0.
+        unit : float
+            One natural unit of `x`, in which the surrogate derivative is defined.
+        """
+        slope = self.slope if unit == 1 else lambda x: self.slope(x / unit) / unit
+        return _Step.apply(x, strict, slope)
 
     def staircase(self, x: Tensor, low: Any = -torch.inf, high: Any = torch.inf) -> Tensor:
         """Return ``clip(floor(x), low, high)``: a step, with its bump, at every whole number."""

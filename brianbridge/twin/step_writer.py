@@ -8,6 +8,7 @@ from copy import copy
 from typing import Any
 
 from brianbridge.neurons.model import NeuronModel
+from brianbridge.neurons.scale import unit_of_difference
 from brianbridge.twin.expression import TorchRenderer
 from brianbridge.twin.step_code import TEMPORARY, StepCode
 from brianbridge.twin.step_variables import StepVariables
@@ -52,7 +53,15 @@ class StepWriter:
         self._fires, self._canonical, self._detach_reset = fires, canonical, detach_reset
         self._refractory = fires and model.refractory is not None
         changing = {*variables.state, "t", "emit"}
-        self._renderer = TorchRenderer(changing, variables.unused, like=variables.state[0])
+        temporaries = {s.var: s.expr for s in code.emit if s.op == TEMPORARY}
+        self._renderer = TorchRenderer(
+            changing,
+            variables.unused,
+            like=variables.state[0],
+            unit=lambda above, below: unit_of_difference(
+                model, model.scale, above, below, temporaries
+            ),
+        )
 
     def source(self) -> str:
         """Return the source of all functions."""

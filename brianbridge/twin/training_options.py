@@ -7,7 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from brianbridge.errors import InputError, did_you_mean
-from brianbridge.network import SpikingNetwork
+from brianbridge.network import Projection, SpikingNetwork
+from brianbridge.network.gain import driven_variable
+from brianbridge.network.scale import weight_unit
 from brianbridge.twin.normalisation import Normalised
 from brianbridge.twin.quantisation import Quantisation
 
@@ -45,7 +47,7 @@ def projections_to_normalise(network: SpikingNetwork, batch_norm: Normalised) ->
     Raises
     ------
     InputError
-        If the network has loops, or a population that takes no constant input. With
+        If the network has loops, or a population that takes no constant input with its spikes. With
         ``"potential"``, if neurons may fire more than once or have biases.
     """
     if batch_norm not in (True, False, "potential"):
@@ -71,12 +73,25 @@ def projections_to_normalise(network: SpikingNetwork, batch_norm: Normalised) ->
                     f"fire once and have no biases; give a single-spike model, not '{model.name}', "
                     "and bias = false"
                 )
-        elif projection.name in chosen and not model.drive:
-            raise InputError(
-                f"batch_norm: it adds a constant input, but neuron model '{model.name}' "
-                f"of population '{projection.target}' has no drive; give it one"
-            )
+        elif projection.name in chosen:
+            _check_drive(network, projection)
     return chosen
+
+
+def _check_drive(network: SpikingNetwork, projection: Projection) -> None:
+    """Refuse neurons to which a constant cannot be added where their weighted input is added."""
+    model = network.population(projection.target).neuron
+    what = f"neuron model '{model.name}' of population '{projection.target}'"
+    if not model.drive:
+        raise InputError(
+            f"batch_norm: it adds a constant input, but {what} has no drive; give it one"
+        )
+    driven = driven_variable(network, projection.target)
+    if network.delivers_spikes(projection) and driven != network.receive_of(projection):
+        raise InputError(
+            f"batch_norm: it adds a constant to '{network.receive_of(projection)}', but the drive "
+            f"of {what} is in the equation of '{driven}'; move it, or leave batch_norm out"
+        )
 
 
 def check_quantisation(
@@ -104,21 +119,25 @@ def check_quantisation(
         )
 
 
-def threshold_of(network: SpikingNetwork, name: str) -> float:
-    """Return the threshold ``theta`` of a population; 1 if it does not fire.
+def threshold_of(network: SpikingNetwork, projection: Projection) -> float:
+    """Return the threshold of a projection's target, in the unit of the weights.
+
+    It is one natural unit of the weights. For a dimensionless potential it is this unit times the
+    parameter ``theta``, or alone if the target does not fire.
 
     Raises
     ------
     InputError
         If its model has no such parameter, or one that differs between neurons.
     """
-    if not network.fires(name):
-        return 1.0
-    model = network.population(name).neuron
+    name = projection.target
+    model, unit = network.population(name).neuron, weight_unit(network, projection)
+    if model.scale.dimensions or not network.fires(name):
+        return unit
     theta = np.asarray(model.parameters.get("theta", np.nan), dtype=float)
     if theta.ndim or not theta > 0:
         raise InputError(
             f"quantisation: population '{name}' of neuron model '{model.name}' has no single "
             "threshold 'theta' above 0, which must lie on the grid of the weights; give it one"
         )
-    return float(theta)
+    return float(theta) * unit

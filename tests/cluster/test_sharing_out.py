@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 
 import pytest
 from real_processes import ROOT, refusal, told, until
@@ -56,11 +55,12 @@ def test_a_worker_with_another_version_is_named(processes, tmp_path):
 
 @pytest.mark.slow
 def test_a_worker_with_another_version_that_joins_later_gets_no_task(processes, tmp_path, expected):
+    other = other_package(tmp_path)
     _, address = processes.scheduler()
-    client = processes.client("--scheduler", address)
+    client = processes.client("--scheduler", address, "--out", tmp_path / "out")
     processes.worker(address)
-    time.sleep(15)
-    processes.worker(address, path=other_package(tmp_path), threads=4)
+    until(lambda: list((tmp_path / "out" / "unfinished").glob("*.json.gz")), "a finished task")
+    processes.worker(address, path=other, threads=4)
     assert told(client) == expected
 
 

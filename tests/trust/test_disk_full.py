@@ -79,12 +79,20 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
+def one_error(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the only line about an error, which follows all lines of progress."""
+    told = [line for line in done.stderr.splitlines() if line.startswith("brianbridge: ")]
+    assert len(told) == 1, done.stderr
+    assert done.stderr.endswith(f"{told[0]}\n")
+    assert "Traceback" not in done.stderr
+    return told[0]
+
+
 def check_refused(done: subprocess.CompletedProcess[str], folder: Path, message: str) -> None:
     assert done.returncode == 2, done.stderr
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("brianbridge: '")
-    assert message in lines[0]
+    told = one_error(done)
+    assert told.startswith("brianbridge: '")
+    assert message in told
     assert not [path.name for path in folder.iterdir() if path.name.endswith(".part")]
 
 
@@ -152,11 +160,7 @@ def words(command: str, folder: Path, out: Path) -> list[str]:
 def test_the_command_line_beyond_a_limit(tmp_path: Path, command: str) -> None:
     done = run(words(command, tmp_path, tmp_path / "out"), limit_kb=1)
     assert done.returncode == 2
-    told = [line for line in done.stderr.splitlines() if line.startswith("brianbridge: ")]
-    assert len(told) == 1
-    assert done.stderr.endswith(f"{told[0]}\n")  # after the lines of progress
-    assert "Traceback" not in done.stderr
-    assert "File too large" in told[0]
+    assert "File too large" in one_error(done)
     assert not list((tmp_path / "out").rglob("*.part"))
 
 

@@ -23,7 +23,7 @@ class Smooth:
     def __init__(self, width):
         self.width = width
 
-    def step(self, x, strict=False):
+    def step(self, x, strict=False, unit=1.0):
         z = ((x + self.width) / (2 * self.width)).clamp(0, 1)
         return z**3 * (10 - 15 * z + 6 * z**2)
 

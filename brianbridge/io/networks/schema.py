@@ -27,6 +27,7 @@ from brianbridge.network import Schedule
 from brianbridge.network.connections import CONNECTIONS
 from brianbridge.network.pooling import PoolingMode
 from brianbridge.network.readouts import ReadoutName
+from brianbridge.network.sign import Sign
 from brianbridge.schema import validated
 
 __all__ = ["NetworkEntry", "check_entry", "upgraded"]
@@ -93,6 +94,7 @@ class _Projection(_Strict):
     label: str
     connection: dict[str, Any]
     pool: _Pooling | None
+    sign: Sign = "any"
 
 
 class NetworkEntry(_Strict):

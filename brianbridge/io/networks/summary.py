@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from brianbridge.network import Projection, SpikingNetwork
+from brianbridge.network.scale import scale_text, weight_unit_text
 from brianbridge.neurons.model import NeuronModel
 
 __all__ = ["describe_network"]
@@ -26,10 +27,11 @@ def describe_network(network: SpikingNetwork) -> dict[str, Any]:
     -------
     dict
         ``input_shape``; ``encoding`` (``dt`` in s); ``populations`` by name (``shape``, and the
-        neuron model's name, strings, and quantities as text with units); ``projections`` by
-        name (``shape`` (out, in), ``dtype``, ``bias``, and the weights' ``min``, ``max`` and
-        ``mean_abs``); ``readout``; ``parameters``, the number of weights and biases;
-        ``provenance``.
+        neuron model's name, strings, and quantities as text with units, and the natural
+        ``scale`` of its potential); ``projections`` by name (``shape`` (out, in), ``dtype``,
+        ``bias``, the weights' ``min``, ``max`` and ``mean_abs``, the ``sign`` that training
+        keeps, and one natural ``unit`` of them); ``readout``; ``parameters``, the number of weights
+        and biases; ``provenance``.
 
     Examples
     --------
@@ -47,9 +49,17 @@ def describe_network(network: SpikingNetwork) -> dict[str, Any]:
         "input_shape": list(network.input_shape),
         "encoding": network.encoding.to_dict(),
         "populations": {
-            p.name: {"shape": list(p.shape), **_neuron(p.neuron)} for p in network.populations
+            p.name: {
+                "shape": list(p.shape),
+                **_neuron(p.neuron),
+                "scale": scale_text(network, p.name),
+            }
+            for p in network.populations
         },
-        "projections": {p.name: _projection(p) for p in network.projections},
+        "projections": {
+            p.name: {**_projection(p), "unit": weight_unit_text(network, p)}
+            for p in network.projections
+        },
         "readout": network.readout,
         "parameters": sum(a.size for a in arrays),
         "provenance": dict(network.provenance),
@@ -72,6 +82,7 @@ def _projection(projection: Projection) -> dict[str, Any]:
         "shape": list(weight.shape),
         "dtype": str(weight.dtype),
         "bias": projection.bias is not None,
+        "sign": projection.sign,
         "min": float(weight.min()),
         "max": float(weight.max()),
         "mean_abs": float(np.abs(weight, dtype=np.float64).mean()),

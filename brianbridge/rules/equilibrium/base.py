@@ -147,11 +147,11 @@ class EquilibriumRule(LearningRule):
             counts = equilibrium.counts[name]
             return with_gradient(counts, rates[name], torch.full_like(counts, twin.network.steps))
 
-        return Response(output, spike_counts, equilibrium.metrics)
+        return Response(twin.natural_output(output), spike_counts, equilibrium.metrics)
 
     def loss_input(self, twin: NetworkTwin, output: Tensor) -> Tensor:
         """Return the output's potential as a mean over the steps."""
-        return output / self._sum_of_weights(twin.network)
+        return twin.natural_output(output / self._sum_of_weights(twin.network))
 
     def run_forward(
         self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None

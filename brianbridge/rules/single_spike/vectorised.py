@@ -34,7 +34,7 @@ from brianbridge.errors import InputError
 from brianbridge.network import INPUT, Population, SpikingNetwork
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.rules.base import LearningRule, Response
-from brianbridge.rules.layerwise import check_feedforward, parameter_tensor
+from brianbridge.rules.layerwise import check_feedforward, check_threshold, parameter_tensor
 from brianbridge.rules.option_checks import require_above
 from brianbridge.rules.single_spike.cumulative_spikes import threshold_scale
 from brianbridge.rules.single_spike.initial_weights import set_initial_weights
@@ -102,7 +102,8 @@ class SingleSpikeVectorised(LearningRule):
     def check(self, network: SpikingNetwork) -> None:
         """Refuse all but feedforward networks of linear neurons that fire once without a reset."""
         what = f"learning rule '{self.name}'"
-        check_feedforward(network, self.name, self.threshold)
+        check_feedforward(network, self.name)
+        check_threshold(network, self.name, self.threshold)
         if network.schedule != "canonical":
             raise InputError(
                 f"{what} works with the schedule 'canonical' only, not '{network.schedule}'; use "
@@ -128,12 +129,12 @@ class SingleSpikeVectorised(LearningRule):
     def respond(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Response:
         """Return the output, with the gradient of g in every step."""
         spikes, potential = self._forward(twin, current, raster)
-        output = self.gain * potential[-1].flatten(1)
+        output = self.gain * twin.natural_output(potential[-1].flatten(1))
         return Response(output, lambda name: spikes[name].sum(0))
 
     def loss_input(self, twin: NetworkTwin, output: Tensor) -> Tensor:
         """Return the output's potential times `gain`."""
-        return self.gain * output
+        return self.gain * twin.natural_output(output)
 
     def before_training(
         self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None

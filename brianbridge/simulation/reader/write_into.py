@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
-from brian2 import Synapses
+from brian2 import Quantity, Synapses
 
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network import Projection, Sparse, SpikingNetwork
+from brianbridge.neurons.quantity_text import quantity_text
 from brianbridge.simulation.reader.from_brian2 import ORIGIN
 from brianbridge.simulation.reader.groups import ends
 from brianbridge.simulation.reader.objects import objects_of
 
 __all__ = ["write_into"]
 
+#: New weights that are so many times larger than the present ones deserve a warning.
+_FACTOR = 10
+
 
 def write_into(network: SpikingNetwork, into: Any, *, level: int = 0) -> None:
     """Write the weights of a network into the synapses that they were read from.
 
-    All checks run before any weight is set. The network may have been saved and loaded in between:
+    All checks run before any weight is set. A warning tells if the new weights are far larger than
+    the present ones or have another sign. The network may have been saved and loaded in between:
     synapses are found by name, and must connect the same neurons.
 
     Parameters
@@ -74,8 +80,33 @@ def write_into(network: SpikingNetwork, into: Any, *, level: int = 0) -> None:
                 "'w : <unit>' in their model, add 'w' in their on_pre, and read the network again"
             )
     for (name, variable), weights in values.items():
+        _warn_of_range(found[name], variable, weights)
         # The underscore stands for values without units.
         setattr(found[name], f"{variable}_", weights)
+
+
+def _warn_of_range(synapses: Any, variable: str, weights: np.ndarray) -> None:
+    """Warn if new weights are far larger than the present ones, or have a sign that none had."""
+    present = np.asarray(synapses.variables[variable].get_value(), dtype=np.float64)
+    largest, before = (np.abs(values).max(initial=0.0) for values in (weights, present))
+    dim = synapses.variables[variable].dim
+    what = f"synapses '{synapses.name}': the new weights '{variable}'"
+    if before > 0 and largest > _FACTOR * before:
+        old, new = (quantity_text(Quantity.with_dimensions(v, dim)) for v in (before, largest))
+        warnings.warn(
+            f"{what} reach {new}, where the present ones reach {old}; check the learning rate",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    for side, sign in (("below 0", -1), ("above 0", 1)):
+        number = int(np.sum(sign * weights > 0))
+        if number and np.any(present) and not np.any(sign * present > 0):
+            warnings.warn(
+                f"{what} are {side} at {number} of {weights.size} synapses, where none was before; "
+                "train network.keep_signs() if they must not",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
 
 def _check_ends(projection: Projection, synapses: Any) -> None:
