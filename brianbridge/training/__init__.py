@@ -8,8 +8,16 @@ is a field of `TrainingOptions`; what it does belongs in its own file, as in `au
 
 from brianbridge.training.augmentation import Augmentation
 from brianbridge.training.history import TrainingResult
+from brianbridge.training.natural_units import natural_units
 from brianbridge.training.options import TrainingOptions
 from brianbridge.training.spike_rate import SpikeRate
 from brianbridge.training.trainer import train
 
-__all__ = ["Augmentation", "SpikeRate", "TrainingOptions", "TrainingResult", "train"]
+__all__ = [
+    "Augmentation",
+    "SpikeRate",
+    "TrainingOptions",
+    "TrainingResult",
+    "natural_units",
+    "train",
+]
