@@ -1,0 +1,139 @@
+"""A connection with a compiled kernel is two files: both are found, and no other changes.
+
+The two files lie in folders that are added to their packages for these tests.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import brianbridge as bb
+from brianbridge.network import Connection, Population, Projection
+from brianbridge.network import connections as connection_files
+from brianbridge.network.connections import CONNECTIONS
+from brianbridge.registry import import_modules
+from brianbridge.simulation.batched import deliveries as delivery_files
+from brianbridge.simulation.batched.delivery import delivery
+
+CONNECTION = '''
+"""Connect neurons on a ring with their neighbours."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from brianbridge.network.connections import Connection, Pairs
+
+
+@dataclass(frozen=True)
+class Neighbours(Connection):
+    """Let each neuron receive from those around its place, by weights of its own."""
+
+    kind: ClassVar[str] = "neighbours"
+    by_target: ClassVar[bool] = True
+
+    width: int = 3
+
+    def weight_shape(self, weight, source, target, what):
+        return target[0], self.width
+
+    def pairs(self, weight, source, target):
+        end, tap = np.indices(weight).reshape(2, -1)
+        return Pairs((end + tap) % weight[0], end, np.arange(end.size))
+'''
+
+DELIVERY = '''
+"""Deliver spikes to neighbours on a ring."""
+
+import numpy as np
+
+from brianbridge.compiled import compiled
+from brianbridge.network.connections.neighbours import Neighbours
+from brianbridge.simulation.batched.kernels import NO_MASK, add_open
+from brianbridge.simulation.batched.listed import Delivery, weight_delivery
+
+
+@compiled(nogil=True, error_model="numpy")
+def add_neighbours(target, weight, start, node, value, mask):
+    samples, outputs = target.shape
+    for b in range(samples):
+        total = np.zeros(outputs, target.dtype)
+        for k in range(start[b], start[b + 1]):
+            for tap in range(weight.shape[1]):
+                j = (node[k] - tap) % outputs
+                total[j] += weight[j, tap] * (value[k] if value.size else 1)
+        add_open(target[b], total, mask, b * outputs)
+
+
+class NeighboursDelivery(Delivery):
+    used = 0
+
+    def __init__(self, weight):
+        super().__init__(len(weight), len(weight))
+        self.weight = weight
+
+    def add(self, target, spikes, mask=NO_MASK):
+        NeighboursDelivery.used += 1
+        add_neighbours(target, self.weight, *spikes, mask)
+
+
+@weight_delivery.register(Neighbours)
+def _neighbours(connection, weight, source, target, dtype):
+    return NeighboursDelivery(weight)
+'''
+
+SIZE = 9
+X = np.random.default_rng(0).random((5, SIZE))
+
+
+@pytest.fixture(scope="module")
+def neighbours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[type[Connection]]:
+    """Return the new kind, found by its file."""
+    files = ((connection_files, CONNECTION), (delivery_files, DELIVERY))
+    with pytest.MonkeyPatch.context() as patch:
+        for package, text in files:
+            folder = tmp_path_factory.mktemp("added")
+            (folder / "neighbours.py").write_text(text)
+            patch.setattr(package, "__path__", [*package.__path__, str(folder)])
+            import_modules(package.__name__)
+        yield CONNECTIONS["neighbours"]
+    CONNECTIONS._entries.pop("neighbours")
+    for package, _ in files:
+        del sys.modules[f"{package.__name__}.neighbours"], package.neighbours
+
+
+def assert_no_spike_differs(network: bb.SpikingNetwork) -> None:
+    twin = bb.to_torch(network, dtype=torch.float64).record(X)
+    for path in ("batched", "reference"):
+        found = bb.simulate(network, X, backend=bb.Backend(path=path))
+        for population in network.populations:
+            expected = twin.spikes[population.name]
+            assert expected.any()
+            np.testing.assert_array_equal(found.spikes[population.name], expected)
+
+
+def test_every_delivery_of_the_package_is_imported():
+    files = {path.stem for path in Path(delivery_files.__file__).parent.glob("*.py")}
+    assert {"all_to_all", "convolution", "one_to_one"} <= files
+    for name in files - {"__init__"}:
+        assert f"{delivery_files.__name__}.{name}" in sys.modules
+
+
+def test_its_kernel_delivers_and_no_spike_differs(neighbours, tmp_path: Path):
+    weight = np.random.default_rng(1).normal(0.5, 0.3, (SIZE, 3)).astype(np.float32)
+    there = Projection("input", "a", weight, None, neighbours())
+    back = Projection("a", "a", weight / 4, None, neighbours(), feedback=True)
+    ring = Population("a", (SIZE,), bb.neuron_model("lif"))
+    network = bb.SpikingNetwork((SIZE,), bb.Bernoulli(20), (ring,), (there, back))
+    bb.save_network(network, tmp_path / "network.h5")
+    way = type(delivery(there, (SIZE,), (SIZE,)))
+    before = way.used
+    assert_no_spike_differs(bb.load_network(tmp_path / "network.h5"))
+    assert way.used > before
