@@ -17,7 +17,9 @@ import brianbridge as bb
 from brianbridge.network import Connection, Population, Projection
 from brianbridge.network import connections as connection_files
 from brianbridge.network.connections import CONNECTIONS
+from brianbridge.network.files import NetworkFile
 from brianbridge.registry import import_modules
+from brianbridge.schema import json_schema
 from brianbridge.simulation.batched import deliveries as delivery_files
 from brianbridge.simulation.batched.delivery import delivery
 
@@ -89,6 +91,25 @@ def _neighbours(connection, weight, source, target, dtype):
     return NeighboursDelivery(weight)
 '''
 
+NETWORK = """
+summary = "A ring of neighbours"
+source = "none"
+input_shape = [9]
+encoding = { kind = "bernoulli", steps = 20, dt = "1 ms" }
+weight_gain = 4.0
+weight_mean = 2.0
+
+[[layers]]
+kind = "connected"
+shape = 9
+neuron = "lif"
+connection = { kind = "neighbours", width = 5 }
+
+[[layers]]
+units = 3
+neuron = "lif"
+"""
+
 SIZE = 9
 X = np.random.default_rng(0).random((5, SIZE))
 
@@ -137,3 +158,14 @@ def test_its_kernel_delivers_and_no_spike_differs(neighbours, tmp_path: Path):
     before = way.used
     assert_no_spike_differs(bb.load_network(tmp_path / "network.h5"))
     assert way.used > before
+
+
+def test_it_is_in_a_network_file_and_in_its_schema(neighbours, tmp_path: Path):
+    (tmp_path / "ring.toml").write_text(NETWORK)
+    network = bb.network_model(str(tmp_path / "ring.toml"))
+    ring = network.projections[0]
+    assert (ring.connection, ring.weight.shape) == (neighbours(5), (SIZE, 5))
+    assert_no_spike_differs(network)
+    table = json_schema(NetworkFile)["$defs"]["ConnectedEntry"]["properties"]["connection"]
+    (entry,) = (e for e in table["anyOf"] if e["properties"]["kind"]["const"] == "neighbours")
+    assert entry["properties"]["width"] == {"type": "integer", "default": 3}
