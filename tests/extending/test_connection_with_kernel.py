@@ -24,7 +24,7 @@ from brianbridge.simulation.batched import deliveries as delivery_files
 from brianbridge.simulation.batched.delivery import delivery
 
 CONNECTION = '''
-"""Connect neurons on a ring with their neighbours."""
+"""Connect neurons on a ring with those after them."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -35,10 +35,10 @@ from brianbridge.network.connections import Connection, Pairs
 
 
 @dataclass(frozen=True)
-class Neighbours(Connection):
-    """Let each neuron receive from those around its place, by weights of its own."""
+class AddedRing(Connection):
+    """Let each neuron receive from itself and those after it, by weights of its own."""
 
-    kind: ClassVar[str] = "neighbours"
+    kind: ClassVar[str] = "added_ring"
     by_target: ClassVar[bool] = True
 
     width: int = 3
@@ -52,18 +52,18 @@ class Neighbours(Connection):
 '''
 
 DELIVERY = '''
-"""Deliver spikes to neighbours on a ring."""
+"""Deliver spikes on a ring."""
 
 import numpy as np
 
 from brianbridge.compiled import compiled
-from brianbridge.network.connections.neighbours import Neighbours
+from brianbridge.network.connections.added_ring import AddedRing
 from brianbridge.simulation.batched.kernels import NO_MASK, add_open
 from brianbridge.simulation.batched.listed import Delivery, weight_delivery
 
 
 @compiled(nogil=True, error_model="numpy")
-def add_neighbours(target, weight, start, node, value, mask):
+def add_ring(target, weight, start, node, value, mask):
     samples, outputs = target.shape
     for b in range(samples):
         total = np.zeros(outputs, target.dtype)
@@ -74,7 +74,7 @@ def add_neighbours(target, weight, start, node, value, mask):
         add_open(target[b], total, mask, b * outputs)
 
 
-class NeighboursDelivery(Delivery):
+class AddedRingDelivery(Delivery):
     used = 0
 
     def __init__(self, weight):
@@ -82,17 +82,17 @@ class NeighboursDelivery(Delivery):
         self.weight = weight
 
     def add(self, target, spikes, mask=NO_MASK):
-        NeighboursDelivery.used += 1
-        add_neighbours(target, self.weight, *spikes, mask)
+        AddedRingDelivery.used += 1
+        add_ring(target, self.weight, *spikes, mask)
 
 
-@weight_delivery.register(Neighbours)
-def _neighbours(connection, weight, source, target, dtype):
-    return NeighboursDelivery(weight)
+@weight_delivery.register(AddedRing)
+def _added_ring(connection, weight, source, target, dtype):
+    return AddedRingDelivery(weight)
 '''
 
 NETWORK = """
-summary = "A ring of neighbours"
+summary = "A ring"
 source = "none"
 input_shape = [9]
 encoding = { kind = "bernoulli", steps = 20, dt = "1 ms" }
@@ -103,7 +103,7 @@ weight_mean = 2.0
 kind = "connected"
 shape = 9
 neuron = "lif"
-connection = { kind = "neighbours", width = 5 }
+connection = { kind = "added_ring", width = 5 }
 
 [[layers]]
 units = 3
@@ -115,19 +115,19 @@ X = np.random.default_rng(0).random((5, SIZE))
 
 
 @pytest.fixture(scope="module")
-def neighbours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[type[Connection]]:
+def added_ring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[type[Connection]]:
     """Return the new kind, found by its file."""
     files = ((connection_files, CONNECTION), (delivery_files, DELIVERY))
     with pytest.MonkeyPatch.context() as patch:
         for package, text in files:
             folder = tmp_path_factory.mktemp("added")
-            (folder / "neighbours.py").write_text(text)
+            (folder / "added_ring.py").write_text(text)
             patch.setattr(package, "__path__", [*package.__path__, str(folder)])
             import_modules(package.__name__)
-        yield CONNECTIONS["neighbours"]
-    CONNECTIONS._entries.pop("neighbours")
+        yield CONNECTIONS["added_ring"]
+    CONNECTIONS._entries.pop("added_ring")
     for package, _ in files:
-        del sys.modules[f"{package.__name__}.neighbours"], package.neighbours
+        del sys.modules[f"{package.__name__}.added_ring"], package.added_ring
 
 
 def assert_no_spike_differs(network: bb.SpikingNetwork) -> None:
@@ -147,10 +147,10 @@ def test_every_delivery_of_the_package_is_imported():
         assert f"{delivery_files.__name__}.{name}" in sys.modules
 
 
-def test_its_kernel_delivers_and_no_spike_differs(neighbours, tmp_path: Path):
+def test_its_kernel_delivers_and_no_spike_differs(added_ring, tmp_path: Path):
     weight = np.random.default_rng(1).normal(0.5, 0.3, (SIZE, 3)).astype(np.float32)
-    there = Projection("input", "a", weight, None, neighbours())
-    back = Projection("a", "a", weight / 4, None, neighbours(), feedback=True)
+    there = Projection("input", "a", weight, None, added_ring())
+    back = Projection("a", "a", weight / 4, None, added_ring(), feedback=True)
     ring = Population("a", (SIZE,), bb.neuron_model("lif"))
     network = bb.SpikingNetwork((SIZE,), bb.Bernoulli(20), (ring,), (there, back))
     bb.save_network(network, tmp_path / "network.h5")
@@ -160,12 +160,12 @@ def test_its_kernel_delivers_and_no_spike_differs(neighbours, tmp_path: Path):
     assert way.used > before
 
 
-def test_it_is_in_a_network_file_and_in_its_schema(neighbours, tmp_path: Path):
+def test_it_is_in_a_network_file_and_in_its_schema(added_ring, tmp_path: Path):
     (tmp_path / "ring.toml").write_text(NETWORK)
     network = bb.network_model(str(tmp_path / "ring.toml"))
     ring = network.projections[0]
-    assert (ring.connection, ring.weight.shape) == (neighbours(5), (SIZE, 5))
+    assert (ring.connection, ring.weight.shape) == (added_ring(5), (SIZE, 5))
     assert_no_spike_differs(network)
     table = json_schema(NetworkFile)["$defs"]["ConnectedEntry"]["properties"]["connection"]
-    (entry,) = (e for e in table["anyOf"] if e["properties"]["kind"]["const"] == "neighbours")
+    (entry,) = (e for e in table["anyOf"] if e["properties"]["kind"]["const"] == "added_ring")
     assert entry["properties"]["width"] == {"type": "integer", "default": 3}
