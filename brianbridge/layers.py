@@ -7,6 +7,7 @@ Flatten()
 
 from brianbridge.network import (
     AvgPool2d,
+    Connected,
     Conv2d,
     Dense,
     Feedback,
@@ -20,6 +21,7 @@ from brianbridge.network import (
 
 __all__ = [
     "AvgPool2d",
+    "Connected",
     "Conv2d",
     "Dense",
     "Feedback",

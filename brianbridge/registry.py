@@ -21,7 +21,7 @@ from typing import Any, Generic, TypeVar
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.schema import check_kinds
 
-__all__ = ["Registry"]
+__all__ = ["Registry", "import_modules"]
 
 T = TypeVar("T")
 
@@ -137,9 +137,7 @@ class Registry(Generic[T]):
             return
         self._searched = True  # set first: a module that is imported here may look up names
         if self.package is not None:
-            package = import_module(self.package)
-            for module in pkgutil.walk_packages(package.__path__, f"{self.package}."):
-                import_module(module.name)
+            import_modules(self.package)
         for point in entry_points(group=self.group):
             try:
                 self.add(point.name, point.load())
@@ -150,6 +148,18 @@ class Registry(Generic[T]):
                     RuntimeWarning,
                     stacklevel=2,
                 )
+
+
+def import_modules(package: str) -> None:
+    """Import all modules of a package, so that they register what they define.
+
+    Parameters
+    ----------
+    package : str
+        Full name of the package.
+    """
+    for module in pkgutil.walk_packages(import_module(package).__path__, f"{package}."):
+        import_module(module.name)
 
 
 def _source(entry: object) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import textwrap
-from collections import Counter, defaultdict
+from collections import defaultdict
 from pathlib import Path
 
 import matplotlib
@@ -87,17 +87,16 @@ def descriptions() -> dict[str, str]:
     return texts
 
 
-def draw_room(ax: Axes, name: str, x: float, y: float, count: int, text: str) -> None:
-    """Draw the box of a room: its name, the number of its modules and what it is for."""
+def draw_room(ax: Axes, name: str, x: float, y: float, text: str) -> None:
+    """Draw the box of a room: its name and what it is for."""
     colour = COLOURS[floor(name) % len(COLOURS)]
     box = FancyBboxPatch(
         (x - WIDTH / 2, y - HEIGHT / 2), WIDTH, HEIGHT, boxstyle="round,pad=0,rounding_size=0.1",
         facecolor="white", edgecolor=colour, linewidth=2, zorder=2,
     )  # fmt: skip
     ax.add_patch(box)
-    left, right = x - WIDTH / 2 + 0.1, x + WIDTH / 2 - 0.1
+    left = x - WIDTH / 2 + 0.1
     ax.text(left, y + 0.38, name, weight="bold", size=10, va="center", zorder=3)
-    ax.text(right, y + 0.38, str(count), ha="right", va="center", size=8, zorder=3)
     lines = textwrap.wrap(text.rstrip("."), 27)
     lines = [*lines[:2], f"{lines[2]} ..."] if len(lines) > 3 else lines
     ax.text(left, y - 0.16, "\n".join(lines), va="center", size=7.5, zorder=3)
@@ -124,12 +123,11 @@ def draw_arrow(ax: Axes, source: str, target: str, where: dict[str, tuple[float,
 def main() -> None:
     """Draw and write the picture."""
     where, texts = centres(), descriptions()
-    counts = Counter(room(name) for name in modules(ROOT))
     widest = max(abs(x) for x, _ in where.values()) + WIDTH / 2 + 0.2
     top = max(y for _, y in where.values()) + HEIGHT
     figure, ax = plt.subplots(figsize=(2 * widest * 0.8, (top + 1) * 0.8), dpi=110)
     for name, (x, y) in where.items():
-        draw_room(ax, name, x, y, counts[name], texts.get(name, ""))
+        draw_room(ax, name, x, y, texts.get(name, ""))
     for source, targets in without_implied(edges_between_rooms()).items():
         for target in sorted(targets):
             draw_arrow(ax, source, target, where)

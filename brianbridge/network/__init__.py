@@ -18,6 +18,7 @@ from brianbridge.network.connections import (
 from brianbridge.network.fold import fold_batch_norm
 from brianbridge.network.layers import (
     AvgPool2d,
+    Connected,
     Conv2d,
     Dense,
     Feedback,
@@ -40,6 +41,7 @@ __all__ = [
     "READOUTS",
     "AllToAll",
     "AvgPool2d",
+    "Connected",
     "Connection",
     "Conv2d",
     "Convolution",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from brianbridge.errors import InputError, did_you_mean
-from brianbridge.network import AllToAll, OneToOne, Population, Projection, SpikingNetwork
+from brianbridge.network import Population, Projection, SpikingNetwork
 from brianbridge.network.gain import input_gain
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.perturbations.base import Perturbation
@@ -137,8 +137,8 @@ def keep_current_input(before: SpikingNetwork, after: SpikingNetwork) -> Spiking
 
     With the exact propagator, the input of one step in the twin is the charge that a leaky neuron
     has kept at the end of the step. Other integration methods take it for the whole charge,
-    ``current*dt``, so that the neuron would receive less current. If neurons that share the weights
-    of a convolution differ, the mean factor is used.
+    ``current*dt``, so that the neuron would receive less current. If neurons that share a weight
+    differ, as those of a convolution may, the mean factor is used.
     """
 
     def rescaled(projection: Projection) -> Projection:
@@ -146,19 +146,33 @@ def keep_current_input(before: SpikingNetwork, after: SpikingNetwork) -> Spiking
         if old is None or new is None or np.array_equal(old, new):
             return projection
         ratio = np.asarray(new / old)
-        row_per_neuron = isinstance(projection.connection, AllToAll | OneToOne)
-
-        def scaled(values: np.ndarray) -> np.ndarray:
-            by_row = row_per_neuron and len(values) == ratio.size
-            factor = ratio if by_row else np.asarray(ratio.mean())
-            rows = factor.reshape(-1, *[1] * (values.ndim - 1))
-            return (values * rows).astype(np.result_type(values, np.float32))
-
         weight, bias = projection.weight, projection.bias
-        return replace(
-            projection,
-            weight=weight if before.delivers_spikes(projection) else scaled(weight),
-            bias=None if bias is None else scaled(bias),
-        )
+        if not before.delivers_spikes(projection):
+            weight = _scaled(weight, _factor_of_weights(before, projection, ratio))
+        if bias is not None:
+            bias = _scaled(bias, ratio if bias.size == ratio.size else ratio.mean())
+        return replace(projection, weight=weight, bias=bias)
 
     return replace(after, projections=tuple(map(rescaled, after.projections)))
+
+
+def _factor_of_weights(
+    network: SpikingNetwork, projection: Projection, ratio: np.ndarray
+) -> np.ndarray:
+    """Return a factor for each weight, given one for each neuron or one for all."""
+    connection, weight = projection.connection, projection.weight
+    target = network.shape_of(projection.target)
+    mean = np.asarray(ratio.mean())
+    # Where a bias belongs to a channel, so do the weights; synapses need not be listed.
+    if ratio.size == 1 or connection.bias_shape(target) != (ratio.size,):
+        return mean
+    seen = projection.pooled_shape(network.shape_of(projection.source))
+    pairs = connection.pairs(weight.shape, seen, target)
+    factor, wanted = np.ones(weight.size), ratio[pairs.target]
+    factor[pairs.element] = wanted
+    shared = (factor[pairs.element] != wanted).any()
+    return mean if shared else factor.reshape(weight.shape)
+
+
+def _scaled(values: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    return (values.astype(np.float64) * factor).astype(np.result_type(values, np.float32))

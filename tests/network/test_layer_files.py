@@ -10,11 +10,13 @@ from pydantic import BaseModel
 
 from brianbridge.network import (
     AvgPool2d,
+    Connected,
     Conv2d,
     Dense,
     Feedback,
     Flatten,
     MaxPool2d,
+    OneToOne,
     Recurrent,
     Residual,
     SumPool2d,
@@ -57,6 +59,7 @@ def test_every_kind_makes_its_layer():
         {"kind": "flatten"},
         {"units": 5, "neuron": "lif", "parameters": {"tau": "20 ms"}, "delay": "2 ms"},
         {"kind": "recurrent", "delay": 1e-3},
+        {"kind": "connected", "shape": [5], "neuron": "if", "connection": {"kind": "one_to_one"}},
         {"kind": "feedback", "target": "conv1", "kernel": 2, "stride": 2},
         {"kind": "dense", "units": 5, "neuron": "lif", "bias": False, "name": "last"},
     )
@@ -69,6 +72,7 @@ def test_every_kind_makes_its_layer():
         Flatten(),
         Dense(5, neuron_model("lif", tau=20 * ms), delay="2 ms"),
         Recurrent(1e-3),
+        Connected((5,), OneToOne(), IF),
         Feedback("conv1", 2, 2),
         Dense(5, LIF, False, "last"),
     ]
@@ -109,6 +113,11 @@ CONV = {"kind": "conv2d", "channels": 4, "kernel": 3, "neuron": "if"}
             ["'layers.0': 'parameters' is for neurons", "'neuron'"],
         ),
         ({"kind": "residual"}, ["'layers.0.source' is missing"]),
+        ({"kind": "connected", "shape": 4, "neuron": "if"}, ["'layers.0.connection' is missing"]),
+        (
+            {"kind": "connected", "shape": 4, "neuron": "if", "connection": "sparse"},
+            ["'layers.0.connection' = 'sparse'"],
+        ),
         ("dense", ["'layers.0' = 'dense'"]),
     ],
 )
@@ -128,3 +137,24 @@ def test_entries_that_cannot_be(refused, layer, said):
 def test_neurons_that_cannot_be(refused, layer, shared, said):
     with refused(*said):
         build_layers(read(layer), shared)
+
+
+@pytest.mark.parametrize(
+    ("connection", "said"),
+    [
+        ({}, ["no connection ''", "Choose from"]),
+        ({"kind": 3}, ["no connection '3'"]),
+        ({"kind": "one_too_one"}, ["no connection 'one_too_one'", "Did you mean 'one_to_one'?"]),
+        ({"kind": "conv2d", "strid": 2}, ["no option 'strid'", "Did you mean 'stride'?"]),
+        ({"kind": "sparse", "source": [0]}, ["'sparse'", "the option 'target' is missing"]),
+        ({"kind": "sparse", "source": [0, [1]], "target": [0]}, ["source has lists of different"]),
+        (
+            {"kind": "sparse", "source": [0], "target": [0], "delays": ["late"]},
+            ["one delay of at least 0 s"],
+        ),
+    ],
+)
+def test_connections_that_cannot_be(refused, connection, said):
+    layers = read({"kind": "connected", "shape": 4, "neuron": "if", "connection": connection})
+    with refused(*said):
+        build_layers(layers)

@@ -12,6 +12,7 @@ from brianbridge.encoding import Bernoulli, Current, EncodedInput
 from brianbridge.network import (
     AllToAll,
     AvgPool2d,
+    Connected,
     Conv2d,
     Convolution,
     Dense,
@@ -93,6 +94,57 @@ def test_pooling_without_neurons_is_part_of_the_next_projection():
     assert second.pool == Pooling("sum", (2, 1), None, (1, 0))
     assert shapes(net) == {"conv1": (3, 2, 1), "output": (4,)}
     assert second.weight.shape == (4, 6)
+
+
+RIM = Sparse([0, 1, 1, 2], [0, 0, 1, 3])
+
+
+@pytest.mark.parametrize(
+    ("shape", "connection", "options", "weight", "bias"),
+    [
+        (6, AllToAll(), {}, (6, 70), 6),
+        ((2, 7, 5), OneToOne(), {}, (70,), 70),
+        (70, {"kind": "one_to_one"}, {"weight_shape": 1}, (1,), 70),
+        ((3, 5, 4), Convolution(), {"weight_shape": (3, 2, 3, 2)}, (3, 2, 3, 2), 3),
+        ((3, 7, 5), Convolution(), {}, (3, 2, 1, 1), 3),
+        ((3, 8, 6), TransposedConvolution(), {"weight_shape": (2, 3, 2, 2)}, (2, 3, 2, 2), 3),
+        (4, RIM, {}, (4,), 4),
+        (4, {"kind": "sparse", "source": [0, 1], "target": [3, 3]}, {}, (2,), 4),
+    ],
+)
+def test_any_connection_is_a_layer(shape, connection, options, weight, bias):
+    net = chain(Connected(shape, connection, LIF, **options), Dense(2, LIF))
+    assert list(shapes(net)) == ["hidden", "output"]
+    projection = net.projections[0]
+    assert (projection.weight.shape, projection.bias.shape) == (weight, (bias,))
+    ends = net.shape_of("input"), net.shape_of("hidden")
+    fan_in = max(1, round(projection.number_of_synapses(*ends) / np.prod(ends[1])))
+    assert 0 < np.abs(projection.weight).max() <= 1 / np.sqrt(fan_in)
+
+
+def test_a_layer_of_any_connection_takes_pooling_delay_and_name():
+    layer = Connected((2, 3, 2), OneToOne(), LIF, bias=False, name="seen", delay="2 ms")
+    (projection,) = chain(AvgPool2d(2), layer).projections
+    assert projection.pool == Pooling("average", 2)
+    assert (projection.bias, projection.target, projection.delay) == (None, "seen", 0.002)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Connected(4, "sparse", IF), ["connection = 'sparse'", "give a connection"]),
+        (lambda: chain(Connected(0, OneToOne(), IF)), ["layer 'output'", "shape 0"]),
+        (lambda: chain(Connected(4, OneToOne(), IF)), ["layer 'output'", "need the same size"]),
+        (
+            lambda: chain(Connected(70, OneToOne(), IF, weight_shape=(2,))),
+            ["weight has shape (2,)", "needs (70,)"],
+        ),
+        (lambda: chain(Connected(1, Sparse([70], [0]), IF)), ["source neuron 70"]),
+    ],
+)
+def test_a_layer_whose_connection_does_not_fit(refused, make, said):
+    with refused(*said):
+        make()
 
 
 @pytest.mark.parametrize("layer", [AvgPool2d, SumPool2d])

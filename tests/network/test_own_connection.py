@@ -35,6 +35,14 @@ from brianbridge.simulation.batched.delivery import weighted
 LIF = neuron_model("lif")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _forget():
+    """Take the kinds of these tests out of the schemas of files."""
+    yield
+    for kind in ("shared_permutation", "late", "odd", "locally_connected"):
+        CONNECTIONS._entries.pop(kind, None)
+
+
 @dataclass(frozen=True, eq=False)
 class SharedPermutation(Connection):
     """Connect each neuron with some of a permutation; neurons at the same distance share a weight.

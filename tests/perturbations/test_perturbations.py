@@ -6,7 +6,17 @@ from brian2 import ms
 
 from brianbridge.encoding import Bernoulli, Current
 from brianbridge.errors import InputError
-from brianbridge.network import Dense, SpikingNetwork
+from brianbridge.network import (
+    AllToAll,
+    Connection,
+    Dense,
+    OneToOne,
+    Pairs,
+    Population,
+    Projection,
+    Sparse,
+    SpikingNetwork,
+)
 from brianbridge.neurons.library import neuron_model
 from brianbridge.perturbations import (
     BackgroundCurrent,
@@ -386,3 +396,45 @@ def test_what_does_not_fit_the_network_is_refused():
         apply(slow, Refractory())
     with pytest.raises(InputError, match="'mismatch' is there twice"):
         apply(net, Mismatch(parameters=("theta",)), Mismatch(cv=0.2, parameters=("theta",)))
+
+
+# ---------------------------------------------------------------------- kinds of connection
+
+
+class Rows(Connection):
+    """Connect all to all, as a kind of which nothing else knows."""
+
+    kind = "rows_of_a_test"
+
+    def weight_shape(self, weight, source, target, what):
+        return target[0], source[0]
+
+    def pairs(self, weight, source, target):
+        end, start = np.indices(weight).reshape(2, -1)
+        return Pairs(start, end, np.arange(end.size))
+
+
+END, START = np.indices((4, 3)).reshape(2, -1)
+
+
+@pytest.mark.parametrize("connection", [AllToAll(), Rows(), Sparse(START, END)])
+def test_currents_of_unlike_neurons_are_kept_for_every_kind_of_connection(connection):
+    net = unlike(connection, np.ones(12) if isinstance(connection, Sparse) else np.ones((4, 3)))
+    changed = apply(net, MembraneNoise(0.0)).network.projections[0]
+    assert len({*np.round(changed.bias, 6)}) == 4
+    np.testing.assert_array_equal(changed.weight.reshape(4, 3), np.tile(changed.bias, (3, 1)).T)
+
+
+def test_neurons_that_share_a_weight_get_the_mean():
+    own, shared = (unlike(OneToOne(), np.ones(n), inputs=4) for n in (4, 1))
+    own, shared = (apply(n, MembraneNoise(0.0)).network.projections[0] for n in (own, shared))
+    np.testing.assert_array_equal(own.weight, own.bias)
+    np.testing.assert_array_equal(shared.bias, own.bias)
+    assert shared.weight == pytest.approx(own.bias.mean())
+
+
+def unlike(connection, weight, inputs=3):
+    """Return a network of four neurons, none of which leaks like another."""
+    lif = neuron_model("lif", tau=[5, 10, 20, 40] * ms)
+    projection = Projection("input", "a", weight, np.ones(4), connection)
+    return SpikingNetwork((inputs,), Current(5), (Population("a", (4,), lif),), (projection,))

@@ -6,8 +6,9 @@ automatically; other packages offer kinds in the group of entry points ``brianbr
 
 This package imports nothing above `brianbridge.network`. Algorithms that are faster than a list of
 synapses are registered for a kind where they are used: `weighting` in `brianbridge.twin.weighting`,
-`weight_delivery` in `brianbridge.simulation.batched.listed` (batched path), `fan_out_of` in
-`brianbridge.measures.fan_out`, `transpose_of` in `brianbridge.rules.equilibrium.backward_network`.
+`weight_delivery` in a module of `brianbridge.simulation.batched.deliveries` (batched path),
+`fan_out_of` in `brianbridge.measures.fan_out`, `transpose_of` in
+`brianbridge.rules.equilibrium.backward_network`.
 """
 
 from brianbridge.network.connections.all_to_all import AllToAll

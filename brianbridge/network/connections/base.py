@@ -111,6 +111,7 @@ class Connection(ABC):
         ----------
         weight : tuple of int
             The shape that the weight has. A kernel, for instance, may have any height and width.
+            It is empty for a new layer that leaves the choice to the connection.
         source, target : tuple of int
             Shapes of the populations.
         what : str
@@ -185,6 +186,8 @@ class Connection(ABC):
 def connection_from_dict(entry: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Connection:
     """Rebuild a connection from the result of `Connection.to_dict` and its arrays.
 
+    An array may also be in the entry, as lists of numbers.
+
     Raises
     ------
     InputError
@@ -195,9 +198,23 @@ def connection_from_dict(entry: Mapping[str, Any], arrays: Mapping[str, np.ndarr
     >>> connection_from_dict({"kind": "one_to_one"}, {})
     OneToOne()
     """
-    options = {name: _frozen(value) for name, value in entry.items() if name != "kind"}
-    connection: Connection = CONNECTIONS.make(entry.get("kind", ""), {**options, **arrays})
+    kind = entry.get("kind", "")
+    listed = CONNECTIONS[kind].array_fields()
+    options = {
+        name: _array(value, f"connection '{kind}': {name}") if name in listed else _frozen(value)
+        for name, value in entry.items()
+        if name != "kind"
+    }
+    connection: Connection = CONNECTIONS.make(kind, {**options, **arrays})
     return connection
+
+
+def _array(value: Any, what: str) -> np.ndarray:
+    """Return lists of numbers as an array."""
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise InputError(f"{what} has lists of different lengths; give an array") from None
 
 
 def _plain(value: Any) -> Any:

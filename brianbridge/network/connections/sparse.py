@@ -53,10 +53,11 @@ class Sparse(Connection):
                 "give one of each for each synapse"
             )
         if self.delays is not None:
-            delays = np.asarray(self.delays, dtype=np.float64)
-            if delays.shape != self.source.shape or not (np.isfinite(delays) & (delays >= 0)).all():
+            delays = np.asarray(self.delays)
+            fit = delays.shape == self.source.shape and delays.dtype.kind in "iuf"
+            if not fit or not (np.isfinite(delays) & (delays >= 0)).all():
                 raise InputError("sparse connection: give each synapse one delay of at least 0 s")
-            object.__setattr__(self, "delays", delays)
+            object.__setattr__(self, "delays", delays.astype(np.float64))
 
     def weight_shape(self, weight: Shape, source: Shape, target: Shape, what: str) -> Shape:
         """Return ``(synapses,)``."""

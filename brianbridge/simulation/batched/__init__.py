@@ -2,6 +2,6 @@
 
 `run` is the entry point, `assembly` builds the network, `workers` shares chunks between threads.
 Neurons run in `loops`; a `delivery` applies weights, by the loops in `kernels` and `image_kernels`.
-A faster delivery for a kind of connection is registered like those in `two_ways`.
+A faster delivery for a kind of connection is a module in `deliveries`.
 Its spikes equal those of `brianbridge.simulation.reference`, which it does not import.
 """

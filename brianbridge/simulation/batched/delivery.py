@@ -1,8 +1,8 @@
 """Apply the weights of one projection to the spikes of a step.
 
 `delivery` returns an object that does so. Any connection can be delivered by its list of synapses
-(`brianbridge.simulation.batched.listed`); matrices and convolutions have faster ways
-(`brianbridge.simulation.batched.two_ways`). Convolution and pooling are never unrolled.
+(`brianbridge.simulation.batched.listed`); some kinds have faster ways
+(`brianbridge.simulation.batched.deliveries`). Convolution and pooling are never unrolled.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 from brianbridge.network import AllToAll, Connection, Pooling, Projection
 from brianbridge.network.images import image_shape
 from brianbridge.simulation.batched import (
+    deliveries,  # noqa: F401  registers the faster ways
     image_kernels,
-    two_ways,  # noqa: F401  registers the faster ways
 )
 from brianbridge.simulation.batched.kernels import NO_MASK
 from brianbridge.simulation.batched.listed import Delivery, Shape, weight_delivery

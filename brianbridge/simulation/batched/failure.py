@@ -14,6 +14,7 @@ from brianbridge.network import AllToAll, Connection, Projection
 from brianbridge.network.connections import SynapseTable
 from brianbridge.network.connections.convolution import SlidingKernel
 from brianbridge.network.images import image_shape
+from brianbridge.simulation.batched.deliveries.convolution import kernels_by_source
 from brianbridge.simulation.batched.failure_kernels import (
     add_conv_arriving,
     add_sparse_arriving,
@@ -24,7 +25,6 @@ from brianbridge.simulation.batched.kernels import NO_MASK
 from brianbridge.simulation.batched.listed import Delivery, Shape
 from brianbridge.simulation.batched.projections import BatchedProjection
 from brianbridge.simulation.batched.spikes import SpikeList
-from brianbridge.simulation.batched.two_ways import kernels_by_source
 from brianbridge.simulation.random.counters import sample_keys
 
 __all__ = ["UnreliableDelivery", "UnreliableProjection"]

@@ -1,7 +1,7 @@
 """Deliver the spikes of any connection by its list of synapses.
 
 `weight_delivery` chooses the delivery by the kind of connection. Faster ones are registered in
-`brianbridge.simulation.batched.two_ways`, or for a kind of your own::
+`brianbridge.simulation.batched.deliveries`, one module for each kind, or for a kind of your own::
 
     @weight_delivery.register(MyConnection)
     def _mine(connection, weight, source, target, dtype):
@@ -16,7 +16,7 @@ from functools import singledispatch
 
 import numpy as np
 
-from brianbridge.network import Connection, OneToOne, Pairs
+from brianbridge.network import Connection, Pairs
 from brianbridge.simulation.batched import kernels
 from brianbridge.simulation.batched.kernels import NO_MASK
 from brianbridge.simulation.batched.spikes import SpikeList
@@ -100,21 +100,3 @@ class ListedDelivery(Delivery):
     def add(self, target: np.ndarray, spikes: SpikeList, mask: np.ndarray = NO_MASK) -> None:
         """Add the weights of a step's spikes; see `Delivery.add`."""
         kernels.add_sparse(target, self.first, self.reached, self.weight, *spikes, mask)
-
-
-class _MatchingDelivery(Delivery):
-    """Add the weight of each neuron to the neuron with the same index."""
-
-    def __init__(self, weight: np.ndarray, size: int) -> None:
-        super().__init__(size, size)
-        self.weight = weight
-
-    def add(self, target: np.ndarray, spikes: SpikeList, mask: np.ndarray = NO_MASK) -> None:
-        kernels.add_matching(target, self.weight, *spikes, mask)
-
-
-@weight_delivery.register(OneToOne)
-def _matching(
-    connection: OneToOne, weight: np.ndarray, source: Shape, target: Shape, dtype: np.dtype
-) -> Delivery:
-    return _MatchingDelivery(weight, math.prod(target))
