@@ -13,7 +13,7 @@ from brianbridge.network.projection import Projection
 from brianbridge.network.readouts import READOUTS
 from brianbridge.network.structure import NetworkStructure, Schedule
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.neurons.types import integers_and_booleans
+from brianbridge.neurons.equations import integers_and_booleans
 
 __all__ = ["check_network"]
 
@@ -44,12 +44,8 @@ def check_network(network: NetworkStructure) -> None:
             )
     _check_names(network, {*names, *_SIMULATION_NAMES})
     _check_activity(network)
-    if READOUTS[network.readout].needs_potential and not network.output.neuron.potential:
-        raise InputError(
-            f"readout '{network.readout}' needs a potential, but neuron model "
-            f"'{network.output.neuron.name}' does not say which variable that is; call it 'v', or "
-            "give the model a 'receive'"
-        )
+    if READOUTS[network.readout].needs_potential:
+        network.output.neuron.require_potential(f"readout '{network.readout}'")
 
 
 def _check_projection(

@@ -102,7 +102,7 @@ def run_layer(
         drive = twin.drive(name, None if constant is None else constant.detach())
         ran = population.run(inputs or None, drive, steps=twin.network.steps, batch=batch)
         if ran.spikes is None:
-            potential = ran.state[population.model.potential]
+            potential = ran.state[population.model.require_potential("the output")]
             final = twin.final_output(potential.flatten(1)).reshape(potential.shape)
             return LayerActivity(None, final, None)
         return LayerActivity(twin.emitted_spikes(name, ran.spikes), None, twin.mask(name, batch))
@@ -215,7 +215,8 @@ def check_threshold(network: SpikingNetwork, rule: str, threshold: str) -> None:
 def initial_potential(population: Population) -> np.ndarray:
     """Return the initial potential in SI units: one value, or one for each neuron."""
     neuron = population.neuron
-    return np.asarray(si_array(neuron.initial.get(neuron.potential, 0.0)), dtype=np.float64)
+    v = neuron.require_potential(f"population '{population.name}'")
+    return np.asarray(si_array(neuron.initial.get(v, 0.0)), dtype=np.float64)
 
 
 def leak_factor(network: SpikingNetwork, name: str, tau: str) -> float:

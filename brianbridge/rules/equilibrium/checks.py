@@ -103,8 +103,9 @@ def _sums_and_subtracts(
     # Inputs from silence to a spike in every step, and some beyond both ends.
     scale = 1.0 if amount is None else abs(amount)
     x = scale * np.random.default_rng(0).normal(0.4, 1.0, (_STEPS, 1, size))
-    ran = twin.run(torch.as_tensor(x), record=(neuron.potential,))
-    v = ran.traces[neuron.potential]
+    name = neuron.require_potential(f"population '{population.name}'")
+    ran = twin.run(torch.as_tensor(x), record=(name,))
+    v = ran.traces[name]
     before = torch.as_tensor(initial_potential(population)).expand(size) + torch.zeros_like(v[:1])
     free = leak * torch.cat([before, v[:-1]]) + torch.as_tensor(x)
     if amount is None or ran.spikes is None:

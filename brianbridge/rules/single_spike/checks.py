@@ -89,9 +89,10 @@ def _sums_and_fires_once(population: Population, dt: float, threshold: str) -> b
     # If a potential does not start at 0, rounding must not carry it past the threshold.
     almost = theta - start - 1e-9 * (start != 0)
     x = torch.stack([almost, theta * 0 + 0.5, theta * 0, 1 + theta.abs()]).unsqueeze(1)
-    ran = twin.run(x, record=(neuron.potential,))
+    v = neuron.require_potential(f"population '{population.name}'")
+    ran = twin.run(x, record=(v,))
     assert ran.spikes is not None
     silent, once = torch.zeros_like(theta), torch.ones_like(theta)
     expected = torch.stack([silent, once, silent, silent])
-    kept = torch.allclose(ran.traces[neuron.potential][2, 0], theta + 0.5)
+    kept = torch.allclose(ran.traces[v][2, 0], theta + 0.5)
     return kept and torch.equal(ran.spikes[:, 0], expected)

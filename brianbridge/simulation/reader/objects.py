@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from brian2 import (
@@ -28,6 +28,7 @@ __all__ = [
     "chosen_group",
     "common_dt",
     "groups_and_synapses",
+    "named_potentials",
     "objects_of",
     "output_last",
 ]
@@ -104,6 +105,32 @@ def groups_and_synapses(objects: list[Any], source: Any) -> tuple[list[Any], lis
     if not groups:
         raise InputError("the network has no NeuronGroup besides the input; give it one")
     return groups, synapses
+
+
+def named_potentials(potential: str | Mapping[str, str], groups: list[Any]) -> dict[str, str]:
+    """Return the membrane potentials that a caller named, by the name of the group.
+
+    Parameters
+    ----------
+    potential : str or mapping of str to str
+        See `brianbridge.from_brian2`.
+    groups : list of brian2.NeuronGroup
+        The groups of the network.
+    """
+    variables = {group.name: list(group.user_equations) for group in groups}
+    if isinstance(potential, str):
+        found = {name: potential for name, known in variables.items() if potential in known}
+        if potential and not found:
+            every = {name for known in variables.values() for name in known}
+            raise InputError(
+                f"potential: no group has a variable '{potential}'. {did_you_mean(potential, every)}"
+            )
+        return found
+    for name in potential:
+        if name not in variables:
+            hint = did_you_mean(name, variables)
+            raise InputError(f"potential: the network has no group '{name}'. {hint}")
+    return dict(potential)
 
 
 def check_network(network: Any) -> None:
