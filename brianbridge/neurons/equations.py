@@ -11,7 +11,7 @@ from brianbridge.errors import InputError
 from brianbridge.neurons.budget import Cost, check_text, cost_of
 from brianbridge.neurons.expressions import called_functions, names_in, one_line, parse_expression
 
-__all__ = ["TYPED", "check_costs", "integers_and_booleans", "split_equations"]
+__all__ = ["TYPED", "check_costs", "flags_of", "integers_and_booleans", "split_equations"]
 
 _EQUATION = re.compile(
     r"^\s*(?:d(?P<state>\w+)\s*/\s*dt\s*=(?P<rhs>[^:]+)|(?P<sub>\w+)\s*=(?P<sub_rhs>[^:]+)"
@@ -85,6 +85,24 @@ def integers_and_booleans(equations: str) -> dict[str, str]:
     {'fired': 'boolean', 'k': 'integer'}
     """
     return {name: kind for name, _, kind in TYPED.findall(equations)}
+
+
+def flags_of(equations: str) -> dict[str, set[str]]:
+    r"""Return the flags of each variable of some equations, which have been checked.
+
+    Examples
+    --------
+    >>> flags_of("dv/dt = (I - v)/tau : 1 (unless refractory)\nI : 1")
+    {'v': {'unless refractory'}, 'I': set()}
+    """
+    lines = (_EQUATION.match(line.split("#")[0]) for line in equations.splitlines())
+    return {
+        match["state"] or match["sub"] or match["parameter"]: {
+            flag.strip() for flag in (match["flags"] or "").split(",") if flag
+        }
+        for match in lines
+        if match is not None
+    }
 
 
 def check_costs(expressions: Mapping[str, str], states: Collection[str], what: str) -> None:

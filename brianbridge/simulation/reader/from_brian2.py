@@ -107,7 +107,9 @@ def from_brian2(
     """
     outer = get_local_namespace(1) if namespace is None else namespace
     # On a standalone device, variables have no values before the program has run.
-    check_runtime_device("from_brian2")
+    check_runtime_device(
+        "from_brian2", ", and build the network again: a standalone one has no values to be read"
+    )
     check_network(network)
     objects = objects_of(network, level=1)
     source = chosen_group(input, objects, "input") if input is not None else None
