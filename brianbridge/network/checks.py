@@ -12,8 +12,8 @@ from brianbridge.network.population import INPUT
 from brianbridge.network.projection import Projection
 from brianbridge.network.readouts import READOUTS
 from brianbridge.network.structure import NetworkStructure, Schedule
-from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.equations import integers_and_booleans
+from brianbridge.neurons.model import NeuronModel
 
 __all__ = ["check_network"]
 

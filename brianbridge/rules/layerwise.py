@@ -19,13 +19,16 @@ from torch import Tensor
 from brianbridge.errors import InputError
 from brianbridge.network import INPUT, Population, Projection, SpikingNetwork
 from brianbridge.neurons.quantities import si_array
+from brianbridge.neurons.quantity_text import quantity_text
 from brianbridge.rules.base import Response
 from brianbridge.twin.network import NetworkTwin
 from brianbridge.twin.scan import batch_of, inputs_of, later, total
 
 __all__ = [
     "LayerActivity",
+    "check_canonical",
     "check_feedforward",
+    "check_scale",
     "check_threshold",
     "initial_potential",
     "leak_factor",
@@ -146,9 +149,12 @@ def respond_by_counts(
             count = count + (arrived - count).detach()
         return count / network.steps
 
-    for population in network.populations:
+    for population in network.layers:
         name = population.name
-        free = network.steps * mean_input(twin, name, mean_of)
+        if network.incoming(name):
+            free = network.steps * mean_input(twin, name, mean_of)
+        else:  # neurons that their equations alone drive
+            free = torch.zeros(batch, *population.shape, dtype=twin.dtype, device=twin.device)
         with torch.no_grad():
             x, constant = inputs_of(twin, name, spikes, current)
         activity = run_layer(twin, name, x, constant, batch)
@@ -194,12 +200,23 @@ def check_feedforward(network: SpikingNetwork, rule: str, threshold: str) -> Non
     InputError
         If a rule that works layer by layer cannot train the network.
     """
-    if network.has_loops:
+    if not network.layers:
         raise InputError(
-            f"learning rule '{rule}' works layer by layer, which feedback does not allow; leave "
-            "the feedback out, or use another rule"
+            f"learning rule '{rule}' works layer by layer, which feedback does not allow, and "
+            "populations of this network form a loop; leave the feedback out, or use "
+            "'surrogate_gradient', which trains every network"
         )
     check_threshold(network, rule, threshold)
+
+
+def check_canonical(network: SpikingNetwork, rule: str) -> None:
+    """Refuse networks in Brian2's order, such as those that were read from Brian2."""
+    if network.schedule != "canonical":
+        raise InputError(
+            f"learning rule '{rule}' works with the schedule 'canonical' only, not "
+            f"'{network.schedule}', Brian2's own order; use 'surrogate_gradient', which trains "
+            "every network"
+        )
 
 
 def check_threshold(network: SpikingNetwork, rule: str, threshold: str) -> None:
@@ -209,6 +226,24 @@ def check_threshold(network: SpikingNetwork, rule: str, threshold: str) -> None:
             raise InputError(
                 f"learning rule '{rule}': neuron model '{population.neuron.name}' has no "
                 f"parameter '{threshold}'; name its threshold with the option 'threshold'"
+            )
+
+
+def check_scale(network: SpikingNetwork, rule: str, threshold: str) -> None:
+    """Refuse thresholds of 0 or below, which are no distance from rest.
+
+    Raises
+    ------
+    InputError
+        If a rule that divides by the threshold cannot train the network.
+    """
+    for population in network.firing:
+        theta = population.neuron.parameters[threshold]
+        if np.any(si_array(theta) <= 0):
+            raise InputError(
+                f"learning rule '{rule}' needs thresholds above 0, measured from rest, but "
+                f"{threshold} = {quantity_text(theta)} in population '{population.name}'; measure "
+                "potentials from rest, or use 'surrogate_gradient', which trains every network"
             )
 
 

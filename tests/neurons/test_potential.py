@@ -46,7 +46,9 @@ def test_it_is_found(lines, options, expected):
 
 
 def test_a_subexpression_stands_for_its_variables():
-    equations = "dU/dt = (g - U)/(5*ms) : 1\ndg/dt = -g/(5*ms) : 1\nrel = U/2 : 1\nlow = rel - 1 : 1"
+    equations = (
+        "dU/dt = (g - U)/(5*ms) : 1\ndg/dt = -g/(5*ms) : 1\nrel = U/2 : 1\nlow = rel - 1 : 1"
+    )
     assert NeuronModel(equations, threshold="low > 0").potential == "U"
 
 

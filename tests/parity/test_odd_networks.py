@@ -134,9 +134,13 @@ def test_a_potential_that_cannot_be_told_is_refused(refused):
     lines = "du/dt = -u/(5*ms) + drive : 1\ndw/dt = (u - w)/(5*ms) : 1\ndrive : Hz"
     two = NeuronModel(lines, "int(u > 0.4 - w)", "u = 0", receive="", drive="drive")
     single(two)
-    with refused("readout 'potential' needs the membrane potential", "'u' or 'w'", "potential = 'u'"):
+    with refused(
+        "readout 'potential' needs the membrane potential", "'u' or 'w'", "potential = 'u'"
+    ):
         single(two, readout="potential")
-    named = NeuronModel(lines, "int(u > 0.4 - w)", "u = 0", receive="", drive="drive", potential="u")
+    named = NeuronModel(
+        lines, "int(u > 0.4 - w)", "u = 0", receive="", drive="drive", potential="u"
+    )
     clear = NeuronModel(lines, "int(u > 0.4)", "u = 0", receive="", drive="drive")
     for model in (named, clear):
         assert single(model, readout="potential").output.neuron.potential == "u"

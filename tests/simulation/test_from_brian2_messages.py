@@ -101,7 +101,9 @@ def test_a_group_that_is_called_input(refused, fed):
         group = cells(name=name)
         return [source, group, wires(source if fed else group, group, name=f"to_{name}")]
 
-    with refused("'input' (NeuronGroup) has the name that the input of every network has", "rename"):
+    with refused(
+        "'input' (NeuronGroup) has the name that the input of every network has", "rename"
+    ):
         read(*objects("input"), input=source)
     assert read(*objects("renamed"), input=source).output.name == "renamed"
     alone = cells(name="input")

@@ -7,7 +7,12 @@ import torch
 
 from brianbridge.errors import InputError
 from brianbridge.network import Population, SpikingNetwork
-from brianbridge.rules.layerwise import check_threshold, initial_potential, leak_factor
+from brianbridge.rules.layerwise import (
+    check_canonical,
+    check_threshold,
+    initial_potential,
+    leak_factor,
+)
 from brianbridge.twin.population import PopulationTwin
 
 __all__ = ["check_equilibrium", "reset_amount"]
@@ -45,11 +50,7 @@ def check_equilibrium(
     what = f"learning rule '{rule}'"
     if network.readout != "potential":
         raise InputError(f"{what}: the output must not fire; give readout = 'potential'")
-    if network.schedule != "canonical":
-        raise InputError(
-            f"{what} works with the schedule 'canonical' only, not '{network.schedule}'; use "
-            "another rule"
-        )
+    check_canonical(network, rule)
     check_threshold(network, rule, threshold)
     _check_same_values(network, what, (threshold, rest, tau))
     leaks = {p.name: leak_factor(network, p.name, tau) for p in network.populations}

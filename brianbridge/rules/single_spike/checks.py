@@ -8,7 +8,7 @@ import torch
 from brianbridge.encoding import Latency
 from brianbridge.errors import InputError
 from brianbridge.network import Population, SpikingNetwork
-from brianbridge.rules.layerwise import check_feedforward, initial_potential
+from brianbridge.rules.layerwise import check_canonical, check_feedforward, initial_potential
 from brianbridge.twin.population import PopulationTwin
 
 __all__ = ["check_first_spike_network"]
@@ -39,6 +39,7 @@ def check_first_spike_network(
     """
     what = f"learning rule '{rule}'"
     check_feedforward(network, rule, threshold)
+    check_canonical(network, rule)
     if network.readout != "first_spike":
         raise InputError(
             f"{what} needs the readout 'first_spike', but the network has '{network.readout}'; "

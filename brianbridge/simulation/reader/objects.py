@@ -143,10 +143,8 @@ def named_potentials(potential: str | Mapping[str, str], groups: list[Any]) -> d
     if isinstance(potential, str):
         found = {name: potential for name, known in variables.items() if potential in known}
         if potential and not found:
-            every = {name for known in variables.values() for name in known}
-            raise InputError(
-                f"potential: no group has a variable '{potential}'. {did_you_mean(potential, every)}"
-            )
+            hint = did_you_mean(potential, {name for known in variables.values() for name in known})
+            raise InputError(f"potential: no group has a variable '{potential}'. {hint}")
         return found
     for name in potential:
         if name not in variables:
