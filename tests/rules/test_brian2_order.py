@@ -20,7 +20,7 @@ LOOPS = r"which feedback does not allow.*'surrogate_gradient'"
 
 
 def script(loop: bool = False, fires: bool = True, threshold: str = "theta") -> bb.SpikingNetwork:
-    """Read pixels and a group that fires by itself, both of which lead to a hidden group before it."""
+    """Read pixels, and a group that fires by itself and leads to the hidden group before it."""
     rng = np.random.default_rng(1)
     equations, firing = (
         "dv/dt = -v/(10*ms) : 1",
