@@ -10,15 +10,16 @@ from brianbridge.rules.base import LearningRule, learning_rule, rule_names
 
 __all__ = ["chosen_rule", "rules_for"]
 
-#: The rules that are chosen, in this order. The last trains every network.
-_ORDER = ("spike_count", "surrogate_gradient")
+#: The rule that is chosen where it can train, and the one that trains every network.
+_FIRST, _OTHERWISE = "spike_count", "surrogate_gradient"
 
 
 def chosen_rule(network: SpikingNetwork) -> LearningRule:
     """Return the rule that trains a network if none is named, and log which it is.
 
-    It is ``spike_count`` if that rule can train the network: neurons in layers, with a threshold
-    parameter. Otherwise it is ``surrogate_gradient``.
+    It is ``spike_count`` for networks in the canonical order that this rule can train: layers of
+    neurons with a threshold parameter. Otherwise it is ``surrogate_gradient``. A network that was
+    read from Brian2 keeps its user's weights, from which spike counts may not learn.
 
     Examples
     --------
@@ -28,11 +29,13 @@ def chosen_rule(network: SpikingNetwork) -> LearningRule:
     >>> chosen_rule(net).name
     'surrogate_gradient'
     """
-    *others, last = _ORDER
-    found = next((name for name in others if _refusal(name, network) is None), last)
-    reasons = [f"; {_refusal(name, network)}" for name in others if name != found]
-    logging.getLogger(__name__).info("learning rule: '%s'%s", found, "".join(reasons))
-    return learning_rule(found)
+    why: object = _refusal(_FIRST, network)
+    if network.schedule != "canonical":
+        why = "the network is in Brian2's order, and may have weights that counts cannot train"
+    name = _FIRST if why is None else _OTHERWISE
+    reason = "" if why is None else f" ({why})"
+    logging.getLogger(__name__).info("learning rule: '%s'%s", name, reason)
+    return learning_rule(name)
 
 
 def rules_for(network: SpikingNetwork) -> tuple[str, ...]:
