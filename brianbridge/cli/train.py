@@ -34,11 +34,12 @@ def train(options: Namespace) -> int:
 
     study = changed(read_study(options.study), options.seed, options.deterministic)
     network = train_study(study, options.out, load_split(study))
+    rule = network.provenance["rule"]["name"]
     curve = {k: v[-1] for k, v in network.provenance["training_curve"].items()}
     if options.json:
-        print(json.dumps({"network": str(options.out / "network.h5"), **curve}))
+        print(json.dumps({"network": str(options.out / "network.h5"), "rule": rule, **curve}))
     else:
-        print(f"wrote {options.out / 'network.h5'}")
+        print(f"wrote {options.out / 'network.h5'}, trained with the rule '{rule}'")
     return 0
 
 

@@ -12,8 +12,8 @@ from brianbridge.network.population import INPUT
 from brianbridge.network.projection import Projection
 from brianbridge.network.readouts import READOUTS
 from brianbridge.network.structure import NetworkStructure, Schedule
+from brianbridge.neurons.equations import integers_and_booleans
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.neurons.types import integers_and_booleans
 
 __all__ = ["check_network"]
 
@@ -31,6 +31,10 @@ def check_network(network: NetworkStructure) -> None:
         raise InputError("a spiking network needs at least one population")
     shapes = {INPUT: network.shape_of(INPUT)}
     for population in network.populations:
+        if population.name == INPUT:
+            raise InputError(
+                f"population '{INPUT}' has the name that the input of every network has; rename it"
+            )
         if population.name in shapes:
             raise InputError(f"two populations are called '{population.name}'; rename one")
         shapes[population.name] = population.shape
@@ -44,12 +48,8 @@ def check_network(network: NetworkStructure) -> None:
             )
     _check_names(network, {*names, *_SIMULATION_NAMES})
     _check_activity(network)
-    if READOUTS[network.readout].needs_potential and not network.output.neuron.potential:
-        raise InputError(
-            f"readout '{network.readout}' needs a potential, but neuron model "
-            f"'{network.output.neuron.name}' does not say which variable that is; call it 'v', or "
-            "give the model a 'receive'"
-        )
+    if READOUTS[network.readout].needs_potential:
+        network.output.neuron.require_potential(f"readout '{network.readout}'")
 
 
 def _check_projection(
@@ -91,11 +91,11 @@ def _check_names(network: NetworkStructure, taken: set[str]) -> None:
     """Refuse populations with the name of another object in a simulation."""
     names = [population.name for population in network.populations]
     taken = taken | {f"{name}{part}" for name in names for part in _PARTS}
-    for name in names:
-        if name in taken:
-            raise InputError(
-                f"population '{name}' has the name of another object in the simulation; rename it"
-            )
+    if clashes := [f"'{name}'" for name in names if name in taken]:
+        raise InputError(
+            f"the simulation has objects of its own that are called {' and '.join(clashes)}; "
+            "rename these populations"
+        )
 
 
 def _check_choices(network: NetworkStructure) -> None:

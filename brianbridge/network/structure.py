@@ -101,6 +101,20 @@ class NetworkStructure:
         """Whether populations are stepped together: there is feedback, or the order is Brian2's."""
         return self.schedule == "default" or any(p.feedback for p in self.projections)
 
+    @property
+    def layers(self) -> tuple[Population, ...]:
+        """The populations, each after all that lead to it; empty if they form a loop."""
+        found: list[Population] = []
+        left = list(self.populations)
+        while left:
+            names = {p.name for p in left}
+            ready = [p for p in left if not names & {q.source for q in self.incoming(p.name)}]
+            if not ready:
+                return ()
+            found.append(ready[0])
+            left = [p for p in left if p is not ready[0]]
+        return tuple(found)
+
     def incoming(self, name: str) -> tuple[Projection, ...]:
         """Return the projections that lead to population `name`."""
         return tuple(p for p in self.projections if p.target == name)

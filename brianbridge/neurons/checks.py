@@ -15,7 +15,7 @@ import numpy as np
 
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.neurons.description import NeuronDescription
-from brianbridge.neurons.equations import split_equations
+from brianbridge.neurons.equations import flags_of, split_equations
 from brianbridge.neurons.expressions import one_line
 from brianbridge.neurons.probe import on_runtime_device, probe, resolve_names
 from brianbridge.neurons.quantity_text import unit_name
@@ -72,6 +72,7 @@ def _check_model_units(model: NeuronDescription, what: str) -> None:
             f"{what}: its parameters and initial values are arrays of different sizes {sizes}; "
             "give each one value for each neuron"
         )
+    _check_flags(model, what)
     try:
         group = _trial_group(model, 2 * sizes[0])
         variables = resolve_names(group, model.emit)
@@ -127,17 +128,25 @@ def _check_expressions(
     group.state_updater._get_refractory_code(run_namespace={})
 
 
+def _check_flags(model: NeuronDescription, what: str) -> None:
+    """Refuse variables that neurons share, or that belong to another group."""
+    for name, flags in flags_of(model.equations).items():
+        if "shared" in flags:
+            raise InputError(
+                f"{what}: '{name}' has the flag (shared), but every neuron has its own variables; "
+                "drop the flag, and each neuron gets the same value"
+            )
+        if "linked" in flags:
+            raise InputError(
+                f"{what}: '{name}' has the flag (linked), but a neuron cannot read variables of "
+                "another group; write the equations of both groups in one, or make it a parameter"
+            )
+
+
 def _check_variables(model: NeuronDescription, group: Any, what: str) -> None:
-    """Refuse variables that neurons share, and initial values with the wrong unit."""
+    """Refuse initial values with the wrong unit."""
     from brian2.units.fundamentalunits import DIMENSIONLESS
 
-    for eq in group.equations.values():
-        shared = {"shared", "linked"} & set(eq.flags)
-        if shared:
-            raise InputError(
-                f"{what}: '{eq.varname}' has the flag ({shared.pop()}), but every neuron has "
-                "its own variables; drop the flag, or make it a parameter of the model"
-            )
     for name, value in model.initial.items():
         wanted = group.variables[name].dim
         if getattr(value, "dim", DIMENSIONLESS) is not wanted:

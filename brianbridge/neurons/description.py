@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from brianbridge.errors import InputError
 from brianbridge.neurons.equations import split_equations
 from brianbridge.neurons.expressions import is_condition, parse_expression
+from brianbridge.neurons.potential import derived_potential
 from brianbridge.neurons.quantities import to_json
 from brianbridge.neurons.quantity_text import quantity_text
 
@@ -43,7 +45,7 @@ class NeuronDescription:
     equations: str
     emit: str = ""
     reset: str = ""
-    receive: str = "v"
+    receive: Any = None
     drive: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     initial: Mapping[str, Any] = field(default_factory=dict)
@@ -51,6 +53,7 @@ class NeuronDescription:
     method: str = "exact"
     name: str = ""
     summary: str = ""
+    potential: str = ""
 
     def __repr__(self) -> str:
         kind = type(self).__name__
@@ -61,6 +64,7 @@ class NeuronDescription:
             "emit": self.emit,
             "reset": "; ".join(line.strip() for line in self.reset.strip().splitlines()),
             "refractory": "" if self.refractory is None else quantity_text(self.refractory),
+            "potential": "" if self.potential == self.derived_potential else self.potential,
             "parameters": ", ".join(constants),
             "initial": ", ".join(start),
             "method": self.method,
@@ -130,19 +134,31 @@ class NeuronDescription:
         return any(re.search(rf"\b{flag}\s*=\s*True\b", self.reset) for flag in flags)
 
     @property
-    def potential(self) -> str:
-        """The variable that is the membrane potential.
+    def derived_potential(self) -> str:
+        """The membrane potential as the equations show it; see `derived_potential`."""
+        return derived_potential(self.equations, self.emit, self.receive or "")
 
-        This is ``v`` if the model has one, else the variable that receives spikes, else the only
-        state variable. It is empty if there is none of these.
+    def require_potential(self, why: str) -> str:
+        """Return the membrane potential, or refuse a model that does not say which it is.
+
+        Parameters
+        ----------
+        why : str
+            What needs it, for the message.
         """
-        variables = self.state_variables
-        only = variables[0] if len(variables) == 1 else ""
-        return "v" if "v" in variables else self.receive or only
+        if not self.potential:
+            names = " or ".join(f"'{name}'" for name in self.state_variables)
+            raise InputError(
+                f"{why} needs the membrane potential of {self.label}, which may be {names}; name "
+                f"it, as in potential = '{self.state_variables[0]}'"
+            )
+        return self.potential
 
     def to_dict(self) -> dict[str, Any]:
         """Return a description in JSON values, which `from_dict` reads back bit for bit."""
         entry: dict[str, Any] = {k: getattr(self, k) for k in _TEXT_FIELDS}
+        if self.potential != self.derived_potential:
+            entry["potential"] = self.potential
         entry["parameters"] = {k: to_json(v) for k, v in self.parameters.items()}
         entry["initial"] = {k: to_json(v) for k, v in self.initial.items()}
         if self.refractory is not None:

@@ -11,13 +11,15 @@ from brianbridge.errors import InputError
 from brianbridge.neurons.budget import Cost, check_text, cost_of
 from brianbridge.neurons.expressions import called_functions, names_in, one_line, parse_expression
 
-__all__ = ["check_costs", "split_equations"]
+__all__ = ["TYPED", "check_costs", "flags_of", "integers_and_booleans", "split_equations"]
 
 _EQUATION = re.compile(
     r"^\s*(?:d(?P<state>\w+)\s*/\s*dt\s*=(?P<rhs>[^:]+)|(?P<sub>\w+)\s*=(?P<sub_rhs>[^:]+)"
     r"|(?P<parameter>\w+))\s*:\s*(?P<unit>[^()#]+?)\s*(?:\((?P<flags>[^)]*)\))?\s*$",
     re.ASCII,
 )
+#: Variables of other types, with their expressions and types.
+TYPED = re.compile(r"^\s*(\w+)\s*(?:=([^:]+))?:\s*(integer|boolean)\b", re.MULTILINE)
 #: Limits of the equations of a model, and of its differential equations, which may all be coupled.
 _MOST_EQUATIONS = 400
 _MOST_STATES = 100
@@ -72,6 +74,35 @@ def split_equations(text: str, what: str) -> dict[str, str]:
             f"{what}: there is no state equation; give at least one 'dv/dt = ... : unit'"
         )
     return found
+
+
+def integers_and_booleans(equations: str) -> dict[str, str]:
+    r"""Return the variables that are integers or booleans, with their type.
+
+    Examples
+    --------
+    >>> integers_and_booleans("dv/dt = -v/tau : 1\nfired : boolean\nk : integer (constant)")
+    {'fired': 'boolean', 'k': 'integer'}
+    """
+    return {name: kind for name, _, kind in TYPED.findall(equations)}
+
+
+def flags_of(equations: str) -> dict[str, set[str]]:
+    r"""Return the flags of each variable of some equations, which have been checked.
+
+    Examples
+    --------
+    >>> flags_of("dv/dt = (I - v)/tau : 1 (unless refractory)\nI : 1")
+    {'v': {'unless refractory'}, 'I': set()}
+    """
+    lines = (_EQUATION.match(line.split("#")[0]) for line in equations.splitlines())
+    return {
+        match["state"] or match["sub"] or match["parameter"]: {
+            flag.strip() for flag in (match["flags"] or "").split(",") if flag
+        }
+        for match in lines
+        if match is not None
+    }
 
 
 def check_costs(expressions: Mapping[str, str], states: Collection[str], what: str) -> None:

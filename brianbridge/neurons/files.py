@@ -23,8 +23,9 @@ class NeuronFile(BaseModel):
     emit: str = ""
     threshold: str | None = None
     reset: str = ""
-    receive: str = "v"
+    receive: str | None = None
     drive: str = ""
+    potential: str = ""
     refractory: str | None = None
     method: str = "exact"
     parameters: dict[str, str | int | float | list[str | int | float]] = {}

@@ -17,19 +17,13 @@ from brianbridge.neurons.statements import parse_statements
 __all__ = ["fields_of_group"]
 
 
-def fields_of_group(
-    group: Any, *, receive: str | None, drive: str, namespace: Mapping[str, Any]
-) -> Iterator[dict[str, Any]]:
+def fields_of_group(group: Any, *, namespace: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the fields of `group`'s neuron model, once for each method that Brian2 would try.
 
     Parameters
     ----------
     group : brian2.NeuronGroup
         The group. It is not changed.
-    receive : str, optional
-        The variable that synaptic weights add to; ``v`` or the only state variable by default.
-    drive : str
-        The parameter of the equations that a constant input sets.
     namespace : mapping
         Where to look up constants that the group's own namespace lacks.
 
@@ -57,16 +51,11 @@ def fields_of_group(
         lines.append(_line(eq))
         if value is not None and np.any(value):
             initial[eq.varname] = value
-    states = list(group.user_equations.diff_eq_names)
-    if receive is None:
-        receive = "v" if "v" in states or len(states) != 1 else states[0]
     for method in _methods(group, what):
         yield {
             "equations": "\n".join(lines),
             "emit": emit,
             "reset": reset,
-            "receive": receive,
-            "drive": drive,
             "parameters": parameters,
             "initial": initial,
             "refractory": group._refractory,

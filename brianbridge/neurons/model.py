@@ -48,8 +48,9 @@ class NeuronModel(NeuronDescription):
         The spike value as a function of state; 0 means no spike.
     reset : str
         Statements that change the state of a neuron that fired; may use ``emit``.
-    receive : str
-        The variable that a synaptic weight adds to.
+    receive : str, optional
+        The variable that a synaptic weight adds to; empty for none. If not given, ``v``, or else
+        the membrane potential.
     drive : str
         The variable that a constant input current sets; empty for none.
     parameters : mapping of str to Quantity, float, str or array
@@ -62,6 +63,10 @@ class NeuronModel(NeuronDescription):
         ``"exact"`` for the exact propagator, or any of Brian2's methods.
     name, summary : str
         The name of the model, and one line about it.
+    potential : str
+        The variable that is the membrane potential. If not given, it is found from equations and
+        emit (`brianbridge.neurons.potential.derived_potential`); it stays empty if that leaves
+        several, and what needs it then asks for it.
     threshold : str, optional
         A condition, as in Brian2: ``threshold="v > 1"`` means ``emit="int(v > 1)"``.
 
@@ -108,6 +113,9 @@ class NeuronModel(NeuronDescription):
         set_(self, "parameters", parameters)
         set_(self, "refractory", parse_refractory(self.refractory, what))
         check_model_names(self, what)
+        set_(self, "potential", self.potential or self.derived_potential)
+        if self.receive is None:
+            set_(self, "receive", "v" if "v" in self.settable_variables else self.potential)
         # Keep the expressions: they are evaluated again when a parameter changes.
         set_(self, "_initial_as_given", dict(self.initial))
         initial = {
@@ -171,6 +179,7 @@ class NeuronModel(NeuronDescription):
         *,
         receive: str | None = None,
         drive: str = "",
+        potential: str = "",
         namespace: Mapping[str, Any] | None = None,
         level: int = 0,
     ) -> NeuronModel:
@@ -188,9 +197,12 @@ class NeuronModel(NeuronDescription):
         group : brian2.NeuronGroup
             The group. It is not changed.
         receive : str, optional
-            The variable that synaptic weights add to; ``v`` or the only state variable by default.
+            The variable that synaptic weights add to; by default ``v``, or else the membrane
+            potential.
         drive : str
             The parameter of the equations that a constant input sets.
+        potential : str
+            The variable that is the membrane potential, if equations and threshold leave several.
         namespace : mapping, optional
             Where to look up constants that the group's own namespace lacks.
         level : int
@@ -216,9 +228,9 @@ class NeuronModel(NeuronDescription):
         if namespace is None:
             namespace = get_local_namespace(level + 1)
         problem: InputError | None = None
-        for fields in fields_of_group(group, receive=receive, drive=drive, namespace=namespace):
+        for fields in fields_of_group(group, namespace=namespace):
             try:
-                return cls(**fields)
+                return cls(**fields, receive=receive, drive=drive, potential=potential)
             except InputError as error:
                 problem = error  # the next method may work
         raise problem or InputError(f"group '{group.name}' names no state update method")

@@ -96,6 +96,7 @@ def _check_roles(
     for role, names, allowed in (
         ("receive", [model.receive], settable),
         ("drive", [model.drive], parameters),
+        ("potential", [model.potential], settable),
         ("initial", model.initial, settable),
     ):
         for name in names:

@@ -6,7 +6,6 @@ Brian2's code generators treat a fraction that is assigned to an integer differe
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,24 +13,12 @@ import numpy as np
 
 from brianbridge.errors import InputError
 from brianbridge.neurons.description import NeuronDescription
+from brianbridge.neurons.equations import TYPED, integers_and_booleans
 from brianbridge.neurons.expressions import substitute_name
 from brianbridge.neurons.quantities import si_array
 from brianbridge.neurons.statements import Statement, parse_statements
 
-__all__ = ["check_types", "integers_and_booleans"]
-
-_TYPED = re.compile(r"^\s*(\w+)\s*(?:=([^:]+))?:\s*(integer|boolean)\b", re.MULTILINE)
-
-
-def integers_and_booleans(equations: str) -> dict[str, str]:
-    r"""Return the variables that are integers or booleans, with their type.
-
-    Examples
-    --------
-    >>> integers_and_booleans("dv/dt = -v/tau : 1\nfired : boolean\nk : integer (constant)")
-    {'fired': 'boolean', 'k': 'integer'}
-    """
-    return {name: kind for name, _, kind in _TYPED.findall(equations)}
+__all__ = ["check_types"]
 
 
 def check_types(model: NeuronDescription, variables: Mapping[str, Any], what: str) -> None:
@@ -59,7 +46,7 @@ def check_types(model: NeuronDescription, variables: Mapping[str, Any], what: st
             code = substitute_name(line.expression, "emit", spike)
             kind = _kind_of(code, variables) if line.operation != "/=" else "float"
             _check_written(line, kinds[line.target], kind, f"{what}, reset")
-    for name, expression, wanted in _TYPED.findall(model.equations):
+    for name, expression, wanted in TYPED.findall(model.equations):
         if expression:
             line = Statement(name, "=", expression.strip())
             kind = _kind_of(line.expression, variables)

@@ -100,10 +100,11 @@ class ConductanceSynapses(Perturbation):
     def _check(self, network: SpikingNetwork, projection: Projection) -> None:
         neuron = network.population(projection.target).neuron
         variable = network.receive_of(projection)
-        if variable != neuron.potential:
+        v = neuron.require_potential(f"perturbation '{self.name}'")
+        if variable != v:
             raise InputError(
                 f"perturbation '{self.name}': projection '{projection.name}' adds to '{variable}', "
-                f"not to the potential '{neuron.potential}'; its synapses have a time course of "
+                f"not to the potential '{v}'; its synapses have a time course of "
                 "their own, so leave the perturbation out"
             )
         if projection.source == INPUT:
@@ -121,7 +122,7 @@ class ConductanceSynapses(Perturbation):
         from brian2 import Equations
 
         neuron, theta = population.neuron, threshold_of(population, self)
-        v = neuron.potential
+        v = neuron.require_potential(f"perturbation '{self.name}'")
         unit = unit_name(Equations(neuron.equations)[v].dim)
         # The threshold is a distance from rest; absolute potentials need the initial potential.
         rest = neuron.initial.get(v, 0 * theta)

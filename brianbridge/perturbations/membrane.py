@@ -61,8 +61,9 @@ class MembraneNoise(Perturbation):
                     "no 'tau'; give tau, such as '10 ms'"
                 )
             theta = threshold_of(population, self)
+            v = neuron.require_potential(f"perturbation '{self.name}'")
             return with_term(
-                neuron, neuron.potential, "+ noise_sigma*sqrt(2/noise_tau)*xi", method="euler",
+                neuron, v, "+ noise_sigma*sqrt(2/noise_tau)*xi", method="euler",
                 noise_sigma=self.sigma * theta, noise_tau=tau,
             )  # fmt: skip
 
@@ -99,8 +100,7 @@ class BackgroundCurrent(Perturbation):
 
         def driven(population: Population) -> NeuronModel:
             neuron, theta = population.neuron, threshold_of(population, self)
-            return with_term(
-                neuron, neuron.potential, "+ background", background=self.size * theta / step
-            )
+            v = neuron.require_potential(f"perturbation '{self.name}'")
+            return with_term(neuron, v, "+ background", background=self.size * theta / step)
 
         return with_neurons(condition, driven)

@@ -118,7 +118,8 @@ def spike_value_at(neuron: NeuronModel, potential: float) -> float:
     scope: dict[str, Any] = {n: f.pyfunc for n, f in DEFAULT_FUNCTIONS.items()}
     scope |= dict.fromkeys(neuron.settable_variables, 0.0)
     scope |= {name: float(si_array(value).max()) for name, value in neuron.parameters.items()}
-    scope |= {"__builtins__": {}, "int": int, neuron.potential: potential}
+    v = neuron.require_potential("the spike value at a potential")
+    scope |= {"__builtins__": {}, "int": int, v: potential}
     return float(eval(neuron.emit, scope))  # the model has checked the expression
 
 
@@ -126,7 +127,8 @@ def _distance_to_threshold(neuron: NeuronModel, perturbation: Perturbation) -> f
     """Return the distance from rest to the threshold: ``theta``, or an estimate without it."""
     if "theta" in neuron.parameters:
         return float(np.mean(si_array(neuron.parameters["theta"])))
-    rest = float(np.mean(si_array(neuron.initial.get(neuron.potential, 0.0))))
+    v = neuron.require_potential(f"perturbation '{perturbation.name}'")
+    rest = float(np.mean(si_array(neuron.initial.get(v, 0.0))))
     for distance in np.geomspace(1e-6, 1e6, 121):
         if spike_value_at(neuron, rest + distance) > 0:
             return float(distance)

@@ -204,4 +204,6 @@ def fine_tune(
         twin, data, looped, seed=seed, options=options, checkpoint=checkpoint, **changes
     )
     done = {**looped.to_dict(), "seed": seed, "best_epoch": training.best_epoch}
-    return FineTuned(write_back(twin, fine_tuning=done), training)
+    # The rule of the network stays the one of its first training.
+    first = network.provenance.get("rule", looped.rule.to_dict())
+    return FineTuned(write_back(twin, rule=first, fine_tuning=done), training)

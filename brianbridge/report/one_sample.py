@@ -92,6 +92,8 @@ def run_one_sample(evidence: Evidence, rung: str) -> OneSample:
     no_trace = ""
     if neurons * network.steps * condition.divisor > _VALUES:
         no_trace = f"potentials of all {neurons:,} neurons would take too much memory"
+    elif not before.potential:
+        no_trace = f"{before.label} does not say which variable that is"
     elif before.potential != after.potential or _unit(before) != _unit(after):
         no_trace = "on this rung its neurons have another model, in other units"
     record = ("spikes",) if no_trace else ("spikes", before.potential)

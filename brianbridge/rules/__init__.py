@@ -8,6 +8,7 @@ its ``name`` without any further edit.
 """
 
 from brianbridge.rules.base import LearningRule, learning_rule, rule_names
+from brianbridge.rules.choice import chosen_rule, rules_for
 from brianbridge.rules.equilibrium.implicit import Implicit
 from brianbridge.rules.equilibrium.spide import Spide
 from brianbridge.rules.leaky_backprop import LeakyBackprop
@@ -27,6 +28,8 @@ __all__ = [
     "Spide",
     "SpikeCount",
     "SurrogateGradient",
+    "chosen_rule",
     "learning_rule",
     "rule_names",
+    "rules_for",
 ]

@@ -77,6 +77,8 @@ class LearningRule(ABC):
 
     #: The name by which users and files choose the rule.
     name: ClassVar[str]
+    #: The networks that the rule trains, in a few words; `check` refuses all others.
+    takes: ClassVar[str] = "every network"
     #: Whether `respond` computes the gradient from the spikes that replace those of the twin
     #: (`NetworkTwin.replace_spikes`), such as those of Brian2. A rule with its own forward pass,
     #: which ignores them, leaves this at False.

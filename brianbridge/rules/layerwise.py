@@ -21,13 +21,16 @@ from brianbridge.network import INPUT, Population, Projection, SpikingNetwork
 from brianbridge.network.gain import driven_variable
 from brianbridge.network.scale import potential_unit, unit_of_variable
 from brianbridge.neurons.quantities import si_array
+from brianbridge.neurons.quantity_text import quantity_text
 from brianbridge.rules.base import Response
 from brianbridge.twin.network import NetworkTwin
 from brianbridge.twin.scan import batch_of, inputs_of, later, total
 
 __all__ = [
     "LayerActivity",
+    "check_canonical",
     "check_feedforward",
+    "check_scale",
     "check_threshold",
     "initial_potential",
     "leak_factor",
@@ -106,7 +109,7 @@ def run_layer(
         drive = twin.drive(name, None if constant is None else constant.detach())
         ran = population.run(inputs or None, drive, steps=twin.network.steps, batch=batch)
         if ran.spikes is None:
-            potential = ran.state[population.model.potential]
+            potential = ran.state[population.model.require_potential("the output")]
             final = twin.final_output(potential.flatten(1)).reshape(potential.shape)
             return LayerActivity(None, final, None)
         return LayerActivity(twin.emitted_spikes(name, ran.spikes), None, twin.mask(name, batch))
@@ -150,9 +153,12 @@ def respond_by_counts(
             count = count + (arrived - count).detach()
         return count / network.steps
 
-    for population in network.populations:
+    for population in network.layers:
         name = population.name
-        free = network.steps * mean_input(twin, name, mean_of, natural=True)
+        if network.incoming(name):
+            free = network.steps * mean_input(twin, name, mean_of, natural=True)
+        else:  # neurons that their equations alone drive
+            free = torch.zeros(batch, *population.shape, dtype=twin.dtype, device=twin.device)
         with torch.no_grad():
             x, constant = inputs_of(twin, name, spikes, current)
         activity = run_layer(twin, name, x, constant, batch)
@@ -240,34 +246,65 @@ def check_feedforward(network: SpikingNetwork, rule: str) -> None:
     InputError
         If a rule that works layer by layer cannot train the network.
     """
-    if network.has_loops:
+    if not network.layers:
         raise InputError(
-            f"learning rule '{rule}' works layer by layer, which feedback does not allow; leave "
-            "the feedback out, or use another rule"
+            f"learning rule '{rule}' works layer by layer, which feedback does not allow, and "
+            "populations of this network form a loop; leave the feedback out, or use "
+            "'surrogate_gradient', which trains every network"
         )
 
 
-def check_threshold(
-    network: SpikingNetwork, rule: str, threshold: str, *, distance: bool = False
-) -> None:
-    """Refuse neurons that fire without a threshold parameter.
+def check_canonical(network: SpikingNetwork, rule: str) -> None:
+    """Refuse networks in Brian2's order, such as those that were read from Brian2."""
+    if network.schedule != "canonical":
+        raise InputError(
+            f"learning rule '{rule}' works with the schedule 'canonical' only, not "
+            f"'{network.schedule}', Brian2's own order; use 'surrogate_gradient', which trains "
+            "every network"
+        )
 
-    With `distance`, the distance from rest to threshold is enough; see `threshold_tensor`.
-    """
+
+def check_threshold(network: SpikingNetwork, rule: str, threshold: str) -> None:
+    """Refuse neurons that fire without a threshold parameter."""
     for population in network.firing:
-        neuron = population.neuron
-        known = distance and neuron.scale.dimensions and neuron.scale.unit is not None
-        if not known and threshold not in neuron.parameters:
+        if threshold not in population.neuron.parameters:
             raise InputError(
                 f"learning rule '{rule}': neuron model '{population.neuron.name}' has no "
                 f"parameter '{threshold}'; name its threshold with the option 'threshold'"
             )
 
 
+def check_scale(network: SpikingNetwork, rule: str, threshold: str) -> None:
+    """Refuse neurons whose distance from rest to threshold is unknown; see `threshold_tensor`.
+
+    Raises
+    ------
+    InputError
+        If a rule that divides by this distance cannot train the network.
+    """
+    for population in network.firing:
+        neuron = population.neuron
+        if neuron.scale.dimensions and neuron.scale.unit is not None:
+            continue
+        if threshold not in neuron.parameters:
+            raise InputError(
+                f"learning rule '{rule}': neuron model '{neuron.name}' has no parameter "
+                f"'{threshold}'; name its threshold with the option 'threshold'"
+            )
+        theta = neuron.parameters[threshold]
+        if np.any(si_array(theta) <= 0):
+            raise InputError(
+                f"learning rule '{rule}' needs thresholds above 0, measured from rest, but "
+                f"{threshold} = {quantity_text(theta)} in population '{population.name}'; measure "
+                "potentials from rest, or use 'surrogate_gradient', which trains every network"
+            )
+
+
 def initial_potential(population: Population) -> np.ndarray:
     """Return the initial potential in SI units: one value, or one for each neuron."""
     neuron = population.neuron
-    return np.asarray(si_array(neuron.initial.get(neuron.potential, 0.0)), dtype=np.float64)
+    v = neuron.require_potential(f"population '{population.name}'")
+    return np.asarray(si_array(neuron.initial.get(v, 0.0)), dtype=np.float64)
 
 
 def leak_factor(network: SpikingNetwork, name: str, tau: str) -> float:

@@ -44,7 +44,7 @@ from brianbridge.rules.base import LearningRule, Response
 from brianbridge.rules.layerwise import (
     LayerActivity,
     check_feedforward,
-    check_threshold,
+    check_scale,
     natural_input,
     parameter_tensor,
     respond_by_counts,
@@ -144,6 +144,7 @@ class LeakyBackprop(LearningRule):
     """
 
     name: ClassVar[str] = "leaky_backprop"
+    takes: ClassVar[str] = "layers without loops, spikes of value 1, a silent output"
     learns_from_given_spikes: ClassVar[bool] = True
 
     credit: Literal["windowed", "count"] = "windowed"
@@ -161,7 +162,7 @@ class LeakyBackprop(LearningRule):
     def check(self, network: SpikingNetwork) -> None:
         """Refuse loops, neurons without a threshold, graded spikes, and an output that fires."""
         check_feedforward(network, self.name)
-        check_threshold(network, self.name, self.threshold, distance=True)
+        check_scale(network, self.name, self.threshold)
         for population in network.firing:
             if not population.neuron.is_binary:
                 raise InputError(
@@ -223,10 +224,15 @@ class LeakyBackprop(LearningRule):
         network, steps, batch = twin.network, twin.network.steps, batch_of(current, raster)
         spikes = {} if raster is None else {INPUT: raster}
         emitted: dict[str, Tensor] = {}
-        for population in network.populations:
+        for population in network.layers:
             name = population.name
             x, constant = inputs_of(twin, name, spikes, current)
-            received = natural_input(twin, name, x, constant)
+            if network.incoming(name):
+                received = natural_input(twin, name, x, constant)
+            else:  # neurons that their equations alone drive
+                received = torch.zeros(
+                    batch, *population.shape, dtype=twin.dtype, device=twin.device
+                )
             activity = run_layer(twin, name, x, constant, batch)
             if activity.spikes is None:
                 assert activity.potential is not None

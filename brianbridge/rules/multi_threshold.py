@@ -82,6 +82,7 @@ class MultiThreshold(LearningRule):
     """
 
     name: ClassVar[str] = "multi_threshold"
+    takes: ClassVar[str] = "graded spikes"
     learns_from_given_spikes: ClassVar[bool] = True
 
     derivative: Derivative = "rectangle"

@@ -37,7 +37,7 @@ from brianbridge.rules.base import LearningRule, Response
 from brianbridge.rules.layerwise import (
     LayerActivity,
     check_feedforward,
-    check_threshold,
+    check_scale,
     respond_by_counts,
     threshold_tensor,
 )
@@ -61,6 +61,7 @@ class SpikeCount(LearningRule):
     """
 
     name: ClassVar[str] = "spike_count"
+    takes: ClassVar[str] = "layers without loops"
     learns_from_given_spikes: ClassVar[bool] = True
 
     gate: Literal["potential", "count"] = "potential"
@@ -72,7 +73,7 @@ class SpikeCount(LearningRule):
     def check(self, network: SpikingNetwork) -> None:
         """Refuse loops, and neuron models without a threshold parameter."""
         check_feedforward(network, self.name)
-        check_threshold(network, self.name, self.threshold, distance=True)
+        check_scale(network, self.name, self.threshold)
 
     def respond(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Response:
         """Run the spiking layers forward, with the gradient of the analog layers."""

@@ -39,7 +39,8 @@ class Study(Entry):
     network : NetworkEntry
         The network and its input.
     rule : dict
-        Name and options of the learning rule.
+        Name and options of the learning rule; without it, one is chosen that can train the
+        network (`brianbridge.rules.chosen_rule`).
     training : TrainingEntry
         Options of the training.
     spike_function : SpikeFunction
@@ -53,7 +54,7 @@ class Study(Entry):
     seed: int = Field(default=0, ge=0, lt=2**32)  # the range of scikit-learn
     dataset: DatasetEntry
     network: NetworkEntry
-    rule: Annotated[dict[str, Any], TableBy(RULES, "name")]
+    rule: Annotated[dict[str, Any], TableBy(RULES, "name")] = Field(default={})
     training: TrainingEntry = TrainingEntry()
     spike_function: SpikeFunction = SpikeFunction()
     verification: VerificationEntry = VerificationEntry()
@@ -90,6 +91,6 @@ def read_study(name: str) -> Study:
     path = find_toml(name, files_by_name(share_folder("studies")), "study")
     entries = read_toml(path, "study file")
     study = validated(Study, {"name": path.stem, **entries}, f"study file '{path}'")
-    if "name" not in study.rule:
+    if study.rule and "name" not in study.rule:
         raise InputError(f"study file '{path}': the key 'rule.name' is missing")
     return study

@@ -12,7 +12,7 @@ from brianbridge.io.atomic import writable_file
 from brianbridge.io.networks.file import save_network
 from brianbridge.network import SpikingNetwork
 from brianbridge.provenance import collect
-from brianbridge.rules import LearningRule, learning_rule
+from brianbridge.rules import LearningRule, chosen_rule, learning_rule
 from brianbridge.simulation.reader.write_back import write_back
 from brianbridge.study.network import build_network
 from brianbridge.study.schema import Study
@@ -40,7 +40,7 @@ def prepare(study: Study, data: Dataset) -> tuple[SpikingNetwork, LearningRule]:
     """
     network = build_network(study.network, data, study.seed)
     options = dict(study.rule)
-    rule = learning_rule(options.pop("name"), **options)
+    rule = learning_rule(options.pop("name"), **options) if options else chosen_rule(network)
     rule.check(network)
     data = fitted(network, data)
     training = study.training

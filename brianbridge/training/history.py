@@ -21,10 +21,13 @@ class TrainingResult:
         ``validation_accuracy``, and of the quantities that the rule reports.
     best_epoch : int
         The epoch whose weights were kept, counted from 1.
+    rule : dict
+        Name and options of the learning rule.
     """
 
     curve: dict[str, list[float]] = field(default_factory=dict)
     best_epoch: int = 0
+    rule: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass

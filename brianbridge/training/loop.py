@@ -110,9 +110,11 @@ class Trainer:
                 progress.set_postfix({k: f"{v[-1]:.3f}" for k, v in self.history.curve.items()})
         self.twin.load_state_dict(self.history.best)
         self.twin.eval()
-        # Class names of the outputs, which `write_back` passes on.
-        self.twin.network = self.twin.network.with_weights({}, **{CLASSES: self.classes})
-        return TrainingResult(self.history.curve, self.history.best_epoch)
+        # Rule, and class names of the outputs, which `write_back` passes on.
+        rule = self.rule.to_dict()
+        known = {CLASSES: self.classes, "rule": rule}
+        self.twin.network = self.twin.network.with_weights({}, **known)
+        return TrainingResult(self.history.curve, self.history.best_epoch, rule)
 
     def _begin(self) -> None:
         """Let the rule set initial weights from some training samples, the same in every run."""

@@ -9,6 +9,7 @@ from typing import Any
 from brianbridge.datasets import Dataset
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.rules.base import LearningRule, learning_rule
+from brianbridge.rules.choice import chosen_rule
 from brianbridge.training.determinism import one_thread
 from brianbridge.training.history import TrainingResult
 from brianbridge.training.loop import Trainer
@@ -21,7 +22,7 @@ __all__ = ["TrainingResult", "train"]
 def train(
     twin: NetworkTwin,
     data: Dataset,
-    rule: str | LearningRule = "spike_count",
+    rule: str | LearningRule | None = None,
     *,
     seed: int = 0,
     checkpoint: str | Path | None = None,
@@ -36,8 +37,10 @@ def train(
         The twin; its weights change.
     data : Dataset
         The training samples; the validation samples are taken from them.
-    rule : str or LearningRule
-        The learning rule.
+    rule : str or LearningRule, optional
+        The learning rule. If not given, one that can train the network is chosen
+        (`brianbridge.rules.chosen_rule`); the log, the result and the provenance of the network
+        say which.
     seed : int
         Seed of the order of samples, of their encoding and of the validation split.
     checkpoint : str or Path, optional
@@ -63,4 +66,5 @@ def train(
     chosen = replace(options or TrainingOptions(), **changes)
     file = None if checkpoint is None else Path(checkpoint)
     with one_thread(chosen.deterministic):
-        return Trainer(twin, data, learning_rule(rule), seed, chosen).run(file)
+        named = chosen_rule(twin.network) if rule is None else learning_rule(rule)
+        return Trainer(twin, data, named, seed, chosen).run(file)

@@ -53,9 +53,10 @@ def _with_start(twin: NetworkModules, population: Population) -> Population:
     if shift is None:
         return population
     neuron, added = population.neuron, shift.detach().flatten().cpu().double().numpy()
-    before = neuron.initial.get(neuron.potential, 0.0)
+    v = neuron.require_potential("batch_norm = 'potential'")
+    before = neuron.initial.get(v, 0.0)
     start = si_array(before) + added
     if isinstance(before, Quantity):
         start = Quantity.with_dimensions(start, before.dim)
-    initial = {**neuron.initial, neuron.potential: start}
+    initial = {**neuron.initial, v: start}
     return replace(population, neuron=replace(neuron, initial=initial))

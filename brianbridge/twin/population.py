@@ -225,4 +225,6 @@ class PopulationTwin(nn.Module):
     ) -> Tensor:
         """Return the spikes ``(T, batch, *shape)``, or the free potential at the end."""
         output = self.run(x, drive, **keywords)
-        return output.state[self.model.potential] if output.spikes is None else output.spikes
+        if output.spikes is not None:
+            return output.spikes
+        return output.state[self.model.require_potential("the output of neurons without spikes")]

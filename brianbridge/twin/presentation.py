@@ -53,9 +53,12 @@ class Presentation:
         return dict(zip(self._rendered.state, self._state, strict=True))
 
     def step(self, k: int, x: Mapping[str, Tensor]) -> Tensor | None:
-        """Run step `k` in the canonical order; return the spike values if the neurons fire."""
+        """Run step `k`; return the spike values if the neurons fire."""
         function = self._rendered.step
-        assert function is not None, "these neurons are stepped in Brian2's default order"
+        if function is None:  # Brian2's default order
+            emitted = self.fire(k)
+            self.settle(k, emitted, x)
+            return emitted
         result = function(*self._state, *self._in_order(x), k * self._dt, *self._constants)
         return self._keep_state(result)
 

@@ -62,7 +62,8 @@ def test_a_network_is_described(network_path: Path) -> None:
     assert output["parameters"]["b"] == "80.5 pA"
     assert output["initial"] == {"v": "-70.6 mV"}
     assert description["projections"]["hidden_to_output"] == {
-        "shape": [2, 3], "dtype": "int8", "bias": False, "min": -1.0, "max": 3.0, "mean_abs": 1.0
+        "shape": [2, 3], "dtype": "int8", "bias": False, "min": -1.0, "max": 3.0, "mean_abs": 1.0,
+        "sign": "any", "unit": "30.5999 mV",
     }  # fmt: skip
     assert description["provenance"]["rule"] == "spike_count"
 
@@ -79,7 +80,10 @@ def test_the_text_of_a_network(network_path: Path) -> None:
         "  emit            int(v > theta)",
         "  reset           v = 0",
     ]
-    assert "hidden_to_output  2 x 3 int8, weights -1 to 3, mean |w| 1" in lines
+    assert (
+        "hidden_to_output  2 x 3 int8, weights -1 to 3, mean |w| 1, natural unit 30.5999 mV" in lines
+    )
+    assert "  scale           one unit of v is 30.5999 mV, from rest at -70.5999 mV" in lines
     assert "parameters        21" in lines
     assert lines[-5:] == [
         "provenance",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -123,6 +124,7 @@ def test_a_drive_that_drives_nothing_is_named(refused):
     [
         ([], ["at least one population"]),
         ([A, A, INTO_A], ["two populations are called 'a'"]),
+        ([replace(A, name="input")], ["population 'input' has the name that the input"]),
         ([A, B, INTO_A], ["no projection leads to population 'b'"]),
         ([A, B, INTO_A, A_TO_B, A_TO_B], ["two projections are called 'a_to_b'"]),
         ([A, B, INTO_A, Projection("aa", "b", np.ones((2, 3)))], ["no population 'aa'", "'a'?"]),

@@ -131,25 +131,31 @@ def test_the_only_variable_is_the_potential():
 
 
 def test_a_potential_that_cannot_be_told_is_refused(refused):
-    two = NeuronModel(
-        "du/dt = -u/(5*ms) + drive : 1\ndw/dt = (u - w)/(5*ms) : 1\ndrive : Hz",
-        "int(u > 0.4)", "u = 0", receive="", drive="drive",
-    )  # fmt: skip
+    lines = "du/dt = -u/(5*ms) + drive : 1\ndw/dt = (u - w)/(5*ms) : 1\ndrive : Hz"
+    two = NeuronModel(lines, "int(u > 0.4 - w)", "u = 0", receive="", drive="drive")
     single(two)
-    with refused("readout 'potential' needs a potential", "call it 'v'"):
+    with refused(
+        "readout 'potential' needs the membrane potential", "'u' or 'w'", "potential = 'u'"
+    ):
         single(two, readout="potential")
+    named = NeuronModel(
+        lines, "int(u > 0.4 - w)", "u = 0", receive="", drive="drive", potential="u"
+    )
+    clear = NeuronModel(lines, "int(u > 0.4)", "u = 0", receive="", drive="drive")
+    for model in (named, clear):
+        assert single(model, readout="potential").output.neuron.potential == "u"
 
 
 @pytest.mark.parametrize("name", ["presenter", "simulation_clock"])
 def test_names_of_the_simulation_are_refused(name, refused):
-    with refused(f"population '{name}' has the name of another object"):
+    with refused(f"objects of its own that are called '{name}'", "rename"):
         single(name=name)
 
 
 @pytest.mark.parametrize("other", ["input_to_p", "p_stateupdater", "p_spikes"])
 def test_names_that_parts_of_others_have_are_refused(other, refused):
     weight = np.full((4, 4), 0.4)
-    with refused(f"population '{other}' has the name of another object"):
+    with refused(f"objects of its own that are called '{other}'", "rename"):
         SpikingNetwork(
             (4,), Latency(5), tuple(Population(name, (4,), LIF) for name in (other, "p")),
             (Projection("input", "p", weight), Projection("input", other, weight)),

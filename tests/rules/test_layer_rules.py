@@ -12,7 +12,7 @@ from brianbridge.network import Conv2d, Dense, Recurrent, Residual, SpikingNetwo
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.rules import LeakyBackprop, SpikeCount
-from brianbridge.rules.layerwise import check_feedforward, parameter_tensor, with_gradient
+from brianbridge.rules.layerwise import check_threshold, parameter_tensor, with_gradient
 from brianbridge.twin.network import to_torch
 
 STEPS = 9
@@ -206,4 +206,4 @@ def test_what_cannot_be_computed_layer_by_layer_is_refused():
         SpikeCount().check(loop)
     plain = SpikingNetwork.sequential((2,), [Dense(3, neuron)], encoding=Current(4))
     with pytest.raises(InputError, match="rule 'mine': neuron model 'if' has no parameter 'bar'"):
-        check_feedforward(plain, "mine", "bar")
+        check_threshold(plain, "mine", "bar")

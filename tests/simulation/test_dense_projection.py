@@ -33,7 +33,7 @@ from brianbridge.neurons.library import neuron_model
 from brianbridge.simulation.batched.dense_projection import DenseProjection
 
 SAMPLES, N, M = 3, 5, 4
-WEIGHTS = np.random.default_rng(0).normal(0.1, 0.3, (N, M))
+WEIGHTS = np.random.default_rng(0).normal(0.1, 0.3, (M, N))
 LEAKY = "dv/dt = -v/(5*ms) : 1"
 
 
@@ -57,7 +57,7 @@ def synapses(source: Any, target: Any, graded: bool = False, delay: Any = 0 * ms
     listed = Synapses(source, target, "w : 1", on_pre=f"v_post += {w}", delay=delay)
     sample, i, j = (a.ravel() for a in np.indices((SAMPLES, N, M)))
     listed.connect(i=sample * N + i, j=sample * M + j)
-    listed.w = WEIGHTS[i, j]
+    listed.w = WEIGHTS[j, i]
     return listed
 
 
@@ -159,12 +159,19 @@ def test_given_spikes_in_any_order_within_a_step():
 
 def test_units():
     source, target = firing(6), NeuronGroup(4, "v : volt")
-    dense = DenseProjection(source, target, np.full((3, 2), 2) * mV, samples=2)
+    dense = DenseProjection(source, target, np.full((2, 3), 2) * mV, samples=2)
     count = SpikeMonitor(source)
     Network(source, target, dense, count).run(2 * ms)
     expected = np.repeat(np.asarray(count.count).reshape(2, 3).sum(1), 2) * 2e-3
     np.testing.assert_allclose(np.asarray(target.v), expected)
     assert expected.all()
+
+
+def test_rows_are_targets_as_in_a_projection():
+    source, target = firing(N), neurons(M)
+    source.v, source.rate = [0, 2, 0, 0, 0], 0 * Hz
+    Network(source, target, DenseProjection(source, target, WEIGHTS)).run(0.1 * ms)
+    np.testing.assert_allclose(target.v, WEIGHTS[:, 1])
 
 
 # ---------------------------------------------------------------------- networks
@@ -235,25 +242,27 @@ TWO_KINDS = "v : 1\nx : volt\nn : integer\nw = 2*v : 1\ns : 1 (shared)\nr : 1 (l
 @pytest.mark.parametrize(
     ("weights", "options", "said"),
     [
-        (np.ones((5, 8)), {}, ["source has 6 neurons", "1 samples of 5 need 5"]),
-        (np.ones((6, 7)), {}, ["target has 8 neurons", "1 samples of 7 need 7"]),
-        (np.ones((3, 4)), {"samples": 3}, ["source has 6 neurons", "3 samples of 3 need 9"]),
-        (np.ones((3, 4)), {"samples": 0}, ["0 samples"]),
+        (np.ones((8, 5)), {}, ["source has 6 neurons", "1 samples of 5 need 5"]),
+        (np.ones((7, 6)), {}, ["target has 8 neurons", "1 samples of 7 need 7"]),
+        (np.ones((4, 3)), {"samples": 3}, ["source has 6 neurons", "3 samples of 3 need 9"]),
+        (np.ones((4, 3)), {"samples": 0}, ["0 samples"]),
+        (np.ones((6, 8)), {}, ["shape (6, 8) are (sources, targets)", "weights.T", "(8, 6)"]),
+        (np.ones((3, 4)), {"samples": 2}, ["shape (3, 4) are (sources, targets)", "(4, 3)"]),
         (np.ones(48), {}, ["weights of shape (48,) are not a matrix"]),
-        (np.full((6, 8), np.nan), {}, ["finite"]),
+        (np.full((8, 6), np.nan), {}, ["finite"]),
         ("weights", {}, ["not numbers"]),
-        (np.ones((6, 8)) * volt, {}, ["weights in volt for 'v', which is in 1"]),
-        (np.ones((6, 8)), {"receive": "x"}, ["weights in 1 for 'x', which is in volt"]),
-        (np.ones((6, 8)) * amp, {"receive": "x"}, ["weights in amp for 'x'"]),
-        (np.ones((6, 8)), {"receive": "vv"}, ["no variable 'vv'", "Did you mean 'v'?"]),
-        (np.ones((6, 8)), {"receive": "n"}, ["cannot be added to 'n'"]),
-        (np.ones((6, 8)), {"receive": "w"}, ["cannot be added to 'w'"]),
-        (np.ones((6, 8)), {"receive": "s"}, ["cannot be added to 's'"]),
-        (np.ones((6, 8)), {"receive": "r"}, ["cannot be added to 'r'"]),
-        (np.ones((6, 8)), {"receive": "i"}, ["cannot be added to 'i'"]),
-        (np.ones((6, 8)), {"delay": 0.25 * ms}, ["delay = 0.25 ms", "step of 0.1 ms", "is 0.2 ms"]),
-        (np.ones((6, 8)), {"delay": -1 * ms}, ["below 0"]),
-        (np.ones((6, 8)), {"delay": 1 * mV}, ["delay"]),
+        (np.ones((8, 6)) * volt, {}, ["weights in volt for 'v', which is in 1"]),
+        (np.ones((8, 6)), {"receive": "x"}, ["weights in 1 for 'x', which is in volt"]),
+        (np.ones((8, 6)) * amp, {"receive": "x"}, ["weights in amp for 'x'"]),
+        (np.ones((8, 6)), {"receive": "vv"}, ["no variable 'vv'", "Did you mean 'v'?"]),
+        (np.ones((8, 6)), {"receive": "n"}, ["cannot be added to 'n'"]),
+        (np.ones((8, 6)), {"receive": "w"}, ["cannot be added to 'w'"]),
+        (np.ones((8, 6)), {"receive": "s"}, ["cannot be added to 's'"]),
+        (np.ones((8, 6)), {"receive": "r"}, ["cannot be added to 'r'"]),
+        (np.ones((8, 6)), {"receive": "i"}, ["cannot be added to 'i'"]),
+        (np.ones((8, 6)), {"delay": 0.25 * ms}, ["delay = 0.25 ms", "step of 0.1 ms", "is 0.2 ms"]),
+        (np.ones((8, 6)), {"delay": -1 * ms}, ["below 0"]),
+        (np.ones((8, 6)), {"delay": 1 * mV}, ["delay"]),
     ],
 )
 def test_what_does_not_fit_is_refused(refused, weights, options, said):

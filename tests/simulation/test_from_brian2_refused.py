@@ -267,4 +267,8 @@ def test_a_network_that_has_run(refused):
 
 def test_standalone_mode(refused, tmp_path):
     set_device("cpp_standalone", directory=str(tmp_path), build_on_run=False)
-    check_refused(refused, ("'cpp_standalone'", "brian2.devices.reset_device()"), cells())
+    check_refused(
+        refused,
+        ("'cpp_standalone'", "brian2.devices.reset_device(), and build the network again"),
+        cells(),
+    )

@@ -200,3 +200,26 @@ def test_augmentation_of_what_is_no_image_is_refused_before_any_work(tmp_path):
     study = read_study(str(path))
     with pytest.raises(InputError, match="augmentation is for images"):
         prepare(study, load_split(study).train)
+
+
+# ---------------------------------------------------------------------- the rule
+
+
+def test_without_a_rule_one_is_chosen(study, tmp_path):
+    plain = study("epochs = 1")
+    (tmp_path / "none.toml").write_text(STUDY.replace('[rule]\nname = "spike_count"\n', ""))
+    chosen = read_study(str(tmp_path / "none.toml")).model_copy(update={"training": plain.training})
+    weights = []
+    for number, one in enumerate((plain, chosen)):
+        out = tmp_path / str(number)
+        out.mkdir()
+        net = train_study(one, out, load_split(one))
+        assert net.provenance["rule"]["name"] == "spike_count"
+        weights.append(net.projections[0].weight)
+    assert (weights[0] == weights[1]).all()
+
+
+def test_options_of_a_rule_need_its_name(study, tmp_path, refused):
+    (tmp_path / "none.toml").write_text(STUDY.replace('name = "spike_count"', 'gate = "count"'))
+    with refused("rule"):
+        read_study(str(tmp_path / "none.toml"))

@@ -65,6 +65,7 @@ class _Neuron(_Strict):
     parameters: dict[str, _Quantity]
     initial: dict[str, _Quantity]
     refractory: str | _Quantity = ""  # absent if there is none
+    potential: str = ""  # absent if the equations show it
 
 
 class _Population(_Strict):

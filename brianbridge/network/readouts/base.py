@@ -92,7 +92,7 @@ class OutputRun(ABC):
 
     def potential(self) -> Any:
         """Return the membrane potential at the end, shape ``(samples, neurons)``."""
-        return self.state(self.neuron.potential)
+        return self.state(self.neuron.require_potential("a readout"))
 
 
 class Readout(ABC):

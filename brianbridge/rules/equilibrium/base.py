@@ -24,7 +24,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -68,6 +68,8 @@ class EquilibriumRule(LearningRule):
         at the threshold resets (0 for a model without it), and the time constant of the membrane
         (no leak for a model without it).
     """
+
+    takes: ClassVar[str] = "neurons that sum and subtract, a silent output, canonical order"
 
     feedback_norm: float = 2.0
     threshold: str = "theta"

@@ -7,7 +7,12 @@ import torch
 
 from brianbridge.errors import InputError
 from brianbridge.network import Population, SpikingNetwork
-from brianbridge.rules.layerwise import check_threshold, initial_potential, leak_factor
+from brianbridge.rules.layerwise import (
+    check_canonical,
+    check_threshold,
+    initial_potential,
+    leak_factor,
+)
 from brianbridge.twin.population import PopulationTwin
 
 __all__ = ["check_equilibrium", "reset_amount"]
@@ -45,11 +50,7 @@ def check_equilibrium(
     what = f"learning rule '{rule}'"
     if network.readout != "potential":
         raise InputError(f"{what}: the output must not fire; give readout = 'potential'")
-    if network.schedule != "canonical":
-        raise InputError(
-            f"{what} works with the schedule 'canonical' only, not '{network.schedule}'; use "
-            "another rule"
-        )
+    check_canonical(network, rule)
     check_threshold(network, rule, threshold)
     _check_same_values(network, what, (threshold, rest, tau))
     leaks = {p.name: leak_factor(network, p.name, tau) for p in network.populations}
@@ -103,8 +104,9 @@ def _sums_and_subtracts(
     # Inputs from silence to a spike in every step, and some beyond both ends.
     scale = 1.0 if amount is None else abs(amount)
     x = scale * np.random.default_rng(0).normal(0.4, 1.0, (_STEPS, 1, size))
-    ran = twin.run(torch.as_tensor(x), record=(neuron.potential,))
-    v = ran.traces[neuron.potential]
+    name = neuron.require_potential(f"population '{population.name}'")
+    ran = twin.run(torch.as_tensor(x), record=(name,))
+    v = ran.traces[name]
     before = torch.as_tensor(initial_potential(population)).expand(size) + torch.zeros_like(v[:1])
     free = leak * torch.cat([before, v[:-1]]) + torch.as_tensor(x)
     if amount is None or ran.spikes is None:

@@ -46,7 +46,7 @@ def forward_at_spike(
     network = twin.network
     sources = {INPUT: _Source(first_steps(raster), 1.0)}
     crossings = {}
-    for population in network.populations:
+    for population in network.layers:
         name = population.name
         found = crossings[name] = _crossing(twin, population, sources, threshold, time_gradient)
         mask = twin.mask(name, len(found.times))

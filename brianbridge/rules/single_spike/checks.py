@@ -8,7 +8,12 @@ import torch
 from brianbridge.encoding import Latency
 from brianbridge.errors import InputError
 from brianbridge.network import Population, SpikingNetwork
-from brianbridge.rules.layerwise import check_feedforward, check_threshold, initial_potential
+from brianbridge.rules.layerwise import (
+    check_canonical,
+    check_feedforward,
+    check_threshold,
+    initial_potential,
+)
 from brianbridge.twin.population import PopulationTwin
 
 __all__ = ["check_first_spike_network"]
@@ -40,6 +45,7 @@ def check_first_spike_network(
     what = f"learning rule '{rule}'"
     check_feedforward(network, rule)
     check_threshold(network, rule, threshold)
+    check_canonical(network, rule)
     if network.readout != "first_spike":
         raise InputError(
             f"{what} needs the readout 'first_spike', but the network has '{network.readout}'; "
@@ -90,9 +96,10 @@ def _sums_and_fires_once(population: Population, dt: float, threshold: str) -> b
     # If a potential does not start at 0, rounding must not carry it past the threshold.
     almost = theta - start - 1e-9 * (start != 0)
     x = torch.stack([almost, theta * 0 + 0.5, theta * 0, 1 + theta.abs()]).unsqueeze(1)
-    ran = twin.run(x, record=(neuron.potential,))
+    v = neuron.require_potential(f"population '{population.name}'")
+    ran = twin.run(x, record=(v,))
     assert ran.spikes is not None
     silent, once = torch.zeros_like(theta), torch.ones_like(theta)
     expected = torch.stack([silent, once, silent, silent])
-    kept = torch.allclose(ran.traces[neuron.potential][2, 0], theta + 0.5)
+    kept = torch.allclose(ran.traces[v][2, 0], theta + 0.5)
     return kept and torch.equal(ran.spikes[:, 0], expected)

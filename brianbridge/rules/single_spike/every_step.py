@@ -45,7 +45,7 @@ def forward_every_step(
     network = twin.network
     sources = {INPUT: raster.cumsum(0)}
     crossings = {}
-    for population in network.populations:
+    for population in network.layers:
         name = population.name
         potential = _potential(twin, population, sources)
         theta = parameter_tensor(twin, name, threshold, potential[0])
@@ -73,7 +73,7 @@ def initialize_every_step(
     network, sources = twin.network, {INPUT: raster.cumsum(0)}
     middle = (network.steps - 1) // 2
     with torch.no_grad():
-        for population in network.populations:
+        for population in network.layers:
             name = population.name
             potential = _potential(twin, population, sources)
             theta = parameter_tensor(twin, name, threshold, potential[0])

@@ -97,6 +97,7 @@ class FirstSpike(LearningRule):
     """
 
     name: ClassVar[str] = "first_spike"
+    takes: ClassVar[str] = "layers without loops that sum and fire once, canonical order"
     former_options: ClassVar[Mapping[str, str]] = {"calibrate": "initial_potential"}
 
     slope: Literal["every_step", "unit", "slope", "window"] = "every_step"

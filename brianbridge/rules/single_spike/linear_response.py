@@ -119,7 +119,7 @@ def linear_response(
         raise InputError(f"{what}: its neurons differ; give all of them the same parameters")
     free = PopulationTwin(model, (1,), dt, fires=False, dtype=torch.float64, received=received)
     firing = PopulationTwin(model, (1,), dt, fires=fires, dtype=torch.float64, received=received)
-    names, v = free.received, model.potential
+    names, v = free.received, model.require_potential("a linear response")
 
     def trace(twin: PopulationTwin, x: Mapping[str, float], drive: float = 0.0) -> Tensor:
         inputs = {name: torch.zeros(steps, 1, 1, dtype=torch.float64) for name in names}

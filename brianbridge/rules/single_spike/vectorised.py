@@ -34,7 +34,12 @@ from brianbridge.errors import InputError
 from brianbridge.network import INPUT, Population, SpikingNetwork
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.rules.base import LearningRule, Response
-from brianbridge.rules.layerwise import check_feedforward, check_threshold, parameter_tensor
+from brianbridge.rules.layerwise import (
+    check_canonical,
+    check_feedforward,
+    check_threshold,
+    parameter_tensor,
+)
 from brianbridge.rules.option_checks import require_above
 from brianbridge.rules.single_spike.cumulative_spikes import threshold_scale
 from brianbridge.rules.single_spike.initial_weights import set_initial_weights
@@ -84,6 +89,7 @@ class SingleSpikeVectorised(LearningRule):
     """
 
     name: ClassVar[str] = "single_spike_vectorised"
+    takes: ClassVar[str] = "linear layers without loops that fire once, canonical order"
     former_options: ClassVar[Mapping[str, str]] = {"calibrate": "initial_potential"}
 
     steepness: float = 10.0
@@ -104,17 +110,13 @@ class SingleSpikeVectorised(LearningRule):
         what = f"learning rule '{self.name}'"
         check_feedforward(network, self.name)
         check_threshold(network, self.name, self.threshold)
-        if network.schedule != "canonical":
-            raise InputError(
-                f"{what} works with the schedule 'canonical' only, not '{network.schedule}'; use "
-                "another rule"
-            )
+        check_canonical(network, self.name)
         if network.readout != "potential":
             raise InputError(
                 f"{what}: the output must not fire; give readout = 'potential', or use the rule "
                 "'first_spike'"
             )
-        for population in network.populations:
+        for population in network.layers:
             where = f"{what}: population '{population.name}'"
             if population in network.firing and not population.neuron.fires_once:
                 raise InputError(
@@ -156,7 +158,7 @@ class SingleSpikeVectorised(LearningRule):
         sources = {} if raster is None else {INPUT: raster}
         surrogate = SpikeFunction("fast_sigmoid", width=1 / self.steepness)
         spikes: dict[str, Tensor] = {}
-        for population in network.populations:
+        for population in network.layers:
             name = population.name
             response = _response_of(network, name)
             if initialize:

@@ -27,9 +27,9 @@ class DenseProjection(BatchedProjection):
     ----------
     source, target : brian2.NeuronGroup or Subgroup
         Groups of ``samples*n`` and ``samples*m`` neurons, sample after sample.
-    weights : array or Quantity, shape (n, m)
-        One row for each source neuron, in the order in which Brian2 lists synapses, in the unit
-        of the receiving variable.
+    weights : array or Quantity, shape (m, n)
+        One row for each target neuron, as in `brianbridge.connections.Projection` and in torch,
+        in the unit of the receiving variable.
     samples : int
         Number of samples in the groups.
     receive : str
@@ -42,7 +42,7 @@ class DenseProjection(BatchedProjection):
     Raises
     ------
     InputError
-        If sizes, units, variable or delay do not fit.
+        If sizes, units, variable or delay do not fit, or the rows are those of source neurons.
 
     Examples
     --------
@@ -50,7 +50,7 @@ class DenseProjection(BatchedProjection):
     >>> source = NeuronGroup(2*3, "v : 1", threshold="v > 0", reset="v = 0")
     >>> target = NeuronGroup(2*2, "v : 1")
     >>> source.v = [0, 1, 1, 1, 0, 0]                       # two samples of three neurons
-    >>> dense = DenseProjection(source, target, [[1, 2], [3, 4], [5, 6]], samples=2)
+    >>> dense = DenseProjection(source, target, [[1, 3, 5], [2, 4, 6]], samples=2)
     >>> Network(source, target, dense).run(0.1*ms)
     >>> target.v[:]
     array([ 8., 10.,  1.,  2.])
@@ -80,11 +80,12 @@ class DenseProjection(BatchedProjection):
         if matrix.ndim != 2 or not np.isfinite(matrix).all():
             raise InputError(
                 f"{what}: weights of shape {matrix.shape} are not a matrix of finite numbers; give "
-                "one row for each source neuron"
+                "one row for each target neuron"
             )
-        outputs, inputs = matrix.shape[::-1]
+        outputs, inputs = matrix.shape
+        _check_orientation(what, matrix.shape, len(source), len(target), samples)
         dtype = target.variables[receive].dtype
-        dense = delivery(Projection("a", "b", matrix.T), (inputs,), (outputs,), dtype)
+        dense = delivery(Projection("a", "b", matrix), (inputs,), (outputs,), dtype)
         super().__init__(
             source, target, dense, receive=receive, samples=samples,
             delay_steps=self._steps(target, what), when=when, order=order, name=name,
@@ -99,6 +100,18 @@ class DenseProjection(BatchedProjection):
         steps = self._steps(self.target, f"projection '{self.name}'")
         if steps != len(self._waiting):
             self._waiting = [None] * steps
+
+
+def _check_orientation(
+    what: str, shape: tuple[int, int], sources: int, targets: int, samples: int
+) -> None:
+    """Refuse a matrix whose rows are those of source neurons."""
+    rows, columns = shape
+    if rows != columns and (rows * samples, columns * samples) == (sources, targets):
+        raise InputError(
+            f"{what}: weights of shape {shape} are (sources, targets); give (targets, sources), "
+            f"that is weights.T, of shape {(columns, rows)}"
+        )
 
 
 def _check_unit(what: str, weights: Any, target: Any, receive: str) -> None:

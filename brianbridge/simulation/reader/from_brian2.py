@@ -32,6 +32,7 @@ from brianbridge.simulation.reader.objects import (
     chosen_group,
     common_dt,
     groups_and_synapses,
+    named_potentials,
     objects_of,
     output_last,
 )
@@ -50,6 +51,7 @@ def from_brian2(
     output: Any = None,
     readout: str = "counts",
     encoding: Encoding | None = None,
+    potential: str | Mapping[str, str] = "",
     namespace: Mapping[str, Any] | None = None,
 ) -> SpikingNetwork:
     """Read a Brian2 network into a spiking network, which has a torch twin.
@@ -72,6 +74,9 @@ def from_brian2(
         How the output is read; see `brianbridge.network.SpikingNetwork`.
     encoding : Encoding, optional
         Encoding of the samples; ``Bernoulli(steps)`` if not given.
+    potential : str or mapping of str to str
+        The variable that is the membrane potential, for all groups that have it or by the name of
+        the group. If not given, equations and threshold of a group show it.
     namespace : mapping, optional
         Constants that groups and synapses do not define themselves; by default the variables
         that are visible to the caller, as in a run of Brian2.
@@ -102,7 +107,9 @@ def from_brian2(
     """
     outer = get_local_namespace(1) if namespace is None else namespace
     # On a standalone device, variables have no values before the program has run.
-    check_runtime_device("from_brian2")
+    check_runtime_device(
+        "from_brian2", ", and build the network again: a standalone one has no values to be read"
+    )
     check_network(network)
     objects = objects_of(network, level=1)
     source = chosen_group(input, objects, "input") if input is not None else None
@@ -116,7 +123,8 @@ def from_brian2(
         for projection, origin[projection.name] in read_synapses(one, names, dt, outer):
             projections.append(projection)
     groups = output_last(groups, output, projections)
-    populations = [read_group(group, projections, outer) for group in groups]
+    named = named_potentials(potential, groups)
+    populations = [read_group(g, projections, outer, named.get(g.name, "")) for g in groups]
     if not READOUTS[readout].fires and populations[-1].neuron.emit:
         raise InputError(
             f"group '{groups[-1].name}' fires, but readout '{readout}' needs an output without "

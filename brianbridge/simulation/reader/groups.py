@@ -23,7 +23,7 @@ __all__ = ["ends", "read_group", "read_synapses"]
 
 
 def read_group(
-    group: Any, projections: Sequence[Projection], outer: Mapping[str, Any]
+    group: Any, projections: Sequence[Projection], outer: Mapping[str, Any], potential: str = ""
 ) -> Population:
     """Return a group as a population of the same name.
 
@@ -35,6 +35,8 @@ def read_group(
         All projections of the network; those to the group define the variable that receives.
     outer : mapping
         Constants that the namespace of the group does not have.
+    potential : str
+        The variable that is the membrane potential, if the caller names it.
 
     Raises
     ------
@@ -67,9 +69,8 @@ def read_group(
             "reading"
         )
     received = [p.receive for p in projections if p.target == group.name]
-    states = sorted(group.user_equations.diff_eq_names)
-    receive = (received or [v for v in states if v == "v"] or states or [""])[0]
-    model = NeuronModel.from_group(group, receive=receive, namespace=outer)
+    receive = received[0] if received else None
+    model = NeuronModel.from_group(group, receive=receive, potential=potential, namespace=outer)
     return Population(group.name, (len(group),), model)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from brian2 import (
@@ -21,13 +21,14 @@ from brian2.core.base import BrianObject
 from brian2.monitors.spikemonitor import EventMonitor
 
 from brianbridge.errors import InputError, did_you_mean
-from brianbridge.network import Projection
+from brianbridge.network import INPUT, Projection
 
 __all__ = [
     "check_network",
     "chosen_group",
     "common_dt",
     "groups_and_synapses",
+    "named_potentials",
     "objects_of",
     "output_last",
 ]
@@ -81,29 +82,75 @@ def chosen_group(choice: Any, objects: list[Any], what: str) -> Any:
 
 def groups_and_synapses(objects: list[Any], source: Any) -> tuple[list[Any], list[Any]]:
     """Return groups and synapses; refuse all other objects that act in a run."""
-    groups, synapses = [], []
+    groups: list[Any] = []
+    synapses: list[Any] = []
+    without: list[Any] = []
     for one in objects:
         what = f"'{one.name}' ({type(one).__name__})"
         if one is source or isinstance(one, _MONITORS):
             continue
         if not one.active:
             raise InputError(f"{what} is not active; set active = True, or leave it out")
+        if one.name == INPUT:
+            raise InputError(
+                f"{what} has the name that the input of every network has; rename it "
+                f"({type(one).__name__}(..., name='...')), or read the network with input='{INPUT}'"
+            )
         if type(one) is NeuronGroup:
             groups.append(one)
         elif type(one) is Synapses:
             synapses.append(one)
         elif isinstance(one, SpikeGeneratorGroup | PoissonGroup):
-            raise InputError(
-                f"{what} emits spikes without equations, which only the input of a network may; "
-                f"read it with input='{one.name}', or replace it"
-            )
+            without.append(one)
         else:
             raise InputError(
                 f"{what} cannot be read; a spiking network has NeuronGroup and Synapses only"
             )
+    if without:
+        raise _no_input(without, source)
     if not groups:
         raise InputError("the network has no NeuronGroup besides the input; give it one")
     return groups, synapses
+
+
+def _no_input(without: list[Any], source: Any) -> InputError:
+    """Return the error of groups that emit spikes without equations, and are not the input."""
+    every = [*([] if source is None else [source]), *without]
+    what = " and ".join(f"'{one.name}' ({type(one).__name__})" for one in without)
+    why = f"{what}: spikes without equations, which only the input of a network may have"
+    if len(every) == 1:
+        return InputError(f"{why}; read the network with input='{every[0].name}'")
+    numbers = " + ".join(str(len(one)) for one in every)
+    taken = "it has one input" if source is None else f"its input is '{source.name}'"
+    return InputError(
+        f"{why}, and {taken}; join {' and '.join(repr(one.name) for one in every)} in one group of "
+        f"{numbers} neurons, connect the synapses of each with its part of them (by i, or by a "
+        f"condition such as 'i < {len(every[0])}'), and read the network with that group as input"
+    )
+
+
+def named_potentials(potential: str | Mapping[str, str], groups: list[Any]) -> dict[str, str]:
+    """Return the membrane potentials that a caller named, by the name of the group.
+
+    Parameters
+    ----------
+    potential : str or mapping of str to str
+        See `brianbridge.from_brian2`.
+    groups : list of brian2.NeuronGroup
+        The groups of the network.
+    """
+    variables = {group.name: list(group.user_equations) for group in groups}
+    if isinstance(potential, str):
+        found = {name: potential for name, known in variables.items() if potential in known}
+        if potential and not found:
+            hint = did_you_mean(potential, {name for known in variables.values() for name in known})
+            raise InputError(f"potential: no group has a variable '{potential}'. {hint}")
+        return found
+    for name in potential:
+        if name not in variables:
+            hint = did_you_mean(name, variables)
+            raise InputError(f"potential: the network has no group '{name}'. {hint}")
+    return dict(potential)
 
 
 def check_network(network: Any) -> None:

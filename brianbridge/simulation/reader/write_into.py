@@ -75,10 +75,7 @@ def write_into(network: SpikingNetwork, into: Any, *, level: int = 0) -> None:
             _check_variable(found[name], variable)
             values[name, variable] = projection.weight.astype(np.float64) / factor
         elif np.any(projection.weight != projection.weight.dtype.type(factor)):
-            raise InputError(
-                f"synapses '{name}' add a constant and cannot hold trained weights; declare "
-                "'w : <unit>' in their model, add 'w' in their on_pre, and read the network again"
-            )
+            raise _constant(found[name])
     for (name, variable), weights in values.items():
         _warn_of_range(found[name], variable, weights)
         # The underscore stands for values without units.
@@ -107,6 +104,21 @@ def _warn_of_range(synapses: Any, variable: str, weights: np.ndarray) -> None:
                 RuntimeWarning,
                 stacklevel=3,
             )
+
+
+def _constant(synapses: Any) -> InputError:
+    """Return the error of synapses that add a constant, which cannot hold trained weights."""
+    what = f"synapses '{synapses.name}' add a constant and cannot hold trained weights"
+    for variable in sorted(synapses.equations.parameter_names):
+        if synapses.variables[variable].scalar:
+            return InputError(
+                f"{what}: '{variable}' has the flag (shared), which makes it one value for all of "
+                "them; drop the flag, and read the network again"
+            )
+    return InputError(
+        f"{what}; declare 'w : <unit>' in their model, add 'w' in their on_pre, and read the "
+        "network again"
+    )
 
 
 def _check_ends(projection: Projection, synapses: Any) -> None:

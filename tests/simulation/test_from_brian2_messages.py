@@ -1,0 +1,171 @@
+"""Errors of a network that cannot be read name a remedy, and the remedy works."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from brian2 import (
+    Hz,
+    Network,
+    NeuronGroup,
+    PoissonGroup,
+    SpikeGeneratorGroup,
+    Synapses,
+    linked_var,
+    ms,
+    set_device,
+)
+from brian2.devices import reset_device
+from brian2_objects import FIRING, LEAKY, cells, pixels, wires
+
+import brianbridge as bb
+
+PULLED = "dv/dt = (x - v)/(10*ms) : 1"
+
+
+def read(*objects: Any, **options: Any) -> bb.SpikingNetwork:
+    return bb.from_brian2(list(objects), **{"steps": 10, **options})
+
+
+def end_of(net: bb.SpikingNetwork) -> np.ndarray:
+    """Return the potentials of the last population at the end of a run of the twin."""
+    twin = bb.to_torch(net, dtype=torch.float64)
+    traces = twin.record(np.zeros((1, 1)), record=("spikes", "v")).traces
+    return traces[net.output.name]["v"][-1, 0]
+
+
+@pytest.mark.parametrize("line", ["x : 1 (shared)", "x = 2*t/second : 1 (shared)"])
+def test_a_shared_variable(refused, line):
+    def group(text: str) -> NeuronGroup:
+        built = cells(equations=f"{PULLED}\n{text}", method="euler")
+        if "=" not in text:
+            built.x = 0.5
+        built.v = [0.1, 0.2, 0.3]
+        return built
+
+    with refused("neuron model 'cells': 'x' has the flag (shared)", "drop the flag"):
+        read(group(line))
+    own = group(line.removesuffix(" (shared)"))
+    found = end_of(read(own))
+    Network(own).run(1 * ms)
+    np.testing.assert_allclose(found, own.v, rtol=1e-12)
+
+
+def test_a_linked_variable(refused):
+    one, other = cells(), cells(name="lk", equations=f"{PULLED}\nx : 1 (linked)", method="euler")
+    other.x = linked_var(one, "v")
+    with refused("neuron model 'lk': 'x' has the flag (linked)", "equations of both groups in one"):
+        read(one, other)
+    both = f"{PULLED}\ndx/dt = -x/(10*ms) : 1"
+    assert read(cells(name="both", equations=both)).output.neuron.state_variables == ("v", "x")
+
+
+@pytest.mark.parametrize("place", ["equations", "threshold", "reset", "refractory"])
+def test_the_index_of_a_neuron(refused, place):
+    def group(i: str, extra: str = "") -> NeuronGroup:
+        options: dict[str, Any] = {
+            "equations": f"dv/dt = ({i} - v)/(10*ms) : 1{extra}", "threshold": f"v > {i}",
+            "reset": f"v = -{i}", "refractory": f"{i}*ms",
+        }  # fmt: skip
+        plain = {"equations": LEAKY + extra, "threshold": "v > 1", "reset": "v = 0"}
+        built = cells(**{**plain, place: options[place]})
+        built.v = 1.5
+        return built
+
+    with refused("neuron model 'cells'", "'i' in", "the index of a neuron", "index : 1 (constant)"):
+        read(group("i"))
+    own = group("index", "\nindex : 1 (constant)")
+    own.index = "i"
+    net = read(own)
+    np.testing.assert_array_equal(net.output.neuron.parameters["index"], [0, 1, 2])
+    found = end_of(net)
+    Network(own).run(1 * ms)
+    np.testing.assert_allclose(found, own.v, rtol=1e-12)
+
+
+def test_the_number_of_neurons(refused):
+    with refused("'N' in '(1/N - v)/(10*ms)'", "the number of neurons", "write the number"):
+        read(cells(equations="dv/dt = (1/N - v)/(10*ms) : 1"))
+    own = cells(equations="dv/dt = (1/number - v)/(10*ms) : 1")
+    assert read(own, namespace={"number": 3}).output.neuron.parameters == {"number": 3}
+
+
+@pytest.mark.parametrize("fed", [True, False])
+def test_a_group_that_is_called_input(refused, fed):
+    source = pixels()
+
+    def objects(name: str) -> list[Any]:
+        group = cells(name=name)
+        return [source, group, wires(source if fed else group, group, name=f"to_{name}")]
+
+    with refused(
+        "'input' (NeuronGroup) has the name that the input of every network has", "rename"
+    ):
+        read(*objects("input"), input=source)
+    assert read(*objects("renamed"), input=source).output.name == "renamed"
+    alone = cells(name="input")
+    assert read(alone, cells(name="others"), input="input").output.name == "others"
+
+
+def test_several_groups_with_names_of_ours(refused):
+    with refused("objects of its own that are called 'presenter' and 'a_spikes'", "rename"):
+        read(cells(name="presenter"), cells(name="a_spikes"), cells(name="a"))
+    assert len(read(cells(name="presenters"), cells(name="a_spiked")).populations) == 2
+
+
+def test_a_shared_weight_that_was_trained(refused):
+    def train(model: str) -> tuple[Synapses, bb.SpikingNetwork]:
+        group = cells()
+        one = wires(group, group, model=model)
+        one.w = 0.5
+        twin = bb.to_torch(read(group, one))
+        for weight in twin.parameters():
+            weight.data += 1
+        return one, bb.write_back(twin, into=[group, one])
+
+    with refused("synapses 'wires'", "'w' has the flag (shared)", "drop the flag"):
+        train("w : 1 (shared)")
+    one, _ = train("w : 1")
+    assert one.w[:].tolist() == [1.5] * 3
+
+
+@pytest.mark.parametrize("kind", [PoissonGroup, SpikeGeneratorGroup])
+def test_two_groups_of_given_spikes(refused, kind):
+    def given(n: int, name: str) -> Any:
+        if kind is PoissonGroup:
+            return PoissonGroup(n, 10 * Hz, name=name)
+        return SpikeGeneratorGroup(n, [], [] * ms, name=name)
+
+    a, b, group = given(2, "a"), given(3, "b"), cells()
+    pair = {"pairs": {"i": [0, 1], "j": [0, 1]}}
+    ends = [wires(a, group, name="of_a", **pair), wires(b, group, name="of_b", **pair)]
+    with refused(f"'b' ({kind.__name__})", "its input is 'a'", "one group of 2 + 3", "'i < 2'"):
+        read(a, b, group, *ends, input="a")
+    with refused("'a'", "'b'", "it has one input", "one group of 2 + 3"):
+        read(a, b, group, *ends)
+    both = given(5, "both")
+    later = {"pairs": {"i": [2, 3], "j": [0, 1]}}
+    ends = [wires(both, group, name="one", **pair), wires(both, group, name="two", **later)]
+    net = read(both, group, *ends, input="both")
+    assert net.input_shape == (5,)
+    assert [p.connection.source.tolist() for p in net.projections] == [[0, 1], [2, 3]]
+
+
+def test_a_standalone_script_is_read_on_the_runtime_device(refused, tmp_path):
+    def script() -> Network:
+        group = NeuronGroup(3, LEAKY, name="cells", **FIRING)
+        group.v = "rand()"
+        one = Synapses(group, group, "w : 1", on_pre="v += w", name="wires")
+        one.connect(p=0.5)
+        return Network(group, one)
+
+    set_device("cpp_standalone", directory=str(tmp_path), build_on_run=False)
+    try:
+        with refused("'cpp_standalone'", "reset_device(), and build the network again"):
+            bb.from_brian2(script(), steps=10)
+    finally:
+        reset_device()
+    assert bb.from_brian2(script(), steps=10).output.size == 3
