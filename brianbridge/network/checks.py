@@ -31,10 +31,6 @@ def check_network(network: NetworkStructure) -> None:
         raise InputError("a spiking network needs at least one population")
     shapes = {INPUT: network.shape_of(INPUT)}
     for population in network.populations:
-        if population.name == INPUT:
-            raise InputError(
-                f"population '{INPUT}' has the name that the input of every network has; rename it"
-            )
         if population.name in shapes:
             raise InputError(f"two populations are called '{population.name}'; rename one")
         shapes[population.name] = population.shape
