@@ -24,8 +24,8 @@ def derived_potential(equations: str, emit: str = "", receive: str = "") -> str:
     1. that is called ``v``, or else ``V``, ``vm`` or ``Vm``;
     2. that is in volts;
     3. on which the neuron's firing depends (if there is none, a variable without an equation);
-    4. that receives spikes, among those of rule 3. In a neuron that never fires it must not act
-       on another variable that does not act back, as a synaptic variable does.
+    4. that receives spikes, among those of rule 3 (all, in a neuron that never fires), unless it
+       acts on another variable that does not act back, as a synaptic variable does.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def derived_potential(equations: str, emit: str = "", receive: str = "") -> str:
     types = integers_and_booleans(equations)
     seen = fires & set(states) or {n for n in fires if not code[n] and n not in types}
     receives = seen & {receive}
-    if not emit and _acts_one_way(receive, code, states):
+    if _acts_one_way(receive, code, states):
         receives = set()
     for candidates in (
         {"v"} & set(states),

@@ -25,7 +25,7 @@ from brianbridge.training.checkpoint import read_checkpoint, write_checkpoint
 from brianbridge.training.determinism import seeded
 from brianbridge.training.fingerprint import fingerprint_of
 from brianbridge.training.history import History, TrainingResult
-from brianbridge.training.natural_units import natural_units
+from brianbridge.training.natural_units import check_scales, natural_units
 from brianbridge.training.options import TrainingOptions
 from brianbridge.twin.network import NetworkTwin
 
@@ -51,6 +51,7 @@ class Trainer:
         options: TrainingOptions,
     ) -> None:
         rule.check(twin.network)
+        check_scales(twin.network)
         data = fitted(twin.network, data)
         if seed < 0:
             raise InputError(f"training: seed = {seed}; give 0 or more")

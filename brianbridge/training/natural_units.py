@@ -13,9 +13,27 @@ from contextlib import contextmanager
 
 import torch
 
+from brianbridge.network import SpikingNetwork
 from brianbridge.twin.network import NetworkTwin
 
-__all__ = ["natural_units"]
+__all__ = ["check_scales", "natural_units"]
+
+
+def check_scales(network: SpikingNetwork) -> None:
+    """Refuse neurons in volts or amperes that leave open which variable is their potential.
+
+    Raises
+    ------
+    InputError
+        If a population has no natural scale for this reason.
+    """
+    from brian2 import Equations
+
+    for population in network.populations:
+        neuron = population.neuron
+        equations = Equations(neuron.equations)
+        if not all(equations[name].dim.is_dimensionless for name in neuron.state_variables):
+            neuron.require_potential("training in natural units")
 
 
 @contextmanager

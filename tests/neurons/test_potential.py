@@ -66,6 +66,7 @@ OPEN = ("U = g - U", "g = -g")
 
 
 def test_it_is_asked_for_only_where_it_is_needed(refused):
+    assert model(*OPEN, threshold="U > g + 1", receive="g").potential == ""
     found = model(*OPEN, receive="g")
     assert found.potential == ""
     assert found.group(2).N == 2

@@ -11,6 +11,7 @@ from brian2 import Network, NeuronGroup, ms, mV
 from brian2_objects import cells, wires
 
 import brianbridge as bb
+from brianbridge.datasets import from_arrays
 from brianbridge.perturbations import BackgroundCurrent, Condition, perturbed
 
 
@@ -83,3 +84,15 @@ def test_a_perturbation_asks_for_it_too(refused):
         perturbed(Condition(net), [current])
     named = bb.from_brian2([group], potential="x", **options)
     assert "+ background" in perturbed(Condition(named), [current]).network.output.neuron.equations
+
+
+def test_training_in_volts_asks_for_it_too(refused):
+    equations = "dx/dt = (y - x)/(10*ms) : volt\ndy/dt = -y/(5*ms) : volt"
+    group = cells(equations=equations, threshold="x > y + 10*mV", reset="x = 0*mV")
+    objects = [group, wires(group, group, "y += w", "w : volt")]
+    data = from_arrays("mine", np.zeros((6, 1)), np.arange(6) % 3)
+    options = {"epochs": 1, "validation_fraction": 0.0}
+    with refused("training in natural units needs", "neuron model 'cells'", "potential = 'x'"):
+        bb.train(bb.to_torch(bb.from_brian2(objects, steps=5)), data, **options)
+    named = bb.to_torch(bb.from_brian2(objects, steps=5, potential="x"))
+    assert bb.train(named, data, **options).best_epoch == 1
