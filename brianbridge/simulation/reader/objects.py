@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from brian2 import (
@@ -11,6 +12,7 @@ from brian2 import (
     Network,
     NeuronGroup,
     PoissonGroup,
+    PoissonInput,
     PopulationRateMonitor,
     SpikeGeneratorGroup,
     StateMonitor,
@@ -24,12 +26,13 @@ from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network import Projection
 
 __all__ = [
+    "Parts",
     "check_network",
     "chosen_group",
     "common_dt",
-    "groups_and_synapses",
     "objects_of",
     "output_last",
+    "parts_of",
 ]
 
 _MONITORS = (EventMonitor, StateMonitor, PopulationRateMonitor)
@@ -79,31 +82,59 @@ def chosen_group(choice: Any, objects: list[Any], what: str) -> Any:
     return groups[name]
 
 
-def groups_and_synapses(objects: list[Any], source: Any) -> tuple[list[Any], list[Any]]:
-    """Return groups and synapses; refuse all other objects that act in a run."""
-    groups, synapses = [], []
+@dataclass(frozen=True)
+class Parts:
+    """Hold the objects of a network that act in a run, by kind.
+
+    Parameters
+    ----------
+    groups, synapses : list
+        The `NeuronGroup` and `Synapses` objects.
+    sources : list
+        `SpikeGeneratorGroup` and `PoissonGroup` objects that keep their own spikes.
+    poisson_inputs : list
+        The `PoissonInput` objects.
+    """
+
+    groups: list[Any] = field(default_factory=list)
+    synapses: list[Any] = field(default_factory=list)
+    sources: list[Any] = field(default_factory=list)
+    poisson_inputs: list[Any] = field(default_factory=list)
+
+
+def parts_of(objects: list[Any], with_data: Sequence[Any]) -> Parts:
+    """Sort objects by kind; refuse those that cannot be read.
+
+    Parameters
+    ----------
+    objects : list
+        The objects of the network.
+    with_data : sequence of group
+        Groups whose spikes come from samples, which are left out.
+    """
+    parts = Parts()
     for one in objects:
         what = f"'{one.name}' ({type(one).__name__})"
-        if one is source or isinstance(one, _MONITORS):
+        if any(one is group for group in with_data) or isinstance(one, _MONITORS):
             continue
         if not one.active:
             raise InputError(f"{what} is not active; set active = True, or leave it out")
         if type(one) is NeuronGroup:
-            groups.append(one)
+            parts.groups.append(one)
         elif type(one) is Synapses:
-            synapses.append(one)
+            parts.synapses.append(one)
         elif isinstance(one, SpikeGeneratorGroup | PoissonGroup):
-            raise InputError(
-                f"{what} emits spikes without equations, which only the input of a network may; "
-                f"read it with input='{one.name}', or replace it"
-            )
+            parts.sources.append(one)
+        elif isinstance(one, PoissonInput):
+            parts.poisson_inputs.append(one)
         else:
             raise InputError(
-                f"{what} cannot be read; a spiking network has NeuronGroup and Synapses only"
+                f"{what} cannot be read; a spiking network has NeuronGroup, Synapses, "
+                "SpikeGeneratorGroup, PoissonGroup and PoissonInput only"
             )
-    if not groups:
+    if not parts.groups:
         raise InputError("the network has no NeuronGroup besides the input; give it one")
-    return groups, synapses
+    return parts
 
 
 def check_network(network: Any) -> None:
