@@ -61,7 +61,10 @@ def build_group(model: NeuronDescription, n: int, *, fires: bool = True, **keywo
         n,
         equations,
         method=model.brian2_method,
-        namespace={k: v for k, v in model.parameters.items() if np.ndim(v) == 0},
+        namespace={
+            **{k: v for k, v in model.parameters.items() if np.ndim(v) == 0},
+            **{k: v.function(k) for k, v in model.timed_arrays.items()},
+        },
         **firing,
         **keywords,
     )

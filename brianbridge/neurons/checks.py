@@ -54,6 +54,8 @@ def _digest(model: NeuronDescription) -> bytes:
     texts = ("equations", "emit", "reset", "receive", "drive", "method")
     values = {**model.parameters, **{f"{k} at first": v for k, v in model.initial.items()}}
     values["refractory"] = model.refractory
+    values |= {f"{k} in time": v.values for k, v in model.timed_arrays.items()}
+    values |= {f"dt of {k}": v.dt for k, v in model.timed_arrays.items()}
     digest.update(repr([getattr(model, text) for text in texts]).encode())
     for name, value in sorted(values.items()):
         array = np.asarray(value)

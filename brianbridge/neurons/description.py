@@ -51,6 +51,7 @@ class NeuronDescription:
     method: str = "exact"
     name: str = ""
     summary: str = ""
+    timed_arrays: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         kind = type(self).__name__
@@ -63,6 +64,7 @@ class NeuronDescription:
             "refractory": "" if self.refractory is None else quantity_text(self.refractory),
             "parameters": ", ".join(constants),
             "initial": ", ".join(start),
+            "timed arrays": ", ".join(self.timed_arrays),
             "method": self.method,
         }
         text = "".join(f"\n  {equation}" for equation in self.equations.splitlines())
@@ -148,4 +150,6 @@ class NeuronDescription:
         if self.refractory is not None:
             text = isinstance(self.refractory, str)
             entry["refractory"] = self.refractory if text else to_json(self.refractory)
+        if self.timed_arrays:
+            entry["timed_arrays"] = {k: v.to_dict() for k, v in self.timed_arrays.items()}
         return entry

@@ -14,7 +14,10 @@ from brianbridge.neurons.expressions import one_line, substitute_name
 from brianbridge.neurons.quantity_text import unit_name
 from brianbridge.neurons.statements import parse_statements
 
-__all__ = ["fields_of_group"]
+__all__ = ["COLUMN", "fields_of_group"]
+
+#: The variable that holds the index of a neuron, where equations use Brian2's ``i``.
+COLUMN = "neuron_index"
 
 
 def fields_of_group(
@@ -46,7 +49,7 @@ def fields_of_group(
     _check_is_plain(group, what)
     emit, reset = _emit_and_reset(group)
     lines, initial = [], {}
-    parameters = _named_constants(group, namespace, what)
+    parameters, timed = _named_constants(group, namespace, what)
     for eq in group.user_equations.values():
         if eq.varname == SPIKE_VALUE:
             continue
@@ -57,6 +60,8 @@ def fields_of_group(
         lines.append(_line(eq))
         if value is not None and np.any(value):
             initial[eq.varname] = value
+    if any(np.ndim(array.values) == 2 for array in timed.values()):
+        lines, emit, reset = _with_columns([*lines, emit, reset], group, initial)
     states = list(group.user_equations.diff_eq_names)
     if receive is None:
         receive = "v" if "v" in states or len(states) != 1 else states[0]
@@ -72,6 +77,7 @@ def fields_of_group(
             "refractory": group._refractory,
             "method": method,
             "name": group.name,
+            "timed_arrays": timed,
         }
 
 
@@ -104,8 +110,11 @@ def _emit_and_reset(group: Any) -> tuple[str, str]:
     return f"int({one_line(threshold)})", reset
 
 
-def _named_constants(group: Any, outer: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """Return the constants that the group's code names, found as Brian2 finds them."""
+def _named_constants(
+    group: Any, outer: Mapping[str, Any], what: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the constants and timed arrays that the code names, found as Brian2 finds them."""
+    from brian2 import TimedArray
     from brian2.core.namespace import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS, DEFAULT_UNITS
     from brian2.utils.stringtools import get_identifiers
 
@@ -114,16 +123,35 @@ def _named_constants(group: Any, outer: Mapping[str, Any], what: str) -> dict[st
     used = set(group.equations.identifiers).union(*(get_identifiers(text) for text in texts))
     builtin = {*DEFAULT_CONSTANTS, *DEFAULT_FUNCTIONS, *DEFAULT_UNITS, "int", "and", "or", "not"}
     namespace = group.namespace or {}
-    found = {}
+    found, timed = {}, {}
     for name in sorted(used - set(group.variables)):
         value = namespace.get(name, None if name in builtin else outer.get(name))
-        if callable(value):
+        if isinstance(value, TimedArray):
+            timed[name] = value
+        elif callable(value):
             raise InputError(
                 f"{what}: '{name}' is a function; a model has only constants, so write it out"
             )
         if isinstance(value, Number | np.generic | np.ndarray):
             found[name] = value
-    return found  # the check of the model reports names that are still missing
+    return found, timed  # the check of the model reports names that are still missing
+
+
+def _with_columns(
+    codes: list[str], group: Any, initial: dict[str, Any]
+) -> tuple[list[str], str, str]:
+    """Replace Brian2's index ``i`` by a variable, since a population is repeated for each sample.
+
+    A timed array with columns is called with it, ``stimulus(t, i)``.
+    """
+    from brian2.utils.stringtools import get_identifiers
+
+    if "i" not in group.user_equations and any("i" in get_identifiers(code) for code in codes):
+        codes = [substitute_name(code, "i", COLUMN) for code in codes]
+        codes.insert(0, f"{COLUMN} : integer (constant)")
+        initial[COLUMN] = np.arange(len(group))
+    *lines, emit, reset = codes
+    return lines, emit, reset
 
 
 def _present_value(group: Any, eq: Any) -> Any:

@@ -27,6 +27,7 @@ from brianbridge.neurons.from_group import fields_of_group
 from brianbridge.neurons.initial_values import parse_initial, parse_refractory
 from brianbridge.neurons.names import check_model_names
 from brianbridge.neurons.quantities import from_json, parse_quantity
+from brianbridge.neurons.timed import timed_values
 
 __all__ = ["SPIKE_VALUE", "NeuronModel"]
 
@@ -60,6 +61,8 @@ class NeuronModel(NeuronDescription):
         ``"exact"`` for the exact propagator, or any of Brian2's methods.
     name, summary : str
         The name of the model, and one line about it.
+    timed_arrays : mapping of str to TimedArray
+        Functions of time that the equations call, as ``stimulus(t)`` or ``stimulus(t, column)``.
     threshold : str, optional
         A condition, as in Brian2: ``threshold="v > 1"`` means ``emit="int(v > 1)"``.
 
@@ -105,6 +108,8 @@ class NeuronModel(NeuronDescription):
         parameters = {k: parse_quantity(v, f"{what}, {k}") for k, v in self.parameters.items()}
         set_(self, "parameters", parameters)
         set_(self, "refractory", parse_refractory(self.refractory, what))
+        timed = {k: timed_values(v, f"{what}, {k}") for k, v in self.timed_arrays.items()}
+        set_(self, "timed_arrays", timed)
         check_model_names(self, what)
         # Keep the expressions: they are evaluated again when a parameter changes.
         set_(self, "_initial_as_given", dict(self.initial))

@@ -35,16 +35,16 @@ def check_model_names(model: NeuronDescription, what: str) -> None:
     from brian2.core.namespace import DEFAULT_FUNCTIONS
 
     equations = split_equations(model.equations, f"equations of {what}")
-    for name in (*equations, *model.parameters):
+    for name in (*equations, *model.parameters, *model.timed_arrays):
         _check_identifier(name, what)
-    clash = sorted(set(equations) & set(model.parameters))
+    clash = sorted({*equations, *model.timed_arrays} & set(model.parameters))
     if clash:
         raise InputError(
             f"{what}: '{clash[0]}' is both a variable of the equations and a parameter; rename one"
         )
     known = {*equations, *model.parameters, *_GROUP_NAMES}
     known |= _REFRACTORY_NAMES if model.refractory is not None else set()
-    functions = {*DEFAULT_FUNCTIONS, "int"}
+    functions = {*DEFAULT_FUNCTIONS, "int", *model.timed_arrays}
     for name, expression in equations.items():
         if expression:
             noise = set(re.findall(r"\bxi\w*\b", expression))

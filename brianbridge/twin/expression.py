@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from brianbridge.errors import InputError
 from brianbridge.twin.torch_functions import TORCH_FUNCTIONS
@@ -28,12 +28,21 @@ class TorchRenderer:
         Returns a name that the model does not use, close to the given one.
     like : str
         A state variable. Random numbers have its shape.
+    functions : collection of str
+        Functions that only this model has: its timed arrays.
     """
 
-    def __init__(self, changing: set[str], unused: Callable[[str], str], like: str) -> None:
+    def __init__(
+        self,
+        changing: set[str],
+        unused: Callable[[str], str],
+        like: str,
+        functions: Collection[str] = (),
+    ) -> None:
         self.changing = set(changing)
         self.hoisted: list[tuple[str, str]] = []
         self._unused, self._like = unused, like
+        self._functions = {*TORCH_FUNCTIONS, *functions}
 
     def hard(self, expression: str) -> str:
         """Render an expression as it stands."""
@@ -112,7 +121,7 @@ class TorchRenderer:
             stairs = self._staircase(function, arguments)
             if stairs:
                 return stairs
-        if function not in TORCH_FUNCTIONS:
+        if function not in self._functions:
             raise InputError(
                 f"the function '{function}' has no torch rendering; add one with "
                 "brianbridge.twin.torch_functions.register_torch_function"

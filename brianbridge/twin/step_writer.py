@@ -52,7 +52,9 @@ class StepWriter:
         self._fires, self._canonical, self._detach_reset = fires, canonical, detach_reset
         self._refractory = fires and model.refractory is not None
         changing = {*variables.state, "t", "emit"}
-        self._renderer = TorchRenderer(changing, variables.unused, like=variables.state[0])
+        self._renderer = TorchRenderer(
+            changing, variables.unused, like=variables.state[0], functions=model.timed_arrays
+        )
 
     def source(self) -> str:
         """Return the source of all functions."""

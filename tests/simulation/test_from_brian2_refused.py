@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from brian2 import (
+    Function,
     Hz,
     Network,
     PoissonGroup,
     SpatialNeuron,
-    TimedArray,
     ms,
     network_operation,
     set_device,
@@ -150,9 +151,9 @@ def regular() -> list[Any]:
     return [group]
 
 
-def timed() -> list[Any]:
-    stimulus = TimedArray([1, 2], dt=1 * ms)
-    equations = "dv/dt = (stimulus(t) - v)/(10*ms) : 1"
+def calls_a_function() -> list[Any]:
+    stimulus = Function(np.square, arg_units=[1], return_unit=1)
+    equations = "dv/dt = (stimulus(v) - v)/(10*ms) : 1"
     return [cells(equations=equations, method="euler", namespace={"stimulus": stimulus})]
 
 
@@ -203,7 +204,7 @@ def noisy(where: str) -> Callable[[], list[Any]]:
         (follows_an_event, ("synapses 'wires'", "the event 'up'")),
         (operation, ("'mine' (NetworkOperation)", "PoissonInput only")),
         (regular, ("group 'cells' also runs", "run_regularly")),
-        (timed, ("group 'cells'", "'stimulus' is a function")),
+        (calls_a_function, ("group 'cells'", "'stimulus' is a function")),
         (linked, ("'x'", "(linked)")),
         (compartments, ("'cable' (SpatialNeuron)",)),
         (inactive, ("'cells' (NeuronGroup) is not active",)),

@@ -50,6 +50,13 @@ class _Quantity(_Strict):
     dimensions: Annotated[list[float], Field(min_length=7, max_length=7)] = [0.0] * 7
 
 
+class _TimedValues(_Strict):
+    """See `brianbridge.neurons.timed.TimedValues`."""
+
+    values: _Quantity
+    dt: float
+
+
 class _Neuron(_Strict):
     """See `brianbridge.neurons.model.NeuronModel`."""
 
@@ -64,6 +71,7 @@ class _Neuron(_Strict):
     parameters: dict[str, _Quantity]
     initial: dict[str, _Quantity]
     refractory: str | _Quantity = ""  # absent if there is none
+    timed_arrays: dict[str, _TimedValues] = {}  # absent if there are none
 
 
 class _Population(_Strict):
