@@ -27,6 +27,7 @@ from brianbridge.neurons.from_group import fields_of_group
 from brianbridge.neurons.initial_values import parse_initial, parse_refractory
 from brianbridge.neurons.names import check_model_names
 from brianbridge.neurons.quantities import from_json, parse_quantity
+from brianbridge.neurons.regular import regular_codes
 from brianbridge.neurons.timed import timed_values
 
 __all__ = ["SPIKE_VALUE", "NeuronModel"]
@@ -63,6 +64,8 @@ class NeuronModel(NeuronDescription):
         The name of the model, and one line about it.
     timed_arrays : mapping of str to TimedArray
         Functions of time that the equations call, as ``stimulus(t)`` or ``stimulus(t, column)``.
+    regular : sequence of RegularCode
+        Statements that all neurons run at the start of a step, as by `run_regularly`.
     threshold : str, optional
         A condition, as in Brian2: ``threshold="v > 1"`` means ``emit="int(v > 1)"``.
 
@@ -110,6 +113,7 @@ class NeuronModel(NeuronDescription):
         set_(self, "refractory", parse_refractory(self.refractory, what))
         timed = {k: timed_values(v, f"{what}, {k}") for k, v in self.timed_arrays.items()}
         set_(self, "timed_arrays", timed)
+        set_(self, "regular", regular_codes(self.regular))
         check_model_names(self, what)
         # Keep the expressions: they are evaluated again when a parameter changes.
         set_(self, "_initial_as_given", dict(self.initial))
@@ -198,7 +202,7 @@ class NeuronModel(NeuronDescription):
         ------
         InputError
             If a name cannot be found or stands for a function, or the group does something that a
-            model cannot hold: custom events, regular operations.
+            model cannot hold, such as custom events.
 
         Examples
         --------

@@ -147,7 +147,7 @@ def operation() -> list[Any]:
 
 def regular() -> list[Any]:
     group = cells()
-    group.run_regularly("v += 0.1", dt=1 * ms)
+    group.run_regularly("v += 0.1", when="end")
     return [group]
 
 
@@ -203,7 +203,7 @@ def noisy(where: str) -> Callable[[], list[Any]]:
         (custom_event, ("group 'cells'", "custom event 'up'")),
         (follows_an_event, ("synapses 'wires'", "the event 'up'")),
         (operation, ("'mine' (NetworkOperation)", "PoissonInput only")),
-        (regular, ("group 'cells' also runs", "run_regularly")),
+        (regular, ("runs in 'end'", "run_regularly")),
         (calls_a_function, ("group 'cells'", "'stimulus' is a function")),
         (linked, ("'x'", "(linked)")),
         (compartments, ("'cable' (SpatialNeuron)",)),

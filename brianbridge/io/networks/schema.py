@@ -57,6 +57,13 @@ class _TimedValues(_Strict):
     dt: float
 
 
+class _RegularCode(_Strict):
+    """See `brianbridge.neurons.regular.RegularCode`."""
+
+    code: str
+    period: float | None
+
+
 class _Neuron(_Strict):
     """See `brianbridge.neurons.model.NeuronModel`."""
 
@@ -72,6 +79,7 @@ class _Neuron(_Strict):
     initial: dict[str, _Quantity]
     refractory: str | _Quantity = ""  # absent if there is none
     timed_arrays: dict[str, _TimedValues] = {}  # absent if there are none
+    regular: list[_RegularCode] = []  # absent if there is none
 
 
 class _Population(_Strict):

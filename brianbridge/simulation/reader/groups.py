@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from brian2 import Subgroup
+from brian2.groups.group import CodeRunner
 from brian2.utils.stringtools import get_identifiers
 
 from brianbridge.errors import InputError
@@ -59,6 +60,7 @@ def read_group(
             "it before it runs, or after restore()"
         )
     texts = [*group.events.values(), *(code or "" for code in group.event_codes.values())]
+    texts += [part.abstract_code for part in group.contained_objects if type(part) is CodeRunner]
     used = set(group.equations.identifiers).union(*(get_identifiers(text) for text in texts))
     random = sorted(used & random_functions() | set(group.equations.stochastic_variables))
     if random:
