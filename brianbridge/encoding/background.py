@@ -67,7 +67,12 @@ class Background(Encoding):
             raise InputError(
                 "encoding 'background': rates are no table of numbers; give one row for each time"
             ) from None
-        if rates.ndim != 2 or rates.shape[1] not in (1, self.size) or len(rates) != len(since):
+        if since.ndim != 1 or rates.ndim != 2:
+            raise InputError(
+                "encoding 'background': give rates as a table, a row for each time, and since as a "
+                "list of steps"
+            )
+        if rates.shape[1] not in (1, self.size) or len(rates) != len(since):
             raise InputError(
                 f"encoding 'background': rates have shape {rates.shape}; give ({len(since)}, "
                 f"{self.size}), a row for each time in 'since'"
