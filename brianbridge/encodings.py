@@ -2,10 +2,11 @@
 
 >>> from brianbridge import encodings
 >>> encodings.encoding_names()
-('bernoulli', 'current', 'frames', 'latency', 'poisson')
+('background', 'bernoulli', 'current', 'frames', 'latency', 'poisson', 'replay', 'sources')
 """
 
 from brianbridge.encoding import (
+    Background,
     Bernoulli,
     Current,
     EncodedInput,
@@ -13,11 +14,16 @@ from brianbridge.encoding import (
     Frames,
     Latency,
     Poisson,
+    Replay,
+    Source,
+    Sources,
     encoding_from_dict,
     encoding_names,
 )
+from brianbridge.network.spike_frames import spike_frames
 
 __all__ = [
+    "Background",
     "Bernoulli",
     "Current",
     "EncodedInput",
@@ -25,6 +31,10 @@ __all__ = [
     "Frames",
     "Latency",
     "Poisson",
+    "Replay",
+    "Source",
+    "Sources",
     "encoding_from_dict",
     "encoding_names",
+    "spike_frames",
 ]

@@ -42,7 +42,7 @@ class Registry(Generic[T]):
     --------
     >>> from brianbridge.encoding.base import ENCODINGS
     >>> ENCODINGS.names()
-    ('bernoulli', 'current', 'frames', 'latency', 'poisson')
+    ('background', 'bernoulli', 'current', 'frames', 'latency', 'poisson', 'replay', 'sources')
     >>> ENCODINGS.make("latency", {"steps": 5})
     Latency(steps=5, dt=1 ms, silent=0.0)
     >>> ENCODINGS.make("latncy", {"steps": 5})

@@ -15,6 +15,7 @@ import numpy as np
 
 from brianbridge.datasets.dataset import Dataset
 from brianbridge.errors import InputError, did_you_mean
+from brianbridge.network.samples import flat_samples
 
 if TYPE_CHECKING:
     from brianbridge.network import SpikingNetwork
@@ -44,7 +45,8 @@ def fitted(network: SpikingNetwork, data: Dataset, called: str = "the network") 
     -------
     Dataset
         `data` itself. If its classes are some of the network's, or all in another order: the same
-        samples with the labels and classes of the network.
+        samples with the labels and classes of the network. Samples of another shape, but with as
+        many values as a flat input, get its shape.
 
     Raises
     ------
@@ -64,6 +66,9 @@ def fitted(network: SpikingNetwork, data: Dataset, called: str = "the network") 
     >>> part.y, fitted(net, part).y
     (array([1, 0]), array([2, 1]))
     """
+    x = flat_samples(network, data.x)
+    if x is not data.x:
+        data = replace(data, x=x)
     if data.shape != tuple(network.input_shape):
         raise InputError(
             f"dataset '{data.name}' has samples of shape {data.shape}; {called} takes "

@@ -4,14 +4,18 @@
 new module here. May import `neurons` and the modules at the package's root.
 """
 
+from brianbridge.encoding.background import Background
 from brianbridge.encoding.base import EncodedInput, Encoding, encoding_from_dict, encoding_names
 from brianbridge.encoding.bernoulli import Bernoulli
 from brianbridge.encoding.current import Current
 from brianbridge.encoding.frames import Frames
 from brianbridge.encoding.latency import Latency
 from brianbridge.encoding.poisson import Poisson
+from brianbridge.encoding.replay import Replay
+from brianbridge.encoding.sources import Source, Sources
 
 __all__ = [
+    "Background",
     "Bernoulli",
     "Current",
     "EncodedInput",
@@ -19,6 +23,9 @@ __all__ = [
     "Frames",
     "Latency",
     "Poisson",
+    "Replay",
+    "Source",
+    "Sources",
     "encoding_from_dict",
     "encoding_names",
 ]

@@ -145,6 +145,22 @@ class Encoding(ABC):
         """
         return tuple(sample_shape)
 
+    def shape_of_samples(self, input_shape: Sequence[int]) -> tuple[int, ...]:
+        """Return the shape of a sample that becomes an input of this shape.
+
+        Examples
+        --------
+        >>> from brianbridge.encoding import Frames, Latency
+        >>> Latency(10).shape_of_samples((64,)), Frames(10).shape_of_samples((64,))
+        ((64,), (10, 64))
+        """
+        return tuple(input_shape)
+
+    @property
+    def description(self) -> str:
+        """What kind of input this is, in a few words that 'input' may follow."""
+        return self.kind
+
     @abstractmethod
     def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
         """Encode a batch.

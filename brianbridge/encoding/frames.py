@@ -43,6 +43,10 @@ class Frames(Encoding):
             )
         return shape[1:]
 
+    def shape_of_samples(self, input_shape: Sequence[int]) -> tuple[int, ...]:
+        """Return the shape of all frames of a sample; see `Encoding.shape_of_samples`."""
+        return (self.steps, *input_shape)
+
     def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
         """Return a raster of the values, as int8 if possible; see `Encoding.encode`."""
         x = self._samples(x, index)

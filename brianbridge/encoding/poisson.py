@@ -60,6 +60,11 @@ class Poisson(Encoding):
             raise InputError(f"encoding 'poisson': rate = {rate} Hz is not above 0; write '100 Hz'")
         object.__setattr__(self, "rate", float(rate))
 
+    @property
+    def description(self) -> str:
+        """The kind of input, with the rate at intensity 1; see `Encoding.description`."""
+        return f"{self.rate:g} Hz poisson"
+
     def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
         """Return a raster of 0 and 1; see `Encoding.encode`."""
         self.rates(x, index, self.dt)

@@ -15,7 +15,7 @@ from brianbridge.io.spikes import file as spike_file
 from brianbridge.io.spikes.log import is_log
 from brianbridge.io.spikes.population import spikes_text
 from brianbridge.paths import checked_path
-from brianbridge.readable import milliseconds, shape_text
+from brianbridge.readable import counted, milliseconds, shape_text
 
 __all__ = ["as_text", "describe_file"]
 
@@ -106,10 +106,17 @@ def as_text(description: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _option(value: Any) -> str:
+    """Return an option of an encoding as text: of a part its name, of a long list its length."""
+    if isinstance(value, list) and all(isinstance(part, dict) for part in value):
+        return ", ".join(f"{part['name']} ({part['encoding']['kind']})" for part in value)
+    return counted(len(value), "number") if isinstance(value, list | tuple) else str(value)
+
+
 def _network_rows(network: Mapping[str, Any]) -> Rows:
     options = dict(network["encoding"])
     kind, steps, dt = options.pop("kind"), options.pop("steps"), milliseconds(options.pop("dt"))
-    rest = "".join(f", {key} {value}" for key, value in options.items())
+    rest = "".join(f", {key} {_option(value)}" for key, value in options.items())
     yield "input", f"{shape_text(network['input_shape'])}, {kind}, {steps} steps of {dt}{rest}"
     for name, population in network["populations"].items():
         yield from _population_rows(name, population)

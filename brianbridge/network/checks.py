@@ -78,7 +78,7 @@ _PARTS = frozenset(
     f"_{part}"
     for part in (
         "stateupdater", "spike_thresholder", "spike_resetter", "subexpression_update", "start",
-        "starts", "recorder", "traces", "watch", "spikes",
+        "starts", "run_regularly", "recorder", "traces", "watch", "spikes",
     )
 )  # fmt: skip
 

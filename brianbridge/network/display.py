@@ -113,7 +113,7 @@ def _summary(network: Any) -> str:
     encoding = network.encoding
     steps = f"{counted(encoding.steps, 'step')} of {milliseconds(encoding.dt)}"
     order = "" if network.schedule == "canonical" else f", schedule {network.schedule}"
-    return f"{encoding.kind} input, {steps}, readout {network.readout}{order}"
+    return f"{encoding.description} input, {steps}, readout {network.readout}{order}"
 
 
 def _model(population: Any) -> str:

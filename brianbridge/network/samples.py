@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from brianbridge.arrays import as_numbers
+from brianbridge.encoding import Sources
 from brianbridge.errors import InputError, did_you_mean
+from brianbridge.network.population import INPUT
+from brianbridge.network.spike_frames import are_spike_trains, frames_of, spike_frames
 
 if TYPE_CHECKING:
     from brianbridge.network.network import SpikingNetwork
 
-__all__ = ["CROSSING", "SPIKES", "checked_index", "checked_samples", "checked_variables"]
+__all__ = [
+    "CROSSING",
+    "SPIKES",
+    "checked_index",
+    "checked_samples",
+    "checked_variables",
+    "flat_samples",
+]
 
 #: What can be recorded besides state variables.
 SPIKES, CROSSING = "spikes", "t_crossing"
@@ -28,7 +39,10 @@ def checked_samples(network: SpikingNetwork, x: Any) -> np.ndarray:
     network : SpikingNetwork
         The network that they are for.
     x : array_like or torch.Tensor, shape (samples, *input_shape)
-        The samples.
+        The samples. Those of a flat input may have any shape with as many values, such as (8, 8)
+        for 64 neurons. Spike trains are taken as by `spike_frames`; values for each of several
+        sources as a mapping of their names to arrays. None is one sample for a network without
+        data.
 
     Returns
     -------
@@ -48,7 +62,13 @@ def checked_samples(network: SpikingNetwork, x: Any) -> np.ndarray:
     >>> checked_samples(net, [[1, 2, 3, 4]])
     array([[1., 2., 3., 4.]])
     """
-    samples = as_numbers(x, np.float64, "the samples")
+    if x is None:
+        x = _no_data(network)
+    elif isinstance(x, Mapping):
+        x = _joined(network, x)
+    elif are_spike_trains(x):
+        x = spike_frames(network, x)
+    samples = flat_samples(network, as_numbers(x, np.float64, "the samples"))
     wanted = tuple(network.input_shape)
     if samples.shape[1:] != wanted or not len(samples):
         takes = ", ".join(map(str, ("samples", *wanted)))
@@ -62,6 +82,74 @@ def checked_samples(network: SpikingNetwork, x: Any) -> np.ndarray:
             f"the sample value at {bad} is not finite ({samples[tuple(bad)]}); remove or replace it"
         )
     return samples
+
+
+def flat_samples(network: SpikingNetwork, x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return samples in the shape of a flat input if they have as many values; else as they are.
+
+    Only a flat input is filled: no order of the axes of an image could be wrong there.
+
+    Examples
+    --------
+    >>> from brianbridge.encoding import Current
+    >>> from brianbridge.network import Dense, SpikingNetwork
+    >>> from brianbridge.neurons.library import neuron_model
+    >>> net = SpikingNetwork.sequential((64,), [Dense(2, neuron_model("if"))], encoding=Current(5))
+    >>> flat_samples(net, np.zeros((3, 8, 8))).shape
+    (3, 64)
+    """
+    *frames, size = network.input_shape
+    given = x.shape[1:]
+    fits = len(given) > len(network.input_shape) and list(given[: len(frames)]) == frames
+    if len(network.shape_of(INPUT)) == 1 and fits and math.prod(given[len(frames) :]) == size:
+        return x.reshape(len(x), *network.input_shape)
+    return x
+
+
+def _no_data(network: SpikingNetwork) -> npt.NDArray[Any]:
+    """Return one sample for a network whose input takes no data."""
+    encoding = network.encoding
+    if isinstance(encoding, Sources):
+        taking = [part.name for part in encoding.with_data]
+    else:
+        taking = [INPUT] if any(p.source == INPUT for p in network.projections) else []
+    if taking:
+        raise InputError(
+            f"there are no samples, but '{taking[0]}' takes its spikes from them; give some, or "
+            "read the network without input=, which leaves all its groups their own spikes"
+        )
+    return np.zeros((1, *network.input_shape))
+
+
+def _joined(network: SpikingNetwork, given: Mapping[str, Any]) -> npt.NDArray[Any]:
+    """Return the samples of several sources, joined in the order of the encoding."""
+    encoding = network.encoding
+    wanted = encoding.with_data if isinstance(encoding, Sources) else ()
+    names = [part.name for part in wanted]
+    for name in (*given, *names):
+        if name not in names or name not in given:
+            problem = "take" if name in given else "lack"
+            raise InputError(
+                f"the samples {problem} data for '{name}'; this network takes them for "
+                f"{', '.join(names) or 'no source by name'}"
+            )
+    parts = []
+    for part in wanted:
+        assert part.shape is not None
+        values = given[part.name]
+        if are_spike_trains(values):
+            values = frames_of(part.encoding, part.shape, values)
+        values = as_numbers(values, np.float64, f"the samples of '{part.name}'")
+        if values.ndim < 2 or math.prod(values.shape[1:]) != part.values:
+            raise InputError(
+                f"the samples of '{part.name}' have shape {values.shape}; give "
+                f"(samples, {', '.join(map(str, part.shape))})"
+            )
+        parts.append(values.reshape(len(values), -1))
+    if len({len(values) for values in parts}) > 1:
+        numbers = ", ".join(f"{len(v)} for '{p.name}'" for p, v in zip(wanted, parts, strict=True))
+        raise InputError(f"the sources have different numbers of samples: {numbers}; give as many")
+    return np.concatenate(parts, axis=1).reshape(-1, *network.input_shape)
 
 
 def _remedy(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:

@@ -40,7 +40,7 @@ def build_group(model: NeuronDescription, n: int, *, fires: bool = True, **keywo
     InputError
         If `n` is not a multiple of the length of an array.
     """
-    from brian2 import NeuronGroup
+    from brian2 import NeuronGroup, second
 
     from brianbridge.neurons import conditional, propagator  # noqa: F401  (they register their methods)
 
@@ -61,7 +61,10 @@ def build_group(model: NeuronDescription, n: int, *, fires: bool = True, **keywo
         n,
         equations,
         method=model.brian2_method,
-        namespace={k: v for k, v in model.parameters.items() if np.ndim(v) == 0},
+        namespace={
+            **{k: v for k, v in model.parameters.items() if np.ndim(v) == 0},
+            **{k: v.function(k) for k, v in model.timed_arrays.items()},
+        },
         **firing,
         **keywords,
     )
@@ -69,6 +72,14 @@ def build_group(model: NeuronDescription, n: int, *, fires: bool = True, **keywo
         # Reset right after the threshold, so that synapses see the new spike value.
         group.resetter["spike"].when = "thresholds"
         group.resetter["spike"].order = group.order + 1
+    for one in model.regular:
+        # Clocks of their own only where needed: Brian2 runs networks of one clock faster.
+        group.run_regularly(
+            without_aliases(one.code),
+            dt=None if one.period is None else one.period * second,
+            when="start",
+            codeobj_class=keywords.get("codeobj_class"),
+        )
     for key, values in arrays.items():
         group.variables[key].set_value(np.resize(si_array(values), n))
     return group

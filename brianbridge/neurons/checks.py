@@ -54,7 +54,9 @@ def _digest(model: NeuronDescription) -> bytes:
     texts = ("equations", "emit", "reset", "receive", "drive", "method")
     values = {**model.parameters, **{f"{k} at first": v for k, v in model.initial.items()}}
     values["refractory"] = model.refractory
-    digest.update(repr([getattr(model, text) for text in texts]).encode())
+    values |= {f"{k} in time": v.values for k, v in model.timed_arrays.items()}
+    values |= {f"dt of {k}": v.dt for k, v in model.timed_arrays.items()}
+    digest.update(repr([*(getattr(model, text) for text in texts), model.regular]).encode())
     for name, value in sorted(values.items()):
         array = np.asarray(value)
         unit = getattr(value, "dim", None)
@@ -75,7 +77,7 @@ def _check_model_units(model: NeuronDescription, what: str) -> None:
     _check_flags(model, what)
     try:
         group = _trial_group(model, 2 * sizes[0])
-        variables = resolve_names(group, model.emit)
+        variables = resolve_names(group, model.emit, *(one.code for one in model.regular))
         _check_expressions(model, group, variables, what)
     except (InputError, MemoryError):
         raise
@@ -117,6 +119,8 @@ def _check_expressions(
     for code in (model.emit, *split_equations(model.equations, what).values()):
         _check_conditions(code, variables, what)
     group.equations.check_units(group, run_namespace={})
+    for one in model.regular:
+        check_units_statements(one.code, variables)
     if model.emit:
         if is_boolean_expression(model.emit, variables):
             raise InputError(

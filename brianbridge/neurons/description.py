@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -54,6 +54,8 @@ class NeuronDescription:
     name: str = ""
     summary: str = ""
     potential: str = ""
+    timed_arrays: Mapping[str, Any] = field(default_factory=dict)
+    regular: Sequence[Any] = ()
 
     def __repr__(self) -> str:
         kind = type(self).__name__
@@ -67,6 +69,8 @@ class NeuronDescription:
             "potential": "" if self.potential == self.derived_potential else self.potential,
             "parameters": ", ".join(constants),
             "initial": ", ".join(start),
+            "timed arrays": ", ".join(self.timed_arrays),
+            "regularly": "; ".join(" ".join(one.code.split()) for one in self.regular),
             "method": self.method,
         }
         text = "".join(f"\n  {equation}" for equation in self.equations.splitlines())
@@ -164,4 +168,8 @@ class NeuronDescription:
         if self.refractory is not None:
             text = isinstance(self.refractory, str)
             entry["refractory"] = self.refractory if text else to_json(self.refractory)
+        if self.timed_arrays:
+            entry["timed_arrays"] = {k: v.to_dict() for k, v in self.timed_arrays.items()}
+        if self.regular:
+            entry["regular"] = [one.to_dict() for one in self.regular]
         return entry

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from numbers import Number
 from typing import Any
 
@@ -12,9 +13,13 @@ from brianbridge.errors import InputError
 from brianbridge.neurons.description import SPIKE_VALUE
 from brianbridge.neurons.expressions import one_line, substitute_name
 from brianbridge.neurons.quantity_text import unit_name
+from brianbridge.neurons.regular import RegularCode
 from brianbridge.neurons.statements import parse_statements
 
-__all__ = ["fields_of_group"]
+__all__ = ["COLUMN", "fields_of_group"]
+
+#: The variable that holds the index of a neuron, where equations use Brian2's ``i``.
+COLUMN = "neuron_index"
 
 
 def fields_of_group(group: Any, *, namespace: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -37,10 +42,10 @@ def fields_of_group(group: Any, *, namespace: Mapping[str, Any]) -> Iterator[dic
     if not isinstance(group, NeuronGroup):
         raise InputError(f"{type(group).__name__} is not a NeuronGroup; give one")
     what = f"group '{group.name}'"
-    _check_is_plain(group, what)
+    regular = _regular(group, what)
     emit, reset = _emit_and_reset(group)
     lines, initial = [], {}
-    parameters = _named_constants(group, namespace, what)
+    parameters, timed = _named_constants(group, namespace, what)
     for eq in group.user_equations.values():
         if eq.varname == SPIKE_VALUE:
             continue
@@ -51,6 +56,11 @@ def fields_of_group(group: Any, *, namespace: Mapping[str, Any]) -> Iterator[dic
         lines.append(_line(eq))
         if value is not None and np.any(value):
             initial[eq.varname] = value
+    if any(np.ndim(array.values) == 2 for array in timed.values()):
+        codes = [emit, reset, *(one.code for one in regular), *lines]
+        emit, reset, *rest = _with_columns(codes, group, initial)
+        regular = [replace(one, code=code) for one, code in zip(regular, rest, strict=False)]
+        lines = rest[len(regular) :]
     for method in _methods(group, what):
         yield {
             "equations": "\n".join(lines),
@@ -61,11 +71,15 @@ def fields_of_group(group: Any, *, namespace: Mapping[str, Any]) -> Iterator[dic
             "refractory": group._refractory,
             "method": method,
             "name": group.name,
+            "timed_arrays": timed,
+            "regular": regular,
         }
 
 
-def _check_is_plain(group: Any, what: str) -> None:
-    """Refuse a group that does more than its equations, threshold and reset."""
+def _regular(group: Any, what: str) -> list[RegularCode]:
+    """Return the code that a group runs regularly; refuse anything else that it does."""
+    from brian2.groups.group import CodeRunner
+
     events = sorted(set(group.events) - {"spike"})
     if events:
         raise InputError(
@@ -73,11 +87,26 @@ def _check_is_plain(group: Any, what: str) -> None:
         )
     known = [group.state_updater, *group.thresholder.values(), *group.resetter.values()]
     known.append(getattr(group, "subexpression_updater", None))
+    found = []
     for part in group.contained_objects:
-        if not any(part is k for k in known):
+        if any(part is k for k in known):
+            continue
+        if type(part) is not CodeRunner or part.template != "stateupdate":
             raise InputError(
-                f"{what} also runs '{part.name}'; a model has only equations, threshold and reset"
+                f"{what} also runs '{part.name}'; a model has only equations, threshold, reset and "
+                "code that runs regularly"
             )
+        if part.when != "start":
+            raise InputError(
+                f"{what}: '{part.name}' runs in '{part.when}'; use when='start', at the start of a "
+                "step"
+            )
+        own = None if part.clock is group.clock else float(part.clock.dt_)
+        found.append((part.order, part.name, RegularCode(part.abstract_code, own)))
+    codes = [one for _, _, one in sorted(found, key=lambda entry: entry[:2])]
+    for one in codes:
+        one.steps(float(group.clock.dt_))
+    return codes
 
 
 def _emit_and_reset(group: Any) -> tuple[str, str]:
@@ -93,26 +122,47 @@ def _emit_and_reset(group: Any) -> tuple[str, str]:
     return f"int({one_line(threshold)})", reset
 
 
-def _named_constants(group: Any, outer: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """Return the constants that the group's code names, found as Brian2 finds them."""
+def _named_constants(
+    group: Any, outer: Mapping[str, Any], what: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the constants and timed arrays that the code names, found as Brian2 finds them."""
+    from brian2 import TimedArray
     from brian2.core.namespace import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS, DEFAULT_UNITS
+    from brian2.groups.group import CodeRunner
     from brian2.utils.stringtools import get_identifiers
 
     texts = [*group.events.values(), *(code or "" for code in group.event_codes.values())]
     texts += [group._refractory] if isinstance(group._refractory, str) else []
+    texts += [part.abstract_code for part in group.contained_objects if type(part) is CodeRunner]
     used = set(group.equations.identifiers).union(*(get_identifiers(text) for text in texts))
     builtin = {*DEFAULT_CONSTANTS, *DEFAULT_FUNCTIONS, *DEFAULT_UNITS, "int", "and", "or", "not"}
     namespace = group.namespace or {}
-    found = {}
+    found, timed = {}, {}
     for name in sorted(used - set(group.variables)):
         value = namespace.get(name, None if name in builtin else outer.get(name))
-        if callable(value):
+        if isinstance(value, TimedArray):
+            timed[name] = value
+        elif callable(value):
             raise InputError(
                 f"{what}: '{name}' is a function; a model has only constants, so write it out"
             )
         if isinstance(value, Number | np.generic | np.ndarray):
             found[name] = value
-    return found  # the check of the model reports names that are still missing
+    return found, timed  # the check of the model reports names that are still missing
+
+
+def _with_columns(codes: list[str], group: Any, initial: dict[str, Any]) -> list[str]:
+    """Replace Brian2's index ``i`` by a variable, since a population is repeated for each sample.
+
+    A timed array with columns is called with it, ``stimulus(t, i)``. Its declaration comes last.
+    """
+    from brian2.utils.stringtools import get_identifiers
+
+    if "i" in group.user_equations or not any("i" in get_identifiers(code) for code in codes):
+        return codes
+    initial[COLUMN] = np.arange(len(group))
+    declaration = f"{COLUMN} : integer (constant)"
+    return [*(substitute_name(code, "i", COLUMN) for code in codes), declaration]
 
 
 def _present_value(group: Any, eq: Any) -> Any:

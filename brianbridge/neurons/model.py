@@ -28,7 +28,9 @@ from brianbridge.neurons.from_group import fields_of_group
 from brianbridge.neurons.initial_values import parse_initial, parse_refractory
 from brianbridge.neurons.names import check_model_names
 from brianbridge.neurons.quantities import from_json, parse_quantity
+from brianbridge.neurons.regular import regular_codes
 from brianbridge.neurons.scale import NaturalScale, natural_scale
+from brianbridge.neurons.timed import timed_values
 
 __all__ = ["SPIKE_VALUE", "NeuronModel"]
 
@@ -67,6 +69,10 @@ class NeuronModel(NeuronDescription):
         The variable that is the membrane potential. If not given, it is found from equations and
         emit (`brianbridge.neurons.potential.derived_potential`); it stays empty if that leaves
         several, and what needs it then asks for it.
+    timed_arrays : mapping of str to TimedArray
+        Functions of time that the equations call, as ``stimulus(t)`` or ``stimulus(t, column)``.
+    regular : sequence of RegularCode
+        Statements that all neurons run at the start of a step, as by `run_regularly`.
     threshold : str, optional
         A condition, as in Brian2: ``threshold="v > 1"`` means ``emit="int(v > 1)"``.
 
@@ -112,6 +118,9 @@ class NeuronModel(NeuronDescription):
         parameters = {k: parse_quantity(v, f"{what}, {k}") for k, v in self.parameters.items()}
         set_(self, "parameters", parameters)
         set_(self, "refractory", parse_refractory(self.refractory, what))
+        timed = {k: timed_values(v, f"{what}, {k}") for k, v in self.timed_arrays.items()}
+        set_(self, "timed_arrays", timed)
+        set_(self, "regular", regular_codes(self.regular))
         check_model_names(self, what)
         set_(self, "potential", self.potential or self.derived_potential)
         if self.receive is None:
@@ -212,7 +221,7 @@ class NeuronModel(NeuronDescription):
         ------
         InputError
             If a name cannot be found or stands for a function, or the group does something that a
-            model cannot hold: custom events, regular operations.
+            model cannot hold, such as custom events.
 
         Examples
         --------

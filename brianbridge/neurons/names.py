@@ -35,16 +35,16 @@ def check_model_names(model: NeuronDescription, what: str) -> None:
     from brian2.core.namespace import DEFAULT_FUNCTIONS
 
     equations = split_equations(model.equations, f"equations of {what}")
-    for name in (*equations, *model.parameters):
+    for name in (*equations, *model.parameters, *model.timed_arrays):
         _check_identifier(name, what)
-    clash = sorted(set(equations) & set(model.parameters))
+    clash = sorted({*equations, *model.timed_arrays} & set(model.parameters))
     if clash:
         raise InputError(
             f"{what}: '{clash[0]}' is both a variable of the equations and a parameter; rename one"
         )
     known = {*equations, *model.parameters, *_GROUP_NAMES}
     known |= _REFRACTORY_NAMES if model.refractory is not None else set()
-    functions = {*DEFAULT_FUNCTIONS, "int"}
+    functions = {*DEFAULT_FUNCTIONS, "int", *model.timed_arrays}
     for name, expression in equations.items():
         if expression:
             noise = set(re.findall(r"\bxi\w*\b", expression))
@@ -54,10 +54,15 @@ def check_model_names(model: NeuronDescription, what: str) -> None:
     if isinstance(model.refractory, str):
         check_names(model.refractory, known, functions, f"{what}, refractory")
     statements = parse_statements(model.reset, f"{what}, reset")
-    _check_costs(model, equations, statements, what)
-    for line in statements:
-        check_names(line.expression, known | {"emit"}, functions, f"{what}, reset")
-    _check_roles(model, equations, statements, what)
+    regular = [
+        line for one in model.regular for line in parse_statements(one.code, f"{what}, regular")
+    ]
+    _check_costs(model, equations, [*statements, *regular], what)
+    parameters = {name for name, expression in equations.items() if not expression}
+    settable = {*model.state_variables, *parameters}
+    _check_statements(statements, known | {"emit"}, functions, settable, f"{what}, reset")
+    _check_statements(regular, known, functions, settable, f"{what}, regular")
+    _check_roles(model, parameters, settable, what)
 
 
 def _check_emit(
@@ -78,21 +83,27 @@ def _check_emit(
         )
 
 
-def _check_roles(
-    model: NeuronDescription,
-    equations: Mapping[str, str],
+def _check_statements(
     statements: Iterable[Statement],
+    known: set[str],
+    functions: set[str],
+    settable: set[str],
     what: str,
 ) -> None:
-    """Refuse a reset, receive, drive or initial value of something that cannot be set."""
-    parameters = {name for name, expression in equations.items() if not expression}
-    settable = {*model.state_variables, *parameters}
+    """Refuse statements that use an unknown name, or set something that cannot be set."""
+    for line in statements:
+        check_names(line.expression, known, functions, what)
     for line in statements:
         if line.target not in settable:
             raise InputError(
-                f"{what}, reset: '{line.target}' cannot be set. "
-                + did_you_mean(line.target, settable)
+                f"{what}: '{line.target}' cannot be set. " + did_you_mean(line.target, settable)
             )
+
+
+def _check_roles(
+    model: NeuronDescription, parameters: set[str], settable: set[str], what: str
+) -> None:
+    """Refuse a receive, drive or initial value of something that cannot be set."""
     for role, names, allowed in (
         ("receive", [model.receive], settable),
         ("drive", [model.drive], parameters),

@@ -24,7 +24,7 @@ import sympy as sp
 
 from brianbridge.neurons.description import NeuronDescription
 from brianbridge.neurons.expressions import one_line
-from brianbridge.neurons.system import NotSmoothError, SmoothSystem
+from brianbridge.neurons.system import NotSmoothError, SmoothSystem, slope_of
 
 __all__ = ["NaturalScale", "natural_scale", "unit_of_difference"]
 
@@ -115,11 +115,9 @@ def natural_scale(model: NeuronDescription) -> NaturalScale:
         state = system.rest()
         responses = _responses(system, state, potential)
     except NotSmoothError:
-        system, state, responses = None, None, {}
+        return NaturalScale(potential, 0.0, None if dimensions else 1.0, dimensions)
     if not dimensions:
         return NaturalScale(potential, 0.0, 1.0, (), responses)
-    if system is None or state is None:
-        return NaturalScale(potential, 0.0, None, dimensions)
     rest = float(f"{state[potential]:.7g}")
     unit = _distance(model, system, state)
     rounded = None if unit is None else float(f"{unit:.7g}")
@@ -153,7 +151,7 @@ def unit_of_difference(
         difference = system.expression(f"({above}) - ({below})", temporaries)
         state = system.rest()
         for name in (scale.potential, *system.names):
-            slope = system.value(sp.diff(difference, sp.Symbol(name, real=True)), state)
+            slope = system.value(slope_of(difference, sp.Symbol(name, real=True)), state)
             if slope:
                 return abs(slope) * scale.of(name)
     except (NotSmoothError, AttributeError):
@@ -165,8 +163,11 @@ def _responses(
     system: SmoothSystem, state: Mapping[str, float], potential: str
 ) -> dict[str, float]:
     """Return the largest response of the potential to a small jump of each variable, at rest."""
-    matrix = system.jacobian(state)
-    if potential not in system.names or not np.isfinite(matrix).all():
+    if potential not in system.names:
+        return {}
+    try:
+        matrix = system.jacobian(state)
+    except NotSmoothError:
         return {}
     balanced, (factors, _) = scipy.linalg.matrix_balance(matrix, permute=False, separate=True)
     rates = np.abs(np.linalg.eigvals(balanced))
@@ -231,7 +232,7 @@ def _to_threshold(
                 continue
         try:
             expression = system.expression(text)
-            slope = system.value(sp.diff(expression, v), state)
+            slope = system.value(slope_of(expression, v), state)
             value = system.value(expression, state)
         except (NotSmoothError, AttributeError):  # sympy cannot differentiate a condition
             continue

@@ -8,13 +8,17 @@ from typing import Any
 import numpy as np
 import scipy.special
 import sympy as sp
+from sympy.core.function import AppliedUndef
+from sympy.core.relational import Relational
 
 from brianbridge.neurons.description import NeuronDescription
 from brianbridge.neurons.probe import probe, resolve_names
 from brianbridge.neurons.statements import parse_statements
 
-__all__ = ["NotSmoothError", "SmoothSystem"]
+__all__ = ["NotSmoothError", "SmoothSystem", "slope_of"]
 
+#: Functions that sympy does not know, and NumPy or SciPy computes.
+_KNOWN = ("exprel", "int_", "clip", "sign", "floor", "ceil")
 _FUNCTIONS = [
     {"exprel": scipy.special.exprel, "int_": lambda x: np.asarray(x, dtype=float) * 1},
     "numpy",
@@ -25,8 +29,30 @@ _UNREADABLE = (AttributeError, NotImplementedError, SyntaxError, TypeError, Valu
 _STEPS, _TOLERANCE = 50, 1e-9
 
 
+#: What random numbers are on average.
+_MEANS = {"rand": sp.Rational(1, 2), "randn": sp.Integer(0)}
+
+
+def _is_input(expression: Any) -> bool:
+    """Return whether an expression is a call of a timed array or of a random generator."""
+    return isinstance(expression, AppliedUndef) and str(expression.func) not in _KNOWN
+
+
+def _without_input(expression: Any) -> Any:
+    return _MEANS.get(str(expression.func), sp.Integer(0))
+
+
 class NotSmoothError(Exception):
     """The equations have no finite slope here, or use what is unknown before a run."""
+
+
+def slope_of(expression: Any, symbol: Any) -> Any:
+    """Return the derivative of an expression, in which conditions stay as they are."""
+    conditions = {
+        call: sp.Dummy() for call in expression.atoms(AppliedUndef) if call.atoms(Relational)
+    }
+    slope = sp.diff(expression.xreplace(conditions), symbol)
+    return slope.xreplace({dummy: call for call, dummy in conditions.items()})
 
 
 class SmoothSystem:
@@ -59,7 +85,7 @@ class SmoothSystem:
             for name in self.names
         ]
         symbols = [sp.Symbol(name, real=True) for name in self.names]
-        self._slopes = [[sp.diff(rate, symbol) for symbol in symbols] for rate in self._rates]
+        self._slopes = [[slope_of(rate, symbol) for symbol in symbols] for rate in self._rates]
 
     @classmethod
     def of(cls, model: NeuronDescription) -> SmoothSystem:
@@ -99,7 +125,7 @@ class SmoothSystem:
         except _UNREADABLE as error:
             raise NotSmoothError(str(error)) from error
         flag = sp.Function("int_")(sp.Symbol("not_refractory", real=True))
-        found = found.xreplace({flag: sp.Integer(1)})
+        found = found.xreplace({flag: sp.Integer(1)}).replace(_is_input, _without_input)
         for symbol in list(found.free_symbols):
             variable = self._variables.get(str(symbol))
             further = (temporaries or {}).get(str(symbol))

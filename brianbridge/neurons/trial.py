@@ -15,7 +15,7 @@ import numpy as np
 
 from brianbridge.errors import InputError
 from brianbridge.neurons.description import NeuronDescription
-from brianbridge.neurons.expressions import names_in, one_line
+from brianbridge.neurons.expressions import called_functions, names_in, one_line
 from brianbridge.neurons.probe import on_runtime_device
 
 __all__ = ["try_model"]
@@ -121,6 +121,8 @@ def _levels(
             case _:
                 continue
         known: dict[str, Any] = {k: variables.get(k) for k in names_in(text)}
+        if called_functions(text) & set(model.timed_arrays):
+            continue  # a level that changes in time
         if name not in model.state_variables or not all(
             isinstance(v, ArrayVariable | Constant) for v in known.values()
         ):

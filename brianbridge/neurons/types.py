@@ -46,6 +46,11 @@ def check_types(model: NeuronDescription, variables: Mapping[str, Any], what: st
             code = substitute_name(line.expression, "emit", spike)
             kind = _kind_of(code, variables) if line.operation != "/=" else "float"
             _check_written(line, kinds[line.target], kind, f"{what}, reset")
+    for one in model.regular:
+        for line in parse_statements(one.code, f"{what}, regular"):
+            if line.target in kinds:
+                kind = _kind_of(line.expression, variables) if line.operation != "/=" else "float"
+                _check_written(line, kinds[line.target], kind, f"{what}, regular")
     for name, expression, wanted in TYPED.findall(model.equations):
         if expression:
             line = Statement(name, "=", expression.strip())

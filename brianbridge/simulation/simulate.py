@@ -53,7 +53,8 @@ def simulate(
     network : SpikingNetwork
         The network, with weights.
     x : array, shape (samples, *input_shape), or EncodedInput
-        The samples, or the samples encoded by the network's encoding.
+        The samples, or the samples encoded by the network's encoding. Spike trains, values for
+        several sources and None are taken as `brianbridge.network.samples.checked_samples` says.
     dt : Quantity or float, optional
         Brian2's time step (seconds if a plain number); the twin's if not given. Input currents
         do not depend on it; `timing` says when input spikes occur.

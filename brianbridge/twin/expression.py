@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from brianbridge.errors import InputError
 from brianbridge.twin.torch_functions import TORCH_FUNCTIONS
@@ -30,6 +30,8 @@ class TorchRenderer:
         A state variable. Random numbers have its shape.
     unit : callable
         Returns one natural unit of the difference of two expressions that a condition compares.
+    functions : collection of str
+        Functions that only this model has: its timed arrays.
     """
 
     def __init__(
@@ -38,10 +40,12 @@ class TorchRenderer:
         unused: Callable[[str], str],
         like: str,
         unit: Callable[[str, str], float],
+        functions: Collection[str] = (),
     ) -> None:
         self.changing, self._unit = set(changing), unit
         self.hoisted: list[tuple[str, str]] = []
         self._unused, self._like = unused, like
+        self._functions = {*TORCH_FUNCTIONS, *functions}
 
     def hard(self, expression: str) -> str:
         """Render an expression as it stands."""
@@ -120,7 +124,7 @@ class TorchRenderer:
             stairs = self._staircase(function, arguments)
             if stairs:
                 return stairs
-        if function not in TORCH_FUNCTIONS:
+        if function not in self._functions:
             raise InputError(
                 f"the function '{function}' has no torch rendering; add one with "
                 "brianbridge.twin.torch_functions.register_torch_function"

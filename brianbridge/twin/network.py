@@ -130,7 +130,7 @@ class NetworkTwin(NetworkModules):
         Parameters
         ----------
         x : array, shape (samples, *input_shape)
-            The samples.
+            The samples, or what else `brianbridge.simulate` takes.
         record : sequence of str
             ``"spikes"`` and state variables.
         index : array of int, shape (samples,), optional

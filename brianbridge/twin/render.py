@@ -39,6 +39,7 @@ from brianbridge.twin.spike_function import SpikeFunction
 from brianbridge.twin.step_code import read_step
 from brianbridge.twin.step_variables import StepVariables
 from brianbridge.twin.step_writer import StepWriter
+from brianbridge.twin.timed import timed_function
 from brianbridge.twin.torch_functions import TORCH_FUNCTIONS, as_number, negation
 
 __all__ = ["RenderedStep", "render"]
@@ -158,7 +159,8 @@ def render(
         canonical=schedule == "canonical",
         detach_reset=functions.detach_reset,
     ).source()
-    scope = {**TORCH_FUNCTIONS, **variables.numbers, **helpers}
+    timed = {name: timed_function(known[name], group, dtype) for name in model.timed_arrays}
+    scope = {**TORCH_FUNCTIONS, **variables.numbers, **helpers, **timed}
     exec(compile(source, f"<torch step of {model.name or 'a neuron model'}>", "exec"), scope)
     return RenderedStep(
         source=source,

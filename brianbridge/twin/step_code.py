@@ -26,16 +26,23 @@ class StepCode:
     ----------
     update, emit, reset : list of brian2 Statement
         The state update, the spike value, and the reset.
+    regular : list of (int, list of brian2 Statement)
+        Code at the start of a step, and how many steps lie between two runs of it.
     """
 
     update: list[Any]
     emit: list[Any]
     reset: list[Any]
+    regular: list[tuple[int, list[Any]]]
 
     @property
     def all(self) -> list[Any]:
         """All statements."""
-        return [*self.update, *self.emit, *self.reset]
+        return [*self._regularly, *self.update, *self.emit, *self.reset]
+
+    @property
+    def _regularly(self) -> list[Any]:
+        return [statement for _, statements in self.regular for statement in statements]
 
     def used_names(self) -> set[str]:
         """Return the names that the right-hand sides use."""
@@ -44,7 +51,7 @@ class StepCode:
 
     def assigned_names(self) -> set[str]:
         """Return the variables that a step changes, without temporary ones."""
-        return {s.var for s in (*self.update, *self.reset) if s.op != TEMPORARY}
+        return {s.var for s in (*self._regularly, *self.update, *self.reset) if s.op != TEMPORARY}
 
 
 def read_step(model: NeuronModel, group: Any, fires: bool) -> tuple[StepCode, dict[str, Any]]:
@@ -66,12 +73,16 @@ def read_step(model: NeuronModel, group: Any, fires: bool) -> tuple[StepCode, di
     emit = f"_emit = {model.emit}" if fires else ""
     # `emit` itself stays a name in the reset, so that a gradient can pass through it.
     reset = model.reset if fires else ""
-    known = resolve_names(group, update, emit, reset)
+    known = resolve_names(group, update, emit, reset, *(one.code for one in model.regular))
     known["emit"] = _emit_variable(group)
     code = StepCode(
         _statements(update, known, "update"),
         _statements(emit, known, "emit"),
         _statements(reset, known, "reset"),
+        [
+            (one.steps(float(group.clock.dt_)), _statements(one.code, known, f"regular{k}"))
+            for k, one in enumerate(model.regular)
+        ],
     )
     return code, known
 

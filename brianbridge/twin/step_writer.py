@@ -61,11 +61,13 @@ class StepWriter:
             unit=lambda above, below: unit_of_difference(
                 model, model.scale, above, below, temporaries
             ),
+            functions=model.timed_arrays,
         )
 
     def source(self) -> str:
         """Return the source of all functions."""
-        update = [self._update(s) for s in _merged(self._code.update)]
+        update = [line for every, code in self._code.regular for line in self._regular(every, code)]
+        update += [self._update(s) for s in _merged(self._code.update)]
         receive = self._receive()
         emit = self._emit() if self._fires else []
         reset = self._reset() if self._fires else []
@@ -91,6 +93,25 @@ class StepWriter:
         # Parsing and unparsing removes unneeded parentheses.
         source = ast.parse("\n".join(functions))
         return "\n\n".join(ast.unparse(function) for function in source.body)
+
+    def _regular(self, every: int, statements: list[Any]) -> list[str]:
+        """Return the lines of code that runs in every so many steps."""
+        lines = [line for line in map(self._write_to_all, statements) if line]
+        if every == 1:
+            return lines
+        number = f"timestep(t, {float(self._group.clock.dt_)!r})"
+        return [f"if {number} % {every} == 0:", *(f"    {line}" for line in lines or ["pass"])]
+
+    def _write_to_all(self, statement: Any) -> str:
+        """Return an assignment whose right-hand side may be a number."""
+        if statement.op == TEMPORARY:
+            return self._assign(statement)
+        name, value = statement.var, self._renderer.hard(statement.expr)
+        new = value if statement.op == "=" else f"{name} {statement.op[:-1]} ({value})"
+        flags = self._group.equations[name].flags
+        masked = self._refractory and "unless refractory" in flags
+        written = "not_refractory" if masked else f"torch.ones_like({name}, dtype=torch.bool)"
+        return f"{name} = torch.where({written}, {new}, {name})"
 
     def _in_turn(self, receive: list[str], reset: list[str]) -> list[str]:
         return [*receive, *reset] if self._model.is_binary else [*reset, *receive]

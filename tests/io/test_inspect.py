@@ -81,7 +81,8 @@ def test_the_text_of_a_network(network_path: Path) -> None:
         "  reset           v = 0",
     ]
     assert (
-        "hidden_to_output  2 x 3 int8, weights -1 to 3, mean |w| 1, natural unit 30.5999 mV" in lines
+        "hidden_to_output  2 x 3 int8, weights -1 to 3, mean |w| 1, natural unit 30.5999 mV"
+        in lines
     )
     assert "  scale           one unit of v is 30.5999 mV, from rest at -70.5999 mV" in lines
     assert "parameters        21" in lines

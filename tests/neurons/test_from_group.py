@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from brian2 import (
     Equations,
+    Function,
     Hz,
     Network,
     NeuronGroup,
     PoissonGroup,
     SpikeMonitor,
     StateMonitor,
-    TimedArray,
     metre,
     ms,
     nS,
@@ -82,9 +82,9 @@ def test_a_missing_name_is_named(refused):
 
 @pytest.mark.parametrize("where", ["namespace", "around"])
 def test_functions_are_refused(refused, where):
-    stimulus = TimedArray([1, 2], dt=1 * ms)
+    stimulus = Function(np.square, arg_units=[1], return_unit=1)
     namespace = {"stimulus": stimulus} if where == "namespace" else None
-    group = NeuronGroup(1, "dv/dt = (stimulus(t) - v)/(10*ms) : 1", namespace=namespace)
+    group = NeuronGroup(1, "dv/dt = (stimulus(v) - v)/(10*ms) : 1", namespace=namespace)
     with refused("'stimulus' is a function"):
         NeuronModel.from_group(group)
 
@@ -243,7 +243,7 @@ def test_what_a_model_cannot_hold_is_refused(refused):
     with refused(f"group '{custom.name}'", "custom event 'up'"):
         NeuronModel.from_group(custom)
     regular = NeuronGroup(1, LEAKY, namespace=TAU)
-    regular.run_regularly("v += 0.1", dt=5 * ms)
+    regular.run_regularly("v += 0.1", when="after_end")
     with refused(f"group '{regular.name}'", "run_regularly"):
         NeuronModel.from_group(regular)
     shared = NeuronGroup(1, LEAKY + "\nx : 1 (shared)", namespace=TAU)

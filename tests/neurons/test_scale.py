@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from brian2 import Network, NeuronGroup, StateMonitor, defaultclock, ms, mV, nS, pA
+from brian2 import Network, NeuronGroup, StateMonitor, TimedArray, defaultclock, ms, mV, nS, pA
 
 from brianbridge.neurons.library import model_names, neuron_model
 from brianbridge.neurons.model import NeuronModel
@@ -107,4 +107,13 @@ def test_equations_that_are_not_smooth_have_a_scale_too():
         "dv/dt = (-v + 10*mV*int(v > 3*mV)*rand())/(10*ms) : volt", threshold="v > 20*mV",
         reset="v = 0*mV", receive="v", method="euler",
     )  # fmt: skip
-    assert model.scale.of("v") > 0
+    assert (model.scale.rest, model.scale.unit) == (0.0, 0.02)
+
+
+def test_functions_of_time_and_random_numbers_are_input_which_rest_leaves_out():
+    stimulus = TimedArray([0, 30] * mV, dt=10 * ms)
+    model = NeuronModel(
+        "dv/dt = (-v + stimulus(t))/(10*ms) : volt", threshold="v > 20*mV + randn()*mV",
+        reset="v = 0*mV", method="euler", timed_arrays={"stimulus": stimulus},
+    )  # fmt: skip
+    assert (model.scale.rest, model.scale.unit) == (0.0, 0.02)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from brian2 import (
+    Function,
     Hz,
     Network,
     PoissonGroup,
-    PoissonInput,
     SpatialNeuron,
-    TimedArray,
     ms,
     network_operation,
     set_device,
@@ -147,13 +147,13 @@ def operation() -> list[Any]:
 
 def regular() -> list[Any]:
     group = cells()
-    group.run_regularly("v += 0.1", dt=1 * ms)
+    group.run_regularly("v += 0.1", when="end")
     return [group]
 
 
-def timed() -> list[Any]:
-    stimulus = TimedArray([1, 2], dt=1 * ms)
-    equations = "dv/dt = (stimulus(t) - v)/(10*ms) : 1"
+def calls_a_function() -> list[Any]:
+    stimulus = Function(np.square, arg_units=[1], return_unit=1)
+    equations = "dv/dt = (stimulus(v) - v)/(10*ms) : 1"
     return [cells(equations=equations, method="euler", namespace={"stimulus": stimulus})]
 
 
@@ -184,11 +184,6 @@ def two_clocks() -> list[Any]:
     return [cells(), cells(name="slow", dt=1 * ms)]
 
 
-def poisson_input() -> list[Any]:
-    group = cells()
-    return [group, PoissonInput(group, "v", 3, 10 * Hz, 0.1)]
-
-
 def noisy(where: str) -> Callable[[], list[Any]]:
     def build_it() -> list[Any]:
         noise = "dv/dt = -v/(10*ms) + xi*(10*ms)**-0.5 : 1"
@@ -207,20 +202,18 @@ def noisy(where: str) -> Callable[[], list[Any]]:
     [
         (custom_event, ("group 'cells'", "custom event 'up'")),
         (follows_an_event, ("synapses 'wires'", "the event 'up'")),
-        (operation, ("'mine' (NetworkOperation)", "NeuronGroup and Synapses only")),
-        (regular, ("group 'cells' also runs", "run_regularly")),
-        (timed, ("group 'cells'", "'stimulus' is a function")),
+        (operation, ("'mine' (NetworkOperation)", "PoissonInput only")),
+        (regular, ("runs in 'end'", "run_regularly")),
+        (calls_a_function, ("group 'cells'", "'stimulus' is a function")),
         (linked, ("'x'", "(linked)")),
         (compartments, ("'cable' (SpatialNeuron)",)),
         (inactive, ("'cells' (NeuronGroup) is not active",)),
         (two_clocks, ("group 'slow' has a step of 1 ms", "'cells' one of 0.1 ms")),
-        (poisson_input, ("(PoissonInput)", "NeuronGroup and Synapses only")),
         (noisy("equations"), ("group 'cells' has noise ('xi')",)),
         (noisy("threshold"), ("group 'cells' has noise ('rand')",)),
         (noisy("reset"), ("group 'cells' has noise ('randn')",)),
-        (lambda: [PoissonGroup(2, 3 * Hz, name="dice")], ("'dice'", "input='dice'")),
-        (lambda: [pixels()], ("'pixels'", "input='pixels'")),
-        (lambda: [], ("has no NeuronGroup",)),
+        (lambda: [PoissonGroup(2, 3 * Hz, name="dice")], ("has no NeuronGroup",)),
+        (lambda: [pixels()], ("has no NeuronGroup",)),
         (lambda: [None], ("not a Brian2 network",)),
     ],
 )

@@ -51,6 +51,20 @@ class _Quantity(_Strict):
     dimensions: Annotated[list[float], Field(min_length=7, max_length=7)] = [0.0] * 7
 
 
+class _TimedValues(_Strict):
+    """See `brianbridge.neurons.timed.TimedValues`."""
+
+    values: _Quantity
+    dt: float
+
+
+class _RegularCode(_Strict):
+    """See `brianbridge.neurons.regular.RegularCode`."""
+
+    code: str
+    period: float | None
+
+
 class _Neuron(_Strict):
     """See `brianbridge.neurons.model.NeuronModel`."""
 
@@ -66,6 +80,8 @@ class _Neuron(_Strict):
     initial: dict[str, _Quantity]
     refractory: str | _Quantity = ""  # absent if there is none
     potential: str = ""  # absent if the equations show it
+    timed_arrays: dict[str, _TimedValues] = {}  # absent if there are none
+    regular: list[_RegularCode] = []  # absent if there is none
 
 
 class _Population(_Strict):

@@ -121,7 +121,9 @@ class _Plan:
             built, clock = assembled(request, self.batch, self.dtype, self.ways, watch=self.watch)
             loader = ChunkLoader(built, request, lows, finish, clock)
             built.brian2.add(loader)
-        time_matters = any("t" in _names(p.neuron) for p in request.network.populations)
+        time_matters = any(
+            p.neuron.regular or "t" in _names(p.neuron) for p in request.network.populations
+        )
         runs = len(lows) if time_matters else 1
         if runs > 1:
             built.brian2.store("start")

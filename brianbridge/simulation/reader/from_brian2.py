@@ -6,8 +6,9 @@ Brian2's order of operations (``schedule="default"``), so that the twin emits th
 user's network. The user's objects are not changed; `brianbridge.simulation.reader.write_into` sets
 the trained weights.
 
-Features that a spiking network does not have are refused, never ignored: noise, plasticity, custom
-events, continuous coupling, further operations. Monitors are ignored.
+External sources become one input; see `brianbridge.simulation.reader.sources`. Features that a
+spiking network does not have are refused, never ignored: noise, plasticity, custom events,
+continuous coupling, further operations. Monitors are ignored.
 """
 
 from __future__ import annotations
@@ -16,10 +17,9 @@ from collections.abc import Mapping
 from numbers import Integral
 from typing import Any
 
-import numpy as np
 from brian2.core.namespace import get_local_namespace
 
-from brianbridge.encoding import Bernoulli, Current, Encoding
+from brianbridge.encoding import Encoding
 from brianbridge.errors import InputError
 from brianbridge.network import INPUT, Projection, SpikingNetwork
 from brianbridge.network.delays import steps_in
@@ -28,14 +28,17 @@ from brianbridge.neurons.quantities import seconds
 from brianbridge.simulation.device import check_runtime_device
 from brianbridge.simulation.reader.groups import read_group, read_synapses
 from brianbridge.simulation.reader.objects import (
+    Parts,
     check_network,
     chosen_group,
     common_dt,
-    groups_and_synapses,
     named_potentials,
     objects_of,
     output_last,
+    parts_of,
 )
+from brianbridge.simulation.reader.poisson_input import read_poisson_input
+from brianbridge.simulation.reader.sources import read_sources
 
 __all__ = ["ORIGIN", "from_brian2"]
 
@@ -50,9 +53,10 @@ def from_brian2(
     input: Any = None,
     output: Any = None,
     readout: str = "counts",
-    encoding: Encoding | None = None,
+    encoding: Encoding | Mapping[str, Encoding] | None = None,
     potential: str | Mapping[str, str] = "",
     namespace: Mapping[str, Any] | None = None,
+    seed: int = 0,
 ) -> SpikingNetwork:
     """Read a Brian2 network into a spiking network, which has a torch twin.
 
@@ -63,23 +67,28 @@ def from_brian2(
         weights, so read the network before it runs, or after ``restore()``.
     steps : int or Quantity
         Length of one presentation, in steps of the network's clock or as a time.
-    input : str or group, optional
+    input : str, group or list of them, optional
         The group whose spikes come from samples (a `SpikeGeneratorGroup`, `PoissonGroup` or
-        `NeuronGroup`, or its name); its own spikes are ignored. Without it the network has no
-        input, and a sample is a single number without effect.
+        `NeuronGroup`, or its name), or several; their own spikes are ignored. All other generators
+        and Poisson groups keep the spikes that they have in a run. Without `input` all do: a
+        sample is then a single number without effect, or None.
     output : str or group, optional
         The group that is the output; if not given, the only group without synapses to another
         one, or the last group if there are several.
     readout : str
         How the output is read; see `brianbridge.network.SpikingNetwork`.
-    encoding : Encoding, optional
-        Encoding of the samples; ``Bernoulli(steps)`` if not given.
+    encoding : Encoding or mapping of str to Encoding, optional
+        Encoding of the samples, by the name of the group if there are several. If not given:
+        `Poisson` for a `PoissonGroup`, with the group's largest rate for the value 1, and
+        ``Bernoulli(steps)`` for other groups. `Frames` takes spike trains.
     potential : str or mapping of str to str
         The variable that is the membrane potential, for all groups that have it or by the name of
         the group. If not given, equations and threshold of a group show it.
     namespace : mapping, optional
         Constants that groups and synapses do not define themselves; by default the variables
         that are visible to the caller, as in a run of Brian2.
+    seed : int
+        Seed of the random spikes of Poisson groups and Poisson inputs that take no data.
 
     Returns
     -------
@@ -112,17 +121,16 @@ def from_brian2(
     )
     check_network(network)
     objects = objects_of(network, level=1)
-    source = chosen_group(input, objects, "input") if input is not None else None
-    groups, synapses = groups_and_synapses(objects, source)
-    dt = common_dt([*groups, *([] if source is None else [source])])
-    names = {} if source is None else {source.name: INPUT}
-    names |= {group.name: group.name for group in groups}
-    projections: list[Projection] = []
-    origin: dict[str, dict[str, Any]] = {}
-    for one in synapses:
-        for projection, origin[projection.name] in read_synapses(one, names, dt, outer):
-            projections.append(projection)
-    groups = output_last(groups, output, projections)
+    given = input if isinstance(input, list | tuple) else [] if input is None else [input]
+    with_data = [chosen_group(one, objects, "input") for one in given]
+    parts = parts_of(objects, with_data)
+    dt = common_dt([*parts.groups, *with_data, *parts.sources])
+    external = read_sources(
+        with_data, [*parts.sources, *parts.poisson_inputs], encoding,
+        steps=_number_of_steps(steps, dt), dt=dt, seed=seed, outer=outer,
+    )  # fmt: skip
+    projections, origin = _projections(parts, external.first, dt, outer)
+    groups = output_last(parts.groups, output, projections)
     named = named_potentials(potential, groups)
     populations = [read_group(g, projections, outer, named.get(g.name, "")) for g in groups]
     if not READOUTS[readout].fires and populations[-1].neuron.emit:
@@ -131,8 +139,8 @@ def from_brian2(
             "spikes; use readout 'counts', or remove the group's threshold"
         )
     return SpikingNetwork(
-        input_shape=(1 if source is None else len(source),),
-        encoding=_encoding(encoding, steps, dt, source),
+        input_shape=external.input_shape,
+        encoding=external.encoding,
         populations=tuple(populations),
         projections=tuple(projections),
         readout=readout,
@@ -141,21 +149,22 @@ def from_brian2(
     )
 
 
-def _encoding(encoding: Encoding | None, steps: Any, dt: float, source: Any) -> Encoding:
-    """Return an encoding with these steps; refuse a given one with other steps."""
-    number = steps
-    if not isinstance(steps, Integral):
-        number = steps_in(seconds(steps, "steps"), dt, "steps")
-    if encoding is None:
-        return (Current if source is None else Bernoulli)(steps=number, dt=dt)
-    if encoding.steps != number or not np.isclose(encoding.dt, dt, rtol=1e-9, atol=0):
-        raise InputError(
-            f"encoding '{encoding.kind}' has {encoding.steps} steps of {encoding.dt * 1e3:g} ms; "
-            f"this network needs {number} of {dt * 1e3:g} ms"
-        )
-    if source is not None and isinstance(encoding, Current):
-        raise InputError(
-            f"encoding 'current' gives no spikes, but group '{source.name}' needs spikes; use "
-            "'bernoulli' or 'latency'"
-        )
-    return encoding
+def _number_of_steps(steps: Any, dt: float) -> int:
+    """Return the steps of a presentation, given as a number or as a time."""
+    if isinstance(steps, Integral):
+        return int(steps)
+    return steps_in(seconds(steps, "steps"), dt, "steps")
+
+
+def _projections(
+    parts: Parts, first: Mapping[str, int], dt: float, outer: Mapping[str, Any]
+) -> tuple[list[Projection], dict[str, dict[str, Any]]]:
+    """Return all projections, and the origin of their weights by name."""
+    populations = {group.name: group.name for group in parts.groups}
+    inputs = dict.fromkeys(first, INPUT)
+    found: list[tuple[Projection, dict[str, Any]]] = []
+    for one in parts.synapses:
+        found += read_synapses(one, {**inputs, **populations}, dt, outer, first)
+    for one in parts.poisson_inputs:
+        found.append(read_poisson_input(one, first[one.name], populations, outer))
+    return [p for p, _ in found], {p.name: origin for p, origin in found}

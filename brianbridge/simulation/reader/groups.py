@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from brian2 import Subgroup
+from brian2.groups.group import CodeRunner
 from brian2.utils.stringtools import get_identifiers
 
 from brianbridge.errors import InputError
@@ -61,6 +62,7 @@ def read_group(
             "it before it runs, or after restore()"
         )
     texts = [*group.events.values(), *(code or "" for code in group.event_codes.values())]
+    texts += [part.abstract_code for part in group.contained_objects if type(part) is CodeRunner]
     used = set(group.equations.identifiers).union(*(get_identifiers(text) for text in texts))
     random = sorted(used & random_functions() | set(group.equations.stochastic_variables))
     if random:
@@ -81,7 +83,11 @@ def ends(synapses: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read_synapses(
-    synapses: Any, names: Mapping[str, str], dt: float, outer: Mapping[str, Any]
+    synapses: Any,
+    names: Mapping[str, str],
+    dt: float,
+    outer: Mapping[str, Any],
+    first: Mapping[str, int],
 ) -> Iterator[tuple[Projection, dict[str, Any]]]:
     """Yield a projection for each line of ``on_pre``, and the origin of its weights.
 
@@ -95,6 +101,8 @@ def read_synapses(
         Time step of the network, in seconds.
     outer : mapping
         Constants that the namespace of the synapses does not have.
+    first : mapping of str to int
+        The first input neuron of each external source, by the name of its group.
 
     Raises
     ------
@@ -103,6 +111,8 @@ def read_synapses(
     """
     lines = additions(synapses, outer)
     source, target = _populations(synapses, names)
+    offset = first.get(_whole(synapses.source).name, 0)
+    i, j = ends(synapses)
     several = len({line.pathway for line in lines}) > 1
     for line in lines:
         label = [synapses.name, *([line.pathway.objname] if several else [])]
@@ -111,22 +121,24 @@ def read_synapses(
             source,
             target,
             _weight(synapses, line),
-            connection=Sparse(*ends(synapses)),
+            connection=Sparse(i + offset, j),
             receive=line.receive,
             delay=_delay(synapses, line, dt),
             label="_".join(label),
         )
-        yield (
-            projection,
-            {"synapses": synapses.name, "variable": line.variable, "factor": line.factor},
-        )
+        origin = {"synapses": synapses.name, "variable": line.variable, "factor": line.factor}
+        yield projection, {**origin, "first": offset}
+
+
+def _whole(group: Any) -> Any:
+    return group.source if isinstance(group, Subgroup) else group
 
 
 def _populations(synapses: Any, names: Mapping[str, str]) -> tuple[str, str]:
     """Return the names of the source and of the target population."""
     what, found = f"synapses '{synapses.name}'", []
     for role, group in (("source", synapses.source), ("target", synapses.target)):
-        whole = group.source if isinstance(group, Subgroup) else group
+        whole = _whole(group)
         if whole.name not in names:
             raise InputError(
                 f"{what}: its {role} '{whole.name}' is not a group of the network; add it"

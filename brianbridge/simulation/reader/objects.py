@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from brian2 import (
@@ -11,6 +12,7 @@ from brian2 import (
     Network,
     NeuronGroup,
     PoissonGroup,
+    PoissonInput,
     PopulationRateMonitor,
     SpikeGeneratorGroup,
     StateMonitor,
@@ -24,13 +26,14 @@ from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network import INPUT, Projection
 
 __all__ = [
+    "Parts",
     "check_network",
     "chosen_group",
     "common_dt",
-    "groups_and_synapses",
     "named_potentials",
     "objects_of",
     "output_last",
+    "parts_of",
 ]
 
 _MONITORS = (EventMonitor, StateMonitor, PopulationRateMonitor)
@@ -80,14 +83,40 @@ def chosen_group(choice: Any, objects: list[Any], what: str) -> Any:
     return groups[name]
 
 
-def groups_and_synapses(objects: list[Any], source: Any) -> tuple[list[Any], list[Any]]:
-    """Return groups and synapses; refuse all other objects that act in a run."""
-    groups: list[Any] = []
-    synapses: list[Any] = []
-    without: list[Any] = []
+@dataclass(frozen=True)
+class Parts:
+    """Hold the objects of a network that act in a run, by kind.
+
+    Parameters
+    ----------
+    groups, synapses : list
+        The `NeuronGroup` and `Synapses` objects.
+    sources : list
+        `SpikeGeneratorGroup` and `PoissonGroup` objects that keep their own spikes.
+    poisson_inputs : list
+        The `PoissonInput` objects.
+    """
+
+    groups: list[Any] = field(default_factory=list)
+    synapses: list[Any] = field(default_factory=list)
+    sources: list[Any] = field(default_factory=list)
+    poisson_inputs: list[Any] = field(default_factory=list)
+
+
+def parts_of(objects: list[Any], with_data: Sequence[Any]) -> Parts:
+    """Sort objects by kind; refuse those that cannot be read.
+
+    Parameters
+    ----------
+    objects : list
+        The objects of the network.
+    with_data : sequence of group
+        Groups whose spikes come from samples, which are left out.
+    """
+    parts = Parts()
     for one in objects:
         what = f"'{one.name}' ({type(one).__name__})"
-        if one is source or isinstance(one, _MONITORS):
+        if any(one is group for group in with_data) or isinstance(one, _MONITORS):
             continue
         if not one.active:
             raise InputError(f"{what} is not active; set active = True, or leave it out")
@@ -97,36 +126,21 @@ def groups_and_synapses(objects: list[Any], source: Any) -> tuple[list[Any], lis
                 f"({type(one).__name__}(..., name='...')), or read the network with input='{INPUT}'"
             )
         if type(one) is NeuronGroup:
-            groups.append(one)
+            parts.groups.append(one)
         elif type(one) is Synapses:
-            synapses.append(one)
+            parts.synapses.append(one)
         elif isinstance(one, SpikeGeneratorGroup | PoissonGroup):
-            without.append(one)
+            parts.sources.append(one)
+        elif isinstance(one, PoissonInput):
+            parts.poisson_inputs.append(one)
         else:
             raise InputError(
-                f"{what} cannot be read; a spiking network has NeuronGroup and Synapses only"
+                f"{what} cannot be read; a spiking network has NeuronGroup, Synapses, "
+                "SpikeGeneratorGroup, PoissonGroup and PoissonInput only"
             )
-    if without:
-        raise _no_input(without, source)
-    if not groups:
+    if not parts.groups:
         raise InputError("the network has no NeuronGroup besides the input; give it one")
-    return groups, synapses
-
-
-def _no_input(without: list[Any], source: Any) -> InputError:
-    """Return the error of groups that emit spikes without equations, and are not the input."""
-    every = [*([] if source is None else [source]), *without]
-    what = " and ".join(f"'{one.name}' ({type(one).__name__})" for one in without)
-    why = f"{what}: spikes without equations, which only the input of a network may have"
-    if len(every) == 1:
-        return InputError(f"{why}; read the network with input='{every[0].name}'")
-    numbers = " + ".join(str(len(one)) for one in every)
-    taken = "it has one input" if source is None else f"its input is '{source.name}'"
-    return InputError(
-        f"{why}, and {taken}; join {' and '.join(repr(one.name) for one in every)} in one group of "
-        f"{numbers} neurons, connect the synapses of each with its part of them (by i, or by a "
-        f"condition such as 'i < {len(every[0])}'), and read the network with that group as input"
-    )
+    return parts
 
 
 def named_potentials(potential: str | Mapping[str, str], groups: list[Any]) -> dict[str, str]:

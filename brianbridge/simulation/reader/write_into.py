@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -67,10 +68,13 @@ def write_into(network: SpikingNetwork, into: Any, *, level: int = 0) -> None:
         entry = origin.get(projection.name)
         if entry is None:
             raise InputError(f"projection '{projection.name}' was not read from Brian2; remove it")
+        if "poisson_input" in entry:
+            _check_poisson_input(projection, entry)
+            continue
         name, variable, factor = entry["synapses"], entry["variable"], entry["factor"]
         if name not in found:
             raise InputError(f"the network has no synapses '{name}'. {did_you_mean(name, found)}")
-        _check_ends(projection, found[name])
+        _check_ends(projection, found[name], entry.get("first", 0))
         if variable:
             _check_variable(found[name], variable)
             values[name, variable] = projection.weight.astype(np.float64) / factor
@@ -121,7 +125,17 @@ def _constant(synapses: Any) -> InputError:
     )
 
 
-def _check_ends(projection: Projection, synapses: Any) -> None:
+def _check_poisson_input(projection: Projection, entry: Mapping[str, Any]) -> None:
+    """Refuse another weight of a `PoissonInput`, which is a constant of the user's script."""
+    if np.any(projection.weight != np.asarray(entry["weight"], projection.weight.dtype)):
+        raise InputError(
+            f"'{entry['poisson_input']}' (PoissonInput) has a constant weight, but that of "
+            f"projection '{projection.name}' has changed; build it with the new weight, and read "
+            "the network again"
+        )
+
+
+def _check_ends(projection: Projection, synapses: Any, first: int) -> None:
     """Refuse synapses that connect other neurons than when they were read."""
     connection = projection.connection
     assert isinstance(connection, Sparse)
@@ -131,7 +145,8 @@ def _check_ends(projection: Projection, synapses: Any) -> None:
             f"{what}: there are {len(synapses)}, but there were {len(connection.source)} when the "
             "network was read; read it again"
         )
-    for now, then in zip(ends(synapses), (connection.source, connection.target), strict=True):
+    then_ends = (connection.source - first, connection.target)
+    for now, then in zip(ends(synapses), then_ends, strict=True):
         changed = np.flatnonzero(now != then)
         if changed.size:
             raise InputError(

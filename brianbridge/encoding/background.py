@@ -1,0 +1,141 @@
+"""Background: random spikes at rates of the network, as of `PoissonGroup` and `PoissonInput`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from brianbridge.encoding.base import EncodedInput, Encoding
+from brianbridge.errors import InputError
+from brianbridge.readable import counted
+
+__all__ = ["Background"]
+
+
+@dataclass(frozen=True)
+class Background(Encoding):
+    """Draw spikes at given rates; the values of the samples have no effect.
+
+    In each step a neuron stands for `inputs` independent sources, each of which fires with
+    probability ``rate*dt``. Its spike counts as many times as sources fired. So one source is a
+    neuron of Brian2's `PoissonGroup`, and several are a `PoissonInput`. As Brian2 does, this draws
+    from a normal distribution where more than 5 sources are expected to fire and more than 5 are
+    not. The numbers depend on `seed`, `number`, the sample and the stream alone.
+
+    Parameters
+    ----------
+    size : int
+        Number of input neurons.
+    rates : sequence of sequence of float, shape (times, size) or (times, 1)
+        Rates in Hz, in force one after another.
+    since : sequence of int, shape (times,)
+        The step from which each row of `rates` is in force; the first is 0.
+    inputs : int
+        Number of independent sources of each neuron.
+    seed : int
+        Seed of the random numbers.
+    number : int
+        Number of this background within its network: two with the same seed differ.
+
+    Examples
+    --------
+    >>> noise = Background(steps=1000, dt="1 ms", size=2, rates=((0.0, 100.0),))
+    >>> counts = noise.encode(np.zeros((1, 0)), np.arange(1)).raster.sum(axis=(0, 1))
+    >>> counts[0], 70 < counts[1] < 130
+    (np.int64(0), np.True_)
+    """
+
+    kind: ClassVar[str] = "background"
+
+    size: int = 1
+    rates: Sequence[Sequence[float]] = ((0.0,),)
+    since: Sequence[int] = (0,)
+    inputs: int = 1
+    seed: int = 0
+    number: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, least in (("size", 1), ("inputs", 1), ("seed", 0), ("number", 0)):
+            object.__setattr__(self, name, self._whole(name, at_least=least))
+        try:
+            rates, since = np.asarray(self.rates, float), np.asarray(self.since, np.int64)
+        except (TypeError, ValueError, OverflowError):
+            raise InputError(
+                "encoding 'background': rates are no table of numbers; give one row for each time"
+            ) from None
+        if since.ndim != 1 or rates.ndim != 2:
+            raise InputError(
+                "encoding 'background': give rates as a table, a row for each time, and since as a "
+                "list of steps"
+            )
+        if rates.shape[1] not in (1, self.size) or len(rates) != len(since):
+            raise InputError(
+                f"encoding 'background': rates have shape {rates.shape}; give ({len(since)}, "
+                f"{self.size}), a row for each time in 'since'"
+            )
+        if not (np.isfinite(rates).all() and rates.min() >= 0):
+            raise InputError(
+                f"encoding 'background': rates range from {rates.min():g} to {rates.max():g} Hz; "
+                "give finite rates of at least 0"
+            )
+        if since[0] != 0 or np.any(np.diff(since) < 1):
+            raise InputError(
+                f"encoding 'background': since = {since.tolist()!s:.80}; give increasing steps, "
+                "the first of them 0"
+            )
+        if self.inputs > 1 and rates.max() * self.dt > 1:
+            raise InputError(
+                f"encoding 'background': a rate of {rates.max():g} Hz is more than one spike per "
+                f"step of {self.dt * 1e3:g} ms; give more inputs of a lower rate"
+            )
+        object.__setattr__(self, "rates", tuple(map(tuple, rates.tolist())))
+        object.__setattr__(self, "since", tuple(since.tolist()))
+
+    def __repr__(self) -> str:
+        each = f", {self.inputs} sources each" if self.inputs > 1 else ""
+        largest = max(map(max, self.rates))
+        return (
+            f"Background({counted(self.size, 'neuron')}{each}, at most {largest:g} Hz, "
+            f"seed {self.seed})"
+        )
+
+    def shape_of_input(self, sample_shape: Sequence[int]) -> tuple[int, ...]:
+        """Return ``(size,)``; see `Encoding.shape_of_input`."""
+        return (self.size,)
+
+    def probabilities(self) -> np.ndarray:
+        """Return the probability of a source to fire, by step and neuron, ``(steps, size)``."""
+        lengths = np.diff(np.minimum([*self.since, max(self.steps, self.since[-1])], self.steps))
+        rates = np.repeat(np.asarray(self.rates), lengths, axis=0)
+        return np.broadcast_to(np.minimum(rates * self.dt, 1.0), (self.steps, self.size))
+
+    def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
+        """Return a raster of numbers of spikes; see `Encoding.encode`."""
+        probability, inputs = self.probabilities(), self.inputs
+        small = inputs <= np.iinfo(np.int8).max and not self._is_normal(probability).any()
+        raster = np.empty((self.steps, len(index), self.size), np.int8 if small else np.float64)
+        for position, sample in enumerate(index):
+            generator = np.random.default_rng((self.seed, stream, int(sample), self.number + 1))
+            raster[:, position] = self._drawn(generator, probability)
+        return EncodedInput(raster=raster)
+
+    def _is_normal(self, probability: np.ndarray) -> np.ndarray:
+        """Return where Brian2 replaces the binomial distribution by a normal one."""
+        if self.inputs == 1:
+            return np.zeros(probability.shape, bool)
+        return (self.inputs * probability > 5) & (self.inputs * (1 - probability) > 5)
+
+    def _drawn(self, generator: np.random.Generator, probability: np.ndarray) -> np.ndarray:
+        inputs = self.inputs
+        if inputs == 1:
+            return generator.random(probability.shape) < probability
+        normal = self._is_normal(probability)
+        if not normal.any():
+            return generator.binomial(inputs, probability)
+        width = np.sqrt(inputs * probability * (1 - probability))
+        smooth = generator.normal(inputs * probability, width)
+        return np.where(normal, smooth, generator.binomial(inputs, probability))
