@@ -40,7 +40,10 @@ def test_the_good_model_is_good():
         ({"equations": "dv/dt = -v/ : 1"}, ["equations of neuron model 'mine', 'v'", "'-v/'"]),
         ({"equations": "dv/dt = -v/taw : 1\ndrive : Hz"}, ["unknown variable 'taw'", "'tau'?"]),
         ({"equations": "dv/dt = -expp(v)/tau : 1\ndrive : Hz"}, ["function 'expp'", "'exp'?"]),
-        ({"equations": "dv/dt = -v*i/tau : 1\ndrive : Hz"}, ["unknown variable 'i'"]),
+        (
+            {"equations": "dv/dt = -v*i/tau : 1\ndrive : Hz"},
+            ["'i' in '-v*i/tau' is the index of a neuron"],
+        ),
         ({"equations": LIF + "\ntau : second"}, ["'tau' is both a variable", "rename"]),
         ({"equations": LIF + "\nemit : 1"}, ["'emit' cannot name"]),
         ({"equations": LIF + "\nspike_value : 1"}, ["'spike_value' cannot name"]),
