@@ -98,6 +98,8 @@ def flat_samples(network: SpikingNetwork, x: npt.NDArray[Any]) -> npt.NDArray[An
     >>> flat_samples(net, np.zeros((3, 8, 8))).shape
     (3, 64)
     """
+    if not network.input_shape:
+        return x
     *frames, size = network.input_shape
     given = x.shape[1:]
     fits = len(given) > len(network.input_shape) and list(given[: len(frames)]) == frames

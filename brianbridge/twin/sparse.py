@@ -4,7 +4,8 @@ torch's own sparse product builds the matrix anew in every step, and computes th
 weights by a dense product. Here the structure is sorted once. If few neurons spike,
 only their synapses are visited, forward and for the gradient of the weights; if many do, a
 compressed matrix is used. The gradient of the spikes needs every synapse in both cases, because a
-surrogate gradient passes through silent neurons.
+surrogate gradient passes through silent neurons. If many of all pairs are connected, both gradients
+are products with a full matrix; the forward product adds up in the order of the list in any case.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ __all__ = ["ListedWeights", "SparseProduct"]
 
 #: Elements that the gradient of the weights holds at a time.
 _CHUNK = 4_000_000
+#: Gradients use a full matrix of at most so many elements, if so large a share is connected.
+_LARGEST_MATRIX, _SHARE = 2**24, 1 / 32
 
 
 class ListedWeights(nn.Module):
@@ -81,9 +84,13 @@ class SparseProduct(nn.Module):
             [0.0000, 0.0000, 4.5000]])
     """
 
+    #: Element of the full matrix ``(sources, targets)`` for each synapse, sorted by source.
+    _place: Tensor | None
+
     def __init__(self, source: np.ndarray, target: np.ndarray, sources: int, targets: int) -> None:
         super().__init__()
         self.sources, self.targets = sources, targets
+        source, target = source.astype(np.int64), target.astype(np.int64)
         for name, rows, columns, number in (
             ("by_source", source, target, sources),
             ("by_target", target, source, targets),
@@ -95,6 +102,10 @@ class SparseProduct(nn.Module):
             ):  # fmt: skip
                 tensor = torch.as_tensor(values.astype(np.int64))
                 self.register_buffer(f"{name}_{what}", tensor, persistent=False)
+        order, pairs = np.lexsort((target, source)), sources * targets
+        full = pairs <= _LARGEST_MATRIX and len(order) >= _SHARE * pairs
+        place = torch.as_tensor((source * targets + target)[order]) if full else None
+        self.register_buffer("_place", place, persistent=False)
 
     def forward(self, weight: Tensor, x: Tensor) -> Tensor:
         """Return ``(batch, targets)``; weight has shape ``(synapses,)``, x ``(batch, sources)``."""
@@ -118,14 +129,20 @@ class SparseProduct(nn.Module):
 
     def gradient_of_spikes(self, weight: Tensor, gradient: Tensor) -> Tensor:
         """Return the gradient of the spikes, ``(batch, sources)``."""
+        if self._place is not None:
+            each = weight[self.get_buffer("by_source_order")]
+            flat = each.new_zeros(self.sources * self.targets).index_add_(0, self._place, each)
+            return gradient @ flat.reshape(self.sources, self.targets).T
         return self._compressed("by_source", weight, gradient, self.targets)
 
     def gradient_of_weights(self, gradient: Tensor, x: Tensor) -> Tensor:
         """Return the gradient of the weights, ``(synapses,)``."""
         order, ends = self.get_buffer("by_source_order"), self.get_buffer("by_source_ends")
         sums = x.new_zeros(len(order))
-        found = self._active_synapses(x)
-        if found is not None:
+        found = self._active_synapses(x) if self._place is None else None
+        if self._place is not None:
+            sums = (x.T @ gradient).flatten()[self._place]
+        elif found is not None:
             row, synapse, value = found
             sums.index_add_(0, synapse, gradient[row, ends[synapse]] * value)
         else:

@@ -57,6 +57,7 @@ def from_brian2(
     potential: str | Mapping[str, str] = "",
     namespace: Mapping[str, Any] | None = None,
     seed: int = 0,
+    dt: Any = None,
 ) -> SpikingNetwork:
     """Read a Brian2 network into a spiking network, which has a torch twin.
 
@@ -66,7 +67,7 @@ def from_brian2(
         Groups and synapses; monitors are ignored. Present values become initial values and
         weights, so read the network before it runs, or after ``restore()``.
     steps : int or Quantity
-        Length of one presentation, in steps of the network's clock or as a time.
+        Length of one presentation, in steps or as a time.
     input : str, group or list of them, optional
         The group whose spikes come from samples (a `SpikeGeneratorGroup`, `PoissonGroup` or
         `NeuronGroup`, or its name), or several; their own spikes are ignored. All other generators
@@ -89,6 +90,10 @@ def from_brian2(
         that are visible to the caller, as in a run of Brian2.
     seed : int
         Seed of the random spikes of Poisson groups and Poisson inputs that take no data.
+    dt : Quantity, str or float, optional
+        Length of a step, a multiple of that of the network's clock; that of the clock if not given.
+        With a longer step the twin trains faster. ``simulate(..., dt=...)`` runs the network at the
+        step of its clock.
 
     Returns
     -------
@@ -124,12 +129,13 @@ def from_brian2(
     given = input if isinstance(input, list | tuple) else [] if input is None else [input]
     with_data = [chosen_group(one, objects, "input") for one in given]
     parts = parts_of(objects, with_data)
-    dt = common_dt([*parts.groups, *with_data, *parts.sources])
+    clock = common_dt([*parts.groups, *with_data, *parts.sources])
+    step = clock if dt is None else steps_in(seconds(dt, "dt"), clock, "dt") * clock
     external = read_sources(
         with_data, [*parts.sources, *parts.poisson_inputs], encoding,
-        steps=_number_of_steps(steps, dt), dt=dt, seed=seed, outer=outer,
+        steps=_number_of_steps(steps, step), dt=step, seed=seed, outer=outer,
     )  # fmt: skip
-    projections, origin = _projections(parts, external.first, dt, outer)
+    projections, origin = _projections(parts, external.first, clock, outer)
     groups = output_last(parts.groups, output, projections)
     named = named_potentials(potential, groups)
     populations = [read_group(g, projections, outer, named.get(g.name, "")) for g in groups]

@@ -173,6 +173,17 @@ def _own(
     )  # fmt: skip
 
 
+def _check_one_in_a_step(group: Any, step: np.ndarray, node: np.ndarray, dt: float) -> None:
+    """Refuse several spikes of a neuron in one step, as a longer step may bring together."""
+    pairs, number = np.unique(np.stack([step, node]), axis=1, return_counts=True)
+    if np.any(number > 1):
+        first, neuron = pairs[:, number > 1][:, 0]
+        raise InputError(
+            f"neuron {neuron} of '{group.name}' (SpikeGeneratorGroup) has {number.max()} spikes in "
+            f"one step at {first * dt * 1e3:g} ms; give a shorter dt"
+        )
+
+
 def _replay(group: SpikeGeneratorGroup, steps: int, dt: float) -> Replay:
     """Return the spikes of a generator during a presentation, in the steps that Brian2 takes."""
     times = np.asarray(group._spike_time)
@@ -185,4 +196,5 @@ def _replay(group: SpikeGeneratorGroup, steps: int, dt: float) -> Replay:
         again = np.arange(-(-steps // period))
         step, node = (again[:, None] * period + step).ravel(), np.tile(node, len(again))
     kept = step < steps
+    _check_one_in_a_step(group, step[kept], node[kept], dt)
     return Replay(steps, dt, size=len(group), step=step[kept].tolist(), node=node[kept].tolist())
