@@ -117,13 +117,22 @@ def spike_projections(
 
 
 def threshold_of(population: Population, perturbation: Perturbation) -> Any:
-    """Return the threshold of a population's neurons, the parameter ``theta``.
+    """Return how far the threshold of a population's neurons is from rest.
+
+    This is the natural unit of a potential in volts, and the parameter ``theta`` of a dimensionless
+    one.
 
     Raises
     ------
     InputError
-        If the neuron model has no such parameter.
+        If neither is known.
     """
+    from brian2 import Equations, Quantity
+
+    scale = population.neuron.scale
+    if scale.dimensions and scale.unit is not None:
+        dim = Equations(population.neuron.equations)[scale.potential].dim
+        return Quantity.with_dimensions(scale.unit, dim)
     if "theta" not in population.neuron.parameters:
         raise InputError(
             f"perturbation '{perturbation.name}': its size is in units of the threshold, but "

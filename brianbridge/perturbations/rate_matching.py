@@ -125,6 +125,8 @@ def spike_value_at(neuron: NeuronModel, potential: float) -> float:
 
 def _distance_to_threshold(neuron: NeuronModel, perturbation: Perturbation) -> float:
     """Return the distance from rest to the threshold: ``theta``, or an estimate without it."""
+    if neuron.scale.dimensions and neuron.scale.unit is not None:
+        return neuron.scale.unit
     if "theta" in neuron.parameters:
         return float(np.mean(si_array(neuron.parameters["theta"])))
     v = neuron.require_potential(f"perturbation '{perturbation.name}'")

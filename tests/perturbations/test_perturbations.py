@@ -18,6 +18,7 @@ from brianbridge.network import (
     SpikingNetwork,
 )
 from brianbridge.neurons.library import neuron_model
+from brianbridge.neurons.model import NeuronModel
 from brianbridge.perturbations import (
     BackgroundCurrent,
     BrianSchedule,
@@ -228,6 +229,20 @@ def test_noise_has_the_standard_deviation_of_its_process():
     found = run(apply(net, MembraneNoise(sigma=1e-7), FinerDt(20)), np.zeros((1, 1)))
     assert found.output.std() == pytest.approx(0.1, rel=0.05)
     assert found.output.mean() == pytest.approx(0, abs=0.01)
+
+
+def test_sizes_in_units_of_the_threshold_are_distances_from_rest_in_volts():
+    """No parameter is called theta here, and the threshold lies below 0 V."""
+    model = NeuronModel(
+        "dv/dt = (EL - v)/tau + drive : volt\ndrive : volt/second", threshold="v > -50*mV",
+        reset="v = EL", drive="drive", initial={"v": "EL"},
+        parameters={"EL": "-65 mV", "tau": "10 ms"},
+    )  # fmt: skip
+    net = SpikingNetwork.sequential((1,), [Dense(1, model, bias=False)], encoding=Current(5))
+    noisy = apply(net, MembraneNoise(sigma=0.1)).network.output.neuron
+    assert float(noisy.parameters["noise_sigma"]) == pytest.approx(1.5e-3)
+    other = apply(net, BackgroundCurrent(size=0.5)).network.output.neuron
+    assert float(other.parameters["background"]) == pytest.approx(0.5 * 15e-3 / 1e-3)
 
 
 def test_unit_spikes_keep_the_charge_where_there_is_time():

@@ -288,7 +288,11 @@ def test_a_leaky_membrane_between_conductances_follows_its_equation():
 
 
 def test_neurons_without_a_threshold_parameter_are_refused():
-    net = one_spike(3e-3, neuron_model("adex"))
+    unnamed = NeuronModel(
+        "dv/dt = -v/(10*ms) + drive : 1\ndrive : Hz", threshold="v > 1", reset="v = 0",
+        drive="drive",
+    )  # fmt: skip
+    net = one_spike(3e-3, unnamed)
     with pytest.raises(InputError, match="have no parameter 'theta'"):
         apply(net, ConductanceSynapses())
 
