@@ -117,8 +117,8 @@ def _no_data(network: SpikingNetwork) -> npt.NDArray[Any]:
         taking = [INPUT] if any(p.source == INPUT for p in network.projections) else []
     if taking:
         raise InputError(
-            f"there are no samples, but '{taking[0]}' takes its spikes from them; give some, or "
-            "read the network without input=, which leaves all its groups their own spikes"
+            f"the samples are None, but '{taking[0]}' takes its input from them; give an array, or "
+            "read the network with from_brian2 without input=, which leaves its groups their spikes"
         )
     return np.zeros((1, *network.input_shape))
 

@@ -125,5 +125,5 @@ def test_what_is_no_spike_train_of_this_network(refused):
     other = read(objects, encoding=None)
     with refused("encoding 'bernoulli'", "encoding=Frames(steps=300, dt=0.0001)"):
         bb.simulate(other, ([0], [1] * ms))
-    with refused("no samples, but 'input' takes its spikes", "without input="):
+    with refused("the samples are None, but 'input' takes its input", "without input="):
         bb.simulate(other, None)
