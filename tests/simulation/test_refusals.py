@@ -81,7 +81,7 @@ def test_samples_that_are_not_finite(network, x, value, encoding):
 
 @pytest.mark.parametrize("x", ["digits", [["a"]], [[1.0], [1.0, 2.0]], None])
 def test_samples_that_are_no_numbers(network, x):
-    with pytest.raises(InputError, match=r"(the|no) samples"):
+    with pytest.raises(InputError, match="the samples"):
         simulate(network, x)
 
 
