@@ -402,3 +402,14 @@ def test_a_delay_is_one_time(refused):
 def test_a_name_of_torch_is_refused(refused):
     with refused("population 'keys'", "torch"):
         to_torch(chain(Dense(2, LIF, name="keys")))
+
+
+def test_layers_of_a_user_number_their_populations_by_their_own_prefix():
+    class Ring(Dense):
+        prefix = "ring"
+
+    lif = neuron_model("lif")
+    net = SpikingNetwork.sequential(
+        (4,), [Ring(3, lif), Dense(5, lif), Ring(3, lif), Dense(2, lif)], encoding=Current(5)
+    )
+    assert [p.name for p in net.populations] == ["ring1", "hidden", "ring2", "output"]

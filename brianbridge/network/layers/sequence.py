@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -43,7 +44,7 @@ def stack_layers(
     """
     stack = Stack(generator, INPUT, shape, gain=gain, mean=mean)
     with_neurons = [k for k, layer in enumerate(layers) if _has_neurons(layer)]
-    numbers = dict.fromkeys(("hidden", "conv", "pool"), 0)
+    numbers: Counter[str] = Counter()
     dense = sum(layers[k].prefix == "hidden" for k in with_neurons[:-1])
     for k, layer in enumerate(layers):
         name = ""
