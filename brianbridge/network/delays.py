@@ -1,4 +1,4 @@
-"""Delays as whole numbers of steps."""
+"""Delays as whole numbers of steps, and projections split by them."""
 
 from __future__ import annotations
 

@@ -71,6 +71,7 @@ class NetworkModules(nn.Module):
                     batch_norm=batch_norm if p.name in normalised else False,
                     quantisation=None if p.frozen else quantisation,
                     theta=1.0 if p.frozen or quantisation is None else threshold_of(network, p),
+                    dt=network.dt,
                     unit=weight_unit(network, p),
                     bias_unit=1.0 if p.bias is None else bias_unit(network, p),
                 )

@@ -19,11 +19,13 @@ import torch
 from torch import Tensor, nn
 
 from brianbridge.errors import InputError
-from brianbridge.network import Pooling, Projection
+from brianbridge.network import Pairs, Pooling, Projection
 from brianbridge.network.images import image_shape
 from brianbridge.network.sign import allowed_signs
+from brianbridge.network.split import groups_by_delay
 from brianbridge.twin.normalisation import BatchNorm, Normalised
 from brianbridge.twin.quantisation import Quantisation
+from brianbridge.twin.sparse import DelayedWeights
 from brianbridge.twin.weighting import weighting
 
 __all__ = ["ProjectionTwin"]
@@ -48,14 +50,15 @@ class ProjectionTwin(nn.Module):
         How to round the weights.
     theta : float
         Threshold of the neurons of the target, which the rounding needs.
+    dt : float
+        Length of a step in seconds, for synapses with individual delays.
     unit, bias_unit : float
         One natural unit of the weights and of the biases, in SI units.
 
     Raises
     ------
     InputError
-        If synapses have individual delays, which only the reference path supports, or weights have
-        signs that the projection does not allow.
+        If weights have signs that the projection does not allow.
 
     Examples
     --------
@@ -79,6 +82,7 @@ class ProjectionTwin(nn.Module):
         batch_norm: Normalised = False,
         quantisation: Quantisation | None = None,
         theta: float = 1.0,
+        dt: float = 1.0,
         unit: float = 1.0,
         bias_unit: float = 1.0,
     ) -> None:
@@ -99,21 +103,55 @@ class ProjectionTwin(nn.Module):
         self._sign, self._what = projection.sign, f"projection '{projection.name}'"
         self.check_signs("change these weights, or give sign = 'kept' or 'any'")
         connection, seen = projection.connection, projection.pooled_shape(source)
-        if connection.delays is not None:
-            raise InputError(
-                f"projection '{projection.name}' has a delay for each synapse, which only Brian2's "
-                "reference path supports; give the projection one delay, or split it by delay"
-            )
         self._pool = None if projection.pool is None else _pooling(projection.pool, source)
         self._apply_weight = weighting(connection, projection.weight.shape, seen, target)
+        self._delayed = nn.ModuleList()
+        if connection.delays is not None:
+            pairs = connection.pairs(projection.weight.shape, source, target)
+            for steps, chosen in groups_by_delay(connection.delays, dt):
+                part = Pairs(*(column[chosen] for column in pairs))
+                self._delayed.append(
+                    DelayedWeights(steps, part, math.prod(source), math.prod(target))
+                )
         # One channel for each bias; without channels, that is one for each neuron.
         self._channels = math.prod(connection.bias_shape(target))
         self._each = math.prod(target) // self._channels
         self.norm = BatchNorm(self._channels, dtype, unit=unit) if batch_norm else None
         self.of_potential = batch_norm == "potential"
 
+    def arriving(self, emitted: Callable[[int], Tensor | None]) -> Tensor | None:
+        """Return the weighted input from spikes that arrive together, without the bias.
+
+        Parameters
+        ----------
+        emitted : callable
+            Returns the spikes ``(..., *source)`` that were emitted so many steps before those of
+            the synapses without a delay of their own; None if that was before the start.
+
+        Returns
+        -------
+        Tensor, shape (..., *target), or None
+            None if no synapse had a spike to deliver.
+        """
+        if not self._delayed:
+            spikes = emitted(0)
+            return None if spikes is None else self(spikes)
+        weight = self._rounded() if self._normalises else self.effective()[0]
+        found: Tensor | None = None
+        for part in self._delayed:
+            spikes = emitted(part.steps)
+            if spikes is not None:
+                lead = spikes.shape[: spikes.ndim - len(self.source)]
+                delivered = part(weight, spikes.reshape(-1, math.prod(self.source)))
+                delivered = delivered.reshape(*lead, *self.target)
+                found = delivered if found is None else found + delivered
+        return found
+
     def forward(self, x: Tensor) -> Tensor:
-        """Return the weighted input without the bias, ``(..., *target)`` for ``(..., *source)``."""
+        """Return the weighted input without the bias, ``(..., *target)`` for ``(..., *source)``.
+
+        All synapses deliver `x`, also those with a delay of their own; see `arriving`.
+        """
         lead = x.shape[: x.ndim - len(self.source)]
         flat = x.reshape(-1, *self.source)
         pooled = flat if self._pool is None else self._pool(flat)

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from brianbridge.network import INPUT
+from brianbridge.network import INPUT, Projection, SpikingNetwork
 from brianbridge.twin.modules import NetworkModules
 from brianbridge.twin.projections import ProjectionTwin
 
@@ -103,8 +103,8 @@ def inputs_of(
     for projection in network.incoming(name):
         weights = twin.projection(projection.name)
         if network.delivers_spikes(projection):
-            emitted = later(sources[projection.source], network.delay_steps(projection))
-            weighted = weights(emitted)
+            weighted = weights.arriving(_later(sources[projection.source], network, projection))
+            assert weighted is not None
             weighted, constant = weights.normalised(weighted, weighted.mean(0))
             _add(x, network.receive_of(projection), weighted)
             constants.append(constant)
@@ -114,6 +114,19 @@ def inputs_of(
             weighted, constant = weights.normalised(weighted, weighted)
             constants += [constant, weighted]
     return x, total(constants)
+
+
+def _later(
+    raster: Tensor, network: SpikingNetwork, projection: Projection
+) -> Callable[[int], Tensor]:
+    """Return what returns a raster delayed by a projection, and by some more steps."""
+    steps = network.delay_steps(projection)
+    return lambda more: later(raster, steps + more)
+
+
+def _before(emitted: Sequence[Tensor], k: int) -> Callable[[int], Tensor | None]:
+    """Return what returns the spikes of some steps before step k; None if there are none."""
+    return lambda steps: emitted[k - steps] if k >= steps else None
 
 
 def total(constants: Iterable[Tensor | None]) -> Tensor | None:
@@ -146,8 +159,9 @@ def run_together(
     def arriving(name: str, k: int) -> dict[str, Tensor]:
         x: dict[str, Tensor] = {}
         for source, delay, receive, projection in incoming[name]:
-            if k >= delay:
-                _add(x, receive, projection(emitted[source][k - delay]))
+            weighted = projection.arriving(_before(emitted[source], k - delay))
+            if weighted is not None:
+                _add(x, receive, weighted)
         return x
 
     def emit(name: str, values: Tensor | None) -> None:

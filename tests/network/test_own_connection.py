@@ -204,12 +204,12 @@ def test_its_synapses_may_have_delays_on_the_reference_path(refused):
     )
     frames = np.zeros((1, 5, 2))
     frames[:, 0] = 1
-    spikes = bb.simulate(net, frames, backend=bb.Backend(path="reference")).spikes["b"][:, 0]
-    assert np.argwhere(spikes).tolist() == [[0, 1], [2, 0]]
-    with refused("'a_to_b' has a delay for each synapse", "Backend(path='reference')"):
-        bb.simulate(net, frames)
-    with refused("'a_to_b' has a delay for each synapse"):
-        bb.to_torch(net)
+    for run in (
+        bb.simulate(net, frames, backend=bb.Backend(path="reference")),
+        bb.simulate(net, frames),
+        bb.to_torch(net).record(frames),
+    ):
+        assert np.argwhere(run.spikes["b"][:, 0]).tolist() == [[0, 1], [2, 0]]
     pooled = replace(net.projections[1], pool=Pooling("sum", 1))
     with refused("'a_to_b'", "pooling joins synapses", "drop the pooling"):
         images_of_two = tuple(replace(p, shape=(1, 1, 2)) for p in net.populations)

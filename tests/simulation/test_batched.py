@@ -188,7 +188,8 @@ def test_samples_that_are_not_there_may_be_nan():
 # ---------------------------------------------------------------------- delays of synapses
 
 
-def test_delays_of_single_synapses_are_for_the_reference_path(refused):
+@pytest.mark.parametrize("path", ["reference", "batched"])
+def test_delays_of_single_synapses(path):
     sparse = Sparse([0, 1, 1], [0, 1, 0], [0.0, 1e-3, 3e-3])
     network = SpikingNetwork(
         (2,), Bernoulli(6), (Population("a", (2,), neuron_model("if")),),
@@ -197,10 +198,8 @@ def test_delays_of_single_synapses_are_for_the_reference_path(refused):
     raster = np.zeros((6, 1, 2), np.int8)
     raster[0] = 1
     encoded = EncodedInput(raster=raster)
-    found = simulate(network, encoded, backend=Backend(path="reference")).spikes["a"][:, 0]
+    found = simulate(network, encoded, backend=Backend(path=path)).spikes["a"][:, 0]
     assert found.T.tolist() == [[0, 1, 0, 0, 1, 0], [0, 0, 1, 0, 0, 0]]
-    with refused("'input_to_a' has a delay for each synapse", "Backend(path='reference')"):
-        simulate(network, encoded)
 
 
 # ---------------------------------------------------------------------- precision

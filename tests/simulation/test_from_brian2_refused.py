@@ -99,14 +99,6 @@ def test_synapses_between_others(refused):
     check_refused(refused, said, group, other, into, back, input=other)
 
 
-def test_delays_that_differ(refused):
-    group = cells()
-    one = wires(group, group)
-    one.delay = [1, 2, 3] * ms
-    said = ("synapses 'wires' has delays from 1 ms to 3 ms", "split it")
-    check_refused(refused, said, group, one)
-
-
 def test_another_order(refused):
     group = cells()
     one = wires(group, group)

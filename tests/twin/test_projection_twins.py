@@ -17,7 +17,6 @@ from brianbridge.network import (
     Pooling,
     Population,
     Projection,
-    Sparse,
     SpikingNetwork,
 )
 from brianbridge.neurons.library import neuron_model
@@ -136,13 +135,6 @@ def test_frozen_weights_stay_and_others_learn():
 
 
 # ---------------------------------------------------------------------- refusals
-
-
-def test_delays_of_single_synapses_are_refused(refused):
-    for delays in ([0.0, 1e-3], [1e-3, 1e-3]):
-        sparse = Projection("a", "b", np.ones(2), None, Sparse([0, 1], [0, 1], delays))
-        with refused("'a_to_b' has a delay for each synapse", "reference path"):
-            ProjectionTwin(sparse, (2,), (2,), torch.float64)
 
 
 def test_a_kind_that_derives_from_another_is_refused(refused):

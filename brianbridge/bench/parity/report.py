@@ -14,8 +14,8 @@ __all__ = ["as_markdown", "write_report"]
 
 _NOT_COVERED = (
     "Not covered: neurons with noise or other random numbers; synapses that fail; Brian2's own "
-    "Poisson input (that of the twin is); a delay for each synapse of a sparse projection, which "
-    "the batched path refuses; equations that depend on time; Brian2's Cython and C++ code "
+    "Poisson input (that of the twin is); a delay for each synapse of a sparse projection; "
+    "equations that depend on time; Brian2's Cython and C++ code "
     "(NumPy's and the compiled loops of the batched path ran); single precision of state; the "
     "twin on a GPU, and in single precision. Tests cover some of these on fewer networks."
 )

@@ -23,8 +23,7 @@ class Sparse(Connection):
     source, target : numpy.ndarray of int, shape (synapses,)
         Flat indices of the connected neurons, in any order. A pair may occur several times.
     delays : numpy.ndarray, shape (synapses,), optional
-        A delay for each synapse in seconds, on top of the projection's delay. Only the reference
-        path uses them.
+        A delay for each synapse in seconds, on top of the projection's delay.
 
     Examples
     --------

@@ -20,7 +20,7 @@ from brian2.utils.stringtools import get_identifiers
 from threadpoolctl import threadpool_limits
 
 from brianbridge.errors import InputError
-from brianbridge.network import SpikingNetwork
+from brianbridge.network.split import split_by_delay
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.recording import Recording
 from brianbridge.simulation.arithmetic import little_garbage, strict_arithmetic
@@ -58,8 +58,8 @@ def run_batched(
     watch : bool
         Whether to look for NaN after every step, not only after every chunk.
     """
+    request = replace(request, network=split_by_delay(request.network, request.dt))
     network, number = request.network, len(request.numbers)
-    _check_delays(network)
     workers = threads or worthwhile_threads(network, request.steps * number)
     traced = len(request.variables)
     batch = batch_size or fitting_batch(network, traced=traced, chunks=workers)
@@ -135,15 +135,6 @@ class _Plan:
             with np.errstate(over="ignore" if self.dtype == np.float32 else "warn"):
                 built.brian2.run(length * request.dt * second, namespace={})
             loader.close()  # before anything is reset
-
-
-def _check_delays(network: SpikingNetwork) -> None:
-    for projection in network.projections:
-        if projection.connection.delays is not None:
-            raise InputError(
-                f"projection '{projection.name}' has a delay for each synapse, which only the "
-                "reference path supports; use Backend(path='reference'), or split it by delay"
-            )
 
 
 def _names(model: NeuronModel) -> set[str]:

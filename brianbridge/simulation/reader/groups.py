@@ -107,7 +107,7 @@ def read_synapses(
     Raises
     ------
     InputError
-        If they do anything but add weights, all with the same delay.
+        If they do anything but add weights.
     """
     lines = additions(synapses, outer)
     source, target = _populations(synapses, names)
@@ -117,13 +117,14 @@ def read_synapses(
     for line in lines:
         label = [synapses.name, *([line.pathway.objname] if several else [])]
         label += [line.receive] if len(lines) > 1 else []
+        delay, delays = _delays(synapses, line, dt)
         projection = Projection(
             source,
             target,
             _weight(synapses, line),
-            connection=Sparse(i + offset, j),
+            connection=Sparse(i + offset, j, delays),
             receive=line.receive,
-            delay=_delay(synapses, line, dt),
+            delay=delay,
             label="_".join(label),
         )
         origin = {"synapses": synapses.name, "variable": line.variable, "factor": line.factor}
@@ -156,18 +157,23 @@ def _weight(synapses: Any, line: Addition) -> np.ndarray:
     return np.array(synapses.variables[line.variable].get_value()) * line.factor
 
 
-def _delay(synapses: Any, line: Addition, dt: float) -> float:
-    """Return the one delay of a pathway, in seconds, rounded to steps as Brian2 does."""
+def _delays(synapses: Any, line: Addition, dt: float) -> tuple[float, np.ndarray | None]:
+    """Return the delay of a pathway in seconds, rounded to steps as Brian2 does.
+
+    Returns
+    -------
+    delay : float
+        The delay that all synapses have; 0 if they differ.
+    delays : numpy.ndarray or None, shape (synapses,)
+        The delay of each synapse; None if all have the same.
+    """
     what, pathway = f"synapses '{synapses.name}'", line.pathway
     if pathway.clock.dt_ != dt:
         raise InputError(
             f"{what} has a time step of {pathway.clock.dt_ * 1e3:g} ms, but its groups have "
             f"{dt * 1e3:g} ms; give all the same clock"
         )
-    steps = np.unique(np.round(pathway.variables["delay"].get_value() / dt))
-    if len(steps) > 1:
-        raise InputError(
-            f"{what} has delays from {steps[0] * dt * 1e3:g} ms to {steps[-1] * dt * 1e3:g} ms; "
-            "give all its synapses one delay, or split it by delay"
-        )
-    return float(steps[0] * dt) if len(steps) else 0.0
+    steps = np.round(pathway.variables["delay"].get_value() / dt)
+    if not len(steps) or np.all(steps == steps[0]):
+        return float(steps[0] * dt) if len(steps) else 0.0, None
+    return 0.0, steps * dt
