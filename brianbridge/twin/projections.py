@@ -12,7 +12,7 @@ the weight and bias that result. A module in evaluation mode computes with these
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 import torch
@@ -138,7 +138,7 @@ class ProjectionTwin(nn.Module):
             return None if spikes is None else self(spikes)
         weight = self._rounded() if self._normalises else self.effective()[0]
         found: Tensor | None = None
-        for part in self._delayed:
+        for part in cast(Iterable[DelayedWeights], self._delayed):
             spikes = emitted(part.steps)
             if spikes is not None:
                 lead = spikes.shape[: spikes.ndim - len(self.source)]

@@ -123,7 +123,7 @@ def test_a_network_with_drawn_delays_is_read(refused):
     net = bb.from_brian2(mine, steps=30 * ms)
     assert sorted(len(p.connection.delays) for p in net.projections) == [64, 80]
     with refused("projection", "delay", "not a multiple of the step of 1 ms"):
-        bb.from_brian2(mine, steps=30, dt=1 * ms)
+        bb.from_brian2(Network(cells, loop), steps=30, dt=1 * ms)
     mine.add(monitor)
     mine.run(30 * ms)
     expected = np.zeros((300, 8), dtype=bool)
