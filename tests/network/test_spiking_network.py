@@ -10,6 +10,7 @@ import pytest
 from brian2 import ms
 
 from brianbridge.encoding import Bernoulli, Current
+from brianbridge.errors import InputError
 from brianbridge.network import Dense, Population, Projection, SpikingNetwork
 from brianbridge.network.gain import input_gain
 from brianbridge.neurons.library import neuron_model
@@ -124,7 +125,6 @@ def test_a_drive_that_drives_nothing_is_named(refused):
     [
         ([], ["at least one population"]),
         ([A, A, INTO_A], ["two populations are called 'a'"]),
-        ([replace(A, name="input")], ["population 'input' has the name that the input"]),
         ([A, B, INTO_A], ["no projection leads to population 'b'"]),
         ([A, B, INTO_A, A_TO_B, A_TO_B], ["two projections are called 'a_to_b'"]),
         ([A, B, INTO_A, Projection("aa", "b", np.ones((2, 3)))], ["no population 'aa'", "'a'?"]),
@@ -198,3 +198,8 @@ def test_names_are_looked_up_with_a_suggestion(refused):
         net.with_weights({"hidden_output": (np.ones((2, 3)), None)})
     with refused("'input_to_hidden' has no weights"):
         SpikingNetwork.from_dict(net.to_dict(), {}, {})
+
+
+def test_no_population_is_called_as_the_input():
+    with pytest.raises(InputError, match="'input' cannot name a population"):
+        replace(A, name="input")
