@@ -1,4 +1,4 @@
-"""Delays as whole numbers of steps, and projections split by them."""
+"""Delays and times of spikes as whole numbers of steps."""
 
 from __future__ import annotations
 
@@ -6,12 +6,25 @@ import numpy as np
 
 from brianbridge.errors import InputError
 
-__all__ = ["LONGEST_DELAY", "steps_in"]
+__all__ = ["LONGEST_DELAY", "step_of", "steps_in"]
 
 #: Largest number of steps that Brian2 can count.
 _MOST_STEPS = 2**53
 #: Longest delay in steps. Brian2 and the twin have a buffer of that length.
 LONGEST_DELAY = 100_000
+
+
+def step_of(times: np.ndarray, dt: float) -> np.ndarray:
+    """Return the step in which Brian2's `SpikeGeneratorGroup` emits spikes (times in seconds).
+
+    Brian2 shifts times before it rounds them down, so that k*dt belongs to step k.
+
+    Examples
+    --------
+    >>> step_of(np.array([0.3, 0.35]), 0.1).tolist()
+    [3, 3]
+    """
+    return np.floor((times + 1e-3 * dt) / dt).astype(np.int64)
 
 
 def steps_in(delay: float, dt: float, what: str) -> int:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from brianbridge.encoding import Encoding, Frames, Sources
 from brianbridge.errors import InputError
+from brianbridge.network.delays import step_of
 from brianbridge.neurons.quantity_text import unit_name
 from brianbridge.recording import Recording
 
@@ -141,8 +142,7 @@ def _frames(
             f"{what}: there are {index.shape} indices and {time.shape} times; give one of each for "
             "every spike"
         )
-    # As SpikeGeneratorGroup: the time of a step, rounded down, is still within the step.
-    step = np.floor((time + 1e-3 * dt) / dt).astype(np.int64)
+    step = step_of(time, dt)
     _check_range(f"{what}: neuron", index, neurons, "give the indices of input neurons")
     length = f"a presentation has {steps} steps of {dt * 1e3:g} ms"
     remedy = f"{length}; leave out the spikes outside it, or give it more steps"

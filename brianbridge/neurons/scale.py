@@ -15,8 +15,9 @@ median of each parameter. Units have seven significant digits.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import scipy.linalg
@@ -26,7 +27,7 @@ from brianbridge.neurons.description import NeuronDescription
 from brianbridge.neurons.expressions import one_line
 from brianbridge.neurons.system import NotSmoothError, SmoothSystem, slope_of
 
-__all__ = ["NaturalScale", "natural_scale", "unit_of_difference"]
+__all__ = ["NaturalScale", "natural_scale", "units_of_differences"]
 
 #: A response is evaluated at so many times per octave, up to so many of the slowest time constant.
 _PER_OCTAVE, _LONGEST = 16, 10.0
@@ -124,14 +125,10 @@ def natural_scale(model: NeuronDescription) -> NaturalScale:
     return NaturalScale(potential, rest, rounded, dimensions, responses)
 
 
-def unit_of_difference(
-    model: NeuronDescription,
-    scale: NaturalScale,
-    above: str,
-    below: str,
-    temporaries: Mapping[str, str],
-) -> float:
-    """Return one natural unit of the difference of two expressions, which a condition compares.
+def units_of_differences(
+    model: NeuronDescription, scale: NaturalScale, temporaries: Mapping[str, str]
+) -> Callable[[str, str], float]:
+    """Return what gives one natural unit of a difference that a condition compares with 0.
 
     Parameters
     ----------
@@ -139,24 +136,35 @@ def unit_of_difference(
         The model.
     scale : NaturalScale
         Its natural scale.
-    above, below : str
-        The two sides of the comparison.
     temporaries : mapping of str to str
-        Further names that they use, and the expressions that these stand for.
+        Further names that conditions use, and the expressions that these stand for.
+
+    Returns
+    -------
+    callable
+        Takes the two sides of a comparison, and returns a number in SI units.
     """
     if not scale.dimensions:
-        return 1.0
-    try:
+        return lambda above, below: 1.0
+
+    @cache
+    def resting() -> tuple[SmoothSystem, dict[str, float]]:
         system = SmoothSystem.of(model)
-        difference = system.expression(f"({above}) - ({below})", temporaries)
-        state = system.rest()
-        for name in (scale.potential, *system.names):
-            slope = system.value(slope_of(difference, sp.Symbol(name, real=True)), state)
-            if slope:
-                return abs(slope) * scale.of(name)
-    except (NotSmoothError, AttributeError):
-        pass
-    return scale.of(scale.potential)
+        return system, system.rest()
+
+    def unit(above: str, below: str) -> float:
+        try:
+            system, state = resting()
+            difference = system.expression(f"({above}) - ({below})", temporaries)
+            for name in (scale.potential, *system.names):
+                slope = system.value(slope_of(difference, sp.Symbol(name, real=True)), state)
+                if slope:
+                    return abs(slope) * scale.of(name)
+        except NotSmoothError:
+            pass
+        return scale.of(scale.potential)
+
+    return unit
 
 
 def _responses(
@@ -234,7 +242,7 @@ def _to_threshold(
             expression = system.expression(text)
             slope = system.value(slope_of(expression, v), state)
             value = system.value(expression, state)
-        except (NotSmoothError, AttributeError):  # sympy cannot differentiate a condition
+        except NotSmoothError:
             continue
         if slope:
             stairs = isinstance(node, ast.Call)

@@ -20,6 +20,7 @@ from brianbridge.errors import InputError
 from brianbridge.network import INPUT, Population, Projection, SpikingNetwork
 from brianbridge.network.gain import driven_variable
 from brianbridge.network.scale import potential_unit, unit_of_variable
+from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.quantities import si_array
 from brianbridge.neurons.quantity_text import quantity_text
 from brianbridge.rules.base import Response
@@ -267,11 +268,15 @@ def check_canonical(network: SpikingNetwork, rule: str) -> None:
 def check_threshold(network: SpikingNetwork, rule: str, threshold: str) -> None:
     """Refuse neurons that fire without a threshold parameter."""
     for population in network.firing:
-        if threshold not in population.neuron.parameters:
-            raise InputError(
-                f"learning rule '{rule}': neuron model '{population.neuron.name}' has no "
-                f"parameter '{threshold}'; name its threshold with the option 'threshold'"
-            )
+        _require_parameter(population.neuron, rule, threshold)
+
+
+def _require_parameter(neuron: NeuronModel, rule: str, threshold: str) -> None:
+    if threshold not in neuron.parameters:
+        raise InputError(
+            f"learning rule '{rule}': neuron model '{neuron.name}' has no parameter "
+            f"'{threshold}'; name its threshold with the option 'threshold'"
+        )
 
 
 def check_scale(network: SpikingNetwork, rule: str, threshold: str) -> None:
@@ -286,11 +291,7 @@ def check_scale(network: SpikingNetwork, rule: str, threshold: str) -> None:
         neuron = population.neuron
         if neuron.scale.dimensions and neuron.scale.unit is not None:
             continue
-        if threshold not in neuron.parameters:
-            raise InputError(
-                f"learning rule '{rule}': neuron model '{neuron.name}' has no parameter "
-                f"'{threshold}'; name its threshold with the option 'threshold'"
-            )
+        _require_parameter(neuron, rule, threshold)
         theta = neuron.parameters[threshold]
         if np.any(si_array(theta) <= 0):
             raise InputError(

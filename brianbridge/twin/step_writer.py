@@ -8,7 +8,7 @@ from copy import copy
 from typing import Any
 
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.neurons.scale import unit_of_difference
+from brianbridge.neurons.scale import units_of_differences
 from brianbridge.twin.expression import TorchRenderer
 from brianbridge.twin.step_code import TEMPORARY, StepCode
 from brianbridge.twin.step_variables import StepVariables
@@ -58,9 +58,7 @@ class StepWriter:
             changing,
             variables.unused,
             like=variables.state[0],
-            unit=lambda above, below: unit_of_difference(
-                model, model.scale, above, below, temporaries
-            ),
+            unit=units_of_differences(model, model.scale, temporaries),
             functions=model.timed_arrays,
         )
 

@@ -24,6 +24,7 @@ from brianbridge.encoding import (
     Sources,
 )
 from brianbridge.errors import InputError, did_you_mean
+from brianbridge.network.delays import step_of
 from brianbridge.simulation.reader.rates import rates_of
 
 __all__ = ["External", "read_sources"]
@@ -186,9 +187,7 @@ def _check_one_in_a_step(group: Any, step: np.ndarray, node: np.ndarray, dt: flo
 
 def _replay(group: SpikeGeneratorGroup, steps: int, dt: float) -> Replay:
     """Return the spikes of a generator during a presentation, in the steps that Brian2 takes."""
-    times = np.asarray(group._spike_time)
-    # Brian2 shifts times before it rounds them down, so that k*dt belongs to step k.
-    step = np.asarray((times + 1e-3 * dt) / dt, dtype=np.int64)
+    step = step_of(np.asarray(group._spike_time), dt)
     node = np.asarray(group._neuron_index, np.int64)
     length = float(group.variables["period"].get_value().item())
     period = round(length / dt) if np.isfinite(length) else 0  # 0: the spikes are not repeated
