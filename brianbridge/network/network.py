@@ -18,6 +18,7 @@ from brianbridge.network.checks import check_network
 from brianbridge.network.connections import connection_from_dict
 from brianbridge.network.display import network_html, network_text
 from brianbridge.network.layers import Layer, stack_layers
+from brianbridge.network.learned_delays import learning_delays
 from brianbridge.network.pooling import Pooling
 from brianbridge.network.population import Population, checked_shape
 from brianbridge.network.projection import Projection, projection_name
@@ -145,6 +146,16 @@ class SpikingNetwork(NetworkStructure):
         )
         return replace(self, projections=projections, provenance={**self.provenance, **provenance})
 
+    def with_delays(self, delays: Mapping[str, np.ndarray]) -> SpikingNetwork:
+        """Return the network with new delays of single synapses, by projection name (seconds)."""
+        projections = tuple(
+            replace(p, connection=replace(p.connection, delays=delays[p.name]))  # type: ignore[call-arg]
+            if p.name in delays
+            else p
+            for p in self.projections
+        )
+        return replace(self, projections=projections)
+
     def keep_signs(self) -> SpikingNetwork:
         """Return the network with signs that training must keep, those of the present weights.
 
@@ -166,6 +177,41 @@ class SpikingNetwork(NetworkStructure):
             p if p.frozen else replace(p, sign=sign_of(p.weight)) for p in self.projections
         )
         return replace(self, projections=projections)
+
+    def learn_delays(self, longest: Any, *projections: str) -> SpikingNetwork:
+        """Return the network with delays that training learns, one for each synapse.
+
+        The synapses start with their present delays. In training a delay may lie between two
+        steps: a part of each spike then arrives in one step, and the rest in the next. Written
+        back, it is rounded to a step.
+
+        Parameters
+        ----------
+        longest : Quantity, str or float
+            The longest delay that training may choose (seconds if a number).
+        *projections : str
+            Names of projections; all that carry spikes and have one weight for each synapse if
+            none is given.
+
+        Raises
+        ------
+        InputError
+            If there is no such projection, its synapses share weights or carry no spikes, or they
+            have longer delays.
+
+        Examples
+        --------
+        >>> from brian2 import ms
+        >>> from brianbridge.encoding import Bernoulli
+        >>> from brianbridge.neurons.library import neuron_model
+        >>> population = Population("output", (2,), neuron_model("lif"))
+        >>> synapses = Projection("input", "output", np.ones((2, 2)), delay=3*ms)
+        >>> net = SpikingNetwork((2,), Bernoulli(10), (population,), (synapses,))
+        >>> net.learn_delays(8*ms).projections[0].connection.delays
+        array([0.003, 0.003, 0.003, 0.003])
+        """
+        changed = learning_delays(self, longest, projections)
+        return replace(self, projections=changed)
 
     # ------------------------------------------------------------------ files
 
@@ -218,12 +264,18 @@ class SpikingNetwork(NetworkStructure):
 
 
 _PLAIN = ("source", "target", "receive", "delay", "feedback", "frozen", "label")
+#: Those that are saved only if they have another value than usual.
+_USUALLY = {"sign": "any", "longest_delay": None}
 
 
 def _projection_entry(projection: Projection) -> dict[str, Any]:
     return {
         **{key: getattr(projection, key) for key in _PLAIN},
-        **({} if projection.sign == "any" else {"sign": projection.sign}),
+        **{
+            key: getattr(projection, key)
+            for key, usual in _USUALLY.items()
+            if getattr(projection, key) != usual
+        },
         "connection": projection.connection.to_dict(),
         "pool": None if projection.pool is None else projection.pool.to_dict(),
     }
@@ -235,7 +287,8 @@ def _projection(entry: Mapping[str, Any], arrays: Mapping[str, Any]) -> Projecti
         raise InputError(f"projection '{name}' has no weights")
     found = dict(arrays[name])
     weight, bias = found.pop("weight"), found.pop("bias", None)
-    plain = {key: entry[key] for key in _PLAIN} | {"sign": entry.get("sign", "any")}
+    plain = {key: entry[key] for key in _PLAIN}
+    plain |= {key: entry.get(key, usual) for key, usual in _USUALLY.items()}
     pool = None if entry["pool"] is None else Pooling(**entry["pool"])
     connection = connection_from_dict(entry["connection"], found)
     return Projection(weight=weight, bias=bias, connection=connection, pool=pool, **plain)

@@ -92,6 +92,9 @@ class Projection:
     sign : {"any", "positive", "negative", "kept"}
         The signs that training may give to weights: all; at least 0; at most 0; or for each weight
         the sign that it starts with.
+    longest_delay : Quantity, str or float, optional
+        If given, training also learns the delays that the connection gives each synapse, from 0 to
+        this; see `brianbridge.network.SpikingNetwork.learn_delays`.
     failure : Failure, optional
         How spikes fail to arrive. Only simulations use it: the twin ignores it, and network files
         do not store it.
@@ -109,6 +112,7 @@ class Projection:
     frozen: bool = False
     label: str = ""
     sign: Sign = "any"
+    longest_delay: Any = None
     failure: Failure | None = None
 
     def __post_init__(self) -> None:
@@ -125,6 +129,10 @@ class Projection:
             raise InputError(f"{self._what}: sign = {self.sign!r}. {hint}")
         delay = seconds(self.delay, f"delay of projection '{self.name}'", zero=True)
         object.__setattr__(self, "delay", delay)
+        if self.longest_delay is not None:
+            longest = seconds(self.longest_delay, f"longest_delay of projection '{self.name}'")
+            object.__setattr__(self, "longest_delay", longest)
+            self._check_longest(longest)
 
     def __repr__(self) -> str:
         return projection_text(self)
@@ -133,6 +141,21 @@ class Projection:
     def name(self) -> str:
         """``source_to_target`` and the label: the name of parameters and of entries in files."""
         return projection_name(self.source, self.target, self.label)
+
+    def _check_longest(self, longest: float) -> None:
+        """Refuse a longest delay where synapses have no delays, or longer ones."""
+        delays = self.connection.delays
+        if delays is None or self.pool is not None:
+            raise InputError(
+                f"{self._what}: longest_delay = {longest * 1e3:g} ms, but its synapses have no "
+                "delays of their own; use network.learn_delays(...), on a projection without "
+                "pooling"
+            )
+        if delays.max(initial=0.0) > longest * (1 + 1e-9):
+            raise InputError(
+                f"{self._what}: longest_delay = {longest * 1e3:g} ms, but a synapse has a delay "
+                f"of {delays.max() * 1e3:g} ms; give at least that"
+            )
 
     def pooled_shape(self, source: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of the source after pooling."""

@@ -69,6 +69,7 @@ def _parts(network: SpikingNetwork, projection: Projection, dt: float) -> Iterat
             bias=bias,
             connection=Sparse(pairs.source[chosen], pairs.target[chosen]),
             delay=projection.delay + steps * dt,
+            longest_delay=None,
             label="_".join(filter(None, (projection.label, f"after_{steps}"))),
         )
         bias = None  # the target receives it once

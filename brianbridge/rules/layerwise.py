@@ -24,8 +24,9 @@ from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.quantities import si_array
 from brianbridge.neurons.quantity_text import quantity_text
 from brianbridge.rules.base import Response
+from brianbridge.twin.delays import shifted
 from brianbridge.twin.network import NetworkTwin
-from brianbridge.twin.scan import batch_of, inputs_of, later, total
+from brianbridge.twin.scan import batch_of, inputs_of, total
 
 __all__ = [
     "LayerActivity",
@@ -150,7 +151,7 @@ def respond_by_counts(
         count = counts[projection.source]
         if steps := network.delay_steps(projection):
             # Spikes still in transit at the end do not count, but have a gradient like all others.
-            arrived = later(spikes[projection.source], steps).sum(0)
+            arrived = shifted(spikes[projection.source], steps).sum(0)
             count = count + (arrived - count).detach()
         return count / network.steps
 

@@ -129,7 +129,7 @@ class Trainer:
                 self.twin, self.train_data, first, self.options, self.seed, stream=0
             ):
                 self.rule.before_training(self.twin, *inputs)
-                self.twin.keep_signs()
+                self.twin.keep_bounds()
         if self.average is not None:
             self.average.module.load_state_dict(self.twin.state_dict())
         self.history.best = self._weights()
@@ -190,7 +190,7 @@ class Trainer:
                 torch.nn.utils.clip_grad_norm_(self.twin.parameters(), self.options.gradient_clip)
             self.optimizer.step()
         self.rule.after_step(self.twin)
-        self.twin.keep_signs()
+        self.twin.keep_bounds()
         if self.average is not None:
             self.average.update_parameters(self.twin)
 

@@ -31,11 +31,16 @@ def export_network(twin: NetworkModules, **provenance: Any) -> SpikingNetwork:
         JSON values that record where the weights come from.
     """
     weights: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
+    delays: dict[str, np.ndarray] = {}
     for name in twin.projections:
-        twin.projection(name).check_signs("call twin.keep_signs() after each optimiser step")
-        weight, bias = twin.projection(name).effective()
+        projection = twin.projection(name)
+        projection.check_signs("call twin.keep_bounds() after each optimiser step")
+        weight, bias = projection.effective()
         weights[name] = (_copied(weight), None if bias is None else _copied(bias))
-    network = twin.network.with_weights(weights, **provenance)
+        learned = projection.delays()
+        if learned is not None:
+            delays[name] = _copied(learned)
+    network = twin.network.with_weights(weights, **provenance).with_delays(delays)
     if not twin.normalises_potential:
         return network
     return replace(network, populations=tuple(_with_start(twin, p) for p in network.populations))

@@ -145,13 +145,14 @@ class NetworkModules(nn.Module):
 
         return tensor(encoded.current), tensor(encoded.raster)
 
-    def keep_signs(self) -> None:
-        """Set weights to 0 that have left the signs which their projection allows.
+    def keep_bounds(self) -> None:
+        """Set weights to 0 that have another sign than allowed, and delays back into their range.
 
-        Training calls this after each step; see `brianbridge.network.Projection`, `sign`.
+        Training calls this after each step; see `brianbridge.network.Projection`, `sign` and
+        `longest_delay`.
         """
         for name in self.projections:
-            self.projection(name).keep_signs()
+            self.projection(name).keep_bounds()
 
     def natural_units(self) -> dict[str, float]:
         """Return one natural unit of each parameter, in SI units, by the parameter's name.

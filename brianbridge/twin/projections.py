@@ -12,20 +12,20 @@ the weight and bias that result. A module in evaluation mode computes with these
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from brianbridge.errors import InputError
-from brianbridge.network import Pairs, Pooling, Projection
+from brianbridge.network import Pooling, Projection
 from brianbridge.network.images import image_shape
 from brianbridge.network.sign import allowed_signs
-from brianbridge.network.split import groups_by_delay
+from brianbridge.twin.delays import DelayedSynapses, shifted
 from brianbridge.twin.normalisation import BatchNorm, Normalised
 from brianbridge.twin.quantisation import Quantisation
-from brianbridge.twin.sparse import DelayedWeights
 from brianbridge.twin.weighting import weighting
 
 __all__ = ["ProjectionTwin"]
@@ -70,7 +70,9 @@ class ProjectionTwin(nn.Module):
 
     weight: Tensor
     bias: Tensor | None
+    delay: Tensor
     _signs: Tensor | None
+    _steps: Tensor
 
     def __init__(
         self,
@@ -105,52 +107,101 @@ class ProjectionTwin(nn.Module):
         connection, seen = projection.connection, projection.pooled_shape(source)
         self._pool = None if projection.pool is None else _pooling(projection.pool, source)
         self._apply_weight = weighting(connection, projection.weight.shape, seen, target)
-        self._delayed = nn.ModuleList()
+        self._delayed: DelayedSynapses | None = None
+        self._dt, self._longest = dt, projection.longest_delay
         if connection.delays is not None:
             pairs = connection.pairs(projection.weight.shape, source, target)
-            for steps, chosen in groups_by_delay(connection.delays, dt):
-                part = Pairs(*(column[chosen] for column in pairs))
-                self._delayed.append(
-                    DelayedWeights(steps, part, math.prod(source), math.prod(target))
-                )
+            self._delayed = DelayedSynapses(pairs, math.prod(source), math.prod(target))
+            steps = torch.as_tensor(np.rint(connection.delays / dt).astype(np.int64))
+            self.register_buffer("_steps", steps, persistent=False)
+            if self._longest is not None:
+                self.delay = nn.Parameter(torch.tensor(connection.delays, dtype=dtype))
         # One channel for each bias; without channels, that is one for each neuron.
         self._channels = math.prod(connection.bias_shape(target))
         self._each = math.prod(target) // self._channels
         self.norm = BatchNorm(self._channels, dtype, unit=unit) if batch_norm else None
         self.of_potential = batch_norm == "potential"
 
-    def arriving(self, emitted: Callable[[int], Tensor | None]) -> Tensor | None:
-        """Return the weighted input from spikes that arrive together, without the bias.
+    def over_time(self, raster: Tensor, later: int) -> Tensor:
+        """Return the weighted input of a whole presentation, without the bias.
 
         Parameters
         ----------
-        emitted : callable
-            Returns the spikes ``(..., *source)`` that were emitted so many steps before those of
-            the synapses without a delay of their own; None if that was before the start.
+        raster : Tensor, shape (T, batch, *source)
+            The spikes of the source.
+        later : int
+            Steps after which all of them arrive, on top of the delays of single synapses.
 
         Returns
         -------
-        Tensor, shape (..., *target), or None
-            None if no synapse had a spike to deliver.
+        Tensor, shape (T, batch, *target)
         """
-        if not self._delayed:
-            spikes = emitted(0)
-            return None if spikes is None else self(spikes)
+        raster = shifted(raster, later)
+        if self._delayed is None:
+            return self(raster)
+        flat, found = raster.flatten(2), None
+        for weight, steps in self._delayed_parts():
+            arriving = self._delayed(weight, steps, flat)
+            found = arriving if found is None else found + arriving
+        assert found is not None
+        return found.reshape(*raster.shape[:2], *self.target)
+
+    def arrivals(self, later: int) -> Callable[[int, Sequence[Tensor]], Tensor | None]:
+        """Start a presentation whose spikes become known step by step.
+
+        Parameters
+        ----------
+        later : int
+            As in `over_time`.
+
+        Returns
+        -------
+        callable
+            ``arriving(k, emitted)`` returns the weighted input in step k, ``(batch, *target)``,
+            from the spikes of all steps so far; None before the first spike can arrive.
+        """
+        if self._delayed is None:
+            return lambda k, emitted: self(emitted[k - later]) if k >= later else None
+        run = self._delayed.arrivals(self._delayed_parts())
+
+        def arriving(k: int, emitted: Sequence[Tensor]) -> Tensor | None:
+            found = run.at(k - later, emitted)
+            return None if found is None else found.reshape(-1, *self.target)
+
+        return arriving
+
+    def _delayed_parts(self) -> list[tuple[Tensor, Tensor]]:
+        """Return weights and delays in steps of all synapses; what they deliver is added.
+
+        In training, a learned delay between two steps delivers a part of the weight in each.
+        """
+        assert self._delayed is not None
         weight = self._rounded() if self._normalises else self.effective()[0]
-        found: Tensor | None = None
-        for part in cast(Iterable[DelayedWeights], self._delayed):
-            spikes = emitted(part.steps)
-            if spikes is not None:
-                lead = spikes.shape[: spikes.ndim - len(self.source)]
-                delivered = part(weight, spikes.reshape(-1, math.prod(self.source)))
-                delivered = delivered.reshape(*lead, *self.target)
-                found = delivered if found is None else found + delivered
-        return found
+        each = self._delayed.each(weight)
+        if self._longest is None:
+            return [(each, self._steps)]
+        if not self.training:
+            return [(each, self._delay_steps())]
+        steps = self.delay / self._dt
+        first = steps.detach().floor()
+        part = steps - first
+        first = first.long()
+        return [(each * part, first + 1), (each * (1 - part), first)]
+
+    def _delay_steps(self) -> Tensor:
+        """Return the delays of all synapses, rounded to steps."""
+        return (self.delay.detach() / self._dt).round().long()
+
+    def delays(self) -> Tensor | None:
+        """Return the learned delays in seconds, rounded to steps; None if they are not learned."""
+        if self._longest is None:
+            return None
+        return self._delay_steps().double() * self._dt
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the weighted input without the bias, ``(..., *target)`` for ``(..., *source)``.
 
-        All synapses deliver `x`, also those with a delay of their own; see `arriving`.
+        All synapses deliver `x`, also those with a delay of their own; see `over_time`.
         """
         lead = x.shape[: x.ndim - len(self.source)]
         flat = x.reshape(-1, *self.source)
@@ -234,8 +285,13 @@ class ProjectionTwin(nn.Module):
             )
 
     @torch.no_grad()
-    def keep_signs(self) -> None:
-        """Set weights to 0 that have left the signs which `Projection.sign` allows."""
+    def keep_bounds(self) -> None:
+        """Set weights to 0 that have another sign than allowed, and delays back into their range.
+
+        See `brianbridge.network.Projection`, `sign` and `longest_delay`.
+        """
+        if self._longest is not None:
+            self.delay.clamp_(0, self._longest)
         if self._signs is None:
             return
         self.weight.copy_(self._signs * (self._signs * self.weight).clamp(min=0))
@@ -246,6 +302,8 @@ class ProjectionTwin(nn.Module):
         """Return one natural unit of each parameter, in SI units, by the parameter's name."""
         units = {"weight": self.unit, "bias": self.bias_unit}
         units |= {"norm.gamma": self.unit, "norm.beta": self.unit}
+        # A delay has its whole range to move in.
+        units |= {} if self._longest is None else {"delay": self._longest}
         return {name: units[name] for name, _ in self.named_parameters() if name in units}
 
     @property

@@ -18,16 +18,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from brianbridge.network import INPUT, Projection, SpikingNetwork
+from brianbridge.network import INPUT
 from brianbridge.twin.modules import NetworkModules
-from brianbridge.twin.projections import ProjectionTwin
 
 __all__ = [
     "Outcome",
     "batch_of",
     "first_steps",
     "inputs_of",
-    "later",
     "run_in_turn",
     "run_together",
     "total",
@@ -103,8 +101,8 @@ def inputs_of(
     for projection in network.incoming(name):
         weights = twin.projection(projection.name)
         if network.delivers_spikes(projection):
-            weighted = weights.arriving(_later(sources[projection.source], network, projection))
-            assert weighted is not None
+            steps = network.delay_steps(projection)
+            weighted = weights.over_time(sources[projection.source], steps)
             weighted, constant = weights.normalised(weighted, weighted.mean(0))
             _add(x, network.receive_of(projection), weighted)
             constants.append(constant)
@@ -114,19 +112,6 @@ def inputs_of(
             weighted, constant = weights.normalised(weighted, weighted)
             constants += [constant, weighted]
     return x, total(constants)
-
-
-def _later(
-    raster: Tensor, network: SpikingNetwork, projection: Projection
-) -> Callable[[int], Tensor]:
-    """Return what returns a raster delayed by a projection, and by some more steps."""
-    steps = network.delay_steps(projection)
-    return lambda more: later(raster, steps + more)
-
-
-def _before(emitted: Sequence[Tensor], k: int) -> Callable[[int], Tensor | None]:
-    """Return what returns the spikes of some steps before step k; None if there are none."""
-    return lambda steps: emitted[k - steps] if k >= steps else None
 
 
 def total(constants: Iterable[Tensor | None]) -> Tensor | None:
@@ -158,8 +143,8 @@ def run_together(
 
     def arriving(name: str, k: int) -> dict[str, Tensor]:
         x: dict[str, Tensor] = {}
-        for source, delay, receive, projection in incoming[name]:
-            weighted = projection.arriving(_before(emitted[source], k - delay))
+        for source, receive, arrivals in incoming[name]:
+            weighted = arrivals(k, emitted[source])
             if weighted is not None:
                 _add(x, receive, weighted)
         return x
@@ -192,11 +177,15 @@ def run_together(
 
 def _spike_projections(
     twin: NetworkModules, name: str
-) -> list[tuple[str, int, str, ProjectionTwin]]:
-    """Return source, delay in steps, variable and weights of all projections with spikes."""
+) -> list[tuple[str, str, Callable[[int, Sequence[Tensor]], Tensor | None]]]:
+    """Return source, variable, and what arrives in a step, of all projections with spikes."""
     network = twin.network
     return [
-        (p.source, network.delay_steps(p), network.receive_of(p), twin.projection(p.name))
+        (
+            p.source,
+            network.receive_of(p),
+            twin.projection(p.name).arrivals(network.delay_steps(p)),
+        )
         for p in network.incoming(name)
         if network.delivers_spikes(p)
     ]
@@ -225,14 +214,6 @@ def _constant_input(twin: NetworkModules, name: str, current: Tensor | None) -> 
         if projection.source == INPUT and current is not None:
             constants.append(weights(current))
     return total(constants)
-
-
-def later(raster: Tensor, steps: int) -> Tensor:
-    """Return a raster ``(T, ...)`` delayed by some steps. Spikes after the end are lost."""
-    if not steps:
-        return raster
-    silent = raster.new_zeros((min(steps, len(raster)), *raster.shape[1:]))
-    return torch.cat([silent, raster[: len(raster) - len(silent)]])
 
 
 def first_steps(spikes: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from brianbridge.network.connections import Pairs
 
-__all__ = ["DelayedWeights", "ListedWeights", "SparseProduct"]
+__all__ = ["ListedWeights", "SparseProduct"]
 
 #: Elements that the gradient of the weights holds at a time.
 _CHUNK = 4_000_000
@@ -63,34 +63,6 @@ class ListedWeights(nn.Module):
         if self._element is not None:
             each = each[self._element]
         weighted: Tensor = self._product(each, x.reshape(len(x), -1))
-        return weighted
-
-
-class DelayedWeights(nn.Module):
-    """Apply the weights of those synapses of a projection that have the same delay.
-
-    Parameters
-    ----------
-    steps : int
-        Their delay, in steps.
-    pairs : Pairs
-        The synapses that have it.
-    sources, targets : int
-        Numbers of neurons.
-    """
-
-    _element: Tensor
-
-    def __init__(self, steps: int, pairs: Pairs, sources: int, targets: int) -> None:
-        super().__init__()
-        self.steps = steps
-        self._product = SparseProduct(pairs.source, pairs.target, sources, targets)
-        element = torch.as_tensor(pairs.element.astype(np.int64))
-        self.register_buffer("_element", element, persistent=False)
-
-    def forward(self, weight: Tensor, x: Tensor) -> Tensor:
-        """Return ``(batch, targets)`` for all weights of the projection and spikes of a step."""
-        weighted: Tensor = self._product(weight.flatten()[self._element], x.reshape(len(x), -1))
         return weighted
 
 

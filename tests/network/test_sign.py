@@ -71,7 +71,7 @@ def test_wrong_signs_are_refused_with_what_helps():
     twin = bb.to_torch(network("kept"))
     with torch.no_grad():
         twin.projection("input_to_output").weight.neg_()
-    with pytest.raises(InputError, match=r"call twin.keep_signs\(\)"):
+    with pytest.raises(InputError, match=r"call twin.keep_bounds\(\)"):
         bb.write_back(twin)
-    twin.keep_signs()
+    twin.keep_bounds()
     assert not np.any(bb.write_back(twin).projections[0].weight)

@@ -112,6 +112,7 @@ class _Projection(_Strict):
     connection: dict[str, Any]
     pool: _Pooling | None
     sign: Sign = "any"
+    longest_delay: float | None = None
 
 
 class NetworkEntry(_Strict):

@@ -133,7 +133,7 @@ class Connection(ABC):
     def delays(self) -> np.ndarray | None:
         """Delays of single synapses in seconds, in the order of `pairs`; None if there are none.
 
-        They are added to the projection's delay. Only the reference path uses them.
+        They are added to the delay of the projection.
         """
         return None
 

@@ -13,8 +13,9 @@ from brianbridge.rules.single_spike.cumulative_spikes import cumulative_spikes, 
 from brianbridge.rules.single_spike.first_crossing import FirstCrossing
 from brianbridge.rules.single_spike.initial_weights import set_initial_weights
 from brianbridge.rules.single_spike.max_pooling import fires_with_first_input
+from brianbridge.twin.delays import shifted
 from brianbridge.twin.network import NetworkTwin
-from brianbridge.twin.scan import later, total
+from brianbridge.twin.scan import total
 
 __all__ = ["forward_every_step", "initialize_every_step"]
 
@@ -98,7 +99,7 @@ def _potential(twin: NetworkTwin, population: Population, sources: Mapping[str, 
     network, parts = twin.network, []
     for projection in network.incoming(population.name):
         weights = twin.projection(projection.name)
-        received = later(sources[projection.source], network.delay_steps(projection))
+        received = shifted(sources[projection.source], network.delay_steps(projection))
         parts.append(weights.normalised_potential(weights(received)))
         bias = weights.bias_of_neurons()
         if bias is not None:

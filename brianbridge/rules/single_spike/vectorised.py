@@ -44,8 +44,9 @@ from brianbridge.rules.option_checks import require_above
 from brianbridge.rules.single_spike.cumulative_spikes import threshold_scale
 from brianbridge.rules.single_spike.initial_weights import set_initial_weights
 from brianbridge.rules.single_spike.linear_response import LinearResponse, linear_response
+from brianbridge.twin.delays import shifted
 from brianbridge.twin.network import NetworkTwin
-from brianbridge.twin.scan import inputs_of, later
+from brianbridge.twin.scan import inputs_of
 from brianbridge.twin.spike_function import SpikeFunction
 
 __all__ = ["SingleSpikeVectorised", "first_crossings"]
@@ -195,7 +196,7 @@ class SingleSpikeVectorised(LearningRule):
         if self.threshold not in population.neuron.parameters or projection.source not in sources:
             return  # an output without a threshold, or neurons driven by a current
         theta = parameter_tensor(twin, population.name, self.threshold, potential[0])
-        spikes = later(sources[projection.source], network.delay_steps(projection))
+        spikes = shifted(sources[projection.source], network.delay_steps(projection))
         variable = network.receive_of(projection)
         received = response.potential({variable: spikes}, None)[middle]
         set_initial_weights(
