@@ -37,6 +37,9 @@ class Sparse(Connection):
     """
 
     kind: ClassVar[str] = "sparse"
+    # By identity: the base class would find any two lists equal, as it has no fields.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
     source: np.ndarray
     target: np.ndarray
@@ -50,7 +53,9 @@ class Sparse(Connection):
                     f"sparse connection: {name} is not a flat list of neuron numbers; give one "
                     "whole number for each synapse"
                 )
-            object.__setattr__(self, name, values.astype(_smallest(values.min(initial=0), values.max(initial=0))))
+            object.__setattr__(
+                self, name, values.astype(_smallest(values.min(initial=0), values.max(initial=0)))
+            )
         if self.source.shape != self.target.shape:
             raise InputError(
                 f"sparse connection: {self.source.size} sources for {self.target.size} targets; "

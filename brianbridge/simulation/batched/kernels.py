@@ -19,6 +19,8 @@ from brianbridge.compiled import compiled
 
 __all__ = ["NO_MASK", "add_dense", "add_matching", "add_open", "add_product", "add_sparse"]
 
+#: Targets are visited one by one if there are so many times as many neurons as synapses.
+_FEW = 4
 #: An empty array stands for no mask and for no values, as compiled code has no None.
 NO_MASK = np.empty(0, np.bool_)
 _compiled = compiled(nogil=True, error_model="numpy")
@@ -82,24 +84,48 @@ def add_dense(
         add_open(target[b], total, mask, b * outputs)
 
 
+@_inline
+def _collect(
+    low: int, end: int, first: np.ndarray, reached: np.ndarray, weight: np.ndarray,
+    node: np.ndarray, value: np.ndarray, total: np.ndarray,
+) -> None:  # fmt: skip
+    """Sum the weights of the synapses of the neurons that fired."""
+    real = total.dtype.type
+    for k in range(low, end):
+        scale = value[k] if value.size > 0 else real(1)
+        for synapse in range(first[node[k]], first[node[k] + 1]):
+            total[reached[synapse]] += scale * real(weight[synapse])
+
+
 @_compiled
 def add_sparse(
     target: np.ndarray, first: np.ndarray, reached: np.ndarray, weight: np.ndarray,
-    start: np.ndarray, node: np.ndarray, value: np.ndarray, mask: np.ndarray,
+    start: np.ndarray, node: np.ndarray, value: np.ndarray, mask: np.ndarray, total: np.ndarray,
 ) -> None:  # fmt: skip
-    """Add the synapses ``first[i]:first[i + 1]`` of every neuron i that fired."""
+    """Add the synapses ``first[i]:first[i + 1]`` of every neuron i that fired.
+
+    ``total (out,)`` is 0 before and after. If few synapses are reached, only their targets are
+    visited.
+    """
     samples, outputs = target.shape
-    graded = value.size > 0
-    real = target.dtype.type
     for b in range(samples):
-        if start[b] == start[b + 1]:
+        low, end = start[b], start[b + 1]
+        synapses = 0
+        for k in range(low, end):
+            synapses += first[node[k] + 1] - first[node[k]]
+        if synapses == 0:
             continue
-        total = np.zeros(outputs, target.dtype)
-        for k in range(start[b], start[b + 1]):
-            scale = value[k] if graded else real(1)
+        _collect(low, end, first, reached, weight, node, value, total)
+        if _FEW * synapses > outputs:
+            add_open(target[b], total, mask, b * outputs)
+            total[:] = 0
+            continue
+        for k in range(low, end):
             for synapse in range(first[node[k]], first[node[k] + 1]):
-                total[reached[synapse]] += scale * real(weight[synapse])
-        add_open(target[b], total, mask, b * outputs)
+                j = reached[synapse]
+                if mask.size == 0 or mask[b * outputs + j]:
+                    target[b, j] += total[j]
+                total[j] = 0  # a target that is reached again has got all
 
 
 @_compiled

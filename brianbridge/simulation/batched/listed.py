@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import singledispatch
@@ -139,10 +140,14 @@ class ListedDelivery(Delivery):
         super().__init__(len(synapses.first) - 1, targets)
         self.first, self.reached = synapses.first, synapses.reached
         self.weight = np.ascontiguousarray(weight)
+        self._sums = threading.local()
 
     def add(self, target: np.ndarray, spikes: SpikeList, mask: np.ndarray = NO_MASK) -> None:
         """Add the weights of a step's spikes; see `Delivery.add`."""
-        kernels.add_sparse(target, self.first, self.reached, self.weight, *spikes, mask)
+        total = getattr(self._sums, "total", None)
+        if total is None or total.dtype != target.dtype:
+            total = self._sums.total = np.zeros(self.targets, target.dtype)
+        kernels.add_sparse(target, self.first, self.reached, self.weight, *spikes, mask, total)
 
 
 @_compiled

@@ -137,12 +137,14 @@ class LoopGenerator(NumpyCodeGenerator):
             cases = statement.boolean_simplified_expressions
             true, false = (write(cases[((booleans[0], value),)]) for value in (True, False))
             return f"({true}) if {booleans[0]} else ({false})"
-        return str(write(statement.expr))
+        text = str(write(statement.expr))
+        # Brian2 compares the steps since the last spike; as floats, they are truncated faster.
+        return text.replace("timestep(t - lastspike, dt) >=", "_steps(t - lastspike, dt) >=")
 
     def _is_function(self, name: str) -> bool:
         variable = self.variables.get(name)
         if not isinstance(variable, Function):
-            return name in {"logical_not", "_power"}
+            return name in {"logical_not", "_power", "_steps"}
         if name not in FUNCTIONS or variable is not DEFAULT_FUNCTIONS[name]:
             raise _NoLoopError(f"{name}() has no compiled form")
         return True
