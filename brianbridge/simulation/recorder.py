@@ -17,9 +17,11 @@ from brianbridge.recording import Events
 from brianbridge.simulation.event_store import EventStore
 from brianbridge.simulation.request import Request
 
-__all__ = ["SpikeRecorder", "StateWatch", "TraceRecorder", "not_a_number"]
+__all__ = ["LAST", "SpikeRecorder", "StateWatch", "TraceRecorder", "not_a_number"]
 
-_FIRST, _LAST = -(10**6) + 1, 10**6
+_FIRST = -(10**6) + 1
+#: Order of recorders in the slot ``end``.
+LAST = 10**6
 
 
 class _StartState(BrianObject):
@@ -55,7 +57,7 @@ class SpikeRecorder(BrianObject):
     def __init__(
         self, group: Any, model: NeuronModel, batch: int, request: Request, clock: Clock
     ) -> None:
-        super().__init__(clock=clock, when="end", order=_LAST, name=f"{group.name}_recorder")
+        super().__init__(clock=clock, when="end", order=LAST, name=f"{group.name}_recorder")
         self._neurons = group.N // batch
         self._space = group.variables["_spikespace"].get_value()
         graded = not model.is_binary
@@ -69,7 +71,14 @@ class SpikeRecorder(BrianObject):
     def rewind(self) -> None:
         """Discard all spikes, before the next chunk."""
         self._step = 0
+        self.forget()
+
+    def forget(self) -> None:
+        """Discard all spikes in the middle of a chunk."""
         self._store.clear()
+
+    def __len__(self) -> int:
+        return len(self._store)
 
     def run(self) -> None:
         """Record the spikes of this step."""
@@ -113,7 +122,7 @@ class TraceRecorder(BrianObject):
         self, group: Any, variables: Sequence[str], shape: tuple[int, ...], batch: int, steps: int,
         clock: Clock,
     ) -> None:  # fmt: skip
-        super().__init__(clock=clock, when="end", order=_LAST, name=f"{group.name}_traces")
+        super().__init__(clock=clock, when="end", order=LAST, name=f"{group.name}_traces")
         self._live = {name: group.variables[name].get_value() for name in variables}
         self._kept = {name: np.empty((steps, batch, *shape)) for name in variables}
         self.rewind()
@@ -167,7 +176,7 @@ class StateWatch(BrianObject):
     """
 
     def __init__(self, group: Any, variables: Sequence[str], clock: Clock) -> None:
-        super().__init__(clock=clock, when="end", order=_LAST, name=f"{group.name}_watch")
+        super().__init__(clock=clock, when="end", order=LAST, name=f"{group.name}_watch")
         self._population = group.name
         self._live = {name: group.variables[name].get_value() for name in variables}
         self._step = 0

@@ -116,7 +116,7 @@ class SortedSynapses:
         first = np.zeros(sources + 1, np.int64)
         np.cumsum(np.bincount(source, minlength=sources), out=first[1:])
         reached = target.astype(np.int32, copy=False)
-        if _ascends(source):
+        if (source[1:] >= source[:-1]).all():
             return cls(first, reached, None)
         order = np.empty(len(source), np.int32 if len(source) < 2**31 else np.int64)
         _place(source, first[:-1].copy(), order)
@@ -148,14 +148,6 @@ class ListedDelivery(Delivery):
         if total is None or total.dtype != target.dtype:
             total = self._sums.total = np.zeros(self.targets, target.dtype)
         kernels.add_sparse(target, self.first, self.reached, self.weight, *spikes, mask, total)
-
-
-@_compiled
-def _ascends(values: np.ndarray) -> bool:
-    for k in range(1, len(values)):
-        if values[k] < values[k - 1]:
-            return False
-    return True
 
 
 @_compiled
