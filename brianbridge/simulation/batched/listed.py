@@ -140,14 +140,15 @@ class ListedDelivery(Delivery):
         super().__init__(len(synapses.first) - 1, targets)
         self.first, self.reached = synapses.first, synapses.reached
         self.weight = np.ascontiguousarray(weight)
-        self._sums = threading.local()
+        self._room = threading.local()
 
     def add(self, target: np.ndarray, spikes: SpikeList, mask: np.ndarray = NO_MASK) -> None:
         """Add the weights of a step's spikes; see `Delivery.add`."""
-        total = getattr(self._sums, "total", None)
-        if total is None or total.dtype != target.dtype:
-            total = self._sums.total = np.zeros(self.targets, target.dtype)
-        kernels.add_sparse(target, self.first, self.reached, self.weight, *spikes, mask, total)
+        mine = vars(self._room)
+        if mine.get("total", NO_MASK).dtype != target.dtype:
+            mine |= {"total": np.zeros(self.targets, target.dtype)}
+            mine |= {"reached_by": np.zeros(self.targets, np.uint8)}
+        kernels.add_sparse(target, self.first, self.reached, self.weight, *spikes, mask, **mine)
 
 
 @_compiled
