@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from brianbridge.compiled import compiled
@@ -39,7 +41,7 @@ class EventStore:
 
     def __init__(self, neurons: int, dt: float, graded: bool, crossing: bool) -> None:
         self._neurons, self._dt = neurons, dt
-        types = {"sample": np.int32, "node": np.int32, "step": np.int32}
+        types: dict[str, Any] = {"sample": np.int32, "node": np.int32, "step": np.int32}
         types |= {"value": np.float64} if graded else {}
         types |= {"t_crossing": np.float64} if crossing else {}
         self._columns = {name: np.empty(_FIRST_ROOM, dtype) for name, dtype in types.items()}
@@ -89,8 +91,8 @@ class EventStore:
     def events(self, samples: int) -> Events:
         """Return the spikes of the first `samples` samples."""
         columns = {name: column[: self._used] for name, column in self._columns.items()}
-        kept: np.ndarray | slice = columns["sample"] < samples
-        kept = slice(None) if np.all(kept) else kept  # copying all is faster than choosing
+        early = columns["sample"] < samples
+        kept = slice(None) if early.all() else early  # copying all is faster than choosing
         columns = {name: column[kept].copy() for name, column in columns.items()}
         columns.setdefault("value", np.ones(len(columns["node"]), np.int8))
         return Events(**columns, dt=self._dt)
