@@ -1,8 +1,9 @@
 """``brianbridge bench own``: one presentation of a user's own network, beside plain Brian2.
 
 Each size runs in fresh processes: one in which plain Brian2 and brianbridge take turns, for the
-times, and one for each of them alone, for the memory. Times are CPU seconds, which other programs
-disturb less. The benchmark ends with an error if any spike differs.
+times, and one for each of them alone, for the memory; so what simulates is imported late. Times are
+CPU seconds, which other programs disturb less. The benchmark ends with an error if any spike
+differs.
 """
 
 from __future__ import annotations
@@ -117,20 +118,21 @@ def _cpu_seconds(work: Callable[[], Any]) -> tuple[float, Any]:
 
 def _times(neurons: int, synapses: int, seconds: float, seed: int, rounds: int) -> Row:
     """Return the times of both, which take turns; the first presentation is apart."""
-    import brianbridge as bb
+    from brianbridge.simulation.reader.from_brian2 import from_brian2
+    from brianbridge.simulation.simulate import simulate
 
     small = random_network(_SMALL, synapses, seed)
     # Imports and compilers are then ready for both.
-    bb.simulate(bb.from_brian2(small.brian2, steps=round(seconds / DT)), None)
+    simulate(from_brian2(small.brian2, steps=round(seconds / DT)), None)
     small.run(seconds)
     mine = random_network(neurons, synapses, seed)
     mine.brian2.store()
-    reading, net = _cpu_seconds(lambda: bb.from_brian2(mine.brian2, steps=round(seconds / DT)))
+    reading, net = _cpu_seconds(lambda: from_brian2(mine.brian2, steps=round(seconds / DT)))
     plain, ours = [], []
     for _ in range(rounds + 1):
         mine.brian2.restore()
         plain.append(_cpu_seconds(lambda: mine.run(seconds))[0])
-        took, recording = _cpu_seconds(lambda: bb.simulate(net, None))
+        took, recording = _cpu_seconds(lambda: simulate(net, None))
         ours.append(took)
     wanted, found = mine.events(), recording.events("cells")
     different = np.setxor1d(wanted.cells(1, neurons), found.cells(1, neurons))
@@ -154,22 +156,24 @@ def _plain_alone(neurons: int, synapses: int, seconds: float, seed: int) -> floa
 
 def _ours_alone(neurons: int, synapses: int, seconds: float, seed: int) -> float | None:
     """Return the peak memory of reading and simulating; it includes the user's objects."""
-    import brianbridge as bb
+    from brianbridge.simulation.reader.from_brian2 import from_brian2
+    from brianbridge.simulation.simulate import simulate
 
     mine = random_network(neurons, synapses, seed)
-    bb.simulate(bb.from_brian2(mine.brian2, steps=round(seconds / DT)), None)
+    simulate(from_brian2(mine.brian2, steps=round(seconds / DT)), None)
     return peak_memory_mb()
 
 
 def _streamed(seconds: float, synapses: int, seed: int) -> Row:
     """Write the spikes of a long presentation to a file; return the peak memory."""
-    import brianbridge as bb
+    from brianbridge.simulation.reader.from_brian2 import from_brian2
+    from brianbridge.simulation.simulate import simulate
 
     mine = random_network(_STREAMED, synapses, seed)
-    net = bb.from_brian2(mine.brian2, steps=round(seconds / DT))
+    net = from_brian2(mine.brian2, steps=round(seconds / DT))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "spikes.h5"
-        took, recording = _cpu_seconds(lambda: bb.simulate(net, None, spikes=file))
+        took, recording = _cpu_seconds(lambda: simulate(net, None, spikes=file))
         written = file.stat().st_size / 1e6
     return {
         "neurons": _STREAMED,
