@@ -21,11 +21,11 @@ names of the package; each is imported when it is first used.
 from __future__ import annotations
 
 import importlib
-import sys
 from typing import Any
 
 import lazy_loader
 
+from brianbridge.after_brian2 import after_brian2
 from brianbridge.blame import take_the_blame
 from brianbridge.former_names import moved
 from brianbridge.version import __version__ as __version__
@@ -42,9 +42,11 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_dir()})
 
 
-take_the_blame()
-if "brian2" in sys.modules:
-    # In a Brian2 script, method="propagator" and prefs.brianbridge work as soon as the package is
-    # imported.
+def _extend_brian2() -> None:
+    """Give Brian2 ``method="propagator"`` and ``prefs.brianbridge``."""
     importlib.import_module("brianbridge.neurons.propagator")
     importlib.import_module("brianbridge.preferences")
+
+
+take_the_blame()
+after_brian2(_extend_brian2)

@@ -1,7 +1,8 @@
-"""Keep Brian2 from asking for bug reports about errors of this package.
+"""Keep two messages of Brian2 from misleading users of this package.
 
 On import Brian2 sets `sys.excepthook`, which logs every uncaught exception of a script with "If you
-think this is a bug in Brian 2, please report this issue".
+think this is a bug in Brian 2, please report this issue". And it warns of each object that "was
+never included in a network", although it may have been read here.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import logging
 import os
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from brianbridge.errors import InputError
 
-__all__ = ["take_the_blame"]
+__all__ = ["count_as_used", "take_the_blame"]
 
 _FOLDER = str(Path(__file__).parent) + os.sep
 
@@ -21,6 +24,32 @@ _FOLDER = str(Path(__file__).parent) + os.sep
 def take_the_blame() -> None:
     """Make Brian2's logger attribute errors of this package to brianbridge."""
     logging.getLogger("brian2").addFilter(_renamed)
+
+
+def count_as_used(objects: Iterable[Any]) -> None:
+    """Let Brian2 not warn that these objects, and what they contain, were never used.
+
+    Parameters
+    ----------
+    objects : iterable of brian2.BrianObject
+        The objects. They are not changed, and may still be part of any network.
+    """
+    if not _used:
+        logging.getLogger("brian2.core.base.unused_brian_object").addFilter(_unused)
+    for one in objects:
+        # An object is known by its name and the place of its creation, as the warning has them.
+        _used.add((one.name, one._creation_stack))
+        count_as_used(one.contained_objects)
+
+
+#: Name and place of creation of each object that was used.
+_used: set[tuple[str, str]] = set()
+
+
+def _unused(record: logging.LogRecord) -> bool:
+    """Keep a warning about an object, unless it was used."""
+    text = record.getMessage()
+    return not any(text.startswith(f"The object '{n}' ") and text.endswith(p) for n, p in _used)
 
 
 def _renamed(record: logging.LogRecord) -> bool:

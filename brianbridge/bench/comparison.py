@@ -5,13 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from brianbridge.bench.contestants import Outcome
+from brianbridge.bench.differing import DifferentSpikesError
 from brianbridge.recording import Events
 
-__all__ = ["DifferentSpikesError", "check_same"]
-
-
-class DifferentSpikesError(RuntimeError):
-    """Two paths that should produce the same spikes do not."""
+__all__ = ["check_same"]
 
 
 def check_same(name: str, found: Outcome, reference: Outcome, sizes: dict[str, int]) -> None:

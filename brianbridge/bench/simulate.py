@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from brianbridge.bench.comparison import DifferentSpikesError, check_same
+from brianbridge.bench.comparison import check_same
 from brianbridge.bench.contestants import CONTESTANTS, Outcome, kernel
+from brianbridge.bench.differing import DifferentSpikesError
 from brianbridge.bench.memory import peak_memory_of_simulation_mb
 from brianbridge.bench.scaling import Report, encoded, scaling_of, seconds_of_batched
 from brianbridge.datasets import Dataset

@@ -11,7 +11,7 @@ from brianbridge.cli.parser import Namespace, add_command, add_group
 from brianbridge.cli.printing import printer
 from brianbridge.errors import InputError
 
-__all__ = ["add_to", "bench_parity", "bench_simulate"]
+__all__ = ["add_to", "bench_own", "bench_parity", "bench_simulate"]
 
 
 def add_to(commands: Any) -> None:
@@ -30,6 +30,7 @@ def add_to(commands: Any) -> None:
     simulate.add_argument(
         "--quick", action="store_true", help="only at the twin's step, and without scaling"
     )
+    _add_own(benches)
     parity = add_command(
         benches, "parity", bench_parity, "compare twin and Brian2 on random networks"
     )
@@ -48,6 +49,64 @@ def add_to(commands: Any) -> None:
     parity.add_argument(
         "--out", type=Path, help="folder for parity.json, .md and networks that differ"
     )
+
+
+def _add_own(benches: Any) -> None:
+    own = add_command(
+        benches, "own", bench_own, "time random networks beside plain Brian2, and their memory"
+    )
+    own.add_argument(
+        "--neurons", type=int, nargs="+", help="sizes (default: 4000 16000 64000 256000)"
+    )
+    own.add_argument(
+        "--rounds", type=int, default=5, help="presentations after the first (default: 5)"
+    )
+    own.add_argument(
+        "--stream",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="also write so much biological time of 10000 neurons to a file, such as 60",
+    )
+    own.add_argument("--seed", type=int, default=1, help="seed of the networks (default: 1)")
+    own.add_argument("--out", type=Path, help="folder for own.json and .md")
+
+
+def bench_own(options: Namespace) -> int:
+    """Time random networks beside plain Brian2."""
+    from brianbridge.bench import own
+    from brianbridge.bench.differing import DifferentSpikesError
+    from brianbridge.bench.own_report import own_as_markdown, write_own
+    from brianbridge.io.atomic import writable_folder
+
+    sizes = options.neurons or own.SIZES
+    if min(sizes) < 1 or options.rounds < 1 or options.stream < 0:
+        raise InputError(
+            f"--neurons {min(sizes)} --rounds {options.rounds} --stream {options.stream:g}; give "
+            "at least 1 neuron, 1 round and 0 seconds"
+        )
+    if options.out is not None:
+        writable_folder(options.out)
+    try:
+        result = own.bench_own(
+            sizes,
+            rounds=options.rounds,
+            stream=options.stream,
+            seed=options.seed,
+            report=printer(options.json),
+        )
+    except DifferentSpikesError as error:
+        print(f"brianbridge: {error}", file=sys.stderr)
+        return 1
+    chosen = "" if options.neurons is None else f" --neurons {' '.join(map(str, sizes))}"
+    chosen += f" --stream {options.stream:g}" if options.stream else ""
+    result["provenance"]["command"] = (
+        f"brianbridge bench own{chosen} --rounds {options.rounds} --seed {options.seed}"
+    )
+    if options.out is not None:
+        write_own(result, options.out)
+    print(json.dumps(result, indent=2) if options.json else own_as_markdown(result))
+    return 0
 
 
 def bench_simulate(options: Namespace) -> int:

@@ -66,7 +66,7 @@ class TwinRun:
         first: int = 0,
         share: float = 1.0,
     ) -> None:
-        check_sample_fits(network)  # before the twin takes memory for it
+        check_sample_fits(network, dense=True)  # before the twin takes memory for it
         self._network = network
         self._x, self._first = np.asarray(x), first
         self._size = block_size(network)

@@ -39,16 +39,17 @@ def fitting_batch(
         If not even one sample fits.
     """
     state, sample = _state(network), check_sample_fits(network, traced=traced)
+    neurons = sum(p.size for p in network.populations)
+    # A guess at the spikes; one sample is simulated whatever they take.
+    sample += 2 * network.steps * neurons
     if synapse_bytes:
         sample += synapse_bytes * _synapses(network)
-        _check(sample)
-    neurons = sum(p.size for p in network.populations)
     cached = max(_CACHE // state, _LEAST_NEURONS // neurons + 1)
     return int(max(1, min(memory_budget() / chunks // sample, cached)))
 
 
-def check_sample_fits(network: SpikingNetwork, *, traced: int = 0) -> int:
-    """Return the bytes of one sample: its state, input and spikes, without synapses.
+def check_sample_fits(network: SpikingNetwork, *, traced: int = 0, dense: bool = False) -> int:
+    """Return the bytes of one sample: its state, input and traces, without synapses.
 
     Parameters
     ----------
@@ -56,6 +57,9 @@ def check_sample_fits(network: SpikingNetwork, *, traced: int = 0) -> int:
         The network.
     traced : int
         Number of variables that are recorded in every step.
+    dense : bool
+        Whether spikes are recorded as a raster, as in the twin. A simulation records them one by
+        one, and nobody knows how many there will be.
 
     Raises
     ------
@@ -64,20 +68,22 @@ def check_sample_fits(network: SpikingNetwork, *, traced: int = 0) -> int:
 
     Examples
     --------
-    >>> from brianbridge.encoding import Current
+    >>> from brianbridge.encoding import Poisson
     >>> from brianbridge.network import Dense
     >>> from brianbridge.neurons.library import neuron_model
     >>> layers = [Dense(2, neuron_model("lif"))]
-    >>> net = SpikingNetwork.sequential((4,), layers, encoding=Current(2**62))
-    >>> check_sample_fits(net)  # doctest: +ELLIPSIS
+    >>> net = SpikingNetwork.sequential((1000,), layers, encoding=Poisson(10**7))
+    >>> check_sample_fits(net, traced=100)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    brianbridge.errors.InputError: one sample of the network takes about 5.53e+13 MB, ...
+    brianbridge.errors.InputError: one sample of the network takes about 3.6e+04 MB, ...
     """
     inputs = math.prod(network.shape_of(INPUT))
     neurons = sum(p.size for p in network.populations)
+    spikes = any(network.delivers_spikes(p) for p in network.projections if p.source == INPUT)
     # Encoded samples, and the recorded spikes and traces of a presentation.
-    recorded = network.steps * (2 * inputs + neurons * (2 + 8 * traced)) + 16 * inputs
-    sample = _state(network) + recorded
+    encoded = 2 * inputs * network.steps * spikes + 16 * inputs
+    recorded = network.steps * neurons * (2 * dense + 8 * traced)
+    sample = _state(network) + encoded + recorded
     _check(sample)
     return sample
 

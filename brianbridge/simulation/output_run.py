@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from brianbridge.errors import InputError
 from brianbridge.network.readouts import OutputRun
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.recording import Events
+from brianbridge.simulation.earlier_spikes import EarlierSpikes
 
 __all__ = ["SimulatedOutputRun"]
 
@@ -28,6 +30,8 @@ class SimulatedOutputRun(OutputRun):
         The spikes; None if the population does not fire.
     group : brian2.NeuronGroup
         The neurons of these samples; those of further samples may follow.
+    earlier : EarlierSpikes, optional
+        Further spikes, which came before `events` and are no longer in memory.
     """
 
     def __init__(
@@ -39,10 +43,12 @@ class SimulatedOutputRun(OutputRun):
         neurons: int,
         events: Events | None,
         group: Any,
+        earlier: EarlierSpikes | None = None,
     ) -> None:
         self.neuron, self.steps, self.grid = neuron, steps, 1 / coarse
         self.samples, self.neurons = samples, neurons
         self._coarse, self._events, self._group = coarse, events, group
+        self._earlier = earlier
 
     @property
     def events(self) -> Events:
@@ -53,15 +59,23 @@ class SimulatedOutputRun(OutputRun):
 
     def counts(self) -> np.ndarray:
         """Return the summed spike values."""
-        return self.events.counts(self.samples, self.neurons)
+        counts = self.events.counts(self.samples, self.neurons)
+        return counts if self._earlier is None else counts + self._earlier.counts
 
     def first_steps(self) -> np.ndarray:
         """Return the first spikes in the twin's steps."""
         fine = self.events.first_steps(self.samples, self.neurons, self.steps * self._coarse)
+        if self._earlier is not None:
+            fine = np.minimum(fine, self._earlier.first_steps)
         return fine / self._coarse
 
     def raster(self) -> np.ndarray:
         """Return the spike values in each of the twin's steps."""
+        if self._earlier is not None and self._earlier.any:
+            raise InputError(
+                "the readout needs the spikes of every step, but most of them are in the file "
+                "already; drop spikes=, or use readout 'counts'"
+            )
         return self.events.to_raster(self.steps, self.samples, self.neurons, self._coarse)
 
     def state(self, variable: str) -> np.ndarray:

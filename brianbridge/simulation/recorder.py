@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,14 @@ from brianbridge.network import SpikingNetwork
 from brianbridge.neurons.crossing import crossing_finder
 from brianbridge.neurons.model import SPIKE_VALUE, NeuronModel
 from brianbridge.recording import Events
-from brianbridge.simulation.batched.spikes import split
+from brianbridge.simulation.event_store import EventStore
 from brianbridge.simulation.request import Request
 
-__all__ = ["SpikeRecorder", "StateWatch", "TraceRecorder", "not_a_number"]
+__all__ = ["LAST", "SpikeRecorder", "StateWatch", "TraceRecorder", "not_a_number"]
 
-_FIRST, _LAST = -(10**6) + 1, 10**6
+_FIRST = -(10**6) + 1
+#: Order of recorders in the slot ``end``.
+LAST = 10**6
 
 
 class _StartState(BrianObject):
@@ -54,65 +57,48 @@ class SpikeRecorder(BrianObject):
     def __init__(
         self, group: Any, model: NeuronModel, batch: int, request: Request, clock: Clock
     ) -> None:
-        super().__init__(clock=clock, when="end", order=_LAST, name=f"{group.name}_recorder")
-        self._batch, self._dt = batch, request.dt
-        self._graded = not model.is_binary
-        self._space = group.variables["_spikespace"].get_value()
-        if self._graded:
-            self._carried = group.variables[SPIKE_VALUE].get_value()
+        super().__init__(clock=clock, when="end", order=LAST, name=f"{group.name}_recorder")
         self._neurons = group.N // batch
+        self._space = group.variables["_spikespace"].get_value()
+        graded = not model.is_binary
+        self._carried = group.variables[SPIKE_VALUE].get_value() if graded else None
         finder = crossing_finder(model, self._neurons, request.dt) if request.crossing else None
         self._finder, self._crossing = finder, request.crossing
         self.start = None if finder is None else _StartState(group, finder.variables, clock)
+        self._store = EventStore(self._neurons, request.dt, graded, finder is not None)
         self.rewind()
 
     def rewind(self) -> None:
         """Discard all spikes, before the next chunk."""
         self._step = 0
-        self._starts: list[np.ndarray] = []
-        self._nodes: list[np.ndarray] = []
-        self._values: list[np.ndarray] = []
-        self._within: list[np.ndarray] = []
+        self.forget()
+
+    def forget(self) -> None:
+        """Discard all spikes in the middle of a chunk."""
+        self._store.clear()
+
+    def __len__(self) -> int:
+        return len(self._store)
 
     def run(self) -> None:
         """Record the spikes of this step."""
-        fired = self._space[: self._space[-1]]
-        start, node = split(fired, len(fired), self._neurons, self._batch)
-        self._starts.append(start)
-        self._nodes.append(node)
-        if self._graded:
-            self._values.append(self._carried[fired])
-        if self._finder is not None:
-            assert self.start is not None
-            before = {name: values[fired] for name, values in self.start.values.items()}
-            within = self._finder(before, node) if len(fired) else np.empty(0)
-            self._within.append(self._step * self._dt + within)
+        count = self._space[-1]
+        if count:
+            fired = self._space[:count]
+            value = None if self._carried is None else self._carried[fired]
+            node = self._store.append(self._step, fired, value)
+            if self._finder is not None:
+                assert self.start is not None
+                before = {name: values[fired] for name, values in self.start.values.items()}
+                self._store.add_crossing(self._step, self._finder(before, node))
         self._step += 1
 
     def events(self, samples: int) -> Events:
         """Return the spikes of the first `samples` samples."""
-        kept = [int(start[samples]) for start in self._starts]
-        number = np.arange(samples, dtype=np.int32)
-        sample = [np.repeat(number, np.diff(s[: samples + 1])) for s in self._starts]
-        total = sum(kept)
-
-        def joined(parts: list[np.ndarray]) -> np.ndarray:
-            return np.concatenate([p[:n] for p, n in zip(parts, kept, strict=True)])
-
-        return Events(
-            sample=np.concatenate(sample),
-            node=joined(self._nodes),
-            step=np.repeat(np.arange(len(kept), dtype=np.int32), kept),
-            value=joined(self._values).astype(np.float64)
-            if self._graded
-            else np.ones(total, np.int8),
-            dt=self._dt,
-            t_crossing=joined(self._within)
-            if self._finder is not None
-            else np.full(total, np.nan)
-            if self._crossing
-            else None,
-        )
+        events = self._store.events(samples)
+        if self._crossing and self._finder is None:
+            return replace(events, t_crossing=np.full(len(events), np.nan))
+        return events
 
 
 class TraceRecorder(BrianObject):
@@ -136,7 +122,7 @@ class TraceRecorder(BrianObject):
         self, group: Any, variables: Sequence[str], shape: tuple[int, ...], batch: int, steps: int,
         clock: Clock,
     ) -> None:  # fmt: skip
-        super().__init__(clock=clock, when="end", order=_LAST, name=f"{group.name}_traces")
+        super().__init__(clock=clock, when="end", order=LAST, name=f"{group.name}_traces")
         self._live = {name: group.variables[name].get_value() for name in variables}
         self._kept = {name: np.empty((steps, batch, *shape)) for name in variables}
         self.rewind()
@@ -190,7 +176,7 @@ class StateWatch(BrianObject):
     """
 
     def __init__(self, group: Any, variables: Sequence[str], clock: Clock) -> None:
-        super().__init__(clock=clock, when="end", order=_LAST, name=f"{group.name}_watch")
+        super().__init__(clock=clock, when="end", order=LAST, name=f"{group.name}_watch")
         self._population = group.name
         self._live = {name: group.variables[name].get_value() for name in variables}
         self._step = 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
 
 from brianbridge.encoding import EncodedInput, Poisson
 from brianbridge.errors import InputError, did_you_mean
+from brianbridge.io.spikes.file import SpikeFileWriter
 from brianbridge.network import INPUT, SpikingNetwork
 from brianbridge.network.readouts import read_output
 from brianbridge.network.samples import (
@@ -20,6 +21,7 @@ from brianbridge.network.samples import (
 )
 from brianbridge.neurons.quantities import seconds
 from brianbridge.recording import Events, Recording
+from brianbridge.simulation.earlier_spikes import EarlierSpikes
 from brianbridge.simulation.input_timing import Timing, draw_fine_steps
 from brianbridge.simulation.output_run import SimulatedOutputRun
 from brianbridge.simulation.random.counters import checked_seed
@@ -60,6 +62,8 @@ class Request:
         Called with the recording of each chunk of samples.
     keep : bool
         Whether spikes and traces are kept after the call of `on_chunk`.
+    spikes : SpikeFileWriter, optional
+        The file that takes the spikes; they are then not kept.
     """
 
     network: SpikingNetwork
@@ -75,6 +79,7 @@ class Request:
     seed: int
     on_chunk: Callable[[Recording], None] | None
     keep: bool
+    spikes: SpikeFileWriter | None = None
 
     @classmethod
     def checked(
@@ -152,6 +157,7 @@ class Request:
         samples: int,
         events: Mapping[str, Events],
         traces: Mapping[str, Mapping[str, np.ndarray]],
+        earlier: EarlierSpikes | None = None,
     ) -> Recording:
         """Return the recording of a chunk, with the output by the readout of the network.
 
@@ -163,11 +169,13 @@ class Request:
             Number of samples that the groups have room for, and that were presented.
         events, traces : mapping
             Recorded spikes and state variables of these samples, by population.
+        earlier : EarlierSpikes, optional
+            Spikes of the output that are in the file already.
         """
         last = self.network.output
         run = SimulatedOutputRun(
             last.neuron, self.network.steps, self.coarse, samples, last.size,
-            events.get(last.name), groups[last.name],
+            events.get(last.name), groups[last.name], earlier,
         )  # fmt: skip
         shapes = {p.name: p.shape for p in self.network.firing}
         output = read_output(self.network.readout, run)
@@ -177,6 +185,9 @@ class Request:
         """Pass a chunk to `on_chunk`; return the part of it that is kept."""
         if self.on_chunk is not None:
             self.on_chunk(part)
+        if self.spikes is not None:
+            self.spikes.append(part)
+            return replace(part.without_events(), traces=part.traces)
         return part if self.keep else part.without_events()
 
 

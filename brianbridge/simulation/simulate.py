@@ -7,13 +7,17 @@ spikes.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from brianbridge import preferences  # noqa: F401  (registers prefs.brianbridge.memory)
 from brianbridge.errors import InputError
+from brianbridge.io.spikes.file import SpikeFileWriter
 from brianbridge.network import SpikingNetwork
+from brianbridge.provenance import collect
 from brianbridge.recording import Recording
 from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.cache_limit import trim_caches
@@ -42,6 +46,7 @@ def simulate(
     backend: Backend | None = None,
     on_chunk: Callable[[Recording], None] | None = None,
     keep: bool = True,
+    spikes: str | os.PathLike[str] | None = None,
 ) -> Recording:
     """Present samples to a spiking network in Brian2.
 
@@ -85,6 +90,10 @@ def simulate(
     keep : bool
         Whether the result holds spikes and traces. With `on_chunk` it need not, and the memory
         use is then independent of the number of samples.
+    spikes : path-like, optional
+        A file (``spikes.h5``, see `brianbridge.io.SpikeFileWriter`) that takes the spikes. The
+        result then holds the output and the traces only. On the batched path a long presentation
+        is written piece by piece, so that memory does not grow with its length.
 
     Returns
     -------
@@ -128,9 +137,19 @@ def simulate(
     )  # fmt: skip
     with _ONE_AT_A_TIME, interruptible():
         try:
-            return _run(request, chosen)
+            if spikes is None:
+                return _run(request, chosen)
+            with _spike_file(request, spikes) as writer:
+                return _run(replace(request, spikes=writer), chosen)
         finally:
             trim_caches()
+
+
+def _spike_file(request: Request, path: str | os.PathLike[str]) -> SpikeFileWriter:
+    """Return the file that takes the spikes of a request."""
+    shapes = {p.name: p.shape for p in request.network.firing}
+    origin = collect(seed=request.seed, schedule=request.schedule)
+    return SpikeFileWriter(path, shapes, request.dt, request.steps, origin)
 
 
 def _run(request: Request, backend: Backend) -> Recording:

@@ -11,13 +11,16 @@ import numpy as np
 PAGE = Path(__file__).parents[2] / "docs" / "brian2.md"
 
 
-def test_the_examples_run(capsys):
+def test_the_examples_run(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # an example writes a file
     blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.M | re.S)
     assert len(blocks) >= 6
     scope: dict[str, Any] = {"__name__": "page"}
     for block in blocks:
         exec(compile(block, str(PAGE), "exec"), scope)
     shown = capsys.readouterr().out
+    assert f"{scope['long'].output.sum()} " in shown
+    assert (tmp_path / "long.h5").exists()
     assert "50 Hz poisson" in shown
     assert scope["x"].shape == (10, 200, 64)
     assert scope["again"].counts["cells"].shape == (1, 10)

@@ -86,6 +86,7 @@ class SpikeFileWriter:
         self._provenance = as_json(provenance)
         self._compress = compress
         self._samples = 0
+        self._going_on = False
         self._log: SpikeLogWriter | None = None
         self._refused: InputError | None = None
         check_run(self.path, self._shapes, self._dt, self._steps)
@@ -122,7 +123,7 @@ class SpikeFileWriter:
             self._log.close(remove=whole or refused)
             self._log = None
 
-    def append(self, recording: Recording) -> None:
+    def append(self, recording: Recording, *, goes_on: bool = False) -> None:
         """Write the spikes of the next batch of samples.
 
         Its samples get the numbers after those of earlier batches.
@@ -131,6 +132,8 @@ class SpikeFileWriter:
         ----------
         recording : Recording
             The batch; no reference to it is kept.
+        goes_on : bool
+            Whether the next batch has later spikes of the same sample; for one sample at a time.
 
         Raises
         ------
@@ -142,12 +145,14 @@ class SpikeFileWriter:
         log = self._fitting_log(recording)
         batch = {name: self._columns(name, recording) for name in self._shapes}
         try:
-            log.append(recording.samples, batch)
+            # A sample counts from its first spikes on, also if the run is killed.
+            log.append(0 if self._going_on else recording.samples, batch)
         except (OSError, MemoryError) as error:
             size = sum(a.nbytes for columns in batch.values() for a in columns.values())
             self._refused = not_written(self.path, error, room=log.end + size)
             raise self._refused from error
-        self._samples += recording.samples
+        self._going_on = goes_on
+        self._samples += 0 if goes_on else recording.samples
 
     def _fitting_log(self, recording: Recording) -> SpikeLogWriter:
         """Return the log; refuse a recording of another run."""

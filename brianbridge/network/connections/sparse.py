@@ -14,6 +14,11 @@ from brianbridge.network.connections.pairs import Pairs
 __all__ = ["Sparse"]
 
 
+def _smallest(least: int, most: int) -> type:
+    """Return int32, as Brian2 has it, if numbers fit: millions of synapses take half as much."""
+    return np.int32 if -(2**31) <= least <= most < 2**31 else np.int64
+
+
 @dataclass(frozen=True, eq=False)
 class Sparse(Connection):
     """Connect the listed pairs of neurons; the weight has one value for each synapse.
@@ -32,6 +37,9 @@ class Sparse(Connection):
     """
 
     kind: ClassVar[str] = "sparse"
+    # By identity: the base class would find any two lists equal, as it has no fields.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
     source: np.ndarray
     target: np.ndarray
@@ -45,7 +53,9 @@ class Sparse(Connection):
                     f"sparse connection: {name} is not a flat list of neuron numbers; give one "
                     "whole number for each synapse"
                 )
-            object.__setattr__(self, name, values.astype(np.int64))
+            object.__setattr__(
+                self, name, values.astype(_smallest(values.min(initial=0), values.max(initial=0)))
+            )
         if self.source.shape != self.target.shape:
             raise InputError(
                 f"sparse connection: {self.source.size} sources for {self.target.size} targets; "
@@ -64,4 +74,9 @@ class Sparse(Connection):
 
     def pairs(self, weight: Shape, source: Shape, target: Shape) -> Pairs:
         """List all synapses, in the order in which they were given."""
-        return Pairs(self.source, self.target, np.arange(len(self.source)))
+        number = len(self.source)
+        return Pairs(self.source, self.target, np.arange(number, dtype=_smallest(0, number)))
+
+    def number_of_synapses(self, weight: Shape, source: Shape, target: Shape) -> int:
+        """Return the number of synapses."""
+        return len(self.source)

@@ -29,6 +29,9 @@ __all__ = ["PREPARING", "SMALL", "assembled", "deliveries"]
 
 #: Groups with fewer neurons are not worth compiling loops for.
 SMALL = 20_000
+#: Number of neurons times steps from which loops are worth compiling for a network that was read
+#: from Brian2: its own run would compile as much.
+_WORTH = 2_000_000
 #: Brian2 prepares one run at a time: it was not made to generate code in several threads.
 PREPARING = threading.RLock()
 
@@ -77,7 +80,7 @@ def assembled(
     network = request.network
     clock = Clock(dt=request.dt * second, name="simulation_clock")
     source = _input_source(request, batch, dtype, clock)
-    groups = _groups(network, batch, dtype, clock)
+    groups = _groups(request, batch, dtype, clock)
     now = Presentation(clock, request.steps)
     draw_by_counter(groups, request.seed, batch, now)
     if isinstance(source, PoissonGroup):
@@ -120,9 +123,10 @@ def _input_source(request: Request, batch: int, dtype: np.dtype, clock: Clock) -
     return RasterSource(inputs, batch, request.coarse, dtype, clock=clock, when="start")
 
 
-def _groups(network: SpikingNetwork, batch: int, dtype: np.dtype, clock: Clock) -> dict[str, Any]:
+def _groups(request: Request, batch: int, dtype: np.dtype, clock: Clock) -> dict[str, Any]:
     """Return the group of each population; large ones run as compiled loops."""
-    groups = {}
+    network, groups = request.network, {}
+    steps = request.steps * -(-len(request.numbers) // batch)
     for population in network.populations:
         group = population.neuron.group(
             batch * population.size,
@@ -130,7 +134,8 @@ def _groups(network: SpikingNetwork, batch: int, dtype: np.dtype, clock: Clock) 
             clock=clock,
             name=population.name,
         )
-        if group.N >= SMALL and dtype == np.float64:
+        worth = request.schedule == "default" and group.N * steps >= _WORTH
+        if (group.N >= SMALL or worth) and dtype == np.float64:
             run_as_loops(group)
         groups[population.name] = group
     return groups

@@ -72,7 +72,7 @@ def delivery(
     seen = projection.pooled_shape(source)
     weight, real = projection.weight, np.dtype(dtype)
     if weight.dtype != np.float32:
-        weight = weight.astype(real)
+        weight = weight.astype(real, copy=False)
     found = weight_delivery(projection.connection, weight, seen, target, real)
     return found if pool is None else _Pooled(pool, source, found, real)
 

@@ -19,6 +19,8 @@ from brianbridge.compiled import compiled
 
 __all__ = ["NO_MASK", "add_dense", "add_matching", "add_open", "add_product", "add_sparse"]
 
+#: Targets are visited one by one if there are so many times as many neurons as synapses.
+_FEW = 4
 #: An empty array stands for no mask and for no values, as compiled code has no None.
 NO_MASK = np.empty(0, np.bool_)
 _compiled = compiled(nogil=True, error_model="numpy")
@@ -82,24 +84,80 @@ def add_dense(
         add_open(target[b], total, mask, b * outputs)
 
 
+@_inline
+def _collect(
+    low: int, end: int, first: np.ndarray, reached: np.ndarray, weight: np.ndarray,
+    node: np.ndarray, value: np.ndarray, total: np.ndarray,
+) -> None:  # fmt: skip
+    """Sum the weights of the synapses of the neurons that fired."""
+    real = total.dtype.type
+    for k in range(low, end):
+        scale = value[k] if value.size > 0 else real(1)
+        for synapse in range(first[node[k]], first[node[k] + 1]):
+            total[reached[synapse]] += scale * real(weight[synapse])
+
+
+@_inline
+def _add_few(
+    target: np.ndarray, low: int, end: int, first: np.ndarray, reached: np.ndarray,
+    weight: np.ndarray, node: np.ndarray, value: np.ndarray, mask: np.ndarray, at: int,
+    total: np.ndarray, reached_by: np.ndarray, synapses: int,
+) -> None:  # fmt: skip
+    """Add the weights of few synapses; only targets that several reach need a sum."""
+    real = target.dtype.type
+    # Bytes stay in the cache where sums would not.
+    for k in range(low, end):
+        for synapse in range(first[node[k]], first[node[k] + 1]):
+            j = np.uint32(reached[synapse])
+            reached_by[j] = min(reached_by[j] + 1, 2)
+    several, found = np.empty(synapses, np.uint32), 0
+    for k in range(low, end):
+        scale = value[k] if value.size > 0 else real(1)
+        for synapse in range(first[node[k]], first[node[k] + 1]):
+            j = np.uint32(reached[synapse])
+            if reached_by[j] == 1:
+                reached_by[j] = 0
+                if mask.size == 0 or mask[at + j]:
+                    target[j] += scale * real(weight[synapse])
+                continue
+            if reached_by[j] == 2:
+                reached_by[j] = 3
+                several[found] = j
+                found += 1
+            total[j] += scale * real(weight[synapse])
+    for j in several[:found]:
+        if mask.size == 0 or mask[at + j]:
+            target[j] += total[j]
+        total[j] = 0
+        reached_by[j] = 0
+
+
 @_compiled
 def add_sparse(
     target: np.ndarray, first: np.ndarray, reached: np.ndarray, weight: np.ndarray,
-    start: np.ndarray, node: np.ndarray, value: np.ndarray, mask: np.ndarray,
+    start: np.ndarray, node: np.ndarray, value: np.ndarray, mask: np.ndarray, total: np.ndarray,
+    reached_by: np.ndarray,
 ) -> None:  # fmt: skip
-    """Add the synapses ``first[i]:first[i + 1]`` of every neuron i that fired."""
+    """Add the synapses ``first[i]:first[i + 1]`` of every neuron i that fired.
+
+    ``total (out,)`` and ``reached_by (out,)`` are 0 before and after. If few synapses are reached,
+    only their targets are visited.
+    """
     samples, outputs = target.shape
-    graded = value.size > 0
-    real = target.dtype.type
     for b in range(samples):
-        if start[b] == start[b + 1]:
-            continue
-        total = np.zeros(outputs, target.dtype)
-        for k in range(start[b], start[b + 1]):
-            scale = value[k] if graded else real(1)
-            for synapse in range(first[node[k]], first[node[k] + 1]):
-                total[reached[synapse]] += scale * real(weight[synapse])
-        add_open(target[b], total, mask, b * outputs)
+        low, end = start[b], start[b + 1]
+        synapses = 0
+        for k in range(low, end):
+            synapses += first[node[k] + 1] - first[node[k]]
+        if _FEW * synapses > outputs:
+            _collect(low, end, first, reached, weight, node, value, total)
+            add_open(target[b], total, mask, b * outputs)
+            total[:] = 0
+        elif synapses:
+            _add_few(
+                target[b], low, end, first, reached, weight, node, value, mask, b * outputs, total,
+                reached_by, synapses,
+            )  # fmt: skip
 
 
 @_compiled

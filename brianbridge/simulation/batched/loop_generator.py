@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import logging
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -63,6 +64,19 @@ class _Renderer(NumpyNodeRenderer):
         return f"_power({self.render_node(node.left)}, {self.render_node(node.right)})"
 
 
+def _without_division(text: str) -> str:
+    """Compare the time since the last spike, not the number of steps, where all neurons agree.
+
+    The result is the same: a quotient reaches a number when its dividend reaches the least value
+    for which it does.
+    """
+    return re.sub(
+        r"^timestep\(t - lastspike, dt\) >= (_lio_\w+)$",
+        r"(t - lastspike) + 1e-3 * dt >= _least_\1",
+        text,
+    )
+
+
 class LoopGenerator(NumpyCodeGenerator):
     """Generate, beside the code of the NumPy target, the same statements as a loop."""
 
@@ -114,10 +128,13 @@ class LoopGenerator(NumpyCodeGenerator):
         parts = {"scalars": scalars, "body": body or "pass", "refractory": refractory}
         parts["space"] = array(space) if space else ""
         local = {statement.var for statement in statements} | read | indices | {"if", "else"}
+        used |= {name.removeprefix("_least_") for name in used}
+        local |= {name for name in used if name.startswith("_least_")}
         numbers = sorted(name for name in used - local if not self._is_function(name))
         for name in {*numbers} - {statement.var for statement in before}:
             if not isinstance(self.variables.get(name), Constant):
                 raise _NoLoopError(f"'{name}' is not a number")
+        scalars += [f"_least_{n} = _least({n}, dt)" for n in numbers if f"_least_{n}" in used]
         parts["arguments"] = ", ".join([*arrays.values(), *numbers])
         needed = statements or self.template_name == "threshold"
         source = getattr(self.loops, self.template_name)(None, None, **parts) if needed else ""
@@ -137,12 +154,12 @@ class LoopGenerator(NumpyCodeGenerator):
             cases = statement.boolean_simplified_expressions
             true, false = (write(cases[((booleans[0], value),)]) for value in (True, False))
             return f"({true}) if {booleans[0]} else ({false})"
-        return str(write(statement.expr))
+        return _without_division(str(write(statement.expr)))
 
     def _is_function(self, name: str) -> bool:
         variable = self.variables.get(name)
         if not isinstance(variable, Function):
-            return name in {"logical_not", "_power"}
+            return name in {"logical_not", "_power", "_least"}
         if name not in FUNCTIONS or variable is not DEFAULT_FUNCTIONS[name]:
             raise _NoLoopError(f"{name}() has no compiled form")
         return True

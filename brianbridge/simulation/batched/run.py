@@ -15,14 +15,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from brian2 import prefs, second
+from brian2 import Clock, prefs, second
 from brian2.utils.stringtools import get_identifiers
 from threadpoolctl import threadpool_limits
 
 from brianbridge.errors import InputError
+from brianbridge.network import SpikingNetwork
 from brianbridge.network.split import split_by_delay
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.recording import Recording
+from brianbridge.recording import Events, Recording
 from brianbridge.simulation.arithmetic import little_garbage, strict_arithmetic
 from brianbridge.simulation.batched.assembly import PREPARING, assembled, deliveries
 from brianbridge.simulation.batched.delivery import Delivery
@@ -31,8 +32,13 @@ from brianbridge.simulation.batched.workers import shared_out, worthwhile_thread
 from brianbridge.simulation.memory import fitting_batch
 from brianbridge.simulation.recorder import not_a_number
 from brianbridge.simulation.request import Request
+from brianbridge.simulation.spike_stream import SpikeStream
 
 __all__ = ["run_batched"]
+
+#: Number of neurons times steps from which the spikes of a presentation go to their file piece by
+#: piece; before, they are few enough to be kept until its end.
+_LONG = 100_000_000
 
 
 def run_batched(
@@ -62,6 +68,8 @@ def run_batched(
     network, number = request.network, len(request.numbers)
     workers = threads or worthwhile_threads(network, request.steps * number)
     traced = len(request.variables)
+    if request.spikes is not None and request.steps * _neurons(network) > _LONG:
+        workers = batch_size = 1  # the spikes of one sample leave before its end
     batch = batch_size or fitting_batch(network, traced=traced, chunks=workers)
     chunks = -(-number // min(number, batch))
     # As even as possible, so that no chunk is mostly padding and no thread waits for the others.
@@ -113,7 +121,7 @@ class _Plan:
 
         def finish(low: int) -> None:
             samples = min(self.batch, number - low)
-            part = _recording(request, built, samples)
+            part = _recording(request, built, samples, stream)
             _check_finite(request, built, low, samples, self.dtype, self.watch)
             hand_over(part)
 
@@ -121,6 +129,7 @@ class _Plan:
             built, clock = assembled(request, self.batch, self.dtype, self.ways, watch=self.watch)
             loader = ChunkLoader(built, request, lows, finish, clock)
             built.brian2.add(loader)
+            stream = self._stream(built, clock)
         time_matters = any(
             p.neuron.regular or "t" in _names(p.neuron) for p in request.network.populations
         )
@@ -136,6 +145,27 @@ class _Plan:
                 built.brian2.run(length * request.dt * second, namespace={})
             loader.close()  # before anything is reset
 
+    def _stream(self, built: BatchedNetwork, clock: Clock) -> SpikeStream | None:
+        """Return the object that writes the spikes of single samples to a file; it is added."""
+        writer, output = self.request.spikes, self.request.network.output
+        if writer is None or self.batch > 1:
+            return None
+
+        def write(events: Mapping[str, Events]) -> None:
+            shapes = {p.name: p.shape for p in self.request.network.firing}
+            part = Recording(
+                self.request.dt, self.request.steps, 1, shapes, events, np.zeros((1, 0))
+            )
+            writer.append(part, goes_on=True)
+
+        stream = SpikeStream(built.spikes, write, output.name, output.size, clock)
+        built.brian2.add(stream)
+        return stream
+
+
+def _neurons(network: SpikingNetwork) -> int:
+    return sum(p.size for p in network.populations)
+
 
 def _names(model: NeuronModel) -> set[str]:
     """Return all names in the code of a model."""
@@ -144,14 +174,17 @@ def _names(model: NeuronModel) -> set[str]:
     return set(get_identifiers(code))
 
 
-def _recording(request: Request, built: BatchedNetwork, samples: int) -> Recording:
+def _recording(
+    request: Request, built: BatchedNetwork, samples: int, stream: SpikeStream | None
+) -> Recording:
     """Return the recording of the chunk that is over."""
     events = {name: recorder.events(samples) for name, recorder in built.spikes.items()}
     traces = {
         p.name: built.traces[p.name].values(samples) if p.name in built.traces else {}
         for p in request.network.populations
     }
-    return request.recording(built.groups, built.batch, samples, events, traces)
+    earlier = None if stream is None else stream.end_sample()
+    return request.recording(built.groups, built.batch, samples, events, traces, earlier)
 
 
 def _check_finite(
@@ -165,6 +198,7 @@ def _check_finite(
             samples=request.encode(low, low + samples),
             numbers=request.numbers[low : low + samples],
             on_chunk=None,
+            spikes=None,
         )
         run_batched(again, batch_size=samples, dtype=dtype, watch=True)
         raise InputError(found)

@@ -19,6 +19,7 @@ from typing import Any
 
 from brian2.core.namespace import get_local_namespace
 
+from brianbridge.blame import count_as_used
 from brianbridge.encoding import Encoding
 from brianbridge.errors import InputError
 from brianbridge.network import INPUT, Projection, SpikingNetwork
@@ -129,6 +130,7 @@ def from_brian2(
     given = input if isinstance(input, list | tuple) else [] if input is None else [input]
     with_data = [chosen_group(one, objects, "input") for one in given]
     parts = parts_of(objects, with_data)
+    count_as_used(objects)
     clock = common_dt([*parts.groups, *with_data, *parts.sources])
     step = clock if dt is None else steps_in(seconds(dt, "dt"), clock, "dt") * clock
     external = read_sources(

@@ -78,7 +78,7 @@ def read_group(
 
 def ends(synapses: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return source and target indices of each synapse, counted in whole groups, not subgroups."""
-    i, j = (np.array(numbers[:], dtype=np.int64) for numbers in (synapses.i, synapses.j))
+    i, j = (np.asarray(numbers[:]) for numbers in (synapses.i, synapses.j))
     return i + synapses.source.start, j + synapses.target.start
 
 
