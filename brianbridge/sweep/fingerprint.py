@@ -6,7 +6,6 @@ import hashlib
 import json
 
 import numpy as np
-from brian2 import prefs
 
 from brianbridge.datasets import Dataset
 from brianbridge.ladder.tasks import Shards
@@ -41,5 +40,5 @@ def fingerprint(shards: Shards) -> str:
                 digest.update(name.encode())
                 digest.update(b"" if array is None else np.asarray(array).tobytes())
     digest.update(digest_of(shards.data).encode())
-    digest.update(str((FORMAT, shards.size, prefs["brianbridge.memory"])).encode())
+    digest.update(str((FORMAT, shards.size)).encode())
     return digest.hexdigest()
