@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from brianbridge import preferences  # noqa: F401  (registers prefs.brianbridge.memory)
@@ -135,6 +136,14 @@ def simulate(
 
 def _run(request: Request, backend: Backend) -> Recording:
     """Simulate a request on the path and the device of a backend."""
+    modelled = [f"'{p.name}'" for p in request.network.modelled]
+    if modelled and backend.path == "batched":
+        raise InputError(
+            f"path = 'batched' only adds weights, but the synapses of projection {modelled[0]} have "
+            "a model; use Backend(path='reference'), or give no path"
+        )
+    if modelled:
+        backend = replace(backend, path="reference")
     if backend.device == "cpp_standalone":
         from brianbridge.simulation.reference.standalone import run_standalone
 

@@ -21,6 +21,7 @@ from torch import Tensor
 from brianbridge.network import INPUT, Projection, SpikingNetwork
 from brianbridge.twin.modules import NetworkModules
 from brianbridge.twin.projections import ProjectionTwin
+from brianbridge.twin.synapses.run import Coupling
 
 __all__ = [
     "Outcome",
@@ -155,6 +156,7 @@ def run_together(
     wanted = {n: [v for v in record if v in twin.population(n).rendered.state] for n in drives}
     traces: dict[str, dict[str, list[Tensor]]] = {n: {v: [] for v in wanted[n]} for n in drives}
     incoming = {name: _spike_projections(twin, name) for name in drives}
+    coupling = Coupling(twin, running)
 
     def arriving(name: str, k: int) -> dict[str, Tensor]:
         x: dict[str, Tensor] = {}
@@ -173,9 +175,11 @@ def run_together(
 
     for k in range(network.steps):
         if not canonical:
+            coupling.before_neurons(k)
             computed = {name: running[name].fire(k) for name in drives}
             for name, values in computed.items():
                 emit(name, values)
+            coupling.after_neurons(k, emitted)
         for name in drives:
             if canonical:
                 emit(name, running[name].step(k, arriving(name, k)))
@@ -198,7 +202,7 @@ def _spike_projections(
     return [
         (p.source, network.delay_steps(p), network.receive_of(p), twin.projection(p.name))
         for p in network.incoming(name)
-        if network.delivers_spikes(p)
+        if network.delivers_spikes(p) and p.model is None
     ]
 
 

@@ -16,7 +16,7 @@ __all__ = ["Sparse"]
 
 @dataclass(frozen=True, eq=False)
 class Sparse(Connection):
-    """Connect the listed pairs of neurons; the weight has one value for each synapse.
+    """Connect the listed pairs of neurons, each with its own weight unless `element` is given.
 
     Parameters
     ----------
@@ -24,6 +24,8 @@ class Sparse(Connection):
         Flat indices of the connected neurons, in any order. A pair may occur several times.
     delays : numpy.ndarray, shape (synapses,), optional
         A delay for each synapse in seconds, on top of the projection's delay.
+    element : numpy.ndarray of int, shape (synapses,), optional
+        The element of the weight that each synapse has, where synapses share one.
 
     Examples
     --------
@@ -36,9 +38,10 @@ class Sparse(Connection):
     source: np.ndarray
     target: np.ndarray
     delays: np.ndarray | None = field(default=None)
+    element: np.ndarray | None = field(default=None)
 
     def __post_init__(self) -> None:
-        for name in ("source", "target"):
+        for name in ("source", "target", *(() if self.element is None else ("element",))):
             values = np.asarray(getattr(self, name))
             if values.ndim != 1 or (values.size and values.dtype.kind not in "iu"):
                 raise InputError(
@@ -51,6 +54,11 @@ class Sparse(Connection):
                 f"sparse connection: {self.source.size} sources for {self.target.size} targets; "
                 "give one of each for each synapse"
             )
+        if self.element is not None and self.element.shape != self.source.shape:
+            raise InputError(
+                f"sparse connection: {self.element.size} elements for {self.source.size} synapses; "
+                "give one for each synapse"
+            )
         if self.delays is not None:
             delays = np.asarray(self.delays)
             fit = delays.shape == self.source.shape and delays.dtype.kind in "iuf"
@@ -59,9 +67,12 @@ class Sparse(Connection):
             object.__setattr__(self, "delays", delays.astype(np.float64))
 
     def weight_shape(self, weight: Shape, source: Shape, target: Shape, what: str) -> Shape:
-        """Return ``(synapses,)``."""
-        return self.source.shape
+        """Return ``(synapses,)``, or ``(elements,)`` if synapses share them."""
+        if self.element is None:
+            return self.source.shape
+        return (int(self.element.max(initial=0)) + 1,)
 
     def pairs(self, weight: Shape, source: Shape, target: Shape) -> Pairs:
         """List all synapses, in the order in which they were given."""
-        return Pairs(self.source, self.target, np.arange(len(self.source)))
+        own = np.arange(len(self.source)) if self.element is None else self.element
+        return Pairs(self.source, self.target, own)
