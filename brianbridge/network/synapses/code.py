@@ -81,8 +81,10 @@ class SynapseCode:
         return [statement for part in parts for statement in part]
 
     def used_names(self) -> set[str]:
-        """Return the names that the right-hand sides use."""
-        return set().union(*(get_identifiers(statement.expr) for statement in self.all))
+        """Return the names whose present values the statements need."""
+        changed = {s.var for p in self.pathways.values() if p.in_turn for s in p.statements}
+        used = set().union(*(get_identifiers(statement.expr) for statement in self.all))
+        return used | {name for name in changed if name.endswith("_post")}
 
     def assigned_names(self) -> set[str]:
         """Return the variables that change, without temporary ones."""

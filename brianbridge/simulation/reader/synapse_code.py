@@ -90,11 +90,11 @@ def _resolved(
     try:
         # Brian2 warns of ambiguous names when it runs; this call does not repeat the warning.
         variables = synapses.resolve_all(names, run_namespace=outer, user_identifiers=())
+        if any(isinstance(variable, Subexpression) for variable in variables.values()):
+            raise MoreThanAddingError
         check_units_statements(code, variables)
     except KeyError as error:
         raise InputError(f"{what}: {one_line(str(error.args[0]))}") from None
     except (DimensionMismatchError, SyntaxError, ValueError, TypeError) as error:
         raise InputError(f"{what}: {one_line(str(error))}") from None
-    if any(isinstance(variable, Subexpression) for variable in variables.values()):
-        raise MoreThanAddingError
     return dict(variables)

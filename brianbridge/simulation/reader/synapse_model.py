@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 from brian2 import Quantity, Subgroup
+from brian2.codegen.translation import get_identifiers_recursively
 from brian2.core.functions import DEFAULT_FUNCTIONS, Function
 from brian2.core.namespace import DEFAULT_CONSTANTS, DEFAULT_UNITS
 from brian2.core.variables import Constant, Subexpression
@@ -255,12 +256,10 @@ class _ModelReader:
             if synapses.event_driven is not None:
                 synapses.event_driven.check_units(synapses, run_namespace=self.outer)
             for pathway in synapses._pathways:
-                names = get_identifiers(pathway.code)
-                names -= {name for name in names if self._is_temporary(name)} - set(
-                    synapses.variables
-                )
+                names = get_identifiers_recursively([pathway.code], synapses.variables)
+                known = {n for n in names if n in synapses.variables or not self._is_temporary(n)}
                 variables = synapses.resolve_all(
-                    names, run_namespace=self.outer, user_identifiers=()
+                    known, run_namespace=self.outer, user_identifiers=()
                 )
                 check_units_statements(pathway.code, variables)
         except KeyError as error:
@@ -283,6 +282,12 @@ class _ModelReader:
                 own = any(free.get(n, self._differs(n)) for n in get_identifiers(line.expression))
                 if not side:
                     free[line.target] = own if line.target not in self.synapses.variables else True
+                elif line.operation == "=" and self._waits(line.target):
+                    self._refuse(
+                        f"{code} sets a variable with the flag (unless refractory), which Brian2 "
+                        "does in refractory neurons with its NumPy target, but not with Cython; "
+                        "write '+=' or '*=', or drop the flag"
+                    )
                 elif line.operation == "=" and own:
                     self._refuse(
                         f"{code} depends on which of several synapses comes last; write '+=', or "
@@ -296,6 +301,10 @@ class _ModelReader:
         if name not in variables or variables[name].scalar:
             return False
         return side_of(self.synapses, name) != "post"
+
+    def _waits(self, name: str) -> bool:
+        """Return whether a variable is not written while its neuron is refractory."""
+        return getattr(self.synapses.variables[name], "conditional_write", None) is not None
 
     def _check_alias(self, pathway: Any) -> None:
         """Refuse code that reads in the source what it changes in the target, if both are one."""
