@@ -169,12 +169,18 @@ def _check_model(network: NetworkStructure, projection: Projection) -> None:
     for side, name in (("pre", projection.source), ("post", projection.target)):
         changed = model.changed(side)
         if changed and name == INPUT:
-            raise InputError(f"{what}: its synapses change '{changed[0]}' of the input; leave it out")
+            raise InputError(
+                f"{what}: its synapses change '{changed[0]}' of the input; leave it out"
+            )
         for variable in changed:
             _check_receive(projection, variable, network.population(name).neuron)
     for pathway in model.pathways:
-        most = pathway.steps(network.dt, len(projection.connection.arrays()["source"])).max(initial=0)
-        if most > LONGEST_DELAY:
+        if pathway.side == "post" and not network.fires(projection.target):
+            raise InputError(
+                f"{what}: pathway '{pathway.name}' follows the spikes of '{projection.target}', "
+                f"which does not fire with readout '{network.readout}'; use readout 'counts'"
+            )
+        if pathway.steps(network.dt, pathway.delay.size).max(initial=0) > LONGEST_DELAY:
             raise InputError(
                 f"{what}: a delay of pathway '{pathway.name}' is more than {LONGEST_DELAY:,} steps "
                 f"of {network.dt * 1e3:g} ms; give a shorter one"

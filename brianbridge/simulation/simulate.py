@@ -139,8 +139,8 @@ def _run(request: Request, backend: Backend) -> Recording:
     modelled = [f"'{p.name}'" for p in request.network.modelled]
     if modelled and backend.path == "batched":
         raise InputError(
-            f"path = 'batched' only adds weights, but the synapses of projection {modelled[0]} have "
-            "a model; use Backend(path='reference'), or give no path"
+            f"path = 'batched' only adds weights, but the synapses of projection {modelled[0]} "
+            "have a model; use Backend(path='reference'), or give no path"
         )
     if modelled:
         backend = replace(backend, path="reference")

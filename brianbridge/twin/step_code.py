@@ -88,4 +88,3 @@ def _emit_variable(group: Any) -> Any:
     from brian2.core.variables import ArrayVariable
 
     return ArrayVariable("emit", owner=group, size=group.N, device=None, dtype=np.float64)
-

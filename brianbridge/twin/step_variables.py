@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,8 @@ class StepVariables:
         one = len(received) == 1
         self.received = {n: self.unused("x" if one else f"x_{n}") for n in received}
         self.spiked = self.unused("spiked")
-        self.numbers, self.arrays = shared_and_each(known, (used - arrays - {"t", "emit"}) & set(known))
+        constants = (used - arrays - {"t", "emit"}) & set(known)
+        self.numbers, self.arrays = shared_and_each(known, constants)
 
     def unused(self, name: str) -> str:
         """Return `name`, with underscores added if the model uses it."""
@@ -79,7 +80,7 @@ class StepVariables:
 
 
 def shared_and_each(
-    known: dict[str, Any], names: set[str]
+    known: Mapping[str, Any], names: set[str]
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """Return the constants that neurons share, and those that differ between neurons."""
     from brian2.core.variables import ArrayVariable, Constant

@@ -141,8 +141,7 @@ def read_code(synapses: Any, namespace: Mapping[str, Any] | None = None) -> Syna
     known = _resolved(synapses, texts.values(), outer)
     renamed = unique_names(synapses)
     found = {
-        label: _renamed(statements_of(text, known, label), renamed)
-        for label, text in texts.items()
+        label: _renamed(statements_of(text, known, label), renamed) for label, text in texts.items()
     }
     return SynapseCode(
         {name: found[f"sum{k}"] for k, name in enumerate(synapses.summed_updaters)},

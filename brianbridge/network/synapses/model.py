@@ -73,7 +73,7 @@ class SynapsePathway:
 
 @dataclass(frozen=True, eq=False)
 class SynapseModel:
-    """Describe synapses that have equations, or whose code does more than add a weight.
+    r"""Describe synapses that have equations, or whose code does more than add a weight.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ class SynapseModel:
 
     @property
     def summed(self) -> tuple[tuple[str, Side], ...]:
-        """The variables of neurons that are a sum over synapses, and whether of source or target."""
+        """The variables of neurons that are a sum over synapses, each with its side."""
         names = [m["sub"] for m in self._matches() if m["sub"] and "summed" in _flags(m)]
         sides: dict[str, Side] = {"_pre": "pre", "post": "post"}
         return tuple((name.rsplit("_", 1)[0], sides[name[-4:]]) for name in names)

@@ -24,7 +24,6 @@ from brianbridge.simulation.code_runners import random_functions
 __all__ = ["Addition", "AdditionReader", "MoreThanAddingError"]
 
 
-
 class MoreThanAddingError(Exception):
     """A statement does more than to add a weight times a constant."""
 

@@ -22,7 +22,8 @@ from brianbridge.simulation.reader.addition import Addition
 from brianbridge.simulation.reader.objects import Parts
 from brianbridge.simulation.reader.synapse_checks import delay_steps
 from brianbridge.simulation.reader.synapse_code import additions
-from brianbridge.simulation.reader.synapse_model import read_model, whole
+from brianbridge.simulation.reader.synapse_model import read_model
+from brianbridge.simulation.reader.synapse_names import whole
 
 __all__ = ["ends", "read_projections"]
 
@@ -213,7 +214,9 @@ def _orders(
                 f"'{one.name}' (PoissonInput) adds to '{one.target_var}' before synapses read it; "
                 "replace it by a PoissonGroup and Synapses"
             )
-    return {r.pathway: place - len(readers) - 1 for place, r in enumerate(sorted(readers, key=_when))}
+    first = -len(readers) - 1  # before the pathways of all others, whose order is -1
+    in_order = sorted(readers, key=lambda reader: reader.when)
+    return {reader.pathway: first + place for place, reader in enumerate(in_order)}
 
 
 @dataclass(frozen=True)
@@ -223,10 +226,6 @@ class _Access:
     pathway: str
     when: tuple[int, str]
     variables: frozenset[tuple[str, str]] = field(default_factory=frozenset)
-
-
-def _when(access: _Access) -> tuple[int, str]:
-    return access.when
 
 
 def _accesses(synapses: Any, outer: Mapping[str, Any]) -> Iterator[_Access]:

@@ -11,8 +11,8 @@ from brian2.groups.group import CodeRunner
 from brian2.utils.stringtools import get_identifiers
 
 from brianbridge.errors import InputError
-from brianbridge.neurons.expressions import one_line
 from brianbridge.network.synapses.code import read_code
+from brianbridge.neurons.expressions import one_line
 
 __all__ = ["check_order", "check_parts", "delay_steps"]
 

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from brianbridge.errors import InputError
 from brianbridge.network import INPUT, Projection, SpikingNetwork
 from brianbridge.network.split import groups_by_delay
 from brianbridge.network.synapses import probe_synapses
@@ -81,7 +80,7 @@ class PathwayTwin(nn.Module):
         return parts[0] if len(parts) == 1 else torch.cat(parts, 1)[:, self.get_buffer("back")]
 
     def ranks(self, event: Tensor) -> Tensor:
-        """Return how many synapses of the same target run before each one, ``(batch, synapses)``."""
+        """Return how many synapses of its target run before each one, ``(batch, synapses)``."""
         ordered = event[:, self.by_target].long()
         before = ordered.cumsum(1) - ordered
         ranks = torch.empty_like(before)
@@ -127,8 +126,8 @@ class SynapseTwin(nn.Module):
         )  # fmt: skip
         self.register_buffer("pre", torch.as_tensor(pairs.source), persistent=False)
         self.register_buffer("post", torch.as_tensor(pairs.target), persistent=False)
-        groups = _groups(network, projection)
-        code = read_code(probe_synapses(model, *groups, dt=network.dt * second))
+        inspected = probe_synapses(model, *_groups(network, projection), dt=network.dt * second)
+        code = read_code(inspected)
         used = code.used_names()
         changed = {n for n in code.assigned_names() if not n.endswith(("_pre", "_post"))}
         self.state = tuple(sorted((changed - {SUM}) | ({"lastupdate"} & used)))
@@ -183,7 +182,7 @@ def _groups(network: SpikingNetwork, projection: Projection) -> tuple[Any, Any]:
     """Return Brian2 groups of the source and of the target, which never run."""
     from brian2 import NeuronGroup, second
 
-    groups = []
+    groups: list[Any] = []
     for name in (projection.source, projection.target):
         if name == INPUT:
             with on_runtime_device():

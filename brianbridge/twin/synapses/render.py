@@ -1,9 +1,9 @@
 """Render the code of synapses as torch source.
 
-Brian2 turns the code of `Synapses` into statements (`brianbridge.network.synapses.code`). Each block
-of them becomes a function of tensors with one value for each synapse: a pathway, the exact step of
-event-driven equations before it, one step of the clock-driven equations, the summand of a summed
-variable. Variables of neurons arrive gathered by synapse. Terms that do not change during a
+Brian2 turns the code of `Synapses` into statements (`brianbridge.network.synapses.code`). Each
+block of them becomes a function of tensors with one value for each synapse: a pathway, the exact
+step of event-driven equations before it, one step of the clock-driven equations, the summand of a
+summed variable. Variables of neurons arrive gathered by synapse. Terms that do not change during a
 presentation are computed once, by ``prepare``. The source can be read:
 ``print(twin.synapses[name].rendered.source)``.
 """
@@ -135,7 +135,7 @@ def render_synapses(
     # All hoisted terms are known only now.
     hoisted = writer.renderer.hoisted
     bodies["prepare"] = [f"{n} = {c}" for n, c in hoisted], [n for n, _ in hoisted]
-    scope = {**TORCH_FUNCTIONS, **numbers, **helpers}
+    scope: dict[str, Any] = {**TORCH_FUNCTIONS, **numbers, **helpers}
     sources, arguments = [], {}
     for name, (lines, results) in bodies.items():
         body = "\n".join([*filter(None, lines), f"return ({''.join(f'{r}, ' for r in results)})"])
@@ -227,7 +227,8 @@ def _free_names(body: str) -> set[str]:
     """Return the names that a body reads before it sets them."""
     free: set[str] = set()
     known: set[str] = set()
-    for node in ast.parse(f"def body():\n    {body.replace(chr(10), chr(10) + '    ')}").body[0].body:  # type: ignore[attr-defined]
+    for line in body.splitlines():
+        node = ast.parse(line.removeprefix("return "))
         names = [n for n in ast.walk(node) if isinstance(n, ast.Name)]
         free |= {n.id for n in names if isinstance(n.ctx, ast.Load)} - known
         known |= {n.id for n in names if isinstance(n.ctx, ast.Store)}

@@ -113,9 +113,7 @@ class SynapseRun:
         """Take one step of the clock-driven equations."""
         self._values |= self._call(self._rendered.update, k, {})
 
-    def deliver(
-        self, k: int, pathway: SynapsePathway, emitted: Mapping[str, list[Tensor]]
-    ) -> None:
+    def deliver(self, k: int, pathway: SynapsePathway, emitted: Mapping[str, list[Tensor]]) -> None:
         """Run the code of a pathway at all synapses where a spike arrives."""
         source = self._source if pathway.side == "pre" else self._target
         plan = cast(PathwayTwin, self._synapses.pathways[pathway.name])
