@@ -174,8 +174,8 @@ def _method(synapses: Any, outer: Mapping[str, Any]) -> str:
                 continue
             return str(method)
     raise InputError(
-        f"synapses '{synapses.name}': method {choice!r} cannot take a step of its equations, or has "
-        "no torch rendering; use method 'exact', 'euler', 'rk4' or 'exponential_euler'"
+        f"synapses '{synapses.name}': method {choice!r} cannot take a step of its equations, or "
+        "has no torch rendering; use method 'exact', 'euler', 'rk4' or 'exponential_euler'"
     )
 
 
