@@ -127,7 +127,8 @@ def _target(standalone: bool) -> Iterator[None]:
 
 
 def _check(network: SpikingNetwork, encoded: EncodedInput) -> None:
-    plain = not network.has_loops and not any(p.delay for p in network.projections)
+    plain = network.schedule == "canonical" and not network.has_loops
+    plain = plain and not any(p.delay for p in network.projections)
     binary = all(p.neuron.is_binary for p in network.populations)
     raster = encoded.raster
     if not (plain and binary) or (raster is not None and not np.isin(raster, (0, 1)).all()):

@@ -111,8 +111,8 @@ class NetworkStructure:
 
     @property
     def has_loops(self) -> bool:
-        """Whether populations are stepped together: there is feedback, or the order is Brian2's."""
-        return self.schedule == "default" or any(p.feedback for p in self.projections)
+        """Whether populations must be stepped together: there is feedback, or a loop."""
+        return any(p.feedback for p in self.projections) or not self.layers
 
     @property
     def layers(self) -> tuple[Population, ...]:

@@ -183,8 +183,10 @@ class PopulationTwin(nn.Module):
         presentation = self.present(drive, batch)
         spikes: list[Tensor] = []
         traces: dict[str, list[Tensor]] = {name: [] for name in record}
+        # The gradient of `unbind` is one stack; that of `values[k]` fills all steps in each step.
+        in_steps = {name: values.unbind(0) for name, values in inputs.items()}
         for k in range(steps):
-            emitted = presentation.step(k, {n: values[k] for n, values in inputs.items()})
+            emitted = presentation.step(k, {n: values[k] for n, values in in_steps.items()})
             if emitted is not None:
                 spikes.append(emitted)
             for name in record:

@@ -2,8 +2,8 @@
 
 Without loops between populations (`run_in_turn`) each population runs over all T steps before the
 next one starts: the input of a whole presentation is one matrix product, and only the step of the
-neurons is a loop. With feedback, or in Brian2's default order (`run_together`), all populations
-take a step before any takes the next.
+neurons is a loop. With loops (`run_together`), all populations take a step before any takes the
+next.
 
 Both functions return spikes ``(T, batch, *shape)`` and the state at the end ``(batch, *shape)``,
 by population.
@@ -59,7 +59,7 @@ def run_in_turn(
     spikes: dict[str, Tensor] = {}
     state: dict[str, dict[str, Tensor]] = {}
     traces: dict[str, dict[str, Tensor]] = {}
-    for name in twin.populations:
+    for name in (layer.name for layer in network.layers):
         x, constant = inputs_of(twin, name, sources, current)
         population = twin.population(name)
         wanted = [v for v in record if v in population.rendered.state]
