@@ -111,8 +111,12 @@ class NetworkStructure:
 
     @property
     def has_loops(self) -> bool:
-        """Whether populations must be stepped together: there is feedback, or a loop."""
-        return any(p.feedback for p in self.projections) or not self.layers
+        """Whether populations must be stepped together: there is feedback, a loop, or a model.
+
+        Synapses with a model read the state of neurons in each step.
+        """
+        feedback = any(p.feedback for p in self.projections)
+        return feedback or bool(self.modelled) or not self.layers
 
     @property
     def layers(self) -> tuple[Population, ...]:
