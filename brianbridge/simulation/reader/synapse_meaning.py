@@ -43,6 +43,7 @@ def check_meaning(synapses: Any, outer: Mapping[str, Any], in_model: Callable[[s
     _check_units(synapses, outer)
     for pathway in synapses._pathways:
         _check_statements(synapses, pathway)
+        _check_two_names(synapses, pathway, in_model)
         if whole(synapses.source) is whole(synapses.target):
             _check_alias(synapses, in_model(pathway.code))
 
@@ -125,6 +126,22 @@ def _check_assignment(synapses: Any, line: Statement, of_synapse: bool) -> None:
             f"{_text(line)} depends on which of several synapses comes last; write '+=', or an "
             "expression without variables of the synapse and its source",
         )
+
+
+def _check_two_names(synapses: Any, pathway: Any, in_model: Callable[[str], str]) -> None:
+    """Refuse code that changes a variable of the target and also reads it by another name."""
+    lines = parse_statements(pathway.code, f"synapses '{synapses.name}'")
+    names = get_identifiers(pathway.code)
+    for target in {line.target for line in lines if side_of(synapses, line.target)}:
+        others = {name for name in names if in_model(name) == in_model(target)} - {target}
+        if others:
+            both = sorted([target, *others])
+            _refuse(
+                synapses,
+                f"'{one_line(pathway.code)}' changes '{both[0]}' and calls it '{both[1]}', too; "
+                "Brian2's targets read the value before or after the change, so use one name, "
+                f"'{both[1]}'",
+            )
 
 
 def _check_alias(synapses: Any, code: str) -> None:
