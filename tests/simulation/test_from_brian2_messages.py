@@ -128,7 +128,7 @@ def test_a_shared_weight_is_one_trained_number():
         return one, bb.write_back(twin, into=[group, one])
 
     one, _ = train("w : 1 (shared)")
-    assert float(one.w) == 1.5
+    assert float(one.w[:]) == 1.5
     one, _ = train("w : 1")
     assert one.w[:].tolist() == [1.5] * 3
 

@@ -41,13 +41,16 @@ def check_refused(refused: Any, said: tuple[str, ...], *objects: Any, **options:
         ("v = v + w", "write '+='"),
         ("r = 2*w; v = r", "'v = r' depends on which"),
         ("v = v_pre", "depends on which"),
-        ("v += a*u", "training could change 'a', 'u'"),
+        ("v += a*b", "training could change 'a', 'b'"),
         ("v += w*rand()", "'rand()' is noise"),
         ("v_post += w*square(v_post)", "'square' is a function of your own"),
         ("v += w*i", "'i' is the number of a neuron or a synapse"),
         ("v += w*0", "'w*0' is 0"),
         ("v_pre += w", "'v_pre += w' changes the source"),
         ("v += w*v_pre", "reads 'v_pre' and changes 'v_post' of the same group"),
+        ("v_post += w; u_post -= v_post*w", "let two pathways do it"),
+        ("r = w*v_post; v_post += r", "'v_post += r' changes what 'r = w*v_post' reads"),
+        ("v_post += x", "let two pathways do it"),
         ("v += w*(1 - v_post)", "changes 'v' and calls it 'v_post', too"),
         ("v += w*rate_pre", "'rate_pre' stands for an expression of group 'cells'"),
         ("v_post += w*t_in_timesteps_post", "is no variable of the equations"),
@@ -58,9 +61,10 @@ def check_refused(refused: Any, said: tuple[str, ...], *objects: Any, **options:
     ],
 )
 def test_code_that_no_projection_can_hold(refused, on_pre, said):
-    group = cells(equations=f"{LEAKY}\nrate = 2*v : 1")
+    group = cells(equations=f"{LEAKY}\nrate = 2*v : 1\nu : 1")
     square = Function(np.square, arg_units=[1], return_unit=1)
-    one = wires(group, group, on_pre, "w : 1\na : 1\nu : 1", namespace={"square": square})
+    model = "w : 1\na : 1\nb : 1\nx = w*v_post : 1"
+    one = wires(group, group, on_pre, model, namespace={"square": square})
     check_refused(refused, ("synapses 'wires'", said), group, one)
 
 
@@ -87,7 +91,8 @@ def test_an_assignment_on_which_the_targets_of_brian2_disagree(refused):
         ("w : 1", {"multisynaptic_index": "k"}, "multisynaptic_index"),
         ("w : 1\nx = w*v_post : 1 (constant over dt)", {"on_pre": "v += x"}, "constant over dt"),
         ("dw/dt = -w/ms + xi/ms**0.5 : 1 (clock-driven)", {"method": "euler"}, "remove 'xi'"),
-        ("dw/dt = -w**2/ms : 1 (clock-driven)", {"method": "exact"}, "method 'exact'"),
+        ("dw/dt = -w**2/ms : 1 (clock-driven)", {"method": "exact"}, "use method 'euler' or 'rk4'"),
+        ("dw/dt = -w**2/ms : 1 (event-driven)", {}, "Event-driven equations must be linear"),
         ("w : 1\nI_post = w + v_post : 1 (summed)\nK_post = I_post : 1 (summed)",
          {"on_pre": None}, "the sum 'K_post' reads the sum 'I_post'"),
     ],
@@ -115,10 +120,11 @@ def test_coupling_beside_code_that_runs_regularly(refused):
 
 def test_an_input_that_comes_before_a_model(refused):
     group = cells()
-    one = wires(group, group, "v += w*(1 - v)", order=0)
+    one = wires(group, group, "v += w*(1 - v)")
     one.pre.order = 1
-    more = PoissonInput(group, "v", N=3, rate=5 * Hz, weight=0.1, name="more")
-    check_refused(refused, ("'more' (PoissonInput)", "PoissonGroup and Synapses"), group, one, more)
+    more = PoissonInput(group, "v", N=3, rate=5 * Hz, weight=0.1)
+    said = ("(PoissonInput) adds to 'v' before", "PoissonGroup and Synapses")
+    check_refused(refused, said, group, one, more)
 
 
 def test_a_variable_to_train_that_is_not_there(refused):

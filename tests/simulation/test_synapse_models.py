@@ -216,7 +216,7 @@ def test_the_trained_variable_may_be_chosen():
 def test_gradients_are_finite_differences(name):
     objects = network(**CASES[name])
     objects[1].v = -50  # no neuron comes near to its threshold, so that the state is smooth
-    net = bb.from_brian2(Network(*objects[:3]), steps=60)
+    net = bb.from_brian2(Network(*objects[:3]), steps=30)
     twin = bb.to_torch(net, dtype=torch.float64, spike_function=SpikeFunction("rectangle"))
     [projection] = net.modelled
     weight = twin.projection(projection.name).weight
@@ -290,7 +290,7 @@ def drawn(number: int) -> list[Any]:
     kinds = [
         ("w : 1", {"on_pre": "g += w"}),
         ("w : 1", {"on_pre": "v_post += w*(0.5 - v_post)"}),
-        ("w : 1", {"on_pre": "g_post *= exp(-w); v_post += 0.1*w*int(g_post < 1)"}),
+        ("w : 1", {"on_pre": {"a": "g_post *= exp(-w)", "b": "v_post += 0.1*w*int(g_post < 1)"}}),
         ("w : 1\ndx/dt = (0.7 - x)/(9*ms) : 1 (event-driven)",
          {"on_pre": "g += w*x; x *= 0.5", "on_post": "x += 0.1"}),
         (TRACES, STDP),

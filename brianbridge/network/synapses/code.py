@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from brian2.core.variables import Subexpression
+from brian2.stateupdaters.base import UnsupportedEquationsException
 from brian2.utils.stringtools import get_identifiers
 
+from brianbridge.errors import InputError
 from brianbridge.neurons.abstract_code import TEMPORARY, statements_of
+from brianbridge.neurons.expressions import one_line
 
 __all__ = ["SUM", "PathwayCode", "SynapseCode", "masked", "read_code", "side_of", "unique_names"]
 
@@ -127,17 +130,14 @@ def read_code(synapses: Any, namespace: Mapping[str, Any] | None = None) -> Syna
         The synapses. They need no connections.
     namespace : mapping, optional
         Constants that their own namespace lacks.
+
+    Raises
+    ------
+    InputError
+        If Brian2 has no step for the differential equations.
     """
     outer = dict(namespace or {})
-    texts = {
-        f"sum{k}": f"{SUM} = {updater.expression.code}"
-        for k, updater in enumerate(synapses.summed_updaters.values())
-    }
-    if synapses.state_updater is not None:
-        synapses.state_updater.update_abstract_code(outer)
-        texts["update"] = synapses.state_updater.abstract_code
-    for k, pathway in enumerate(synapses._pathways):
-        texts[f"decay{k}"], texts[f"code{k}"] = _split(pathway, outer)
+    texts = _texts(synapses, outer)
     known = _resolved(synapses, texts.values(), outer)
     renamed = unique_names(synapses)
     found = {
@@ -152,6 +152,26 @@ def read_code(synapses: Any, namespace: Mapping[str, Any] | None = None) -> Syna
         },
         {renamed.get(name, name): variable for name, variable in known.items()},
     )
+
+
+def _texts(synapses: Any, outer: Mapping[str, Any]) -> dict[str, str]:
+    """Return the abstract code of each part, by a label."""
+    texts = {
+        f"sum{k}": f"{SUM} = {updater.expression.code}"
+        for k, updater in enumerate(synapses.summed_updaters.values())
+    }
+    try:
+        if synapses.state_updater is not None:
+            synapses.state_updater.update_abstract_code(outer)
+            texts["update"] = synapses.state_updater.abstract_code
+        for k, pathway in enumerate(synapses._pathways):
+            texts[f"decay{k}"], texts[f"code{k}"] = _split(pathway, outer)
+    except UnsupportedEquationsException as error:
+        raise InputError(
+            f"synapses '{synapses.name}': {one_line(str(error))} Event-driven equations must be "
+            "linear; for clock-driven ones use method 'euler' or 'rk4'"
+        ) from None
+    return texts
 
 
 def _split(pathway: Any, namespace: Mapping[str, Any]) -> tuple[str, str]:

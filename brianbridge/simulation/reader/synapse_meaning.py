@@ -44,6 +44,7 @@ def check_meaning(synapses: Any, outer: Mapping[str, Any], in_model: Callable[[s
     for pathway in synapses._pathways:
         _check_statements(synapses, pathway)
         _check_two_names(synapses, pathway, in_model)
+        _check_two_statements(synapses, pathway)
         if whole(synapses.source) is whole(synapses.target):
             _check_alias(synapses, in_model(pathway.code))
 
@@ -142,6 +143,27 @@ def _check_two_names(synapses: Any, pathway: Any, in_model: Callable[[str], str]
                 "Brian2's targets read the value before or after the change, so use one name, "
                 f"'{both[1]}'",
             )
+
+
+def _check_two_statements(synapses: Any, pathway: Any) -> None:
+    """Refuse code that changes a variable of the target in one statement, and reads it elsewhere.
+
+    A statement may read what it changes itself: then Brian2 runs synapses one after another.
+    """
+    lines = parse_statements(pathway.code, f"synapses '{synapses.name}'")
+    for line in lines:
+        if side_of(synapses, line.target) != "post":
+            continue
+        for other in lines:
+            read = get_identifiers_recursively([other.expression], synapses.variables)
+            direct = get_identifiers(other.expression) if other is line else set()
+            if line.target in read - direct:
+                _refuse(
+                    synapses,
+                    f"{_text(line)} changes what {_text(other)} reads, which Brian2's targets do "
+                    "in different orders; let two pathways do it, on_pre = {'first': ..., "
+                    "'second': ...}",
+                )
 
 
 def _check_alias(synapses: Any, code: str) -> None:

@@ -97,6 +97,8 @@ class Names:
             self._take_of_neuron(name, side)
         elif name not in self.synapses.variables and not is_temporary(self.synapses, name):
             self._take_constant(name)
+        elif name.endswith(("_pre", "_post")):
+            self._refuse(f"'{name}' is no variable of the equations of neurons; remove it")
 
     def in_model(self, text: str) -> str:
         """Return code with the names that variables of neurons have in the model."""
