@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
+from brian2.codegen.translation import get_identifiers_recursively
 from brian2.equations.equations import PARAMETER, SUBEXPRESSION
 from brian2.stateupdaters.base import StateUpdateMethod, UnsupportedEquationsException
 from brian2.utils.stringtools import get_identifiers
@@ -88,7 +89,7 @@ def read_model(
         for name, eq in equations.items()
         if eq.type != SUBEXPRESSION
     }
-    trained = _trained(synapses, equations, used, train)
+    trained = _trained(synapses, equations, train)
     weight = initial.pop(trained) if trained else np.ones(1)
     lines = [names.in_model(equation_line(eq)) for eq in equations.values()]
     model = SynapseModel(
@@ -116,7 +117,7 @@ def _short(values: np.ndarray) -> np.ndarray:
 
 
 def _trained(
-    synapses: Any, equations: Mapping[str, Any], used: set[str], train: Mapping[str, str | None]
+    synapses: Any, equations: Mapping[str, Any], train: Mapping[str, str | None]
 ) -> str:
     """Return the variable that training changes; an empty string if there is none."""
     floats = {
@@ -130,6 +131,10 @@ def _trained(
             hint = did_you_mean(chosen, floats)
             _refuse(synapses, f"there is no variable '{chosen}' to train. {hint}")
         return chosen
+    # Expressions that nothing uses have no effect.
+    texts = [pathway.code for pathway in synapses._pathways]
+    texts += [e.expr.code for e in equations.values() if e.expr and _has_effect(e)]
+    used = get_identifiers_recursively(texts, synapses.variables)
     found = [name for name, eq in floats.items() if eq.type == PARAMETER and name in used]
     if len(found) > 1:
         found = [name for name in found if name in _WEIGHTS] or found
@@ -141,6 +146,11 @@ def _trained(
             f"{{'{synapses.name}': '{found[0]}'}}, or None for none of them",
         )
     return found[0] if found else ""
+
+
+def _has_effect(eq: Any) -> bool:
+    """Return whether an equation has an effect of its own, unlike a subexpression."""
+    return eq.type != SUBEXPRESSION or "summed" in eq.flags
 
 
 def _pathway(pathway: Any, names: Names, dt: float, orders: Mapping[str, int]) -> SynapsePathway:
