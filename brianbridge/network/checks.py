@@ -12,6 +12,7 @@ from brianbridge.network.population import INPUT
 from brianbridge.network.projection import Projection
 from brianbridge.network.readouts import READOUTS
 from brianbridge.network.structure import NetworkStructure, Schedule
+from brianbridge.network.synapses.model import Side
 from brianbridge.neurons.equations import integers_and_booleans
 from brianbridge.neurons.model import NeuronModel
 
@@ -133,6 +134,9 @@ def _check_target(network: NetworkStructure, projection: Projection) -> None:
             f"projection '{projection.name}' gives a constant input, but neuron model "
             f"'{neuron.name}' has no drive; give the model a 'drive' or use bias = false"
         )
+    if projection.model is not None:
+        _check_model(network, projection)
+        return
     receive = network.receive_of(projection)
     if constant:
         # Nothing is received, but an unknown variable is still a mistake.
@@ -144,6 +148,43 @@ def _check_target(network: NetworkStructure, projection: Projection) -> None:
             "receives none; give the model a 'receive'"
         )
     _check_receive(projection, receive, neuron)
+
+
+def _check_model(network: NetworkStructure, projection: Projection) -> None:
+    """Refuse synapses with a model that change what neurons do not have, or in another order."""
+    model = projection.model
+    assert model is not None
+    what = f"projection '{projection.name}'"
+    if network.schedule != "default":
+        raise InputError(
+            f"{what}: its synapses have a model, which runs in Brian2's order only; give the "
+            "network schedule = 'default'"
+        )
+    if not network.delivers_spikes(projection):
+        raise InputError(
+            f"{what}: its synapses have a model, which follows spikes, but the input is a "
+            "constant current; use an encoding that gives spikes"
+        )
+    side: Side
+    for side, name in (("pre", projection.source), ("post", projection.target)):
+        changed = model.changed(side)
+        if changed and name == INPUT:
+            raise InputError(
+                f"{what}: its synapses change '{changed[0]}' of the input; leave it out"
+            )
+        for variable in changed:
+            _check_receive(projection, variable, network.population(name).neuron)
+    for pathway in model.pathways:
+        if pathway.side == "post" and not network.fires(projection.target):
+            raise InputError(
+                f"{what}: pathway '{pathway.name}' follows the spikes of '{projection.target}', "
+                f"which does not fire with readout '{network.readout}'; use readout 'counts'"
+            )
+        if pathway.steps(network.dt, pathway.delay.size).max(initial=0) > LONGEST_DELAY:
+            raise InputError(
+                f"{what}: a delay of pathway '{pathway.name}' is more than {LONGEST_DELAY:,} steps "
+                f"of {network.dt * 1e3:g} ms; give a shorter one"
+            )
 
 
 def _check_receive(projection: Projection, receive: str, neuron: NeuronModel) -> None:

@@ -142,6 +142,8 @@ def _each_remark(projection: Any) -> Iterator[str]:
         yield "feedback"
     if projection.frozen:
         yield "frozen"
+    if projection.model is not None:
+        yield f"synapses with a model, weight {projection.model.trained or 'unused'}"
     if projection.failure is not None:
         yield f"spikes fail with probability {projection.failure.probability:g}"
 

@@ -25,6 +25,7 @@ from brianbridge.network.projection import Projection, projection_name
 from brianbridge.network.scale import in_natural_units
 from brianbridge.network.sign import sign_of
 from brianbridge.network.structure import NetworkStructure
+from brianbridge.network.synapses.model import SynapseModel
 from brianbridge.neurons.model import NeuronModel
 
 __all__ = ["SpikingNetwork"]
@@ -244,7 +245,7 @@ class SpikingNetwork(NetworkStructure):
             The result of `to_dict`.
         arrays : mapping of str to mapping
             By projection name: ``weight``, ``bias`` if there is one, and the arrays of the
-            connection.
+            connection and of the model of its synapses.
         provenance : mapping
             Where the weights come from.
         """
@@ -278,6 +279,7 @@ def _projection_entry(projection: Projection) -> dict[str, Any]:
         },
         "connection": projection.connection.to_dict(),
         "pool": None if projection.pool is None else projection.pool.to_dict(),
+        **({} if projection.model is None else {"model": projection.model.to_dict()}),
     }
 
 
@@ -290,5 +292,11 @@ def _projection(entry: Mapping[str, Any], arrays: Mapping[str, Any]) -> Projecti
     plain = {key: entry[key] for key in _PLAIN}
     plain |= {key: entry.get(key, usual) for key, usual in _USUALLY.items()}
     pool = None if entry["pool"] is None else Pooling(**entry["pool"])
+    model = None
+    if entry.get("model") is not None:
+        own = [key for key in found if key.startswith(("initial_", "delay_"))]
+        model = SynapseModel.from_dict(entry["model"], {key: found.pop(key) for key in own})
     connection = connection_from_dict(entry["connection"], found)
-    return Projection(weight=weight, bias=bias, connection=connection, pool=pool, **plain)
+    return Projection(
+        weight=weight, bias=bias, connection=connection, pool=pool, model=model, **plain
+    )

@@ -13,10 +13,11 @@ from typing import Any, get_args
 import numpy as np
 
 from brianbridge.errors import InputError, did_you_mean
-from brianbridge.network.connections import AllToAll, Connection, SynapseTable
+from brianbridge.network.connections import AllToAll, Connection, Sparse, SynapseTable
 from brianbridge.network.display import projection_text
 from brianbridge.network.pooling import Pooling
 from brianbridge.network.sign import Sign
+from brianbridge.network.synapses.model import SynapseModel
 from brianbridge.neurons.quantities import seconds
 
 __all__ = ["Failure", "Projection", "projection_name"]
@@ -98,6 +99,9 @@ class Projection:
     failure : Failure, optional
         How spikes fail to arrive. Only simulations use it: the twin ignores it, and network files
         do not store it.
+    model : SynapseModel, optional
+        What the synapses do, if that is more than to add their weight. The weight is then the
+        initial value of the variable ``model.trained``, and the pathways have the delays.
     """
 
     source: str
@@ -114,6 +118,7 @@ class Projection:
     sign: Sign = "any"
     longest_delay: Any = None
     failure: Failure | None = None
+    model: SynapseModel | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weight", _for_torch(self.weight))
@@ -181,6 +186,8 @@ class Projection:
                 f"{seen} to {target} needs {wanted}"
             )
         connection.check_pairs(given, seen, target, self._what)
+        if self.model is not None:
+            self._check_model(self.model)
         if self.bias is not None and self.bias.shape != connection.bias_shape(target):
             raise InputError(
                 f"{self._what}: the bias has shape {self.bias.shape}; a target of shape {target} "
@@ -189,6 +196,29 @@ class Projection:
         self._check_values("weight", self.weight)
         if self.bias is not None:
             self._check_values("bias", self.bias)
+
+    def _check_model(self, model: SynapseModel) -> None:
+        """Refuse what synapses with a model cannot have, and arrays that do not fit them."""
+        connection, has = self.connection, ""
+        if not isinstance(connection, Sparse) or connection.delays is not None:
+            has = "another connection than 'sparse', or delays of its own"
+        elif self.pool is not None or self.bias is not None or self.failure is not None:
+            has = "pooling, a bias or failures"
+        elif self.receive or self.delay or self.feedback:
+            has = "a receive, a delay or feedback"
+        if has:
+            raise InputError(
+                f"{self._what}: its synapses have a model, which says all that they do, but the "
+                f"projection has {has}; leave it out"
+            )
+        assert isinstance(connection, Sparse)
+        for name, values in model.arrays().items():
+            if values.shape not in ((1,), connection.source.shape):
+                raise InputError(
+                    f"{self._what}: '{name}' of its synapses has shape {values.shape}; give one "
+                    f"value, or {connection.source.size}"
+                )
+            self._check_values(name, values)
 
     def _check_values(self, what: str, values: np.ndarray) -> None:
         if values.dtype.kind not in "iuf":

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from brianbridge.network.gain import driven_variable
 from brianbridge.network.projection import Projection
 from brianbridge.network.structure import NetworkStructure
@@ -47,8 +49,11 @@ def unit_of_variable(network: NetworkStructure, name: str, variable: str) -> flo
 def weight_unit(network: NetworkStructure, projection: Projection) -> float:
     """Return one natural unit of the weights of a projection, in SI units.
 
-    It is the unit of the variable that spikes add to, or that a constant current drives.
+    It is the unit of the variable that spikes add to, or that a constant current drives. Synapses
+    with a model use their weight in any way: its unit is its largest size, or 1 if all are 0.
     """
+    if projection.model is not None:
+        return float(np.abs(projection.weight, dtype=np.float64).max(initial=0.0)) or 1.0
     if not network.delivers_spikes(projection):
         return bias_unit(network, projection)
     return unit_of_variable(network, projection.target, network.receive_of(projection))
@@ -91,6 +96,8 @@ def scale_text(network: NetworkStructure, name: str) -> str:
 
 def weight_unit_text(network: NetworkStructure, projection: Projection) -> str:
     """Return one natural unit of the weights of a projection, with its unit: ``"15 mV"``."""
+    if projection.model is not None:
+        return f"{weight_unit(network, projection):g}, in SI units"
     variable = network.receive_of(projection)
     if not network.delivers_spikes(projection):
         variable = driven_variable(network, projection.target)

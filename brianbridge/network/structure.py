@@ -77,9 +77,22 @@ class NetworkStructure:
         return projection.receive or self.population(projection.target).neuron.receive
 
     def received(self, name: str) -> tuple[str, ...]:
-        """Return the variables of population `name` that spikes add to."""
-        into = [self.receive_of(p) for p in self.incoming(name) if self.delivers_spikes(p)]
+        """Return the variables of population `name` that spikes add to, or synapses change."""
+        into = [
+            self.receive_of(p)
+            for p in self.incoming(name)
+            if self.delivers_spikes(p) and p.model is None
+        ]
+        for p in self.projections:
+            if p.model is not None:
+                into += p.model.changed("post") if p.target == name else ()
+                into += p.model.changed("pre") if p.source == name else ()
         return tuple(dict.fromkeys(into))
+
+    @property
+    def modelled(self) -> tuple[Projection, ...]:
+        """The projections whose synapses have a model, and do more than add a weight."""
+        return tuple(p for p in self.projections if p.model is not None)
 
     def shape_of(self, name: str) -> tuple[int, ...]:
         """Return the shape of a population, or of the spikes or current of the input."""
@@ -98,8 +111,12 @@ class NetworkStructure:
 
     @property
     def has_loops(self) -> bool:
-        """Whether populations must be stepped together: there is feedback, or a loop."""
-        return any(p.feedback for p in self.projections) or not self.layers
+        """Whether populations must be stepped together: there is feedback, a loop, or a model.
+
+        Synapses with a model read the state of neurons in each step.
+        """
+        feedback = any(p.feedback for p in self.projections)
+        return feedback or bool(self.modelled) or not self.layers
 
     @property
     def layers(self) -> tuple[Population, ...]:

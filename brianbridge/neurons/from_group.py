@@ -16,7 +16,7 @@ from brianbridge.neurons.quantity_text import unit_name
 from brianbridge.neurons.regular import RegularCode
 from brianbridge.neurons.statements import parse_statements
 
-__all__ = ["COLUMN", "fields_of_group"]
+__all__ = ["COLUMN", "equation_line", "fields_of_group"]
 
 #: The variable that holds the index of a neuron, where equations use Brian2's ``i``.
 COLUMN = "neuron_index"
@@ -53,7 +53,7 @@ def fields_of_group(group: Any, *, namespace: Mapping[str, Any]) -> Iterator[dic
         if eq.type == "parameter" and "constant" in eq.flags and eq.var_type == "float":
             parameters[eq.varname] = value
             continue
-        lines.append(_line(eq))
+        lines.append(equation_line(eq))
         if value is not None and np.any(value):
             initial[eq.varname] = value
     if any(np.ndim(array.values) == 2 for array in timed.values()):
@@ -174,7 +174,7 @@ def _present_value(group: Any, eq: Any) -> Any:
     return values if eq.dim is DIMENSIONLESS else Quantity(values, dim=eq.dim)
 
 
-def _line(eq: Any) -> str:
+def equation_line(eq: Any) -> str:
     """Write an equation, with a unit that equations accept (``str`` writes ``V``)."""
     left = f"d{eq.varname}/dt" if eq.type == "differential equation" else eq.varname
     right = f" = {one_line(eq.expr.code)}" if eq.expr is not None else ""

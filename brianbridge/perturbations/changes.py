@@ -97,8 +97,8 @@ def spike_projections(
     Raises
     ------
     InputError
-        If a name is unknown, a chosen projection carries a constant current, or no projection
-        carries spikes.
+        If a name is unknown, a chosen projection carries a constant current or has synapses with a
+        model, or no projection carries spikes.
     """
     carries_spikes = {p.name: network.delivers_spikes(p) for p in network.projections}
     for name in names:
@@ -113,7 +113,15 @@ def spike_projections(
         raise InputError(
             f"perturbation '{perturbation.name}': no projection carries spikes; leave it out"
         )
-    return set(names) or {name for name, spikes in carries_spikes.items() if spikes}
+    chosen = set(names) or {name for name, spikes in carries_spikes.items() if spikes}
+    for projection in network.modelled:
+        if projection.name in chosen:
+            raise InputError(
+                f"perturbation '{perturbation.name}': the synapses of projection "
+                f"'{projection.name}' have a model, which it cannot change; leave it out, or choose "
+                "other projections"
+            )
+    return chosen
 
 
 def threshold_of(population: Population, perturbation: Perturbation) -> Any:

@@ -26,7 +26,8 @@ class Backend:
     Parameters
     ----------
     path : {"batched", "reference"}, optional
-        Path through Brian2; the batched one if not given and the device supports it.
+        Path through Brian2; the batched one if not given, and the device and the synapses of the
+        network allow it. Synapses with a model (`brianbridge.network.synapses`) do not.
     device : {"runtime", "cpp_standalone"}
         Device of Brian2; ``cpp_standalone`` compiles the reference path to a C++ program, once
         for all samples.

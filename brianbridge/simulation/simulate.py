@@ -154,6 +154,14 @@ def _spike_file(request: Request, path: str | os.PathLike[str]) -> SpikeFileWrit
 
 def _run(request: Request, backend: Backend) -> Recording:
     """Simulate a request on the path and the device of a backend."""
+    modelled = [f"'{p.name}'" for p in request.network.modelled]
+    if modelled and backend.path == "batched":
+        raise InputError(
+            f"path = 'batched' only adds weights, but the synapses of projection {modelled[0]} "
+            "have a model; use Backend(path='reference'), or give no path"
+        )
+    if modelled:
+        backend = replace(backend, path="reference")
     if backend.device == "cpp_standalone":
         from brianbridge.simulation.reference.standalone import run_standalone
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection
+from typing import Any
 
 from brianbridge.errors import InputError
+from brianbridge.neurons.abstract_code import TEMPORARY
 from brianbridge.twin.torch_functions import TORCH_FUNCTIONS
 
 __all__ = ["TorchRenderer"]
@@ -67,6 +69,18 @@ class TorchRenderer:
         """Compute `code` once per presentation, as `name`."""
         self.hoisted.append((name, code))
         return name
+
+    def assignment(self, statement: Any) -> str:
+        """Render one of Brian2's statements; a constant one moves out of the step."""
+        if statement.op == TEMPORARY:
+            if self.is_constant(statement.expr):
+                self.keep(statement.var, self.plain(statement.expr))
+                return ""
+            self.changing.add(statement.var)
+        expression = self.hard(statement.expr)
+        if statement.op in ("=", TEMPORARY):
+            return f"{statement.var} = {expression}"
+        return f"{statement.var} = {statement.var} {statement.op[:-1]} {expression}"
 
     def _is_constant(self, node: ast.expr) -> bool:
         for child in ast.walk(node):

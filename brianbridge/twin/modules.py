@@ -25,6 +25,7 @@ from brianbridge.twin.projections import ProjectionTwin
 from brianbridge.twin.quantisation import Quantisation
 from brianbridge.twin.recorded_spikes import RecordedSpikes, straight_through
 from brianbridge.twin.spike_function import SpikeFunction
+from brianbridge.twin.synapses.module import SynapseTwin
 from brianbridge.twin.training_options import (
     check_quantisation,
     checked_dropout,
@@ -85,6 +86,10 @@ class NetworkModules(nn.Module):
                 tensor = tensor if tensor.ndim == 0 else tensor.reshape(population.shape)
                 self.register_buffer(f"_gain_{population.name}", tensor, persistent=False)
         self.differentiate_by(spike_function or SpikeFunction())
+        states = {p.name: self.population(p.name).rendered.state for p in network.populations}
+        self.synapses = nn.ModuleDict(
+            {p.name: SynapseTwin(network, p, states, dtype) for p in network.modelled}
+        )
 
     def differentiate_by(self, spike_function: SpikeFunction) -> None:
         """Render the neurons again, with another surrogate derivative."""

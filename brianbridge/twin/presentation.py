@@ -48,6 +48,11 @@ class Presentation:
         """Return the present value of a state variable, ``(batch, *shape)``."""
         return self._state[self._rendered.state.index(name)]
 
+    def put(self, name: str, values: Tensor) -> None:
+        """Set a state variable, ``(batch, *shape)``."""
+        place = self._rendered.state.index(name)
+        self._state = (*self._state[:place], values, *self._state[place + 1 :])
+
     def states(self) -> dict[str, Tensor]:
         """Return the present values of all state variables."""
         return dict(zip(self._rendered.state, self._state, strict=True))

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from brianbridge.network import INPUT
 from brianbridge.twin.modules import NetworkModules
+from brianbridge.twin.synapses.run import Coupling
 
 __all__ = [
     "Outcome",
@@ -140,6 +141,7 @@ def run_together(
     wanted = {n: [v for v in record if v in twin.population(n).rendered.state] for n in drives}
     traces: dict[str, dict[str, list[Tensor]]] = {n: {v: [] for v in wanted[n]} for n in drives}
     incoming = {name: _spike_projections(twin, name) for name in drives}
+    coupling = Coupling(twin, running)
 
     def arriving(name: str, k: int) -> dict[str, Tensor]:
         x: dict[str, Tensor] = {}
@@ -158,9 +160,11 @@ def run_together(
 
     for k in range(network.steps):
         if not canonical:
+            coupling.before_neurons(k)
             computed = {name: running[name].fire(k) for name in drives}
             for name, values in computed.items():
                 emit(name, values)
+            coupling.after_neurons(k, emitted)
         for name in drives:
             if canonical:
                 emit(name, running[name].step(k, arriving(name, k)))
@@ -187,7 +191,7 @@ def _spike_projections(
             twin.projection(p.name).arrivals(network.delay_steps(p)),
         )
         for p in network.incoming(name)
-        if network.delivers_spikes(p)
+        if network.delivers_spikes(p) and p.model is None
     ]
 
 

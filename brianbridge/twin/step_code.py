@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import ast
-from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from brianbridge.neurons.abstract_code import TEMPORARY, statements_of
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.probe import resolve_names
 
 __all__ = ["TEMPORARY", "StepCode", "read_step"]
-
-#: The operation of Brian2's statements that define a temporary variable.
-TEMPORARY = ":="
 
 
 @dataclass(frozen=True)
@@ -76,11 +73,11 @@ def read_step(model: NeuronModel, group: Any, fires: bool) -> tuple[StepCode, di
     known = resolve_names(group, update, emit, reset, *(one.code for one in model.regular))
     known["emit"] = _emit_variable(group)
     code = StepCode(
-        _statements(update, known, "update"),
-        _statements(emit, known, "emit"),
-        _statements(reset, known, "reset"),
+        statements_of(update, known, "update"),
+        statements_of(emit, known, "emit"),
+        statements_of(reset, known, "reset"),
         [
-            (one.steps(float(group.clock.dt_)), _statements(one.code, known, f"regular{k}"))
+            (one.steps(float(group.clock.dt_)), statements_of(one.code, known, f"regular{k}"))
             for k, one in enumerate(model.regular)
         ],
     )
@@ -91,20 +88,3 @@ def _emit_variable(group: Any) -> Any:
     from brian2.core.variables import ArrayVariable
 
     return ArrayVariable("emit", owner=group, size=group.N, device=None, dtype=np.float64)
-
-
-def _statements(code: str, variables: dict[str, Any], label: str) -> list[Any]:
-    from brian2 import prefs
-    from brian2.codegen.translation import make_statements
-
-    if not code.strip():
-        return []
-    optimise = prefs.codegen.loop_invariant_optimisations
-    scalar, vector = make_statements(code, variables, np.float64, optimise=optimise)
-    # Brian2 caches what it returns, so change copies. Every block numbers its loop invariants from
-    # 1; make their names different.
-    statements = [copy(statement) for statement in (*scalar, *vector)]
-    for statement in statements:
-        statement.var = statement.var.replace("_lio_", f"_{label}_")
-        statement.expr = str(statement.expr).replace("_lio_", f"_{label}_")
-    return statements

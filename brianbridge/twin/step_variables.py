@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from brianbridge.neurons.model import SPIKE_VALUE, NeuronModel
 from brianbridge.twin.step_code import StepCode
 
-__all__ = ["StepVariables"]
+__all__ = ["StepVariables", "shared_and_each"]
 
 
 class StepVariables:
@@ -69,7 +69,8 @@ class StepVariables:
         one = len(received) == 1
         self.received = {n: self.unused("x" if one else f"x_{n}") for n in received}
         self.spiked = self.unused("spiked")
-        self.numbers, self.arrays = _constants(known, (used - arrays - {"t", "emit"}) & set(known))
+        constants = (used - arrays - {"t", "emit"}) & set(known)
+        self.numbers, self.arrays = shared_and_each(known, constants)
 
     def unused(self, name: str) -> str:
         """Return `name`, with underscores added if the model uses it."""
@@ -78,8 +79,8 @@ class StepVariables:
         return name
 
 
-def _constants(
-    known: dict[str, Any], names: set[str]
+def shared_and_each(
+    known: Mapping[str, Any], names: set[str]
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """Return the constants that neurons share, and those that differ between neurons."""
     from brian2.core.variables import ArrayVariable, Constant

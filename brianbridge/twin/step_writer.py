@@ -137,16 +137,7 @@ class StepWriter:
         return self._refractory and self._model.method == "exponential_euler"
 
     def _assign(self, statement: Any) -> str:
-        if statement.op == TEMPORARY:
-            if self._renderer.is_constant(statement.expr):
-                self._renderer.keep(statement.var, self._renderer.plain(statement.expr))
-                return ""
-            self._renderer.changing.add(statement.var)
-        expression = self._renderer.hard(statement.expr)
-        if statement.op in ("=", TEMPORARY):
-            return f"{statement.var} = {expression}"
-        operator = statement.op[:-1]
-        return f"{statement.var} = {statement.var} {operator} {expression}"
+        return self._renderer.assignment(statement)
 
     def _receive(self) -> list[str]:
         lines = []

@@ -12,7 +12,9 @@ from brian2 import (
     Hz,
     Network,
     PoissonGroup,
+    PoissonInput,
     SpatialNeuron,
+    Synapses,
     ms,
     network_operation,
     set_device,
@@ -35,51 +37,102 @@ def check_refused(refused: Any, said: tuple[str, ...], *objects: Any, **options:
 @pytest.mark.parametrize(
     ("on_pre", "said"),
     [
-        ("v = w", "'v = ...' does not add"),
-        ("v *= w", "'v *= ...' does not add"),
-        ("v = v + w", "'v = ...' does not add"),
-        ("v += w*v_post", "'v_post' in 'w*v_post' is not a constant"),
-        ("v += w*(1 - v)", "is not a constant"),
-        ("v += w*u", "several variables"),
-        ("v += w + u", "'w + u' is not a constant"),
-        ("v += w**2", "is not a constant"),
-        ("v += 1/w", "is not a constant"),
-        ("v += w*rand()", "'rand' is a function"),
-        ("v += w*rand()*i", "'rand' is a function"),
-        ("v += w*i", "'i' in 'w*i' is not a constant"),
+        ("v = w", "'v = w' depends on which of several synapses comes last"),
+        ("v = v + w", "write '+='"),
+        ("r = 2*w; v = r", "'v = r' depends on which"),
+        ("v = v_pre", "depends on which"),
+        ("v += a*b", "training could change 'a', 'b'"),
+        ("v += w*rand()", "'rand()' is noise"),
+        ("v_post += w*square(v_post)", "'square' is a function of your own"),
+        ("v += w*i", "'i' is the number of a neuron or a synapse"),
         ("v += w*0", "'w*0' is 0"),
-        ("v += x", "'x' stands for an expression"),
-        ("w += 0.1", "'w' is not a variable of the target"),
-        ("v_pre += w", "'v_pre' belongs to the source"),
-        ("v += clip(w, 0, 1)", "is not a constant"),
+        ("v_pre += w", "'v_pre += w' changes the source"),
+        ("v += w*v_pre", "reads 'v_pre' and changes 'v_post' of the same group"),
+        ("v_post += w; u_post -= v_post*w", "let two pathways do it"),
+        ("r = w*v_post; v_post += r", "'v_post += r' changes what 'r = w*v_post' reads"),
+        ("v_post += x", "let two pathways do it"),
+        ("v += w*(1 - v_post)", "changes 'v' and calls it 'v_post', too"),
+        ("v += w*rate_pre", "'rate_pre' stands for an expression of group 'cells'"),
+        ("v_post += w*t_in_timesteps_post", "is no variable of the equations"),
         ("nowhere += w", "nowhere"),
         ("v += w*nowhere", "nowhere"),
         ("v += w*mV", "units"),
-        ("v += w; v += w", "'w' is added in several places"),
-        ("v += w\nw = clip(w + 0.1, 0, 1)", "'w = ...' does not add"),
+        ("v_post += w*v_post*mV", "units"),
     ],
 )
-def test_code_that_does_more_than_add_a_weight(refused, on_pre, said):
-    group = cells()
-    one = wires(group, group, on_pre, "w : 1\nu : 1\nx = w*2 : 1")
+def test_code_that_no_projection_can_hold(refused, on_pre, said):
+    group = cells(equations=f"{LEAKY}\nrate = 2*v : 1\nu : 1")
+    square = Function(np.square, arg_units=[1], return_unit=1)
+    model = "w : 1\na : 1\nb : 1\nx = w*v_post : 1"
+    one = wires(group, group, on_pre, model, namespace={"square": square})
     check_refused(refused, ("synapses 'wires'", said), group, one)
+
+
+def test_a_source_of_spikes_has_no_state(refused):
+    source = cells(name="source")
+    group = cells()
+    one = wires(source, group, "v += w*v_pre")
+    check_refused(refused, ("'v_pre' is a variable of the input",), source, group, one,
+                  input="source")  # fmt: skip
+
+
+def test_an_assignment_on_which_the_targets_of_brian2_disagree(refused):
+    group = cells(equations=f"{LEAKY} (unless refractory)", refractory=1 * ms)
+    one = wires(group, group, "v = 0.5")
+    check_refused(refused, ("'v = 0.5' sets a variable with the flag (unless refractory)", "'*='"),
+                  group, one)  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("model", "options", "said"),
     [
-        ("dw/dt = -w/(5*ms) : 1 (event-driven)", {}, "event-driven"),
-        ("dw/dt = -w/(5*ms) : 1 (clock-driven)", {"method": "exact"}, "differential equation"),
-        ("w : 1\nI_post = w : 1 (summed)", {}, "summed variable"),
-        ("w : 1", {"on_post": "w += 0.1"}, "on_post 'w += 0.1'"),
         ("w : 1", {"on_pre": None}, "no on_pre"),
         ("w : 1", {"on_pre": {}}, "no on_pre"),
+        ("w : 1", {"multisynaptic_index": "k"}, "multisynaptic_index"),
+        ("w : 1\nx = w*v_post : 1 (constant over dt)", {"on_pre": "v += x"}, "constant over dt"),
+        ("dw/dt = -w/ms + xi/ms**0.5 : 1 (clock-driven)", {"method": "euler"}, "remove 'xi'"),
+        ("dw/dt = -w**2/ms : 1 (clock-driven)", {"method": "exact"}, "use method 'euler' or 'rk4'"),
+        ("dw/dt = -w**2/ms : 1 (event-driven)", {}, "Event-driven equations must be linear"),
+        ("w : 1\nI_post = w + v_post : 1 (summed)\nK_post = I_post : 1 (summed)",
+         {"on_pre": None}, "the sum 'K_post' reads the sum 'I_post'"),
     ],
-)
+)  # fmt: skip
 def test_synapses_that_do_more(refused, model, options, said):
-    group = cells(equations=f"{LEAKY}\nI : 1")
+    group = cells(equations=f"{LEAKY}\nI : 1\nK : 1")
     one = wires(group, group, **{"on_pre": "v += w", "model": model, **options})
     check_refused(refused, ("synapses 'wires'", said), group, one)
+
+
+def test_synapses_onto_synapses(refused):
+    group = cells()
+    one = wires(group, group)
+    onto = Synapses(group, one, "x : 1", on_pre="w += x", name="onto")
+    onto.connect(i=0, j=0)
+    check_refused(refused, ("synapses 'onto': its target 'wires'",), group, one, onto)
+
+
+def test_coupling_beside_code_that_runs_regularly(refused):
+    group = cells(equations=f"{LEAKY}\nI : 1")
+    group.run_regularly("v += 0.1")
+    gap = wires(group, group, None, "w : 1\nI_post = w*(v_pre - v_post) : 1 (summed)")
+    check_refused(refused, ("coupled in every step", "run_regularly"), group, gap)
+
+
+def test_an_input_that_comes_before_a_model(refused):
+    group = cells()
+    one = wires(group, group, "v += w*(1 - v)")
+    one.pre.order = 1
+    more = PoissonInput(group, "v", N=3, rate=5 * Hz, weight=0.1)
+    said = ("(PoissonInput) adds to 'v' before", "PoissonGroup and Synapses")
+    check_refused(refused, said, group, one, more)
+
+
+def test_a_variable_to_train_that_is_not_there(refused):
+    group = cells()
+    one = wires(group, group)
+    check_refused(refused, ("there are no synapses 'wire'", "'wires'"), group, one,
+                  train={"wire": "w"})  # fmt: skip
+    check_refused(refused, ("there is no variable 'x' to train",), group, one, train={"wires": "x"})
 
 
 def test_synapses_that_run_something_besides(refused):

@@ -11,6 +11,8 @@
         bias                one value for each neuron or channel; absent if there is none
         <field>             the arrays of the connection, such as ``source`` and ``target`` of a
                             sparse one
+        initial_<variable>, delay_<pathway>
+                            the arrays of a synapse model
     /training/<curve>       one number for each epoch: ``provenance["training_curve"]`` in memory
 
 The same network gives the same bytes. Each chunk and each header has a checksum, so that damage is
@@ -45,6 +47,7 @@ from brianbridge.io.networks.schema import check_entry, upgraded
 from brianbridge.network import SpikingNetwork
 from brianbridge.network.connections import CONNECTIONS
 from brianbridge.network.projection import projection_name
+from brianbridge.network.synapses import SynapseModel
 from brianbridge.paths import checked_path
 
 __all__ = ["load_network", "save_network"]
@@ -102,6 +105,7 @@ def save_network(network: SpikingNetwork, path: str | os.PathLike[str]) -> None:
                 "cannot hold; save the network without its failure"
             )
         parts = {"weight": projection.weight, **projection.connection.arrays()}
+        parts |= {} if projection.model is None else projection.model.arrays()
         if projection.bias is not None:
             parts["bias"] = projection.bias
         arrays |= {f"projections/{projection.name}/{key}": array for key, array in parts.items()}
@@ -181,16 +185,25 @@ def _read_projections(
 ) -> dict[str, dict[str, np.ndarray]]:
     """Return the arrays of each projection by its name."""
     group = member(file, "projections", h5py.Group)
-    connections = {
-        projection_name(p["source"], p["target"], p["label"]): p["connection"]["kind"]
+    known = {
+        projection_name(p["source"], p["target"], p["label"]): _array_names(p)
         for p in entry["projections"]
     }
-    if stray := sorted(set(group) - set(connections)):
+    if stray := sorted(set(group) - set(known)):
         raise InputError(f"/projections/{stray[0]} belongs to no projection of /network")
     return {
-        name: _read_arrays(member(group, name, h5py.Group), name, CONNECTIONS[kind].array_fields())
-        for name, kind in connections.items()
+        name: _read_arrays(member(group, name, h5py.Group), name, names)
+        for name, names in known.items()
     }
+
+
+def _array_names(projection: Mapping[str, Any]) -> list[str]:
+    """Return the names of the arrays that a projection may have besides weight and bias."""
+    names = list(CONNECTIONS[projection["connection"]["kind"]].array_fields())
+    if model := projection.get("model"):
+        names += [f"initial_{name}" for name in SynapseModel(model["equations"]).variables]
+        names += [f"delay_{pathway['name']}" for pathway in model["pathways"]]
+    return names
 
 
 def _read_arrays(group: h5py.Group, name: str, known: Iterable[str]) -> dict[str, np.ndarray]:

@@ -28,6 +28,7 @@ from brianbridge.network.connections import CONNECTIONS
 from brianbridge.network.pooling import PoolingMode
 from brianbridge.network.readouts import ReadoutName
 from brianbridge.network.sign import Sign
+from brianbridge.network.synapses.model import Side
 from brianbridge.schema import validated
 
 __all__ = ["NetworkEntry", "check_entry", "upgraded"]
@@ -99,6 +100,26 @@ class _Pooling(_Strict):
     padding: list[NonNegativeInt]
 
 
+class _SynapsePathway(_Strict):
+    """See `brianbridge.network.synapses.SynapsePathway`."""
+
+    name: str
+    side: Side
+    code: str
+    order: int
+
+
+class _SynapseModel(_Strict):
+    """See `brianbridge.network.synapses.SynapseModel`."""
+
+    equations: str
+    pathways: list[_SynapsePathway]
+    trained: str
+    constants: dict[str, _Quantity]
+    method: str
+    updates_first: bool
+
+
 class _Projection(_Strict):
     """See `brianbridge.network.Projection`."""
 
@@ -113,6 +134,7 @@ class _Projection(_Strict):
     pool: _Pooling | None
     sign: Sign = "any"
     longest_delay: float | None = None
+    model: _SynapseModel | None = None  # absent if synapses only add their weight
 
 
 class NetworkEntry(_Strict):

@@ -21,7 +21,7 @@ def _smallest(least: int, most: int) -> type:
 
 @dataclass(frozen=True, eq=False)
 class Sparse(Connection):
-    """Connect the listed pairs of neurons; the weight has one value for each synapse.
+    """Connect the listed pairs of neurons, each with its own weight unless `element` is given.
 
     Parameters
     ----------
@@ -29,6 +29,8 @@ class Sparse(Connection):
         Flat indices of the connected neurons, in any order. A pair may occur several times.
     delays : numpy.ndarray, shape (synapses,), optional
         A delay for each synapse in seconds, on top of the projection's delay.
+    element : numpy.ndarray of int, shape (synapses,), optional
+        The element of the weight that each synapse has, where synapses share one.
 
     Examples
     --------
@@ -44,9 +46,10 @@ class Sparse(Connection):
     source: np.ndarray
     target: np.ndarray
     delays: np.ndarray | None = field(default=None)
+    element: np.ndarray | None = field(default=None)
 
     def __post_init__(self) -> None:
-        for name in ("source", "target"):
+        for name in ("source", "target", *(() if self.element is None else ("element",))):
             values = np.asarray(getattr(self, name))
             if values.ndim != 1 or (values.size and values.dtype.kind not in "iu"):
                 raise InputError(
@@ -61,6 +64,11 @@ class Sparse(Connection):
                 f"sparse connection: {self.source.size} sources for {self.target.size} targets; "
                 "give one of each for each synapse"
             )
+        if self.element is not None and self.element.shape != self.source.shape:
+            raise InputError(
+                f"sparse connection: {self.element.size} elements for {self.source.size} synapses; "
+                "give one for each synapse"
+            )
         if self.delays is not None:
             delays = np.asarray(self.delays)
             fit = delays.shape == self.source.shape and delays.dtype.kind in "iuf"
@@ -69,13 +77,17 @@ class Sparse(Connection):
             object.__setattr__(self, "delays", delays.astype(np.float64))
 
     def weight_shape(self, weight: Shape, source: Shape, target: Shape, what: str) -> Shape:
-        """Return ``(synapses,)``."""
-        return self.source.shape
+        """Return ``(synapses,)``, or ``(elements,)`` if synapses share them."""
+        if self.element is None:
+            return self.source.shape
+        return (int(self.element.max(initial=0)) + 1,)
 
     def pairs(self, weight: Shape, source: Shape, target: Shape) -> Pairs:
         """List all synapses, in the order in which they were given."""
-        number = len(self.source)
-        return Pairs(self.source, self.target, np.arange(number, dtype=_smallest(0, number)))
+        number, own = len(self.source), self.element
+        if own is None:
+            own = np.arange(number, dtype=_smallest(0, number))
+        return Pairs(self.source, self.target, own)
 
     def number_of_synapses(self, weight: Shape, source: Shape, target: Shape) -> int:
         """Return the number of synapses."""

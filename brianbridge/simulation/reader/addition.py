@@ -21,10 +21,11 @@ from brianbridge.neurons.model import SPIKE_VALUE
 from brianbridge.neurons.statements import Statement
 from brianbridge.simulation.code_runners import random_functions
 
-__all__ = ["READABLE", "Addition", "AdditionReader"]
+__all__ = ["Addition", "AdditionReader", "MoreThanAddingError"]
 
-#: The end of messages about code that cannot be read.
-READABLE = "what can be read is 'x_post += w', 'x_post += w*constant' and 'x_post += constant'"
+
+class MoreThanAddingError(Exception):
+    """A statement does more than to add a weight times a constant."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,15 @@ class Addition:
         The synaptic variable that holds the weights; empty if the line adds a constant.
     factor : float
         Factor of the variable, or the constant itself, in SI units.
+    constants : frozenset of str
+        Names of the constants in the factor.
     """
 
     pathway: Any
     receive: str
     variable: str
     factor: float
+    constants: frozenset[str] = frozenset()
 
 
 class AdditionReader:
@@ -78,17 +82,25 @@ class AdditionReader:
         self.variables, self.what = variables, what
 
     def read(self) -> Addition:
-        """Return the addition; raise `InputError` if the statement is not one."""
+        """Return the addition.
+
+        Raises
+        ------
+        MoreThanAddingError
+            If the statement is not one.
+        InputError
+            If it ignores the values of spikes, or adds nothing.
+        """
         line = self.line
         index = self.synapses.variables.indices
         target = self.variables[line.target]
-        if line.target not in self.synapses.variables or self._belongs_to_synapses(line.target):
-            self._refuse(f"'{line.target}' is not a variable of the target")
+        if line.operation not in ("+=", "-=") or line.target not in self.synapses.variables:
+            raise MoreThanAddingError
         if index[line.target] != "_postsynaptic_idx":
-            self._refuse(f"'{line.target}' belongs to the source")
-        variable, factor = self._product()
+            raise MoreThanAddingError
+        variable, factor, constants = self._product()
         sign = 1.0 if line.operation == "+=" else -1.0
-        return Addition(self.pathway, target.name, variable, sign * factor)
+        return Addition(self.pathway, target.name, variable, sign * factor, constants)
 
     def _belongs_to_synapses(self, name: str) -> bool:
         """Return whether a name is a variable of the synapses, not of their source or target."""
@@ -97,20 +109,32 @@ class AdditionReader:
             "0",
         )
 
-    def _product(self) -> tuple[str, float]:
-        """Return the variable and the constant of a product, without the spike value."""
+    def _product(self) -> tuple[str, float, frozenset[str]]:
+        """Return variable, constant and names of constants of a product, without the spike value.
+
+        If no factor has a value for each synapse, the variable is one that all synapses share.
+        """
         text = self.line.expression
-        weights, factor, graded = [], 1.0, False
+        weights: list[str] = []
+        shared: list[str] = []
+        others: list[tuple[ast.expr, int]] = []
+        graded = False
         for node, power in _factors(parse_expression(text, self.what)):
             name = node.id if isinstance(node, ast.Name) and power == 1 else ""
             if name == f"{SPIKE_VALUE}_pre" and not graded:
                 graded = True
             elif name and self._is_weight(name):
-                weights.append(name)
+                (shared if self.variables[name].scalar else weights).append(name)
             else:
-                factor *= self._constant(node) ** power
-        if len(weights) > 1:
-            self._refuse(f"'{text}' has several variables, but only one can be the weight")
+                others.append((node, power))
+        if len(weights) > 1 or (not weights and len(shared) > 1):
+            raise MoreThanAddingError
+        if weights:
+            others += [(ast.Name(name, ast.Load()), 1) for name in shared]
+        factor, constants = 1.0, set[str]()
+        for node, power in others:
+            factor *= self._constant(node) ** power
+            constants |= names_in(ast.unparse(node))
         if SPIKE_VALUE in self.synapses.source.variables and not graded:
             self._refuse(
                 f"the spikes of '{self.synapses.source.name}' carry values, which '{text}' "
@@ -118,15 +142,13 @@ class AdditionReader:
             )
         if not factor:
             self._refuse(f"'{text}' is 0 for every weight")
-        return (weights[0] if weights else ""), factor
+        return (weights or shared or [""])[0], factor, frozenset(constants)
 
     def _is_weight(self, name: str) -> bool:
-        """Return whether a name is a parameter with one value per synapse."""
-        variable = self.variables[name]
+        """Return whether a name is a parameter of the synapses."""
         return (
-            isinstance(variable, ArrayVariable)
+            isinstance(self.variables[name], ArrayVariable)
             and self._belongs_to_synapses(name)
-            and not variable.scalar
             and name in self.synapses.equations.parameter_names
         )
 
@@ -138,12 +160,12 @@ class AdditionReader:
             value = self.variables[name]
             if isinstance(value, Function):
                 if name not in DEFAULT_FUNCTIONS or name in random_functions():
-                    self._refuse(f"'{name}' is a function that returns no constant")
+                    raise MoreThanAddingError
                 scope[name] = value.pyfunc
             elif isinstance(value, Constant) or self._is_shared(name):
                 scope[name] = float(np.ravel(value.get_value())[0])
             else:
-                self._refuse(f"'{name}' in '{self.line.expression}' is not a constant")
+                raise MoreThanAddingError
         tree = ast.fix_missing_locations(ast.Expression(node))
         return float(eval(compile(tree, "<a constant>", "eval"), scope))  # only checked names
 
@@ -154,7 +176,7 @@ class AdditionReader:
         return shared and name in self.synapses.equations.parameter_names
 
     def _refuse(self, why: str) -> NoReturn:
-        raise InputError(f"{self.what}: {why}; {READABLE}")
+        raise InputError(f"{self.what}: {why}")
 
 
 def _factors(node: ast.expr, power: int = 1) -> list[tuple[ast.expr, int]]:

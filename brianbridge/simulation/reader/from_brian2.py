@@ -1,14 +1,14 @@
 """Read an existing Brian2 network, so that it gets a torch twin.
 
 Every `NeuronGroup` becomes a population with its equations, constants and present state. Every
-`Synapses` object becomes a sparse projection with its synapses, in their order. The network keeps
+`Synapses` object becomes sparse projections with its synapses, in their order. The network keeps
 Brian2's order of operations (``schedule="default"``), so that the twin emits the spikes of the
 user's network. The user's objects are not changed; `brianbridge.simulation.reader.write_into` sets
 the trained weights.
 
 External sources become one input; see `brianbridge.simulation.reader.sources`. Features that a
-spiking network does not have are refused, never ignored: noise, plasticity, custom events,
-continuous coupling, further operations. Monitors are ignored.
+spiking network does not have are refused, never ignored: noise, custom events, further operations.
+Monitors are ignored.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from brianbridge.network.delays import steps_in
 from brianbridge.network.readouts import READOUTS
 from brianbridge.neurons.quantities import seconds
 from brianbridge.simulation.device import check_runtime_device
-from brianbridge.simulation.reader.groups import read_group, read_synapses
+from brianbridge.simulation.reader.groups import read_group
 from brianbridge.simulation.reader.objects import (
     Parts,
     check_network,
@@ -39,6 +39,7 @@ from brianbridge.simulation.reader.objects import (
     parts_of,
 )
 from brianbridge.simulation.reader.poisson_input import read_poisson_input
+from brianbridge.simulation.reader.projections import read_projections
 from brianbridge.simulation.reader.sources import read_sources
 
 __all__ = ["ORIGIN", "from_brian2"]
@@ -59,6 +60,7 @@ def from_brian2(
     namespace: Mapping[str, Any] | None = None,
     seed: int = 0,
     dt: Any = None,
+    train: Mapping[str, str | None] | None = None,
 ) -> SpikingNetwork:
     """Read a Brian2 network into a spiking network, which has a torch twin.
 
@@ -95,6 +97,10 @@ def from_brian2(
         Length of a step, a multiple of that of the network's clock; that of the clock if not given.
         With a longer step the twin trains faster. ``simulate(..., dt=...)`` runs the network at the
         step of its clock.
+    train : mapping of str to str or None, optional
+        The variable that training changes, by the name of its `Synapses`; None if training leaves
+        these as they are. If not given, it is the parameter of the synapses; of several, that
+        called ``w`` or ``weight``.
 
     Returns
     -------
@@ -137,7 +143,7 @@ def from_brian2(
         with_data, [*parts.sources, *parts.poisson_inputs], encoding,
         steps=_number_of_steps(steps, step), dt=step, seed=seed, outer=outer,
     )  # fmt: skip
-    projections, origin = _projections(parts, external.first, clock, outer)
+    projections, origin = _projections(parts, external.first, clock, outer, train or {})
     groups = output_last(parts.groups, output, projections)
     named = named_potentials(potential, groups)
     populations = [read_group(g, projections, outer, named.get(g.name, "")) for g in groups]
@@ -165,14 +171,16 @@ def _number_of_steps(steps: Any, dt: float) -> int:
 
 
 def _projections(
-    parts: Parts, first: Mapping[str, int], dt: float, outer: Mapping[str, Any]
+    parts: Parts,
+    first: Mapping[str, int],
+    dt: float,
+    outer: Mapping[str, Any],
+    train: Mapping[str, str | None],
 ) -> tuple[list[Projection], dict[str, dict[str, Any]]]:
     """Return all projections, and the origin of their weights by name."""
     populations = {group.name: group.name for group in parts.groups}
     inputs = dict.fromkeys(first, INPUT)
-    found: list[tuple[Projection, dict[str, Any]]] = []
-    for one in parts.synapses:
-        found += read_synapses(one, {**inputs, **populations}, dt, outer, first)
+    found = list(read_projections(parts, {**inputs, **populations}, dt, outer, first, train))
     for one in parts.poisson_inputs:
         found.append(read_poisson_input(one, first[one.name], populations, outer))
     return [p for p, _ in found], {p.name: origin for p, origin in found}

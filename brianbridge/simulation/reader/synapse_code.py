@@ -1,9 +1,12 @@
 """Read the code of a `Synapses` object: which weights a spike adds to which variables.
 
-A projection of a spiking network does nothing but add weights. So ``on_pre`` must consist of lines
-like these, in which ``w`` is a parameter of the synapses and ``c`` any constant:
+Most synapses only add weights. Their ``on_pre`` consists of lines like these, in which ``w`` is a
+parameter of the synapses and ``c`` any constant:
 
     x_post += w        x += w*c        x -= w/c        x += w*spike_value_pre        x += c
+
+Each line becomes a projection. Synapses with other code get a model
+(`brianbridge.simulation.reader.synapse_model`).
 """
 
 from __future__ import annotations
@@ -19,25 +22,26 @@ from brian2.utils.stringtools import get_identifiers
 from brianbridge.errors import InputError
 from brianbridge.neurons.expressions import one_line
 from brianbridge.neurons.statements import Statement, parse_statements
-from brianbridge.simulation.reader.addition import READABLE, Addition, AdditionReader
+from brianbridge.simulation.reader.addition import Addition, AdditionReader, MoreThanAddingError
+from brianbridge.simulation.reader.synapse_checks import check_parts
 
 __all__ = ["additions"]
 
 
 def additions(synapses: Any, outer: Mapping[str, Any]) -> list[Addition]:
-    """Return the additions of all pathways of a `Synapses` object.
+    """Return the additions of all pathways of a `Synapses` object; none if it does more.
 
     Parameters
     ----------
     synapses : brian2.Synapses
-        Synapses that only add weights to variables of their target.
+        The synapses.
     outer : mapping
         Constants that the namespace of the synapses does not have.
 
     Raises
     ------
     InputError
-        If they do anything else; the message names the line, and what can be read.
+        If they run something that no projection can hold, or the units are inconsistent.
 
     Examples
     --------
@@ -48,71 +52,33 @@ def additions(synapses: Any, outer: Mapping[str, Any]) -> list[Addition]:
     [('v', 'w', 0.002)]
     """
     what = f"synapses '{synapses.name}'"
-    _check_model(synapses, what)
+    check_parts(synapses, what)
+    if synapses.event_driven or synapses.equations.diff_eq_names or synapses.summed_updaters:
+        return []
     found: list[Addition] = []
-    for pathway in synapses._pathways:
-        _check_pathway(pathway, what)
-        code = f"{what}, on_pre '{one_line(pathway.code)}'"
-        lines = parse_statements(pathway.code, code)
-        for line in lines:
-            if line.operation not in ("+=", "-="):
-                raise InputError(
-                    f"{code}: '{line.target} {line.operation} ...' does not add; {READABLE}"
-                )
-        variables = _resolved(synapses, lines, outer, code)
-        found += [AdditionReader(synapses, pathway, line, variables, code).read() for line in lines]
-    for addition in found:
-        if addition.variable and [a.variable for a in found].count(addition.variable) > 1:
-            raise InputError(
-                f"{what}: '{addition.variable}' is added in several places, but training changes "
-                "each of them separately; use a separate variable for each"
-            )
-    return found
+    try:
+        for pathway in synapses._pathways:
+            found += _additions_of(synapses, pathway, outer, what)
+    except MoreThanAddingError:
+        return []
+    names = [addition.variable for addition in found if addition.variable]
+    # A variable in two places is still one parameter.
+    constants = {name for addition in found for name in addition.constants}
+    return [] if len(set(names)) < len(names) or constants & set(names) else found
 
 
-def _check_model(synapses: Any, what: str) -> None:
-    """Refuse synapses with dynamics, or with effects other than by spikes."""
-    # Brian2 stores event-driven equations and summed variables separately.
-    for name in synapses.event_driven.diff_eq_names if synapses.event_driven else ():
-        raise InputError(
-            f"{what}: '{name}' has an event-driven equation, but a trained weight is constant in "
-            f"time; declare it as a parameter, '{name} : ...'"
-        )
-    for name in synapses.equations.diff_eq_names:
-        raise InputError(
-            f"{what}: '{name}' has a differential equation, but in a spiking network only neurons "
-            "have dynamics; move it to the equations of the target"
-        )
-    for name in synapses.summed_updaters:
-        raise InputError(
-            f"{what}: '{name}' is a summed variable, which couples neurons without spikes; "
-            f"{READABLE}"
-        )
-    for part in synapses.contained_objects:
-        if part not in synapses._pathways:
-            raise InputError(f"{what} runs '{part.name}', which no projection can hold; remove it")
-    if not synapses._pathways:
-        raise InputError(f"{what} has no on_pre, and thus no effect; remove it")
-
-
-def _check_pathway(pathway: Any, what: str) -> None:
-    """Refuse pathways with another event or slot than the default."""
-    code = one_line(pathway.code)
+def _additions_of(
+    synapses: Any, pathway: Any, outer: Mapping[str, Any], what: str
+) -> list[Addition]:
     if pathway.prepost != "pre":
-        raise InputError(
-            f"{what}: on_post '{code}' follows the spikes of the target, which no projection does; "
-            "remove it"
-        )
-    if pathway.event != "spike":
-        raise InputError(
-            f"{what}: on_pre '{code}' follows the event '{pathway.event}', but projections follow "
-            "spikes only; remove it"
-        )
-    if pathway.when != "synapses":
-        raise InputError(
-            f"{what}: pathway '{pathway.name}' runs in '{pathway.when}'; only Brian2's default "
-            "schedule can be read, in which it runs in 'synapses'"
-        )
+        raise MoreThanAddingError
+    code = f"{what}, on_pre '{one_line(pathway.code)}'"
+    lines = parse_statements(pathway.code, code)
+    known = {line.target for line in lines} <= set(synapses.variables)
+    if not known and any(line.operation == "=" for line in lines):
+        raise MoreThanAddingError  # with temporary variables
+    variables = _resolved(synapses, lines, outer, code)
+    return [AdditionReader(synapses, pathway, line, variables, code).read() for line in lines]
 
 
 def _resolved(
@@ -124,11 +90,9 @@ def _resolved(
     try:
         # Brian2 warns of ambiguous names when it runs; this call does not repeat the warning.
         variables = synapses.resolve_all(names, run_namespace=outer, user_identifiers=())
-        for name in sorted(n for n, v in variables.items() if isinstance(v, Subexpression)):
-            raise InputError(f"{what}: '{name}' stands for an expression; write out the expression")
+        if any(isinstance(variable, Subexpression) for variable in variables.values()):
+            raise MoreThanAddingError
         check_units_statements(code, variables)
-    except InputError:
-        raise
     except KeyError as error:
         raise InputError(f"{what}: {one_line(str(error.args[0]))}") from None
     except (DimensionMismatchError, SyntaxError, ValueError, TypeError) as error:

@@ -13,8 +13,8 @@ from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network import Projection, Sparse, SpikingNetwork
 from brianbridge.neurons.quantity_text import quantity_text
 from brianbridge.simulation.reader.from_brian2 import ORIGIN
-from brianbridge.simulation.reader.groups import ends
 from brianbridge.simulation.reader.objects import objects_of
+from brianbridge.simulation.reader.projections import ends
 
 __all__ = ["write_into"]
 
@@ -76,14 +76,13 @@ def write_into(network: SpikingNetwork, into: Any, *, level: int = 0) -> None:
             raise InputError(f"the network has no synapses '{name}'. {did_you_mean(name, found)}")
         _check_ends(projection, found[name], entry.get("first", 0))
         if variable:
-            _check_variable(found[name], variable)
+            _check_variable(found[name], variable, projection.weight.size)
             values[name, variable] = projection.weight.astype(np.float64) / factor
         elif np.any(projection.weight != projection.weight.dtype.type(factor)):
             raise _constant(found[name])
     for (name, variable), weights in values.items():
         _warn_of_range(found[name], variable, weights)
-        # The underscore stands for values without units.
-        setattr(found[name], f"{variable}_", weights)
+        found[name].variables[variable].set_value(weights)
 
 
 def _warn_of_range(synapses: Any, variable: str, weights: np.ndarray) -> None:
@@ -113,12 +112,6 @@ def _warn_of_range(synapses: Any, variable: str, weights: np.ndarray) -> None:
 def _constant(synapses: Any) -> InputError:
     """Return the error of synapses that add a constant, which cannot hold trained weights."""
     what = f"synapses '{synapses.name}' add a constant and cannot hold trained weights"
-    for variable in sorted(synapses.equations.parameter_names):
-        if synapses.variables[variable].scalar:
-            return InputError(
-                f"{what}: '{variable}' has the flag (shared), which makes it one value for all of "
-                "them; drop the flag, and read the network again"
-            )
     return InputError(
         f"{what}; declare 'w : <unit>' in their model, add 'w' in their on_pre, and read the "
         "network again"
@@ -155,11 +148,12 @@ def _check_ends(projection: Projection, synapses: Any, first: int) -> None:
             )
 
 
-def _check_variable(synapses: Any, variable: str) -> None:
-    """Refuse synapses that no longer have the parameter of their weights."""
-    parameters = synapses.equations.parameter_names
-    if variable not in parameters or synapses.variables[variable].scalar:
+def _check_variable(synapses: Any, variable: str, size: int) -> None:
+    """Refuse synapses that no longer have the variable of their weights, or one value of it."""
+    known = {*synapses.equations.parameter_names, *synapses.equations.diff_eq_names}
+    known |= synapses.event_driven.diff_eq_names if synapses.event_driven else set()
+    if variable not in known or np.size(synapses.variables[variable].get_value()) != size:
         raise InputError(
             f"synapses '{synapses.name}' no longer have the parameter '{variable}' of their "
-            f"weights. {did_you_mean(variable, parameters)}"
+            f"weights. {did_you_mean(variable, known)}"
         )

@@ -15,6 +15,7 @@ from brian2 import Clock, NeuronGroup, Synapses, second
 
 from brianbridge.network import Projection, SpikingNetwork
 from brianbridge.network.connections import SynapseTable
+from brianbridge.network.synapses import build_synapses
 from brianbridge.neurons.model import SPIKE_VALUE
 from brianbridge.neurons.quantities import unit_name
 from brianbridge.simulation.reference.delayed_values import DelayLine, delay_line
@@ -69,7 +70,9 @@ def connect(
     """
     wiring = Wiring(into={name: [] for name in groups})
     for projection in network.projections:
-        if network.delivers_spikes(projection):
+        if projection.model is not None:
+            wiring.synapses[projection.name] = _modelled(network, projection, groups, batch, clock)
+        elif network.delivers_spikes(projection):
             # If spikes are read before their source emits, they are those of the previous step.
             early = 1 if projection.feedback and schedule == "canonical" else 0
             _connect(network, projection, groups, batch, clock, early, wiring)
@@ -161,4 +164,45 @@ def _synapses(
         j=(sample * (target.N // batch) + table.target).ravel(),
     )
     synapses.variables["weight"].set_value(np.tile(table.weight, batch))
+    return synapses
+
+
+def _modelled(
+    network: SpikingNetwork,
+    projection: Projection,
+    groups: Mapping[str, NeuronGroup],
+    batch: int,
+    clock: Clock,
+) -> Synapses:
+    """Return synapses with the equations and the code of their model, in their initial state."""
+    model = projection.model
+    assert model is not None
+    source, target = groups[projection.source], groups[projection.target]
+    pairs = projection.connection.pairs(
+        projection.weight.shape, network.shape_of(projection.source),
+        network.shape_of(projection.target),
+    )  # fmt: skip
+    synapses = build_synapses(model, source, target, clock=clock, name=projection.name)
+    sample = np.arange(batch)[:, None]
+    if len(pairs.source):
+        synapses.connect(
+            i=(sample * (source.N // batch) + pairs.source).ravel(),
+            j=(sample * (target.N // batch) + pairs.target).ravel(),
+        )
+    else:
+        synapses.connect(condition="False")
+    values = {**model.initial}
+    if model.trained:
+        values[model.trained] = projection.weight.ravel().astype(np.float64)
+        if model.trained not in model.shared:
+            values[model.trained] = values[model.trained][pairs.element]
+    for name, given in values.items():
+        if name in model.shared:
+            synapses.variables[name].set_value(given[0])
+        else:
+            each = np.broadcast_to(given, pairs.source.shape)
+            synapses.variables[name].set_value(np.tile(each, batch))
+    for pathway in model.pathways:
+        delay = np.tile(np.broadcast_to(pathway.delay, pairs.source.shape), batch)
+        getattr(synapses, pathway.name).delay = delay * second
     return synapses
