@@ -133,17 +133,13 @@ def _check_expressions(
 
 
 def _check_flags(model: NeuronDescription, what: str) -> None:
-    """Refuse variables that neurons share, or that belong to another group."""
+    """Refuse variables that belong to another group."""
     for name, flags in flags_of(model.equations).items():
-        if "shared" in flags:
-            raise InputError(
-                f"{what}: '{name}' has the flag (shared), but every neuron has its own variables; "
-                "drop the flag, and each neuron gets the same value"
-            )
         if "linked" in flags:
             raise InputError(
-                f"{what}: '{name}' has the flag (linked), but a neuron cannot read variables of "
-                "another group; write the equations of both groups in one, or make it a parameter"
+                f"{what}: '{name}' has the flag (linked), but a model belongs to no network; give "
+                f"its values as a parameter, parameters={{'{name}': ...}}, or link it in a group "
+                "that from_group reads"
             )
 
 

@@ -119,7 +119,7 @@ class CrossingFinder:
         for name in used - {*states, *self._fixed}:
             if isinstance(names[name], Constant):
                 self._fixed[name] = names[name].get_value()
-            elif name in model.heterogeneous:
+            elif name in model.heterogeneous or name == "i":
                 self._varied[name] = np.array(names[name].get_value())
         rest = sorted(used - {*states, *self._fixed, *self._varied})
         self.variables: tuple[str, ...] = (*states, *rest)

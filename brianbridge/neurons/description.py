@@ -23,10 +23,12 @@ from brianbridge.neurons.potential import derived_potential
 from brianbridge.neurons.quantities import to_json
 from brianbridge.neurons.quantity_text import quantity_text
 
-__all__ = ["SPIKE_VALUE", "NeuronDescription"]
+__all__ = ["INDEX_NAMES", "SPIKE_VALUE", "NeuronDescription"]
 
 #: The variable of a group that holds the value of its latest spikes.
 SPIKE_VALUE = "spike_value"
+#: The index of a neuron in its group, and the number of neurons, as Brian2 calls them.
+INDEX_NAMES = frozenset({"i", "N"})
 
 _TEXT_FIELDS = ("equations", "emit", "reset", "receive", "drive", "method", "name", "summary")
 
@@ -117,13 +119,28 @@ class NeuronDescription:
 
     @property
     def differ(self) -> bool:
-        """Whether neurons differ in a parameter or an initial value."""
-        return bool(self.heterogeneous) or any(np.ndim(v) > 0 for v in self.initial.values())
+        """Whether neurons differ in a parameter, an initial value, or by their index."""
+        arrays = any(np.ndim(v) > 0 for v in self.initial.values())
+        return bool(self.heterogeneous) or arrays or bool(self.names & INDEX_NAMES)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """All names in the code, those of functions and units included."""
+        refractory = self.refractory if isinstance(self.refractory, str) else ""
+        codes = (self.emit, self.reset, refractory, *(one.code for one in self.regular))
+        text = "\n".join((re.sub(r"/\s*dt\b", "", self.equations), *codes))
+        return frozenset(re.findall(r"\b[A-Za-z_]\w*", re.sub(r"#.*", "", text)))
 
     @property
     def state_variables(self) -> tuple[str, ...]:
         """The variables that have a differential equation."""
         return tuple(re.findall(r"\bd(\w+)\s*/\s*dt\s*=", self.equations))
+
+    @property
+    def recordable_variables(self) -> tuple[str, ...]:
+        """The state variables, and the potential if it has no equation."""
+        others = {self.potential} - {"", *self.state_variables}
+        return (*self.state_variables, *others)
 
     @property
     def settable_variables(self) -> tuple[str, ...]:
@@ -151,10 +168,11 @@ class NeuronDescription:
             What needs it, for the message.
         """
         if not self.potential:
-            names = " or ".join(f"'{name}'" for name in self.state_variables)
+            candidates = self.state_variables or self.settable_variables
+            names = " or ".join(f"'{name}'" for name in candidates)
             raise InputError(
                 f"{why} needs the membrane potential of {self.label}, which may be {names}; name "
-                f"it, as in potential = '{self.state_variables[0]}'"
+                f"it, as in potential = '{candidates[0]}'"
             )
         return self.potential
 

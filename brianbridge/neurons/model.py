@@ -30,6 +30,7 @@ from brianbridge.neurons.names import check_model_names
 from brianbridge.neurons.quantities import from_json, parse_quantity
 from brianbridge.neurons.regular import regular_codes
 from brianbridge.neurons.scale import NaturalScale, natural_scale
+from brianbridge.neurons.shared import without_shared
 from brianbridge.neurons.timed import timed_values
 
 __all__ = ["SPIKE_VALUE", "NeuronModel"]
@@ -122,6 +123,7 @@ class NeuronModel(NeuronDescription):
         set_(self, "timed_arrays", timed)
         set_(self, "regular", regular_codes(self.regular))
         check_model_names(self, what)
+        set_(self, "equations", without_shared(self, what))
         set_(self, "potential", self.potential or self.derived_potential)
         if self.receive is None:
             set_(self, "receive", "v" if "v" in self.settable_variables else self.potential)
@@ -147,7 +149,7 @@ class NeuronModel(NeuronDescription):
 
     # ------------------------------------------------------------------ Brian2
 
-    def group(self, n: int, *, fires: bool = True, **keywords: Any) -> Any:
+    def group(self, n: int, *, fires: bool = True, samples: int = 1, **keywords: Any) -> Any:
         """Build an ordinary Brian2 `NeuronGroup` of `n` neurons in their initial state.
 
         Parameters
@@ -157,6 +159,9 @@ class NeuronModel(NeuronDescription):
         fires : bool
             Whether the neurons have a threshold and a reset. Without them the membrane potential
             is free.
+        samples : int
+            How many times the population is repeated among the `n` neurons, once for each sample.
+            The index ``i`` and the number ``N`` of the equations are those of one sample.
         **keywords
             Further arguments of `NeuronGroup` (``name``, ``order``, ``dt``, ``clock``, ...).
 
@@ -179,7 +184,7 @@ class NeuronModel(NeuronDescription):
         >>> group.events["spike"], group.event_codes["spike"]
         ('v >= theta', 'v -= theta*1')
         """
-        return build_group(self, n, fires=fires, **keywords)
+        return build_group(self, n, fires=fires, samples=samples, **keywords)
 
     @classmethod
     def from_group(

@@ -148,7 +148,7 @@ def render(
     variables = StepVariables(model, group, known, code, received, refractory)
     functions = spike_function or SpikeFunction()
     helpers = _helpers(functions, dtype)
-    for name in sorted(set(helpers) & set(known)):
+    for name in sorted(set(helpers) & {*known, *code.temporary_names()}):
         raise InputError(f"{what}: '{name}' is a reserved name of the torch step; rename it")
     source = StepWriter(
         model,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +52,16 @@ class StepCode:
 
     def assigned_names(self) -> set[str]:
         """Return the variables that a step changes, without temporary ones."""
-        return {s.var for s in (*self._regularly, *self.update, *self.reset) if s.op != TEMPORARY}
+        return {s.var for s in self.all} - self.temporary_names()
+
+    def temporary_names(self) -> set[str]:
+        """Return the names that the code defines itself."""
+        return {s.var for s in self.all if s.op == TEMPORARY}
+
+    def reassigned_names(self) -> set[str]:
+        """Return the temporary names with several values, also in different pieces of code."""
+        times = Counter(s.var for s in self.all)
+        return {name for name in self.temporary_names() if times[name] > 1}
 
 
 def read_step(model: NeuronModel, group: Any, fires: bool) -> tuple[StepCode, dict[str, Any]]:

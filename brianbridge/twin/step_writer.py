@@ -52,7 +52,8 @@ class StepWriter:
         self._code, self._variables = code, variables
         self._fires, self._canonical, self._detach_reset = fires, canonical, detach_reset
         self._refractory = fires and model.refractory is not None
-        changing = {*variables.state, "t", "emit"}
+        changing = {*variables.state, "t", "emit", *code.reassigned_names()}
+        self._local = code.temporary_names()
         temporaries = {s.var: s.expr for s in code.emit if s.op == TEMPORARY}
         self._renderer = TorchRenderer(
             changing,
@@ -102,7 +103,7 @@ class StepWriter:
 
     def _write_to_all(self, statement: Any) -> str:
         """Return an assignment whose right-hand side may be a number."""
-        if statement.op == TEMPORARY:
+        if statement.var in self._local:
             return self._assign(statement)
         name, value = statement.var, self._renderer.hard(statement.expr)
         new = value if statement.op == "=" else f"{name} {statement.op[:-1]} ({value})"
@@ -138,7 +139,8 @@ class StepWriter:
 
     def _assign(self, statement: Any) -> str:
         if statement.op == TEMPORARY:
-            if self._renderer.is_constant(statement.expr):
+            once = statement.var not in self._renderer.changing
+            if once and self._renderer.is_constant(statement.expr):
                 self._renderer.keep(statement.var, self._renderer.plain(statement.expr))
                 return ""
             self._renderer.changing.add(statement.var)
@@ -180,13 +182,13 @@ class StepWriter:
         return lines + resets
 
     def _needs_mask(self, statement: Any) -> bool:
-        if statement.op == TEMPORARY:
+        if statement.var in self._local:
             return False
         additive = statement.op in ("+=", "-=")
         return not (additive and (self._model.is_binary or _has_factor(statement.expr, "emit")))
 
     def _reset_line(self, statement: Any) -> str:
-        if statement.op == TEMPORARY:
+        if statement.var in self._local:
             return self._assign(statement)
         name = statement.var
         value = self._renderer.hard(statement.expr)

@@ -218,7 +218,7 @@ def _states(
 ) -> dict[str, tuple[float, float]]:
     """Return the state of a neuron at the end of a step, from a run of that sample alone."""
     network, here = drawn.network, [sample]
-    variables = network.population(name).neuron.state_variables
+    variables = network.population(name).neuron.recordable_variables
     traces = []
     for path in paths:
         if path == "twin":

@@ -92,10 +92,10 @@ def assembled(
     traces = {
         p.name: TraceRecorder(groups[p.name], variables, p.shape, batch, request.steps, clock)
         for p in network.populations
-        if (variables := [v for v in request.variables if v in p.neuron.state_variables])
+        if (variables := [v for v in request.variables if v in p.neuron.recordable_variables])
     }
     watches = [
-        StateWatch(groups[p.name], p.neuron.state_variables, clock)
+        StateWatch(groups[p.name], p.neuron.recordable_variables, clock)
         for p in network.populations
         if watch
     ]
@@ -127,6 +127,7 @@ def _groups(network: SpikingNetwork, batch: int, dtype: np.dtype, clock: Clock) 
         group = population.neuron.group(
             batch * population.size,
             fires=network.fires(population.name),
+            samples=batch,
             clock=clock,
             name=population.name,
         )

@@ -16,12 +16,10 @@ from typing import Any
 
 import numpy as np
 from brian2 import prefs, second
-from brian2.utils.stringtools import get_identifiers
 from threadpoolctl import threadpool_limits
 
 from brianbridge.errors import InputError
 from brianbridge.network.split import split_by_delay
-from brianbridge.neurons.model import NeuronModel
 from brianbridge.recording import Recording
 from brianbridge.simulation.arithmetic import little_garbage, strict_arithmetic
 from brianbridge.simulation.batched.assembly import PREPARING, assembled, deliveries
@@ -122,7 +120,7 @@ class _Plan:
             loader = ChunkLoader(built, request, lows, finish, clock)
             built.brian2.add(loader)
         time_matters = any(
-            p.neuron.regular or "t" in _names(p.neuron) for p in request.network.populations
+            p.neuron.regular or "t" in p.neuron.names for p in request.network.populations
         )
         runs = len(lows) if time_matters else 1
         if runs > 1:
@@ -135,13 +133,6 @@ class _Plan:
             with np.errstate(over="ignore" if self.dtype == np.float32 else "warn"):
                 built.brian2.run(length * request.dt * second, namespace={})
             loader.close()  # before anything is reset
-
-
-def _names(model: NeuronModel) -> set[str]:
-    """Return all names in the code of a model."""
-    refractory = model.refractory if isinstance(model.refractory, str) else ""
-    code = " ".join((model.equations.replace("/dt", ""), model.emit, model.reset, refractory))
-    return set(get_identifiers(code))
 
 
 def _recording(request: Request, built: BatchedNetwork, samples: int) -> Recording:

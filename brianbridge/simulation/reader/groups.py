@@ -15,6 +15,7 @@ from brian2.utils.stringtools import get_identifiers
 
 from brianbridge.errors import InputError
 from brianbridge.network import INPUT, Population, Projection, Sparse
+from brianbridge.neurons.linked import linked_sources, refuse_changing
 from brianbridge.neurons.model import SPIKE_VALUE, NeuronModel
 from brianbridge.simulation.code_runners import random_functions
 from brianbridge.simulation.reader.addition import Addition
@@ -70,10 +71,19 @@ def read_group(
             f"{what} has noise ('{random[0]}'), which is different in every run; remove it before "
             "reading"
         )
+    _check_links(group, projections)
     received = [p.receive for p in projections if p.target == group.name]
     receive = received[0] if received else None
     model = NeuronModel.from_group(group, receive=receive, potential=potential, namespace=outer)
     return Population(group.name, (len(group),), model)
+
+
+def _check_links(group: Any, projections: Sequence[Projection]) -> None:
+    """Refuse linked variables whose source receives spikes."""
+    received = {(p.target, p.receive) for p in projections}
+    for name, source in linked_sources(group).items():
+        if source in received:
+            refuse_changing(f"group '{group.name}': linked variable '{name}'", *source)
 
 
 def ends(synapses: Any) -> tuple[np.ndarray, np.ndarray]:
