@@ -8,7 +8,7 @@ import numpy as np
 
 from brianbridge.encoding import EncodedInput
 from brianbridge.network import INPUT
-from brianbridge.simulation.random.counters import key_of, sample_keys, uniforms
+from brianbridge.counters import key_of, sample_keys, uniforms
 
 __all__ = ["Timing", "draw_fine_steps"]
 

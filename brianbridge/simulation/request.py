@@ -22,7 +22,7 @@ from brianbridge.neurons.quantities import seconds
 from brianbridge.recording import Events, Recording
 from brianbridge.simulation.input_timing import Timing, draw_fine_steps
 from brianbridge.simulation.output_run import SimulatedOutputRun
-from brianbridge.simulation.random.counters import checked_seed
+from brianbridge.counters import checked_seed
 from brianbridge.simulation.reference.builder import checked_schedule, steps_per_coarse_step
 
 __all__ = ["Request", "check_choice"]

@@ -26,8 +26,6 @@ class TorchRenderer:
         Names whose value changes from step to step.
     unused : callable
         Returns a name that the model does not use, close to the given one.
-    like : str
-        A state variable. Random numbers have its shape.
     unit : callable
         Returns one natural unit of the difference of two expressions that a condition compares.
     functions : collection of str
@@ -38,13 +36,12 @@ class TorchRenderer:
         self,
         changing: set[str],
         unused: Callable[[str], str],
-        like: str,
         unit: Callable[[str, str], float],
         functions: Collection[str] = (),
     ) -> None:
         self.changing, self._unit = set(changing), unit
         self.hoisted: list[tuple[str, str]] = []
-        self._unused, self._like = unused, like
+        self._unused = unused
         self._functions = {*TORCH_FUNCTIONS, *functions}
 
     def hard(self, expression: str) -> str:
@@ -71,8 +68,6 @@ class TorchRenderer:
     def _is_constant(self, node: ast.expr) -> bool:
         for child in ast.walk(node):
             if isinstance(child, ast.Name) and child.id in self.changing:
-                return False
-            if isinstance(child, ast.Call) and getattr(child.func, "id", "") in ("rand", "randn"):
                 return False
         return True
 
@@ -118,8 +113,6 @@ class TorchRenderer:
             if soft and not constant:
                 return self._logic(arguments[0])
             return f"as_number({self._child(arguments[0], False, constant)})"
-        if function in ("rand", "randn"):
-            return f"torch.{function}_like({self._like})"
         if soft and not constant:
             stairs = self._staircase(function, arguments)
             if stairs:

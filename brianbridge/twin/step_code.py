@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
+from itertools import chain, count, repeat
 from typing import Any
 
 import numpy as np
 
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.probe import resolve_names
+from brianbridge.twin.draws import Draw, named_draws, random_calls
 
 __all__ = ["TEMPORARY", "StepCode", "read_step"]
 
@@ -29,12 +32,15 @@ class StepCode:
         The state update, the spike value, and the reset.
     regular : list of (int, list of brian2 Statement)
         Code at the start of a step, and how many steps lie between two runs of it.
+    draws : tuple of Draw
+        The random numbers of a step.
     """
 
     update: list[Any]
     emit: list[Any]
     reset: list[Any]
     regular: list[tuple[int, list[Any]]]
+    draws: tuple[Draw, ...] = ()
 
     @property
     def all(self) -> list[Any]:
@@ -77,22 +83,42 @@ def read_step(model: NeuronModel, group: Any, fires: bool) -> tuple[StepCode, di
         Whether the neurons emit and reset.
     """
     group.state_updater.update_abstract_code({})
-    update = group.state_updater.abstract_code
+    update, constant = group.state_updater.abstract_code, ""
     if group.subexpression_updater is not None:  # '(constant over dt)'
-        update = f"{group.subexpression_updater.abstract_code}\n{update}"
+        constant = group.subexpression_updater.abstract_code
+        update = f"{constant}\n{update}"
     emit = f"_emit = {model.emit}" if fires else ""
     # `emit` itself stays a name in the reset, so that a gradient can pass through it.
     reset = model.reset if fires else ""
     known = resolve_names(group, update, emit, reset, *(one.code for one in model.regular))
     known["emit"] = _emit_variable(group)
+    draws: list[Draw] = []
+
+    def read(text: str, label: str, calls: Iterator[tuple[str, int]]) -> list[Any]:
+        statements, drawn = named_draws(_statements(text, known, label), calls, label)
+        draws.extend(drawn)
+        return statements
+
+    # Brian2 draws in the threshold whether a neuron fires. The value of a graded spike is computed
+    # in the reset, before all else.
+    reset_calls = zip(repeat("reset"), count(), strict=False)
+    emit_calls = zip(repeat("threshold"), count(), strict=False)
+    update_calls = chain(
+        (("subexpressions", k) for k in range(random_calls(constant))),
+        zip(repeat("state update"), count(), strict=False),
+    )
     code = StepCode(
-        _statements(update, known, "update"),
-        _statements(emit, known, "emit"),
-        _statements(reset, known, "reset"),
-        [
-            (one.steps(float(group.clock.dt_)), _statements(one.code, known, f"regular{k}"))
+        update=read(update, "update", update_calls),
+        emit=read(emit, "emit", emit_calls if model.is_binary else reset_calls),
+        reset=read(reset, "reset", reset_calls),
+        regular=[
+            (
+                one.steps(float(group.clock.dt_)),
+                read(one.code, f"regular{k}", zip(repeat(f"regular {k}"), count(), strict=False)),
+            )
             for k, one in enumerate(model.regular)
         ],
+        draws=tuple(draws),
     )
     return code, known
 

@@ -53,14 +53,14 @@ class StepWriter:
         self._fires, self._canonical, self._detach_reset = fires, canonical, detach_reset
         self._refractory = fires and model.refractory is not None
         changing = {*variables.state, "t", "emit", *code.reassigned_names()}
+        changing |= {one.name for one in code.draws}
         self._local = code.temporary_names()
         temporaries = {s.var: s.expr for s in code.emit if s.op == TEMPORARY}
         self._renderer = TorchRenderer(
             changing,
             variables.unused,
-            like=variables.state[0],
             unit=units_of_differences(model, model.scale, temporaries),
-            functions=model.timed_arrays,
+            functions={*model.timed_arrays, "poisson_number"},
         )
 
     def source(self) -> str:
@@ -87,7 +87,7 @@ class StepWriter:
         functions = [
             _function("prepare", constants, [f"{n} = {c}" for n, c in hoisted], dict(hoisted))
         ]
-        rest = ["t", *constants, *(name for name, _ in hoisted)]
+        rest = ["t", *(one.name for one in self._code.draws), *constants, *(name for name, _ in hoisted)]
         functions += [_function(name, [*given, *rest], *body) for name, given, *body in steps]
         # Parsing and unparsing removes unneeded parentheses.
         source = ast.parse("\n".join(functions))

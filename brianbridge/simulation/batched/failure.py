@@ -25,7 +25,7 @@ from brianbridge.simulation.batched.kernels import NO_MASK
 from brianbridge.simulation.batched.listed import Delivery, Shape
 from brianbridge.simulation.batched.projections import BatchedProjection
 from brianbridge.simulation.batched.spikes import SpikeList
-from brianbridge.simulation.random.counters import sample_keys
+from brianbridge.counters import sample_keys
 
 __all__ = ["UnreliableDelivery", "UnreliableProjection"]
 

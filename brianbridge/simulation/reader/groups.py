@@ -10,14 +10,11 @@ from typing import Any
 
 import numpy as np
 from brian2 import Subgroup
-from brian2.groups.group import CodeRunner
-from brian2.utils.stringtools import get_identifiers
 
 from brianbridge.errors import InputError
 from brianbridge.network import INPUT, Population, Projection, Sparse
 from brianbridge.neurons.linked import linked_sources, refuse_changing
 from brianbridge.neurons.model import SPIKE_VALUE, NeuronModel
-from brianbridge.simulation.code_runners import random_functions
 from brianbridge.simulation.reader.addition import Addition
 from brianbridge.simulation.reader.synapse_code import additions
 
@@ -43,7 +40,7 @@ def read_group(
     Raises
     ------
     InputError
-        If it has noise, has fired already, or does more than its equations, threshold and reset.
+        If it has fired already, or does more than its equations, threshold and reset.
     """
     what = f"group '{group.name}'"
     expected = [("groups", group.state_updater), ("before_start", group.subexpression_updater)]
@@ -61,15 +58,6 @@ def read_group(
         raise InputError(
             f"{what} has fired already, but a presentation starts without refractory neurons; read "
             "it before it runs, or after restore()"
-        )
-    texts = [*group.events.values(), *(code or "" for code in group.event_codes.values())]
-    texts += [part.abstract_code for part in group.contained_objects if type(part) is CodeRunner]
-    used = set(group.equations.identifiers).union(*(get_identifiers(text) for text in texts))
-    random = sorted(used & random_functions() | set(group.equations.stochastic_variables))
-    if random:
-        raise InputError(
-            f"{what} has noise ('{random[0]}'), which is different in every run; remove it before "
-            "reading"
         )
     _check_links(group, projections)
     received = [p.receive for p in projections if p.target == group.name]

@@ -22,7 +22,7 @@ from brianbridge.recording import Recording
 from brianbridge.simulation.arithmetic import strict_arithmetic
 from brianbridge.simulation.drive import Drives
 from brianbridge.simulation.memory import fitting_batch
-from brianbridge.simulation.random.counters import key_of
+from brianbridge.counters import key_of
 from brianbridge.simulation.recorder import not_a_number
 from brianbridge.simulation.reference.builder import build
 from brianbridge.simulation.reference.run import SYNAPSE, chunk_of, input_arrays, padded_drives
