@@ -72,6 +72,7 @@ def build_group(
         namespace={
             **{k: v for k, v in model.parameters.items() if np.ndim(v) == 0},
             **{k: v.function(k) for k, v in model.timed_arrays.items()},
+            **{k: v.brian2 for k, v in model.user_functions.items()},
             **own.constants,
         },
         **firing,

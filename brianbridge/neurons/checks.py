@@ -56,7 +56,9 @@ def _digest(model: NeuronDescription) -> bytes:
     values["refractory"] = model.refractory
     values |= {f"{k} in time": v.values for k, v in model.timed_arrays.items()}
     values |= {f"dt of {k}": v.dt for k, v in model.timed_arrays.items()}
-    digest.update(repr([*(getattr(model, text) for text in texts), model.regular]).encode())
+    functions = [(name, id(one.brian2)) for name, one in model.user_functions.items()]
+    code = [*(getattr(model, text) for text in texts), model.regular, functions]
+    digest.update(repr(code).encode())
     for name, value in sorted(values.items()):
         array = np.asarray(value)
         unit = getattr(value, "dim", None)

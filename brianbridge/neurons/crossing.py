@@ -99,12 +99,16 @@ class CrossingFinder:
                 emit = substitute_name(emit, name, f"({expression.code})")
                 condition = substitute_name(condition, name, f"({expression.code})")
         changing = (names_in(condition) | called_functions(condition)) & _CHANGING
-        changing |= {*model.timed_arrays, *(one.code for one in model.regular)}
+        changing |= {
+            *model.timed_arrays,
+            *model.user_functions,
+            *(one.code for one in model.regular),
+        }
         if model.method != "exact" or not emit or changing:
             raise CrossingUnknownError(
                 f"{model.label}: crossing times are unknown for method '{model.method}' and emit "
                 f"'{model.emit}'; use method 'exact', an emit that depends on the state alone, and "
-                "neither timed arrays nor regular code"
+                "neither timed arrays, own functions nor regular code"
             )
         self._dt = dt
         self._system = _needed(linear_system(group.equations, names), names_in(condition))

@@ -19,6 +19,7 @@ import numpy as np
 from brianbridge.errors import InputError
 from brianbridge.neurons.equations import split_equations
 from brianbridge.neurons.expressions import is_condition, parse_expression
+from brianbridge.neurons.functions import USER_FUNCTIONS, UserFunction
 from brianbridge.neurons.potential import derived_potential
 from brianbridge.neurons.quantities import to_json
 from brianbridge.neurons.quantity_text import quantity_text
@@ -126,10 +127,21 @@ class NeuronDescription:
     @cached_property
     def names(self) -> frozenset[str]:
         """All names in the code, those of functions and units included."""
+        return frozenset(re.findall(r"\b[A-Za-z_]\w*", self._code))
+
+    @property
+    def user_functions(self) -> dict[str, UserFunction]:
+        """The functions of the user that the code calls, by name."""
+        called = set(re.findall(r"\b([A-Za-z_]\w*)\s*\(", self._code))
+        return {k: v for k, v in USER_FUNCTIONS.items() if k in called - {*self.timed_arrays}}
+
+    @cached_property
+    def _code(self) -> str:
+        """All code, without comments and without the ``/dt`` of equations."""
         refractory = self.refractory if isinstance(self.refractory, str) else ""
         codes = (self.emit, self.reset, refractory, *(one.code for one in self.regular))
         text = "\n".join((re.sub(r"/\s*dt\b", "", self.equations), *codes))
-        return frozenset(re.findall(r"\b[A-Za-z_]\w*", re.sub(r"#.*", "", text)))
+        return re.sub(r"#.*", "", text)
 
     @property
     def state_variables(self) -> tuple[str, ...]:

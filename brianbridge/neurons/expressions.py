@@ -121,9 +121,11 @@ def check_names(text: str, known: Iterable[str], functions: Iterable[str], what:
         ("function", called_functions(text), set(functions)),
     ):
         for name in sorted(used - allowed):
+            yours = f" If it is yours: bb.register_function({name}, torch=...)."
             raise InputError(
                 f"{what}: unknown {kind} '{name}' in '{one_line(text)}'. "
                 + did_you_mean(name, allowed)
+                + (yours if kind == "function" else "")
             )
 
 

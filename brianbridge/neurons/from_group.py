@@ -33,7 +33,8 @@ def fields_of_group(group: Any, *, namespace: Mapping[str, Any]) -> Iterator[dic
     Raises
     ------
     InputError
-        If a name stands for a function, or the group does something that a model cannot hold.
+        If a name stands for a function that is not registered, or the group does something that a
+        model cannot hold.
     """
     from brian2 import NeuronGroup
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from brianbridge.errors import InputError
 from brianbridge.neurons.expressions import substitute_name
+from brianbridge.neurons.functions import USER_FUNCTIONS
 from brianbridge.neurons.statements import local_names
 
 __all__ = ["GroupConstants", "constants_of_group"]
@@ -54,7 +55,7 @@ def constants_of_group(
     Raises
     ------
     InputError
-        If a name stands for a function.
+        If a name stands for a function that is not registered.
     """
     from brian2 import TimedArray
     from brian2.core.namespace import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS, DEFAULT_UNITS
@@ -74,9 +75,7 @@ def constants_of_group(
         if isinstance(value, TimedArray):
             timed[name] = value
         elif callable(value):
-            raise InputError(
-                f"{what}: '{name}' is a function; a model has only constants, so write it out"
-            )
+            _check_registered(name, value, what)
         if isinstance(value, Number | np.generic | np.ndarray):
             numbers[name] = value
     taken = {*group.variables, *used}.union(*local)  # the model's check reports missing names
@@ -84,6 +83,19 @@ def constants_of_group(
         _renamed(code, names & used, taken) for code, names in zip(codes, local, strict=True)
     ]
     return GroupConstants(numbers, timed, renamed)
+
+
+def _check_registered(name: str, value: Any, what: str) -> None:
+    """Refuse a function that the twin does not know."""
+    known = USER_FUNCTIONS.get(name)
+    if known is None or value not in (known.given, known.brian2):
+        called = getattr(getattr(value, "pyfunc", value), "__name__", "")
+        named = "" if called == name else f", name='{name}'"
+        other = "" if known is None else ", another than the one that is registered"
+        raise InputError(
+            f"{what}: '{name}' is a function{other}; give the twin the same one for tensors: "
+            f"bb.register_function({name}, torch=...{named})"
+        )
 
 
 def _renamed(code: str, names: set[str], taken: set[str]) -> str:

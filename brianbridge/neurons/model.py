@@ -225,8 +225,8 @@ class NeuronModel(NeuronDescription):
         Raises
         ------
         InputError
-            If a name cannot be found or stands for a function, or the group does something that a
-            model cannot hold, such as custom events.
+            If a name cannot be found or stands for a function that is not registered, or the group
+            does something that a model cannot hold, such as custom events.
 
         Examples
         --------

@@ -34,6 +34,11 @@ def check_model_names(model: NeuronDescription, what: str) -> None:
     from brian2.core.namespace import DEFAULT_FUNCTIONS
 
     equations = split_equations(model.equations, f"equations of {what}")
+    if not equations and not model.emit:
+        raise InputError(
+            f"equations of {what}: there is no variable; give at least one, 'dv/dt = ... : unit' "
+            "or 'v : unit'"
+        )
     for name in (*equations, *model.parameters, *model.timed_arrays):
         _check_identifier(name, what)
     clash = sorted({*equations, *model.timed_arrays} & set(model.parameters))
@@ -43,7 +48,7 @@ def check_model_names(model: NeuronDescription, what: str) -> None:
         )
     known = {*equations, *model.parameters, *_GROUP_NAMES, *INDEX_NAMES}
     known |= _REFRACTORY_NAMES if model.refractory is not None else set()
-    functions = {*DEFAULT_FUNCTIONS, "int", *model.timed_arrays}
+    functions = {*DEFAULT_FUNCTIONS, "int", *model.timed_arrays, *model.user_functions}
     for name, expression in equations.items():
         if expression:
             noise = set(re.findall(r"\bxi\w*\b", expression))

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from brianbridge.counters import checked_seed
 from brianbridge.encoding import EncodedInput, Poisson
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network import INPUT, SpikingNetwork
@@ -22,7 +23,6 @@ from brianbridge.neurons.quantities import seconds
 from brianbridge.recording import Events, Recording
 from brianbridge.simulation.input_timing import Timing, draw_fine_steps
 from brianbridge.simulation.output_run import SimulatedOutputRun
-from brianbridge.counters import checked_seed
 from brianbridge.simulation.reference.builder import checked_schedule, steps_per_coarse_step
 
 __all__ = ["Request", "check_choice"]

@@ -77,8 +77,8 @@ def named_draws(
         if len(draws) > before:
             if len(draws) > before + 1 and _has_two_cases(statement):
                 raise InputError(
-                    f"'{statement.var} = {statement.expr}' draws several random numbers and depends "
-                    "on a condition; draw each in a statement of its own"
+                    f"'{statement.var} = {statement.expr}' draws several random numbers and "
+                    "depends on a condition; draw each in a statement of its own"
                 )
             statement = copy(statement)
             statement.expr = ast.unparse(tree)

@@ -29,7 +29,7 @@ class TorchRenderer:
     unit : callable
         Returns one natural unit of the difference of two expressions that a condition compares.
     functions : collection of str
-        Functions that only this model has: its timed arrays.
+        Functions that only this model has, such as its timed arrays.
     """
 
     def __init__(
@@ -119,8 +119,8 @@ class TorchRenderer:
                 return stairs
         if function not in self._functions:
             raise InputError(
-                f"the function '{function}' has no torch rendering; add one with "
-                "brianbridge.twin.torch_functions.register_torch_function"
+                f"the function '{function}' has no torch rendering; give the twin one of yours: "
+                "bb.register_function(..., torch=...)"
             )
         return f"{function}({', '.join(self._child(a, soft, constant) for a in arguments)})"
 

@@ -164,7 +164,11 @@ class NetworkTwin(NetworkModules):
 
     @torch.no_grad()
     def record_batch(
-        self, x: Any, index: Any = None, record: Sequence[str] = ("spikes",), seed: int | None = None
+        self,
+        x: Any,
+        index: Any = None,
+        record: Sequence[str] = ("spikes",),
+        seed: int | None = None,
     ) -> Recording:
         """Run one batch in the twin's own precision, without changing it; see `record`."""
         variables = [name for name in record if name != "spikes"]

@@ -88,7 +88,8 @@ def poisson(mean: Tensor | float, uniform: Tensor) -> Tensor:
     >>> poisson(2.0, torch.tensor([0.1, 0.5, 0.99]))
     tensor([0., 2., 6.])
     """
-    means = torch.as_tensor(mean, dtype=uniform.dtype, device=uniform.device)
-    means = means.detach().expand(uniform.shape).double().cpu().numpy().ravel()
-    found = poisson_numbers(uniform.double().cpu().numpy().ravel(), means)
+    means = torch.as_tensor(mean, dtype=uniform.dtype, device=uniform.device).expand(uniform.shape)
+    found = poisson_numbers(
+        uniform.double().cpu().numpy().ravel(), means.detach().double().cpu().numpy().ravel()
+    )
     return torch.as_tensor(found).to(uniform).reshape(uniform.shape)

@@ -128,9 +128,7 @@ class PopulationTwin(nn.Module):
         shape = (batch, *self.shape)
         return {n: getattr(self, f"_{n}_").expand(shape) for n in self.rendered.state}
 
-    def present(
-        self, drive: Tensor | None, batch: int, noise: Noise | None = None
-    ) -> Presentation:
+    def present(self, drive: Tensor | None, batch: int, noise: Noise | None = None) -> Presentation:
         """Start a presentation, whose steps the caller runs; arguments are as in `run`."""
         rendered = self.rendered
         constants = [getattr(self, f"_{name}_") for name in (*rendered.arrays, *rendered.inputs)]

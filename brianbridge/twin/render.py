@@ -42,7 +42,12 @@ from brianbridge.twin.step_code import read_step
 from brianbridge.twin.step_variables import StepVariables
 from brianbridge.twin.step_writer import StepWriter
 from brianbridge.twin.timed import timed_function
-from brianbridge.twin.torch_functions import TORCH_FUNCTIONS, as_number, negation
+from brianbridge.twin.torch_functions import (
+    TORCH_FUNCTIONS,
+    as_number,
+    for_numbers_too,
+    negation,
+)
 
 __all__ = ["RenderedStep", "render"]
 
@@ -165,7 +170,8 @@ def render(
         detach_reset=functions.detach_reset,
     ).source()
     timed = {name: timed_function(known[name], group, dtype) for name in model.timed_arrays}
-    scope = {**TORCH_FUNCTIONS, **variables.numbers, **helpers, **timed}
+    own = {name: for_numbers_too(one.torch) for name, one in model.user_functions.items()}
+    scope = {**TORCH_FUNCTIONS, **variables.numbers, **helpers, **timed, **own}
     exec(compile(source, f"<torch step of {model.name or 'a neuron model'}>", "exec"), scope)
     return RenderedStep(
         source=source,

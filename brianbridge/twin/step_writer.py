@@ -60,7 +60,7 @@ class StepWriter:
             changing,
             variables.unused,
             unit=units_of_differences(model, model.scale, temporaries),
-            functions={*model.timed_arrays, "poisson_number"},
+            functions={*model.timed_arrays, *model.user_functions, "poisson_number"},
         )
 
     def source(self) -> str:
@@ -87,7 +87,12 @@ class StepWriter:
         functions = [
             _function("prepare", constants, [f"{n} = {c}" for n, c in hoisted], dict(hoisted))
         ]
-        rest = ["t", *(one.name for one in self._code.draws), *constants, *(name for name, _ in hoisted)]
+        rest = [
+            "t",
+            *(one.name for one in self._code.draws),
+            *constants,
+            *(name for name, _ in hoisted),
+        ]
         functions += [_function(name, [*given, *rest], *body) for name, given, *body in steps]
         # Parsing and unparsing removes unneeded parentheses.
         source = ast.parse("\n".join(functions))

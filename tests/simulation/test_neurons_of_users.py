@@ -15,7 +15,6 @@ from brian2 import (
     StateMonitor,
     Synapses,
     TimedArray,
-    linked_var,
     ms,
     mV,
     prefs,

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from brianbridge.compiled import compiled
-from brianbridge.network.connections import SynapseTable
 from brianbridge.counters import draw, sample_keys
+from brianbridge.network.connections import SynapseTable
 
 __all__ = ["FATES", "arrives", "copies_of", "fate", "fates"]
 

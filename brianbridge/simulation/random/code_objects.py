@@ -16,10 +16,6 @@ from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from brian2.core.functions import DEFAULT_FUNCTIONS, Function
 from brian2.groups.group import CodeRunner
 
-from brianbridge.errors import InputError
-from brianbridge.network.connections import SynapseTable
-from brianbridge.simulation.batched.fates import copies_of, fates
-from brianbridge.simulation.code_runners import called_functions, code_runners, random_functions
 from brianbridge.counters import (
     draw,
     key_of,
@@ -28,6 +24,10 @@ from brianbridge.counters import (
     uniforms_at,
 )
 from brianbridge.distributions import normals, poisson_numbers
+from brianbridge.errors import InputError
+from brianbridge.network.connections import SynapseTable
+from brianbridge.simulation.batched.fates import copies_of, fates
+from brianbridge.simulation.code_runners import called_functions, code_runners, random_functions
 
 __all__ = ["Presentation", "draw_by_counter", "fates_by_counter"]
 
