@@ -103,6 +103,7 @@ def _trial_group(model: NeuronDescription, neurons: int) -> Any:
         return probe(
             model,
             neurons,
+            samples=2,
             name="brianbridge_trial*",
             clock=Clock(_TRIAL_STEP * second, name="brianbridge_trial_clock*"),
             dtype=np.float64,

@@ -73,6 +73,7 @@ def register_function(function: Any, *, torch: Callable[..., Any], name: str = "
     ...     "dv/dt = (2*bump(v) - v)/(10*ms) : 1", threshold="v > 1", reset="v = 0", method="euler")
     """
     from brian2 import Function
+    from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
     from brian2.core.namespace import DEFAULT_FUNCTIONS
     from brian2.equations.equations import Equations
 
@@ -99,5 +100,8 @@ def register_function(function: Any, *, torch: Callable[..., Any], name: str = "
         )
     if not callable(torch):
         raise InputError(f"function '{name}': torch = {torch!r} is no function of tensors")
+    if NumpyCodeObject not in known.implementations:
+        # Brian2 does this for its NumPy target, but not for classes derived from it.
+        known.implementations.add_numpy_implementation(known.pyfunc)
     USER_FUNCTIONS[name] = UserFunction(function, known, torch)
     return function

@@ -85,7 +85,9 @@ def test_functions_are_refused(refused, where):
     stimulus = Function(np.square, arg_units=[1], return_unit=1)
     namespace = {"stimulus": stimulus} if where == "namespace" else None
     group = NeuronGroup(1, "dv/dt = (stimulus(v) - v)/(10*ms) : 1", namespace=namespace)
-    with refused("'stimulus' is a function", "bb.register_function(stimulus, torch=...)"):
+    with refused(
+        "'stimulus' is a function", "bb.register_function(stimulus, torch=..., name='stimulus')"
+    ):
         NeuronModel.from_group(group)
 
 

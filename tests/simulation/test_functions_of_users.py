@@ -46,6 +46,7 @@ def afterwards():
 def cells(**options: Any) -> NeuronGroup:
     equations = "dv/dt = (c*bump(v) - v)/(5*ms) : 1\nc : 1 (constant)"
     given = {"threshold": "v > 0.5*bump(c - 2)", "reset": "v = -0.3*bump(v)", "method": "euler"}
+    given["namespace"] = {"bump": bump}
     group = NeuronGroup(3, equations, name="cells", **{**given, **options})
     group.c = [1, 1.5, 2]
     return group
