@@ -76,8 +76,11 @@ def build_group(
             **own.constants,
         },
         **firing,
+        **({"events": {e.name: own(e.condition) for e in model.events}} if model.events else {}),
         **keywords,
     )
+    for event in model.events:
+        group.run_on_event(event.name, own(without_aliases(event.code)))
     if firing and not model.is_binary:
         # Reset right after the threshold, so that synapses see the new spike value.
         group.resetter["spike"].when = "thresholds"

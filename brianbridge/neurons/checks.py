@@ -57,7 +57,7 @@ def _digest(model: NeuronDescription) -> bytes:
     values |= {f"{k} in time": v.values for k, v in model.timed_arrays.items()}
     values |= {f"dt of {k}": v.dt for k, v in model.timed_arrays.items()}
     functions = [(name, id(one.brian2)) for name, one in model.user_functions.items()]
-    code = [*(getattr(model, text) for text in texts), model.regular, functions]
+    code = [*(getattr(model, text) for text in texts), model.regular, model.events, functions]
     digest.update(repr(code).encode())
     for name, value in sorted(values.items()):
         array = np.asarray(value)
@@ -122,8 +122,14 @@ def _check_expressions(
     for code in (model.emit, *split_equations(model.equations, what).values()):
         _check_conditions(code, variables, what)
     group.equations.check_units(group, run_namespace={})
-    for one in model.regular:
+    for one in (*model.regular, *model.events):
         check_units_statements(one.code, variables)
+    for event in model.events:
+        if not is_boolean_expression(event.condition, variables):
+            raise InputError(
+                f"{what}: event '{event.name}' happens if '{event.condition}', which is no "
+                "condition; write one such as 'v > 0.5'"
+            )
     if model.emit:
         if is_boolean_expression(model.emit, variables):
             raise InputError(

@@ -59,6 +59,7 @@ class NeuronDescription:
     potential: str = ""
     timed_arrays: Mapping[str, Any] = field(default_factory=dict)
     regular: Sequence[Any] = ()
+    events: Sequence[Any] = ()
 
     def __repr__(self) -> str:
         kind = type(self).__name__
@@ -74,6 +75,7 @@ class NeuronDescription:
             "initial": ", ".join(start),
             "timed arrays": ", ".join(self.timed_arrays),
             "regularly": "; ".join(" ".join(one.code.split()) for one in self.regular),
+            "events": "; ".join(f"{one.name}, {one.condition}" for one in self.events),
             "method": self.method,
         }
         text = "".join(f"\n  {equation}" for equation in self.equations.splitlines())
@@ -140,6 +142,7 @@ class NeuronDescription:
         """All code, without comments and without the ``/dt`` of equations."""
         refractory = self.refractory if isinstance(self.refractory, str) else ""
         codes = (self.emit, self.reset, refractory, *(one.code for one in self.regular))
+        codes += tuple(f"{one.condition}\n{one.code}" for one in self.events)
         text = "\n".join((re.sub(r"/\s*dt\b", "", self.equations), *codes))
         return re.sub(r"#.*", "", text)
 
@@ -202,4 +205,6 @@ class NeuronDescription:
             entry["timed_arrays"] = {k: v.to_dict() for k, v in self.timed_arrays.items()}
         if self.regular:
             entry["regular"] = [one.to_dict() for one in self.regular]
+        if self.events:
+            entry["events"] = [one.to_dict() for one in self.events]
         return entry

@@ -10,6 +10,7 @@ import numpy as np
 
 from brianbridge.errors import InputError
 from brianbridge.neurons.description import SPIKE_VALUE
+from brianbridge.neurons.events import events_of_group
 from brianbridge.neurons.expressions import one_line, substitute_name
 from brianbridge.neurons.group_constants import constants_of_group
 from brianbridge.neurons.linked import check_linked
@@ -44,10 +45,15 @@ def fields_of_group(group: Any, *, namespace: Mapping[str, Any]) -> Iterator[dic
     regular = _regular(group, what)
     emit, reset = _emit_and_reset(group)
     lines, initial = [], {}
-    constants = constants_of_group(group, emit, [reset, *(r.code for r in regular)], namespace)
+    events = events_of_group(group, what)
+    codes = [reset, *(one.code for one in (*regular, *events))]
+    texts = [emit, *(event.condition for event in events)]
+    constants = constants_of_group(group, texts, codes, namespace)
     parameters = dict(constants.numbers)
     reset, *codes = constants.codes
-    regular = [replace(one, code=code) for one, code in zip(regular, codes, strict=True)]
+    regular = [replace(one, code=code) for one, code in zip(regular, codes, strict=False)]
+    codes = codes[len(regular) :]
+    events = [replace(one, code=code) for one, code in zip(events, codes, strict=True)]
     for eq in group.user_equations.values():
         if eq.varname == SPIKE_VALUE:
             continue
@@ -73,6 +79,7 @@ def fields_of_group(group: Any, *, namespace: Mapping[str, Any]) -> Iterator[dic
             "name": group.name,
             "timed_arrays": constants.timed,
             "regular": regular,
+            "events": events,
         }
 
 
@@ -80,11 +87,6 @@ def _regular(group: Any, what: str) -> list[RegularCode]:
     """Return the code that a group runs regularly; refuse anything else that it does."""
     from brian2.groups.group import CodeRunner
 
-    events = sorted(set(group.events) - {"spike"})
-    if events:
-        raise InputError(
-            f"{what} has the custom event '{events[0]}'; a model has only spikes, so remove it"
-        )
     known = [group.state_updater, *group.thresholder.values(), *group.resetter.values()]
     known.append(getattr(group, "subexpression_updater", None))
     found = []

@@ -37,7 +37,7 @@ class GroupConstants:
 
 
 def constants_of_group(
-    group: Any, emit: str, codes: Sequence[str], outer: Mapping[str, Any]
+    group: Any, expressions: Sequence[str], codes: Sequence[str], outer: Mapping[str, Any]
 ) -> GroupConstants:
     """Return what the code of a group names, found as Brian2 finds it.
 
@@ -45,10 +45,10 @@ def constants_of_group(
     ----------
     group : brian2.NeuronGroup
         The group.
-    emit : str
-        The spike value.
+    expressions : sequence of str
+        The spike value, and the conditions of events.
     codes : sequence of str
-        Its statements: the reset, and what runs regularly.
+        Its statements: the reset, and what runs regularly or on events.
     outer : mapping
         Where to look up names that the group's own namespace lacks.
 
@@ -63,7 +63,7 @@ def constants_of_group(
 
     what = f"group '{group.name}'"
     local = [local_names(code, group.variables, f"{what}, '{code:.80}'") for code in codes]
-    texts = [emit, group._refractory if isinstance(group._refractory, str) else ""]
+    texts = [*expressions, group._refractory if isinstance(group._refractory, str) else ""]
     used = set(group.equations.identifiers).union(*(get_identifiers(text) for text in texts))
     for code, names in zip(codes, local, strict=True):
         used |= get_identifiers(code) - names

@@ -56,12 +56,12 @@ def check_linked(group: Any, name: str) -> None:
     variable = group.variables.get(name)
     if variable is None:
         raise InputError(f"{what} has no source; set it, group.{name} = linked_var(source, 'x')")
-    owner, origin = variable.owner, variable.name
     if not isinstance(variable, ArrayVariable):
         raise InputError(
-            f"{what} is the subexpression '{origin}' of '{owner.name}'; link the variables that it "
-            "uses, and write the expression here"
+            f"{what} is linked to a subexpression; link the variables that it uses, and write the "
+            "expression here"
         )
+    owner, origin = variable.owner, variable.name
     if not variable.constant and _changes(owner, origin):
         refuse_changing(what, owner.name, origin)
 

@@ -23,6 +23,7 @@ from brianbridge.errors import InputError, did_you_mean
 from brianbridge.neurons.build import build_group
 from brianbridge.neurons.checks import check_model
 from brianbridge.neurons.description import SPIKE_VALUE, NeuronDescription
+from brianbridge.neurons.events import custom_events
 from brianbridge.neurons.expressions import one_line
 from brianbridge.neurons.from_group import fields_of_group
 from brianbridge.neurons.initial_values import parse_initial, parse_refractory
@@ -74,6 +75,8 @@ class NeuronModel(NeuronDescription):
         Functions of time that the equations call, as ``stimulus(t)`` or ``stimulus(t, column)``.
     regular : sequence of RegularCode
         Statements that all neurons run at the start of a step, as by `run_regularly`.
+    events : sequence of CustomEvent
+        Custom events, as by `run_on_event`.
     threshold : str, optional
         A condition, as in Brian2: ``threshold="v > 1"`` means ``emit="int(v > 1)"``.
 
@@ -122,6 +125,7 @@ class NeuronModel(NeuronDescription):
         timed = {k: timed_values(v, f"{what}, {k}") for k, v in self.timed_arrays.items()}
         set_(self, "timed_arrays", timed)
         set_(self, "regular", regular_codes(self.regular))
+        set_(self, "events", custom_events(self.events))
         check_model_names(self, what)
         set_(self, "equations", without_shared(self, what))
         set_(self, "potential", self.potential or self.derived_potential)
@@ -226,7 +230,7 @@ class NeuronModel(NeuronDescription):
         ------
         InputError
             If a name cannot be found or stands for a function that is not registered, or the group
-            does something that a model cannot hold, such as custom events.
+            does something that a model cannot hold.
 
         Examples
         --------

@@ -9,6 +9,7 @@ from itertools import chain
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.neurons.description import INDEX_NAMES, NeuronDescription
 from brianbridge.neurons.equations import check_costs, split_equations
+from brianbridge.neurons.events import check_event
 from brianbridge.neurons.expressions import (
     called_functions,
     check_names,
@@ -59,10 +60,16 @@ def check_model_names(model: NeuronDescription, what: str) -> None:
         check_names(model.refractory, known, functions, f"{what}, refractory")
     reset = parse_statements(model.reset, f"{what}, reset")
     regular = [parse_statements(one.code, f"{what}, regular") for one in model.regular]
-    _check_costs(model, equations, [*reset, *chain.from_iterable(regular)], what)
+    others = [parse_statements(one.code, f"{what}, event '{one.name}'") for one in model.events]
+    _check_costs(model, equations, [*reset, *chain.from_iterable(regular + others)], what)
     parameters = {name for name, expression in equations.items() if not expression}
     settable = {*model.state_variables, *parameters}
     _check_statements(reset, known | {"emit"}, functions, settable, f"{what}, reset")
+    for event in model.events:
+        where = f"{what}, event '{event.name}'"
+        check_event(event, model.is_binary or not model.emit, what)
+        check_names(event.condition, known, functions, where)
+        _check_statements(parse_statements(event.code, where), known, functions, settable, where)
     for statements in regular:
         _check_statements(statements, known, functions, settable, f"{what}, regular")
     _check_roles(model, parameters, settable, what)
@@ -99,17 +106,21 @@ def _check_statements(
     statements after it may use it.
     """
     local: set[str] = set()
-    for line in statements:
+    for position, line in enumerate(statements):
+        name = line.target
         check_names(line.expression, known | local, functions, what)
-        if line.target in settable | local:
+        if name in settable | local:
             continue
-        if line.operation != "=" or line.target in known:
+        hint = did_you_mean(name, settable | local)
+        if line.operation != "=" or name in known:
+            raise InputError(f"{what}: '{name}' cannot be set. {hint}")
+        read = any(name in names_in(later.expression) for later in statements[position:])
+        if not read and hint.startswith("Did you mean"):
             raise InputError(
-                f"{what}: '{line.target}' cannot be set. "
-                + did_you_mean(line.target, settable | local)
+                f"{what}: '{name}' cannot be set: it is no variable, and nothing reads it. {hint}"
             )
-        _check_identifier(line.target, what)
-        local.add(line.target)
+        _check_identifier(name, what)
+        local.add(name)
 
 
 def _check_roles(
@@ -141,6 +152,7 @@ def _check_costs(
     expressions = {name: text for name, text in equations.items() if text}
     codes = {"emit": model.emit, "refractory": model.refractory}
     codes |= {f"reset {n + 1}": line.expression for n, line in enumerate(statements)}
+    codes |= {f"event {one.name}": one.condition for one in model.events}
     texts = {name: code for name, code in codes.items() if code and isinstance(code, str)}
     check_costs({**expressions, **texts}, model.state_variables, what)
 

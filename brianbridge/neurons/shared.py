@@ -39,7 +39,8 @@ def without_shared(model: NeuronDescription, what: str) -> str:
     if not shared:
         return model.equations
     codes = split_equations(model.equations, what)
-    written = {s.target for s in parse_statements(model.reset, what)} | {model.receive}
+    resets = [model.reset, *(one.code for one in model.events)]
+    written = {s.target for code in resets for s in parse_statements(code, what)} | {model.receive}
     for name in sorted(written & shared):
         raise InputError(
             f"{what}: '{name}' has the flag (shared), which neither a reset nor synapses can set; "

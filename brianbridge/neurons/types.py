@@ -43,6 +43,7 @@ def check_types(model: NeuronDescription, variables: Mapping[str, Any], what: st
     spike = "1" if model.is_binary else "spike_value"
     codes = [("reset", substitute_name(model.reset if model.emit else "", "emit", spike))]
     codes += [("regular", one.code) for one in model.regular]
+    codes += [(f"event '{one.name}'", one.code) for one in model.events]
     for where, code in codes:
         _check_statements(code, kinds, variables, f"{what}, {where}")
     for name, expression, wanted in TYPED.findall(model.equations):

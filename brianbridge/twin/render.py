@@ -183,7 +183,10 @@ def render(
         inputs=variables.inputs,
         arrays=variables.arrays,
         initial={
+            # An event is decided anew in every step.
             name: np.array(group.variables[name].get_value())
+            if name in group.variables
+            else np.zeros(neurons, bool)
             for name in (*variables.state, *variables.inputs)
         },
         draws=code.draws,

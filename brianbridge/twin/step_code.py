@@ -6,12 +6,13 @@ import ast
 from collections import Counter
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, count, repeat
 from typing import Any
 
 import numpy as np
 
+from brianbridge.neurons.events import CustomEvent
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.probe import resolve_names
 from brianbridge.twin.draws import Draw, named_draws, random_calls
@@ -20,6 +21,25 @@ __all__ = ["TEMPORARY", "StepCode", "read_step"]
 
 #: The operation of Brian2's statements that define a temporary variable.
 TEMPORARY = ":="
+
+
+@dataclass(frozen=True)
+class EventCode:
+    """Hold a custom event.
+
+    Parameters
+    ----------
+    happens : str
+        Name of the condition in the step.
+    condition : list of brian2 Statement
+        Statements, the last of which defines the condition.
+    code : list of brian2 Statement
+        Statements for the neurons that meet it.
+    """
+
+    happens: str
+    condition: list[Any]
+    code: list[Any]
 
 
 @dataclass(frozen=True)
@@ -34,6 +54,8 @@ class StepCode:
         Code at the start of a step, and how many steps lie between two runs of it.
     draws : tuple of Draw
         The random numbers of a step.
+    events : tuple of EventCode
+        The custom events.
     """
 
     update: list[Any]
@@ -41,11 +63,13 @@ class StepCode:
     reset: list[Any]
     regular: list[tuple[int, list[Any]]]
     draws: tuple[Draw, ...] = ()
+    events: tuple[EventCode, ...] = ()
 
     @property
     def all(self) -> list[Any]:
         """All statements."""
-        return [*self._regularly, *self.update, *self.emit, *self.reset]
+        events = [s for one in self.events for s in (*one.condition, *one.code)]
+        return [*self._regularly, *self.update, *self.emit, *self.reset, *events]
 
     @property
     def _regularly(self) -> list[Any]:
@@ -90,7 +114,8 @@ def read_step(model: NeuronModel, group: Any, fires: bool) -> tuple[StepCode, di
     emit = f"_emit = {model.emit}" if fires else ""
     # `emit` itself stays a name in the reset, so that a gradient can pass through it.
     reset = model.reset if fires else ""
-    known = resolve_names(group, update, emit, reset, *(one.code for one in model.regular))
+    others = [one.code for one in (*model.regular, *model.events)]
+    known = resolve_names(group, update, emit, reset, *others)
     known["emit"] = _emit_variable(group)
     draws: list[Draw] = []
 
@@ -99,28 +124,40 @@ def read_step(model: NeuronModel, group: Any, fires: bool) -> tuple[StepCode, di
         draws.extend(drawn)
         return statements
 
+    def calls_of(part: str) -> Iterator[tuple[str, int]]:
+        return zip(repeat(part), count(), strict=False)
+
     # Brian2 draws in the threshold whether a neuron fires. The value of a graded spike is computed
     # in the reset, before all else.
-    reset_calls = zip(repeat("reset"), count(), strict=False)
-    emit_calls = zip(repeat("threshold"), count(), strict=False)
+    reset_calls = calls_of("reset")
     update_calls = chain(
         (("subexpressions", k) for k in range(random_calls(constant))),
-        zip(repeat("state update"), count(), strict=False),
+        calls_of("state update"),
     )
+
+    def event(one: CustomEvent) -> EventCode:
+        name, happens = one.name, f"_happens_{one.name}"
+        threshold, reset = (calls_of(f"{part} of {name}") for part in ("threshold", "reset"))
+        return EventCode(
+            happens,
+            read(f"{happens} = {one.condition}", f"if_{name}", threshold),
+            read(one.code, f"on_{name}", reset),
+        )
+
     code = StepCode(
         update=read(update, "update", update_calls),
-        emit=read(emit, "emit", emit_calls if model.is_binary else reset_calls),
+        emit=read(emit, "emit", calls_of("threshold") if model.is_binary else reset_calls),
         reset=read(reset, "reset", reset_calls),
         regular=[
             (
                 one.steps(float(group.clock.dt_)),
-                read(one.code, f"regular{k}", zip(repeat(f"regular {k}"), count(), strict=False)),
+                read(one.code, f"regular{k}", calls_of(f"regular {k}")),
             )
             for k, one in enumerate(model.regular)
         ],
-        draws=tuple(draws),
+        events=tuple(event(one) for one in model.events),
     )
-    return code, known
+    return replace(code, draws=tuple(draws)), known
 
 
 def _emit_variable(group: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.scale import units_of_differences
 from brianbridge.twin.expression import TorchRenderer
-from brianbridge.twin.step_code import TEMPORARY, StepCode
+from brianbridge.twin.step_code import TEMPORARY, EventCode, StepCode
 from brianbridge.twin.step_variables import StepVariables
 
 __all__ = ["StepWriter"]
@@ -70,16 +70,25 @@ class StepWriter:
         receive = self._receive()
         emit = self._emit() if self._fires else []
         reset = self._reset() if self._fires else []
+        conditions = [line for one in self._code.events for line in self._condition(one)]
+        late = [self._set_where(s, one.happens) for one in self._code.events for s in one.code]
         state = list(self._variables.state)
         state_and_emit = [*state, *(["emit"] if self._fires else [])]
         x = list(self._variables.received.values())
         if self._canonical:
-            steps = [("step", [*state, *x], [*update, *receive, *emit, *reset], state_and_emit)]
+            steps = [
+                (
+                    "step",
+                    [*state, *x],
+                    [*update, *receive, *emit, *conditions, *reset, *late],
+                    state_and_emit,
+                )
+            ]
         else:
             steps = [
-                ("fire", state, [*update, *emit], state_and_emit),
+                ("fire", state, [*update, *emit, *conditions], state_and_emit),
                 # A group with graded spikes resets right after its threshold, to set their value.
-                ("settle", [*state_and_emit, *x], self._in_turn(receive, reset), state),
+                ("settle", [*state_and_emit, *x], [*self._in_turn(receive, reset), *late], state),
             ]
         # All hoisted terms are known only now.
         hoisted = self._renderer.hoisted
@@ -193,21 +202,28 @@ class StepWriter:
         return not (additive and (self._model.is_binary or _has_factor(statement.expr, "emit")))
 
     def _reset_line(self, statement: Any) -> str:
-        if statement.var in self._local:
-            return self._assign(statement)
-        name = statement.var
-        value = self._renderer.hard(statement.expr)
-        if not self._needs_mask(statement):
+        if statement.var not in self._local and not self._needs_mask(statement):
             # Without a spike the increment is 0: no mask is needed, and emit passes a gradient.
+            name, value = statement.var, self._renderer.hard(statement.expr)
             increment = value if _has_factor(statement.expr, "emit") else f"{value} * emit"
             return f"{name} = {name} {statement.op[:-1]} {increment}"
+        return self._set_where(statement, self._variables.spiked)
+
+    def _condition(self, event: EventCode) -> list[str]:
+        *before, last = event.condition
+        # A condition of time alone is no tensor.
+        new = f"torch.zeros_like({event.happens}) | ({self._renderer.hard(last.expr)})"
+        return [*(self._assign(s) for s in before), f"{event.happens} = {new}"]
+
+    def _set_where(self, statement: Any, chosen: str) -> str:
+        """Return an assignment to the neurons for which a condition holds."""
+        if statement.var in self._local:
+            return self._assign(statement)
+        name, value = statement.var, self._renderer.hard(statement.expr)
         new = value if statement.op == "=" else f"{name} {statement.op[:-1]} {value}"
         if new in ("True", "False"):
-            change = (
-                f"| {self._variables.spiked}" if new == "True" else f"& ~{self._variables.spiked}"
-            )
-            return f"{name} = {name} {change}"
-        return f"{name} = torch.where({self._variables.spiked}, {new}, {name})"
+            return f"{name} = {name} {f'| {chosen}' if new == 'True' else f'& ~{chosen}'}"
+        return f"{name} = torch.where({chosen}, {new}, {name})"
 
 
 def _function(name: str, arguments: list[str], body: list[str], result: Iterable[str]) -> str:

@@ -39,7 +39,7 @@ def test_the_good_model_is_good():
         ({"equations": "dv/dt = -v/ : 1"}, ["equations of neuron model 'mine', 'v'", "'-v/'"]),
         ({"equations": "dv/dt = -v/taw : 1\ndrive : Hz"}, ["unknown variable 'taw'", "'tau'?"]),
         ({"equations": "dv/dt = -expp(v)/tau : 1\ndrive : Hz"}, ["function 'expp'", "'exp'?"]),
-        ({"initial": {"v": "0.1*i"}}, ["initial value of 'v'", "'i' of a group", "an array"]),
+        ({"initial": {"v": "i*0.1"}}, ["initial value of 'v'", "'i' of a group", "an array"]),
         ({"parameters": {"tau": "10 ms", "theta": 1, "N": 3}}, ["'N' cannot name"]),
         ({"equations": LIF + "\ntau : second"}, ["'tau' is both a variable", "rename"]),
         ({"equations": LIF + "\nemit : 1"}, ["'emit' cannot name"]),

@@ -120,7 +120,9 @@ def test_graded_spikes_must_be_taken(refused):
 
 
 def custom_event() -> list[Any]:
-    return [cells(events={"up": "v > 1"})]
+    group = cells(events={"up": "v > 1"})
+    group.run_on_event("up", "v = 0.5", when="start")
+    return [group]
 
 
 def follows_an_event() -> list[Any]:
@@ -178,7 +180,7 @@ def two_clocks() -> list[Any]:
 @pytest.mark.parametrize(
     ("build_it", "said"),
     [
-        (custom_event, ("group 'cells'", "custom event 'up'")),
+        (custom_event, ("group 'cells'", "custom event 'up' runs in 'start'")),
         (follows_an_event, ("synapses 'wires'", "the event 'up'")),
         (operation, ("'mine' (NetworkOperation)", "PoissonInput only")),
         (regular, ("runs in 'end'", "run_regularly")),

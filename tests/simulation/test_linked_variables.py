@@ -90,11 +90,12 @@ def check(group: NeuronGroup, *others: Any) -> None:
     [
         ("v", "follows 'v' of 'source', which changes in a run"),
         ("z", "follows 'z' of 'source'"),
-        ("double", "is the subexpression 'double' of 'source'"),
+        ("double", "is linked to a subexpression; link the variables"),
     ],
 )
 def test_what_changes_is_refused(refused, name, said):
-    group = linked("q : 1 (linked)", (source(), name), index=np.arange(4) % 3)
+    other = source()
+    group = linked("q : 1 (linked)", (other, name), index=np.arange(4) % 3)
     with refused("group 'cells': linked variable 'q'", said):
         bb.NeuronModel.from_group(group)
 
@@ -109,5 +110,5 @@ def test_what_synapses_change_is_refused(refused):
 
 def test_what_is_not_linked_yet(refused):
     group = NeuronGroup(2, "v : 1\nq : 1 (linked)", name="cells")
-    with refused("linked variable 'q' has no source", "cells.q = linked_var(source, 'x')"):
+    with refused("linked variable 'q' has no source", "group.q = linked_var(source, 'x')"):
         bb.NeuronModel.from_group(group)
