@@ -46,7 +46,7 @@ def fields_of_group(group: Any, *, namespace: Mapping[str, Any]) -> Iterator[dic
     emit, reset = _emit_and_reset(group)
     lines, initial = [], {}
     events = events_of_group(group, what)
-    codes = [reset, *(one.code for one in (*regular, *events))]
+    codes = [reset, *(one.code for one in regular), *(one.code for one in events)]
     texts = [emit, *(event.condition for event in events)]
     constants = constants_of_group(group, texts, codes, namespace)
     parameters = dict(constants.numbers)

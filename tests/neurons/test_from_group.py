@@ -242,6 +242,7 @@ def test_a_group_built_from_a_model_gives_the_model_back(name):
 
 def test_what_a_model_cannot_hold_is_refused(refused):
     custom = NeuronGroup(1, LEAKY, events={"up": "v > 1"}, namespace=TAU)
+    custom.run_on_event("up", "v = 0", when="start")
     with refused(f"group '{custom.name}'", "custom event 'up'"):
         NeuronModel.from_group(custom)
     regular = NeuronGroup(1, LEAKY, namespace=TAU)

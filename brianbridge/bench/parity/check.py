@@ -231,7 +231,7 @@ def _states(
             backend = Backend(path="batched" if way == "batched" else "reference", threads=1)
             recording = simulate(
                 network, drawn.x[here], index=here, record=variables, backend=backend,
-                dt=network.dt / int(finer or 1),
+                dt=network.dt / int(finer or 1), seed=_SEED,
             )  # fmt: skip
         traces.append(recording.traces[name])
     ours, theirs = (
