@@ -60,6 +60,7 @@ def cells(draw: np.random.Generator, size: int) -> tuple[NeuronGroup, Any]:
     """Return a group of random neurons, and the group that holds its linked constants."""
     terms = " + ".join(str(term) for term in draw.choice(TERMS, 3, replace=False))
     noise = draw.choice(["", " + 0.2*xi*(5*ms)**-0.5"], p=[0.7, 0.3])
+    noise = "" if "rand" in terms else noise  # Brian2's own run fails with both in one equation
     flag = draw.choice(["", " (unless refractory)"])
     options = {
         "threshold": str(draw.choice(THRESHOLDS)),
