@@ -33,6 +33,7 @@ from .network import Recurrent as Recurrent
 from .network import SpikingNetwork as SpikingNetwork
 from .network.library import network_model as network_model
 from .network.library import network_names as network_names
+from .neurons.functions import register_function as register_function
 from .neurons.library import model_names as model_names
 from .neurons.library import neuron_model as neuron_model
 from .neurons.model import NeuronModel as NeuronModel

@@ -123,7 +123,7 @@ class TwinRun:
         low = number * self._size
         x = self._x[low : low + self._size]
         with _one_thread():
-            return self._twin.record_batch(x, self._first + np.arange(low, low + len(x)))
+            return self._twin.record_batch(x, self._first + np.arange(low, low + len(x)), seed=0)
 
 
 def block_size(network: SpikingNetwork) -> int:

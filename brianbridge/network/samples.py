@@ -183,7 +183,7 @@ def checked_index(index: Any, samples: int) -> np.ndarray:
 
 def checked_variables(network: SpikingNetwork, record: Sequence[str]) -> list[str]:
     """Return the state variables to record; each must exist in some population."""
-    known = {v for p in network.populations for v in p.neuron.state_variables}
+    known = {v for p in network.populations for v in p.neuron.recordable_variables}
     variables = [name for name in record if name not in (SPIKES, CROSSING)]
     for name in variables:
         if name not in known:

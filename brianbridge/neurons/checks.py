@@ -56,7 +56,9 @@ def _digest(model: NeuronDescription) -> bytes:
     values["refractory"] = model.refractory
     values |= {f"{k} in time": v.values for k, v in model.timed_arrays.items()}
     values |= {f"dt of {k}": v.dt for k, v in model.timed_arrays.items()}
-    digest.update(repr([*(getattr(model, text) for text in texts), model.regular]).encode())
+    functions = [(name, id(one.brian2)) for name, one in model.user_functions.items()]
+    code = [*(getattr(model, text) for text in texts), model.regular, model.events, functions]
+    digest.update(repr(code).encode())
     for name, value in sorted(values.items()):
         array = np.asarray(value)
         unit = getattr(value, "dim", None)
@@ -101,6 +103,7 @@ def _trial_group(model: NeuronDescription, neurons: int) -> Any:
         return probe(
             model,
             neurons,
+            samples=2,
             name="brianbridge_trial*",
             clock=Clock(_TRIAL_STEP * second, name="brianbridge_trial_clock*"),
             dtype=np.float64,
@@ -119,8 +122,14 @@ def _check_expressions(
     for code in (model.emit, *split_equations(model.equations, what).values()):
         _check_conditions(code, variables, what)
     group.equations.check_units(group, run_namespace={})
-    for one in model.regular:
+    for one in (*model.regular, *model.events):
         check_units_statements(one.code, variables)
+    for event in model.events:
+        if not is_boolean_expression(event.condition, variables):
+            raise InputError(
+                f"{what}: event '{event.name}' happens if '{event.condition}', which is no "
+                "condition; write one such as 'v > 0.5'"
+            )
     if model.emit:
         if is_boolean_expression(model.emit, variables):
             raise InputError(
@@ -133,17 +142,13 @@ def _check_expressions(
 
 
 def _check_flags(model: NeuronDescription, what: str) -> None:
-    """Refuse variables that neurons share, or that belong to another group."""
+    """Refuse variables that belong to another group."""
     for name, flags in flags_of(model.equations).items():
-        if "shared" in flags:
-            raise InputError(
-                f"{what}: '{name}' has the flag (shared), but every neuron has its own variables; "
-                "drop the flag, and each neuron gets the same value"
-            )
         if "linked" in flags:
             raise InputError(
-                f"{what}: '{name}' has the flag (linked), but a neuron cannot read variables of "
-                "another group; write the equations of both groups in one, or make it a parameter"
+                f"{what}: '{name}' has the flag (linked), but a model belongs to no network; give "
+                f"its values as a parameter, parameters={{'{name}': ...}}, or link it in a group "
+                "that from_group reads"
             )
 
 

@@ -99,12 +99,16 @@ class CrossingFinder:
                 emit = substitute_name(emit, name, f"({expression.code})")
                 condition = substitute_name(condition, name, f"({expression.code})")
         changing = (names_in(condition) | called_functions(condition)) & _CHANGING
-        changing |= {*model.timed_arrays, *(one.code for one in model.regular)}
+        changing |= {
+            *model.timed_arrays,
+            *model.user_functions,
+            *(one.code for one in model.regular),
+        }
         if model.method != "exact" or not emit or changing:
             raise CrossingUnknownError(
                 f"{model.label}: crossing times are unknown for method '{model.method}' and emit "
                 f"'{model.emit}'; use method 'exact', an emit that depends on the state alone, and "
-                "neither timed arrays nor regular code"
+                "neither timed arrays, own functions nor regular code"
             )
         self._dt = dt
         self._system = _needed(linear_system(group.equations, names), names_in(condition))
@@ -119,7 +123,7 @@ class CrossingFinder:
         for name in used - {*states, *self._fixed}:
             if isinstance(names[name], Constant):
                 self._fixed[name] = names[name].get_value()
-            elif name in model.heterogeneous:
+            elif name in model.heterogeneous or name == "i":
                 self._varied[name] = np.array(names[name].get_value())
         rest = sorted(used - {*states, *self._fixed, *self._varied})
         self.variables: tuple[str, ...] = (*states, *rest)

@@ -19,14 +19,17 @@ import numpy as np
 from brianbridge.errors import InputError
 from brianbridge.neurons.equations import split_equations
 from brianbridge.neurons.expressions import is_condition, parse_expression
+from brianbridge.neurons.functions import USER_FUNCTIONS, UserFunction
 from brianbridge.neurons.potential import derived_potential
 from brianbridge.neurons.quantities import to_json
 from brianbridge.neurons.quantity_text import quantity_text
 
-__all__ = ["SPIKE_VALUE", "NeuronDescription"]
+__all__ = ["INDEX_NAMES", "SPIKE_VALUE", "NeuronDescription"]
 
 #: The variable of a group that holds the value of its latest spikes.
 SPIKE_VALUE = "spike_value"
+#: The index of a neuron in its group, and the number of neurons, as Brian2 calls them.
+INDEX_NAMES = frozenset({"i", "N"})
 
 _TEXT_FIELDS = ("equations", "emit", "reset", "receive", "drive", "method", "name", "summary")
 
@@ -56,6 +59,7 @@ class NeuronDescription:
     potential: str = ""
     timed_arrays: Mapping[str, Any] = field(default_factory=dict)
     regular: Sequence[Any] = ()
+    events: Sequence[Any] = ()
 
     def __repr__(self) -> str:
         kind = type(self).__name__
@@ -71,6 +75,7 @@ class NeuronDescription:
             "initial": ", ".join(start),
             "timed arrays": ", ".join(self.timed_arrays),
             "regularly": "; ".join(" ".join(one.code.split()) for one in self.regular),
+            "events": "; ".join(f"{one.name}, {one.condition}" for one in self.events),
             "method": self.method,
         }
         text = "".join(f"\n  {equation}" for equation in self.equations.splitlines())
@@ -117,13 +122,40 @@ class NeuronDescription:
 
     @property
     def differ(self) -> bool:
-        """Whether neurons differ in a parameter or an initial value."""
-        return bool(self.heterogeneous) or any(np.ndim(v) > 0 for v in self.initial.values())
+        """Whether neurons differ in a parameter, an initial value, or by their index."""
+        arrays = any(np.ndim(v) > 0 for v in self.initial.values())
+        return bool(self.heterogeneous) or arrays or bool(self.names & INDEX_NAMES)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """All names in the code, those of functions and units included."""
+        return frozenset(re.findall(r"\b[A-Za-z_]\w*", self._code))
+
+    @property
+    def user_functions(self) -> dict[str, UserFunction]:
+        """The functions of the user that the code calls, by name."""
+        called = set(re.findall(r"\b([A-Za-z_]\w*)\s*\(", self._code))
+        return {k: v for k, v in USER_FUNCTIONS.items() if k in called - {*self.timed_arrays}}
+
+    @cached_property
+    def _code(self) -> str:
+        """All code, without comments and without the ``/dt`` of equations."""
+        refractory = self.refractory if isinstance(self.refractory, str) else ""
+        codes = (self.emit, self.reset, refractory, *(one.code for one in self.regular))
+        codes += tuple(f"{one.condition}\n{one.code}" for one in self.events)
+        text = "\n".join((re.sub(r"/\s*dt\b", "", self.equations), *codes))
+        return re.sub(r"#.*", "", text)
 
     @property
     def state_variables(self) -> tuple[str, ...]:
         """The variables that have a differential equation."""
         return tuple(re.findall(r"\bd(\w+)\s*/\s*dt\s*=", self.equations))
+
+    @property
+    def recordable_variables(self) -> tuple[str, ...]:
+        """The state variables, and the potential if it has no equation."""
+        others = {self.potential} - {"", *self.state_variables}
+        return (*self.state_variables, *others)
 
     @property
     def settable_variables(self) -> tuple[str, ...]:
@@ -151,10 +183,11 @@ class NeuronDescription:
             What needs it, for the message.
         """
         if not self.potential:
-            names = " or ".join(f"'{name}'" for name in self.state_variables)
+            candidates = self.state_variables or self.settable_variables
+            names = " or ".join(f"'{name}'" for name in candidates)
             raise InputError(
                 f"{why} needs the membrane potential of {self.label}, which may be {names}; name "
-                f"it, as in potential = '{self.state_variables[0]}'"
+                f"it, as in potential = '{candidates[0]}'"
             )
         return self.potential
 
@@ -172,4 +205,6 @@ class NeuronDescription:
             entry["timed_arrays"] = {k: v.to_dict() for k, v in self.timed_arrays.items()}
         if self.regular:
             entry["regular"] = [one.to_dict() for one in self.regular]
+        if self.events:
+            entry["events"] = [one.to_dict() for one in self.events]
         return entry

@@ -69,10 +69,6 @@ def split_equations(text: str, what: str) -> dict[str, str]:
                 f"{what}: there are more than {_MOST_EQUATIONS} equations, or {_MOST_STATES} "
                 "differential ones; split the neurons into several populations"
             )
-    if not states:
-        raise InputError(
-            f"{what}: there is no state equation; give at least one 'dv/dt = ... : unit'"
-        )
     return found
 
 

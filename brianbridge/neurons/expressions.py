@@ -111,16 +111,6 @@ def called_functions(text: str) -> set[str]:
     return set(_identifiers(text)[1])
 
 
-#: What Brian2's names of a group mean, and what a model can have instead.
-_OF_A_GROUP = {
-    "i": (
-        "the index of a neuron",
-        "declare 'index : 1 (constant)' and give it the values 0, 1, ... (group.index = 'i')",
-    ),
-    "N": ("the number of neurons", "write the number, or name a constant that has it"),
-}
-
-
 def check_names(text: str, known: Iterable[str], functions: Iterable[str], what: str) -> None:
     """Refuse an expression with unknown variables or functions. Units are always known."""
     from brian2.core.namespace import DEFAULT_CONSTANTS, DEFAULT_UNITS
@@ -131,15 +121,11 @@ def check_names(text: str, known: Iterable[str], functions: Iterable[str], what:
         ("function", called_functions(text), set(functions)),
     ):
         for name in sorted(used - allowed):
-            if name in _OF_A_GROUP:
-                meaning, instead = _OF_A_GROUP[name]
-                raise InputError(
-                    f"{what}: '{name}' in '{one_line(text)}' is {meaning} of a group, but a model "
-                    f"is simulated for many samples in one group; {instead}"
-                )
+            yours = f" If it is yours: bb.register_function({name}, torch=...)."
             raise InputError(
                 f"{what}: unknown {kind} '{name}' in '{one_line(text)}'. "
                 + did_you_mean(name, allowed)
+                + (yours if kind == "function" else "")
             )
 
 

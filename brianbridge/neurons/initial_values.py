@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from brianbridge.errors import InputError
+from brianbridge.neurons.description import INDEX_NAMES
 from brianbridge.neurons.expressions import check_names, names_in, one_line, parse_expression
 from brianbridge.neurons.quantity_text import parse_quantity
 
@@ -50,6 +51,11 @@ def parse_initial(value: Any, parameters: Mapping[str, Any], what: str) -> Any:
     from brian2.core.namespace import DEFAULT_CONSTANTS, DEFAULT_UNITS
 
     node = parse_expression(value, what)
+    if group_names := names_in(value) & INDEX_NAMES:
+        raise InputError(
+            f"{what}: '{value:.80}' depends on '{min(group_names)}' of a group, but a model has no "
+            "size yet; give an array with one value for each neuron"
+        )
     check_names(value, parameters, (), what)
     constants = {name: known.value for name, known in DEFAULT_CONSTANTS.items()}
     scope = {**DEFAULT_UNITS, **constants, **parameters, "__builtins__": {}}

@@ -23,6 +23,7 @@ from brianbridge.errors import InputError, did_you_mean
 from brianbridge.neurons.build import build_group
 from brianbridge.neurons.checks import check_model
 from brianbridge.neurons.description import SPIKE_VALUE, NeuronDescription
+from brianbridge.neurons.events import custom_events
 from brianbridge.neurons.expressions import one_line
 from brianbridge.neurons.from_group import fields_of_group
 from brianbridge.neurons.initial_values import parse_initial, parse_refractory
@@ -30,6 +31,7 @@ from brianbridge.neurons.names import check_model_names
 from brianbridge.neurons.quantities import from_json, parse_quantity
 from brianbridge.neurons.regular import regular_codes
 from brianbridge.neurons.scale import NaturalScale, natural_scale
+from brianbridge.neurons.shared import without_shared
 from brianbridge.neurons.timed import timed_values
 
 __all__ = ["SPIKE_VALUE", "NeuronModel"]
@@ -73,6 +75,8 @@ class NeuronModel(NeuronDescription):
         Functions of time that the equations call, as ``stimulus(t)`` or ``stimulus(t, column)``.
     regular : sequence of RegularCode
         Statements that all neurons run at the start of a step, as by `run_regularly`.
+    events : sequence of CustomEvent
+        Custom events, as by `run_on_event`.
     threshold : str, optional
         A condition, as in Brian2: ``threshold="v > 1"`` means ``emit="int(v > 1)"``.
 
@@ -121,7 +125,9 @@ class NeuronModel(NeuronDescription):
         timed = {k: timed_values(v, f"{what}, {k}") for k, v in self.timed_arrays.items()}
         set_(self, "timed_arrays", timed)
         set_(self, "regular", regular_codes(self.regular))
+        set_(self, "events", custom_events(self.events))
         check_model_names(self, what)
+        set_(self, "equations", without_shared(self, what))
         set_(self, "potential", self.potential or self.derived_potential)
         if self.receive is None:
             set_(self, "receive", "v" if "v" in self.settable_variables else self.potential)
@@ -147,7 +153,7 @@ class NeuronModel(NeuronDescription):
 
     # ------------------------------------------------------------------ Brian2
 
-    def group(self, n: int, *, fires: bool = True, **keywords: Any) -> Any:
+    def group(self, n: int, *, fires: bool = True, samples: int = 1, **keywords: Any) -> Any:
         """Build an ordinary Brian2 `NeuronGroup` of `n` neurons in their initial state.
 
         Parameters
@@ -157,6 +163,9 @@ class NeuronModel(NeuronDescription):
         fires : bool
             Whether the neurons have a threshold and a reset. Without them the membrane potential
             is free.
+        samples : int
+            How many times the population is repeated among the `n` neurons, once for each sample.
+            The index ``i`` and the number ``N`` of the equations are those of one sample.
         **keywords
             Further arguments of `NeuronGroup` (``name``, ``order``, ``dt``, ``clock``, ...).
 
@@ -179,7 +188,7 @@ class NeuronModel(NeuronDescription):
         >>> group.events["spike"], group.event_codes["spike"]
         ('v >= theta', 'v -= theta*1')
         """
-        return build_group(self, n, fires=fires, **keywords)
+        return build_group(self, n, fires=fires, samples=samples, **keywords)
 
     @classmethod
     def from_group(
@@ -220,8 +229,8 @@ class NeuronModel(NeuronDescription):
         Raises
         ------
         InputError
-            If a name cannot be found or stands for a function, or the group does something that a
-            model cannot hold, such as custom events.
+            If a name cannot be found or stands for a function that is not registered, or the group
+            does something that a model cannot hold.
 
         Examples
         --------

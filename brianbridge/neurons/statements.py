@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 
 from brianbridge.errors import InputError
 from brianbridge.neurons.budget import check_text
 from brianbridge.neurons.expressions import called_functions, names_in, parse_expression
 
-__all__ = ["Statement", "parse_statements", "without_aliases"]
+__all__ = ["Statement", "local_names", "parse_statements", "without_aliases"]
 
 _STATEMENT = re.compile(r"^\s*([A-Za-z_]\w*)\s*(=|\+=|-=|\*=|/=)\s*([^=].*)$", re.DOTALL | re.ASCII)
 
@@ -44,6 +44,27 @@ def parse_statements(text: str, what: str) -> tuple[Statement, ...]:
         parse_expression(match[3], what)
         statements.append(Statement(match[1], match[2], match[3].strip()))
     return tuple(statements)
+
+
+def local_names(text: str, variables: Container[str], what: str) -> set[str]:
+    """Return the names that statements set and that are no variables: they are local.
+
+    Parameters
+    ----------
+    text : str
+        The statements.
+    variables : container of str
+        The variables of the group that runs them.
+    what : str
+        The name of the statements in error messages.
+
+    Examples
+    --------
+    >>> local_names("w = 2*b; v -= w", {"v"}, "reset")
+    {'w'}
+    """
+    statements = parse_statements(text, what)
+    return {s.target for s in statements if s.operation == "=" and s.target not in variables}
 
 
 def without_aliases(text: str, subexpressions: Mapping[str, str] = {}) -> str:

@@ -121,8 +121,8 @@ def _levels(
             case _:
                 continue
         known: dict[str, Any] = {k: variables.get(k) for k in names_in(text)}
-        if called_functions(text) & set(model.timed_arrays):
-            continue  # a level that changes in time
+        if called_functions(text) & {*model.timed_arrays, *model.user_functions}:
+            continue  # a level that changes in time, or that only Brian2 computes
         if name not in model.state_variables or not all(
             isinstance(v, ArrayVariable | Constant) for v in known.values()
         ):

@@ -41,16 +41,11 @@ def check_types(model: NeuronDescription, variables: Mapping[str, Any], what: st
     """
     kinds = integers_and_booleans(model.equations)
     spike = "1" if model.is_binary else "spike_value"
-    for line in parse_statements(model.reset if model.emit else "", f"{what}, reset"):
-        if line.target in kinds:
-            code = substitute_name(line.expression, "emit", spike)
-            kind = _kind_of(code, variables) if line.operation != "/=" else "float"
-            _check_written(line, kinds[line.target], kind, f"{what}, reset")
-    for one in model.regular:
-        for line in parse_statements(one.code, f"{what}, regular"):
-            if line.target in kinds:
-                kind = _kind_of(line.expression, variables) if line.operation != "/=" else "float"
-                _check_written(line, kinds[line.target], kind, f"{what}, regular")
+    codes = [("reset", model.reset if model.emit else "")]
+    codes += [("regular", one.code) for one in model.regular]
+    codes += [(f"event '{one.name}'", one.code) for one in model.events]
+    for where, code in codes:
+        _check_statements(code, kinds, variables, spike, f"{what}, {where}")
     for name, expression, wanted in TYPED.findall(model.equations):
         if expression:
             line = Statement(name, "=", expression.strip())
@@ -70,6 +65,26 @@ def check_types(model: NeuronDescription, variables: Mapping[str, Any], what: st
                 f"{what}: {role} names '{name}', which is {kinds[name]} and cannot take real "
                 f"numbers; declare it '{name} : 1'"
             )
+
+
+def _check_statements(
+    code: str, kinds: Mapping[str, str], variables: Mapping[str, Any], spike: str, what: str
+) -> None:
+    """Check the statements of a block; its local names have the type of their first value.
+
+    `spike` is what stands for ``emit``.
+    """
+    from brian2.core.variables import AuxiliaryVariable
+
+    dtypes = {"boolean": bool, "integer": np.int32, "float": np.float64}
+    known = dict(variables)
+    for line in parse_statements(code, what):
+        expression = substitute_name(line.expression, "emit", spike)
+        kind = _kind_of(expression, known) if line.operation != "/=" else "float"
+        if line.target in kinds:
+            _check_written(line, kinds[line.target], kind, what)
+        elif line.target not in known:
+            known[line.target] = AuxiliaryVariable(line.target, dtype=dtypes[kind])
 
 
 def _kind_of(expression: str, variables: Mapping[str, Any]) -> str:

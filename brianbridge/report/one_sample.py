@@ -97,7 +97,7 @@ def run_one_sample(evidence: Evidence, rung: str) -> OneSample:
     elif before.potential != after.potential or _unit(before) != _unit(after):
         no_trace = "on this rung its neurons have another model, in other units"
     record = ("spikes",) if no_trace else ("spikes", before.potential)
-    twin = to_torch(network, dtype=torch.float64).record(x, record=record, index=number)
+    twin = to_torch(network, dtype=torch.float64).record(x, record=record, index=number, seed=seed)
     # Random numbers depend on the seed and the sample, so they are those of the rung.
     brian2 = condition.simulate(
         x,

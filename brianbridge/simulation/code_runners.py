@@ -48,7 +48,8 @@ def code_runners(group: Any) -> dict[str, tuple[Any, list[str]]]:
     refractory = [group._refractory] if isinstance(group._refractory, str) else []
     parts = {"state update": (group.state_updater, update + refractory)}
     if group.subexpression_updater is not None:
-        parts["subexpressions"] = (group.subexpression_updater, update)
+        updater = group.subexpression_updater
+        parts["subexpressions"] = (updater, [updater.abstract_code])
     for event, condition in group.events.items():
         of = "" if event == "spike" else f" of {event}"
         parts[f"threshold{of}"] = (group.thresholder[event], [condition])

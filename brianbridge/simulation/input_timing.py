@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
+from brianbridge.counters import key_of, sample_keys, uniforms
 from brianbridge.encoding import EncodedInput
 from brianbridge.network import INPUT
-from brianbridge.simulation.random.counters import key_of, sample_keys, uniforms
 
 __all__ = ["Timing", "draw_fine_steps"]
 

@@ -155,7 +155,7 @@ def not_a_number(network: SpikingNetwork, groups: Mapping[str, Any], samples: in
         Number of samples to check.
     """
     for population in network.populations:
-        for name in population.neuron.state_variables:
+        for name in population.neuron.recordable_variables:
             values = np.asarray(groups[population.name].variables[name].get_value())
             if np.isnan(values[: samples * population.size]).any():
                 return f"population '{population.name}': '{name}' is not a number (NaN)"

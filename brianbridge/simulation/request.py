@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from brianbridge.counters import checked_seed
 from brianbridge.encoding import EncodedInput, Poisson
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.io.spikes.file import SpikeFileWriter
@@ -24,7 +25,6 @@ from brianbridge.recording import Events, Recording
 from brianbridge.simulation.earlier_spikes import EarlierSpikes
 from brianbridge.simulation.input_timing import Timing, draw_fine_steps
 from brianbridge.simulation.output_run import SimulatedOutputRun
-from brianbridge.simulation.random.counters import checked_seed
 from brianbridge.simulation.reference.builder import checked_schedule, steps_per_coarse_step
 
 __all__ = ["Request", "check_choice"]

@@ -46,9 +46,10 @@ def put_in_order(
     for synapse in synapses:
         synapse.pre.when, synapse.pre.order = slot, order
     for part, part_order in (("thresholder", order + 1), ("resetter", order + 2)):
-        objects = getattr(group, part, {})  # an input group never resets
-        if "spike" in objects:
-            objects["spike"].when, objects["spike"].order = slot, part_order
+        # An input group never resets. Code of custom events follows the reset.
+        for event, one in getattr(group, part, {}).items():
+            late = part == "resetter" and event != "spike"
+            one.when, one.order = slot, part_order + late
     for line in delay_lines:
         line.inlet.pre.when, line.inlet.pre.order = slot, order + 3
         thresholder = line.group.thresholder["spike"]

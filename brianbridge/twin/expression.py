@@ -28,25 +28,22 @@ class TorchRenderer:
         Names whose value changes from step to step.
     unused : callable
         Returns a name that the model does not use, close to the given one.
-    like : str
-        A state variable. Random numbers have its shape.
     unit : callable
         Returns one natural unit of the difference of two expressions that a condition compares.
     functions : collection of str
-        Functions that only this model has: its timed arrays.
+        Functions that only this model has, such as its timed arrays.
     """
 
     def __init__(
         self,
         changing: set[str],
         unused: Callable[[str], str],
-        like: str,
         unit: Callable[[str, str], float],
         functions: Collection[str] = (),
     ) -> None:
         self.changing, self._unit = set(changing), unit
         self.hoisted: list[tuple[str, str]] = []
-        self._unused, self._like = unused, like
+        self._unused = unused
         self._functions = {*TORCH_FUNCTIONS, *functions}
 
     def hard(self, expression: str) -> str:
@@ -73,7 +70,8 @@ class TorchRenderer:
     def assignment(self, statement: Any) -> str:
         """Render one of Brian2's statements; a constant one moves out of the step."""
         if statement.op == TEMPORARY:
-            if self.is_constant(statement.expr):
+            once = statement.var not in self.changing
+            if once and self.is_constant(statement.expr):
                 self.keep(statement.var, self.plain(statement.expr))
                 return ""
             self.changing.add(statement.var)
@@ -85,8 +83,6 @@ class TorchRenderer:
     def _is_constant(self, node: ast.expr) -> bool:
         for child in ast.walk(node):
             if isinstance(child, ast.Name) and child.id in self.changing:
-                return False
-            if isinstance(child, ast.Call) and getattr(child.func, "id", "") in ("rand", "randn"):
                 return False
         return True
 
@@ -132,16 +128,14 @@ class TorchRenderer:
             if soft and not constant:
                 return self._logic(arguments[0])
             return f"as_number({self._child(arguments[0], False, constant)})"
-        if function in ("rand", "randn"):
-            return f"torch.{function}_like({self._like})"
         if soft and not constant:
             stairs = self._staircase(function, arguments)
             if stairs:
                 return stairs
         if function not in self._functions:
             raise InputError(
-                f"the function '{function}' has no torch rendering; add one with "
-                "brianbridge.twin.torch_functions.register_torch_function"
+                f"the function '{function}' has no torch rendering; give the twin one of yours: "
+                "bb.register_function(..., torch=...)"
             )
         return f"{function}({', '.join(self._child(a, soft, constant) for a in arguments)})"
 

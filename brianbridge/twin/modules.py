@@ -110,6 +110,7 @@ class NetworkModules(nn.Module):
                 dtype=self._like.dtype,
                 received=network.received(population.name),
                 schedule=network.schedule,
+                name=population.name,
             ).to(self._like.device)
 
     @property

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from brianbridge.counters import checked_seed
 from brianbridge.errors import InputError
 from brianbridge.network import SpikingNetwork
 from brianbridge.network.readouts import read_output
@@ -18,6 +20,7 @@ from brianbridge.network.samples import checked_index, checked_samples, checked_
 from brianbridge.recording import Recording
 from brianbridge.twin.export import export_network
 from brianbridge.twin.modules import NetworkModules
+from brianbridge.twin.noise import Noise
 from brianbridge.twin.output import NetworkOutput, TwinOutputRun, recording_of
 from brianbridge.twin.scan import batch_of, run_in_turn, run_together
 from brianbridge.twin.spike_function import SpikeFunction
@@ -80,6 +83,7 @@ class NetworkTwin(NetworkModules):
         current: Tensor | None = None,
         raster: Tensor | None = None,
         record: Sequence[str] = (),
+        noise: Noise | None = None,
     ) -> NetworkOutput:
         """Present an encoded batch (see `encode`) and return all spikes and the output.
 
@@ -91,6 +95,9 @@ class NetworkTwin(NetworkModules):
             Input spikes.
         record : sequence of str
             State variables to record in every population that has them.
+        noise : Noise, optional
+            Random numbers of the neurons, if these have any; fresh ones from torch's generator if
+            not given.
         """
         if self.normalises_potential:
             if self.training:
@@ -100,10 +107,10 @@ class NetworkTwin(NetworkModules):
                 )
             # Normalisation changes the initial potentials, which belong to the neuron models.
             deployed = to_torch(self.to_network(), dtype=self.dtype, device=self.device)
-            return deployed.run(current, raster, record)
+            return deployed.run(current, raster, record, noise)
         batch = batch_of(current, raster)
         scan = run_together if self.network.has_loops else run_in_turn
-        spikes, state, traces = scan(self, current, raster, batch, record)
+        spikes, state, traces = scan(self, current, raster, batch, record, noise)
         last = self.network.output
         last_run = TwinOutputRun(
             last.neuron, self.network.steps, spikes.get(last.name), state[last.name]
@@ -124,6 +131,7 @@ class NetworkTwin(NetworkModules):
         *,
         index: Any = None,
         batch_size: int = 500,
+        seed: int | None = None,
     ) -> Recording:
         """Run samples in float64 and return the `Recording` to compare with Brian2's.
 
@@ -137,26 +145,37 @@ class NetworkTwin(NetworkModules):
             Number of each sample in its data set; counted from 0 if not given.
         batch_size : int
             Samples run at a time.
+        seed : int, optional
+            Seed of the random numbers of neurons; `brianbridge.simulate` with the same seed draws
+            the same numbers. A fresh one each time if not given.
         """
         samples = checked_samples(self.network, x)
         numbers = checked_index(index, len(samples))
         checked_variables(self.network, record)
         if batch_size < 1:
             raise InputError(f"batch_size = {batch_size}; give at least 1")
+        seed = checked_seed(seed)
         exact = to_torch(self.to_network(), dtype=torch.float64)
         parts = []
         for start in range(0, len(samples), batch_size):
             chosen = slice(start, start + batch_size)
-            parts.append(exact.record_batch(samples[chosen], numbers[chosen], record))
+            parts.append(exact.record_batch(samples[chosen], numbers[chosen], record, seed))
         return Recording.concatenate(parts)
 
     @torch.no_grad()
     def record_batch(
-        self, x: Any, index: Any = None, record: Sequence[str] = ("spikes",)
+        self,
+        x: Any,
+        index: Any = None,
+        record: Sequence[str] = ("spikes",),
+        seed: int | None = None,
     ) -> Recording:
         """Run one batch in the twin's own precision, without changing it; see `record`."""
         variables = [name for name in record if name != "spikes"]
-        return recording_of(self.network, self.run(*self.encode(x, index), record=variables))
+        encoded = self.encode(x, index)
+        numbers = np.arange(batch_of(*encoded)) if index is None else np.asarray(index)
+        noise = Noise(checked_seed(seed), numbers)
+        return recording_of(self.network, self.run(*encoded, record=variables, noise=noise))
 
     def to_network(self, **provenance: Any) -> SpikingNetwork:
         """Return the spiking network with the twin's present weights; the twin is not changed.

@@ -61,7 +61,9 @@ class TwinOutputRun(OutputRun):
     ) -> None:
         self.neuron, self.steps = neuron, steps
         self._spikes, self._state = spikes, state
-        self.samples, *shape = next(iter(state.values())).shape
+        # Neurons without any state, such as those that fire at random, have spikes.
+        like = next(iter(state.values())) if state or spikes is None else spikes[0]
+        self.samples, *shape = like.shape
         self.neurons = math.prod(shape)
 
     @property

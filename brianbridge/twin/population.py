@@ -18,6 +18,8 @@ from brianbridge.errors import InputError
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.quantities import seconds
 from brianbridge.neurons.quantity_text import quantity_text
+from brianbridge.twin.draws import Draw
+from brianbridge.twin.noise import Noise
 from brianbridge.twin.presentation import Presentation
 from brianbridge.twin.render import RenderedStep, render
 from brianbridge.twin.spike_function import SpikeFunction
@@ -65,6 +67,8 @@ class PopulationTwin(nn.Module):
         The variables that spikes add to; the model's ``receive`` by default.
     schedule : {"canonical", "default"}
         The order of operations within a step.
+    name : str
+        Name of the population, on which its random numbers depend; that of the model by default.
 
     Examples
     --------
@@ -89,11 +93,12 @@ class PopulationTwin(nn.Module):
         dtype: torch.dtype | None = None,
         received: Sequence[str] | None = None,
         schedule: str = "canonical",
+        name: str = "",
     ) -> None:
         super().__init__()
         if received is None:
             received = (model.receive,) if model.receive else ()
-        self.received = tuple(received)
+        self.received, self.name = tuple(received), name or model.name
         self.model, self.shape, self.dt = model, tuple(shape), seconds(dt, "dt of a population")
         self.fires = fires and bool(model.emit)
         neurons = int(np.prod(self.shape))
@@ -123,8 +128,8 @@ class PopulationTwin(nn.Module):
         shape = (batch, *self.shape)
         return {n: getattr(self, f"_{n}_").expand(shape) for n in self.rendered.state}
 
-    def present(self, drive: Tensor | None, batch: int) -> Presentation:
-        """Start a presentation, whose steps the caller runs; `drive` is as in `run`."""
+    def present(self, drive: Tensor | None, batch: int, noise: Noise | None = None) -> Presentation:
+        """Start a presentation, whose steps the caller runs; arguments are as in `run`."""
         rendered = self.rendered
         constants = [getattr(self, f"_{name}_") for name in (*rendered.arrays, *rendered.inputs)]
         if drive is not None:
@@ -137,6 +142,14 @@ class PopulationTwin(nn.Module):
                     )
                 raise InputError(f"neuron model '{self.model.name}' {why}")
             constants[len(rendered.arrays) + rendered.inputs.index(self.model.drive)] = drive
+        if noise is None and rendered.draws:
+            noise = Noise.fresh(batch)
+        shape = (batch, *self.shape)
+
+        def draw(one: Draw, step: int) -> Tensor:
+            assert noise is not None, "noise is drawn only where the code is random"
+            return noise.drawn(self.name, one, step, shape, self._like)
+
         return Presentation(
             rendered,
             self.dt,
@@ -144,6 +157,7 @@ class PopulationTwin(nn.Module):
             received=self.received,
             constants=tuple(constants),
             state=tuple(self.initial_state(batch).values()),
+            draw=draw,
         )
 
     def run(
@@ -154,6 +168,7 @@ class PopulationTwin(nn.Module):
         steps: int | None = None,
         batch: int | None = None,
         record: Sequence[str] = (),
+        noise: Noise | None = None,
     ) -> PopulationOutput:
         """Present one batch of samples.
 
@@ -167,6 +182,8 @@ class PopulationTwin(nn.Module):
             Steps and samples, if `x` does not determine them.
         record : sequence of str
             State variables to record.
+        noise : Noise, optional
+            Random numbers of the neurons; fresh ones from torch's generator if not given.
 
         Raises
         ------
@@ -180,7 +197,7 @@ class PopulationTwin(nn.Module):
                 raise InputError(
                     f"'{name}' is not a state variable of {self}; it has {self.rendered.state}"
                 )
-        presentation = self.present(drive, batch)
+        presentation = self.present(drive, batch, noise)
         spikes: list[Tensor] = []
         traces: dict[str, list[Tensor]] = {name: [] for name in record}
         # The gradient of `unbind` is one stack; that of `values[k]` fills all steps in each step.

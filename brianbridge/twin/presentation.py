@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from torch import Tensor
 
+from brianbridge.twin.draws import Draw
 from brianbridge.twin.render import RenderedStep
 
 __all__ = ["Presentation"]
@@ -28,6 +30,8 @@ class Presentation:
         The arguments that the step does not change, including the drive.
     state : tuple of Tensor, each of shape (batch, *shape)
         The initial state.
+    draw : callable
+        Returns the random numbers of one call in the code, in one step.
     """
 
     def __init__(
@@ -39,9 +43,12 @@ class Presentation:
         received: tuple[str, ...],
         constants: tuple[Tensor, ...],
         state: tuple[Tensor, ...],
+        draw: Callable[[Draw, int], Tensor],
     ) -> None:
         self._rendered, self._dt, self._state = rendered, dt, state
         self._fires, self._received = fires, received
+        self._draw = draw
+        self._drawn: tuple[int, tuple[Tensor, ...]] | None = None
         self._constants = (*constants, *rendered.prepare(*constants))
 
     def __getitem__(self, name: str) -> Tensor:
@@ -64,14 +71,14 @@ class Presentation:
             emitted = self.fire(k)
             self.settle(k, emitted, x)
             return emitted
-        result = function(*self._state, *self._in_order(x), k * self._dt, *self._constants)
+        result = function(*self._state, *self._in_order(x), *self._at(k))
         return self._keep_state(result)
 
     def fire(self, k: int) -> Tensor | None:
         """Run the first half of step `k` in the default order; return the spike values."""
         function = self._rendered.fire
         assert function is not None, "these neurons are stepped in the canonical order"
-        return self._keep_state(function(*self._state, k * self._dt, *self._constants))
+        return self._keep_state(function(*self._state, *self._at(k)))
 
     def settle(self, k: int, emitted: Tensor | None, x: Mapping[str, Tensor]) -> None:
         """Run the second half of step `k` in the default order: receive and reset."""
@@ -79,7 +86,13 @@ class Presentation:
         assert function is not None, "these neurons are stepped in the canonical order"
         spikes = () if emitted is None else (emitted,)
         received = self._in_order(x)
-        self._state = function(*self._state, *spikes, *received, k * self._dt, *self._constants)
+        self._state = function(*self._state, *spikes, *received, *self._at(k))
+
+    def _at(self, k: int) -> tuple[Any, ...]:
+        """Return the time, the random numbers and the constants of step `k`."""
+        if self._drawn is None or self._drawn[0] != k:  # both halves of a step take the same
+            self._drawn = k, tuple(self._draw(one, k) for one in self._rendered.draws)
+        return (k * self._dt, *self._drawn[1], *self._constants)
 
     def _in_order(self, x: Mapping[str, Tensor]) -> tuple[Tensor | None, ...]:
         return tuple(x.get(name) for name in self._received)

@@ -5,13 +5,13 @@ updater writes its abstract code, and Brian2's `make_statements` turns that code
 into the statements that Brian2 would compile, with the same optimisations. These are rendered
 here, in the same order of operations, as the source of one Python function
 
-    step(<state>, x, t, <constant arrays>, <hoisted terms>) -> (<state>, emit)
+    step(<state>, x, t, <random numbers>, <constant arrays>, <hoisted terms>) -> (<state>, emit)
 
 This is the canonical step: state update over dt, receive ``x``, emit, reset. In Brian2's default
 order a neuron emits before it receives, so the step is split at that point:
 
-    fire(<state>, t, <constant arrays>, <hoisted terms>) -> (<state>, emit)
-    settle(<state>, emit, x, t, <constant arrays>, <hoisted terms>) -> (<state>)
+    fire(<state>, t, ...) -> (<state>, emit)
+    settle(<state>, emit, x, t, ...) -> (<state>)
 
 Terms that do not change during a presentation (a drive times its gain) are hoisted into
 ``prepare``. The source can be read: ``print(rendered.source)``.
@@ -35,12 +35,19 @@ import torch
 from brianbridge.errors import InputError
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.probe import probe
+from brianbridge.twin.draws import Draw
+from brianbridge.twin.noise import poisson
 from brianbridge.twin.spike_function import SpikeFunction
 from brianbridge.twin.step_code import read_step
 from brianbridge.twin.step_variables import StepVariables
 from brianbridge.twin.step_writer import StepWriter
 from brianbridge.twin.timed import timed_function
-from brianbridge.twin.torch_functions import TORCH_FUNCTIONS, as_number, negation
+from brianbridge.twin.torch_functions import (
+    TORCH_FUNCTIONS,
+    as_number,
+    for_numbers_too,
+    negation,
+)
 
 __all__ = ["RenderedStep", "render"]
 
@@ -67,6 +74,8 @@ class RenderedStep:
         Constants that differ between neurons, arguments of all functions.
     initial : mapping of str to numpy.ndarray, shape (neurons,)
         State and inputs at the start of a presentation, in SI units.
+    draws : tuple of Draw
+        Random numbers of a step, arguments of `step`, `fire` and `settle` after the time.
     """
 
     source: str
@@ -78,6 +87,7 @@ class RenderedStep:
     inputs: tuple[str, ...]
     arrays: dict[str, np.ndarray]
     initial: dict[str, np.ndarray]
+    draws: tuple[Draw, ...] = ()
 
 
 def render(
@@ -148,7 +158,7 @@ def render(
     variables = StepVariables(model, group, known, code, received, refractory)
     functions = spike_function or SpikeFunction()
     helpers = _helpers(functions, dtype)
-    for name in sorted(set(helpers) & set(known)):
+    for name in sorted(set(helpers) & {*known, *code.temporary_names()}):
         raise InputError(f"{what}: '{name}' is a reserved name of the torch step; rename it")
     source = StepWriter(
         model,
@@ -160,7 +170,8 @@ def render(
         detach_reset=functions.detach_reset,
     ).source()
     timed = {name: timed_function(known[name], group, dtype) for name in model.timed_arrays}
-    scope = {**TORCH_FUNCTIONS, **variables.numbers, **helpers, **timed}
+    own = {name: for_numbers_too(one.torch) for name, one in model.user_functions.items()}
+    scope = {**TORCH_FUNCTIONS, **variables.numbers, **helpers, **timed, **own}
     exec(compile(source, f"<torch step of {model.name or 'a neuron model'}>", "exec"), scope)
     return RenderedStep(
         source=source,
@@ -172,9 +183,13 @@ def render(
         inputs=variables.inputs,
         arrays=variables.arrays,
         initial={
+            # An event is decided anew in every step.
             name: np.array(group.variables[name].get_value())
+            if name in group.variables
+            else np.zeros(neurons, bool)
             for name in (*variables.state, *variables.inputs)
         },
+        draws=code.draws,
     )
 
 
@@ -186,4 +201,5 @@ def _helpers(functions: SpikeFunction, dtype: torch.dtype) -> dict[str, Any]:
         "spike_staircase": functions.staircase,
         "as_number": lambda x: as_number(x, dtype),
         "negation": negation,
+        "poisson_number": poisson,
     }

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from brianbridge.network import INPUT
 from brianbridge.twin.modules import NetworkModules
+from brianbridge.twin.noise import Noise
 from brianbridge.twin.synapses.run import Coupling
 
 __all__ = [
@@ -50,6 +51,7 @@ def run_in_turn(
     raster: Tensor | None,
     batch: int,
     record: Sequence[str],
+    noise: Noise | None = None,
 ) -> Outcome:
     """Run population after population, each over all steps."""
     network = twin.network
@@ -62,8 +64,9 @@ def run_in_turn(
         population = twin.population(name)
         wanted = [v for v in record if v in population.rendered.state]
         result = population.run(
-            x or None, twin.drive(name, constant), steps=network.steps, batch=batch, record=wanted
-        )
+            x or None, twin.drive(name, constant), steps=network.steps, batch=batch,
+            record=wanted, noise=noise,
+        )  # fmt: skip
         state[name], traces[name] = result.state, result.traces
         if result.spikes is not None:
             mask = twin.mask(name, batch)
@@ -127,6 +130,7 @@ def run_together(
     raster: Tensor | None,
     batch: int,
     record: Sequence[str],
+    noise: Noise | None = None,
 ) -> Outcome:
     """Run step after step, and in each step all populations."""
     network = twin.network
@@ -135,7 +139,7 @@ def run_together(
         name: twin.drive(name, _constant_input(twin, name, current)) for name in twin.populations
     }
     masks = {name: twin.mask(name, batch) for name in drives}
-    running = {name: twin.population(name).present(drives[name], batch) for name in drives}
+    running = {name: twin.population(name).present(drives[name], batch, noise) for name in drives}
     emitted: dict[str, list[Tensor]] = {name: [] for name in drives if network.fires(name)}
     emitted |= {} if raster is None else {INPUT: list(raster.unbind(0))}
     wanted = {n: [v for v in record if v in twin.population(n).rendered.state] for n in drives}

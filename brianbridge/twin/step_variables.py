@@ -64,7 +64,8 @@ class StepVariables:
         assigned = code.assigned_names() | {*received} | ({"lastspike"} if refractory else set())
         used = code.used_names()
         self._taken = {*known, *used, *(s.var for s in code.all)}
-        self.state = tuple(sorted(arrays & assigned))
+        happening = [one.happens for one in code.events]
+        self.state = tuple(sorted(arrays & assigned)) + tuple(happening)
         self.inputs = tuple(sorted((arrays - set(self.state)) & (used | {model.drive} - {""})))
         one = len(received) == 1
         self.received = {n: self.unused("x" if one else f"x_{n}") for n in received}

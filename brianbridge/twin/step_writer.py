@@ -10,7 +10,7 @@ from typing import Any
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.scale import units_of_differences
 from brianbridge.twin.expression import TorchRenderer
-from brianbridge.twin.step_code import TEMPORARY, StepCode
+from brianbridge.twin.step_code import TEMPORARY, EventCode, StepCode
 from brianbridge.twin.step_variables import StepVariables
 
 __all__ = ["StepWriter"]
@@ -52,14 +52,15 @@ class StepWriter:
         self._code, self._variables = code, variables
         self._fires, self._canonical, self._detach_reset = fires, canonical, detach_reset
         self._refractory = fires and model.refractory is not None
-        changing = {*variables.state, "t", "emit"}
+        changing = {*variables.state, "t", "emit", *code.reassigned_names()}
+        changing |= {one.name for one in code.draws}
+        self._local = code.temporary_names()
         temporaries = {s.var: s.expr for s in code.emit if s.op == TEMPORARY}
         self._renderer = TorchRenderer(
             changing,
             variables.unused,
-            like=variables.state[0],
             unit=units_of_differences(model, model.scale, temporaries),
-            functions=model.timed_arrays,
+            functions={*model.timed_arrays, *model.user_functions, "poisson_number"},
         )
 
     def source(self) -> str:
@@ -69,16 +70,25 @@ class StepWriter:
         receive = self._receive()
         emit = self._emit() if self._fires else []
         reset = self._reset() if self._fires else []
+        conditions = [line for one in self._code.events for line in self._condition(one)]
+        late = [self._set_where(s, one.happens) for one in self._code.events for s in one.code]
         state = list(self._variables.state)
         state_and_emit = [*state, *(["emit"] if self._fires else [])]
         x = list(self._variables.received.values())
         if self._canonical:
-            steps = [("step", [*state, *x], [*update, *receive, *emit, *reset], state_and_emit)]
+            steps = [
+                (
+                    "step",
+                    [*state, *x],
+                    [*update, *receive, *emit, *conditions, *reset, *late],
+                    state_and_emit,
+                )
+            ]
         else:
             steps = [
-                ("fire", state, [*update, *emit], state_and_emit),
+                ("fire", state, [*update, *emit, *conditions], state_and_emit),
                 # A group with graded spikes resets right after its threshold, to set their value.
-                ("settle", [*state_and_emit, *x], self._in_turn(receive, reset), state),
+                ("settle", [*state_and_emit, *x], [*self._in_turn(receive, reset), *late], state),
             ]
         # All hoisted terms are known only now.
         hoisted = self._renderer.hoisted
@@ -86,7 +96,12 @@ class StepWriter:
         functions = [
             _function("prepare", constants, [f"{n} = {c}" for n, c in hoisted], dict(hoisted))
         ]
-        rest = ["t", *constants, *(name for name, _ in hoisted)]
+        rest = [
+            "t",
+            *(one.name for one in self._code.draws),
+            *constants,
+            *(name for name, _ in hoisted),
+        ]
         functions += [_function(name, [*given, *rest], *body) for name, given, *body in steps]
         # Parsing and unparsing removes unneeded parentheses.
         source = ast.parse("\n".join(functions))
@@ -102,7 +117,7 @@ class StepWriter:
 
     def _write_to_all(self, statement: Any) -> str:
         """Return an assignment whose right-hand side may be a number."""
-        if statement.op == TEMPORARY:
+        if statement.var in self._local:
             return self._assign(statement)
         name, value = statement.var, self._renderer.hard(statement.expr)
         new = value if statement.op == "=" else f"{name} {statement.op[:-1]} ({value})"
@@ -171,27 +186,34 @@ class StepWriter:
         return lines + resets
 
     def _needs_mask(self, statement: Any) -> bool:
-        if statement.op == TEMPORARY:
+        if statement.var in self._local:
             return False
         additive = statement.op in ("+=", "-=")
         return not (additive and (self._model.is_binary or _has_factor(statement.expr, "emit")))
 
     def _reset_line(self, statement: Any) -> str:
-        if statement.op == TEMPORARY:
-            return self._assign(statement)
-        name = statement.var
-        value = self._renderer.hard(statement.expr)
-        if not self._needs_mask(statement):
+        if statement.var not in self._local and not self._needs_mask(statement):
             # Without a spike the increment is 0: no mask is needed, and emit passes a gradient.
+            name, value = statement.var, self._renderer.hard(statement.expr)
             increment = value if _has_factor(statement.expr, "emit") else f"{value} * emit"
             return f"{name} = {name} {statement.op[:-1]} {increment}"
+        return self._set_where(statement, self._variables.spiked)
+
+    def _condition(self, event: EventCode) -> list[str]:
+        *before, last = event.condition
+        # A condition of time alone is no tensor.
+        new = f"torch.zeros_like({event.happens}) | ({self._renderer.hard(last.expr)})"
+        return [*(self._assign(s) for s in before), f"{event.happens} = {new}"]
+
+    def _set_where(self, statement: Any, chosen: str) -> str:
+        """Return an assignment to the neurons for which a condition holds."""
+        if statement.var in self._local:
+            return self._assign(statement)
+        name, value = statement.var, self._renderer.hard(statement.expr)
         new = value if statement.op == "=" else f"{name} {statement.op[:-1]} {value}"
         if new in ("True", "False"):
-            change = (
-                f"| {self._variables.spiked}" if new == "True" else f"& ~{self._variables.spiked}"
-            )
-            return f"{name} = {name} {change}"
-        return f"{name} = torch.where({self._variables.spiked}, {new}, {name})"
+            return f"{name} = {name} {f'| {chosen}' if new == 'True' else f'& ~{chosen}'}"
+        return f"{name} = torch.where({chosen}, {new}, {name})"
 
 
 def _function(name: str, arguments: list[str], body: list[str], result: Iterable[str]) -> str:

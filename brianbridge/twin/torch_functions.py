@@ -42,6 +42,30 @@ def register_torch_function(name: str) -> Callable[[Callable[..., Any]], Callabl
     return register
 
 
+def for_numbers_too(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of tensors that also takes plain numbers, in double precision.
+
+    Examples
+    --------
+    >>> for_numbers_too(lambda x: x.exp())(0.0)
+    1.0
+    """
+
+    def called(*arguments: Any) -> Any:
+        tensors = [x for x in arguments if isinstance(x, Tensor)]
+        numbers = [x for x in tensors if x.is_floating_point()]
+        like = numbers[0] if numbers else torch.zeros((), dtype=torch.float64)
+        result = function(
+            *(
+                x if isinstance(x, Tensor) else torch.as_tensor(x, dtype=like.dtype).to(like.device)
+                for x in arguments
+            )
+        )
+        return result if tensors else float(result)
+
+    return called
+
+
 def _both(of_tensor: Callable[..., Any], of_number: Callable[..., Any]) -> Callable[..., Any]:
     def function(x: Any) -> Any:
         return of_tensor(x) if isinstance(x, Tensor) else float(of_number(x))

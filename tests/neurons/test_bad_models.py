@@ -33,23 +33,23 @@ def test_the_good_model_is_good():
     ("fields", "said"),
     [
         # equations
-        ({"equations": "v : 1"}, ["no state equation", "dv/dt = ... : unit"]),
-        ({"equations": ""}, ["no state equation"]),
+        ({"equations": "", "emit": "", "reset": ""}, ["no variable", "dv/dt = ... : unit"]),
         ({"equations": "hello"}, ["'hello' is not an equation", "dv/dt = ... : unit"]),
         ({"equations": "dv/dt = -v/tau"}, ["'dv/dt = -v/tau' is not an equation"]),
         ({"equations": "dv/dt = -v/ : 1"}, ["equations of neuron model 'mine', 'v'", "'-v/'"]),
         ({"equations": "dv/dt = -v/taw : 1\ndrive : Hz"}, ["unknown variable 'taw'", "'tau'?"]),
         ({"equations": "dv/dt = -expp(v)/tau : 1\ndrive : Hz"}, ["function 'expp'", "'exp'?"]),
-        (
-            {"equations": "dv/dt = -v*i/tau : 1\ndrive : Hz"},
-            ["'i' in '-v*i/tau' is the index of a neuron"],
-        ),
+        ({"initial": {"v": "i*0.1"}}, ["initial value of 'v'", "'i' of a group", "an array"]),
+        ({"parameters": {"tau": "10 ms", "theta": 1, "N": 3}}, ["'N' cannot name"]),
         ({"equations": LIF + "\ntau : second"}, ["'tau' is both a variable", "rename"]),
         ({"equations": LIF + "\nemit : 1"}, ["'emit' cannot name"]),
         ({"equations": LIF + "\nspike_value : 1"}, ["'spike_value' cannot name"]),
         ({"equations": LIF + "\nlastspike : second"}, ["'lastspike' cannot name"]),
-        ({"equations": LIF + "\nw : 1 (shared)"}, ["'w'", "(shared)", "drop the flag"]),
-        ({"equations": LIF + "\nw : 1 (linked)"}, ["'w'", "(linked)"]),
+        (
+            {"equations": LIF + "\nw : 1 (shared)", "reset": "v = 0; w = 1"},
+            ["'w' has the flag (shared)", "neither a reset nor synapses", "drop the flag"],
+        ),
+        ({"equations": LIF + "\nw : 1 (linked)"}, ["'w'", "(linked)", "parameters={'w': ...}"]),
         ({"equations": LIF + "\nw : 1 (volatile)"}, ["volatile"]),
         # units
         ({"equations": "dv/dt = -v/tau : volts\ndrive : Hz"}, ["'volts' is not a unit"]),

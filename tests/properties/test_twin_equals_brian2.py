@@ -55,8 +55,8 @@ def recordings(
 ) -> tuple[Recording, Recording]:
     variables = {v for p in network.populations for v in p.neuron.state_variables if traces}
     record = ("spikes", *sorted(variables))
-    twin = to_torch(network, dtype=torch.float64).record(x, record=record)
-    return twin, simulate(network, x, record=record)
+    twin = to_torch(network, dtype=torch.float64).record(x, record=record, seed=0)
+    return twin, simulate(network, x, record=record, seed=0)
 
 
 def check_spikes(twin: Recording, brian2: Recording) -> Counter[str]:

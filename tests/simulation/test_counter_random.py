@@ -7,7 +7,7 @@ import pytest
 from scipy.special import ndtri
 from scipy.stats import kstest, poisson
 
-from brianbridge.simulation.random.counters import (
+from brianbridge.counters import (
     checked_seed,
     draw,
     key_of,
@@ -15,7 +15,7 @@ from brianbridge.simulation.random.counters import (
     uniforms,
     uniforms_at,
 )
-from brianbridge.simulation.random.distributions import normals, poisson_numbers
+from brianbridge.distributions import normals, poisson_numbers
 
 
 def table(samples=200, neurons=300, step=0, key=None):

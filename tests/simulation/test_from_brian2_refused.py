@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -174,7 +173,9 @@ def test_graded_spikes_must_be_taken(refused):
 
 
 def custom_event() -> list[Any]:
-    return [cells(events={"up": "v > 1"})]
+    group = cells(events={"up": "v > 1"})
+    group.run_on_event("up", "v = 0.5", when="start")
+    return [group]
 
 
 def follows_an_event() -> list[Any]:
@@ -229,34 +230,18 @@ def two_clocks() -> list[Any]:
     return [cells(), cells(name="slow", dt=1 * ms)]
 
 
-def noisy(where: str) -> Callable[[], list[Any]]:
-    def build_it() -> list[Any]:
-        noise = "dv/dt = -v/(10*ms) + xi*(10*ms)**-0.5 : 1"
-        options = {
-            "equations": {"equations": noise, "method": "euler"},
-            "threshold": {"threshold": "v > rand()"},
-            "reset": {"reset": "v = randn()"},
-        }[where]
-        return [cells(**options)]
-
-    return build_it
-
-
 @pytest.mark.parametrize(
     ("build_it", "said"),
     [
-        (custom_event, ("group 'cells'", "custom event 'up'")),
+        (custom_event, ("group 'cells'", "custom event 'up' runs in 'start'")),
         (follows_an_event, ("synapses 'wires'", "the event 'up'")),
         (operation, ("'mine' (NetworkOperation)", "PoissonInput only")),
         (regular, ("runs in 'end'", "run_regularly")),
-        (calls_a_function, ("group 'cells'", "'stimulus' is a function")),
-        (linked, ("'x'", "(linked)")),
+        (calls_a_function, ("group 'cells'", "'stimulus' is a function", "bb.register_function")),
+        (linked, ("group 'b': linked variable 'x' follows 'v' of 'cells'", "by synapses")),
         (compartments, ("'cable' (SpatialNeuron)",)),
         (inactive, ("'cells' (NeuronGroup) is not active",)),
         (two_clocks, ("group 'slow' has a step of 1 ms", "'cells' one of 0.1 ms")),
-        (noisy("equations"), ("group 'cells' has noise ('xi')",)),
-        (noisy("threshold"), ("group 'cells' has noise ('rand')",)),
-        (noisy("reset"), ("group 'cells' has noise ('randn')",)),
         (lambda: [PoissonGroup(2, 3 * Hz, name="dice")], ("has no NeuronGroup",)),
         (lambda: [pixels()], ("has no NeuronGroup",)),
         (lambda: [None], ("not a Brian2 network",)),

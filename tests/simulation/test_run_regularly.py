@@ -72,7 +72,6 @@ def refuse(refused: Any, said: tuple[str, ...], code: str, **options: Any) -> No
 def test_code_that_cannot_be_read(refused):
     refuse(refused, ("group 'cells'", "runs in 'end'", "when='start'"), "c = 1", when="end")
     refuse(refused, ("'c = 1' runs every 0.25 ms", "step of 0.1 ms"), "c = 1", dt=0.25 * ms)
-    refuse(refused, ("group 'cells' has noise ('rand')",), "c = rand()")
     refuse(refused, ("unknown variable 'd'",), "c = d")
     with refused("'fired' is a condition", "True"):
         bb.NeuronModel(

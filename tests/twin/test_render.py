@@ -9,10 +9,9 @@ from brian2 import DEFAULT_FUNCTIONS, ms
 
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.twin import torch_functions
 from brianbridge.twin.render import render
 from brianbridge.twin.spike_function import SpikeFunction
-from brianbridge.twin.torch_functions import TORCH_FUNCTIONS, register_torch_function
+from brianbridge.twin.torch_functions import TORCH_FUNCTIONS
 
 LIF = "dv/dt = -v/tau + drive : 1\ndrive : Hz"
 
@@ -160,19 +159,9 @@ def test_methods_of_another_library_are_refused(refused):
         render(neuron_model("adex", method="gsl_rkf45"), 1, 1e-4)
 
 
-def test_a_function_without_a_torch_meaning_is_named(refused, monkeypatch):
-    model = custom(emit="int(poisson(v) > 1)")
-    with refused("'poisson'", "register_torch_function"):
-        render(model, 1, 1e-3)
-    monkeypatch.setattr(torch_functions, "TORCH_FUNCTIONS", TORCH_FUNCTIONS)
-    monkeypatch.setitem(TORCH_FUNCTIONS, "poisson", None)
-    register_torch_function("poisson")(torch.poisson)
-    assert "poisson(v)" in source(model)
-
-
 def test_nearly_all_of_brian2s_functions_have_a_torch_meaning():
-    missing = set(DEFAULT_FUNCTIONS) - set(TORCH_FUNCTIONS) - {"rand", "randn", "int"}
-    assert missing <= {"poisson", "spatialneuron_segments"}
+    missing = set(DEFAULT_FUNCTIONS) - set(TORCH_FUNCTIONS) - {"rand", "randn", "poisson", "int"}
+    assert missing <= {"spatialneuron_segments"}
 
 
 @pytest.mark.parametrize("name", sorted(set(TORCH_FUNCTIONS) & set(DEFAULT_FUNCTIONS)))

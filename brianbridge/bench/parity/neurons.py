@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from brian2 import Hz, ms, mV, nA, nS, pF, second
 
+from brianbridge.neurons.events import CustomEvent
 from brianbridge.neurons.files import model_names, model_path, read_entries
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
@@ -93,7 +94,8 @@ RANGES: dict[str, Ranges] = {
 
 #: Models that the library lacks: an adaptive threshold, alpha and conductance-based synapses, a
 #: quadratic neuron, other integration methods, a refractory period that stops only the potential,
-#: and graded spikes with synaptic currents.
+#: graded spikes with synaptic currents, code of Brian2 users (index, types, local names, events),
+#: and noise.
 _EXTRA_MODELS: dict[str, dict[str, Any]] = {
     "adaptive_threshold": {
         "equations": "dv/dt = -v/tau + drive : 1\nda/dt = -a/tau_a : 1\ndrive : Hz",
@@ -121,6 +123,18 @@ _EXTRA_MODELS: dict[str, dict[str, Any]] = {
         "equations": "dv/dt = (g - v)/tau + drive : 1\ndg/dt = -g/tau_s : 1\ndrive : Hz",
         "emit": "clip(floor(v/theta), -s_max, s_max)", "reset": "v -= theta*emit", "receive": "g",
     },
+    "by_index": {
+        "equations": "dv/dt = -v/tau + drive*(1 + 0.3*i/N) : 1\ndrive : Hz\nk : integer\n"
+        "high : boolean\nstep : 1 (shared)",
+        "emit": "int(v >= theta + step*(k % 3) or high)",
+        "reset": "low = 0.2*v; v -= theta; v += low; k += 1 + i % 2; high = False",
+        "initial": {"step": 0.05},
+        "events": (CustomEvent("up", "v > 0.9*theta and k % 5 == 1", "high = not high; v *= 0.9"),),
+    },
+    "noisy": {
+        "equations": "dv/dt = -v/tau + drive + sigma*xi*tau**-0.5 : 1\ndrive : Hz",
+        "emit": "int(v >= theta - 0.1*rand())", "reset": "v = 0.1*randn()", "method": "euler",
+    },
 }  # fmt: skip
 
 _EXTRA_RANGES: dict[str, Ranges] = {
@@ -136,6 +150,8 @@ _EXTRA_RANGES: dict[str, Ranges] = {
         "theta": (0.2, 1.0, 1), "tau": (2, 50, ms), "tau_s": (1, 20, ms), "t_ref": (0, 5, ms),
     },
     "multi_threshold_cuba": {"theta": (0.2, 1.0, 1), "tau": (2, 50, ms), "tau_s": (1, 20, ms)},
+    "by_index": {"theta": (0.5, 1.5, 1), "tau": (2, 50, ms)},
+    "noisy": {"theta": (0.5, 1.5, 1), "tau": (2, 50, ms), "sigma": (0.05, 0.5, 1)},
 }  # fmt: skip
 
 #: Every model with real parameters.

@@ -184,6 +184,8 @@ def _read_projections(
     file: h5py.File, entry: Mapping[str, Any]
 ) -> dict[str, dict[str, np.ndarray]]:
     """Return the arrays of each projection by its name."""
+    if not entry["projections"] and "projections" not in file:
+        return {}  # neurons without synapses
     group = member(file, "projections", h5py.Group)
     known = {
         projection_name(p["source"], p["target"], p["label"]): _array_names(p)

@@ -66,6 +66,14 @@ class _RegularCode(_Strict):
     period: float | None
 
 
+class _CustomEvent(_Strict):
+    """See `brianbridge.neurons.events.CustomEvent`."""
+
+    name: str
+    condition: str
+    code: str
+
+
 class _Neuron(_Strict):
     """See `brianbridge.neurons.model.NeuronModel`."""
 
@@ -83,6 +91,7 @@ class _Neuron(_Strict):
     potential: str = ""  # absent if the equations show it
     timed_arrays: dict[str, _TimedValues] = {}  # absent if there are none
     regular: list[_RegularCode] = []  # absent if there is none
+    events: list[_CustomEvent] = []  # absent if there is none
 
 
 class _Population(_Strict):

@@ -95,10 +95,10 @@ def assembled(
     traces = {
         p.name: TraceRecorder(groups[p.name], variables, p.shape, batch, request.steps, clock)
         for p in network.populations
-        if (variables := [v for v in request.variables if v in p.neuron.state_variables])
+        if (variables := [v for v in request.variables if v in p.neuron.recordable_variables])
     }
     watches = [
-        StateWatch(groups[p.name], p.neuron.state_variables, clock)
+        StateWatch(groups[p.name], p.neuron.recordable_variables, clock)
         for p in network.populations
         if watch
     ]
@@ -131,6 +131,7 @@ def _groups(request: Request, batch: int, dtype: np.dtype, clock: Clock) -> dict
         group = population.neuron.group(
             batch * population.size,
             fires=network.fires(population.name),
+            samples=batch,
             clock=clock,
             name=population.name,
         )

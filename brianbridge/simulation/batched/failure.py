@@ -10,6 +10,7 @@ from functools import singledispatch
 
 import numpy as np
 
+from brianbridge.counters import sample_keys
 from brianbridge.network import AllToAll, Connection, Projection
 from brianbridge.network.connections import SynapseTable
 from brianbridge.network.connections.convolution import SlidingKernel
@@ -25,7 +26,6 @@ from brianbridge.simulation.batched.kernels import NO_MASK
 from brianbridge.simulation.batched.listed import Delivery, Shape
 from brianbridge.simulation.batched.projections import BatchedProjection
 from brianbridge.simulation.batched.spikes import SpikeList
-from brianbridge.simulation.random.counters import sample_keys
 
 __all__ = ["UnreliableDelivery", "UnreliableProjection"]
 

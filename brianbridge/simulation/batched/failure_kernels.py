@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from brianbridge.compiled import compiled
+from brianbridge.counters import draw
 from brianbridge.simulation.batched.fates import arrives
 from brianbridge.simulation.batched.image_kernels import position_of
 from brianbridge.simulation.batched.kernels import add_open
 from brianbridge.simulation.batched.spikes import SpikeList
-from brianbridge.simulation.random.counters import draw
 
 __all__ = ["add_conv_arriving", "add_sparse_arriving", "split_by_window"]
 

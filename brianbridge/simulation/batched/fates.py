@@ -1,7 +1,7 @@
 """Decide which spikes fail to arrive, each synapse independently.
 
 Whether a spike arrives is a function of the projection's key, the number of the sample in its data
-set, the step, and the neurons at either end (`brianbridge.simulation.random.counters`). It does not
+set, the step, and the neurons at either end (`brianbridge.counters`). It does not
 depend on batches or threads, nor on whether a synapse belongs to a matrix, a kernel or a list. The
 reference path loses the same spikes.
 """
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from brianbridge.compiled import compiled
+from brianbridge.counters import draw, sample_keys
 from brianbridge.network.connections import SynapseTable
-from brianbridge.simulation.random.counters import draw, sample_keys
 
 __all__ = ["FATES", "arrives", "copies_of", "fate", "fates"]
 

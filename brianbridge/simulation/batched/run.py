@@ -16,13 +16,11 @@ from typing import Any
 
 import numpy as np
 from brian2 import Clock, prefs, second
-from brian2.utils.stringtools import get_identifiers
 from threadpoolctl import threadpool_limits
 
 from brianbridge.errors import InputError
 from brianbridge.network import SpikingNetwork
 from brianbridge.network.split import split_by_delay
-from brianbridge.neurons.model import NeuronModel
 from brianbridge.recording import Events, Recording
 from brianbridge.simulation.arithmetic import little_garbage, strict_arithmetic
 from brianbridge.simulation.batched.assembly import PREPARING, assembled, deliveries
@@ -131,7 +129,7 @@ class _Plan:
             built.brian2.add(loader)
             stream = self._stream(built, clock)
         time_matters = any(
-            p.neuron.regular or "t" in _names(p.neuron) for p in request.network.populations
+            p.neuron.regular or "t" in p.neuron.names for p in request.network.populations
         )
         runs = len(lows) if time_matters else 1
         if runs > 1:
@@ -165,13 +163,6 @@ class _Plan:
 
 def _neurons(network: SpikingNetwork) -> int:
     return sum(p.size for p in network.populations)
-
-
-def _names(model: NeuronModel) -> set[str]:
-    """Return all names in the code of a model."""
-    refractory = model.refractory if isinstance(model.refractory, str) else ""
-    code = " ".join((model.equations.replace("/dt", ""), model.emit, model.reset, refractory))
-    return set(get_identifiers(code))
 
 
 def _recording(

@@ -1,7 +1,7 @@
 """Brian2 code objects whose random numbers come from counters, not from a global stream.
 
 NumPy runs the statements that Brian2 generates. Only the values of ``rand()``, ``randn()`` (hence
-``xi``) and ``poisson()`` are replaced; see `brianbridge.simulation.random.counters`. Both paths use
+``xi``) and ``poisson()`` are replaced; see `brianbridge.counters`. Both paths use
 the same numbers, and thus emit equal spikes under noise, too.
 """
 
@@ -14,19 +14,20 @@ import numpy as np
 from brian2 import Clock, PoissonGroup
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from brian2.core.functions import DEFAULT_FUNCTIONS, Function
+from brian2.groups.group import CodeRunner
 
-from brianbridge.errors import InputError
-from brianbridge.network.connections import SynapseTable
-from brianbridge.simulation.batched.fates import copies_of, fates
-from brianbridge.simulation.code_runners import called_functions, code_runners, random_functions
-from brianbridge.simulation.random.counters import (
+from brianbridge.counters import (
     draw,
     key_of,
     sample_keys,
     uniforms,
     uniforms_at,
 )
-from brianbridge.simulation.random.distributions import normals, poisson_numbers
+from brianbridge.distributions import normals, poisson_numbers
+from brianbridge.errors import InputError
+from brianbridge.network.connections import SynapseTable
+from brianbridge.simulation.batched.fates import copies_of, fates
+from brianbridge.simulation.code_runners import called_functions, code_runners, random_functions
 
 __all__ = ["Presentation", "draw_by_counter", "fates_by_counter"]
 
@@ -168,9 +169,12 @@ def _random_parts(group: Any) -> dict[str, Any]:
     """Return the code runners of a group whose code draws random numbers, by name."""
     if isinstance(group, PoissonGroup):
         return {"threshold": group.thresholder["spike"]}
+    regularly = [part for part in group.contained_objects if type(part) is CodeRunner]
+    parts = {**code_runners(group)}
+    parts |= {f"regular {k}": (one, [one.abstract_code]) for k, one in enumerate(regularly)}
     return {
         name: runner
-        for name, (runner, code) in code_runners(group).items()
+        for name, (runner, code) in parts.items()
         if called_functions(code, group.variables) & random_functions()
         or (runner is group.state_updater and group.equations.is_stochastic)
     }

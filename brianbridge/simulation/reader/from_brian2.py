@@ -7,8 +7,7 @@ user's network. The user's objects are not changed; `brianbridge.simulation.read
 the trained weights.
 
 External sources become one input; see `brianbridge.simulation.reader.sources`. Features that a
-spiking network does not have are refused, never ignored: noise, custom events, further operations.
-Monitors are ignored.
+spiking network does not have are refused, never ignored. Monitors are ignored.
 """
 
 from __future__ import annotations

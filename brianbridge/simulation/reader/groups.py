@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from brian2.groups.group import CodeRunner
-from brian2.utils.stringtools import get_identifiers
 
 from brianbridge.errors import InputError
 from brianbridge.network import Population, Projection
+from brianbridge.neurons.linked import linked_sources, refuse_changing
 from brianbridge.neurons.model import SPIKE_VALUE, NeuronModel
-from brianbridge.simulation.code_runners import random_functions
 
 __all__ = ["read_group"]
 
@@ -36,7 +34,7 @@ def read_group(
     Raises
     ------
     InputError
-        If it has noise, has fired already, or does more than its equations, threshold and reset.
+        If it has fired already, or does more than its equations, threshold and reset.
     """
     what = f"group '{group.name}'"
     expected = [("groups", group.state_updater), ("before_start", group.subexpression_updater)]
@@ -55,16 +53,20 @@ def read_group(
             f"{what} has fired already, but a presentation starts without refractory neurons; read "
             "it before it runs, or after restore()"
         )
-    texts = [*group.events.values(), *(code or "" for code in group.event_codes.values())]
-    texts += [part.abstract_code for part in group.contained_objects if type(part) is CodeRunner]
-    used = set(group.equations.identifiers).union(*(get_identifiers(text) for text in texts))
-    random = sorted(used & random_functions() | set(group.equations.stochastic_variables))
-    if random:
-        raise InputError(
-            f"{what} has noise ('{random[0]}'), which is different in every run; remove it before "
-            "reading"
-        )
+    _check_links(group, projections)
     received = [p.receive for p in projections if p.target == group.name and p.receive]
     receive = received[0] if received else None
     model = NeuronModel.from_group(group, receive=receive, potential=potential, namespace=outer)
     return Population(group.name, (len(group),), model)
+
+
+def _check_links(group: Any, projections: Sequence[Projection]) -> None:
+    """Refuse linked variables whose source receives spikes."""
+    received = {(p.target, p.receive) for p in projections}
+    for p in projections:
+        if p.model is not None:
+            received |= {(p.source, name) for name in p.model.changed("pre")}
+            received |= {(p.target, name) for name in p.model.changed("post")}
+    for name, source in linked_sources(group).items():
+        if source in received:
+            refuse_changing(f"group '{group.name}': linked variable '{name}'", *source)

@@ -118,6 +118,8 @@ def parts_of(objects: list[Any], with_data: Sequence[Any]) -> Parts:
         what = f"'{one.name}' ({type(one).__name__})"
         if any(one is group for group in with_data) or isinstance(one, _MONITORS):
             continue
+        if type(one) is NeuronGroup and _holds_constants(one):
+            continue  # such as those that linked variables refer to
         if not one.active:
             raise InputError(f"{what} is not active; set active = True, or leave it out")
         if one.name == INPUT:
@@ -141,6 +143,12 @@ def parts_of(objects: list[Any], with_data: Sequence[Any]) -> Parts:
     if not parts.groups:
         raise InputError("the network has no NeuronGroup besides the input; give it one")
     return parts
+
+
+def _holds_constants(group: Any) -> bool:
+    """Return whether a group has nothing but constants, and does nothing in a run."""
+    constant = all("constant" in eq.flags for eq in group.user_equations.values())
+    return constant and not group.events
 
 
 def named_potentials(potential: str | Mapping[str, str], groups: list[Any]) -> dict[str, str]:

@@ -179,6 +179,7 @@ def _groups(
         groups[population.name] = population.neuron.group(
             batch * population.size,
             fires=network.fires(population.name),
+            samples=batch,
             clock=clock,
             name=population.name,
         )

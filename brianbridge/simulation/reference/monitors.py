@@ -42,7 +42,7 @@ def trace_monitors(
             name=f"{p.name}_traces",
         )
         for p in network.populations
-        if (variables := [v for v in record if v in p.neuron.state_variables])
+        if (variables := [v for v in record if v in p.neuron.recordable_variables])
     }
 
 

@@ -72,7 +72,7 @@ def _present(request: Request, built: BuiltNetwork, drives: Drives, low: int) ->
         # Once more, to find where NaN began.
         for population in request.network.populations:
             group = built.groups[population.name]
-            built.brian2.add(StateWatch(group, population.neuron.state_variables, group.clock))
+            built.brian2.add(StateWatch(group, population.neuron.recordable_variables, group.clock))
         _run(request, built, drives, encoded, low)
         raise InputError(found)
     return chunk_of(request, built, encoded.samples)

@@ -16,13 +16,13 @@ import numpy as np
 from brian2 import Quantity, TimedArray, get_device, second, set_device
 from brian2.devices.device import reset_device
 
+from brianbridge.counters import key_of
 from brianbridge.errors import InputError
 from brianbridge.network import INPUT
 from brianbridge.recording import Recording
 from brianbridge.simulation.arithmetic import strict_arithmetic
 from brianbridge.simulation.drive import Drives
 from brianbridge.simulation.memory import fitting_batch
-from brianbridge.simulation.random.counters import key_of
 from brianbridge.simulation.recorder import not_a_number
 from brianbridge.simulation.reference.builder import build
 from brianbridge.simulation.reference.run import SYNAPSE, chunk_of, input_arrays, padded_drives

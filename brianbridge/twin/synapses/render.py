@@ -168,9 +168,7 @@ class _Writer:
         self._taken = {*taken, *used, *(s.var for s in code.all)}
         constants = set(taken)
         changing = {n for n in used | code.assigned_names() if n not in constants} | {"t"}
-        self.renderer = TorchRenderer(
-            changing, self._unused, like="t", unit=lambda above, below: 1.0
-        )
+        self.renderer = TorchRenderer(changing, self._unused, unit=lambda above, below: 1.0)
 
     def _unused(self, name: str) -> str:
         while name in self._taken:

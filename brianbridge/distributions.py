@@ -15,7 +15,7 @@ _compiled = compiled(nogil=True, error_model="numpy")
 
 
 @_compiled
-def _ratio(x: float, above: tuple, below: tuple) -> float:
+def _ratio(x: float, above: tuple[float, ...], below: tuple[float, ...]) -> float:
     """Return the ratio of two polynomials; coefficients start with that of the highest power."""
     upper, lower = 0.0, 0.0
     for k in range(8):
