@@ -116,9 +116,7 @@ def _short(values: np.ndarray) -> np.ndarray:
     return values[:1] if np.all(values == values[0]) else values
 
 
-def _trained(
-    synapses: Any, equations: Mapping[str, Any], train: Mapping[str, str | None]
-) -> str:
+def _trained(synapses: Any, equations: Mapping[str, Any], train: Mapping[str, str | None]) -> str:
     """Return the variable that training changes; an empty string if there is none."""
     floats = {
         name: eq
