@@ -118,8 +118,8 @@ def spike_projections(
         if projection.name in chosen:
             raise InputError(
                 f"perturbation '{perturbation.name}': the synapses of projection "
-                f"'{projection.name}' have a model, which it cannot change; leave it out, or choose "
-                "other projections"
+                f"'{projection.name}' have a model, which it cannot change; leave it out, or "
+                "choose other projections"
             )
     return chosen
 

@@ -19,6 +19,7 @@ from brian2 import (
 )
 
 import brianbridge as bb
+from brianbridge.perturbations import Condition, Delay, SynapticFailure
 from brianbridge.twin.spike_function import SpikeFunction
 
 STEPS, DT = 120, 0.5 * ms
@@ -279,6 +280,15 @@ def test_only_the_reference_path_runs_models(refused):
         bb.simulate(net, None, backend=bb.Backend(path="batched"))
     with refused("float32", "drop dtype"):
         bb.simulate(net, None, backend=bb.Backend(dtype=np.float32))
+    with refused("schedule = 'canonical'", "Brian2's order only"):
+        bb.simulate(net, None, schedule="canonical")
+
+
+def test_perturbations_of_synapses_leave_models_alone(refused):
+    net = bb.from_brian2(Network(*network(**CASES["in turn"])), steps=10)
+    for perturbation in (Delay(projections=("input_to_cells_wires",)), SynapticFailure()):
+        with refused("have a model, which it cannot change"):
+            perturbation.apply(Condition(net), np.random.default_rng(0))
 
 
 # ---------------------------------------------------------------------- random networks

@@ -105,6 +105,12 @@ def checked_schedule(network: SpikingNetwork, schedule: str | None) -> str:
         raise InputError(
             f"there is no schedule '{schedule}'. {did_you_mean(schedule, get_args(Schedule))}"
         )
+    if schedule != network.schedule and network.modelled:
+        raise InputError(
+            f"schedule = '{schedule}', but the synapses of projection "
+            f"'{network.modelled[0].name}' have a model, which runs in Brian2's order only; drop "
+            "schedule"
+        )
     return schedule
 
 
