@@ -38,7 +38,7 @@ def end_of(net: bb.SpikingNetwork) -> np.ndarray:
 
 
 @pytest.mark.parametrize("line", ["x : 1 (shared)", "x = 2*t/second : 1 (shared)"])
-def test_a_shared_variable(refused, line):
+def test_a_shared_variable(line):
     def group(text: str) -> NeuronGroup:
         built = cells(equations=f"{PULLED}\n{text}", method="euler")
         if "=" not in text:
@@ -46,10 +46,9 @@ def test_a_shared_variable(refused, line):
         built.v = [0.1, 0.2, 0.3]
         return built
 
-    with refused("neuron model 'cells': 'x' has the flag (shared)", "drop the flag"):
-        read(group(line))
-    own = group(line.removesuffix(" (shared)"))
+    own = group(line)
     found = end_of(read(own))
+    np.testing.assert_array_equal(found, end_of(read(group(line.removesuffix(" (shared)")))))
     Network(own).run(1 * ms)
     np.testing.assert_allclose(found, own.v, rtol=1e-12)
 
@@ -57,14 +56,14 @@ def test_a_shared_variable(refused, line):
 def test_a_linked_variable(refused):
     one, other = cells(), cells(name="lk", equations=f"{PULLED}\nx : 1 (linked)", method="euler")
     other.x = linked_var(one, "v")
-    with refused("neuron model 'lk': 'x' has the flag (linked)", "equations of both groups in one"):
+    with refused("group 'lk': linked variable 'x' follows 'v' of 'cells'", "into this group"):
         read(one, other)
     both = f"{PULLED}\ndx/dt = -x/(10*ms) : 1"
     assert read(cells(name="both", equations=both)).output.neuron.state_variables == ("v", "x")
 
 
 @pytest.mark.parametrize("place", ["equations", "threshold", "reset", "refractory"])
-def test_the_index_of_a_neuron(refused, place):
+def test_the_index_of_a_neuron(place):
     def group(i: str, extra: str = "") -> NeuronGroup:
         options: dict[str, Any] = {
             "equations": f"dv/dt = ({i} - v)/(10*ms) : 1{extra}", "threshold": f"v > {i}",
@@ -75,22 +74,22 @@ def test_the_index_of_a_neuron(refused, place):
         built.v = 1.5
         return built
 
-    with refused("neuron model 'cells'", "'i' in", "the index of a neuron", "index : 1 (constant)"):
-        read(group("i"))
-    own = group("index", "\nindex : 1 (constant)")
-    own.index = "i"
-    net = read(own)
-    np.testing.assert_array_equal(net.output.neuron.parameters["index"], [0, 1, 2])
-    found = end_of(net)
+    declared = group("index", "\nindex : 1 (constant)")
+    declared.index = "i"
+    own = group("i")
+    found = end_of(read(own))
+    np.testing.assert_array_equal(found, end_of(read(declared)))
     Network(own).run(1 * ms)
     np.testing.assert_allclose(found, own.v, rtol=1e-12)
 
 
-def test_the_number_of_neurons(refused):
-    with refused("'N' in '(1/N - v)/(10*ms)'", "the number of neurons", "write the number"):
-        read(cells(equations="dv/dt = (1/N - v)/(10*ms) : 1"))
-    own = cells(equations="dv/dt = (1/number - v)/(10*ms) : 1")
-    assert read(own, namespace={"number": 3}).output.neuron.parameters == {"number": 3}
+def test_the_number_of_neurons():
+    declared = cells(equations="dv/dt = (1/number - v)/(10*ms) : 1")
+    net = read(declared, namespace={"number": 3})
+    assert net.output.neuron.parameters == {"number": 3}
+    own = cells(equations="dv/dt = (1/N - v)/(10*ms) : 1")
+    np.testing.assert_array_equal(end_of(read(own)), end_of(net))
+    assert 0 < end_of(net)[0] < 1 / 3
 
 
 @pytest.mark.parametrize("fed", [True, False])
