@@ -52,9 +52,9 @@ class Execution:
         if self.shard < 1:
             raise InputError(f"shard = {self.shard}; give at least 1 sample")
 
-    def start(self, network: SpikingNetwork, data: Dataset) -> TaskRunner:
-        """Return a runner for the tasks of one verification."""
-        return TaskRunner(Shards(network, data, self.shard), self.progress)
+    def start(self, network: SpikingNetwork, data: Dataset, seed: int = 0) -> TaskRunner:
+        """Return a runner for the tasks of one verification; `seed` is that of the twin."""
+        return TaskRunner(Shards(network, data, self.shard, seed), self.progress)
 
 
 class TaskRunner:

@@ -72,10 +72,14 @@ class Shards:
         All samples.
     size : int
         Number of samples in a shard.
+    seed : int
+        Seed of the random numbers of the twin's neurons.
     """
 
-    def __init__(self, network: SpikingNetwork, data: Dataset, size: int = SHARD) -> None:
-        self.network, self.data, self.size = network, data, size
+    def __init__(
+        self, network: SpikingNetwork, data: Dataset, size: int = SHARD, seed: int = 0
+    ) -> None:
+        self.network, self.data, self.size, self.seed = network, data, size, seed
         #: The network whose twin is the reference; `beside` does not change it.
         self.reference = network
         self._runs: dict[int, tuple[TwinRun, RunResult]] = {}
@@ -108,7 +112,7 @@ class Shards:
         collect = self.collector(shard, None)
         low, high = self.bounds(shard)
         samples, share = self.data.x[low:high], 1 / len(self)
-        run = TwinRun(self.reference, samples, collect, first=low, share=share)
+        run = TwinRun(self.reference, samples, collect, first=low, share=share, seed=self.seed)
         return run, collect.result
 
     def collector(self, shard: int, twin: TwinRun | None) -> ResultCollector:

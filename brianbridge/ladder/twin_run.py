@@ -45,6 +45,8 @@ class TwinRun:
         Number of the first sample in its data set.
     share : float
         Share of the memory budget that the kept spikes may take.
+    seed : int
+        Seed of the random numbers of neurons.
 
     Examples
     --------
@@ -65,10 +67,11 @@ class TwinRun:
         *,
         first: int = 0,
         share: float = 1.0,
+        seed: int = 0,
     ) -> None:
         check_sample_fits(network, dense=True)  # before the twin takes memory for it
         self._network = network
-        self._x, self._first = np.asarray(x), first
+        self._x, self._first, self._seed = np.asarray(x), first, seed
         self._size = block_size(network)
         self._kept: dict[int, _Packed] = {}
         self._latest: tuple[int, Recording] | None = None
@@ -123,7 +126,8 @@ class TwinRun:
         low = number * self._size
         x = self._x[low : low + self._size]
         with _one_thread():
-            return self._twin.record_batch(x, self._first + np.arange(low, low + len(x)), seed=0)
+            numbers = self._first + np.arange(low, low + len(x))
+            return self._twin.record_batch(x, numbers, seed=self._seed)
 
 
 def block_size(network: SpikingNetwork) -> int:

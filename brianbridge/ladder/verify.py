@@ -110,7 +110,7 @@ def verify(
     plans, skipped = plan_ladder(network, rungs, seed, train, shards)
     check_any_left(plans, skipped, name)
     execution.progress.say(f"verifying '{name}' on {len(data)} samples, {len(plans)} rungs")
-    runner = execution.start(network, data)
+    runner = execution.start(network, data, seed)
     twin, inputs = runner.twin(), count_input_spikes(network, data.x)
     work = Verification(name, runner, plans, skipped, twin, inputs, by, train, on_rung)
     if spikes is not None:
@@ -118,7 +118,8 @@ def verify(
     work.run()
     compared = None
     if baseline is not None:
-        baseline_twin = TaskRunner(Shards(baseline, baseline_data), execution.progress).twin()
+        shards_of_baseline = Shards(baseline, baseline_data, seed=seed)
+        baseline_twin = TaskRunner(shards_of_baseline, execution.progress).twin()
         compared = measure_twin(baseline_twin, baseline_data.y)
     return Verdict(
         network=name,

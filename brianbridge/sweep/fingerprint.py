@@ -36,9 +36,11 @@ def fingerprint(shards: Shards) -> str:
         digest.update(described.encode())
         for projection in network.projections:
             arrays = {"weight": projection.weight, "bias": projection.bias}
+            if projection.model is not None:
+                arrays |= projection.model.arrays()
             for name, array in (arrays | dict(projection.connection.arrays())).items():
                 digest.update(name.encode())
                 digest.update(b"" if array is None else np.asarray(array).tobytes())
     digest.update(digest_of(shards.data).encode())
-    digest.update(str((FORMAT, shards.size)).encode())
+    digest.update(str((FORMAT, shards.size, shards.seed)).encode())
     return digest.hexdigest()

@@ -49,9 +49,9 @@ class Sweep(Execution):
     client: Client | None = field(default=None, repr=False)
     folder: Path | None = None
 
-    def start(self, network: SpikingNetwork, data: Dataset) -> TaskRunner:
+    def start(self, network: SpikingNetwork, data: Dataset, seed: int = 0) -> TaskRunner:
         """Send network and samples to the workers, and return a runner."""
-        shards = Shards(network, data, self.shard)
+        shards = Shards(network, data, self.shard, seed)
         workers = None
         if self.client is not None:
             self.progress.say("preparing workers, and sending them network and samples")

@@ -377,3 +377,19 @@ def test_remedies_are_tried_on_the_same_device_told_and_kept(refused, tmp_path):
     assert then.remedies["fine_tuned"].spikes_per_sample == calibrated.spikes_per_sample
     # The network itself did not change.
     assert found.accuracy == verify(net, data, [rung], train=data).rungs[0].accuracy
+
+
+def test_a_noisy_network_is_compared_with_the_draws_of_its_own_seed():
+    """Random numbers of neurons are those of the seed, in the twin and in Brian2."""
+    noisy = NeuronModel(
+        "dv/dt = -v/(10*ms) + 0.3*xi*(10*ms)**-0.5 : 1", threshold="v > 0.5", reset="v = 0",
+        method="euler", name="noisy",
+    )  # fmt: skip
+    network = bb.SpikingNetwork.sequential(
+        (4,), [bb.Dense(5, noisy, bias=False), bb.Dense(3, noisy, bias=False)],
+        encoding=Bernoulli(30),
+    )  # fmt: skip
+    data = from_arrays("noise", np.random.default_rng(0).random((6, 4)), np.arange(6) % 3)
+    verdicts = [verify(network, data, [Rung(name="parity")], seed=seed) for seed in (0, 4)]
+    assert [verdict.rungs[0].spike_mismatches for verdict in verdicts] == [0, 0]
+    assert verdicts[0].twin != verdicts[1].twin
