@@ -199,7 +199,7 @@ def table(written: dict[str, Any]) -> str:
         f"{written['seconds']:.0f} s. Rates are those of the user's own `Network` in Brian2 at "
         f"0.1 ms, mean of {TRIALS} runs with draws of Brian2.", "",
         "![rates](balanced_network.png)", "",
-        "| population | | mean rate (Hz) | peak (Hz) | rms distance to the target (Hz) | correlation |",
+        "| population | | mean rate (Hz) | peak (Hz) | rms error (Hz) | correlation |",
         "|---|---|---|---|---|---|",
     ]  # fmt: skip
     for name in TARGET:

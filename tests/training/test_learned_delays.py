@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from brian2 import ms
+from brian2 import Network, NeuronGroup, SpikeGeneratorGroup, SpikeMonitor, Synapses, ms
 
 import brianbridge as bb
 from brianbridge.connections import AllToAll, Population, Projection, Sparse
@@ -176,3 +176,43 @@ def test_what_cannot_learn_delays_is_told(refused):
         current.learn_delays(3 * ms, "input_to_a")
     with refused("its synapses have no delays of their own", "learn_delays"):
         replace(net.projections[0], connection=AllToAll(), weight=np.ones((5, 3)))
+
+
+def users_network(**options):
+    """Return a user's network in which three inputs drive two neurons."""
+    source = SpikeGeneratorGroup(3, [0, 1, 2, 0, 2], [1, 2, 3, 12, 13] * ms, name="source")
+    cells = NeuronGroup(
+        2, "dv/dt = -v/(10*ms) : 1", threshold="v > 0.5", reset="v = 0", method="exact",
+        name="cells",
+    )  # fmt: skip
+    wires = Synapses(source, cells, "w : 1", on_pre="v += w", name="wires", **options)
+    wires.connect()
+    wires.w = 0.4
+    if not options:
+        wires.delay = "(i + 1)*ms"
+    return Network(source, cells, wires), cells, wires
+
+
+def test_learned_delays_are_set_in_the_users_own_synapses():
+    mine, cells, wires = users_network()
+    net = bb.from_brian2(mine, steps=30 * ms).learn_delays(8 * ms)
+    twin = between_steps(net)
+    trained = bb.write_back(twin, into=mine)
+    delays = trained.projections[0].connection.delays
+    assert len(np.unique(delays)) > 3
+    np.testing.assert_allclose(np.asarray(wires.delay) * 1e3, delays * 1e3, rtol=1e-12)
+    monitor = SpikeMonitor(cells)
+    Network(*mine.objects, monitor).run(30 * ms)
+    events = twin.eval().record(None).spikes["cells"][:, 0]
+    times, neurons = np.nonzero(events)
+    assert len(times) > 1
+    found = sorted(zip(np.rint(np.asarray(monitor.t) / 1e-4), monitor.i, strict=True))
+    assert found == sorted(zip(times, neurons, strict=True))
+
+
+def test_synapses_with_one_delay_for_all_cannot_hold_learned_ones(refused):
+    mine, _, wires = users_network(delay=2 * ms)
+    twin = between_steps(bb.from_brian2(mine, steps=30 * ms).learn_delays(8 * ms))
+    with refused("synapses 'wires'", "without 'delay='", "wires.pre.delay"):
+        bb.write_back(twin, into=mine)
+    assert np.all(np.asarray(wires.w) == 0.4)

@@ -132,7 +132,8 @@ class _Reader:
                 label="_".join(label),
             )
             origin = {"synapses": synapses.name, "variable": line.variable, "factor": line.factor}
-            yield projection, {**origin, "first": offset}
+            origin |= {"first": offset, "pathway": line.pathway.objname}
+            yield projection, origin
 
     def modelled(self, synapses: Any, orders: Mapping[str, int]) -> Found:
         """Return a projection whose synapses have a model."""

@@ -1,4 +1,4 @@
-"""Write the weights of a spiking network into the Brian2 network that it was read from."""
+"""Write weights and learned delays into the Brian2 network that a network was read from."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def write_into(network: SpikingNetwork, into: Any, *, level: int = 0) -> None:
             "with from_brian2, or run it with simulate"
         )
     found = {o.name: o for o in objects_of(into, level=level + 1) if isinstance(o, Synapses)}
-    values = {}
+    values, delays = {}, []
     for projection in network.projections:
         entry = origin.get(projection.name)
         if entry is None:
@@ -75,11 +75,16 @@ def write_into(network: SpikingNetwork, into: Any, *, level: int = 0) -> None:
         if name not in found:
             raise InputError(f"the network has no synapses '{name}'. {did_you_mean(name, found)}")
         _check_ends(projection, found[name], entry.get("first", 0))
+        if projection.longest_delay is not None:
+            pathway = _pathway(found[name], entry["pathway"])
+            delays.append((pathway, projection.connection.delays))
         if variable:
             _check_variable(found[name], variable, projection.weight.size)
             values[name, variable] = projection.weight.astype(np.float64) / factor
         elif np.any(projection.weight != projection.weight.dtype.type(factor)):
             raise _constant(found[name])
+    for pathway, times in delays:
+        pathway.variables["delay"].set_value(times)
     for (name, variable), weights in values.items():
         _warn_of_range(found[name], variable, weights)
         found[name].variables[variable].set_value(weights)
@@ -146,6 +151,18 @@ def _check_ends(projection: Projection, synapses: Any, first: int) -> None:
                 f"{what}: number {changed[0]} connects other neurons than when the network was "
                 "read; read it again"
             )
+
+
+def _pathway(synapses: Any, name: str) -> Any:
+    """Return a pathway that can hold a delay for each synapse."""
+    for pathway in synapses._pathways:
+        if pathway.objname == name and not pathway.variables["delay"].scalar:
+            return pathway
+    raise InputError(
+        f"synapses '{synapses.name}' cannot hold a learned delay for each synapse: their pathway "
+        f"'{name}' has one delay for all of them; build them without 'delay=', and set "
+        f"'{synapses.name}.{name}.delay' after connect(), and read the network again"
+    )
 
 
 def _check_variable(synapses: Any, variable: str, size: int) -> None:
