@@ -86,6 +86,13 @@ def _check_emit(
     parse_expression(model.emit, f"{what}, emit")
     check_names(model.emit, known, functions, f"{what}, emit")
     changing = {*equations, *_GROUP_NAMES, *_REFRACTORY_NAMES}
+    random = called_functions(model.emit) & RANDOM
+    if random and not model.is_binary:
+        raise InputError(
+            f"{what}: emit draws random numbers ('{min(random)}') for spikes of several values, "
+            "which Brian2 would draw once for the threshold and once for the value; let emit be "
+            "int(...) of a condition, or draw them in the equations"
+        )
     if not (names_in(model.emit) & changing or called_functions(model.emit) & RANDOM):
         raise InputError(
             f"{what}: emit '{model.emit:.80}' is the same in every step; let it depend on a "

@@ -88,8 +88,9 @@ def table(written: dict[str, Any]) -> str:
     lines = [
         "# The first journey of a Brian2 user", "",
         f"Written by `{written['command']}`, {written['provenance']['date'][:10]}, "
-        f"{written['provenance']['machine']['cores']} cores. Reading, training "
-        f"({written['epochs']} epochs, no other option) and writing back took {written['seconds']:.0f} s.", "",
+        f"on {written['provenance']['machine']['cores']} cores. Reading, training "
+        f"({written['epochs']} epochs, no other option) and writing back took "
+        f"{written['seconds']:.0f} s.", "",
         "| step in Brian2 | accuracy on 360 digits | spikes of 100 neurons | of 10 neurons |",
         "|---|---|---|---|",
     ]  # fmt: skip

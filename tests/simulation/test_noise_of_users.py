@@ -187,3 +187,10 @@ def test_noise_that_cannot_be_read(refused):
         bb.from_brian2([shared], steps=STEPS)
     with refused("seed = -1"):
         bb.to_torch(bb.from_brian2(CASES["euler"].network()[0], steps=STEPS)).record(None, seed=-1)
+
+
+def test_spikes_of_several_values_may_not_be_random(refused):
+    with refused("emit draws random numbers ('rand')", "let emit be int(...)"):
+        bb.NeuronModel(
+            "dv/dt = -v/(10*ms) : 1", emit="clip(floor(v + rand()), 0, 3)", reset="v = 0"
+        )
