@@ -9,8 +9,9 @@ until both populations follow their target: a low rate, and a bump around 120 ms
 
 The network is read with a step of 0.5 ms. Gradients through recurrent spikes multiply from step to
 step; with the usual surrogate derivative of 1 at the threshold they explode within 200 ms, and
-point in another direction for every draw of the background. A derivative of 0.1 keeps them in bounds. The
-results have the norms of the gradients for both, and the cosine between those of two draws.
+point in another direction for every draw of the background. A derivative of 0.1 keeps them in
+bounds. The results have the norms of the gradients for both, and the cosine between those of two
+draws.
 
 The trained weights are set in the user's own `Synapses`. The user's own `Network` runs then, with a
 clock of 0.1 ms and Brian2's own draws. Writes studies/results/balanced_network.json, .md and .png.
@@ -252,6 +253,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Tune a balanced network.")
     parser.add_argument("--iterations", type=int, default=60)
     iterations = parser.parse_args().iterations
+    torch.set_num_threads(1)  # a step is too small to be shared out
     user = user_network()
     before = rates_of(user)
     start = time.perf_counter()
