@@ -28,12 +28,16 @@ def little_garbage() -> None:
 
 @pytest.fixture(autouse=True)
 def fresh_brian2() -> Iterator[None]:
-    """Run Brian2 in NumPy, and leave its preferences, clock, device and scope as they were."""
+    """Run Brian2 in NumPy, and leave its preferences, clock, device and scope as they were.
+
+    The budget of memory is the same on every machine.
+    """
     from brian2 import defaultclock, get_device, ms, prefs, start_scope
     from brian2.devices.device import reset_device, runtime_device
 
     before = {name: prefs[name] for name in prefs}
     prefs.codegen.target = "numpy"
+    prefs["brianbridge.memory"] = 256
     start_scope()
     yield
     while get_device() is not runtime_device:

@@ -61,10 +61,10 @@ TARGET = {"exc": (4.0, 20.0), "inh": (8.0, 20.0)}
 
 @dataclass(frozen=True)
 class UserNetwork:
-    """Hold the user's network and its two populations."""
+    """Hold the user's network and the monitors of its two populations."""
 
     network: Network
-    populations: tuple[NeuronGroup, NeuronGroup]
+    monitors: tuple[SpikeMonitor, SpikeMonitor]
 
 
 def user_network() -> UserNetwork:
@@ -91,7 +91,8 @@ def user_network() -> UserNetwork:
         one.w = f"{mean}*(0.5 + rand())"
         wires.append(one)
     noise = [PoissonInput(g, "ge", N=100, rate=10 * Hz, weight=0.045) for g in (exc, inh)]
-    return UserNetwork(Network(exc, inh, clock, *wires, *noise), (exc, inh))
+    monitors = SpikeMonitor(exc), SpikeMonitor(inh)
+    return UserNetwork(Network(exc, inh, clock, *wires, *noise, *monitors), monitors)
 
 
 def target_rates(times: np.ndarray) -> dict[str, np.ndarray]:
@@ -161,11 +162,10 @@ def trained(net: bb.SpikingNetwork, iterations: int) -> tuple[Any, list[float]]:
 
 def rates_of(user: UserNetwork) -> dict[str, np.ndarray]:
     """Return the smoothed rates of the user's own network, mean of some runs, per 0.5 ms."""
-    monitors = [SpikeMonitor(group) for group in user.populations]
-    network = Network(*user.network.objects, *monitors)
+    network, monitors = user.network, user.monitors
     network.store()
     edges = np.arange(int(LENGTH / STEP) + 1) * float(STEP)
-    found = {group.name: np.zeros(len(edges) - 1) for group in user.populations}
+    found = {monitor.source.name: np.zeros(len(edges) - 1) for monitor in monitors}
     for trial in range(TRIALS):
         network.restore()
         seed(100 + trial)

@@ -16,12 +16,6 @@ from network_files import refused
 from brianbridge.io.networks.file import load_network
 
 
-@pytest.fixture(autouse=True)
-def small_budget() -> None:
-    """Allow 256 MB, on a machine of any size; the preferences are restored after each test."""
-    prefs["brianbridge.memory"] = 256
-
-
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "network.h5"

@@ -57,7 +57,7 @@ def test_options_that_files_lacked():
 
 def test_a_neuron_file_has_the_fields_of_a_model():
     # The name is that of the file; the others are read from Brian2's objects only.
-    others = {"name", "timed_arrays", "regular"}
+    others = {"name", "timed_arrays", "regular", "events"}
     assert set(NeuronFile.model_fields) == set(inspect.signature(NeuronModel).parameters) - others
 
 
