@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from brian2 import Network, NeuronGroup, SpikeMonitor, StateMonitor
+from brian2 import Network, NeuronGroup, SpikeMonitor, StateMonitor, seed
 from example import Example
 
 import brianbridge as bb
@@ -104,6 +104,7 @@ class _Own:
     def run(self, net: bb.SpikingNetwork) -> tuple[Run, np.ndarray]:
         """Run the network from its start; return what it did, and its input as a sample."""
         self.network.store()
+        seed(SEED)  # Poisson groups draw the same spikes in every run
         self.network.run(self.duration)
         rasters = {name: self._raster(monitor) for name, monitor in self.monitors.items()}
         traces = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from brian2 import Network
+from brian2 import Network, defaultclock, ms
 from torch import Tensor
 
 from brianbridge.twin.network import NetworkOutput
@@ -64,6 +64,7 @@ class Example:
 
 
 def build(name: str) -> Example:
-    """Return the example of a module of the folder `examples`."""
+    """Return the example of a module of the folder `examples`, whose step 0.1 ms it may change."""
+    defaultclock.dt = 0.1 * ms
     example: Example = importlib.import_module(f"examples.{name}").build()
     return example
