@@ -31,11 +31,12 @@ def build() -> Example:
     cells.drive, cells.v = "1.2 + 0.04*i", "rand()"
     inhibition = Synapses(cells, cells, "w : 1", on_pre="v -= w", delay=1 * ms, name="inhibition")
     inhibition.connect("i != j", p=0.3)
-    inhibition.w = 0.02
+    inhibition.w = 0.05
     return Example(
         name="benda_herz_2003",
         paper="Benda & Herz (2003), A universal model for spike-frequency adaptation",
         mechanism="adaptation by spikes and a custom event, with linked parameters",
         network=Network(types, cells, inhibition),
         traces=("v", "a"),
+        change=0.2,
     )

@@ -50,4 +50,5 @@ def build() -> Example:
         "and strategies",
         mechanism="Hodgkin-Huxley neurons with conductances (COBAHH)",
         network=Network(cells, excitation, inhibition),
+        change=0.2,
     )

@@ -16,7 +16,9 @@ def build() -> Example:
                    "v_r": 10 * mV},
     )  # fmt: skip
     cells.v = "v_r + rand()*(theta - v_r)"
-    inhibition = Synapses(cells, cells, "w : volt", on_pre="v -= w", delay=2 * ms, name="inhibition")
+    inhibition = Synapses(
+        cells, cells, "w : volt", on_pre="v -= w", delay=2 * ms, name="inhibition"
+    )
     inhibition.connect(p=0.1)
     inhibition.w = 1 * mV
     return Example(
@@ -25,4 +27,5 @@ def build() -> Example:
         "neurons with low firing rates",
         mechanism="sparse delayed inhibition of neurons with noise",
         network=Network(cells, inhibition),
+        change=0.2,
     )

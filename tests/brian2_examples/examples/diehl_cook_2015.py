@@ -63,4 +63,5 @@ def build() -> Example:
         mechanism="STDP with adaptive thresholds and lateral inhibition",
         network=Network(pixels, exc, inh, plastic, partner, lateral),
         read={"input": "pixels", "output": "exc"},
+        change=0.2,
     )

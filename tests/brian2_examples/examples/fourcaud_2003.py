@@ -12,7 +12,7 @@ CONSTANTS = {
 
 
 def build() -> Example:
-    """Return 30 neurons with different mean currents, which excite a neuron that reads the phase."""
+    """Return 30 neurons with different mean currents, and a neuron that reads their phase."""
     seed(2003)
     cells = NeuronGroup(
         30,
@@ -36,4 +36,5 @@ def build() -> Example:
         "mechanisms determine the neuronal response to fluctuating inputs",
         mechanism="exponential spikes, driven by a function of time",
         network=Network(cells, reader, votes),
+        change=0.2,
     )

@@ -20,7 +20,12 @@ def build() -> Example:
            I : 1 (constant)""",
         threshold="x > 1", refractory="x > 1", method="rk4", namespace=CONSTANTS, name="cells",
     )  # fmt: skip
-    cells.I, cells.x, cells.y, cells.z = "1.5 + 0.2*i", "x_r + 0.5*rand()", "c - d*x_r**2", "2*rand()"
+    cells.I, cells.x, cells.y, cells.z = (
+        "1.5 + 0.2*i",
+        "x_r + 0.5*rand()",
+        "c - d*x_r**2",
+        "2*rand()",
+    )
     ring = Synapses(cells, cells, "w : 1", on_pre="g += w", delay=2 * ms, name="ring")
     ring.connect("j == (i + 1) % N_pre")
     ring.w = 0.2

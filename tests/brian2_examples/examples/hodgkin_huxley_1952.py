@@ -1,8 +1,8 @@
-"""The sodium and potassium channels of the giant axon, with currents that differ between neurons."""
+"""The sodium and potassium channels of the giant axon, in neurons that differ in their currents."""
 
 from __future__ import annotations
 
-from brian2 import Network, NeuronGroup, Synapses, cm, mS, ms, mV, seed, uA, uF
+from brian2 import Network, NeuronGroup, Synapses, cm, mS, ms, mV, seed, uF
 from example import Example
 
 CHANNELS = {
@@ -24,12 +24,12 @@ def build() -> Example:
     seed(1952)
     cells = NeuronGroup(
         12, EQUATIONS, threshold="m > 0.5", refractory="m > 0.5", method="exponential_euler",
-        namespace=CHANNELS, dt=0.02 * ms, name="cells",
+        namespace=CHANNELS, name="cells",
     )  # fmt: skip
     cells.v, cells.m, cells.h, cells.n = -65 * mV, 0.053, 0.596, 0.318
     cells.I = "int(i < 6)*(8 + i)*uA/cm**2"
     excitation = Synapses(
-        cells[:6], cells[6:], "w : siemens/meter**2", on_pre="g += w", dt=0.02 * ms, name="excitation"
+        cells[:6], cells[6:], "w : siemens/meter**2", on_pre="g += w", name="excitation"
     )
     excitation.connect()
     excitation.w = "(0.1 + 0.2*rand())*mS/cm**2"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brian2 import Network, NeuronGroup, Synapses, TimedArray, kHz, ms, second, seed, us
+from brian2 import Network, NeuronGroup, Synapses, TimedArray, ms, second, seed
 from brian2 import rad as radian
 from example import Example
 from numpy.random import default_rng
@@ -22,7 +22,7 @@ def build() -> Example:
            side : 1 (constant)
            dtheta/dt = omega : radian""",
         threshold="x > 1", reset="x = 0", refractory=2.5 * ms, method="euler", name="ears",
-        namespace={"sound": sound, "tau_ear": TAU, "longest": LONGEST, "omega": 5 * radian / second},
+        namespace={"sound": sound, "tau_ear": TAU, "longest": LONGEST, "omega": 5 * radian/second},
     )  # fmt: skip
     ears.side = [-1, 1]
     cells = NeuronGroup(
@@ -40,4 +40,5 @@ def build() -> Example:
         mechanism="delay lines of both ears meet at coincidence detectors",
         network=Network(ears, cells, lines),
         traces=("v", "x"),
+        change=0.2,
     )

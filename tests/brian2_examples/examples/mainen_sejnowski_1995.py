@@ -1,4 +1,4 @@
-"""Neurons with noise of their own fire reliably if they all receive the same fluctuating current."""
+"""Neurons with noise of their own fire reliably if they receive the same fluctuating current."""
 
 from __future__ import annotations
 
@@ -28,4 +28,5 @@ def build() -> Example:
         paper="Mainen & Sejnowski (1995), Reliability of spike timing in neocortical neurons",
         mechanism="the same fluctuating current (TimedArray) and private noise in each trial",
         network=Network(trials, together, votes),
+        change=0.2,
     )

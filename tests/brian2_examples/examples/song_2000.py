@@ -1,4 +1,4 @@
-"""Spike-timing-dependent plasticity makes the synapses of one neuron compete."""
+"""Spike-timing-dependent plasticity makes the synapses of a neuron compete."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ PLASTICITY = {"tau_pre": 20 * ms, "tau_post": 20 * ms, "dapre": 0.001, "dapost":
 
 
 def build() -> Example:
-    """Return 100 Poisson sources with plastic synapses onto one neuron."""
+    """Return 100 Poisson sources with plastic synapses onto five neurons."""
     seed(2000)
-    sources = PoissonGroup(100, rates=15 * Hz, name="sources")
-    cell = NeuronGroup(
-        1, "dv/dt = (g_e*(E_e - v) + E_l - v)/tau_m : volt\ndg_e/dt = -g_e/tau_e : 1",
-        threshold="v > v_t", reset="v = v_r", method="euler", namespace=MEMBRANE, name="cell",
+    sources = PoissonGroup(100, rates=25 * Hz, name="sources")
+    cells = NeuronGroup(
+        5, "dv/dt = (g_e*(E_e - v) + E_l - v)/tau_m : volt\ndg_e/dt = -g_e/tau_e : 1",
+        threshold="v > v_t", reset="v = v_r", method="euler", namespace=MEMBRANE, name="cells",
     )  # fmt: skip
-    cell.v = "v_r"
+    cells.v = "v_r"
     plastic = Synapses(
-        sources, cell,
+        sources, cells,
         """w : 1
            dapre/dt = -apre/tau_pre : 1 (event-driven)
            dapost/dt = -apost/tau_post : 1 (event-driven)""",
@@ -38,6 +38,7 @@ def build() -> Example:
         paper="Song, Miller & Abbott (2000), Competitive Hebbian learning through "
         "spike-timing-dependent synaptic plasticity",
         mechanism="additive STDP with hard bounds",
-        network=Network(sources, cell, plastic),
+        network=Network(sources, cells, plastic),
         read={"input": "sources"},
+        change=0.2,
     )

@@ -1,4 +1,4 @@
-"""The reset of the adaptive exponential model chooses its firing pattern: regular, burst or chaos."""
+"""The reset of the adaptive exponential model sets its firing pattern: regular, burst or chaos."""
 
 from __future__ import annotations
 
@@ -24,13 +24,16 @@ def build() -> Example:
     )  # fmt: skip
     cells.v, cells.u = "E_l", "a*(v - E_l)"
     cells.v_r = "-52*mV + 8*mV*i/N"
-    neighbours = Synapses(cells, cells, "w : volt", on_pre="v += w", delay=1 * ms, name="neighbours")
+    neighbours = Synapses(
+        cells, cells, "w : volt", on_pre="v += w", delay=1 * ms, name="neighbours"
+    )
     neighbours.connect("j == i + 1")
-    neighbours.w = 0.1 * mV
+    neighbours.w = 1 * mV
     return Example(
         name="touboul_brette_2008",
         paper="Touboul & Brette (2008), Dynamics and bifurcations of the adaptive exponential "
         "integrate-and-fire model",
         mechanism="exponential spikes; a reset that differs between neurons",
         network=Network(cells, neighbours),
+        change=0.2,
     )

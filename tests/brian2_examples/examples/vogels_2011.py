@@ -46,4 +46,5 @@ def build() -> Example:
         "excitation and inhibition in sensory pathways and memory networks",
         mechanism="symmetric plasticity of inhibitory conductances",
         network=Network(cells, excitation, inhibition),
+        change=0.2,
     )

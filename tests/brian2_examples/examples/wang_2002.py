@@ -36,7 +36,9 @@ def build() -> Example:
     nmda = Synapses(cells[:40], cells, "w : 1\ns_total_post = w*s_pre : 1 (summed)", name="nmda")
     nmda.connect()
     nmda.w = "5*(0.9 + 0.8*int(i // 20 == j // 20))"
-    gaba = Synapses(cells[40:], cells, "w : siemens", on_pre="g_i += w", delay=0.5 * ms, name="gaba")
+    gaba = Synapses(
+        cells[40:], cells, "w : siemens", on_pre="g_i += w", delay=0.5 * ms, name="gaba"
+    )
     gaba.connect("i != j")
     gaba.w = 5 * nS
     return Example(
@@ -46,4 +48,5 @@ def build() -> Example:
         mechanism="NMDA as a sum over synapses, with magnesium block; two pools that compete",
         network=Network(cells, background, external, nmda, gaba),
         read={"input": "background"},
+        change=0.2,
     )
