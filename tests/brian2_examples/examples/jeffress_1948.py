@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from brian2 import Network, NeuronGroup, Synapses, TimedArray, ms, second, seed
-from brian2 import rad as radian
 from example import Example
 from numpy.random import default_rng
 
@@ -20,9 +19,9 @@ def build() -> Example:
         """dx/dt = (sound(t - lag) - x)/tau_ear + 0.2*xi*(2/tau_ear)**.5 : 1 (unless refractory)
            lag = side*0.5*longest*sin(theta) + 0.5*longest : second
            side : 1 (constant)
-           dtheta/dt = omega : radian""",
+           dtheta/dt = omega : 1""",
         threshold="x > 1", reset="x = 0", refractory=2.5 * ms, method="euler", name="ears",
-        namespace={"sound": sound, "tau_ear": TAU, "longest": LONGEST, "omega": 5 * radian/second},
+        namespace={"sound": sound, "tau_ear": TAU, "longest": LONGEST, "omega": 5 / second},
     )  # fmt: skip
     ears.side = [-1, 1]
     cells = NeuronGroup(
