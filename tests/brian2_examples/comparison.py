@@ -1,4 +1,4 @@
-"""Run an example in the user's own `Network`, in the twin and by `simulate`; train it; run again."""
+"""Run an example in the user's `Network`, in the twin and by `simulate`; train it; run again."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from brian2 import Network, NeuronGroup, SpikeMonitor, StateMonitor, seed
+from brian2 import NeuronGroup, SpikeMonitor, StateMonitor, seed
 from example import Example
 
 import brianbridge as bb
 from brianbridge.network.samples import checked_samples
 from brianbridge.simulation.random.code_objects import Presentation, draw_by_counter
 from brianbridge.twin.noise import Noise
+from brianbridge.twin.spike_function import SpikeFunction
 
 __all__ = ["Compared", "Run", "Trained", "read", "run_and_train"]
 
 #: Seed of the random numbers of neurons.
 SEED = 1
+#: The surrogate of Bellec et al. (2018). Damped, because gradients pass through many spikes.
+SURROGATE = SpikeFunction("triangle", scale=0.3, detach_reset=True)
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def run_and_train(example: Example, duration: Any, paths: tuple[str, ...]) -> Tr
     net = read(example, duration)
     before, x = mine.run(net)
     compared = _compare(example, net, x, before, paths)
-    twin = bb.to_torch(net, dtype=torch.float64)
+    twin = bb.to_torch(net, dtype=torch.float64, spike_function=SURROGATE)
     losses = _training_step(example, twin, x)
     trained = bb.write_back(twin, into=example.network)
     after, x = mine.run(net)

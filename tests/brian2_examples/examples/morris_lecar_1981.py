@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from brian2 import Network, NeuronGroup, SpikeGeneratorGroup, Synapses, mS, cm, ms, mV, seed, uA, uF
+from brian2 import Network, NeuronGroup, SpikeGeneratorGroup, Synapses, cm, mS, ms, mV, seed, uA, uF
 from example import Example
 
 

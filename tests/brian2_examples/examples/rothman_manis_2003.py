@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 from brian2 import (
-    Network, NeuronGroup, SpikeGeneratorGroup, Synapses, defaultclock, ms, mV, nS, pF, seed,
-)  # fmt: skip
+    Network,
+    NeuronGroup,
+    SpikeGeneratorGroup,
+    Synapses,
+    defaultclock,
+    ms,
+    mV,
+    nS,
+    pF,
+    seed,
+)
 from example import Example
 
 EQUATIONS = """
