@@ -92,20 +92,20 @@ def held(row: dict[str, Any]) -> bool:
 def table(rows: list[dict[str, Any]]) -> list[str]:
     """Return the lines of the table."""
     lines = [
-        "| example | mechanism | spikes | differing | traces differ by | loss, after a step |",
-        "|---|---|---|---|---|---|",
+        "| example | mechanism | ms | spikes | differing | traces differ by | loss, after a step |",
+        "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         who = f"[{row['paper'].partition('), ')[0]})]"
         cells = [f"{who}(../tests/brian2_examples/examples/{row['name']}.py)", row["mechanism"]]
         if "refused" in row:
-            cells += ["refused: " + row["refused"].replace("|", "\\|"), "", "", ""]
+            cells += ["refused: " + row["refused"].replace("|", "\\|"), "", "", "", ""]
         else:
             spikes = "none" if row["spikes"] is None else f"{row['spikes']:,}"
             differing = row["differing"] + row["differing_after_a_step"]
             largest = max(row["trace_difference"], row["trace_difference_after_a_step"])
             losses = f"{row['loss']:.4g}, {row['loss_after_a_step']:.4g}"
-            cells += [spikes, str(differing), f"{largest:.0e}", losses]
+            cells += [str(row["ms"]), spikes, str(differing), f"{largest:.0e}", losses]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 
