@@ -1,4 +1,4 @@
-"""Run an example in the user's own `Network`, in the twin and by `simulate`; train it; run again."""
+"""Run an example in the user's `Network`, in the twin and by `simulate`; train it; run again."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from brian2 import Network, NeuronGroup, SpikeMonitor, StateMonitor, seed
+from brian2 import NeuronGroup, SpikeMonitor, StateMonitor, seed
 from example import Example
 
 import brianbridge as bb
 from brianbridge.network.samples import checked_samples
 from brianbridge.simulation.random.code_objects import Presentation, draw_by_counter
 from brianbridge.twin.noise import Noise
+from brianbridge.twin.spike_function import SpikeFunction
 
 __all__ = ["Compared", "Run", "Trained", "read", "run_and_train"]
 
 #: Seed of the random numbers of neurons.
 SEED = 1
+#: The surrogate of Bellec et al. (2018). Damped, because gradients pass through many spikes.
+SURROGATE = SpikeFunction("triangle", scale=0.3, detach_reset=True)
 
 
 @dataclass(frozen=True)
@@ -66,13 +69,13 @@ def run_and_train(example: Example, duration: Any, paths: tuple[str, ...]) -> Tr
     """
     mine = _Own(example, duration)
     net = read(example, duration)
-    before, x = mine.run(net)
-    compared = _compare(example, net, x, before, paths)
-    twin = bb.to_torch(net, dtype=torch.float64)
+    twin = bb.to_torch(net, dtype=torch.float64, spike_function=SURROGATE)
+    own, x = mine.run(net)
+    before = _compare(twin, net, x, own, paths)
     losses = _training_step(example, twin, x)
     trained = bb.write_back(twin, into=example.network)
-    after, x = mine.run(net)
-    return Trained(compared, _compare(example, trained, x, after, paths), losses)
+    own, x = mine.run(net)
+    return Trained(before, _compare(twin, trained, x, own, paths), losses)
 
 
 class _Own:
@@ -130,12 +133,15 @@ def _inputs(example: Example) -> list[str]:
 
 
 def _compare(
-    example: Example, net: bb.SpikingNetwork, x: np.ndarray, own: Run, paths: tuple[str, ...]
+    twin: bb.twin.NetworkTwin,
+    net: bb.SpikingNetwork,
+    x: np.ndarray,
+    own: Run,
+    paths: tuple[str, ...],
 ) -> Compared:
     """Return how far the twin and the paths of `simulate` are from the user's own run."""
-    record = ("spikes", *example.traces)
-    twin = bb.to_torch(net, dtype=torch.float64)
-    found = [twin.record(x, record, seed=SEED)]
+    record = ("spikes", *dict.fromkeys(name for _, name in own.traces))
+    found = [twin.record_batch(x, None, record, SEED)]
     for path in paths:
         if path == "batched" and net.modelled:
             continue  # synapses with a model run on the reference path only
@@ -147,7 +153,8 @@ def _compare(
             differing += int(np.sum(recording.spikes[name][:, 0] != raster))
         for (group, name), wanted in own.traces.items():
             error = np.abs(recording.traces[group][name][:, 0] - wanted).max()
-            largest = max(largest, float(error / max(np.abs(wanted).max(), 1e-300)))
+            # Unlike max(), this keeps a NaN.
+            largest = float(np.maximum(largest, error / max(np.abs(wanted).max(), 1e-300)))
     spikes = int(sum(raster.sum() for raster in own.spikes.values())) if own.spikes else None
     return Compared(spikes, differing, largest)
 

@@ -1,4 +1,4 @@
-"""Published mechanisms: the user's own run, the twin and `simulate` agree, before and after training.
+"""Published mechanisms: user's run, twin and `simulate` agree, before and after training.
 
 The examples are in the folder `examples`. Here each runs for a tenth of a second, by itself for a
 second; `studies/brian2/examples.py` makes the table of docs/brian2.md.
@@ -12,6 +12,7 @@ import pytest
 from brian2 import ms, second
 from comparison import read, run_and_train
 from example import NAMES, Example, build
+
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_tenth_of_a_second(name, refused):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brian2 import Hz, Network, NeuronGroup, PoissonGroup, Synapses, mV, ms, nA, nS, pA, pF, seed
+from brian2 import Hz, Network, NeuronGroup, PoissonGroup, Synapses, ms, mV, nA, nS, pA, pF, seed
 from example import Example
 
 

@@ -10,7 +10,7 @@ def build() -> Example:
     """Return a network of 100 neurons in the asynchronous irregular regime."""
     seed(2000)
     tau, theta, v_reset = 20 * ms, 20 * mV, 10 * mV
-    J, g, delay = 2 * mV, 5, 1.5 * ms  # noqa: N806
+    J, g, delay = 2 * mV, 5, 1.5 * ms
     cells = NeuronGroup(
         100, "dv/dt = -v/tau : volt (unless refractory)", threshold="v > theta",
         reset="v = v_reset", refractory=2 * ms, method="exact", name="cells",
@@ -23,10 +23,14 @@ def build() -> Example:
     external = Synapses(background, cells, "w : volt", on_pre="v += w", name="external")
     external.connect(j="i")
     external.w = J
-    excitation = Synapses(cells[:80], cells, "w : volt", on_pre="v += w", delay=delay, name="excitation")
+    excitation = Synapses(
+        cells[:80], cells, "w : volt", on_pre="v += w", delay=delay, name="excitation"
+    )
     excitation.connect(p=0.1)
     excitation.w = J
-    inhibition = Synapses(cells[80:], cells, "w : volt", on_pre="v -= w", delay=delay, name="inhibition")
+    inhibition = Synapses(
+        cells[80:], cells, "w : volt", on_pre="v -= w", delay=delay, name="inhibition"
+    )
     inhibition.connect(p=0.1)
     inhibition.w = g * J
     return Example(

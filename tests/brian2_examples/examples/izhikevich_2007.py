@@ -34,7 +34,7 @@ def build() -> Example:
         method="euler", namespace=constants, name="plastic",
     )  # fmt: skip
     plastic.connect()
-    plastic.s = "0.05 + 0.05*rand()"
+    plastic.s = "0.08 + 0.08*rand()"
     plastic.dopamine = 0.1
     return Example(
         name="izhikevich_2007",

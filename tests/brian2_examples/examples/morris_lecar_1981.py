@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from brian2 import Network, NeuronGroup, SpikeGeneratorGroup, Synapses, mS, cm, ms, mV, seed, uA, uF
+from brian2 import Network, NeuronGroup, SpikeGeneratorGroup, Synapses, cm, mS, ms, mV, seed, uA, uF
 from example import Example
 
 
 def build() -> Example:
-    """Return 10 fibres with different currents, kicked at given times."""
+    """Return 20 fibres with different currents, kicked at given times."""
     seed(1981)
     area = cm**2
     constants = {
@@ -17,7 +17,7 @@ def build() -> Example:
         "V3": 2 * mV, "V4": 30 * mV, "phi": 0.04, "unit": uA / area,
     }  # fmt: skip
     fibres = NeuronGroup(
-        10,
+        20,
         """dv/dt = (I - gL*(v - VL) - gCa*m*(v - VCa) - gK*n*(v - VK))/C : volt
         dn/dt = phi*(ninf - n)/tau : 1
         m = 0.5*(1 + tanh((v - V1)/V2)) : 1
@@ -27,7 +27,7 @@ def build() -> Example:
         threshold="v > 10*mV", refractory="v > 10*mV", method="rk4", namespace=constants,
         name="fibres",
     )  # fmt: skip
-    fibres.v, fibres.n, fibres.I = -30 * mV, 0.1, "(90 + 5*i)*unit"
+    fibres.v, fibres.n, fibres.I = -30 * mV, 0.1, "(90 + 3*i)*unit"
     times = np.arange(5, 1000, 15)
     kicks = SpikeGeneratorGroup(3, np.arange(len(times)) % 3, times * ms, name="kicks")
     wires = Synapses(kicks, fibres, "w : volt", on_pre="v += w", name="wires")

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 from brian2 import (
-    Network, NeuronGroup, SpikeGeneratorGroup, Synapses, defaultclock, ms, mV, nS, pF, seed,
-)  # fmt: skip
+    Network,
+    NeuronGroup,
+    SpikeGeneratorGroup,
+    Synapses,
+    defaultclock,
+    ms,
+    mV,
+    nS,
+    pF,
+    seed,
+)
 from example import Example
 
 EQUATIONS = """
@@ -50,7 +59,7 @@ def build() -> Example:
     nerve = SpikeGeneratorGroup(10, np.tile(np.arange(10), 50), times * ms, name="nerve")
     wires = Synapses(nerve, cells, "weight : siemens", on_pre="ge += weight", name="wires")
     wires.connect()
-    wires.weight = "(10 + 2*j)*nS"
+    wires.weight = "(15 + 3*j)*nS"
     return Example(
         name="rothman_manis_2003",
         paper="Rothman and Manis (2003), The roles potassium currents play in regulating the "
