@@ -12,7 +12,7 @@ CONSTANTS = {
 
 
 def build() -> Example:
-    """Return 40 neurons whose resets differ, and weak synapses to their neighbours."""
+    """Return 40 neurons whose resets differ, and a neuron that fires if many of them do."""
     seed(2008)
     cells = NeuronGroup(
         40,
@@ -24,16 +24,18 @@ def build() -> Example:
     )  # fmt: skip
     cells.v, cells.u = "E_l", "a*(v - E_l)"
     cells.v_r = "-52*mV + 8*mV*i/N"
-    neighbours = Synapses(
-        cells, cells, "w : volt", on_pre="v += w", delay=1 * ms, name="neighbours"
-    )
-    neighbours.connect("j == i + 1")
-    neighbours.w = 1 * mV
+    reader = NeuronGroup(
+        1, "dv/dt = -v/tau : 1", threshold="v > 1", reset="v = 0", method="exact",
+        namespace={"tau": 5 * ms}, name="reader",
+    )  # fmt: skip
+    votes = Synapses(cells, reader, "w : 1", on_pre="v += w", delay=1 * ms, name="votes")
+    votes.connect()
+    votes.w = "0.1 + 0.1*rand()"
     return Example(
         name="touboul_brette_2008",
         paper="Touboul & Brette (2008), Dynamics and bifurcations of the adaptive exponential "
         "integrate-and-fire model",
         mechanism="exponential spikes; a reset that differs between neurons",
-        network=Network(cells, neighbours),
+        network=Network(cells, reader, votes),
         change=0.2,
     )
