@@ -21,8 +21,9 @@ __all__ = ["Compared", "Run", "Trained", "read", "run_and_train"]
 
 #: Seed of the random numbers of neurons.
 SEED = 1
-#: The surrogate of Bellec et al. (2018). Damped, because gradients pass through many spikes.
-SURROGATE = SpikeFunction("triangle", scale=0.3, detach_reset=True)
+#: A potential is near its threshold for many steps, and each of them adds to the gradient: the
+#: small scale keeps a recurrent network from multiplying it.
+SURROGATE = SpikeFunction("triangle", scale=0.01, detach_reset=True)
 
 
 @dataclass(frozen=True)

@@ -47,4 +47,5 @@ def build() -> Example:
         network=Network(cells, background, wires),
         read={"input": "background"},
         traces=("vm", "w"),
+        change=0.2,
     )

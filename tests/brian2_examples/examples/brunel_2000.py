@@ -40,4 +40,5 @@ def build() -> Example:
         mechanism="random excitation and inhibition with delays, Poisson background",
         network=Network(cells, background, external, excitation, inhibition),
         read={"input": "background"},
+        change=0.1,
     )

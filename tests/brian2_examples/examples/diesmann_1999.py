@@ -40,4 +40,5 @@ def build() -> Example:
         mechanism="synfire chain with delays, noise as a current",
         network=Network(cells, volley, start, link),
         traces=("v", "y"),
+        change=0.2,
     )

@@ -36,4 +36,5 @@ def build() -> Example:
         mechanism="random network with synaptic conductances",
         network=Network(cells, excitation, inhibition),
         traces=("v", "ge", "gi"),
+        change=0.1,
     )

@@ -35,4 +35,5 @@ def build() -> Example:
         mechanism="random network with synaptic currents",
         network=Network(cells, excitation, inhibition),
         traces=("v", "ge", "gi"),
+        change=0.1,
     )

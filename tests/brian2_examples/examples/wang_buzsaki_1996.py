@@ -31,7 +31,7 @@ def build() -> Example:
         ds/dt = 12/ms*(1 - s)/(1 + exp(-v/(2*mV))) - 0.1/ms*s : 1
         Isyn : amp/meter**2
         I : amp/meter**2""",
-        threshold="v > -20*mV", refractory="v > -20*mV", method="rk4", namespace=constants,
+        threshold="v > -20*mV", refractory="v > -20*mV", method="rk2", namespace=constants,
         name="cells",
     )  # fmt: skip
     cells.v, cells.h, cells.n = "(-70 + 10*rand())*mV", 0.8, 0.1
