@@ -47,7 +47,9 @@ def build() -> Example:
         mechanism="symmetric plasticity of inhibitory conductances",
         network=Network(cells, excitation, inhibition),
         read={"train": {"excitation": None}},
-        # The first 5 ms. Over many spikes of a recurrent network, surrogate gradients say little.
-        loss=lambda run: run.traces["cells"]["v"][:50].mean(),
+        traces=("v", "g_i"),
+        # An inhibition of 4 nS in the first 5 ms. Later, surrogate gradients of a recurrent network
+        # say little.
+        loss=lambda run: (run.traces["cells"]["g_i"][:50] * 1e9 - 4).square().mean(),
         change=0.5,
     )
