@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,7 +27,8 @@ def timed_function(timed: Any, group: Any, dtype: torch.dtype) -> Callable[..., 
     Returns
     -------
     callable
-        Takes a time in seconds and, if the array has columns, a tensor of their numbers.
+        Takes a time in seconds, or a tensor of times, and, if the array has columns, a tensor of
+        their numbers.
 
     Examples
     --------
@@ -38,7 +40,15 @@ def timed_function(timed: Any, group: Any, dtype: torch.dtype) -> Callable[..., 
     """
     value_at = timed.implementations["numpy"].get_code(group)
 
-    def function(t: float, column: Any = None) -> Any:
+    def at_each(t: Tensor, column: Any) -> Tensor:
+        # Each neuron has a time of its own, as in stimulus(t - lag). The gradient is 0.
+        number = () if column is None else (torch.as_tensor(column).cpu().numpy().astype(int),)
+        found = value_at(t.detach().cpu().numpy().astype(np.float64), *number)
+        return torch.as_tensor(found, dtype=dtype, device=t.device)
+
+    def function(t: Any, column: Any = None) -> Any:
+        if isinstance(t, Tensor):
+            return at_each(t, column)
         if column is None:
             return float(value_at(t))
         row = torch.as_tensor(value_at(t, slice(None)), dtype=dtype)

@@ -131,3 +131,23 @@ def test_a_network_with_drawn_delays_is_read(refused):
     assert expected.any()
     for recording in (bb.to_torch(net).record(None), bb.simulate(net, None)):
         assert np.array_equal(recording.spikes["cells"][:, 0] != 0, expected)
+
+
+def test_halves_of_a_step_are_rounded_as_the_queue_of_brian2_rounds_them():
+    """Brian2's compiled queue rounds 0.05 ms up to a step of 0.1 ms, and so do 0.25 ms to three."""
+    source = SpikeGeneratorGroup(1, [0], [1] * ms, name="source")
+    cells = NeuronGroup(8, "v : 1", threshold="v > 0.5", reset="v = 0", name="cells")
+    wires = Synapses(source, cells, "w : 1", on_pre="v += w", name="wires")
+    wires.connect()
+    wires.w, wires.delay = 1, "0.05*j*ms"
+    monitor = SpikeMonitor(cells)
+    mine = Network(source, cells, wires, monitor)
+    net = bb.from_brian2(mine, steps=30)
+    mine.run(3 * ms)
+    wanted = np.zeros((30, 8))
+    wanted[np.rint(monitor.t_[:] / 1e-4).astype(int), monitor.i[:]] = 1
+    assert wanted.sum() == 8
+    np.testing.assert_array_equal(bb.to_torch(net).record(None).spikes["cells"][:, 0], wanted)
+    for path in ("batched", "reference"):
+        found = bb.simulate(net, None, backend=Backend(path=path)).spikes["cells"]
+        np.testing.assert_array_equal(found[:, 0], wanted)

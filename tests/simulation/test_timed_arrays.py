@@ -61,6 +61,18 @@ def test_a_column_for_each_neuron_and_a_recurrent_network(tmp_path):
     np.testing.assert_array_equal(one_run.raster("cells")[:, 0], one_run.raster("cells")[:, 2])
 
 
+@pytest.mark.parametrize("shape", [(30,), (30, 4)])
+def test_each_neuron_has_a_time_of_its_own(shape):
+    """A lag that changes in the run, or differs between neurons; before time 0 the first value."""
+    call = "stimulus(t - lag)" if len(shape) == 1 else "stimulus(t - lag, i)"
+    group = cells(
+        4, equations=f"dv/dt = ({call} - v)/(5*ms) : 1\ndlag/dt = pace*(1 + i) : second\npace : 1",
+        method="euler", namespace={"stimulus": TimedArray(values(*shape), dt=1 * ms)},
+    )  # fmt: skip
+    group.lag, group.pace = [0, 1.02, 2.5, 7] * ms, [0, 0, 0.01, 0.02]
+    check(group)
+
+
 def test_thresholds_and_resets_in_time():
     group = cells(
         4, equations="dv/dt = (2 - v)/(5*ms) : 1", threshold="v > stimulus(t)",

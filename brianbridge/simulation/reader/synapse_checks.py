@@ -71,7 +71,10 @@ def delay_steps(pathway: Any, dt: float, what: str) -> np.ndarray:
             f"{what} has a time step of {pathway.clock.dt_ * 1e3:g} ms, but its groups have "
             f"{dt * 1e3:g} ms; give all the same clock"
         )
-    return np.round(np.atleast_1d(pathway.variables["delay"].get_value()) / dt)
+    delays = np.atleast_1d(pathway.variables["delay"].get_value()) / dt
+    # Halves of a step: Brian2's compiled queue rounds them up, that in Python to even numbers.
+    compiled = type(pathway.queue).__module__.endswith("cythonspikequeue")
+    return np.floor(delays + 0.5) if compiled else np.round(delays)
 
 
 def check_order(synapses: Any, outer: Mapping[str, Any], what: str) -> bool:

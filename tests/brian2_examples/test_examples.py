@@ -1,0 +1,43 @@
+"""Published mechanisms: user's run, twin and `simulate` agree, before and after training.
+
+The examples are in the folder `examples`. Here each runs for a tenth of a second, by itself for a
+second; `studies/brian2/examples.py` makes the table of docs/brian2.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from brian2 import ms, second
+from comparison import read, run_and_train
+from example import NAMES, Example, build
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_tenth_of_a_second(name, refused):
+    example = build(name)
+    assert example.name == name
+    if example.refused:
+        with refused(example.refused):
+            read(example, 100 * ms)
+    else:
+        check(example, 100 * ms, "reference")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_second(name):
+    example = build(name)
+    if not example.refused:
+        check(example, 1 * second, "reference", "batched")
+
+
+def check(example: Example, duration: Any, *paths: str) -> None:
+    found = run_and_train(example, duration, paths)
+    for one in (found.before, found.after):
+        assert one.differing == 0
+        assert one.largest <= 1e-9
+    assert found.before.spikes is None or found.before.spikes >= 10
+    before, after = found.losses
+    assert after < before
