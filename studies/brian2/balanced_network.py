@@ -49,7 +49,7 @@ from brianbridge.training.natural_units import natural_units
 
 RESULTS = Path(__file__).parents[1] / "results"
 SEED, STEP, LENGTH, TRIALS = 1, 0.5 * ms, 200 * ms, 10
-LEARNING_RATE, SCALE, WIDTH = 5e-3, 0.1, 5 * ms
+LEARNING_RATE, SCALE, WIDTH = 2e-3, 0.1, 5 * ms
 EQUATIONS = """
 dv/dt = (ge*(0*mV - v) + gi*(-80*mV - v) + (-60*mV - v))/(20*ms) : volt (unless refractory)
 dge/dt = -ge/(5*ms) : 1
