@@ -1,7 +1,7 @@
 """Neurons of the cochlear nucleus that fire once for each volley (type II).
 
 A reduced form: slow inactivation, the h-current and a slow part of the high-threshold current are
-constant or left out, as they hardly change within a volley.
+constant or left out, as they hardly change within a volley. Rates are those of 37 degrees.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ EQUATIONS = """
 dv/dt = (gl*(El - v) + gna*m**3*h*(Ena - v) + gkht*n**2*(Ek - v)
          + gklt*w**4*(Ek - v) + gh*(Eh - v) + ge*(Ee - v))/C : volt
 u = v/mV : 1
-q10 = 3.0**1.5 : 1  # 37 degrees instead of 22
+q10 = 3.0**1.5 : 1
 dm/dt = q10*(1/(1 + exp(-(u + 38)/7)) - m)/mtau : 1
 mtau = (10/(5*exp((u + 60)/18) + 36*exp(-(u + 60)/25)) + 0.04)*ms : second
 dh/dt = q10*(1/(1 + exp((u + 65)/6)) - h)/htau : 1
