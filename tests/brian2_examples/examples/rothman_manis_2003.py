@@ -64,4 +64,7 @@ def build() -> Example:
         network=Network(cells, nerve, wires),
         read={"potential": "v"},
         traces=("v", "w"),
+        # A small step changes no number of spikes, but it shifts the potentials.
+        loss=lambda run: (run.traces["cells"]["v"] / float(10 * mV)).square().mean(),
+        change=0.01,
     )
