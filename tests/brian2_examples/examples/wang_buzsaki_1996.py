@@ -51,4 +51,7 @@ def build() -> Example:
         mechanism="sodium and potassium channels, graded inhibition as a summed variable",
         network=Network(cells, gaba),
         traces=("v", "s"),
+        # A small step changes no number of spikes, but it shifts the potentials.
+        loss=lambda run: (run.traces["cells"]["v"] / float(10 * mV)).square().mean(),
+        change=0.01,
     )
