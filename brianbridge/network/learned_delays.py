@@ -32,14 +32,17 @@ def learning_delays(
                 f"learn_delays: there is no projection '{name}'. {did_you_mean(name, known)}"
             )
     problems = {p.name: _problem(network, p) for p in network.projections}
-    chosen = names or [name for name in known if not problems[name]]
+    fixed = {p.name for p in network.projections if p.frozen}
+    chosen = names or [name for name in known if not problems[name] and name not in fixed]
     for name in chosen:
         if problems[name]:
             raise InputError(f"learn_delays: projection '{name}' {problems[name]}")
     if not chosen:
         raise InputError(
             "learn_delays: no projection of this network can learn delays; projection "
-            + "; projection ".join(f"'{name}' {why}" for name, why in problems.items())
+            + "; projection ".join(
+                f"'{name}' {why or 'is frozen; name it'}" for name, why in problems.items()
+            )
         )
     return tuple(
         _learning(network, p, limit) if p.name in chosen else p for p in network.projections
@@ -50,6 +53,8 @@ def _problem(network: NetworkStructure, projection: Projection) -> str:
     """Return why a projection cannot learn delays; empty if it can."""
     if not network.delivers_spikes(projection):
         return "carries a current and no spikes; encode the input as spikes"
+    if projection.model is not None:
+        return "has synapses with a model, whose pathways keep their delays; name others"
     if projection.pool is not None:
         return "pools spikes; leave the pooling out"
     element = _pairs(network, projection).element

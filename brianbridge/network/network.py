@@ -191,8 +191,8 @@ class SpikingNetwork(NetworkStructure):
         longest : Quantity, str or float
             The longest delay that training may choose (seconds if a number).
         *projections : str
-            Names of projections; all that carry spikes and have one weight for each synapse if
-            none is given.
+            Names of projections; if none is given, all that carry spikes, have one weight for each
+            synapse and are not frozen.
 
         Raises
         ------

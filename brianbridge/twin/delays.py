@@ -2,7 +2,8 @@
 
 There are two ways, with the same result. If the spikes of a whole presentation are known, each
 spike is added at once where and when it arrives: the cost follows the number of spikes and not the
-number of different delays. In a network with loops (`Arrivals`), the spikes of a step are
+number of different delays. Only the gradient of the spikes takes a product for each delay, since
+silent neurons have one, too. In a network with loops (`Arrivals`), the spikes of a step are
 multiplied once with all weights, sorted by delay.
 
 In both, the spikes that arrive in one step are added in the order in which Brian2 delivers them:

@@ -109,6 +109,8 @@ class ProjectionTwin(nn.Module):
         self._apply_weight = weighting(connection, projection.weight.shape, seen, target)
         self._delayed: DelayedSynapses | None = None
         self._dt, self._longest = dt, projection.longest_delay
+        # The last step that a delay may be rounded to.
+        self._last = math.floor((self._longest or 0.0) / dt + 1e-9) * dt
         if connection.delays is not None:
             pairs = connection.pairs(projection.weight.shape, source, target)
             self._delayed = DelayedSynapses(pairs, math.prod(source), math.prod(target))
@@ -291,7 +293,7 @@ class ProjectionTwin(nn.Module):
         See `brianbridge.network.Projection`, `sign` and `longest_delay`.
         """
         if self._longest is not None:
-            self.delay.clamp_(0, self._longest)
+            self.delay.clamp_(0, self._last)
         if self._signs is None:
             return
         self.weight.copy_(self._signs * (self._signs * self.weight).clamp(min=0))

@@ -1,11 +1,11 @@
-"""Tune a balanced network: train 1,000 conductance-based neurons to a course of population rates.
+"""Tune a balanced network: train 1,000 neurons with conductances towards a course of their rates.
 
     python studies/brian2/balanced_network.py [--iterations 60]
 
 800 excitatory and 200 inhibitory neurons (Vogels & Abbott 2005, with an adapted background), random
 recurrent connections with delays of 1.5 ms, Poisson background, and 40 neurons that fire one after
-another as a clock. All recurrent weights and those of the clock are trained, with their signs kept,
-until both populations follow their target: a low rate, and a bump around 120 ms.
+another as a clock. All recurrent weights and those of the clock are trained, with their signs kept.
+The target of both populations is a low rate, and a bump around 120 ms.
 
 The network is read with a step of 0.5 ms. Gradients through recurrent spikes multiply from step to
 step; with the usual surrogate derivative of 1 at the threshold they explode within 200 ms, and
@@ -217,7 +217,7 @@ def figure(before: dict[str, np.ndarray], after: dict[str, np.ndarray], path: Pa
 def table(written: dict[str, Any]) -> str:
     """Return the results as Markdown."""
     lines = [
-        "# A balanced network, trained to a course of population rates", "",
+        "# A balanced network, trained towards a course of population rates", "",
         f"Written by `{written['command']}`, {written['provenance']['date'][:10]}, "
         f"{written['provenance']['machine']['cores']} cores. Training took "
         f"{written['seconds']:.0f} s. Rates are those of the user's own `Network` in Brian2 at "

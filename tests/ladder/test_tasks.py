@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from brian2 import prefs
 
 import brianbridge as bb
 from brianbridge.encoding import Current
 from brianbridge.ladder.tasks import Shards
 from brianbridge.recording import Events, Recording
+from brianbridge.sweep.fingerprint import fingerprint
 from brianbridge.sweep.result_file import write_result
 
 
@@ -37,3 +39,14 @@ def test_sums_of_graded_spikes_do_not_depend_on_chunks(size, tmp_path, monkeypat
     for name, found in {"one": result(samples), "other": result(size)}.items():
         write_result(found, tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
+
+
+def test_results_kept_for_a_sweep_belong_to_a_seed_and_not_to_a_machine():
+    net = bb.SpikingNetwork.sequential(
+        (3,), [bb.Dense(4, bb.neuron_model("if"))], encoding=Current(5), seed=1
+    )
+    data = bb.from_arrays("mine", np.eye(3), np.arange(3))
+    kept = fingerprint(Shards(net, data))
+    prefs["brianbridge.memory"] = 1000
+    assert fingerprint(Shards(net, data)) == kept
+    assert fingerprint(Shards(net, data, seed=1)) != kept

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from brian2 import Network, NeuronGroup, SpikeGeneratorGroup, Synapses, ms, prefs
+from brian2 import Network, NeuronGroup, SpikeGeneratorGroup, Synapses, ms
 from external_sources import check_all_paths, own_spikes
 
 import brianbridge as bb
@@ -14,14 +14,6 @@ from brianbridge.neurons.events import CustomEvent
 
 STEPS = 200
 EQUATIONS = "dv/dt = (c - v)/(5*ms) : 1 (unless refractory)\nc : 1\nk : integer\non : boolean"
-
-
-@pytest.fixture(autouse=True)
-def numpy_target():
-    """Compiling the code of each network would take longer than all runs."""
-    before, prefs["codegen.target"] = prefs["codegen.target"], "numpy"
-    yield
-    prefs["codegen.target"] = before
 
 
 def network(events: dict[str, tuple[str, str]], **options: Any) -> tuple[Network, NeuronGroup]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from brian2 import Network, NeuronGroup, linked_var, ms, prefs
+from brian2 import Network, NeuronGroup, linked_var, ms
 from brian2_objects import wires
 from external_sources import check_all_paths, own_spikes
 
@@ -23,14 +23,6 @@ s : 1 (shared)
 z : 1
 double = 2*y : 1
 """
-
-
-@pytest.fixture(autouse=True)
-def numpy_target():
-    """Compiling the code of each network would take longer than all runs."""
-    before, prefs["codegen.target"] = prefs["codegen.target"], "numpy"
-    yield
-    prefs["codegen.target"] = before
 
 
 def source() -> NeuronGroup:

@@ -17,7 +17,6 @@ from brian2 import (
     TimedArray,
     ms,
     mV,
-    prefs,
 )
 from external_sources import check_all_paths, own_spikes
 
@@ -110,14 +109,6 @@ CASES = {
     "no equation, with a refractory period": Neurons("v : 1", {"refractory": 3.95 * ms}),
     "no equation, but regular code": Neurons("v : 1\nc : 1", {}, {"c": 0.1}, regular="v += c"),
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def numpy_target():
-    """Compiling the code of each network would take longer than all runs."""
-    before, prefs["codegen.target"] = prefs["codegen.target"], "numpy"
-    yield
-    prefs["codegen.target"] = before
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

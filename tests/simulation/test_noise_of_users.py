@@ -16,7 +16,6 @@ from brian2 import (
     SpikeMonitor,
     Synapses,
     ms,
-    prefs,
     seed,
 )
 from external_sources import own_spikes
@@ -81,14 +80,6 @@ CASES = {
         values={"rates": [20, 100, 200, 50] * Hz},
     ),
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def numpy_target():
-    """Compiling the code of each network would take longer than all runs."""
-    before, prefs["codegen.target"] = prefs["codegen.target"], "numpy"
-    yield
-    prefs["codegen.target"] = before
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

@@ -17,7 +17,6 @@ from brian2 import (
     Synapses,
     TimedArray,
     ms,
-    prefs,
     seed,
 )
 from brian2_objects import cells
@@ -85,14 +84,6 @@ def network(draw: np.random.Generator) -> tuple[list[Any], list[Any], list[Any]]
             one.w = draw.uniform(-0.3, 0.6, len(one))
             wires.append(one)
     return [*groups, *noise, *fixed, *wires], noise, groups
-
-
-@pytest.fixture(autouse=True)
-def numpy_target():
-    """Compiling the code of each network would take longer than all runs."""
-    before, prefs["codegen.target"] = prefs["codegen.target"], "numpy"
-    yield
-    prefs["codegen.target"] = before
 
 
 def check(number: int) -> float:

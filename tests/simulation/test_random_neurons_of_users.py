@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from brian2 import Network, NeuronGroup, Synapses, TimedArray, check_units, linked_var, ms, prefs
+from brian2 import Network, NeuronGroup, Synapses, TimedArray, check_units, linked_var, ms
 from external_sources import own_spikes
 from test_random_external_networks import generator
 
@@ -24,12 +24,8 @@ def bump(x: Any) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def numpy_target():
-    """Compiling the code of each network would take longer than all runs."""
+def known_function():
     bb.register_function(bump, torch=lambda x: 1 / (1 + x**2))
-    before, prefs["codegen.target"] = prefs["codegen.target"], "numpy"
-    yield
-    prefs["codegen.target"] = before
 
 
 DECLARATIONS = (

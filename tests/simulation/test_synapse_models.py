@@ -15,7 +15,6 @@ from brian2 import (
     StateMonitor,
     Synapses,
     ms,
-    prefs,
 )
 
 import brianbridge as bb
@@ -39,14 +38,6 @@ STDP = {
     "on_pre": "g_post += w; apre += 0.05; w = clip(w - apost, 0, 1)",
     "on_post": "apost += 0.06; w = clip(w + apre, 0, 1)",
 }
-
-
-@pytest.fixture(autouse=True)
-def numpy_target():
-    """Compiling the code of each network would take longer than all runs."""
-    before, prefs["codegen.target"] = prefs["codegen.target"], "numpy"
-    yield
-    prefs["codegen.target"] = before
 
 
 def network(

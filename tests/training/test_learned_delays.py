@@ -7,7 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from brian2 import Network, NeuronGroup, SpikeGeneratorGroup, SpikeMonitor, Synapses, ms
+from brian2 import (
+    Hz,
+    Network,
+    NeuronGroup,
+    PoissonInput,
+    SpikeGeneratorGroup,
+    SpikeMonitor,
+    Synapses,
+    ms,
+)
 
 import brianbridge as bb
 from brianbridge.connections import AllToAll, Population, Projection, Sparse
@@ -216,3 +225,50 @@ def test_synapses_with_one_delay_for_all_cannot_hold_learned_ones(refused):
     with refused("synapses 'wires'", "without 'delay='", "wires.pre.delay"):
         bb.write_back(twin, into=mine)
     assert np.all(np.asarray(wires.w) == 0.4)
+
+
+def test_a_longest_delay_between_two_steps_is_never_exceeded():
+    twin = between_steps(two_layers(longest=5.6 * ms))
+    with torch.no_grad():
+        twin.projection("a_to_b").delay.fill_(1.0)
+    twin.keep_bounds()
+    assert bb.write_back(twin).projections[1].connection.delays.max() == pytest.approx(5e-3)
+
+
+def test_noise_and_frozen_synapses_keep_their_delays(refused):
+    mine, cells, _ = users_network()
+    noise = PoissonInput(cells, "v", N=10, rate=10 * Hz, weight=0.01)
+    mine = Network(*mine.objects, noise)
+    net = bb.from_brian2(mine, steps=30 * ms)
+    learning = {p.name: p.longest_delay for p in net.learn_delays(8 * ms).projections}
+    assert sorted(map(bool, learning.values())) == [False, True]
+    (other,) = [name for name, longest in learning.items() if longest is None]
+    with refused("(PoissonInput) has no delay", "leave it out of learn_delays"):
+        bb.write_back(bb.to_torch(net.learn_delays(8 * ms, other)), into=mine)
+
+
+def test_one_pathway_cannot_hold_two_learned_delays(refused):
+    source = SpikeGeneratorGroup(2, [0, 1], [1, 2] * ms, name="source")
+    cells = NeuronGroup(2, "v : 1\nu : 1", threshold="v > 1", reset="v = 0", name="cells")
+    wires = Synapses(source, cells, "w : 1\nz : 1", on_pre="v += w\nu += z", name="wires")
+    wires.connect()
+    wires.delay = "(i + 1)*ms"
+    mine = Network(source, cells, wires)
+    net = bb.from_brian2(mine, steps=10 * ms).learn_delays(5 * ms)
+    assert [p.longest_delay for p in net.projections] == [0.005, 0.005]
+    twin = bb.to_torch(net)
+    bb.write_back(twin, into=mine)
+    with torch.no_grad():
+        twin.projection(net.projections[0].name).delay += 1e-3
+    with refused("have learned different delays", "let only one of the lines"):
+        bb.write_back(twin, into=mine)
+
+
+def test_synapses_with_a_model_are_left_out(refused):
+    source = SpikeGeneratorGroup(2, [0, 1], [1, 2] * ms, name="source")
+    cells = NeuronGroup(2, "v : 1", threshold="v > 1", reset="v = 0", name="cells")
+    wires = Synapses(source, cells, "w : 1", on_pre="v_post += w*(2 - v_post)", name="wires")
+    wires.connect()
+    net = bb.from_brian2(Network(source, cells, wires), steps=10 * ms)
+    with refused("has synapses with a model"):
+        net.learn_delays(5 * ms)

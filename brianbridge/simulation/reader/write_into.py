@@ -63,7 +63,8 @@ def write_into(network: SpikingNetwork, into: Any, *, level: int = 0) -> None:
             "with from_brian2, or run it with simulate"
         )
     found = {o.name: o for o in objects_of(into, level=level + 1) if isinstance(o, Synapses)}
-    values, delays = {}, []
+    values: dict[tuple[str, str], np.ndarray] = {}
+    delays: dict[str, tuple[Any, Any]] = {}
     for projection in network.projections:
         entry = origin.get(projection.name)
         if entry is None:
@@ -76,14 +77,20 @@ def write_into(network: SpikingNetwork, into: Any, *, level: int = 0) -> None:
             raise InputError(f"the network has no synapses '{name}'. {did_you_mean(name, found)}")
         _check_ends(projection, found[name], entry.get("first", 0))
         if projection.longest_delay is not None:
-            pathway = _pathway(found[name], entry["pathway"])
-            delays.append((pathway, projection.connection.delays))
+            pathway, times = _pathway(found[name], entry["pathway"]), projection.connection.delays
+            if np.any(delays.setdefault(pathway.name, (pathway, times))[1] != times):
+                raise InputError(
+                    f"synapses '{name}': projection '{projection.name}' and another one have "
+                    f"learned different delays, but pathway '{pathway.objname}' has one set of "
+                    "them; let only one of the lines of its code learn delays, or give each line a "
+                    "pathway"
+                )
         if variable:
             _check_variable(found[name], variable, projection.weight.size)
             values[name, variable] = projection.weight.astype(np.float64) / factor
         elif np.any(projection.weight != projection.weight.dtype.type(factor)):
             raise _constant(found[name])
-    for pathway, times in delays:
+    for pathway, times in delays.values():
         pathway.variables["delay"].set_value(times)
     for (name, variable), weights in values.items():
         _warn_of_range(found[name], variable, weights)
@@ -125,6 +132,11 @@ def _constant(synapses: Any) -> InputError:
 
 def _check_poisson_input(projection: Projection, entry: Mapping[str, Any]) -> None:
     """Refuse another weight of a `PoissonInput`, which is a constant of the user's script."""
+    if projection.longest_delay is not None:
+        raise InputError(
+            f"'{entry['poisson_input']}' (PoissonInput) has no delay, but projection "
+            f"'{projection.name}' learned some; leave it out of learn_delays"
+        )
     if np.any(projection.weight != np.asarray(entry["weight"], projection.weight.dtype)):
         raise InputError(
             f"'{entry['poisson_input']}' (PoissonInput) has a constant weight, but that of "
