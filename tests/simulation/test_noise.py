@@ -29,14 +29,15 @@ def network(encoding, neuron=None, *perturbations) -> SpikingNetwork:
     return perturbed(Condition(net), perturbations, seed=3).network
 
 
-#: Random numbers in every part of a neuron: equation, subexpression, emit, reset, refractoriness.
+#: Random numbers in every part of a neuron: equation, subexpressions, reset, refractoriness.
 RANDOM = NeuronModel(
     """
     dv/dt = (drive - v + 0.1*randn())/(10*ms) + 0.05*k*Hz : 1
     k = poisson(2) : 1 (constant over dt)
+    coin = rand() : 1 (constant over dt)
     drive : 1
     """,
-    emit="int(v > 0.3)*(1 + int(rand() > 0.5))",
+    emit="int(v > 0.3)*(1 + int(coin > 0.5))",
     reset="v = 0.1*rand()",
     drive="drive",
     method="euler",
