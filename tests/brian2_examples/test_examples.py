@@ -1,7 +1,8 @@
 """Published mechanisms: user's run, twin and `simulate` agree, before and after training.
 
-The examples are in the folder `examples`. Here each runs for a tenth of a second, by itself for a
-second; `studies/brian2/examples.py` makes the table of docs/brian2.md.
+The examples are in the folder `examples`. Here each runs for a tenth of a second; those that take
+long, and all for a second, are slow tests. `studies/brian2/examples.py` makes the table of
+docs/brian2.md.
 """
 
 from __future__ import annotations
@@ -13,8 +14,19 @@ from brian2 import ms, second
 from comparison import Trained, read, run_and_train
 from example import NAMES, Example, build
 
+#: Those that take more than 4 s for a tenth of a second.
+LONG = {
+    "diehl_cook_2015", "hindmarsh_rose_1984", "hodgkin_huxley_1952", "morris_lecar_1981",
+    "rothman_manis_2003", "vogels_abbott_2005_cuba", "wang_buzsaki_1996",
+}  # fmt: skip
 
-@pytest.mark.parametrize("name", NAMES)
+
+def marked(name: str) -> Any:
+    """Return the name of an example, marked as slow if it takes long."""
+    return pytest.param(name, marks=pytest.mark.slow) if name in LONG else name
+
+
+@pytest.mark.parametrize("name", map(marked, NAMES))
 def test_a_tenth_of_a_second(name, refused):
     example = build(name)
     assert example.name == name

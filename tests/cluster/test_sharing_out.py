@@ -84,7 +84,7 @@ def test_a_scheduler_without_workers_is_told(processes):
 
 def test_a_scheduler_that_is_killed_is_told(processes):
     scheduler, address = processes.scheduler()
-    client = processes.client("--scheduler", address, PATIENCE="20")
+    client = processes.client("--scheduler", address, PATIENCE="5")
     assert any("preparing workers" in line for line in client.stderr)
     os.killpg(scheduler.pid, signal.SIGKILL)
     assert f"scheduler '{address}' is lost" in refusal(client)

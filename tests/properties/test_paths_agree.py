@@ -1,8 +1,9 @@
 """Batched path = reference path = twin, spike for spike, for projections of every kind.
 
 Networks of two to four populations of every model in the library and of some more, of odd shapes,
-with delays, loops and residuals, presented in several chunks. 96 examples with real weights, 24
-whose sums are exact, 36 at a tenth of the step; 3,100 in all under ``-m slow``.
+with delays, loops and residuals, presented in several chunks. Two or three examples of each model
+with real weights, with weights whose sums are exact, and at a tenth of the step; 3,100 in all under
+``-m slow``.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from brianbridge.twin.network import to_torch
 from brianbridge.twin.noise import Noise
 from brianbridge.twin.output import recording_of
 
-EXAMPLES = {"real": 4, "dyadic": 3, "finer": 2}
+EXAMPLES = {"real": 3, "dyadic": 2, "finer": 2}
 SLOW_EXAMPLES = {"real": 100, "dyadic": 60, "finer": 10}
 
 #: Largest difference of two traces, relative to the scale of the variable.

@@ -58,7 +58,14 @@ def assert_equal(found: SimpleNamespace, at_least: int) -> None:
         np.testing.assert_array_equal(found.twin[name], theirs)
 
 
-@pytest.mark.parametrize(("name", "at_least"), [("cuba", 2000), ("coba", 3000), ("chain", 1000)])
+@pytest.mark.parametrize(
+    ("name", "at_least"),
+    [
+        ("coba", 3000),
+        pytest.param("cuba", 2000, marks=pytest.mark.slow),
+        pytest.param("chain", 1000, marks=pytest.mark.slow),
+    ],
+)
 def test_spikes_of_a_tenth_of_a_second(name, at_least):
     seed(3)
     network, constants = NETWORKS[name]()

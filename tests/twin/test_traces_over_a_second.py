@@ -15,11 +15,11 @@ DRIVES = {"adex": [0.3e-9, 0.7e-9, 1.2e-9], "izhikevich": [2.0, 6.0, 14.0]}
 @pytest.mark.parametrize(
     ("name", "method"),
     [
-        ("adex", "euler"),
         ("adex", "heun"),
         ("izhikevich", "euler"),
-        ("izhikevich", "heun"),
-        ("izhikevich", "rk4"),
+        pytest.param("adex", "euler", marks=pytest.mark.slow),
+        pytest.param("izhikevich", "heun", marks=pytest.mark.slow),
+        pytest.param("izhikevich", "rk4", marks=pytest.mark.slow),
     ],
 )
 def test_equal_to_brian2(name, method):
