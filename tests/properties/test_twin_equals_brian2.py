@@ -1,7 +1,7 @@
 """Twin = Brian2, spike for spike, for random networks of every model in the library and some more.
 
-Five to seven examples of each with NumPy code, a fixed set of shapes once more with Cython code, and
-4,000 examples under ``-m slow``. A failing example prints as the one line that makes it again.
+Six or seven examples of each with NumPy code, a fixed set of shapes once more with Cython code,
+and 4,000 examples under ``-m slow``. A failing example prints as the one line that makes it again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from brianbridge.recording import Recording
 from brianbridge.simulation.simulate import simulate
 from brianbridge.twin.network import to_torch
 
-EXAMPLES = {"real": 5, "dyadic": 7, "cython": 6}
+EXAMPLES = {"real": 6, "dyadic": 7, "cython": 6}
 SLOW_EXAMPLES = {"real": 100, "dyadic": 180, "cython": 100}
 
 #: Largest difference of two traces, relative to the scale of the variable.
