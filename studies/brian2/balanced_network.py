@@ -1,15 +1,16 @@
 """Tune a balanced network: train 1,000 neurons with conductances towards a course of their rates.
 
-    python studies/brian2/balanced_network.py [--iterations 60]
+    python studies/brian2/balanced_network.py
 
 800 excitatory and 200 inhibitory neurons (Vogels & Abbott 2005, with an adapted background), random
 recurrent connections with delays of 1.5 ms, Poisson background, and 40 neurons that fire one after
 another as a clock. All recurrent weights and those of the clock are trained, with their signs kept.
 The target of both populations is a low rate, and a bump around 120 ms.
 
-The network is read with a step of 0.5 ms. Gradients through recurrent spikes multiply from step to
-step; with the usual surrogate derivative of 1 at the threshold they explode within 200 ms, and
-point in another direction for every draw of the background. A derivative of 0.1 keeps them in
+The network is first trained with a step of 0.5 ms. Rates are a little lower at the user's step of
+0.1 ms, so the last iterations use that one. Gradients through recurrent spikes multiply from step
+to step; with the usual surrogate derivative of 1 at the threshold they explode within 200 ms, and
+point in another direction for every draw of the background. A derivative of 0.03 keeps them in
 bounds. The results have the norms of the gradients for both, and the cosine between those of two
 draws.
 
@@ -23,7 +24,7 @@ import argparse
 import json
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,8 @@ from brianbridge.provenance import collect
 from brianbridge.training.natural_units import natural_units
 
 RESULTS = Path(__file__).parents[1] / "results"
-SEED, STEP, LENGTH, TRIALS = 1, 0.5 * ms, 200 * ms, 10
-LEARNING_RATE, SCALE, WIDTH = 2e-3, 0.1, 5 * ms
+SEED, STEP, LENGTH, TRIALS = 1, 0.5 * ms, 200 * ms, 20
+SCALE, WIDTH = 0.03, 5 * ms
 EQUATIONS = """
 dv/dt = (ge*(0*mV - v) + gi*(-80*mV - v) + (-60*mV - v))/(20*ms) : volt (unless refractory)
 dge/dt = -ge/(5*ms) : 1
@@ -57,6 +58,18 @@ dgi/dt = -gi/(10*ms) : 1
 """
 #: Rate at rest and in the bump (Hz), by population.
 TARGET = {"exc": (4.0, 20.0), "inh": (8.0, 20.0)}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Hold the step (s), the number of iterations and the first learning rate of a stage."""
+
+    step: float
+    iterations: int
+    learning_rate: float
+
+
+STAGES = (Stage(0.5e-3, 100, 4e-3), Stage(0.1e-3, 20, 1e-3))
 
 
 @dataclass(frozen=True)
@@ -141,23 +154,27 @@ def gradients(net: bb.SpikingNetwork, scale: float) -> dict[str, float]:
     return {"norm": float(found[0].norm()), "cosine": float(cosine)}
 
 
-def trained(net: bb.SpikingNetwork, iterations: int) -> tuple[Any, list[float]]:
-    """Train the twin of a network; return it, and the loss of each iteration."""
+def train(network: Network, stage: Stage, first_draw: int) -> list[float]:
+    """Train a user's network for a stage, set its weights, and return the losses."""
+    net = bb.from_brian2(network, steps=LENGTH, dt=stage.step * second).keep_signs()
     twin, losses = twin_of(net, SCALE), []
-    optimizer = torch.optim.Adam(twin.parameters())
-    for number in range(iterations):
-        rate = LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * number / iterations))
+    # A short memory of squared gradients: their size changes with the rates.
+    optimizer = torch.optim.Adam(twin.parameters(), betas=(0.9, 0.99))
+    for number in range(stage.iterations):
+        rate = stage.learning_rate * 0.5 * (1 + math.cos(math.pi * number / stage.iterations))
         optimizer.param_groups[0]["lr"] = rate
-        loss = loss_of(twin, draw=number + 1)
+        loss = loss_of(twin, draw=first_draw + number)
         optimizer.zero_grad()
         loss.backward()
         with natural_units(twin):
             optimizer.step()
         twin.keep_bounds()
         losses.append(loss.item())
-        if number % 10 == 0 or number == iterations - 1:
-            print(f"iteration {number + 1}: loss {losses[-1]:.3f}", flush=True)
-    return twin, losses
+        if number % 10 == 0 or number == stage.iterations - 1:
+            step = f"{stage.step * 1e3:g} ms"
+            print(f"{step}, iteration {number + 1}: loss {losses[-1]:.3f}", flush=True)
+    bb.write_back(twin, into=network)
+    return losses
 
 
 def rates_of(user: UserNetwork) -> dict[str, np.ndarray]:
@@ -250,23 +267,22 @@ def table(written: dict[str, Any]) -> str:
 
 def main() -> None:
     """Train the network, run it in Brian2, and write the results."""
-    parser = argparse.ArgumentParser(description="Tune a balanced network.")
-    parser.add_argument("--iterations", type=int, default=60)
-    iterations = parser.parse_args().iterations
+    argparse.ArgumentParser(description="Tune a balanced network.").parse_args()
     torch.set_num_threads(1)  # a step is too small to be shared out
     user = user_network()
     before = rates_of(user)
-    start = time.perf_counter()
-    net = bb.from_brian2(user.network, steps=LENGTH, dt=STEP).keep_signs()
-    twin, losses = trained(net, iterations)
-    bb.write_back(twin, into=user.network)
+    net = bb.from_brian2(user.network, steps=LENGTH, dt=STEP)
+    norms = {str(scale): gradients(net, scale) for scale in (1.0, SCALE)}
+    start, losses = time.perf_counter(), []
+    for stage in STAGES:
+        losses += train(user.network, stage, first_draw=len(losses) + 1)
     seconds = time.perf_counter() - start
     after = rates_of(user)
     figure(before, after, RESULTS / "balanced_network.png")
     written = {
-        "command": f"python studies/brian2/balanced_network.py --iterations {iterations}",
+        "command": "python studies/brian2/balanced_network.py",
         "seconds": seconds, "losses": losses,
-        "gradients": {str(scale): gradients(net, scale) for scale in (1.0, SCALE)},
+        "gradients": norms, "stages": [asdict(stage) for stage in STAGES],
         "before": errors(before), "after": errors(after),
         "provenance": collect(seed=SEED),
     }  # fmt: skip
