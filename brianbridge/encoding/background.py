@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from brianbridge.encoding.base import EncodedInput, Encoding
+from brianbridge.encoding.blocks import joined, spans, steps_of_block
 from brianbridge.errors import InputError
 from brianbridge.readable import counted
 
@@ -107,21 +108,51 @@ class Background(Encoding):
         """Return ``(size,)``; see `Encoding.shape_of_input`."""
         return (self.size,)
 
-    def probabilities(self) -> np.ndarray:
-        """Return the probability of a source to fire, by step and neuron, ``(steps, size)``."""
-        lengths = np.diff(np.minimum([*self.since, max(self.steps, self.since[-1])], self.steps))
-        rates = np.repeat(np.asarray(self.rates), lengths, axis=0)
-        return np.broadcast_to(np.minimum(rates * self.dt, 1.0), (self.steps, self.size))
+    def probabilities(self, first: int = 0, last: int | None = None) -> np.ndarray:
+        """Return the probability of a source to fire, by step and neuron.
+
+        Parameters
+        ----------
+        first, last : int
+            The steps; `last` is exclusive, and the end of the presentation if not given.
+
+        Returns
+        -------
+        numpy.ndarray, shape (last - first, size)
+        """
+        steps = np.arange(first, self.steps if last is None else last)
+        row = np.searchsorted(np.asarray(self.since), steps, side="right") - 1
+        return np.broadcast_to(self._of_rows()[row], (len(steps), self.size))
+
+    def _of_rows(self) -> np.ndarray:
+        return np.minimum(np.asarray(self.rates) * self.dt, 1.0)
 
     def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
         """Return a raster of numbers of spikes; see `Encoding.encode`."""
-        probability, inputs = self.probabilities(), self.inputs
-        small = inputs <= np.iinfo(np.int8).max and not self._is_normal(probability).any()
-        raster = np.empty((self.steps, len(index), self.size), np.int8 if small else np.float64)
-        for position, sample in enumerate(index):
-            generator = np.random.default_rng((self.seed, stream, int(sample), self.number + 1))
-            raster[:, position] = self._drawn(generator, probability)
-        return EncodedInput(raster=raster)
+        block = steps_of_block(len(index) * self.size)
+        return joined(self.blocks(x, index, block, stream), self.steps)
+
+    def blocks(
+        self, x: np.ndarray, index: np.ndarray, block: int, stream: int = 0
+    ) -> Iterator[EncodedInput]:
+        """Yield rasters of numbers of spikes; see `Encoding.blocks`."""
+        inputs = self.inputs
+        normal = bool(self._is_normal(self._of_rows()).any())
+        kind = np.int8 if inputs <= np.iinfo(np.int8).max and not normal else np.float64
+        seeds = [(self.seed, stream, int(sample), self.number + 1) for sample in index]
+        # Each distribution has its own generator, so that blocks of any size draw the same.
+        generators = [(np.random.default_rng(s), np.random.default_rng((*s, 1))) for s in seeds]
+        for first, last in spans(self.steps, block):
+            probability = self.probabilities(first, last)
+            raster = np.empty((last - first, len(index), self.size), kind)
+            for position, (counting, smooth) in enumerate(generators):
+                drawn = self._counted(counting, probability)
+                if normal:
+                    drawn = np.where(
+                        self._is_normal(probability), self._smooth(smooth, probability), drawn
+                    )
+                raster[:, position] = drawn
+            yield EncodedInput(raster=raster)
 
     def _is_normal(self, probability: np.ndarray) -> np.ndarray:
         """Return where Brian2 replaces the binomial distribution by a normal one."""
@@ -129,13 +160,11 @@ class Background(Encoding):
             return np.zeros(probability.shape, bool)
         return (self.inputs * probability > 5) & (self.inputs * (1 - probability) > 5)
 
-    def _drawn(self, generator: np.random.Generator, probability: np.ndarray) -> np.ndarray:
-        inputs = self.inputs
-        if inputs == 1:
+    def _counted(self, generator: np.random.Generator, probability: np.ndarray) -> np.ndarray:
+        if self.inputs == 1:
             return generator.random(probability.shape) < probability
-        normal = self._is_normal(probability)
-        if not normal.any():
-            return generator.binomial(inputs, probability)
-        width = np.sqrt(inputs * probability * (1 - probability))
-        smooth = generator.normal(inputs * probability, width)
-        return np.where(normal, smooth, generator.binomial(inputs, probability))
+        return generator.binomial(self.inputs, probability)
+
+    def _smooth(self, generator: np.random.Generator, probability: np.ndarray) -> np.ndarray:
+        mean = self.inputs * probability
+        return generator.normal(mean, np.sqrt(mean * (1 - probability)))

@@ -8,7 +8,7 @@ seed, so that the twin and Brian2 get the same input for every batch size.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
@@ -174,6 +174,40 @@ class Encoding(ABC):
         stream : int
             Each stream gives different random numbers: one for each epoch of training, 0 for tests.
         """
+
+    @property
+    def by_blocks(self) -> bool:
+        """Whether `blocks` takes memory for one block only."""
+        return type(self).blocks is not Encoding.blocks
+
+    def blocks(
+        self, x: np.ndarray, index: np.ndarray, block: int, stream: int = 0
+    ) -> Iterator[EncodedInput]:
+        """Encode a batch block by block; a current is one block.
+
+        An encoding that can compute a block by itself overrides this, and takes memory for one
+        block instead of a whole presentation.
+
+        Parameters
+        ----------
+        x, index, stream
+            As in `encode`.
+        block : int
+            Number of steps of a block; the last one may be shorter.
+
+        Examples
+        --------
+        >>> from brianbridge.encoding import Latency
+        >>> x = np.array([[1.0, 0.5]])
+        >>> [len(part.raster) for part in Latency(5).blocks(x, np.arange(1), 2)]
+        [2, 2, 1]
+        """
+        whole = self.encode(x, index, stream)
+        if whole.raster is None:
+            yield whole
+            return
+        for first in range(0, self.steps, block):
+            yield EncodedInput(raster=whole.raster[first : first + block])
 
     def __repr__(self) -> str:
         options = []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from brianbridge.encoding.base import EncodedInput, Encoding
+from brianbridge.encoding.blocks import joined, spans, steps_of_block
 from brianbridge.errors import InputError
 
 __all__ = ["Bernoulli"]
@@ -51,6 +53,14 @@ class Bernoulli(Encoding):
     def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
         """Return a raster of -1, 0 and 1; see `Encoding.encode`."""
         x = self._samples(x, index)
+        block = steps_of_block(x.size)
+        return joined(self.blocks(x, index, block, stream), self.steps)
+
+    def blocks(
+        self, x: np.ndarray, index: np.ndarray, block: int, stream: int = 0
+    ) -> Iterator[EncodedInput]:
+        """Yield rasters of -1, 0 and 1; see `Encoding.blocks`."""
+        x = self._samples(x, index)
         if not self.signed and np.any(x < 0):
             raise InputError(
                 f"encoding 'bernoulli': the smallest value is {x.min():g}; set signed = true, or "
@@ -62,9 +72,11 @@ class Bernoulli(Encoding):
                 f"encoding 'bernoulli': gain*|x| reaches {probability.max():g}, which is not "
                 "a probability; lower the gain or scale the data"
             )
-        raster = np.empty((self.steps, *x.shape), np.int8)
-        for position, sample in enumerate(index):
-            generator = np.random.default_rng((self.seed, stream, int(sample)))
-            uniform = generator.random((self.steps, *x.shape[1:]))
-            raster[:, position] = (uniform < probability[position]) * np.sign(x[position])
-        return EncodedInput(raster=raster)
+        sign = np.sign(x).astype(np.int8)
+        generators = [np.random.default_rng((self.seed, stream, int(n))) for n in index]
+        for first, last in spans(self.steps, block):
+            raster = np.empty((last - first, *x.shape), np.int8)
+            for position, generator in enumerate(generators):
+                uniform = generator.random((last - first, *x.shape[1:]))
+                raster[:, position] = (uniform < probability[position]) * sign[position]
+            yield EncodedInput(raster=raster)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -67,9 +68,17 @@ class Poisson(Encoding):
 
     def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
         """Return a raster of 0 and 1; see `Encoding.encode`."""
+        return self._drawn(x, index).encode(x, index, stream)
+
+    def blocks(
+        self, x: np.ndarray, index: np.ndarray, block: int, stream: int = 0
+    ) -> Iterator[EncodedInput]:
+        """Yield rasters of 0 and 1; see `Encoding.blocks`."""
+        return self._drawn(x, index).blocks(x, index, block, stream)
+
+    def _drawn(self, x: np.ndarray, index: np.ndarray) -> Bernoulli:
         self.rates(x, index, self.dt)
-        drawn = Bernoulli(self.steps, self.dt, gain=self.rate * self.dt, seed=self.seed)
-        return drawn.encode(x, index, stream)
+        return Bernoulli(self.steps, self.dt, gain=self.rate * self.dt, seed=self.seed)
 
     def rates(self, x: np.ndarray, index: np.ndarray, dt: float) -> np.ndarray:
         """Return the rate of each input, in Hz, ``(samples, *shape)``.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from brianbridge.encoding.base import EncodedInput, Encoding
+from brianbridge.encoding.blocks import joined, spans
 from brianbridge.errors import InputError
 from brianbridge.readable import counted
 
@@ -70,6 +71,16 @@ class Replay(Encoding):
 
     def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
         """Return the same raster of 0 and 1 for each sample; see `Encoding.encode`."""
-        raster = np.zeros((self.steps, len(index), self.size), np.int8)
-        raster[list(self.step), :, list(self.node)] = 1
-        return EncodedInput(raster=raster)
+        return joined(self.blocks(x, index, self.steps, stream), self.steps)
+
+    def blocks(
+        self, x: np.ndarray, index: np.ndarray, block: int, stream: int = 0
+    ) -> Iterator[EncodedInput]:
+        """Yield the same rasters of 0 and 1 for each sample; see `Encoding.blocks`."""
+        order = np.argsort(self.step, kind="stable")
+        step, node = (np.asarray(values, np.int64)[order] for values in (self.step, self.node))
+        for first, last in spans(self.steps, block):
+            low, high = np.searchsorted(step, (first, last))
+            raster = np.zeros((last - first, len(index), self.size), np.int8)
+            raster[step[low:high] - first, :, node[low:high]] = 1
+            yield EncodedInput(raster=raster)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from brianbridge.encoding.base import EncodedInput, Encoding, encoding_from_dict
+from brianbridge.encoding.blocks import joined, steps_of_block
 from brianbridge.encoding.current import Current
 from brianbridge.errors import InputError
 
@@ -129,15 +130,30 @@ class Sources(Encoding):
 
     def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
         """Return a raster of all groups; see `Encoding.encode`."""
-        flat, low = self._samples(x, index).reshape(len(index), -1), 0
-        rasters = []
+        neurons = sum(part.neurons for part in self.parts)
+        block = steps_of_block(len(index) * neurons)
+        return joined(self.blocks(x, index, block, stream), self.steps)
+
+    @property
+    def by_blocks(self) -> bool:
+        """Whether this holds for all groups; see `Encoding.by_blocks`."""
+        return all(part.encoding.by_blocks for part in self.parts)
+
+    def blocks(
+        self, x: np.ndarray, index: np.ndarray, block: int, stream: int = 0
+    ) -> Iterator[EncodedInput]:
+        """Yield rasters of all groups; see `Encoding.blocks`."""
+        flat, low, each = self._samples(x, index).reshape(len(index), -1), 0, []
         for part in self.parts:
             values = flat[:, low : low + part.values].reshape(len(index), *(part.shape or (0,)))
-            raster = part.encoding.encode(values, index, stream).raster
-            assert raster is not None
-            rasters.append(raster.reshape(self.steps, len(index), -1))
+            each.append(part.encoding.blocks(values, index, block, stream))
             low += part.values
-        return EncodedInput(raster=np.concatenate(rasters, axis=2))
+        for parts in zip(*each, strict=True):
+            rasters = []
+            for one in parts:
+                assert one.raster is not None
+                rasters.append(one.raster.reshape(*one.raster.shape[:2], -1))
+            yield EncodedInput(raster=np.concatenate(rasters, axis=2))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields, with ``kind``, for JSON."""

@@ -17,7 +17,7 @@ Timing = Literal["start", "uniform"]
 
 
 def draw_fine_steps(
-    encoded: EncodedInput, numbers: np.ndarray, coarse: int, seed: int
+    encoded: EncodedInput, numbers: np.ndarray, coarse: int, seed: int, first: int = 0
 ) -> np.ndarray:
     """Draw the fine step of the spike in each cell of an input raster.
 
@@ -34,6 +34,8 @@ def draw_fine_steps(
         Number of fine steps in a coarse step.
     seed : int
         Seed of the random numbers.
+    first : int
+        Coarse step of the first row of the raster.
 
     Returns
     -------
@@ -50,6 +52,6 @@ def draw_fine_steps(
     shape = encoded.raster.shape
     key, inputs = key_of(seed, INPUT, "timing"), int(np.prod(shape[2:]))
     fine_steps = np.empty((shape[0], shape[1] * inputs), np.int32)
-    for step, cells in enumerate(fine_steps):
+    for step, cells in enumerate(fine_steps, first):
         cells[:] = uniforms(sample_keys(key, numbers, step), inputs) * coarse
     return fine_steps.reshape(shape)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from brianbridge.encoding.blocks import steps_of_block
 from brianbridge.errors import InputError
 from brianbridge.network import INPUT, SpikingNetwork
 from brianbridge.preferences import how_to_raise, memory_budget
@@ -18,7 +19,12 @@ _LEAST_NEURONS = 100_000
 
 
 def fitting_batch(
-    network: SpikingNetwork, *, synapse_bytes: int = 0, traced: int = 0, chunks: int = 1
+    network: SpikingNetwork,
+    *,
+    synapse_bytes: int = 0,
+    traced: int = 0,
+    chunks: int = 1,
+    by_blocks: bool = False,
 ) -> int:
     """Return how many samples fit ``prefs.brianbridge.memory``, at least one.
 
@@ -32,13 +38,16 @@ def fitting_batch(
         Number of variables that are recorded in every step.
     chunks : int
         Number of chunks in memory at the same time; one sample must fit the whole budget.
+    by_blocks : bool
+        As in `check_sample_fits`.
 
     Raises
     ------
     InputError
         If not even one sample fits.
     """
-    state, sample = _state(network), check_sample_fits(network, traced=traced)
+    state = _state(network)
+    sample = check_sample_fits(network, traced=traced, by_blocks=by_blocks)
     neurons = sum(p.size for p in network.populations)
     # A guess at the spikes; one sample is simulated whatever they take.
     sample += 2 * network.steps * neurons
@@ -48,7 +57,9 @@ def fitting_batch(
     return int(max(1, min(memory_budget() / chunks // sample, cached)))
 
 
-def check_sample_fits(network: SpikingNetwork, *, traced: int = 0, dense: bool = False) -> int:
+def check_sample_fits(
+    network: SpikingNetwork, *, traced: int = 0, dense: bool = False, by_blocks: bool = False
+) -> int:
     """Return the bytes of one sample: its state, input and traces, without synapses.
 
     Parameters
@@ -60,6 +71,8 @@ def check_sample_fits(network: SpikingNetwork, *, traced: int = 0, dense: bool =
     dense : bool
         Whether spikes are recorded as a raster, as in the twin. A simulation records them one by
         one, and nobody knows how many there will be.
+    by_blocks : bool
+        Whether samples are encoded by blocks of steps, if the encoding can.
 
     Raises
     ------
@@ -81,7 +94,10 @@ def check_sample_fits(network: SpikingNetwork, *, traced: int = 0, dense: bool =
     neurons = sum(p.size for p in network.populations)
     spikes = any(network.delivers_spikes(p) for p in network.projections if p.source == INPUT)
     # Encoded samples, and the recorded spikes and traces of a presentation.
-    encoded = 2 * inputs * network.steps * spikes + 16 * inputs
+    steps = network.steps
+    if by_blocks and network.encoding.by_blocks:
+        steps = min(steps, steps_of_block(inputs))
+    encoded = 2 * inputs * steps * spikes + 16 * inputs
     recorded = network.steps * neurons * (2 * dense + 8 * traced)
     sample = _state(network) + encoded + recorded
     _check(sample)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from brianbridge.counters import checked_seed
 from brianbridge.encoding import EncodedInput, Poisson
+from brianbridge.encoding.blocks import steps_of_block
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.io.spikes.file import SpikeFileWriter
 from brianbridge.network import INPUT, SpikingNetwork
@@ -135,12 +137,31 @@ class Request:
             return self.samples.part(low, high)
         return self.network.encoding.encode(self.samples[low:high], self.numbers[low:high])
 
-    def fine_steps(self, encoded: EncodedInput, low: int) -> np.ndarray | None:
-        """Return the fine step of each cell of a raster; None if all spikes occur in the first."""
+    def encode_by_blocks(self, low: int, high: int) -> Iterator[EncodedInput]:
+        """Yield the encoded samples from index `low` to `high`, exclusive, by blocks of steps."""
+        if isinstance(self.samples, EncodedInput):
+            yield self.samples.part(low, high)
+            return
+        samples, numbers = self.samples[low:high], self.numbers[low:high]
+        block = steps_of_block(len(samples) * math.prod(self.network.shape_of(INPUT)))
+        yield from self.network.encoding.blocks(samples, numbers, block)
+
+    def of(self, low: int, high: int) -> Request:
+        """Return the request for the samples from index `low` to `high`; nothing is handed on."""
+        given = self.samples
+        part = given.part(low, high) if isinstance(given, EncodedInput) else given[low:high]
+        numbers = self.numbers[low:high]
+        return replace(self, samples=part, numbers=numbers, on_chunk=None, spikes=None)
+
+    def fine_steps(self, encoded: EncodedInput, low: int, first: int = 0) -> np.ndarray | None:
+        """Return the fine step of each cell of a raster; None if all spikes occur in the first.
+
+        The first row of the raster is that of coarse step `first`.
+        """
         if self.timing == "start" or encoded.raster is None:
             return None
         numbers = self.numbers[low : low + encoded.samples]
-        return draw_fine_steps(encoded, numbers, self.coarse, self.seed)
+        return draw_fine_steps(encoded, numbers, self.coarse, self.seed, first)
 
     def rates(self, low: int, high: int) -> np.ndarray:
         """Return the input rates of samples from index `low` to `high`, in Hz, flat."""

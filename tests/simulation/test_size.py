@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 import logging
+import tracemalloc
 
 import numpy as np
 import pytest
-from brian2 import Network, NeuronGroup, SpikeMonitor, Synapses, ms
+from brian2 import Hz, Network, NeuronGroup, PoissonGroup, SpikeMonitor, Synapses, ms
 
 import brianbridge as bb
 from brianbridge.connections import Sparse
@@ -119,6 +120,41 @@ def test_recorded_spikes_take_memory_for_spikes_alone() -> None:
     store.clear()
     assert not len(store.events(2))
     assert len(both) == 4000
+
+
+@pytest.mark.parametrize("timing", ["start", "uniform"])
+def test_input_that_is_drawn_by_blocks_is_that_of_the_whole(monkeypatch, timing) -> None:
+    net = bb.SpikingNetwork.sequential(
+        (30,), [bb.Dense(8, bb.neuron_model("lif"))], encoding=bb.encodings.Poisson(60, rate=200.0)
+    )
+    x = np.random.default_rng(1).random((5, 30))
+    options = {"dt": net.dt / 2, "timing": timing, "seed": 1}
+    whole = bb.simulate(net, x, backend=bb.Backend(batch_size=3, threads=1), **options)
+    monkeypatch.setattr("brianbridge.encoding.blocks._BLOCK", 700)
+    found = bb.simulate(net, x, backend=bb.Backend(batch_size=3, threads=1), **options)
+    reference = bb.simulate(net, x, backend=bb.Backend(path="reference"), **options)
+    assert whole.counts["output"].any()
+    for other in (found, reference):
+        np.testing.assert_array_equal(other.spikes["output"], whole.spikes["output"])
+
+
+def test_a_background_takes_no_memory_for_every_step(tmp_path) -> None:
+    def peak(steps: int) -> int:
+        noise = PoissonGroup(400, 20 * Hz, name="noise")
+        cells = NeuronGroup(5, LEAKY, threshold="v > 1", reset="v = 0", method="exact")
+        wires = Synapses(noise, cells, on_pre="v_post += 0.1")
+        wires.connect(p=0.2)
+        net = bb.from_brian2(Network(noise, cells, wires), steps=steps)
+        bb.simulate(net, None, spikes=tmp_path / "warm.h5")  # what is compiled once
+        tracemalloc.start()
+        bb.simulate(net, None, spikes=tmp_path / f"{steps}.h5")
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        (tmp_path / "warm.h5").unlink()
+        return found
+
+    # The whole raster of 16,000 steps would take 6 MB, its random numbers 51 MB.
+    assert peak(16_000) < 1.1 * peak(8_000)
 
 
 def test_brian2_warns_of_unused_objects_but_not_of_those_that_were_read(

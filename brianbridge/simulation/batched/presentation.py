@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from brian2 import BrianObject, Clock, Network, PoissonGroup
 from brian2.core.variables import ArrayVariable
 
+from brianbridge.encoding import EncodedInput
 from brianbridge.network import INPUT
 from brianbridge.simulation.batched.projections import BatchedProjection
 from brianbridge.simulation.batched.spikes import SpikeList, from_dense
@@ -18,9 +20,25 @@ from brianbridge.simulation.random.code_objects import Presentation
 from brianbridge.simulation.recorder import SpikeRecorder, TraceRecorder
 from brianbridge.simulation.request import Request
 
-__all__ = ["BatchedNetwork", "ChunkLoader", "RasterSource", "padded"]
+__all__ = ["BatchedNetwork", "ChunkLoader", "InputBlock", "RasterSource", "padded"]
 
 _FIRST = -(10**6)
+
+
+@dataclass(frozen=True)
+class InputBlock:
+    """Hold the input spikes of some coarse steps.
+
+    Parameters
+    ----------
+    raster : numpy.ndarray, shape (steps, samples, *inputs)
+        Spike values.
+    fine_steps : numpy.ndarray of int, shape (steps, samples, *inputs), optional
+        The fine step in which each spike occurs; all occur in the first if not given.
+    """
+
+    raster: np.ndarray
+    fine_steps: np.ndarray | None = None
 
 
 class RasterSource(BrianObject):
@@ -46,27 +64,28 @@ class RasterSource(BrianObject):
             np.zeros(samples + 1, np.int64), np.empty(0, np.int32), self._empty
         )
         self.variables: dict[str, Any] = {}
-        self.rewind(None)
+        self._block: InputBlock | None = None
+        self.rewind(iter(()))
 
-    def rewind(self, raster: np.ndarray | None, fine_steps: np.ndarray | None = None) -> None:
-        """Start again with a raster ``(steps, samples, *inputs)``.
-
-        The spikes of a coarse step occur in the fine steps of `fine_steps`, or all in the first.
-        """
-        self._raster, self._fine_steps, self._step = raster, fine_steps, 0
-        self._graded = raster is not None and _graded(raster)
+    def rewind(self, blocks: Iterator[InputBlock]) -> None:
+        """Start again with the input of a chunk, block by block."""
+        self._blocks, self._block, self._first, self._step = blocks, None, 0, 0
         self.spike_list = self._silent
 
     def run(self) -> None:
         """Emit the spikes of this step."""
         step, fine_step = divmod(self._step, self._coarse)
         self._step += 1
-        if self._raster is None or (fine_step and self._fine_steps is None):
+        if self._block is None or step == self._first + len(self._block.raster):
+            self._block, self._first = next(self._blocks, None), step
+            self._graded = self._block is not None and _graded(self._block.raster)
+        block = self._block
+        if block is None or (fine_step and block.fine_steps is None):
             self.spike_list = self._silent
             return
-        raster = self._raster[step]
-        if self._fine_steps is not None:
-            raster = np.where(self._fine_steps[step] == fine_step, raster, 0)
+        raster = block.raster[step - self._first]
+        if block.fine_steps is not None:
+            raster = np.where(block.fine_steps[step - self._first] == fine_step, raster, 0)
         raster = raster.reshape(self._samples, -1)
         found = from_dense(raster, self._empty, self._graded)
         self.spike_list = SpikeList(*found)
@@ -157,7 +176,8 @@ class ChunkLoader(BrianObject):
             spikes.rewind()
         for traces in built.traces.values():
             traces.rewind()
-        encoded = request.encode(self._low, self._low + built.batch)
+        blocks = request.encode_by_blocks(self._low, self._low + built.batch)
+        encoded = next(blocks)
         for name, values in self._drives(encoded).items():
             group = built.groups[name]
             drive = group.variables[request.network.population(name).neuron.drive].get_value()
@@ -165,15 +185,20 @@ class ChunkLoader(BrianObject):
             rows[: encoded.samples] = values
             rows[encoded.samples :] = 0
         if isinstance(built.source, RasterSource):
-            fine_steps = request.fine_steps(encoded, self._low)
-            built.source.rewind(
-                padded(encoded.raster, built.batch),
-                None if fine_steps is None else padded(fine_steps, built.batch),
-            )
+            built.source.rewind(self._padded(chain([encoded], blocks), self._low))
         elif built.source is not None:
             rates = built.source.variables["rates"].get_value().reshape(built.batch, -1)
             rates[: encoded.samples] = request.rates(self._low, self._low + encoded.samples)
             rates[encoded.samples :] = 0
+
+    def _padded(self, blocks: Iterable[EncodedInput], low: int) -> Iterator[InputBlock]:
+        """Yield blocks of input that have room for all samples of a chunk."""
+        first, batch = 0, self._built.batch
+        for encoded in blocks:
+            fine_steps = self._request.fine_steps(encoded, low, first)
+            raster = padded(encoded.raster, batch)
+            yield InputBlock(raster, None if fine_steps is None else padded(fine_steps, batch))
+            first += len(raster)
 
 
 def padded(given: np.ndarray | None, batch: int) -> np.ndarray:

@@ -68,7 +68,7 @@ def run_batched(
     traced = len(request.variables)
     if request.spikes is not None and request.steps * _neurons(network) > _LONG:
         workers = batch_size = 1  # the spikes of one sample leave before its end
-    batch = batch_size or fitting_batch(network, traced=traced, chunks=workers)
+    batch = batch_size or fitting_batch(network, traced=traced, chunks=workers, by_blocks=True)
     chunks = -(-number // min(number, batch))
     # As even as possible, so that no chunk is mostly padding and no thread waits for the others.
     if batch_size is None and number >= workers:
@@ -184,12 +184,6 @@ def _check_finite(
     """Refuse a chunk that ended in NaN; simulate it once more to find where NaN began."""
     found = "" if watched else not_a_number(request.network, built.groups, samples)
     if found:
-        again = replace(
-            request,
-            samples=request.encode(low, low + samples),
-            numbers=request.numbers[low : low + samples],
-            on_chunk=None,
-            spikes=None,
-        )
+        again = request.of(low, low + samples)
         run_batched(again, batch_size=samples, dtype=dtype, watch=True)
         raise InputError(found)
