@@ -27,6 +27,7 @@ from brianbridge.network.readouts import READOUTS
 from brianbridge.neurons.quantities import seconds
 from brianbridge.simulation.device import check_runtime_device
 from brianbridge.simulation.reader.groups import read_group
+from brianbridge.simulation.reader.links import read_links
 from brianbridge.simulation.reader.objects import (
     Parts,
     check_network,
@@ -143,9 +144,14 @@ def from_brian2(
         steps=_number_of_steps(steps, step), dt=step, seed=seed, outer=outer,
     )  # fmt: skip
     projections, origin = _projections(parts, external.first, clock, outer, train or {})
+    links = read_links(parts.groups, projections)
+    projections += [link.projection for link in links]
     groups = output_last(parts.groups, output, projections)
     named = named_potentials(potential, groups)
-    populations = [read_group(g, projections, outer, named.get(g.name, "")) for g in groups]
+    followed = {g.name: [k.name for k in links if k.projection.target == g.name] for g in groups}
+    populations = [
+        read_group(g, projections, outer, named.get(g.name, ""), followed[g.name]) for g in groups
+    ]
     if not READOUTS[readout].fires and populations[-1].neuron.emit:
         raise InputError(
             f"group '{groups[-1].name}' fires, but readout '{readout}' needs an output without "
@@ -157,7 +163,7 @@ def from_brian2(
         populations=tuple(populations),
         projections=tuple(projections),
         readout=readout,
-        provenance={ORIGIN: origin},
+        provenance={ORIGIN: {**origin, **{k.projection.name: {"linked": k.name} for k in links}}},
         schedule="default",
     )
 

@@ -69,6 +69,8 @@ def write_into(network: SpikingNetwork, into: Any, *, level: int = 0) -> None:
         entry = origin.get(projection.name)
         if entry is None:
             raise InputError(f"projection '{projection.name}' was not read from Brian2; remove it")
+        if "linked" in entry:
+            continue
         if "poisson_input" in entry:
             _check_poisson_input(projection, entry)
             continue
