@@ -153,6 +153,15 @@ class SynapseModel:
         return tuple(name for name in names if name)
 
     @property
+    def expressions(self) -> tuple[tuple[str, str, bool], ...]:
+        """Name and right-hand side of each equation, and whether it is summed over synapses."""
+        return tuple(
+            (m["state"] or m["sub"], m["expression"], "summed" in _flags(m))
+            for m in self._matches()
+            if m["expression"].strip()
+        )
+
+    @property
     def shared(self) -> tuple[str, ...]:
         """The parameters of which there is one for all synapses."""
         return tuple(
