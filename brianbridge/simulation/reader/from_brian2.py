@@ -100,7 +100,8 @@ def from_brian2(
     train : mapping of str to str or None, optional
         The variable that training changes, by the name of its `Synapses`; None if training leaves
         these as they are. If not given, it is the parameter of the synapses; of several, that
-        called ``w`` or ``weight``.
+        called ``w`` or ``weight``. All other variables of such synapses keep their values. Synapses
+        that only add have one parameter for each line of code, and training changes all of them.
 
     Returns
     -------
