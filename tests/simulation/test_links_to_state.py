@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -206,3 +207,15 @@ def test_a_source_outside_the_network_is_refused(refused):
     _, reading = pair("alpha", "beta")
     with refused("linked variable 'q' follows 'v' of 'alpha', which is no NeuronGroup", "add the"):
         bb.from_brian2(Network(reading), steps=STEPS)
+
+
+def test_links_in_a_circle_of_updates_are_refused(refused):
+    net = bb.from_brian2(Network(*pair("alpha", "beta", mutual=True)), steps=STEPS)
+    late = tuple(replace(p, model=replace(p.model, after_source=True)) for p in net.projections)
+    with refused("is set after the update of", "drop after_source"):
+        replace(net, projections=late)
+
+
+def test_a_link_says_what_it_sets():
+    net = bb.from_brian2(Network(*pair("alpha", "beta")), steps=STEPS)
+    assert "sets q in each step" in repr(net.projections[0])
