@@ -38,12 +38,17 @@ def count_as_used(objects: Iterable[Any]) -> None:
         logging.getLogger("brian2.core.base.unused_brian_object").addFilter(_unused)
     for one in objects:
         # An object is known by its name and the place of its creation, as the warning has them.
-        _used.add((one.name, one._creation_stack))
+        key = one.name, one._creation_stack
+        _used.pop(key, None)
+        _used[key] = None
         count_as_used(one.contained_objects)
+    while len(_used) > _MOST_USED:
+        del _used[next(iter(_used))]
 
 
-#: Name and place of creation of each object that was used.
-_used: set[tuple[str, str]] = set()
+#: Name and place of creation of the objects that were used last; they may outlive any other record.
+_used: dict[tuple[str, str], None] = {}
+_MOST_USED = 10_000
 
 
 def _unused(record: logging.LogRecord) -> bool:

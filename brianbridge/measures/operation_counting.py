@@ -125,6 +125,8 @@ def _of_projection(
 ) -> ProjectionOperations:
     ends = network.shape_of(projection.source), network.shape_of(projection.target)
     macs = ann_macs(projection, *ends)
+    if projection.model is not None and not projection.model.follows_spikes:
+        return ProjectionOperations(projection.name, 0.0, 0.0, False, 0, 0)
     if not network.delivers_spikes(projection):
         return ProjectionOperations(projection.name, 0.0, 0.0, False, macs, macs)
     sent, reached = counts[projection.source], fan_out(projection, *ends)

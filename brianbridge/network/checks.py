@@ -165,6 +165,11 @@ def _check_model(network: NetworkStructure, projection: Projection) -> None:
             f"{what}: its synapses have a model, which follows spikes, but the input is a "
             "constant current; use an encoding that gives spikes"
         )
+    if model.after_source and max(network.update_ranks.values()) >= len(network.populations):
+        raise InputError(
+            f"{what}: its summed variable is set after the update of '{projection.source}', which "
+            f"comes after that of '{projection.target}'; drop after_source"
+        )
     side: Side
     for side, name in (("pre", projection.source), ("post", projection.target)):
         changed = model.changed(side)
@@ -228,13 +233,18 @@ def _check_activity(network: NetworkStructure) -> None:
             raise InputError(
                 f"no projection leads to population '{population.name}'; add one, or drop it"
             )
-        away = [p.name for p in network.projections if p.source == population.name]
-        if away and not network.fires(population.name):
+        away = [
+            p.name
+            for p in network.projections
+            if p.source == population.name and (p.model is None or p.model.follows_spikes)
+        ]
+        held = population is network.output and not READOUTS[network.readout].fires
+        if away and held:
             raise InputError(
                 f"projection '{away[0]}' comes from population '{population.name}', which "
                 f"does not fire with readout '{network.readout}'; use readout 'counts'"
             )
-        counted = population is network.output and network.fires(population.name)
+        counted = population is network.output and not held
         if (away or counted) and not population.neuron.emit:
             raise InputError(
                 f"population '{population.name}' never fires: neuron model "

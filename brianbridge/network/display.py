@@ -143,7 +143,10 @@ def _each_remark(projection: Any) -> Iterator[str]:
     if projection.frozen:
         yield "frozen"
     if projection.model is not None:
-        yield f"synapses with a model, weight {projection.model.trained or 'unused'}"
+        if projection.model.pathways or projection.model.trained:
+            yield f"synapses with a model, weight {projection.model.trained or 'unused'}"
+        else:
+            yield f"sets {' and '.join(name for name, _ in projection.model.summed)} in each step"
     if projection.failure is not None:
         yield f"spikes fail with probability {projection.failure.probability:g}"
 

@@ -61,7 +61,8 @@ class NetworkStructure:
 
     def fires(self, name: str) -> bool:
         """Return whether a population emits spikes; the readout may keep the last from firing."""
-        return name != self.output.name or READOUTS[self.readout].fires
+        held = name == self.output.name and not READOUTS[self.readout].fires
+        return not held and bool(self.population(name).neuron.emit)
 
     @property
     def firing(self) -> tuple[Population, ...]:
@@ -71,6 +72,20 @@ class NetworkStructure:
     def delivers_spikes(self, projection: Projection) -> bool:
         """Return whether a projection carries spikes rather than a constant current."""
         return projection.source != INPUT or not isinstance(self.encoding, Current)
+
+    @property
+    def update_ranks(self) -> dict[str, int]:
+        """How many state updates must precede that of each population, one after another.
+
+        Only a summed variable that is set after the update of its source (`SynapseModel`) puts them
+        in order.
+        """
+        ranks = dict.fromkeys((p.name for p in self.populations), 0)
+        late = [p for p in self.modelled if p.model is not None and p.model.after_source]
+        for _ in self.populations if late else ():
+            for p in late:
+                ranks[p.target] = max(ranks[p.target], ranks[p.source] + 1)
+        return ranks
 
     def receive_of(self, projection: Projection) -> str:
         """Return the variable of the target that the spikes of a projection add to."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,9 @@ from brianbridge.neurons.statements import parse_statements
 __all__ = ["equation_line", "fields_of_group"]
 
 
-def fields_of_group(group: Any, *, namespace: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def fields_of_group(
+    group: Any, *, namespace: Mapping[str, Any], followed: Collection[str] = ()
+) -> Iterator[dict[str, Any]]:
     """Yield the fields of `group`'s neuron model, once for each method that Brian2 would try.
 
     Parameters
@@ -30,6 +32,8 @@ def fields_of_group(group: Any, *, namespace: Mapping[str, Any]) -> Iterator[dic
         The group. It is not changed.
     namespace : mapping
         Where to look up constants that the group's own namespace lacks.
+    followed : collection of str
+        Linked variables that the network sets in each step.
 
     Raises
     ------
@@ -56,6 +60,9 @@ def fields_of_group(group: Any, *, namespace: Mapping[str, Any]) -> Iterator[dic
     events = [replace(one, code=code) for one, code in zip(events, codes, strict=True)]
     for eq in group.user_equations.values():
         if eq.varname == SPIKE_VALUE:
+            continue
+        if eq.varname in followed:
+            lines.append(f"{eq.varname} : {unit_name(eq.dim)}")
             continue
         if "linked" in eq.flags:
             check_linked(group, eq.varname)

@@ -1,4 +1,7 @@
-"""Linked variables of a group: those whose source is constant are parameters of the neurons."""
+"""Linked variables of a group: those whose source is constant are parameters of the neurons.
+
+Others need the network; see `brianbridge.simulation.reader.links`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Any
 from brianbridge.errors import InputError
 from brianbridge.neurons.statements import parse_statements
 
-__all__ = ["check_linked", "linked_sources", "refuse_changing"]
+__all__ = ["check_linked", "follows_change", "linked_sources"]
 
 
 def linked_sources(group: Any) -> dict[str, tuple[str, str]]:
@@ -38,6 +41,23 @@ def linked_sources(group: Any) -> dict[str, tuple[str, str]]:
 def check_linked(group: Any, name: str) -> None:
     """Refuse a linked variable whose source changes in a run.
 
+    Raises
+    ------
+    InputError
+        If it is not linked yet, or equations or code of its source change it.
+    """
+    if follows_change(group, name):
+        variable = group.variables[name]
+        raise InputError(
+            f"group '{group.name}': linked variable '{name}' follows '{variable.name}' of "
+            f"'{variable.owner.name}', which changes in a run, and a model belongs to no network; "
+            "read the network with from_brian2"
+        )
+
+
+def follows_change(group: Any, name: str) -> bool:
+    """Return whether equations or code of its source change a linked variable.
+
     Parameters
     ----------
     group : brian2.NeuronGroup
@@ -48,7 +68,7 @@ def check_linked(group: Any, name: str) -> None:
     Raises
     ------
     InputError
-        If it is not linked yet, or equations or code of its source change it.
+        If it is not linked yet, or to an expression.
     """
     from brian2.core.variables import ArrayVariable
 
@@ -61,17 +81,7 @@ def check_linked(group: Any, name: str) -> None:
             f"{what} is linked to a subexpression; link the variables that it uses, and write the "
             "expression here"
         )
-    owner, origin = variable.owner, variable.name
-    if not variable.constant and _changes(owner, origin):
-        refuse_changing(what, owner.name, origin)
-
-
-def refuse_changing(what: str, owner: str, origin: str) -> None:
-    """Refuse a linked variable whose source changes in a run."""
-    raise InputError(
-        f"{what} follows '{origin}' of '{owner}', which changes in a run; only constants may be "
-        f"linked. Write the equations of '{origin}' into this group, or send its spikes by synapses"
-    )
+    return not variable.constant and _changes(variable.owner, variable.name)
 
 
 def _changes(owner: Any, name: str) -> bool:

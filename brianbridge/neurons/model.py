@@ -14,7 +14,7 @@ single spike           ``int(v > theta and not fired)``
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import InitVar, dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -199,6 +199,7 @@ class NeuronModel(NeuronDescription):
         drive: str = "",
         potential: str = "",
         namespace: Mapping[str, Any] | None = None,
+        followed: Collection[str] = (),
         level: int = 0,
     ) -> NeuronModel:
         """Read the model of a `NeuronGroup` that already exists.
@@ -223,6 +224,9 @@ class NeuronModel(NeuronDescription):
             The variable that is the membrane potential, if equations and threshold leave several.
         namespace : mapping, optional
             Where to look up constants that the group's own namespace lacks.
+        followed : collection of str
+            Linked variables that follow a change in another group, which the network sets in each
+            step. All others need a constant source.
         level : int
             How many calls further up to look for variables, as in Brian2.
 
@@ -246,7 +250,7 @@ class NeuronModel(NeuronDescription):
         if namespace is None:
             namespace = get_local_namespace(level + 1)
         problem: InputError | None = None
-        for fields in fields_of_group(group, namespace=namespace):
+        for fields in fields_of_group(group, namespace=namespace, followed=followed):
             try:
                 return cls(**fields, receive=receive, drive=drive, potential=potential)
             except InputError as error:

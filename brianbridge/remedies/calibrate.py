@@ -26,6 +26,7 @@ from brianbridge.ladder.remedy import Remedy
 from brianbridge.ladder.twin_run import TwinRun
 from brianbridge.measures.spike_counts import SpikeCounts, add_spike_counts
 from brianbridge.network import Population, SpikingNetwork
+from brianbridge.network.synapses import delivers_weight
 from brianbridge.perturbations import Perturbation, perturbed
 from brianbridge.perturbations.condition import Condition
 from brianbridge.recording import Recording
@@ -252,6 +253,14 @@ def _check_options(of: str, samples: int, rounds: int = 1, tolerance: float = 0.
 def _check_fit(network: SpikingNetwork, data: Dataset, of: str) -> None:
     """Check that data fit a network, and that it has the parameter to multiply."""
     fitted(network, data)
+    for projection in network.modelled if of == "weights" else ():
+        assert projection.model is not None
+        if not projection.frozen and not delivers_weight(projection.model):
+            raise InputError(
+                f"calibration: the synapses of projection '{projection.name}' have a model in "
+                f"which '{projection.model.trained}' is more than a factor of what they add, so a "
+                "gain has another meaning; give of = 'threshold', or freeze the projection"
+            )
     for population in network.firing:
         if of == "threshold" and "theta" not in population.neuron.parameters:
             raise InputError(

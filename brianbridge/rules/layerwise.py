@@ -8,7 +8,7 @@ respect to the mean input of the layer, as if it were an analog layer (`respond_
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,13 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from brianbridge.errors import InputError
 from brianbridge.network import INPUT, Population, Projection, SpikingNetwork
 from brianbridge.network.gain import driven_variable
 from brianbridge.network.scale import potential_unit, unit_of_variable
-from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.quantities import si_array
-from brianbridge.neurons.quantity_text import quantity_text
 from brianbridge.rules.base import Response
 from brianbridge.twin.delays import shifted
 from brianbridge.twin.network import NetworkTwin
@@ -30,10 +27,6 @@ from brianbridge.twin.scan import batch_of, inputs_of, total
 
 __all__ = [
     "LayerActivity",
-    "check_canonical",
-    "check_feedforward",
-    "check_scale",
-    "check_threshold",
     "initial_potential",
     "leak_factor",
     "mean_input",
@@ -159,6 +152,7 @@ def respond_by_counts(
         name = population.name
         if network.incoming(name):
             free = network.steps * mean_input(twin, name, mean_of, natural=True)
+            free = free - in_transit(twin, name, spikes)
         else:  # neurons that their equations alone drive
             free = torch.zeros(batch, *population.shape, dtype=twin.dtype, device=twin.device)
         with torch.no_grad():
@@ -175,6 +169,29 @@ def respond_by_counts(
         spikes[name] = activity.spikes if mask is None else activity.spikes * mask
         counts[name] = emitted[name] if mask is None else emitted[name] * mask
     return Response(emitted[network.output.name].flatten(1), emitted.__getitem__)
+
+
+def in_transit(twin: NetworkTwin, name: str, spikes: Mapping[str, Tensor]) -> Tensor | float:
+    """Return the natural input that delays of single synapses keep from arriving in time.
+
+    Parameters
+    ----------
+    twin : NetworkTwin
+        The twin.
+    name : str
+        Name of the population that receives.
+    spikes : mapping of str to Tensor, shape (T, batch, *shape)
+        Spikes of the populations before it, and of the input.
+    """
+    found: Tensor | float = 0.0
+    for projection in twin.network.incoming(name):
+        if projection.connection.delays is not None:
+            weights, later = twin.projection(projection.name), twin.network.delay_steps(projection)
+            raster = spikes[projection.source]
+            sent = weights(shifted(raster, later).sum(0))
+            arrived = weights.over_time(raster, later).sum(0)
+            found = found + divided(sent - arrived, weights.unit)
+    return found
 
 
 def mean_input(
@@ -238,68 +255,6 @@ def natural_input(
 def divided(values: Tensor, unit: float) -> Tensor:
     """Return values in a unit; the same tensor for a unit of 1."""
     return values if unit == 1 else values / unit
-
-
-def check_feedforward(network: SpikingNetwork, rule: str) -> None:
-    """Refuse networks with loops.
-
-    Raises
-    ------
-    InputError
-        If a rule that works layer by layer cannot train the network.
-    """
-    if not network.layers:
-        raise InputError(
-            f"learning rule '{rule}' works layer by layer, which feedback does not allow, and "
-            "populations of this network form a loop; leave the feedback out, or use "
-            "'surrogate_gradient', which trains every network"
-        )
-
-
-def check_canonical(network: SpikingNetwork, rule: str) -> None:
-    """Refuse networks in Brian2's order, such as those that were read from Brian2."""
-    if network.schedule != "canonical":
-        raise InputError(
-            f"learning rule '{rule}' works with the schedule 'canonical' only, not "
-            f"'{network.schedule}', Brian2's own order; use 'surrogate_gradient', which trains "
-            "every network"
-        )
-
-
-def check_threshold(network: SpikingNetwork, rule: str, threshold: str) -> None:
-    """Refuse neurons that fire without a threshold parameter."""
-    for population in network.firing:
-        _require_parameter(population.neuron, rule, threshold)
-
-
-def _require_parameter(neuron: NeuronModel, rule: str, threshold: str) -> None:
-    if threshold not in neuron.parameters:
-        raise InputError(
-            f"learning rule '{rule}': neuron model '{neuron.name}' has no parameter "
-            f"'{threshold}'; name its threshold with the option 'threshold'"
-        )
-
-
-def check_scale(network: SpikingNetwork, rule: str, threshold: str) -> None:
-    """Refuse neurons whose distance from rest to threshold is unknown; see `threshold_tensor`.
-
-    Raises
-    ------
-    InputError
-        If a rule that divides by this distance cannot train the network.
-    """
-    for population in network.firing:
-        neuron = population.neuron
-        if neuron.scale.dimensions and neuron.scale.unit is not None:
-            continue
-        _require_parameter(neuron, rule, threshold)
-        theta = neuron.parameters[threshold]
-        if np.any(si_array(theta) <= 0):
-            raise InputError(
-                f"learning rule '{rule}' needs thresholds above 0, measured from rest, but "
-                f"{threshold} = {quantity_text(theta)} in population '{population.name}'; measure "
-                "potentials from rest, or use 'surrogate_gradient', which trains every network"
-            )
 
 
 def initial_potential(population: Population) -> np.ndarray:

@@ -41,10 +41,9 @@ from brianbridge.errors import InputError
 from brianbridge.network import INPUT, SpikingNetwork
 from brianbridge.network.scale import potential_unit
 from brianbridge.rules.base import LearningRule, Response
+from brianbridge.rules.layer_checks import check_feedforward, check_scale
 from brianbridge.rules.layerwise import (
     LayerActivity,
-    check_feedforward,
-    check_scale,
     natural_input,
     parameter_tensor,
     respond_by_counts,

@@ -34,13 +34,8 @@ from torch import Tensor
 
 from brianbridge.network import SpikingNetwork
 from brianbridge.rules.base import LearningRule, Response
-from brianbridge.rules.layerwise import (
-    LayerActivity,
-    check_feedforward,
-    check_scale,
-    respond_by_counts,
-    threshold_tensor,
-)
+from brianbridge.rules.layer_checks import check_feedforward, check_scale
+from brianbridge.rules.layerwise import LayerActivity, respond_by_counts, threshold_tensor
 from brianbridge.rules.option_checks import require_choice
 from brianbridge.twin.network import NetworkTwin
 

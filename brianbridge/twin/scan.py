@@ -146,6 +146,7 @@ def run_together(
     traces: dict[str, dict[str, list[Tensor]]] = {n: {v: [] for v in wanted[n]} for n in drives}
     incoming = {name: _spike_projections(twin, name) for name in drives}
     coupling = Coupling(twin, running)
+    in_order = sorted(drives, key=network.update_ranks.__getitem__)
 
     def arriving(name: str, k: int) -> dict[str, Tensor]:
         x: dict[str, Tensor] = {}
@@ -165,9 +166,12 @@ def run_together(
     for k in range(network.steps):
         if not canonical:
             coupling.before_neurons(k)
-            computed = {name: running[name].fire(k) for name in drives}
-            for name, values in computed.items():
-                emit(name, values)
+            computed = {}
+            for name in in_order:
+                coupling.before(name, k)
+                computed[name] = running[name].fire(k)
+            for name in drives:
+                emit(name, computed[name])
             coupling.after_neurons(k, emitted)
         for name in drives:
             if canonical:

@@ -12,7 +12,8 @@ from brianbridge.network import Conv2d, Dense, Recurrent, Residual, SpikingNetwo
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.rules import LeakyBackprop, SpikeCount
-from brianbridge.rules.layerwise import check_threshold, parameter_tensor, with_gradient
+from brianbridge.rules.layer_checks import check_threshold
+from brianbridge.rules.layerwise import parameter_tensor, with_gradient
 from brianbridge.twin.network import to_torch
 
 STEPS = 9

@@ -54,7 +54,10 @@ def test_a_shared_variable(line):
 
 
 def test_a_linked_variable(refused):
-    one, other = cells(), cells(name="lk", equations=f"{PULLED}\nx : 1 (linked)", method="euler")
+    one = cells()
+    other = cells(
+        name="lk", equations=f"{PULLED}\nx : 1 (linked)", method="euler", reset="v = 0.1*x"
+    )
     other.x = linked_var(one, "v")
     with refused("group 'lk': linked variable 'x' follows 'v' of 'cells'", "into this group"):
         read(one, other)

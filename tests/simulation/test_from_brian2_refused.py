@@ -206,7 +206,7 @@ def calls_a_function() -> list[Any]:
 def linked() -> list[Any]:
     from brian2 import linked_var
 
-    a, b = cells(), cells(name="b", equations=f"{LEAKY}\nx : 1 (linked)")
+    a, b = cells(), cells(name="b", equations=f"{LEAKY}\nx : 1 (linked)", reset="v = x")
     b.x = linked_var(a, "v")
     return [a, b]
 
@@ -238,7 +238,7 @@ def two_clocks() -> list[Any]:
         (operation, ("'mine' (NetworkOperation)", "PoissonInput only")),
         (regular, ("runs in 'end'", "run_regularly")),
         (calls_a_function, ("group 'cells'", "'stimulus' is a function", "bb.register_function")),
-        (linked, ("group 'b': linked variable 'x' follows 'v' of 'cells'", "by synapses")),
+        (linked, ("group 'b': linked variable 'x' follows 'v' of 'cells'", "this group")),
         (compartments, ("'cable' (SpatialNeuron)",)),
         (inactive, ("'cells' (NeuronGroup) is not active",)),
         (two_clocks, ("group 'slow' has a step of 1 ms", "'cells' one of 0.1 ms")),

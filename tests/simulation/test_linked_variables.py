@@ -1,4 +1,4 @@
-"""Linked variables: those whose source is constant are parameters; all others are refused."""
+"""Linked variables whose source is constant are parameters; see test_links_to_state for others."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from brian2 import Network, NeuronGroup, linked_var, ms
 from brian2_objects import wires
 from external_sources import check_all_paths, own_spikes
@@ -80,24 +81,29 @@ def check(group: NeuronGroup, *others: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("v", "follows 'v' of 'source', which changes in a run"),
+        ("v", "follows 'v' of 'source', which changes in a run, and a model belongs to no network"),
         ("z", "follows 'z' of 'source'"),
         ("double", "is linked to a subexpression; link the variables"),
     ],
 )
-def test_what_changes_is_refused(refused, name, said):
+def test_a_model_of_its_own_cannot_follow_what_changes(refused, name, said):
     other = source()
     group = linked("q : 1 (linked)", (other, name), index=np.arange(4) % 3)
     with refused("group 'cells': linked variable 'q'", said):
         bb.NeuronModel.from_group(group)
 
 
-def test_what_synapses_change_is_refused(refused):
+def test_what_synapses_change_is_followed():
     other = source()
     group = linked("q : 1 (linked)", (other, "y"), index=[0, 1, 2, 0])
     feedback = wires(group, other, "y += w")
-    with refused("group 'cells': linked variable 'q' follows 'y' of 'source'", "by synapses"):
-        bb.from_brian2(Network(group, other, feedback), steps=STEPS)
+    feedback.w = 0.1
+    net = bb.from_brian2(Network(group, other, feedback), steps=STEPS, output="cells")
+    (spikes,) = own_spikes([group, other, feedback], [group], STEPS * 0.1 * ms)
+    assert spikes.sum() > 3
+    twin = bb.to_torch(net, dtype=torch.float64)
+    np.testing.assert_array_equal(twin.record(None).spikes["cells"][:, 0], spikes)
+    np.testing.assert_array_equal(bb.simulate(net, None).spikes["cells"][:, 0], spikes)
 
 
 def test_what_is_not_linked_yet(refused):

@@ -11,6 +11,7 @@ import pytest
 from brian2 import Hz, Network, NeuronGroup, PoissonGroup, SpikeMonitor, Synapses, ms
 
 import brianbridge as bb
+from brianbridge import blame
 from brianbridge.connections import Sparse
 from brianbridge.network import Projection
 from brianbridge.simulation.batched import assembly, kernels, listed
@@ -178,3 +179,15 @@ def test_brian2_warns_of_unused_objects_but_not_of_those_that_were_read(
     unused = [text for text in caplog.messages if "never included" in text]
     assert len(unused) == 2
     assert all("'never_used" in text for text in unused)
+
+
+def test_objects_that_were_read_are_not_remembered_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(blame, "_used", {("first", ""): None})
+    monkeypatch.setattr(blame, "_MOST_USED", 50)
+    for number in range(20):
+        name = f"cells_{number}"
+        blame.count_as_used([NeuronGroup(2, LEAKY, threshold="v > 1", reset="v = 0", name=name)])
+    assert len(blame._used) == 50
+    assert "cells_19" in {name for name, _ in blame._used}

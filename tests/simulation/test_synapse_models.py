@@ -201,6 +201,12 @@ def test_the_trained_variable_may_be_chosen():
     assert check(objects, trained) > 0
 
 
+def test_only_one_variable_of_a_model_is_trained(refused):
+    mine = Network(*network(**CASES["depression"]))
+    with refused("train: synapses 'wires' have ['w', 'U']; give the name of one variable"):
+        bb.from_brian2(mine, steps=STEPS, train={"wires": ["w", "U"]})
+
+
 # ---------------------------------------------------------------------- gradients
 
 

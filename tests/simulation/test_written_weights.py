@@ -41,6 +41,23 @@ def test_weights_out_of_the_range(mine, weight, said):
         written(mine, weight)
 
 
+@pytest.mark.parametrize("weight", [[5e-3, 0, 0, 0], [-4e-11, 5e-11, -1e-12, 0]])
+def test_the_warning_points_at_the_line_of_the_user(mine, weight):
+    network, net = mine
+    [projection] = net.projections
+    trained = net.with_weights({projection.name: (np.asarray(weight), None)})
+    twin = bb.to_torch(trained)
+    for write in (
+        lambda: bb.write_back(trained, into=network),
+        lambda: bb.write_back(twin, into=network),
+        lambda: write_into(trained, network),
+    ):
+        with pytest.warns(RuntimeWarning) as caught:
+            write()
+        assert {one.filename for one in caught} == {__file__}
+        network["wires"].w = 50 * pA
+
+
 def test_weights_in_the_range(mine):
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -127,6 +127,7 @@ class _SynapseModel(_Strict):
     constants: dict[str, _Quantity]
     method: str
     updates_first: bool
+    after_source: bool = False
 
 
 class _Projection(_Strict):

@@ -9,8 +9,9 @@ from brianbridge.neurons.probe import on_runtime_device
 
 __all__ = ["build_synapses", "probe_synapses"]
 
-#: Places in Brian2's slot 'groups' around the state update of neurons, which has the order 0.
-_SUMS, _BEFORE_NEURONS, _AFTER_NEURONS = -2, -1, 1
+#: Places in Brian2's slot 'groups' around the state updates of neurons, whose order is twice their
+#: rank (`SpikingNetwork.update_ranks`).
+_SUMS, _BEFORE_NEURONS, _AFTER_NEURONS = -2, -1, 2**31
 
 
 def build_synapses(model: SynapseModel, source: Any, target: Any, **keywords: Any) -> Any:
@@ -43,7 +44,7 @@ def build_synapses(model: SynapseModel, source: Any, target: Any, **keywords: An
     for pathway in model.pathways:
         getattr(synapses, pathway.name).order = pathway.order
     for updater in synapses.summed_updaters.values():
-        updater.order = _SUMS
+        updater.order = target.state_updater.order - 1 if model.after_source else _SUMS
     if synapses.state_updater is not None:
         synapses.state_updater.order = _BEFORE_NEURONS if model.updates_first else _AFTER_NEURONS
     return synapses

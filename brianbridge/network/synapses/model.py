@@ -92,6 +92,9 @@ class SynapseModel:
         Brian2's method for clock-driven equations.
     updates_first : bool
         Whether clock-driven equations take their step before those of the neurons.
+    after_source : bool
+        Whether summed variables are set between the state updates of the source and of the target,
+        and not before those of all neurons.
 
     Raises
     ------
@@ -115,6 +118,7 @@ class SynapseModel:
     constants: Mapping[str, Any] = field(default_factory=dict)
     method: str = "euler"
     updates_first: bool = False
+    after_source: bool = False
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
@@ -149,6 +153,15 @@ class SynapseModel:
         return tuple(name for name in names if name)
 
     @property
+    def expressions(self) -> tuple[tuple[str, str, bool], ...]:
+        """Name and right-hand side of each equation, and whether it is summed over synapses."""
+        return tuple(
+            (m["state"] or m["sub"], m["expression"], "summed" in _flags(m))
+            for m in self._matches()
+            if m["expression"].strip()
+        )
+
+    @property
     def shared(self) -> tuple[str, ...]:
         """The parameters of which there is one for all synapses."""
         return tuple(
@@ -161,6 +174,11 @@ class SynapseModel:
         names = [m["sub"] for m in self._matches() if m["sub"] and "summed" in _flags(m)]
         sides: dict[str, Side] = {"_pre": "pre", "post": "post"}
         return tuple((name.rsplit("_", 1)[0], sides[name[-4:]]) for name in names)
+
+    @property
+    def follows_spikes(self) -> bool:
+        """Whether a pathway follows the spikes of the source."""
+        return any(pathway.side == "pre" for pathway in self.pathways)
 
     def changed(self, side: Side) -> tuple[str, ...]:
         """Return the variables of the source or of the target that these synapses change."""
@@ -188,6 +206,7 @@ class SynapseModel:
             "constants": {name: to_json(value) for name, value in self.constants.items()},
             "method": self.method,
             "updates_first": self.updates_first,
+            **({"after_source": True} if self.after_source else {}),
         }
 
     @classmethod
@@ -204,7 +223,10 @@ class SynapseModel:
         }
         constants = {name: from_json(value) for name, value in entry["constants"].items()}
         plain = {key: entry[key] for key in ("equations", "trained", "method", "updates_first")}
-        return cls(pathways=pathways, initial=initial, constants=constants, **plain)
+        return cls(
+            pathways=pathways, initial=initial, constants=constants,
+            after_source=entry.get("after_source", False), **plain,
+        )  # fmt: skip
 
 
 def _flags(match: re.Match[str]) -> set[str]:

@@ -7,12 +7,8 @@ import torch
 
 from brianbridge.errors import InputError
 from brianbridge.network import Population, SpikingNetwork
-from brianbridge.rules.layerwise import (
-    check_canonical,
-    check_threshold,
-    initial_potential,
-    leak_factor,
-)
+from brianbridge.rules.layer_checks import check_canonical, check_fixed_delays, check_threshold
+from brianbridge.rules.layerwise import initial_potential, leak_factor
 from brianbridge.twin.population import PopulationTwin
 
 __all__ = ["check_equilibrium", "reset_amount"]
@@ -51,6 +47,7 @@ def check_equilibrium(
     if network.readout != "potential":
         raise InputError(f"{what}: the output must not fire; give readout = 'potential'")
     check_canonical(network, rule)
+    check_fixed_delays(network, rule)
     check_threshold(network, rule, threshold)
     _check_same_values(network, what, (threshold, rest, tau))
     leaks = {p.name: leak_factor(network, p.name, tau) for p in network.populations}

@@ -8,12 +8,13 @@ import torch
 from brianbridge.encoding import Latency
 from brianbridge.errors import InputError
 from brianbridge.network import Population, SpikingNetwork
-from brianbridge.rules.layerwise import (
+from brianbridge.rules.layer_checks import (
     check_canonical,
     check_feedforward,
+    check_same_delays,
     check_threshold,
-    initial_potential,
 )
+from brianbridge.rules.layerwise import initial_potential
 from brianbridge.twin.population import PopulationTwin
 
 __all__ = ["check_first_spike_network"]
@@ -46,6 +47,7 @@ def check_first_spike_network(
     check_feedforward(network, rule)
     check_threshold(network, rule, threshold)
     check_canonical(network, rule)
+    check_same_delays(network, rule)
     if network.readout != "first_spike":
         raise InputError(
             f"{what} needs the readout 'first_spike', but the network has '{network.readout}'; "

@@ -34,12 +34,13 @@ from brianbridge.errors import InputError
 from brianbridge.network import INPUT, Population, SpikingNetwork
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.rules.base import LearningRule, Response
-from brianbridge.rules.layerwise import (
+from brianbridge.rules.layer_checks import (
     check_canonical,
     check_feedforward,
+    check_same_delays,
     check_threshold,
-    parameter_tensor,
 )
+from brianbridge.rules.layerwise import parameter_tensor
 from brianbridge.rules.option_checks import require_above
 from brianbridge.rules.single_spike.cumulative_spikes import threshold_scale
 from brianbridge.rules.single_spike.initial_weights import set_initial_weights
@@ -112,6 +113,7 @@ class SingleSpikeVectorised(LearningRule):
         check_feedforward(network, self.name)
         check_threshold(network, self.name, self.threshold)
         check_canonical(network, self.name)
+        check_same_delays(network, self.name)
         if network.readout != "potential":
             raise InputError(
                 f"{what}: the output must not fire; give readout = 'potential', or use the rule "

@@ -27,6 +27,7 @@ from brianbridge.network.readouts import READOUTS
 from brianbridge.neurons.quantities import seconds
 from brianbridge.simulation.device import check_runtime_device
 from brianbridge.simulation.reader.groups import read_group
+from brianbridge.simulation.reader.links import read_links
 from brianbridge.simulation.reader.objects import (
     Parts,
     check_network,
@@ -99,7 +100,8 @@ def from_brian2(
     train : mapping of str to str or None, optional
         The variable that training changes, by the name of its `Synapses`; None if training leaves
         these as they are. If not given, it is the parameter of the synapses; of several, that
-        called ``w`` or ``weight``.
+        called ``w`` or ``weight``. All other variables of such synapses keep their values. Synapses
+        that only add have one parameter for each line of code, and training changes all of them.
 
     Returns
     -------
@@ -143,9 +145,14 @@ def from_brian2(
         steps=_number_of_steps(steps, step), dt=step, seed=seed, outer=outer,
     )  # fmt: skip
     projections, origin = _projections(parts, external.first, clock, outer, train or {})
+    links = read_links(parts.groups, projections)
+    projections += [link.projection for link in links]
     groups = output_last(parts.groups, output, projections)
     named = named_potentials(potential, groups)
-    populations = [read_group(g, projections, outer, named.get(g.name, "")) for g in groups]
+    followed = {g.name: [k.name for k in links if k.projection.target == g.name] for g in groups}
+    populations = [
+        read_group(g, projections, outer, named.get(g.name, ""), followed[g.name]) for g in groups
+    ]
     if not READOUTS[readout].fires and populations[-1].neuron.emit:
         raise InputError(
             f"group '{groups[-1].name}' fires, but readout '{readout}' needs an output without "
@@ -157,7 +164,7 @@ def from_brian2(
         populations=tuple(populations),
         projections=tuple(projections),
         readout=readout,
-        provenance={ORIGIN: origin},
+        provenance={ORIGIN: {**origin, **{k.projection.name: {"linked": k.name} for k in links}}},
         schedule="default",
     )
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from brianbridge.errors import InputError
 from brianbridge.network import Population, Projection
-from brianbridge.neurons.linked import linked_sources, refuse_changing
 from brianbridge.neurons.model import SPIKE_VALUE, NeuronModel
 
 __all__ = ["read_group"]
 
 
 def read_group(
-    group: Any, projections: Sequence[Projection], outer: Mapping[str, Any], potential: str = ""
+    group: Any,
+    projections: Sequence[Projection],
+    outer: Mapping[str, Any],
+    potential: str = "",
+    followed: Collection[str] = (),
 ) -> Population:
     """Return a group as a population of the same name.
 
@@ -30,6 +33,8 @@ def read_group(
         Constants that the namespace of the group does not have.
     potential : str
         The variable that is the membrane potential, if the caller names it.
+    followed : collection of str
+        Its linked variables that follow a change in another group.
 
     Raises
     ------
@@ -53,20 +58,9 @@ def read_group(
             f"{what} has fired already, but a presentation starts without refractory neurons; read "
             "it before it runs, or after restore()"
         )
-    _check_links(group, projections)
     received = [p.receive for p in projections if p.target == group.name and p.receive]
     receive = received[0] if received else None
-    model = NeuronModel.from_group(group, receive=receive, potential=potential, namespace=outer)
+    model = NeuronModel.from_group(
+        group, receive=receive, potential=potential, namespace=outer, followed=followed
+    )
     return Population(group.name, (len(group),), model)
-
-
-def _check_links(group: Any, projections: Sequence[Projection]) -> None:
-    """Refuse linked variables whose source receives spikes."""
-    received = {(p.target, p.receive) for p in projections}
-    for p in projections:
-        if p.model is not None:
-            received |= {(p.source, name) for name in p.model.changed("pre")}
-            received |= {(p.target, name) for name in p.model.changed("post")}
-    for name, source in linked_sources(group).items():
-        if source in received:
-            refuse_changing(f"group '{group.name}': linked variable '{name}'", *source)

@@ -70,6 +70,12 @@ def read_projections(
     known = [one.name for one in parts.synapses]
     for name in set(train) - set(known):
         raise InputError(f"train: there are no synapses '{name}'. {did_you_mean(name, known)}")
+    for name, chosen in train.items():
+        if chosen is not None and not isinstance(chosen, str):
+            raise InputError(
+                f"train: synapses '{name}' have {chosen!r}; give the name of one variable, and all "
+                "others keep their values"
+            )
     reader = _Reader(names, dt, outer, first, train)
     for one in parts.synapses:
         reader.check_ends(one)

@@ -11,8 +11,9 @@ from brian2.groups.group import CodeRunner
 from brian2.utils.stringtools import get_identifiers
 
 from brianbridge.errors import InputError
-from brianbridge.network.synapses.code import read_code
+from brianbridge.network.synapses.code import read_code, side_of
 from brianbridge.neurons.expressions import one_line
+from brianbridge.simulation.reader.synapse_names import whole
 
 __all__ = ["check_order", "check_parts", "delay_steps"]
 
@@ -37,6 +38,7 @@ def check_parts(synapses: Any, what: str) -> None:
             f"{what}: '{min(synapses._linked_variables)}' has the flag (linked), but synapses only "
             "read their own groups; declare it as a parameter"
         )
+    _check_linked(synapses, what)
     updates = [synapses.state_updater, *synapses.summed_updaters.values()]
     for part in synapses.contained_objects:
         if part not in synapses._pathways and not any(part is one for one in updates):
@@ -62,6 +64,24 @@ def check_parts(synapses: Any, what: str) -> None:
             )
     if not synapses._pathways and not synapses.summed_updaters:
         raise InputError(f"{what} has no on_pre, and thus no effect; remove it")
+
+
+def _check_linked(synapses: Any, what: str) -> None:
+    """Refuse code that reads or changes a linked variable of a neuron."""
+    texts = [pathway.code for pathway in synapses._pathways]
+    texts += [updater.expression.code for updater in synapses.summed_updaters.values()]
+    for equations in filter(None, (synapses.equations, synapses.event_driven)):
+        texts += [eq.expr.code for eq in equations.values() if eq.expr is not None]
+    used = set().union(*(get_identifiers(text) for text in texts))
+    for side, group in (("pre", synapses.source), ("post", synapses.target)):
+        for name in getattr(whole(group), "_linked_variables", ()):
+            found = [n for n in (f"{name}_{side}", name) if n in used and side_of(synapses, n)]
+            if found and side_of(synapses, found[0]) == side:
+                raise InputError(
+                    f"{what}: '{found[0]}' is a linked variable of group '{whole(group).name}', "
+                    "which synapses can neither read nor change; give the group a variable of its "
+                    "own"
+                )
 
 
 def delay_steps(pathway: Any, dt: float, what: str) -> np.ndarray:

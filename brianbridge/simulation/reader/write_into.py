@@ -69,6 +69,8 @@ def write_into(network: SpikingNetwork, into: Any, *, level: int = 0) -> None:
         entry = origin.get(projection.name)
         if entry is None:
             raise InputError(f"projection '{projection.name}' was not read from Brian2; remove it")
+        if "linked" in entry:
+            continue
         if "poisson_input" in entry:
             _check_poisson_input(projection, entry)
             continue
@@ -93,12 +95,13 @@ def write_into(network: SpikingNetwork, into: Any, *, level: int = 0) -> None:
     for pathway, times in delays.values():
         pathway.variables["delay"].set_value(times)
     for (name, variable), weights in values.items():
-        _warn_of_range(found[name], variable, weights)
+        _warn_of_range(found[name], variable, weights, level + 1)
         found[name].variables[variable].set_value(weights)
 
 
-def _warn_of_range(synapses: Any, variable: str, weights: np.ndarray) -> None:
+def _warn_of_range(synapses: Any, variable: str, weights: np.ndarray, level: int) -> None:
     """Warn if new weights are far larger than the present ones, or have a sign that none had."""
+    at_the_caller = level + 2
     present = np.asarray(synapses.variables[variable].get_value(), dtype=np.float64)
     largest, before = (np.abs(values).max(initial=0.0) for values in (weights, present))
     dim = synapses.variables[variable].dim
@@ -108,7 +111,7 @@ def _warn_of_range(synapses: Any, variable: str, weights: np.ndarray) -> None:
         warnings.warn(
             f"{what} reach {new}, where the present ones reach {old}; check the learning rate",
             RuntimeWarning,
-            stacklevel=3,
+            stacklevel=at_the_caller,
         )
     for side, sign in (("below 0", -1), ("above 0", 1)):
         number = int(np.sum(sign * weights > 0))
@@ -117,7 +120,7 @@ def _warn_of_range(synapses: Any, variable: str, weights: np.ndarray) -> None:
                 f"{what} are {side} at {number} of {weights.size} synapses, where none was before; "
                 "train network.keep_signs() if they must not",
                 RuntimeWarning,
-                stacklevel=3,
+                stacklevel=at_the_caller,
             )
 
 

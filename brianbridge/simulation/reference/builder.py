@@ -178,7 +178,7 @@ def _groups(
     network: SpikingNetwork, batch: int, clock: Clock, poisson: bool, timing: Timing
 ) -> dict[str, NeuronGroup]:
     """Return the groups of all populations, and of the input if it is made of spikes."""
-    groups = {}
+    groups, ranks = {}, network.update_ranks
     if any(network.delivers_spikes(p) and p.source == INPUT for p in network.projections):
         groups[INPUT] = _input_group(network, batch, clock, poisson, timing)
     for population in network.populations:
@@ -189,6 +189,7 @@ def _groups(
             clock=clock,
             name=population.name,
         )
+        groups[population.name].state_updater.order = 2 * ranks[population.name]
     return groups
 
 

@@ -1,6 +1,7 @@
 """Run synapses with a model through one presentation of a batch, step by step.
 
-A step has the order of Brian2: sums, then the clock-driven equations of synapses and neurons, then
+A step has the order of Brian2: sums, then the clock-driven equations of synapses and neurons (and
+between those of two populations, sums that follow the update of their source), then
 the threshold, then the code of the pathways, one pathway after another. Code reads the state of
 neurons after their threshold and before their reset.
 
@@ -47,10 +48,17 @@ class Coupling:
     def before_neurons(self, k: int) -> None:
         """Set summed variables, and take the steps of synapses that come before the neurons."""
         for run in self._runs:
-            run.sum(k)
+            if not run.after_source:
+                run.sum(k)
         for run in self._runs:
             if run.updates_first:
                 run.update(k)
+
+    def before(self, name: str, k: int) -> None:
+        """Set the variables of a population that follow the update of another one."""
+        for run in self._runs:
+            if run.after_source and run.target == name:
+                run.sum(k)
 
     def after_neurons(self, k: int, emitted: Mapping[str, list[Tensor]]) -> None:
         """Take the other steps of synapses, and run all pathways."""
@@ -78,9 +86,9 @@ class SynapseRun:
         self, synapses: SynapseTwin, weight: Tensor, running: Mapping[str, Presentation]
     ) -> None:
         self._synapses, self._rendered = synapses, synapses.rendered
-        self._source, self._target = synapses.projection.source, synapses.projection.target
+        self._source, self.target = synapses.projection.source, synapses.projection.target
         self._dt = synapses.dt
-        self._ends = {"post": (running[self._target], synapses.post)}
+        self._ends = {"post": (running[self.target], synapses.post)}
         if self._source != INPUT:
             self._ends["pre"] = running[self._source], synapses.pre
         values: dict[str, Any] = dict(synapses.initial_values(weight))
@@ -89,6 +97,7 @@ class SynapseRun:
         self._values = {**values, **dict(zip(prepare.results, terms, strict=True))}
         self.pathways = synapses.model.pathways
         self.updates_first = synapses.model.updates_first
+        self.after_source = synapses.model.after_source
 
     def state(self) -> dict[str, Tensor]:
         """Return the present value of each variable that changes, by its name."""
@@ -115,7 +124,7 @@ class SynapseRun:
 
     def deliver(self, k: int, pathway: SynapsePathway, emitted: Mapping[str, list[Tensor]]) -> None:
         """Run the code of a pathway at all synapses where a spike arrives."""
-        source = self._source if pathway.side == "pre" else self._target
+        source = self._source if pathway.side == "pre" else self.target
         plan = cast(PathwayTwin, self._synapses.pathways[pathway.name])
         spikes = plan.events(emitted[source], k)
         if spikes is None:
