@@ -15,24 +15,29 @@ T = TypeVar("T")
 
 
 class Draw:
-    """Draw one network: numbers from a generator, constructs from decks of cards.
+    """Draw one network: values from a generator, constructs from decks of cards.
 
     Parameters
     ----------
     number : int
         Number of the network, which decides everything.
+    without : collection of str
+        Constructs that are not drawn, by ``"family: name"``.
 
     Attributes
     ----------
     rng : numpy.random.Generator
-        Draws numbers.
+        Draws values.
+    structure : numpy.random.Generator
+        Draws all else, which is thus the same for networks of another size.
     features : Counter
         How often each construct was drawn, by ``"family: name"``.
     """
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    def __init__(self, number: int, without: Collection[str] = ()) -> None:
+        self.number, self.without = number, without
         self.rng = np.random.default_rng(number)
+        self.structure = np.random.default_rng((number, 1))
         self.features: Counter[str] = Counter()
         self._dealt: Counter[str] = Counter()
 
@@ -62,10 +67,11 @@ class Draw:
             order = np.random.default_rng((crc32(family.encode()), deck)).permutation(len(names))
             self._dealt[family] += 1
             name = names[order[card]]
-            if allowed is None or name in allowed:
-                self.features[f"{family}: {name}"] += 1
+            feature = f"{family}: {name}"
+            if feature not in self.without and (allowed is None or name in allowed):
+                self.features[feature] += 1
                 return options[name]
 
     def one_in(self, times: float) -> bool:
         """Return True once in so many times."""
-        return bool(self.rng.random() < 1 / times)
+        return bool(self.structure.random() < 1 / times)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +16,11 @@ from user_synapses import SYNAPSES, draw_synapses
 
 import brianbridge as bb
 
-__all__ = ["GRAMMAR", "Size", "UserNetwork", "draw_network"]
+__all__ = ["GRAMMAR", "Size", "UserNetwork", "constructs", "draw_network"]
 
 _DATA = {"none": (), "rates": ("noise0",), "spike trains": ("noise0", "noise1")}
 _STEPS = {"0.1 ms": 0.1 * ms, "0.5 ms": 0.5 * ms}
-_WHOLE = {"only weights": False, "models": True}
+_WHOLE = {"only weights": False, "models": True, "more models": True}
 #: All constructs, by family.
 GRAMMAR: dict[str, dict[str, Any]] = {
     **NEURONS, **SOURCES, **SYNAPSES, "data": _DATA, "dt": _STEPS, "synapses": _WHOLE,
@@ -40,7 +41,7 @@ class Size:
         Length and number of presentations.
     """
 
-    neurons: tuple[int, ...] = (70, 50, 80)
+    neurons: tuple[int, ...] = (70, 50, 90)
     sources: int = 40
     steps: int = 500
     samples: int = 12
@@ -92,20 +93,31 @@ class UserNetwork:
         )  # fmt: skip
 
 
-def draw_network(number: int, size: Size) -> UserNetwork:
-    """Return network number `number`; the same one, of new objects, whenever it is called."""
-    draw = Draw(number)
+def constructs(*containing: str) -> list[str]:
+    """Return the constructs, by ``"family: name"``; those that contain some code."""
+    return [
+        f"{family}: {name}"
+        for family, options in GRAMMAR.items()
+        for name, option in options.items()
+        if not containing or any(code in repr(option) for code in containing)
+    ]
+
+
+def draw_network(number: int, size: Size, without: Collection[str] = ()) -> UserNetwork:
+    """Return network number `number`; the same one, of new objects, whenever it is called.
+
+    Constructs in `without` are left out.
+    """
+    draw = Draw(number, without)
     dt, modelled = draw.deal("dt", _STEPS, hand=1), draw.deal("synapses", _WHOLE, hand=1)
     linked = holder(draw)
-    neurons = [
-        draw_neurons(draw, f"m{k}", n, dt, linked) for k, n in enumerate(size.neurons)
-    ]
+    neurons = [draw_neurons(draw, f"m{k}", n, dt, linked) for k, n in enumerate(size.neurons)]
     noise = [poisson_group(draw, f"noise{k}", size.sources, dt) for k in range(2)]
     fixed = generator(draw, "fixed", size.sources, size.steps, dt)
-    more = background(draw, neurons[draw.rng.integers(len(neurons))].group, dt)
+    more = background(draw, neurons[draw.structure.integers(len(neurons))], dt)
     wires, taken = [], set[str]()
     for source, target in _pairs(draw, [*noise, fixed], neurons):
-        name = f"{draw.rng.choice(['a', 'z'])}{len(wires)}"
+        name = f"{draw.structure.choice(['a', 'z'])}{len(wires)}"
         wires.append(draw_synapses(draw, name, (source, target), dt, modelled, taken))
     groups = [one.group for one in neurons]
     given = list(draw.deal("data", _DATA, hand=1))
@@ -120,7 +132,7 @@ def _pairs(draw: Draw, sources: list[Any], neurons: list[Neurons]) -> list[tuple
     """Return ends of synapses: each source leads somewhere, and so does each group."""
     ends = [(one, neurons[k % len(neurons)]) for k, one in enumerate(sources)]
     for source in neurons:
-        targets = draw.rng.permutation(len(neurons))[: draw.rng.integers(1, 3)]
+        targets = draw.structure.permutation(len(neurons))[: draw.structure.integers(1, 4)]
         ends += [(source, neurons[k]) for k in targets]
     return ends
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from brian2 import NeuronGroup, TimedArray, check_units, linked_var, ms
+from brian2 import NeuronGroup, TimedArray, check_units, linked_var
 from user_draw import Draw
 
 import brianbridge as bb
@@ -32,9 +31,11 @@ _LINEAR = {
 _NONLINEAR = {
     "constant boolean": "0.3*int(fixed and not on)", "integer": "0.1*(k % 3)",
     "constant integer": "0.2*(n//2)", "shared expression": "f",
-    "clip": "clip(v + c, low, 1.5)", "function of the user": "0.5*bump(v)",
+    "clip": "clip(v + c, low, 1.5)", "function of the user": "0.5*hill(v)",
 }  # fmt: skip
-_RANDOM = {"randn": "0.1*randn()", "rand": "0.2*rand()"}
+_RANDOM = {"randn": "0.1*randn()", "rand": "0.2*rand()", "constant over dt": "h"}
+#: Variables that are declared if they are used.
+_DECLARED = {"q": "q : 1 (linked)\n", "h": "h = 0.2*randn() : 1 (constant over dt)\n"}
 _ALL = {**_LINEAR, **_NONLINEAR}
 
 
@@ -44,6 +45,7 @@ class _Step:
 
     method: str = "euler"
     terms: tuple[str, ...] = tuple(_ALL)
+    random: bool = False  # whether there are random terms, too
     noise: str = ""
     equation: str = "dv/dt = ({terms} + g + I - v)/(5*ms){noise} : 1{flag}\ndg/dt = -g/(3*ms) : 1"
 
@@ -57,7 +59,7 @@ _STEPS = {
         equation="dv/dt = ({terms} + g + I - v*(1 + u**2))/(5*ms) : 1{flag}\n"
         "dg/dt = -g/(3*ms) : 1\ndu/dt = (v - u)/(20*ms) : 1",
     ),
-    "random terms": _Step(terms=(*_ALL, *_RANDOM)),
+    "random terms": _Step(random=True),
     "xi, euler": _Step(noise=" + 0.2*xi*(5*ms)**-0.5"),
     "xi, heun": _Step("heun", noise=" + 0.2*xi_a*(5*ms)**-0.5"),
     "xi, milstein": _Step("milstein", noise=" + 0.3*v*xi*(5*ms)**-0.5"),
@@ -65,8 +67,9 @@ _STEPS = {
 }  # fmt: skip
 _THRESHOLDS = {
     "constant": "v > 0.8", "index": "v > 0.6 + 0.4*i/N", "random": "v > 0.6 + 0.2*rand()",
-    "boolean": "v > 0.6 and (on or i != 1)", "function of the user": "v > 0.9*bump(low)",
+    "boolean": "v > 0.6 and (on or i != 1)", "function of the user": "v > 0.9*hill(low)",
     "shared expression": "v >= 0.6 + f", "integer": "v > 0.5 + 0.1*(k % 3) or rand() < 0.002",
+    "timed array": "v > 0.6 + 0.2*stimulus(t)",
 }  # fmt: skip
 _RESETS = {
     "constant": "v = 0", "subtraction": "v -= 0.9", "unused local name": "v = 0; w = 0",
@@ -74,7 +77,7 @@ _RESETS = {
     "constant integer": "v = low - 0.1; k += n", "boolean": "on = not on; v = 0",
     "local condition": "k = (k + 1) % 4; high = v > 0.9; v = -0.1*int(high)",
     "random": "v = 0.3*rand(); c = clip(c + 0.1*randn(), 0, 1.5)",
-    "function of the user": "x = 0.002*N; v = x*bump(v) - x",
+    "function of the user": "x = 0.002*N; v = x*hill(v) - x",
 }  # fmt: skip
 _REFRACTORY = {
     "none": False, "time": "1.05*ms", "time of each neuron": "(0.5 + 2*i/N)*ms",
@@ -96,18 +99,18 @@ _REGULAR = {
 }  # fmt: skip
 #: All constructs, by family.
 NEURONS = {
-    "term": {**_ALL, **_RANDOM}, "step": _STEPS, "threshold": _THRESHOLDS, "reset": _RESETS,
-    "refractory": _REFRACTORY, "events": _EVENTS, "regular code": _REGULAR,
+    "term": _ALL, "random term": _RANDOM, "step": _STEPS, "threshold": _THRESHOLDS,
+    "reset": _RESETS, "refractory": _REFRACTORY, "events": _EVENTS, "regular code": _REGULAR,
     "flag": {"none": "", "unless refractory": " (unless refractory)"},
 }  # fmt: skip
 
 
 @check_units(x=1, result=1)
-def bump(x: Any) -> Any:
+def hill(x: Any) -> Any:
     return 1 / (1 + x**2)
 
 
-bb.register_function(bump, torch=lambda x: 1 / (1 + x**2))
+bb.register_function(hill, torch=lambda x: 1 / (1 + x**2))
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,7 @@ def draw_neurons(draw: Draw, name: str, size: int, dt: Any, linked: NeuronGroup)
     flag = draw.deal("flag", NEURONS["flag"]) if "dv" in step.equation else ""
     terms = _terms(draw, step) if "{terms}" in step.equation else ()
     equation = step.equation.format(terms=" + ".join(terms), noise=step.noise, flag=flag)
-    declared = DECLARATIONS + "q : 1 (linked)" * ("q" in terms)
+    declared = DECLARATIONS + "".join(_DECLARED.get(term, "") for term in terms)
     events = draw.deal("events", _EVENTS)
     group = NeuronGroup(
         size, equation + declared, method=step.method, dt=dt, name=name,
@@ -145,28 +148,28 @@ def draw_neurons(draw: Draw, name: str, size: int, dt: Any, linked: NeuronGroup)
             "stimulus": TimedArray(draw.rng.uniform(0, 1.5, 9), dt=8 * dt),
             "column": TimedArray(draw.rng.uniform(-0.4, 0.8, (9, size)), dt=16 * dt),
             # The function itself would do, but not with random numbers from counters.
-            "bump": USER_FUNCTIONS["bump"].brian2,
+            "hill": USER_FUNCTIONS["hill"].brian2,
         },
     )  # fmt: skip
     for event, (_, code) in events.items():
         group.run_on_event(event, code)
     _set_values(draw, group, linked)
-    regular = draw.one_in(2) or not terms
+    regular = draw.one_in(2.5) or not terms
     if regular:
         names = set(_REGULAR) - {"no equation"} if terms else {"no equation"}
-        code = draw.deal("regular code", _REGULAR, allowed=names)
-        group.run_regularly(code, dt=int(draw.rng.choice([1, 7, 30])) * dt)
+        code = draw.deal("regular code", _REGULAR, hand=1, allowed=names)
+        group.run_regularly(code, dt=int(draw.structure.choice([1, 7, 30])) * dt)
     return Neurons(group, regular, "q" in terms)
 
 
 def _terms(draw: Draw, step: _Step) -> list[str]:
-    """Return three different terms of the equation."""
+    """Return the terms of the equation, three of which are different."""
     allowed = set(step.terms)
     found = []
     for _ in range(3):
-        found.append(draw.deal("term", NEURONS["term"], hand=9, allowed=allowed))
-        allowed -= {name for name, term in NEURONS["term"].items() if term == found[-1]}
-    return found
+        found.append(draw.deal("term", _ALL, hand=9, allowed=allowed))
+        allowed -= {name for name, term in _ALL.items() if term == found[-1]}
+    return found + [draw.deal("random term", _RANDOM, hand=1)] * step.random
 
 
 def _set_values(draw: Draw, group: NeuronGroup, linked: NeuronGroup) -> None:

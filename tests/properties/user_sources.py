@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from brian2 import Hz, PoissonGroup, PoissonInput, SpikeGeneratorGroup, TimedArray
 from user_draw import Draw
+from user_neurons import Neurons
 
 __all__ = ["SOURCES", "background", "generator", "poisson_group"]
 
@@ -45,8 +46,9 @@ def poisson_group(draw: Draw, name: str, size: int, dt: Any) -> PoissonGroup:
     return PoissonGroup(size, rates, dt=dt, name=name, namespace=names)
 
 
-def background(draw: Draw, target: Any, dt: Any) -> PoissonInput:
-    """Return a Poisson input to `g` of a group, which follows all synapses."""
+def background(draw: Draw, target: Neurons, dt: Any) -> PoissonInput:
+    """Return a Poisson input to `g` of a group, or of a part, which follows all synapses."""
     inputs, probability = draw.deal("Poisson input", _INPUTS, hand=1)
     weight = 0.02 / (inputs * probability)
-    return PoissonInput(target, "g", inputs, probability / dt, weight, order=1)
+    group = target.group if target.linked else target.group[len(target.group) // 4 :]
+    return PoissonInput(group, "g", inputs, probability / dt, weight, order=1)

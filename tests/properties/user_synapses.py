@@ -159,7 +159,8 @@ def draw_synapses(
     one.connect(i=pre, j=post)
     if "w" in one.variables:
         scale = 0.8 / kind.degree
-        one.w = scale if one.variables["w"].scalar else draw.rng.uniform(-scale / 3, scale, len(pre))
+        each = draw.rng.uniform(-scale / 3, scale, len(pre))
+        one.w = scale / 2 if one.variables["w"].scalar else each
     for variable, value in kind.initial.items():
         drawn = draw.rng.uniform(*value, len(pre)) if isinstance(value, tuple) else value
         setattr(one, variable, np.floor(drawn) if variable == "m" else drawn)
@@ -170,7 +171,7 @@ def draw_synapses(
 
 
 def _kind(draw: Draw, source: Any, target: Neurons, modelled: bool, taken: set[str]) -> _Kind:
-    if not modelled or draw.one_in(4):
+    if not modelled or draw.one_in(6):
         return draw.deal("synapses that add", _PLAIN, hand=6)
     has = {"state", "free source"} if isinstance(source, Neurons) else set()
     if has and source.regular:
@@ -190,7 +191,9 @@ def _fixed(draw: Draw, kind: _Kind, delays: str, dt: Any) -> dict[str, Any]:
 
 
 def _pairs(draw: Draw, sources: int, targets: int, degree: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends of synapses, of which some pairs have two."""
     chosen = draw.rng.random((sources, targets)) < degree / sources
     chosen[0, 0] = True  # Brian2 refuses an empty list of pairs
     pre, post = np.nonzero(chosen)
-    return pre, post
+    number = draw.rng.choice([1, 2], len(pre), p=[0.95, 0.05])
+    return np.repeat(pre, number), np.repeat(post, number)
