@@ -34,7 +34,7 @@ def quiet_brian2():
 def check(number: int) -> None:
     spikes = compare_paths(draw_network(number, SIZE), number % SIZE.samples).spikes
     assert sum(one.size for one in spikes.values()) == SIZE.neuron_steps
-    assert all(one.any() for one in spikes.values())
+    assert sum(one.any() for one in spikes.values()) >= 2
     assert 0.003 < sum(one.sum() for one in spikes.values()) / SIZE.neuron_steps < 0.5
 
 

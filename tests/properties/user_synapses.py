@@ -31,7 +31,8 @@ class _Kind:
         Synapses of a target; few for code that Brian2 runs synapse by synapse.
     needs : set of str
         "state": the source has variables; "free source": and runs nothing at the start of a step;
-        "free": neither does the target, which receives no other sum.
+        "free": neither does the target, which receives no other sum; "in order": the source emits
+        the spikes of a step in the order of its neurons.
     """
 
     on_pre: Any
@@ -64,7 +65,9 @@ _MODELLED = {
     "factor of the source": _Kind("g_post += w*clip(v_pre + 1, 0, 2)", needs=frozenset({"state"})),
     "constants of neurons": _Kind("g_post += w*(1 + low_post)*n_post"),
     "synapse by synapse": _Kind("v_post += w*(0.5 - v_post)", degree=1.5),
-    "condition": _Kind("v_post += w*int(v_post < 0.4)", degree=1.5),
+    "condition": _Kind(
+        "v_post += w*int(v_post < 0.4)", degree=1.5, needs=frozenset({"in order"})
+    ),
     "factor of itself": _Kind("g_post *= exp(-w)", degree=2),
     "assignment": _Kind("g_post = 0.2 + g_post/2; v_post += w/4"),
     "local name": _Kind("r = w*v_post; g_post += w + r"),
@@ -176,6 +179,8 @@ def _kind(draw: Draw, source: Any, target: Neurons, modelled: bool, taken: set[s
     has = {"state", "free source"} if isinstance(source, Neurons) else set()
     if has and source.regular:
         has -= {"free source"}
+    if not isinstance(source, SpikeGeneratorGroup):
+        has |= {"in order"}
     if not target.regular and target.group.name not in taken:
         has |= {"free"}
     allowed = {name for name, kind in _MODELLED.items() if kind.needs <= has}
