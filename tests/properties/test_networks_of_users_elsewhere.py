@@ -18,7 +18,7 @@ from brianbridge.network.samples import checked_samples
 
 SIZE = Size((14,), sources=10, steps=200, samples=3)
 PLAIN = bb.Backend(path="reference")
-NOISE = constructs("rand", "xi", "poisson(", "'h'")
+NOISE = constructs("rand()", "randn()", "random=True", "xi", "poisson(")
 
 
 def drawn(number: int, without: Any = ()) -> tuple[bb.SpikingNetwork, np.ndarray]:
@@ -38,14 +38,14 @@ def check(net: bb.SpikingNetwork, x: Any, backend: bb.Backend, target: str = "nu
         np.testing.assert_array_equal(found.spikes[name], raster)
 
 
-def small() -> bb.SpikingNetwork:
+def small(threshold: str = "v > 0.5 + 0.1*rand()") -> bb.SpikingNetwork:
     """Return few objects with many constructs, as each takes seconds to compile."""
     given = SpikeGeneratorGroup(2, [0, 1] * 9, np.arange(18) * ms, name="given")
     other = NeuronGroup(2, "x : 1 (constant)", name="other")
     other.x = [0.3, 0.5]
     cells = NeuronGroup(
         3, "dv/dt = (stimulus(t) + q - v)/(5*ms) : 1 (unless refractory)\nq : 1 (linked)",
-        threshold="v > 0.5 + 0.1*rand()", reset="x = 0.1*i; v = clip(x, 0, 0.15)", name="cells",
+        threshold=threshold, reset="x = 0.1*i; v = clip(x, 0, 0.15)", name="cells",
         refractory=1 * ms, method="exact",
         namespace={"stimulus": TimedArray([0.4, 0.1, 0.6], dt=6 * ms)},
     )  # fmt: skip
@@ -64,7 +64,12 @@ def test_the_cython_target_emits_the_spikes_of_numpy():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(6))
+def test_a_program_emits_the_spikes_of_numpy():
+    check(small("v > 0.5"), np.zeros((2, 1)), bb.Backend(device="cpp_standalone"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(3))
 def test_random_networks_on_the_cython_target(number):
     net, x = drawn(number)
     check(net, x, PLAIN, "cython")
@@ -73,7 +78,7 @@ def test_random_networks_on_the_cython_target(number):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("number", range(2))
 def test_random_networks_as_programs(number):
     net, x = drawn(number, [*NOISE, *constructs("hill(")])
     check(net, x, bb.Backend(device="cpp_standalone"))

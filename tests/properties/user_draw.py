@@ -62,14 +62,16 @@ class Draw:
             The names that may be drawn; all if not given.
         """
         names = list(options)
+        kept = {name for name in names if f"{family}: {name}" not in self.without}
+        kept &= kept if allowed is None else set(allowed)
+        assert kept, f"no {family} is allowed"
         while True:
             deck, card = divmod(self.number * hand + self._dealt[family], len(names))
             order = np.random.default_rng((crc32(family.encode()), deck)).permutation(len(names))
             self._dealt[family] += 1
             name = names[order[card]]
-            feature = f"{family}: {name}"
-            if feature not in self.without and (allowed is None or name in allowed):
-                self.features[feature] += 1
+            if name in kept:
+                self.features[f"{family}: {name}"] += 1
                 return options[name]
 
     def one_in(self, times: float) -> bool:
