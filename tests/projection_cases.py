@@ -100,6 +100,7 @@ def _others() -> dict[str, tuple[Projection, Shape, Shape]]:
         return Projection("a", "b", weight, None, connection, pool)
 
     twice = Sparse([3, 0, 3, 1, 3, 5], [2, 1, 2, 0, 0, 1])
+    shared = Sparse(twice.source, twice.target, element=[1, 0, 1, 1, 0, 0])
     average, total = Pooling("average", 2), Pooling("sum", (3, 2), (2, 1), 1)
     conv = Convolution(padding=(0, 1), groups=2)
     return {
@@ -108,6 +109,7 @@ def _others() -> dict[str, tuple[Projection, Shape, Shape]]:
         "one to one": (of(OneToOne(), random(6)), (6,), (2, 3)),
         "one to one, one weight": (of(OneToOne(), random(1)), (2, 1, 3), (6,)),
         "sparse": (of(twice, random(6)), (6,), (3,)),
+        "sparse, two weights": (of(shared, random(2)), (6,), (3,)),
         "no synapses": (of(Sparse([], []), np.zeros(0)), (6,), (3,)),
         "mean, dense": (of(AllToAll(), random(3, 8), average), (2, 5, 4), (3,)),
         "mean, one to one": (of(OneToOne(), random(8), average), (2, 5, 4), (8,)),

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from brianbridge import preferences  # noqa: F401  (registers prefs.brianbridge.memory)
 from brianbridge.errors import InputError
 from brianbridge.io.spikes.file import SpikeFileWriter
@@ -154,14 +156,8 @@ def _spike_file(request: Request, path: str | os.PathLike[str]) -> SpikeFileWrit
 
 def _run(request: Request, backend: Backend) -> Recording:
     """Simulate a request on the path and the device of a backend."""
-    modelled = [f"'{p.name}'" for p in request.network.modelled]
-    if modelled and backend.path == "batched":
-        raise InputError(
-            f"path = 'batched' only adds weights, but the synapses of projection {modelled[0]} "
-            "have a model; use Backend(path='reference'), or give no path"
-        )
-    if modelled:
-        backend = replace(backend, path="reference")
+    if request.network.modelled:
+        backend = _for_models(backend, request.network.modelled[0].name)
     if backend.device == "cpp_standalone":
         from brianbridge.simulation.reference.standalone import run_standalone
 
@@ -175,3 +171,22 @@ def _run(request: Request, backend: Backend) -> Recording:
     return run_batched(
         request, batch_size=backend.batch_size, dtype=backend.dtype, threads=backend.threads
     )
+
+
+def _for_models(backend: Backend, projection: str) -> Backend:
+    """Return the backend on the reference path; refuse what only the batched path has."""
+    models = f"the synapses of projection '{projection}' have a model"
+    if backend.path == "batched":
+        raise InputError(
+            f"path = 'batched' only adds weights, but {models}; use Backend(path='reference'), or "
+            "give no path"
+        )
+    several = backend.threads is not None and backend.threads > 1
+    given = [f"threads = {backend.threads}"] if several else []
+    given += ["dtype = float32"] if np.dtype(backend.dtype) != np.float64 else []
+    if given:
+        raise InputError(
+            f"{given[0]} needs path = 'batched', but {models}, which runs on path = 'reference'; "
+            f"drop {given[0].split()[0]}"
+        )
+    return replace(backend, path="reference")

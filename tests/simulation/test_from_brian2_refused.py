@@ -13,6 +13,7 @@ from brian2 import (
     PoissonGroup,
     PoissonInput,
     SpatialNeuron,
+    SpikeGeneratorGroup,
     Synapses,
     ms,
     network_operation,
@@ -115,6 +116,21 @@ def test_coupling_beside_code_that_runs_regularly(refused):
     group.run_regularly("v += 0.1")
     gap = wires(group, group, None, "w : 1\nI_post = w*(v_pre - v_post) : 1 (summed)")
     check_refused(refused, ("coupled in every step", "run_regularly"), group, gap)
+
+
+def test_spikes_of_a_generator_in_another_order_than_that_of_its_neurons(refused):
+    group = cells()
+    times = [1.01, 1.02, 3.0, 3.0] * ms
+    source = SpikeGeneratorGroup(2, [1, 0, 1, 0], times, name="source")
+    pairs = {"i": [0, 1], "j": [0, 0]}
+    one = wires(source, group, "v_post += w*int(v_post < 0.4)", pairs=pairs)
+    said = ("'v_post += w*int(v_post < 0.4)'", "at 1 ms 'source'", "round its spike times")
+    check_refused(refused, said, source, group, one)
+    source.set_spikes([1, 0], [1, 1] * ms)
+    bb.from_brian2([source, group, one], steps=20)
+    source.set_spikes([1, 0], [1.01, 1.02] * ms)
+    driven = wires(source, group, "v_post += w*(2 - v_post)", name="driven", pairs=pairs)
+    bb.from_brian2([source, group, driven], steps=20)
 
 
 def test_an_input_that_comes_before_a_model(refused):

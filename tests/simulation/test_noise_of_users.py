@@ -72,6 +72,10 @@ CASES = {
         "dv/dt = (c - v)/(5*ms) : 1\nc : 1", {}, "c = 1 + 0.5*randn(); v += 0.1*rand()"
     ),
     "regular counts": Neurons("dv/dt = (c - v)/(5*ms) : 1\nc : 1", {}, "c = 0.3*poisson(2 + v)"),
+    "regular code, unless refractory": Neurons(
+        "dv/dt = (c - v)/(5*ms) : 1 (unless refractory)\nc : 1", {"refractory": 2 * ms},
+        "c = 1 + 0.5*randn(); v += 0.1*rand() + 0.02*poisson(2 + v)",
+    ),
     "constant over a step": Neurons(
         f"dv/dt = (c - v)/(5*ms) + {XI} : 1\nc = 1 + randn() : 1 (constant over dt)"
     ),

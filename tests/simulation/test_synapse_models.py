@@ -41,11 +41,11 @@ STDP = {
 
 
 def network(
-    model: str, on_pre: Any, on_post: Any = None, equations: str = NEURONS, draw: Any = None,
+    model: str, on_pre: Any, on_post: Any = None, equations: str = NEURONS,
     initial: Any = (), method: str = "exact", **constants: Any,
 ) -> list[Any]:  # fmt: skip
     """Return 8 given sources, 6 neurons, the synapses in question, and a plain loop."""
-    draw = np.random.default_rng(3) if draw is None else draw
+    draw = np.random.default_rng(3)
     step, node = np.nonzero(draw.random((STEPS, 8)) < 0.12)
     given = SpikeGeneratorGroup(8, node, step * DT, dt=DT, name="given")
     cells = NeuronGroup(
@@ -286,60 +286,3 @@ def test_perturbations_of_synapses_leave_models_alone(refused):
     for perturbation in (Delay(projections=("input_to_cells_wires",)), SynapticFailure()):
         with refused("have a model, which it cannot change"):
             perturbation.apply(Condition(net), np.random.default_rng(0))
-
-
-# ---------------------------------------------------------------------- random networks
-
-
-def drawn(number: int) -> list[Any]:
-    """Return a network of two populations whose synapses are drawn from several kinds."""
-    draw = np.random.default_rng(number)
-    kinds = [
-        ("w : 1", {"on_pre": "g += w"}),
-        ("w : 1", {"on_pre": "v_post += w*(0.5 - v_post)"}),
-        ("w : 1", {"on_pre": {"a": "g_post *= exp(-w)", "b": "v_post += 0.1*w*int(g_post < 1)"}}),
-        ("w : 1\ndx/dt = (0.7 - x)/(9*ms) : 1 (event-driven)",
-         {"on_pre": "g += w*x; x *= 0.5", "on_post": "x += 0.1"}),
-        (TRACES, STDP),
-        ("w : 1\nds/dt = -s/(4*ms) : 1 (clock-driven)",
-         {"on_pre": "s += w; v += 0.2*s", "on_post": "s *= 0.9"}),
-    ]  # fmt: skip
-    base = network("w : 1", "g += w", draw=draw, equations=NEURONS)
-    given, cells = base[:2]
-    other = NeuronGroup(
-        5, COUPLED, threshold="v > 0.3", reset="v -= 0.3", method="exact", dt=DT, name="other"
-    )
-    objects = [given, cells, other]
-    for k, (source, target) in enumerate(
-        [(given, cells), (given, other), (cells, other), (other, cells), (cells, cells)]
-    ):
-        model, code = kinds[draw.integers(len(kinds))]
-        one = Synapses(source, target, model, method="euler", dt=DT, **code,
-                       name=f"{draw.choice(['a', 'b'])}{k}")  # fmt: skip
-        pre, post = np.nonzero(draw.random((source.N, len(target))) < 0.6)
-        one.connect(i=pre, j=post)
-        one.w = draw.uniform(0, 0.4, len(pre))
-        for pathway in one._pathways:
-            pathway.delay = draw.choice([0, 0.5, 1.5], len(pre)) * ms
-        objects.append(one)
-    gap = Synapses(
-        cells, other, "w : 1\nI_post = w*(v_pre - v_post) : 1 (summed)", dt=DT, name="gap"
-    )
-    gap.connect(p=1)
-    gap.w = 0.05
-    return [*objects, gap]
-
-
-def test_random_networks():
-    spikes = 0.0
-    for number in range(4):
-        objects = drawn(number)
-        spikes += check(objects, bb.from_brian2(Network(*objects), steps=STEPS, output="cells"))
-    assert spikes > 100
-
-
-@pytest.mark.slow
-def test_many_random_networks():
-    for number in range(100, 160):
-        objects = drawn(number)
-        check(objects, bb.from_brian2(Network(*objects), steps=STEPS, output="cells"))

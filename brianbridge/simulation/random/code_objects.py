@@ -75,8 +75,10 @@ class _NeuronUniforms:
     def __call__(self, call: int, indices: Any) -> np.ndarray:
         now = self._now
         keys = sample_keys(np.uint64(draw(self._key, call)), now.numbers, now.step)
-        if isinstance(indices, np.ndarray):
-            return np.asarray(uniforms_at(keys, self._neurons, indices))
+        # Brian2's range of all neurons need not become an array. Code that changes a variable with
+        # the flag (unless refractory) calls with a part of the range.
+        if isinstance(indices, np.ndarray) or getattr(indices, "indices", None) is not None:
+            return np.asarray(uniforms_at(keys, self._neurons, np.asarray(indices, np.int64)))
         return np.asarray(uniforms(keys, self._neurons))
 
 

@@ -22,6 +22,7 @@ from brianbridge.neurons.statements import parse_statements
 from brianbridge.simulation.reader.synapse_checks import check_order, delay_steps
 from brianbridge.simulation.reader.synapse_meaning import check_meaning
 from brianbridge.simulation.reader.synapse_names import Names
+from brianbridge.simulation.reader.synapse_order import check_emission
 
 __all__ = ["ReadModel", "read_model"]
 
@@ -84,6 +85,7 @@ def read_model(
     for name in sorted(used):
         names.take(name)
     check_meaning(synapses, outer, names.in_model)
+    check_emission(synapses)
     initial = {
         name: np.array(synapses.variables[name].get_value(), np.float64).ravel()
         for name, eq in equations.items()

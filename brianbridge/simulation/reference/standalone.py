@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 from brian2 import Quantity, TimedArray, get_device, second, set_device
+from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 from brian2.devices.device import reset_device
 
 from brianbridge.counters import key_of
 from brianbridge.errors import InputError
-from brianbridge.network import INPUT
+from brianbridge.network import INPUT, SpikingNetwork
 from brianbridge.recording import Recording
 from brianbridge.simulation.arithmetic import strict_arithmetic
 from brianbridge.simulation.drive import Drives
@@ -53,6 +54,7 @@ def run_standalone(request: Request, *, batch_size: int | None = None) -> Record
             "device 'cpp_standalone' replays input spikes; let Brian2 draw them with device "
             "'runtime'"
         )
+    _check_functions(request.network)
     network, number = request.network, len(request.numbers)
     fitting = batch_size or fitting_batch(
         network, synapse_bytes=SYNAPSE, traced=len(request.variables)
@@ -96,6 +98,18 @@ def run_standalone(request: Request, *, batch_size: int | None = None) -> Record
             get_device().reinit()
             reset_device()
     return Recording.concatenate(parts)
+
+
+def _check_functions(network: SpikingNetwork) -> None:
+    """Refuse functions of the user that a C++ program cannot call."""
+    for population in network.populations:
+        for name, function in population.neuron.user_functions.items():
+            if CPPStandaloneCodeObject not in function.brian2.implementations:
+                raise InputError(
+                    f"population '{population.name}': function '{name}' has no C++ code, which "
+                    "device 'cpp_standalone' needs; register a brian2.Function that has it "
+                    "(implementations.add_implementation('cpp', ...)), or use device 'runtime'"
+                )
 
 
 def chunk_seed(seed: int, low: int) -> int:

@@ -1,4 +1,4 @@
-"""Deliver spikes by listed synapses that each have a weight, sorted once for each connection."""
+"""Deliver spikes by listed synapses, which may share weights, sorted once for each connection."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _sparse(
     if synapses is None or len(synapses.first) != sources + 1:
         synapses = SortedSynapses.of(connection.source, connection.target, sources)
         _sorted[connection] = synapses
-    flat = weight.ravel()
+    each = weight.ravel() if connection.element is None else weight.ravel()[connection.element]
     return ListedDelivery(
-        synapses, flat if synapses.order is None else flat[synapses.order], targets
+        synapses, each if synapses.order is None else each[synapses.order], targets
     )
