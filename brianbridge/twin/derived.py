@@ -44,6 +44,8 @@ class Coefficients:
     ----------
     names : tuple of str
         The coefficients, as the step names them.
+    parameters : frozenset of str
+        The learned parameters that they depend on.
     """
 
     def __init__(
@@ -69,12 +71,23 @@ class Coefficients:
                 fixed = propagator.values_of(system, variables)
                 self._systems.append((_TorchSystem(system, fixed, dt), kept))
         self.names = tuple(name for _, entries in self._systems for name in entries)
+        self.parameters = learned & {n for s, _ in self._systems for n in s.parameters}
 
-    def __call__(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return each coefficient, in the shape and type of the values of the parameters."""
+    def __call__(
+        self, values: Mapping[str, Tensor], shape: tuple[int, ...] = (-1,)
+    ) -> dict[str, Tensor]:
+        """Return each coefficient, in the shape and type of the values of the parameters.
+
+        Parameters
+        ----------
+        values : mapping of str to Tensor
+            The values of all learned parameters.
+        shape : tuple of int
+            Shape of the population, for parameters that differ between neurons.
+        """
         found: dict[str, Tensor] = {}
         for system, entries in self._systems:
-            blocks = system(values)
+            blocks = system(values, shape)
             found |= {name: blocks[block][..., i, j] for name, (block, i, j) in entries.items()}
         return found
 
@@ -94,6 +107,11 @@ class DriveGain:
         Length of the step, in seconds.
     propagator : Propagator, optional
         The exact step, if the neuron has one.
+
+    Attributes
+    ----------
+    parameters : frozenset of str
+        The parameters that the gain depends on.
     """
 
     def __init__(
@@ -105,20 +123,33 @@ class DriveGain:
         propagator: Propagator | None,
     ) -> None:
         name, self._slope = drive_term(equations, variables, drive)
-        self._fixed = {str(s): _numbers(variables[str(s)]) for s in self._slope.free_symbols}
+        symbols = {str(symbol) for symbol in self._slope.free_symbols}
+        self._fixed = {symbol: _numbers(variables[symbol]) for symbol in symbols}
         self._dt, self._system = dt, None
         if propagator is not None:
             system = propagator.active
             self._place = system.names.index(name)
             fixed = propagator.values_of(system, variables)
             self._system = _TorchSystem(system, fixed, dt)
+        self.parameters = frozenset(symbols) | (
+            frozenset() if self._system is None else self._system.parameters
+        )
 
-    def __call__(self, values: Mapping[str, Tensor]) -> Tensor:
-        """Return the gain, in the shape and type of the values of the parameters."""
-        slope = _evaluated(self._slope, {**self._fixed, **values}, next(iter(values.values())))
+    def __call__(self, values: Mapping[str, Tensor], shape: tuple[int, ...] = (-1,)) -> Tensor:
+        """Return the gain, in the shape and type of the values of the parameters.
+
+        Parameters
+        ----------
+        values : mapping of str to Tensor
+            The values of all learned parameters.
+        shape : tuple of int
+            Shape of the population, for parameters that differ between neurons.
+        """
+        fixed = {name: _shaped(value, shape) for name, value in self._fixed.items()}
+        slope = _evaluated(self._slope, {**fixed, **values}, next(iter(values.values())))
         if self._system is None:
             return slope * self._dt
-        return slope * self._system(values)["gamma"][..., self._place, self._place]
+        return slope * self._system(values, shape)["gamma"][..., self._place, self._place]
 
 
 class _TorchSystem:
@@ -127,11 +158,13 @@ class _TorchSystem:
     def __init__(self, system: LinearSystem, fixed: Mapping[str, Any], dt: float) -> None:
         self._system, self._fixed, self._dt = system, fixed, dt
         self._level = balance(system.evaluate(fixed))
+        self.parameters = frozenset(system.parameters)
 
-    def __call__(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def __call__(self, values: Mapping[str, Tensor], shape: tuple[int, ...]) -> dict[str, Tensor]:
         """Return ``phi`` and ``gamma``, each ``(..., states, states)``, in double precision."""
         like = next(iter(values.values()))
-        known = {**self._fixed, **{n: v.double() for n, v in values.items()}}
+        fixed = {n: _shaped(v, shape) for n, v in self._fixed.items()}
+        known = {**fixed, **{n: v.double() for n, v in values.items()}}
         n, dt = len(self._system.names), self._dt
         entries = {
             place: _evaluated(entry, known, like.double())
@@ -167,6 +200,11 @@ def _evaluated(expression: sp.Expr, values: Mapping[str, Any], like: Tensor) -> 
     function = sp.lambdify(symbols, expression, modules=[TORCH_FUNCTIONS, "math"])
     given = [_tensor(values[str(symbol)], like) for symbol in symbols]
     return _tensor(function(*given), like)
+
+
+def _shaped(value: Any, shape: tuple[int, ...]) -> Any:
+    """Return values of neurons in the shape of their population; a single number as it is."""
+    return np.reshape(value, shape) if np.size(value) > 1 else float(np.ravel(value)[0])
 
 
 def _tensor(value: Any, like: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
-"""Take the trained weights out of a twin, as a spiking network."""
+"""Take the trained weights and neuron parameters out of a twin, as a spiking network."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,11 +12,16 @@ from torch import Tensor
 
 from brianbridge.arrays import as_array
 from brianbridge.network import Population, SpikingNetwork
+from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.quantities import si_array
+from brianbridge.twin.learned import dimensions_of
 from brianbridge.twin.modules import NetworkModules
 from brianbridge.twin.scan import total
 
-__all__ = ["export_network"]
+__all__ = ["LEARNED", "export_network"]
+
+#: Key of the provenance that names the learned parameters of each population.
+LEARNED = "learned"
 
 
 def export_network(twin: NetworkModules, **provenance: Any) -> SpikingNetwork:
@@ -41,6 +47,8 @@ def export_network(twin: NetworkModules, **provenance: Any) -> SpikingNetwork:
         if learned is not None:
             delays[name] = _copied(learned)
     network = twin.network.with_weights(weights, **provenance).with_delays(delays)
+    if twin.learn:
+        network = _with_parameters(twin, network)
     if not twin.normalises_potential:
         return network
     return replace(network, populations=tuple(_with_start(twin, p) for p in network.populations))
@@ -48,6 +56,32 @@ def export_network(twin: NetworkModules, **provenance: Any) -> SpikingNetwork:
 
 def _copied(parameter: Tensor) -> np.ndarray:
     return as_array(parameter, "weights").copy()
+
+
+def _with_parameters(twin: NetworkModules, network: SpikingNetwork) -> SpikingNetwork:
+    """Give the neuron models the learned parameters and initial values, and name these."""
+    known: dict[str, list[str]] = {**network.provenance.get(LEARNED, {})}
+    populations = []
+    for population in network.populations:
+        if population.name in twin.learn:
+            values = twin.learned_of(population.name).exact()
+            neuron = _learned(population, values)
+            population = replace(population, neuron=neuron)
+            known[population.name] = sorted({*known.get(population.name, ()), *values})
+        populations.append(population)
+    provenance = {**network.provenance, LEARNED: known}
+    return replace(network, populations=tuple(populations), provenance=provenance)
+
+
+def _learned(population: Population, values: Mapping[str, np.ndarray]) -> NeuronModel:
+    """Return the neuron model with new parameters and initial values."""
+    neuron = population.neuron
+    parameters, initial = dict(neuron.parameters), dict(neuron.initial_as_given)
+    for name, value in values.items():
+        each = np.broadcast_to(value, population.shape).ravel() if value.ndim else value
+        found = Quantity.with_dimensions(each, dimensions_of(neuron, name))
+        (parameters if name in parameters else initial)[name] = found
+    return replace(neuron, parameters=parameters, initial=initial)
 
 
 def _with_start(twin: NetworkModules, population: Population) -> Population:

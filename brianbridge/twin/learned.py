@@ -1,8 +1,9 @@
-"""Which parameters of a neuron can be learned."""
+"""Which values of a neuron can be learned: parameters, and initial values of its variables."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 
@@ -10,34 +11,43 @@ from brianbridge.errors import InputError, did_you_mean
 from brianbridge.neurons.expressions import names_in
 from brianbridge.neurons.model import NeuronModel
 
-__all__ = ["checked_learned"]
+__all__ = ["checked_learned", "dimensions_of", "start_value"]
 
 
 def checked_learned(model: NeuronModel, names: Collection[str]) -> tuple[str, ...]:
-    """Return the names of learned parameters, sorted.
+    """Return the names of learned parameters and variables, sorted.
 
     Parameters
     ----------
     model : NeuronModel
         The neuron.
     names : collection of str
-        Parameters in its equations, emit or reset.
+        Parameters in its equations, emit or reset, or variables whose initial value is learned.
 
     Raises
     ------
     InputError
-        If the model has no such parameter, or it has no gradient: conditions, whole numbers of
-        steps, and parameters of its code at regular times.
+        If the model has no such parameter or variable, or it has no gradient: conditions, whole
+        numbers, and parameters of the refractory period.
     """
     label = model.label
     if isinstance(names, str):
         raise InputError(f"{label}: learned = '{names}'; give a list of names, ['{names}']")
+    variables = set(model.settable_variables)
     period = model.refractory if isinstance(model.refractory, str) else ""
     for name in names:
-        if name not in model.parameters:
-            hint = did_you_mean(name, model.parameters)
-            raise InputError(f"{label}: '{name}' is no parameter{hint}")
-        if np.asarray(model.parameters[name]).dtype.kind == "b":
+        if name not in model.parameters and name not in variables:
+            hint = did_you_mean(name, [*model.parameters, *variables])
+            raise InputError(f"{label} has no parameter '{name}' to learn. {hint}")
+        if name == model.drive:
+            raise InputError(
+                f"{label}: '{name}' is the drive, which biases and constant input set; learn these"
+            )
+        if name in variables and _kind(model, name) != "float":
+            raise InputError(
+                f"{label}: '{name}' is no real number, and has no gradient; leave it out"
+            )
+        if np.asarray(model.parameters.get(name, 0.0)).dtype.kind == "b":
             raise InputError(
                 f"{label}: '{name}' is a condition, which has no gradient; learn a real number"
             )
@@ -47,3 +57,24 @@ def checked_learned(model: NeuronModel, names: Collection[str]) -> tuple[str, ..
                 "gradient; leave it out"
             )
     return tuple(sorted(set(names)))
+
+
+def _kind(model: NeuronModel, variable: str) -> str:
+    from brian2 import Equations
+
+    return str(Equations(model.equations)[variable].var_type)
+
+
+def dimensions_of(model: NeuronModel, name: str) -> Any:
+    """Return the dimensions of a parameter or a variable."""
+    from brian2 import Equations
+    from brian2.units.fundamentalunits import get_dimensions
+
+    if name in model.parameters:
+        return get_dimensions(model.parameters[name])
+    return Equations(model.equations)[name].dim
+
+
+def start_value(model: NeuronModel, name: str) -> Any:
+    """Return the value of a parameter, or the initial value of a variable."""
+    return model.parameters[name] if name in model.parameters else model.initial.get(name, 0.0)

@@ -19,7 +19,8 @@ from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.quantities import seconds, si_array
 from brianbridge.neurons.quantity_text import quantity_text
 from brianbridge.twin.draws import Draw
-from brianbridge.twin.learned import checked_learned
+from brianbridge.twin.initial import InitialExpressions
+from brianbridge.twin.learned import checked_learned, start_value
 from brianbridge.twin.noise import Noise
 from brianbridge.twin.presentation import Presentation
 from brianbridge.twin.render import RenderedStep, render
@@ -71,7 +72,8 @@ class PopulationTwin(nn.Module):
     name : str
         Name of the population, on which its random numbers depend; that of the model by default.
     learned : collection of str
-        Parameters of the model that `run` may be given, and that a gradient passes to.
+        Parameters of the model, and variables with an initial value, that `run` may be given and
+        that a gradient passes to.
 
     Raises
     ------
@@ -116,11 +118,13 @@ class PopulationTwin(nn.Module):
         needed = neurons if model.differ else 1
         self.rendered: RenderedStep = render(
             model, needed, self.dt, fires=fires, spike_function=spike_function, dtype=dtype,
-            received=self.received, schedule=schedule, learned=learned,
+            received=self.received, schedule=schedule,
+            learned=[name for name in self.learned if name in model.parameters],
         )  # fmt: skip
+        self._starts = InitialExpressions(model, self.learned)
         self.register_buffer("_like", torch.zeros((), dtype=dtype), persistent=False)
         # A time constant may be in no line of the step, but in coefficients derived from it.
-        learned_values = {name: si_array(model.parameters[name]) for name in self.learned}
+        learned_values = {name: self.start_of(name) for name in self.learned}
         held = {**learned_values, **self.rendered.arrays, **self.rendered.initial}
         for name, values in held.items():
             tensor = torch.as_tensor(np.array(values))
@@ -136,10 +140,28 @@ class PopulationTwin(nn.Module):
         name = self.model.name or "neurons"
         return f"{name}, shape={self.shape}, dt={quantity_text(self.dt * second)}"
 
-    def initial_state(self, batch: int) -> dict[str, Tensor]:
+    def start_of(self, name: str) -> np.ndarray:
+        """Return the value of a parameter, or a variable's initial value, in SI units."""
+        value = si_array(start_value(self.model, name))
+        return value if value.size == 1 else np.resize(value, int(np.prod(self.shape)))
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The learned names that no step and no initial value depends on."""
+        rendered, derived = self.rendered, self.rendered.derived
+        used = {*rendered.arrays, *rendered.state, *rendered.inputs, *self._starts.names}
+        used |= set() if derived is None else derived.parameters
+        return tuple(name for name in self.learned if name not in used)
+
+    def initial_state(
+        self, batch: int, given: Mapping[str, Tensor] | None = None
+    ) -> dict[str, Tensor]:
         """Return the state at the start of a presentation, each ``(batch, *shape)``."""
-        shape = (batch, *self.shape)
-        return {n: getattr(self, f"_{n}_").expand(shape) for n in self.rendered.state}
+        shape, given = (batch, *self.shape), given or {}
+        return {
+            name: (given[name] if name in given else getattr(self, f"_{name}_")).expand(shape)
+            for name in self.rendered.state
+        }
 
     def present(
         self,
@@ -177,7 +199,7 @@ class PopulationTwin(nn.Module):
             fires=self.fires,
             received=self.received,
             constants=tuple(constants),
-            state=tuple(self.initial_state(batch).values()),
+            state=tuple(self.initial_state(batch, given).values()),
             draw=draw,
         )
 
@@ -191,11 +213,10 @@ class PopulationTwin(nn.Module):
                     f"parameter '{name}' was given to {self}, which was made with "
                     f"learned = {self.learned}; add it there"
                 )
+        every = {n: given[n] if n in given else getattr(self, f"_{n}_") for n in self.learned}
+        found = {**self._starts(every, self.shape), **given}
         derived = self.rendered.derived
-        if derived is None:
-            return dict(given)
-        rest = {n: getattr(self, f"_{n}_") for n in self.learned if n not in given}
-        return {**given, **derived({**rest, **given})}
+        return found if derived is None else {**found, **derived(every, self.shape)}
 
     def run(
         self,

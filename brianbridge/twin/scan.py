@@ -65,7 +65,7 @@ def run_in_turn(
         wanted = [v for v in record if v in population.rendered.state]
         result = population.run(
             x or None, twin.drive(name, constant), steps=network.steps, batch=batch,
-            record=wanted, noise=noise,
+            record=wanted, noise=noise, parameters=twin.parameters_of(name),
         )  # fmt: skip
         state[name], traces[name] = result.state, result.traces
         if result.spikes is not None:
@@ -139,7 +139,10 @@ def run_together(
         name: twin.drive(name, _constant_input(twin, name, current)) for name in twin.populations
     }
     masks = {name: twin.mask(name, batch) for name in drives}
-    running = {name: twin.population(name).present(drives[name], batch, noise) for name in drives}
+    running = {
+        name: twin.population(name).present(drive, batch, noise, twin.parameters_of(name))
+        for name, drive in drives.items()
+    }
     emitted: dict[str, list[Tensor]] = {name: [] for name in drives if network.fires(name)}
     emitted |= {} if raster is None else {INPUT: list(raster.unbind(0))}
     wanted = {n: [v for v in record if v in twin.population(n).rendered.state] for n in drives}

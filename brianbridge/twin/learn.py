@@ -1,0 +1,111 @@
+"""Name the neuron parameters that training changes, and the range of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from brianbridge.errors import InputError, did_you_mean
+from brianbridge.network import SpikingNetwork
+from brianbridge.schema import check_options
+from brianbridge.twin.learned import checked_learned
+
+__all__ = ["Learn", "checked_learn"]
+
+
+@dataclass(frozen=True)
+class Learn:
+    """Let training change a parameter of a population, or the initial value of a state variable.
+
+    Without a range, a parameter keeps its sign: one above 0 stays above 0. A potential in volts may
+    take any value, unless the equations divide by it.
+
+    Parameters
+    ----------
+    name : str
+        A parameter of the neuron model, or a state variable, whose initial value is learned.
+    each : {"population", "neuron", "channel"}
+        Whether the population has one value, each neuron its own, or each channel of an image.
+    low, high : Quantity, str or float, optional
+        Limits that the values never reach. One of them may be left out.
+
+    Raises
+    ------
+    InputError
+        If an option is out of range.
+
+    Examples
+    --------
+    >>> Learn("tau", each="neuron", low="2 ms", high="50 ms")
+    Learn(name='tau', each='neuron', low='2 ms', high='50 ms')
+    """
+
+    name: str
+    each: Literal["population", "neuron", "channel"] = "population"
+    low: float | str | None = None
+    high: float | str | None = None
+
+    def __post_init__(self) -> None:
+        check_options(self, f"learn '{self.name}'")
+
+
+def checked_learn(
+    network: SpikingNetwork, learn: Mapping[str, Sequence[str | Learn]] | None
+) -> dict[str, tuple[Learn, ...]]:
+    """Return what each population learns.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        The network.
+    learn : mapping of str to sequence of str or Learn, optional
+        What to learn, by the name of the population.
+
+    Raises
+    ------
+    InputError
+        If there is no such population or parameter, or it has no gradient.
+
+    Examples
+    --------
+    >>> import brianbridge as bb
+    >>> layers = [bb.Dense(3, bb.neuron_model("lif")), bb.Dense(2, bb.neuron_model("lif"))]
+    >>> network = bb.SpikingNetwork.sequential((2,), layers, encoding=bb.Current(5))
+    >>> checked_learn(network, {"hidden": ["tau"]})["hidden"][0].each
+    'population'
+    """
+    if learn is None:
+        return {}
+    if not isinstance(learn, Mapping):
+        raise InputError(
+            f"learn = {learn!r:.80}; give the parameters of each population, such as "
+            "{'hidden': ['tau']}"
+        )
+    names = [p.name for p in network.populations]
+    found: dict[str, tuple[Learn, ...]] = {}
+    for population, entries in learn.items():
+        if population not in names:
+            raise InputError(
+                f"learn: there is no population '{population}'. {did_you_mean(population, names)}"
+            )
+        if isinstance(entries, str | Learn):
+            raise InputError(f"learn: '{population}' = {entries!r}; give a list of parameters")
+        chosen = tuple(Learn(entry) if isinstance(entry, str) else entry for entry in entries)
+        _check_kinds(population, chosen)
+        checked_learned(network.population(population).neuron, [one.name for one in chosen])
+        if chosen:
+            found[population] = chosen
+    return found
+
+
+def _check_kinds(population: str, chosen: Sequence[Any]) -> None:
+    seen: set[str] = set()
+    for one in chosen:
+        if not isinstance(one, Learn):
+            raise InputError(
+                f"learn: '{population}' has the entry {one!r:.80}; give a name, or bb.Learn(name)"
+            )
+        if one.name in seen:
+            raise InputError(f"learn: '{population}' names '{one.name}' twice; name it once")
+        seen.add(one.name)

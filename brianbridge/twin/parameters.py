@@ -1,0 +1,185 @@
+"""Neuron parameters that training changes, as torch modules.
+
+What an optimiser sees of a parameter is 0 at the start and of order one; a parametrization
+(`torch.nn.utils.parametrize`) turns it into the value in SI units, which stays in its range:
+
+===================  =====================================================
+range                value
+===================  =====================================================
+low and high         ``low + (high - low)*sigmoid(raw + start)``
+low                  ``low + (start - low)*exp(raw)``
+high                 ``high - (high - start)*exp(raw)``
+none                 ``start + unit*raw``, in natural units
+===================  =====================================================
+
+Weight decay thus pulls parameters towards their initial values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from brianbridge.errors import InputError
+from brianbridge.network import Population, SpikingNetwork
+from brianbridge.neurons.quantities import si_array
+from brianbridge.twin.learn import Learn
+from brianbridge.twin.learned import start_value
+from brianbridge.twin.parameter_range import range_of, unit_of
+from brianbridge.twin.population import PopulationTwin
+
+__all__ = ["LearnedParameters", "check_used", "learned_parameters"]
+
+
+class Ranged(nn.Module):
+    """Keep a parameter in its range, as a parametrization; see the docstring of the module.
+
+    Parameters
+    ----------
+    start : numpy.ndarray
+        The initial value, in SI units.
+    low, high : float or None
+        The limits.
+    unit : float
+        One natural unit of a parameter without limits, in SI units.
+    """
+
+    def __init__(
+        self, start: np.ndarray, low: float | None, high: float | None, unit: float
+    ) -> None:
+        super().__init__()
+        self._start = torch.as_tensor(start, dtype=torch.float64)
+        self._low, self._high, self._unit = low, high, unit
+
+    def forward(self, raw: Tensor) -> Tensor:
+        """Return the value. It is exactly the initial one where `raw` is 0."""
+        start, low, high = self._start.to(raw), self._low, self._high
+        if low is not None and high is not None:
+            first = torch.logit((start - low) / (high - low))
+            moved = torch.sigmoid(first + raw) - torch.sigmoid(first)
+            return (start + (high - low) * moved).clamp(low, high)
+        if low is not None:
+            return start + (start - low) * torch.expm1(raw)
+        if high is not None:
+            return start - (high - start) * torch.expm1(raw)
+        return start + self._unit * raw
+
+    def right_inverse(self, value: Tensor) -> Tensor:
+        """Return what `forward` turns into `value`."""
+        start, low, high = self._start.to(value), self._low, self._high
+        if low is not None and high is not None:
+            inside, first = ((v - low) / (high - low) for v in (value, start))
+            return torch.logit(inside) - torch.logit(first)
+        if low is not None:
+            return torch.log((value - low) / (start - low))
+        if high is not None:
+            return torch.log((high - value) / (high - start))
+        return (value - start) / self._unit
+
+    def get_extra_state(self) -> Tensor:
+        """Return the initial value: with it, a state dict holds the value of the parameter."""
+        return self._start
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Take the initial value of a state dict."""
+        self._start = state.to(self._start)
+
+
+class LearnedParameters(nn.Module):
+    """Hold the learned parameters of a population, as attributes of the same names.
+
+    Parameters
+    ----------
+    population : Population
+        The population.
+    learn : sequence of Learn
+        What it learns.
+    dtype : torch.dtype
+        Floating point type.
+
+    Raises
+    ------
+    InputError
+        If a range does not fit the parameter, or the population does not have what is learned for
+        each.
+
+    Examples
+    --------
+    >>> from brianbridge.neurons.library import neuron_model
+    >>> population = Population("hidden", (3,), neuron_model("lif"))
+    >>> learned = LearnedParameters(population, [Learn("tau", each="neuron")], torch.float64)
+    >>> learned.tau.tolist()
+    [0.01, 0.01, 0.01]
+    >>> [name for name, _ in learned.named_parameters()]
+    ['parametrizations.tau.original']
+    """
+
+    def __init__(self, population: Population, learn: Sequence[Learn], dtype: torch.dtype) -> None:
+        super().__init__()
+        self.names = tuple(one.name for one in learn)
+        for one in learn:
+            what = f"learn: '{one.name}' of population '{population.name}'"
+            if hasattr(self, one.name):
+                raise InputError(f"{what} has a name that torch's modules use; rename it")
+            start = _start(population, one, what)
+            low, high = range_of(population.neuron, one, start, what)
+            unit = unit_of(population.neuron, one.name, what) if low is high is None else 1.0
+            self.register_parameter(one.name, nn.Parameter(torch.as_tensor(start, dtype=dtype)))
+            parametrize.register_parametrization(self, one.name, Ranged(start, low, high, unit))
+
+    def forward(self) -> dict[str, Tensor]:
+        """Return the present values, in SI units."""
+        return {name: getattr(self, name) for name in self.names}
+
+    @torch.no_grad()
+    def exact(self) -> dict[str, np.ndarray]:
+        """Return the present values in double precision."""
+        found = {}
+        for name in self.names:
+            held: Any = self.parametrizations[name]  # type: ignore[index]
+            found[name] = held[0](held.original.double()).cpu().numpy()
+        return found
+
+
+def _start(population: Population, one: Learn, what: str) -> np.ndarray:
+    """Return the initial value, in the shape in which it is learned."""
+    value, shape = si_array(start_value(population.neuron, one.name)), population.shape
+    whole = np.resize(value, shape)
+    if one.each == "neuron":
+        return whole
+    if one.each == "channel" and len(shape) < 2:
+        raise InputError(f"{what}: the shape {shape} has no channels; give each = 'neuron'")
+    sharing = whole.reshape(shape[0] if one.each == "channel" else 1, -1)
+    if np.any(sharing != sharing[:, :1]):
+        raise InputError(f"{what} differs between neurons that would share it; give each = 'neuron'")
+    return sharing[:, 0].reshape((shape[0], *(1 for _ in shape[1:])) if len(sharing) > 1 else ())
+
+
+def learned_parameters(
+    network: SpikingNetwork, learn: Mapping[str, Sequence[Learn]], dtype: torch.dtype
+) -> nn.ModuleDict:
+    """Return the learned parameters of all populations, by name."""
+    return nn.ModuleDict(
+        {n: LearnedParameters(network.population(n), chosen, dtype) for n, chosen in learn.items()}
+    )
+
+
+def check_used(populations: Iterable[PopulationTwin]) -> None:
+    """Refuse learned parameters that nothing depends on.
+
+    Raises
+    ------
+    InputError
+        If there is one; it would have no gradient.
+    """
+    for population in populations:
+        for name in population.unused:
+            raise InputError(
+                f"learn: nothing that population '{population.name}' computes depends on '{name}', "
+                "so it has no gradient; leave it out"
+            )
