@@ -34,7 +34,8 @@ def train(
     Parameters
     ----------
     twin : NetworkTwin
-        The twin; its weights change.
+        The twin; its weights change, and so do the neuron parameters that it learns (`learn` of
+        `brianbridge.to_torch`).
     data : Dataset
         The training samples; the validation samples are taken from them.
     rule : str or LearningRule, optional
@@ -66,5 +67,5 @@ def train(
     chosen = replace(options or TrainingOptions(), **changes)
     file = None if checkpoint is None else Path(checkpoint)
     with one_thread(chosen.deterministic):
-        named = chosen_rule(twin.network) if rule is None else learning_rule(rule)
+        named = chosen_rule(twin.network, twin.learn) if rule is None else learning_rule(rule)
         return Trainer(twin, data, named, seed, chosen).run(file)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,16 +11,13 @@ from torch import Tensor
 
 from brianbridge.arrays import as_array
 from brianbridge.network import Population, SpikingNetwork
-from brianbridge.neurons.model import NeuronModel
+from brianbridge.network.learned_parameters import with_learned
 from brianbridge.neurons.quantities import si_array
 from brianbridge.twin.learned import dimensions_of
 from brianbridge.twin.modules import NetworkModules
 from brianbridge.twin.scan import total
 
-__all__ = ["LEARNED", "export_network"]
-
-#: Key of the provenance that names the learned parameters of each population.
-LEARNED = "learned"
+__all__ = ["export_network"]
 
 
 def export_network(twin: NetworkModules, **provenance: Any) -> SpikingNetwork:
@@ -47,8 +43,9 @@ def export_network(twin: NetworkModules, **provenance: Any) -> SpikingNetwork:
         if learned is not None:
             delays[name] = _copied(learned)
     network = twin.network.with_weights(weights, **provenance).with_delays(delays)
-    if twin.learn:
-        network = _with_parameters(twin, network)
+    network = with_learned(
+        network, {p.name: _parameters(twin, p) for p in network.populations if p.name in twin.learn}
+    )
     if not twin.normalises_potential:
         return network
     return replace(network, populations=tuple(_with_start(twin, p) for p in network.populations))
@@ -58,30 +55,13 @@ def _copied(parameter: Tensor) -> np.ndarray:
     return as_array(parameter, "weights").copy()
 
 
-def _with_parameters(twin: NetworkModules, network: SpikingNetwork) -> SpikingNetwork:
-    """Give the neuron models the learned parameters and initial values, and name these."""
-    known: dict[str, list[str]] = {**network.provenance.get(LEARNED, {})}
-    populations = []
-    for population in network.populations:
-        if population.name in twin.learn:
-            values = twin.learned_of(population.name).exact()
-            neuron = _learned(population, values)
-            population = replace(population, neuron=neuron)
-            known[population.name] = sorted({*known.get(population.name, ()), *values})
-        populations.append(population)
-    provenance = {**network.provenance, LEARNED: known}
-    return replace(network, populations=tuple(populations), provenance=provenance)
-
-
-def _learned(population: Population, values: Mapping[str, np.ndarray]) -> NeuronModel:
-    """Return the neuron model with new parameters and initial values."""
-    neuron = population.neuron
-    parameters, initial = dict(neuron.parameters), dict(neuron.initial_as_given)
-    for name, value in values.items():
+def _parameters(twin: NetworkModules, population: Population) -> dict[str, Any]:
+    """Return the learned parameters and initial values of a population as quantities."""
+    found = {}
+    for name, value in twin.learned_of(population.name).exact().items():
         each = np.broadcast_to(value, population.shape).ravel() if value.ndim else value
-        found = Quantity.with_dimensions(each, dimensions_of(neuron, name))
-        (parameters if name in parameters else initial)[name] = found
-    return replace(neuron, parameters=parameters, initial=initial)
+        found[name] = Quantity.with_dimensions(each, dimensions_of(population.neuron, name))
+    return found
 
 
 def _with_start(twin: NetworkModules, population: Population) -> Population:

@@ -156,7 +156,9 @@ def _start(population: Population, one: Learn, what: str) -> np.ndarray:
         raise InputError(f"{what}: the shape {shape} has no channels; give each = 'neuron'")
     sharing = whole.reshape(shape[0] if one.each == "channel" else 1, -1)
     if np.any(sharing != sharing[:, :1]):
-        raise InputError(f"{what} differs between neurons that would share it; give each = 'neuron'")
+        raise InputError(
+            f"{what} differs between neurons that would share it; give each = 'neuron'"
+        )
     return sharing[:, 0].reshape((shape[0], *(1 for _ in shape[1:])) if len(sharing) > 1 else ())
 
 
