@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Collection
 from typing import Any
 
@@ -51,6 +52,11 @@ def checked_learned(model: NeuronModel, names: Collection[str]) -> tuple[str, ..
             raise InputError(
                 f"{label}: '{name}' is a condition, which has no gradient; learn a real number"
             )
+        if name in _bounds_of_emit(model):
+            raise InputError(
+                f"{label}: '{name}' bounds the value of a spike, a whole number without a "
+                "gradient; leave it out"
+            )
         if period and name in names_in(period):
             raise InputError(
                 f"{label}: '{name}' sets the refractory period, a number of steps without a "
@@ -63,6 +69,15 @@ def _kind(model: NeuronModel, variable: str) -> str:
     from brian2 import Equations
 
     return str(Equations(model.equations)[variable].var_type)
+
+
+def _bounds_of_emit(model: NeuronModel) -> set[str]:
+    """Return the names in the bounds of a graded spike, ``clip(floor(v), low, high)``."""
+    tree = ast.parse(model.emit or "0", mode="eval")
+    clips = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and ast.unparse(n.func) == "clip"]
+    return {
+        name for clip in clips for bound in clip.args[1:] for name in names_in(ast.unparse(bound))
+    }
 
 
 def dimensions_of(model: NeuronModel, name: str) -> Any:
