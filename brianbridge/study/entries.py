@@ -124,7 +124,7 @@ class TrainingEntry(TrainingOptions):
     batch_norm: Normalised = False
     dropout: Share | Mapping[str, Share] = 0.0
     quantisation: Quantisation | None = None
-    learn: Mapping[str, list[str | Learn]] = field(default_factory=dict)
+    learn: Mapping[str, list[Learn | str]] = field(default_factory=dict)
 
     def options(self) -> TrainingOptions:
         """Return the options of the trainer."""

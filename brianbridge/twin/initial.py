@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from brianbridge.neurons.expressions import names_in, parse_expression
+from brianbridge.neurons.initial_values import is_expression
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.quantities import si_array
 
@@ -38,7 +39,7 @@ class InitialExpressions:
         texts = {
             variable: text
             for variable, text in model.initial_as_given.items()
-            if isinstance(text, str) and variable not in learned
+            if is_expression(text) and variable not in learned
             if names_in(text) & set(learned)
         }
         used = {name for text in texts.values() for name in names_in(text)}
