@@ -21,9 +21,11 @@ from brianbridge.network.samples import checked_samples
 from brianbridge.network.scale import bias_unit, potential_unit, weight_unit
 from brianbridge.twin.learn import Learn, checked_learn
 from brianbridge.twin.learned_gain import learned_gains
+from brianbridge.twin.noise import Noise
 from brianbridge.twin.normalisation import Normalised
 from brianbridge.twin.parameters import LearnedParameters, check_used, learned_parameters
 from brianbridge.twin.population import PopulationTwin
+from brianbridge.twin.presentation import Presentation
 from brianbridge.twin.projections import ProjectionTwin
 from brianbridge.twin.quantisation import Quantisation
 from brianbridge.twin.recorded_spikes import RecordedSpikes, straight_through
@@ -84,20 +86,24 @@ class NetworkModules(nn.Module):
                 for p in network.projections
             }
         )
-        for population in network.populations:
-            gain = input_gain(network, population.name)
-            if gain is not None:
-                tensor = torch.as_tensor(gain, dtype=dtype)
-                tensor = tensor if tensor.ndim == 0 else tensor.reshape(population.shape)
-                self.register_buffer(f"_gain_{population.name}", tensor, persistent=False)
+        self._register_gains(dtype)
         self.learned = learned_parameters(network, self.learn, dtype)
-        self._gains = learned_gains(network, self.learn)
+        self._learned_gains = learned_gains(network, self.learn)
         self.differentiate_by(spike_function or SpikeFunction())
         check_used(self.population(p.name) for p in network.populations)
         states = {p.name: self.population(p.name).rendered.state for p in network.populations}
         self.synapses = nn.ModuleDict(
             {p.name: SynapseTwin(network, p, states, dtype) for p in network.modelled}
         )
+
+    def _register_gains(self, dtype: torch.dtype) -> None:
+        """Hold what a unit drive adds to each population in a step."""
+        for population in self.network.populations:
+            gain = input_gain(self.network, population.name)
+            if gain is not None:
+                tensor = torch.as_tensor(gain, dtype=dtype)
+                tensor = tensor if tensor.ndim == 0 else tensor.reshape(population.shape)
+                self.register_buffer(f"_gain_{population.name}", tensor, persistent=False)
 
     def differentiate_by(self, spike_function: SpikeFunction) -> None:
         """Render the neurons again, with another surrogate derivative."""
@@ -193,9 +199,9 @@ class NetworkModules(nn.Module):
         """Return the drive, in SI units, that adds `constant` to a population in every step."""
         if constant is None:
             return None
-        if name in self._gains:
+        if name in self._learned_gains:
             values = self.learned_of(name)()
-            return constant / self._gains[name](values, self.network.shape_of(name))
+            return constant / self._learned_gains[name](values, self.network.shape_of(name))
         return constant / getattr(self, f"_gain_{name}")
 
     def parameters_of(self, name: str) -> dict[str, Tensor] | None:
@@ -205,6 +211,12 @@ class NetworkModules(nn.Module):
     def learned_of(self, name: str) -> LearnedParameters:
         """Return the learned parameters of a population."""
         return cast(LearnedParameters, self.learned[name])
+
+    def present(
+        self, name: str, drive: Tensor | None, batch: int, noise: Noise | None
+    ) -> Presentation:
+        """Start a presentation to a population, with the present values of what it learns."""
+        return self.population(name).present(drive, batch, noise, self.parameters_of(name))
 
     def mask(self, name: str, batch: int) -> Tensor | None:
         """Draw a dropout mask ``(batch, *shape)`` of a population; None if there is no dropout.

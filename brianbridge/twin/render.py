@@ -192,16 +192,20 @@ def render(
         state=variables.state,
         inputs=variables.inputs,
         arrays=variables.arrays,
-        initial={
-            # An event is decided anew in every step.
-            name: np.array(group.variables[name].get_value())
-            if name in group.variables
-            else np.zeros(neurons, bool)
-            for name in (*variables.state, *variables.inputs)
-        },
+        initial=_initial(group, (*variables.state, *variables.inputs)),
         draws=code.draws,
         derived=derived,
     )
+
+
+def _initial(group: Any, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return the values of variables at the start; an event is decided anew in every step."""
+    return {
+        name: np.array(group.variables[name].get_value())
+        if name in group.variables
+        else np.zeros(len(group), bool)
+        for name in names
+    }
 
 
 def _derived(

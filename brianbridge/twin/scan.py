@@ -135,14 +135,9 @@ def run_together(
     """Run step after step, and in each step all populations."""
     network = twin.network
     canonical = network.schedule == "canonical"
-    drives = {
-        name: twin.drive(name, _constant_input(twin, name, current)) for name in twin.populations
-    }
+    drives = {n: twin.drive(n, _constant_input(twin, n, current)) for n in twin.populations}
     masks = {name: twin.mask(name, batch) for name in drives}
-    running = {
-        name: twin.population(name).present(drive, batch, noise, twin.parameters_of(name))
-        for name, drive in drives.items()
-    }
+    running = {name: twin.present(name, drives[name], batch, noise) for name in drives}
     emitted: dict[str, list[Tensor]] = {name: [] for name in drives if network.fires(name)}
     emitted |= {} if raster is None else {INPUT: list(raster.unbind(0))}
     wanted = {n: [v for v in record if v in twin.population(n).rendered.state] for n in drives}

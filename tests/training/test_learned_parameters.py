@@ -399,7 +399,7 @@ def test_a_study_names_what_is_learned(tmp_path):
 # ---------------------------------------------------------------------- refusals
 
 REFUSED = {
-    "there is no population 'hiden'. Did you mean 'hidden'": {"hiden": ["tau"]},
+    "there is no population 'hiddens'. Did you mean 'hidden'": {"hiddens": ["tau"]},
     "no parameter 'tua' to learn. Did you mean 'tau'": {"hidden": ["tua"]},
     "give the parameters of each population": ["tau"],
     "give a list": {"hidden": "tau"},
