@@ -102,24 +102,23 @@ class LearningRule(ABC):
         return
 
     def check_learn(self, learn: Mapping[str, Sequence[Learn]]) -> None:
-        """Refuse neuron parameters to learn, if the rule has no gradient of them.
+        """Refuse parameters of neurons and synapses, if the rule has no gradient of them.
 
         Parameters
         ----------
         learn : mapping of str to sequence of Learn
-            What the populations learn (`NetworkTwin.learn`).
+            What populations and projections learn (`NetworkTwin.learn`).
 
         Raises
         ------
         InputError
             If there are any.
         """
-        for population, chosen in learn.items():
+        for owner, chosen in learn.items():
             if not self.learns_parameters:
                 raise InputError(
                     f"learning rule '{self.name}' has no gradient of '{chosen[0].name}' of "
-                    f"population '{population}', which learn names; leave out learn, or use "
-                    "'surrogate_gradient'"
+                    f"'{owner}', which learn names; leave out learn, or use 'surrogate_gradient'"
                 )
 
     def prepare(self, twin: NetworkTwin) -> None:

@@ -20,11 +20,11 @@ def warn_of_no_gradient(twin: NetworkTwin) -> None:
     for name, values in twin.named_parameters():
         # What an optimiser sees of such a parameter is 0 until a gradient moves it.
         if name.startswith("learned.") and not values.detach().any():
-            _, population, _, parameter, _ = name.split(".")
+            _, owner, _, parameter, _ = name.split(".")
             warnings.warn(
-                f"training: the loss did not depend on '{parameter}' of population '{population}' "
-                "in the first epoch, so it did not change; leave it out of learn, or check that "
-                "the population fires and receives input",
+                f"training: the loss did not depend on '{parameter}' of '{owner}' in the first "
+                "epoch, so it did not change; leave it out of learn, or check that these neurons "
+                "fire and receive input",
                 RuntimeWarning,
                 stacklevel=2,
             )

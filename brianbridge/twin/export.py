@@ -13,7 +13,6 @@ from brianbridge.arrays import as_array
 from brianbridge.network import Population, SpikingNetwork
 from brianbridge.network.learned_parameters import with_learned
 from brianbridge.neurons.quantities import si_array
-from brianbridge.twin.learned import dimensions_of
 from brianbridge.twin.modules import NetworkModules
 from brianbridge.twin.scan import total
 
@@ -43,9 +42,7 @@ def export_network(twin: NetworkModules, **provenance: Any) -> SpikingNetwork:
         if learned is not None:
             delays[name] = _copied(learned)
     network = twin.network.with_weights(weights, **provenance).with_delays(delays)
-    network = with_learned(
-        network, {p.name: _parameters(twin, p) for p in network.populations if p.name in twin.learn}
-    )
+    network = with_learned(network, {n: twin.learned_of(n).quantities() for n in twin.learned})
     if not twin.normalises_potential:
         return network
     return replace(network, populations=tuple(_with_start(twin, p) for p in network.populations))
@@ -53,15 +50,6 @@ def export_network(twin: NetworkModules, **provenance: Any) -> SpikingNetwork:
 
 def _copied(parameter: Tensor) -> np.ndarray:
     return as_array(parameter, "weights").copy()
-
-
-def _parameters(twin: NetworkModules, population: Population) -> dict[str, Any]:
-    """Return the learned parameters and initial values of a population as quantities."""
-    found = {}
-    for name, value in twin.learned_of(population.name).exact().items():
-        each = np.broadcast_to(value, population.shape).ravel() if value.ndim else value
-        found[name] = Quantity.with_dimensions(each, dimensions_of(population.neuron, name))
-    return found
 
 
 def _with_start(twin: NetworkModules, population: Population) -> Population:

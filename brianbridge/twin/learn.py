@@ -1,4 +1,4 @@
-"""Name the neuron parameters that training changes, and the range of each."""
+"""Name the parameters that training changes besides the weights, and the range of each."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network import SpikingNetwork
 from brianbridge.schema import check_options
 from brianbridge.twin.learned import checked_learned
+from brianbridge.twin.synapses.learned import check_learned_synapses
 
 __all__ = ["Learn", "checked_learn"]
 
 
 @dataclass(frozen=True)
 class Learn:
-    """Let training change a parameter of a population, or the initial value of a state variable.
+    """Let training change a parameter of neurons or synapses, or an initial value.
 
     Without a range, a parameter keeps its sign: one above 0 stays above 0. A potential in volts may
     take any value, unless the equations divide by it.
@@ -24,9 +25,9 @@ class Learn:
     Parameters
     ----------
     name : str
-        A parameter of the neuron model, or a state variable, whose initial value is learned.
-    each : {"population", "neuron", "channel"}
-        Whether the population has one value, each neuron its own, or each channel of an image.
+        A parameter of the model, or a state variable, whose initial value is learned.
+    each : {"population", "neuron", "channel", "synapse"}
+        Whether all have one value, each neuron or synapse its own, or each channel of an image.
     low, high : Quantity, str or float, optional
         Limits that the values never reach. One of them may be left out.
 
@@ -42,7 +43,7 @@ class Learn:
     """
 
     name: str
-    each: Literal["population", "neuron", "channel"] = "population"
+    each: Literal["population", "neuron", "channel", "synapse"] = "population"
     low: float | str | None = None
     high: float | str | None = None
 
@@ -53,19 +54,19 @@ class Learn:
 def checked_learn(
     network: SpikingNetwork, learn: Mapping[str, Sequence[str | Learn]] | None
 ) -> dict[str, tuple[Learn, ...]]:
-    """Return what each population learns.
+    """Return what each population, and each projection whose synapses have a model, learns.
 
     Parameters
     ----------
     network : SpikingNetwork
         The network.
     learn : mapping of str to sequence of str or Learn, optional
-        What to learn, by the name of the population.
+        What to learn, by the name of the population or projection.
 
     Raises
     ------
     InputError
-        If there is no such population or parameter, or it has no gradient.
+        If there is no such population, projection or parameter, or it has no gradient.
 
     Examples
     --------
@@ -82,21 +83,37 @@ def checked_learn(
             f"learn = {learn!r:.80}; give the parameters of each population, such as "
             "{'hidden': ['tau']}"
         )
-    names = [p.name for p in network.populations]
     found: dict[str, tuple[Learn, ...]] = {}
-    for population, entries in learn.items():
-        if population not in names:
-            raise InputError(
-                f"learn: there is no population '{population}'. {did_you_mean(population, names)}"
-            )
+    for owner, entries in learn.items():
+        _check_owner(network, owner)
         if isinstance(entries, str | Learn):
-            raise InputError(f"learn: '{population}' = {entries!r}; give a list of parameters")
+            raise InputError(f"learn: '{owner}' = {entries!r}; give a list of parameters")
         chosen = tuple(Learn(entry) if isinstance(entry, str) else entry for entry in entries)
-        _check_kinds(population, chosen)
-        checked_learned(network.population(population).neuron, [one.name for one in chosen])
+        _check_kinds(owner, chosen)
+        names = [one.name for one in chosen]
+        models = {p.name: p.model for p in network.modelled}
+        if owner in models:
+            check_learned_synapses(models[owner], names, f"projection '{owner}'")
+        else:
+            checked_learned(network.population(owner).neuron, names)
         if chosen:
-            found[population] = chosen
+            found[owner] = chosen
     return found
+
+
+def _check_owner(network: SpikingNetwork, name: str) -> None:
+    populations = [p.name for p in network.populations]
+    modelled = [p.name for p in network.modelled]
+    if name in populations or name in modelled:
+        return
+    if name in [p.name for p in network.projections]:
+        raise InputError(
+            f"learn: projection '{name}' only adds its weights, which are trained; leave it out, "
+            "or name its delays in learn_delays"
+        )
+    raise InputError(
+        f"learn: there is no population '{name}'. {did_you_mean(name, [*populations, *modelled])}"
+    )
 
 
 def _check_kinds(population: str, chosen: Sequence[Any]) -> None:

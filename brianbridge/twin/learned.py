@@ -12,7 +12,7 @@ from brianbridge.errors import InputError, did_you_mean
 from brianbridge.neurons.expressions import names_in
 from brianbridge.neurons.model import NeuronModel
 
-__all__ = ["checked_learned", "dimensions_of", "start_value"]
+__all__ = ["checked_learned", "start_value"]
 
 
 def checked_learned(model: NeuronModel, names: Collection[str]) -> tuple[str, ...]:
@@ -78,16 +78,6 @@ def _bounds_of_emit(model: NeuronModel) -> set[str]:
     return {
         name for clip in clips for bound in clip.args[1:] for name in names_in(ast.unparse(bound))
     }
-
-
-def dimensions_of(model: NeuronModel, name: str) -> Any:
-    """Return the dimensions of a parameter or a variable."""
-    from brian2 import Equations
-    from brian2.units.fundamentalunits import get_dimensions
-
-    if name in model.parameters:
-        return get_dimensions(model.parameters[name])
-    return Equations(model.equations)[name].dim
 
 
 def start_value(model: NeuronModel, name: str) -> Any:

@@ -21,10 +21,11 @@ def learned_gains(
     See `brianbridge.network.gain` for all others.
     """
     found = {}
-    for name, chosen in learn.items():
-        gain = _gain(network, name)
-        if gain is not None and gain.parameters & {one.name for one in chosen}:
-            found[name] = gain
+    for population in network.populations:
+        learned = {one.name for one in learn.get(population.name, ())}
+        gain = _gain(network, population.name) if learned else None
+        if gain is not None and gain.parameters & learned:
+            found[population.name] = gain
     return found
 
 

@@ -30,6 +30,7 @@ from brianbridge.twin.projections import ProjectionTwin
 from brianbridge.twin.quantisation import Quantisation
 from brianbridge.twin.recorded_spikes import RecordedSpikes, straight_through
 from brianbridge.twin.spike_function import SpikeFunction
+from brianbridge.twin.synapses.learned import check_not_copied
 from brianbridge.twin.synapses.module import SynapseTwin
 from brianbridge.twin.training_options import (
     check_quantisation,
@@ -92,9 +93,16 @@ class NetworkModules(nn.Module):
         self.differentiate_by(spike_function or SpikeFunction())
         check_used(self.population(p.name) for p in network.populations)
         states = {p.name: self.population(p.name).rendered.state for p in network.populations}
+        check_not_copied(network, {n: self._names_to_learn(n) for n in states}, states)
         self.synapses = nn.ModuleDict(
-            {p.name: SynapseTwin(network, p, states, dtype) for p in network.modelled}
+            {
+                p.name: SynapseTwin(network, p, states, dtype, self._names_to_learn(p.name))
+                for p in network.modelled
+            }
         )
+
+    def _names_to_learn(self, owner: str) -> list[str]:
+        return [one.name for one in self.learn.get(owner, ())]
 
     def _register_gains(self, dtype: torch.dtype) -> None:
         """Hold what a unit drive adds to each population in a step."""
@@ -125,7 +133,7 @@ class NetworkModules(nn.Module):
                 received=network.received(population.name),
                 schedule=network.schedule,
                 name=population.name,
-                learned=[one.name for one in self.learn.get(population.name, ())],
+                learned=self._names_to_learn(population.name),
             ).to(self._like.device)
 
     @property
@@ -205,11 +213,11 @@ class NetworkModules(nn.Module):
         return constant / getattr(self, f"_gain_{name}")
 
     def parameters_of(self, name: str) -> dict[str, Tensor] | None:
-        """Return the present values of the parameters that a population learns, in SI units."""
+        """Return the present values of what a population or projection learns, in SI units."""
         return self.learned_of(name)() if name in self.learned else None
 
     def learned_of(self, name: str) -> LearnedParameters:
-        """Return the learned parameters of a population."""
+        """Return the learned parameters of a population or projection."""
         return cast(LearnedParameters, self.learned[name])
 
     def present(

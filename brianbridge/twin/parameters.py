@@ -1,4 +1,4 @@
-"""Neuron parameters that training changes, as torch modules.
+"""Parameters of neurons and synapses that training changes, as torch modules.
 
 What an optimiser sees of a parameter is 0 at the start and of order one; a parametrization
 (`torch.nn.utils.parametrize`) turns it into the value in SI units, which stays in its range:
@@ -22,15 +22,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from brian2 import Quantity
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from brianbridge.errors import InputError
-from brianbridge.network import Population, SpikingNetwork
-from brianbridge.neurons.quantities import si_array
+from brianbridge.network import SpikingNetwork
 from brianbridge.twin.learn import Learn
-from brianbridge.twin.learned import start_value
-from brianbridge.twin.parameter_range import range_of, unit_of
+from brianbridge.twin.owners import Owner, owner_of, shared_values
+from brianbridge.twin.parameter_range import range_of
 from brianbridge.twin.population import PopulationTwin
 
 __all__ = ["LearnedParameters", "check_used", "learned_parameters"]
@@ -91,12 +91,12 @@ class Ranged(nn.Module):
 
 
 class LearnedParameters(nn.Module):
-    """Hold the learned parameters of a population, as attributes of the same names.
+    """Hold the learned parameters of one owner, as attributes of the same names.
 
     Parameters
     ----------
-    population : Population
-        The population.
+    owner : Owner
+        What they belong to; see `brianbridge.twin.owners`.
     learn : sequence of Learn
         What it learns.
     dtype : torch.dtype
@@ -105,30 +105,36 @@ class LearnedParameters(nn.Module):
     Raises
     ------
     InputError
-        If a range does not fit the parameter, or the population does not have what is learned for
-        each.
+        If a range does not fit the parameter, or the owner does not have what is learned for each.
 
     Examples
     --------
-    >>> from brianbridge.neurons.library import neuron_model
-    >>> population = Population("hidden", (3,), neuron_model("lif"))
-    >>> learned = LearnedParameters(population, [Learn("tau", each="neuron")], torch.float64)
+    >>> import brianbridge as bb
+    >>> layer = bb.Dense(3, bb.neuron_model("lif"))
+    >>> network = bb.SpikingNetwork.sequential((2,), [layer], encoding=bb.Current(5))
+    >>> owner = owner_of(network, "output")
+    >>> learned = LearnedParameters(owner, [Learn("tau", each="neuron")], torch.float64)
     >>> learned.tau.tolist()
     [0.01, 0.01, 0.01]
     >>> [name for name, _ in learned.named_parameters()]
     ['parametrizations.tau.original']
     """
 
-    def __init__(self, population: Population, learn: Sequence[Learn], dtype: torch.dtype) -> None:
+    def __init__(self, owner: Owner, learn: Sequence[Learn], dtype: torch.dtype) -> None:
         super().__init__()
-        self.names = tuple(one.name for one in learn)
+        self.owner, self.names = owner, tuple(one.name for one in learn)
         for one in learn:
-            what = f"learn: '{one.name}' of population '{population.name}'"
+            what = f"learn: '{one.name}' of {owner.label}"
             if hasattr(self, one.name):
                 raise InputError(f"{what} has a name that torch's modules use; rename it")
-            start = _start(population, one, what)
-            low, high = range_of(population.neuron, one, start, what)
-            unit = unit_of(population.neuron, one.name, what) if low is high is None else 1.0
+            start = shared_values(owner, one.name, one.each, what)
+            low, high = range_of(owner, one, start, what)
+            unit = owner.unit(one.name) if low is high is None else 1.0
+            if unit is None:
+                raise InputError(
+                    f"{what} may be 0, so that its size is unknown; give it a range, "
+                    f"bb.Learn('{one.name}', low=..., high=...)"
+                )
             self.register_parameter(one.name, nn.Parameter(torch.as_tensor(start, dtype=dtype)))
             parametrize.register_parametrization(self, one.name, Ranged(start, low, high, unit))
 
@@ -137,37 +143,27 @@ class LearnedParameters(nn.Module):
         return {name: getattr(self, name) for name in self.names}
 
     @torch.no_grad()
-    def exact(self) -> dict[str, np.ndarray]:
-        """Return the present values in double precision."""
+    def quantities(self) -> dict[str, Any]:
+        """Return the present values in double precision and with their unit.
+
+        There is one value, or one for each neuron or synapse.
+        """
         found = {}
         for name in self.names:
             held: Any = self.parametrizations[name]  # type: ignore[index]
-            found[name] = held[0](held.original.double()).cpu().numpy()
+            value = held[0](held.original.double()).cpu().numpy()
+            each = np.broadcast_to(value, self.owner.start(name).shape).ravel()
+            dim = self.owner.dimensions(name)
+            found[name] = Quantity.with_dimensions(each if value.ndim else value, dim)
         return found
-
-
-def _start(population: Population, one: Learn, what: str) -> np.ndarray:
-    """Return the initial value, in the shape in which it is learned."""
-    value, shape = si_array(start_value(population.neuron, one.name)), population.shape
-    whole = np.resize(value, shape)
-    if one.each == "neuron":
-        return whole
-    if one.each == "channel" and len(shape) < 2:
-        raise InputError(f"{what}: the shape {shape} has no channels; give each = 'neuron'")
-    sharing = whole.reshape(shape[0] if one.each == "channel" else 1, -1)
-    if np.any(sharing != sharing[:, :1]):
-        raise InputError(
-            f"{what} differs between neurons that would share it; give each = 'neuron'"
-        )
-    return sharing[:, 0].reshape((shape[0], *(1 for _ in shape[1:])) if len(sharing) > 1 else ())
 
 
 def learned_parameters(
     network: SpikingNetwork, learn: Mapping[str, Sequence[Learn]], dtype: torch.dtype
 ) -> nn.ModuleDict:
-    """Return the learned parameters of all populations, by name."""
+    """Return all learned parameters, by population or projection."""
     return nn.ModuleDict(
-        {n: LearnedParameters(network.population(n), chosen, dtype) for n, chosen in learn.items()}
+        {n: LearnedParameters(owner_of(network, n), chosen, dtype) for n, chosen in learn.items()}
     )
 
 

@@ -321,7 +321,7 @@ def test_a_parameter_without_a_gradient_is_told():
     net = bb.SpikingNetwork.sequential((4,), layers, encoding=bb.Current(10), seed=1)
     twin = bb.to_torch(net, learn={"hidden": ["tau_s", "tau"]})
     data = bb.load_dataset("iris", seed=1).train
-    with pytest.warns(RuntimeWarning, match="did not depend on 'tau_s' of population 'hidden'"):
+    with pytest.warns(RuntimeWarning, match="did not depend on 'tau_s' of 'hidden'"):
         bb.train(twin, data, epochs=1)
 
 
@@ -408,7 +408,9 @@ REFUSED = {
     "low = 1 mV is not one value in second": {"hidden": [bb.Learn("tau", low="1 mV")]},
     "initial value 10 ms is not between": {"hidden": [bb.Learn("tau", low="20 ms")]},
     "is not below": {"hidden": [bb.Learn("tau", low=20 * ms, high=5 * ms)]},
-    "has no channels": {"hidden": [bb.Learn("tau", each="channel")]},
+    "no values for each channel; give each = 'population' or 'neuron'": {
+        "hidden": [bb.Learn("tau", each="channel")]
+    },
     "'drive' is the drive": {"hidden": ["drive"]},
     "computes depends on 'theta'": {"output": ["theta"]},
 }
@@ -423,7 +425,7 @@ def test_what_cannot_be_learned_is_refused(message):
 
 def test_values_that_differ_are_not_shared():
     net = two_layers(LIF.with_parameters(theta=np.linspace(1, 2, 5)))
-    with pytest.raises(bb.InputError, match=r"differs between neurons.*each = 'neuron'"):
+    with pytest.raises(bb.InputError, match=r"would be shared differ; give each = 'neuron'"):
         bb.to_torch(net, learn={"hidden": ["theta"]})
     bb.to_torch(net, learn={"hidden": [bb.Learn("theta", each="neuron")]})
 

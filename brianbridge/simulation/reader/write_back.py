@@ -29,8 +29,8 @@ def write_back(
         A trained twin, or the network that an earlier call returned. It is not changed.
     into : brian2.Network, or iterable of Brian2 objects, optional
         The network that `from_brian2` read, or an equal one. Its `Synapses` get the weights and
-        learned delays, and its `NeuronGroup` objects the learned parameters, once everything has
-        been checked. A constant outside of the equations becomes one of the group's namespace.
+        learned delays, and all objects the learned parameters, once everything has been checked. A
+        constant outside of the equations becomes one of the object's own namespace.
     **provenance
         JSON values that record where the weights come from.
 

@@ -70,7 +70,6 @@ def write_into(network: SpikingNetwork, into: Any, *, level: int = 0) -> None:
     objects = objects_of(into, level=level + 1)
     found = {o.name: o for o in objects if isinstance(o, Synapses)}
     groups = {o.name: o for o in objects if isinstance(o, NeuronGroup)}
-    parameters = new_parameters(network, groups)
     values: dict[tuple[str, str], np.ndarray] = {}
     delays: dict[str, tuple[Any, Any]] = {}
     for projection in network.projections:
@@ -100,7 +99,8 @@ def write_into(network: SpikingNetwork, into: Any, *, level: int = 0) -> None:
             values[name, variable] = projection.weight.astype(np.float64) / factor
         elif np.any(projection.weight != projection.weight.dtype.type(factor)):
             raise _constant(found[name])
-    for parameter in parameters:
+    owners = {n: found[e["synapses"]] for n, e in origin.items() if e.get("synapses") in found}
+    for parameter in new_parameters(network, groups, owners):
         parameter.set()
     for pathway, times in delays.values():
         pathway.variables["delay"].set_value(times)
