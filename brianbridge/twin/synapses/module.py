@@ -142,18 +142,7 @@ class SynapseTwin(nn.Module):
         self.state = tuple(sorted((changed - {SUM}) | ({"lastupdate"} & used)))
         own = [n for n in model.variables if n in used | set(self.state)]
         numbers, each = shared_and_each(code.known, (used & set(code.known)) - {"t", *own})
-        self.gathered: dict[str, tuple[str, str]] = {}
-        constants = {}
-        for name in sorted(each):
-            variable, _, side = name.rpartition("_")
-            population = projection.source if side == "pre" else projection.target
-            if side not in ("pre", "post"):
-                continue  # lastupdate
-            if population != INPUT and variable in states[population]:
-                self.gathered[name] = variable, side
-                continue
-            index = pairs.source if side == "pre" else pairs.target
-            constants[name] = each[name][index]
+        constants = self._of_neurons(each, {"pre": pairs.source, "post": pairs.target}, states)
         if any(self._waits(code, part) for part in code.pathways.values()):
             self.gathered["not_refractory_post"] = "not_refractory", "post"
         for name in own:
@@ -182,6 +171,27 @@ class SynapseTwin(nn.Module):
             ends = pairs.source if pathway.side == "pre" else pairs.target
             steps = pathway.steps(network.dt, len(ends))
             self.pathways[pathway.name] = PathwayTwin(ends, pairs.target, steps)
+
+    def _of_neurons(
+        self,
+        each: Mapping[str, np.ndarray],
+        ends: Mapping[str, np.ndarray],
+        states: Mapping[str, tuple[str, ...]],
+    ) -> dict[str, np.ndarray]:
+        """Return the constants of neurons by synapse; list the variables that steps gather."""
+        self.gathered: dict[str, tuple[str, str]] = {}
+        constants = {}
+        for name in sorted(each):
+            variable, _, side = name.rpartition("_")
+            if side not in ends:
+                continue  # lastupdate
+            projection = self.projection
+            population = projection.source if side == "pre" else projection.target
+            if population != INPUT and variable in states[population]:
+                self.gathered[name] = variable, side
+            else:
+                constants[name] = each[name][ends[side]]
+        return constants
 
     @staticmethod
     def _waits(code: SynapseCode, pathway: PathwayCode) -> bool:
