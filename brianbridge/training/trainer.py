@@ -18,6 +18,9 @@ from brianbridge.twin.network import NetworkTwin
 
 __all__ = ["TrainingResult", "train"]
 
+#: Options of training that change the twin, and are beside the others in a study.
+_OF_TWIN = ("batch_norm", "dropout", "quantisation", "learn")
+
 
 def train(
     twin: NetworkTwin,
@@ -62,6 +65,10 @@ def train(
     """
     known = {f.name for f in fields(TrainingOptions)}
     for name in changes:
+        if name in _OF_TWIN:
+            raise InputError(
+                f"training: '{name}' is an option of to_torch, which makes the twin; give it there"
+            )
         if name not in known:
             raise InputError(f"training has no option '{name}'. {did_you_mean(name, known)}")
     chosen = replace(options or TrainingOptions(), **changes)

@@ -88,9 +88,9 @@ class NetworkModules(nn.Module):
             }
         )
         self._register_gains(dtype)
+        self.differentiate_by(spike_function or SpikeFunction())
         self.learned = learned_parameters(network, self.learn, dtype)
         self._learned_gains = learned_gains(network, self.learn)
-        self.differentiate_by(spike_function or SpikeFunction())
         check_used(self.population(p.name) for p in network.populations)
         states = {p.name: self.population(p.name).rendered.state for p in network.populations}
         check_not_copied(network, {n: self._names_to_learn(n) for n in states}, states)

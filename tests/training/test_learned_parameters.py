@@ -15,7 +15,8 @@ import brianbridge as bb
 from brianbridge.neurons.quantities import si_array
 from brianbridge.rules import chosen_rule, learning_rule
 from brianbridge.study import read_study
-from brianbridge.study.train import prepare
+from brianbridge.study.data import load_split
+from brianbridge.study.train import prepare, train_study
 from brianbridge.training import natural_units
 from brianbridge.twin import Quantisation
 
@@ -386,6 +387,10 @@ def test_a_study_names_what_is_learned(tmp_path):
     assert study.training.of_twin()["learn"] == {"output": ["theta"], "hidden": ["theta", tau]}
     data = bb.load_dataset("iris").train
     assert prepare(study, data)[1].name == "surrogate_gradient"
+    trained = train_study(study, tmp_path / "out", load_split(study))
+    assert trained.provenance["learned"] == {"hidden": ["tau", "theta"], "output": ["theta"]}
+    again = bb.load_network(tmp_path / "out" / "network.h5")
+    assert np.ptp(si_array(again.populations[0].neuron.parameters["tau"])) > 0
     for text, message in {
         STUDY.replace('"neuron"', '"cell"'): "cell",
         STUDY.replace('name = "tau"', 'name = "tua"'): "Did you mean 'tau'",
