@@ -13,7 +13,7 @@ from brianbridge.neurons.model import NeuronModel
 __all__ = ["LEARNED", "with_learned"]
 
 #: Key of the provenance that names the learned parameters of each population and projection.
-LEARNED = "learned"
+LEARNED = "learned_parameters"
 
 
 def with_learned(

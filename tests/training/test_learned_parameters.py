@@ -388,7 +388,7 @@ def test_a_study_names_what_is_learned(tmp_path):
     data = bb.load_dataset("iris").train
     assert prepare(study, data)[1].name == "surrogate_gradient"
     trained = train_study(study, tmp_path / "out", load_split(study))
-    assert trained.provenance["learned"] == {"hidden": ["tau", "theta"], "output": ["theta"]}
+    assert trained.provenance["learned_parameters"] == {"hidden": ["tau", "theta"], "output": ["theta"]}
     again = bb.load_network(tmp_path / "out" / "network.h5")
     assert np.ptp(si_array(again.populations[0].neuron.parameters["tau"])) > 0
     for text, message in {

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from brian2 import mV, nS, pF
+from brian2 import Hz, mV, nS, pF
 from smooth_spikes import Smooth
 from torch import Tensor
 
@@ -163,5 +163,19 @@ def test_equal_time_constants_are_no_special_case(tau_s):
     def outcome(twin: PopulationTwin, given: dict[str, Tensor]) -> Tensor:
         output = twin.run(steps=20, batch=1, record=["v", "g"], parameters=given)
         return output.traces["v"].mean() + output.traces["g"].square().mean()
+
+    assert_gradients(model, outcome, 1e-3, {})
+
+
+@pytest.mark.parametrize("k", [0.0, 1e-6, -1e-3])
+def test_a_leak_that_vanishes_is_no_special_case(k):
+    model = NeuronModel(
+        "dv/dt = -k*v + b : 1", receive="v", initial={"v": 0.5},
+        parameters={"k": k * Hz, "b": 20 * Hz},
+    )  # fmt: skip
+
+    def outcome(twin: PopulationTwin, given: dict[str, Tensor]) -> Tensor:
+        output = twin.run(steps=20, batch=1, record=["v"], parameters=given)
+        return output.traces["v"].square().mean()
 
     assert_gradients(model, outcome, 1e-3, {})
