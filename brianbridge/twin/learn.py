@@ -86,8 +86,8 @@ def checked_learn(
     found: dict[str, tuple[Learn, ...]] = {}
     for owner, entries in learn.items():
         _check_owner(network, owner)
-        if isinstance(entries, str | Learn):
-            raise InputError(f"learn: '{owner}' = {entries!r}; give a list of parameters")
+        if not isinstance(entries, list | tuple):
+            raise InputError(f"learn: '{owner}' = {entries!r:.80}; give a list of parameters")
         chosen = tuple(Learn(entry) if isinstance(entry, str) else entry for entry in entries)
         _check_kinds(owner, chosen)
         names = [one.name for one in chosen]
@@ -101,7 +101,7 @@ def checked_learn(
     return found
 
 
-def _check_owner(network: SpikingNetwork, name: str) -> None:
+def _check_owner(network: SpikingNetwork, name: Any) -> None:
     populations = [p.name for p in network.populations]
     modelled = [p.name for p in network.modelled]
     if name in populations or name in modelled:
@@ -111,9 +111,8 @@ def _check_owner(network: SpikingNetwork, name: str) -> None:
             f"learn: projection '{name}' only adds its weights, which are trained; leave it out, "
             "or name its delays in learn_delays"
         )
-    raise InputError(
-        f"learn: there is no population '{name}'. {did_you_mean(name, [*populations, *modelled])}"
-    )
+    hint = did_you_mean(str(name), [*populations, *modelled])
+    raise InputError(f"learn: there is no population '{name}'. {hint}")
 
 
 def _check_kinds(population: str, chosen: Sequence[Any]) -> None:

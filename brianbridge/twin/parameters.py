@@ -47,12 +47,15 @@ class Ranged(nn.Module):
         The limits.
     unit : float
         One natural unit of a parameter without limits, in SI units.
+    what : str
+        What it is, for messages.
     """
 
     def __init__(
-        self, start: np.ndarray, low: float | None, high: float | None, unit: float
+        self, start: np.ndarray, low: float | None, high: float | None, unit: float, what: str
     ) -> None:
         super().__init__()
+        self._what = what
         self._start = torch.as_tensor(start, dtype=torch.float64)
         self._low, self._high, self._unit = low, high, unit
 
@@ -70,7 +73,24 @@ class Ranged(nn.Module):
         return start + self._unit * raw
 
     def right_inverse(self, value: Tensor) -> Tensor:
-        """Return what `forward` turns into `value`."""
+        """Return what `forward` turns into `value`.
+
+        Raises
+        ------
+        InputError
+            If a value is not within the limits.
+        """
+        raw = self._raw(value)
+        if not torch.isfinite(raw).all():
+            limits = " and ".join(
+                f"{side} {limit:g}"
+                for side, limit in (("above", self._low), ("below", self._high))
+                if limit is not None
+            )
+            raise InputError(f"{self._what}: give values {limits or 'that are finite'} (SI units)")
+        return raw
+
+    def _raw(self, value: Tensor) -> Tensor:
         start, low, high = self._start.to(value), self._low, self._high
         if low is not None and high is not None:
             inside, first = ((v - low) / (high - low) for v in (value, start))
@@ -122,7 +142,7 @@ class LearnedParameters(nn.Module):
 
     def __init__(self, owner: Owner, learn: Sequence[Learn], dtype: torch.dtype) -> None:
         super().__init__()
-        self.owner, self.names = owner, tuple(one.name for one in learn)
+        self._owner, self._names = owner, tuple(one.name for one in learn)
         for one in learn:
             what = f"learn: '{one.name}' of {owner.label}"
             if hasattr(self, one.name):
@@ -136,11 +156,13 @@ class LearnedParameters(nn.Module):
                     f"bb.Learn('{one.name}', low=..., high=...)"
                 )
             self.register_parameter(one.name, nn.Parameter(torch.as_tensor(start, dtype=dtype)))
-            parametrize.register_parametrization(self, one.name, Ranged(start, low, high, unit))
+            parametrize.register_parametrization(
+                self, one.name, Ranged(start, low, high, unit, what)
+            )
 
     def forward(self) -> dict[str, Tensor]:
         """Return the present values, in SI units."""
-        return {name: getattr(self, name) for name in self.names}
+        return {name: getattr(self, name) for name in self._names}
 
     @torch.no_grad()
     def quantities(self) -> dict[str, Any]:
@@ -149,11 +171,11 @@ class LearnedParameters(nn.Module):
         There is one value, or one for each neuron or synapse.
         """
         found = {}
-        for name in self.names:
+        for name in self._names:
             held: Any = self.parametrizations[name]  # type: ignore[index]
             value = held[0](held.original.double()).cpu().numpy()
-            each = np.broadcast_to(value, self.owner.start(name).shape).ravel()
-            dim = self.owner.dimensions(name)
+            each = np.broadcast_to(value, self._owner.start(name).shape).ravel()
+            dim = self._owner.dimensions(name)
             found[name] = Quantity.with_dimensions(each if value.ndim else value, dim)
         return found
 

@@ -102,6 +102,14 @@ def test_a_value_can_be_set_and_kept_in_a_state_dict():
         np.testing.assert_allclose(values["theta"].detach(), np.linspace(0.6, 1.9, 5))
 
 
+def test_a_value_out_of_range_cannot_be_set():
+    twin = bb.to_torch(two_layers(), learn={"hidden": ["tau", bb.Learn("theta", high=2.0)]})
+    with pytest.raises(bb.InputError, match="'tau' of population 'hidden': give values above 0"):
+        twin.learned.hidden.tau = torch.tensor(-1.0)
+    with pytest.raises(bb.InputError, match="give values below 2"):
+        twin.learned.hidden.theta = torch.tensor(2.5)
+
+
 def test_weight_decay_pulls_towards_the_initial_value():
     twin = bb.to_torch(two_layers(), dtype=torch.float64, learn={"hidden": ["tau"]})
     twin.learned.hidden.tau = torch.tensor(0.02, dtype=torch.float64)
@@ -388,7 +396,10 @@ def test_a_study_names_what_is_learned(tmp_path):
     data = bb.load_dataset("iris").train
     assert prepare(study, data)[1].name == "surrogate_gradient"
     trained = train_study(study, tmp_path / "out", load_split(study))
-    assert trained.provenance["learned_parameters"] == {"hidden": ["tau", "theta"], "output": ["theta"]}
+    assert trained.provenance["learned_parameters"] == {
+        "hidden": ["tau", "theta"],
+        "output": ["theta"],
+    }
     again = bb.load_network(tmp_path / "out" / "network.h5")
     assert np.ptp(si_array(again.populations[0].neuron.parameters["tau"])) > 0
     for text, message in {
@@ -407,7 +418,8 @@ REFUSED = {
     "there is no population 'hiddens'. Did you mean 'hidden'": {"hiddens": ["tau"]},
     "no parameter 'tua' to learn. Did you mean 'tau'": {"hidden": ["tua"]},
     "give the parameters of each population": ["tau"],
-    "give a list": {"hidden": "tau"},
+    "'hidden' = 'tau'; give a list": {"hidden": "tau"},
+    "'hidden' = None; give a list": {"hidden": None},
     "twice": {"hidden": ["tau", bb.Learn("tau")]},
     "bb.Learn(name)": {"hidden": [3]},
     "low = 1 mV is not one value in second": {"hidden": [bb.Learn("tau", low="1 mV")]},
