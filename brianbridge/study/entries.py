@@ -118,7 +118,8 @@ class TrainingEntry(TrainingOptions):
     quantisation : Quantisation, optional
         Number of bits and grid of the weights.
     learn : mapping of str to list of str or Learn
-        Neuron parameters that are trained, by the name of the population.
+        Parameters of neurons and synapses that are trained, by the name of the population or
+        projection.
     """
 
     batch_norm: Normalised = False

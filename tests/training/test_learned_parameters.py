@@ -405,6 +405,7 @@ def test_a_study_names_what_is_learned(tmp_path):
     for text, message in {
         STUDY.replace('"neuron"', '"cell"'): "cell",
         STUDY.replace('name = "tau"', 'name = "tua"'): "Did you mean 'tau'",
+        STUDY.replace("each =", "eech ="): r"unknown key .*eech'. Did you mean 'each'",
         STUDY.replace("[training]", '[rule]\nname = "spike_count"\n[training]'): "no gradient",
     }.items():
         path.write_text(text)
