@@ -47,5 +47,6 @@ from .simulation.reader.write_back import write_back as write_back
 from .simulation.simulate import simulate as simulate
 from .training import TrainingOptions as TrainingOptions
 from .training import train as train
+from .twin.learn import Learn as Learn
 from .twin.network import to_torch as to_torch
 from .version import __version__ as __version__

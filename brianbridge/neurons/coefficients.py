@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from brian2.codegen.translation import get_identifiers
-from brian2.parsing.sympytools import sympy_to_str
 
 from brianbridge.neurons.linear import LinearSystem
 from brianbridge.neurons.matrix_exponential import phi_gamma
 
-__all__ = ["REFRACTORY", "Propagator", "row_in_symbols", "row_of_coefficients"]
+__all__ = [
+    "REFRACTORY",
+    "Propagator",
+    "coefficient_name",
+    "row_in_symbols",
+    "row_of_coefficients",
+]
 
 #: Suffix of the coefficients of a neuron in its refractory period.
 REFRACTORY = "__refractory"
@@ -62,23 +66,34 @@ class Propagator:
         self, system: LinearSystem, variables: Mapping[str, Any], dt: float
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return ``Phi`` and ``Gamma`` of `system`, with a first axis for neurons that differ."""
-        values: dict[str, float | np.ndarray] = {}
-        for name in system.parameters:
-            if name in self.constants:
-                values[name] = self.constants[name]
-            else:
-                values[name] = _value(variables, name)
-        return phi_gamma(system.evaluate(values), dt)
+        return phi_gamma(system.evaluate(self.values_of(system, variables)), dt)
+
+    def values_of(
+        self, system: LinearSystem, variables: Mapping[str, Any]
+    ) -> dict[str, float | np.ndarray]:
+        """Return the present value of each parameter of `system`, in SI units."""
+        return {
+            name: self.constants[name] if name in self.constants else _value(variables, name)
+            for name in system.parameters
+        }
+
+    @property
+    def names(self) -> set[str]:
+        """The names in the code of a step."""
+        # Importing Brian2 registers the method, and imports this module.
+        from brian2.codegen.translation import get_identifiers
+
+        return set(get_identifiers(self.code))
 
     def coefficients(
         self, variables: Mapping[str, Any], dt: float
     ) -> dict[str, float | np.ndarray]:
         """Return every coefficient in the code: a number, or one number for each neuron."""
         found: dict[str, float | np.ndarray] = {}
-        named = get_identifiers(self.code)
+        named = self.names
         for system, suffix in ((self.active, ""), (self.resting, REFRACTORY)):
             entries = {
-                _name(block, target, source, suffix): (block, i, j)
+                coefficient_name(block, target, source, suffix): (block, i, j)
                 for i, target in enumerate(system.names)
                 for j, source in enumerate(system.names)
                 for block in ("phi", "gamma")
@@ -92,7 +107,7 @@ class Propagator:
         return found
 
 
-def _name(block: str, target: str, source: str, suffix: str) -> str:
+def coefficient_name(block: str, target: str, source: str, suffix: str) -> str:
     """Return the name of a coefficient. Two underscores separate ``v_a, b`` from ``v, a_b``."""
     return f"_{block}_{target}__{source}{suffix}"
 
@@ -108,6 +123,8 @@ def _value(variables: Mapping[str, Any], name: str) -> float | np.ndarray:
 
 def row_of_coefficients(system: LinearSystem, i: int, suffix: str) -> str:
     """Write ``sum_j Phi_ij x_j + Gamma_ij b_j``, without terms that are always 0."""
+    from brian2.parsing.sympytools import sympy_to_str
+
     path, target = system.reaches(), system.names[i]
     terms = []
     for j, source in enumerate(system.names):
@@ -116,16 +133,18 @@ def row_of_coefficients(system: LinearSystem, i: int, suffix: str) -> str:
         if i == j and system.is_integrator(i):
             terms.append(source)
         else:
-            terms.append(f"{_name('phi', target, source, suffix)}*{source}")
+            terms.append(f"{coefficient_name('phi', target, source, suffix)}*{source}")
     for j, source in enumerate(system.names):
         if path[i, j] and system.inputs[j] != 0:
-            gain = _name("gamma", target, source, suffix)
+            gain = coefficient_name("gamma", target, source, suffix)
             terms.append(f"{gain}*({sympy_to_str(system.inputs[j])})")
     return " + ".join(terms)
 
 
 def row_in_symbols(system: LinearSystem, i: int) -> str:
     """Write the step of an uncoupled variable whose leak may change from step to step."""
+    from brian2.parsing.sympytools import sympy_to_str
+
     leak, drive, name = system.matrix[i, i], system.inputs[i], system.names[i]
     rate = f"({sympy_to_str(leak)})*dt"
     kept = name if leak == 0 else f"{name}*exp({rate})"

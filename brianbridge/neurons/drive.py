@@ -17,7 +17,7 @@ from brian2.parsing.sympytools import str_to_sympy
 from brianbridge.neurons.linear import linear_system
 from brianbridge.neurons.propagator import exact_propagator
 
-__all__ = ["drive_gain"]
+__all__ = ["drive_gain", "drive_term"]
 
 _NOT_REFRACTORY = sp.Function("int_")(sp.Symbol("not_refractory", real=True))
 
@@ -53,6 +53,39 @@ def drive_gain(
         If the drive is in no equation or in several, is not linear, or has a coefficient that is
         0 or unknown at the start.
     """
+    name, slope = drive_term(equations, variables, drive)
+    symbols = sorted(slope.free_symbols, key=str)
+    values = [np.asarray(variables[str(s)].get_value(), dtype=np.float64) for s in symbols]
+    coefficient = np.asarray(sp.lambdify(symbols, slope, modules="numpy")(*values))
+    per_step: Any = dt
+    if exact:
+        system = linear_system(equations, variables)
+        _, gamma = exact_propagator(equations, variables).blocks(system, variables, dt)
+        i = system.names.index(name)
+        per_step = gamma[..., i, i]
+    gain = np.asarray(coefficient * per_step, dtype=np.float64)
+    if not (np.isfinite(gain).all() and gain.all()):
+        raise ValueError(
+            f"the drive '{drive}' adds {gain.ravel()[0]:g} to '{name}' in a step; multiply it "
+            "by a factor that is not 0"
+        )
+    return name, float(gain.ravel()[0]) if gain.size == 1 else gain
+
+
+def drive_term(equations: Any, variables: Any, drive: str) -> tuple[str, sp.Expr]:
+    """Return the driven variable and the factor of the drive in its equation.
+
+    Parameters
+    ----------
+    equations, variables, drive
+        As in `drive_gain`.
+
+    Raises
+    ------
+    ValueError
+        If the drive is in no equation or in several, is not linear, or has a factor that is
+        unknown at the start.
+    """
     symbol = sp.Symbol(drive, real=True)
     found = []
     for name, expression in equations.get_substituted_expressions(variables):
@@ -75,19 +108,4 @@ def drive_gain(
             f"the drive '{drive}' is multiplied by '{unknown[0]}' in the equation of '{name}', "
             "which is unknown before a run; multiply another term by it"
         )
-    symbols = sorted(slope.free_symbols, key=str)
-    values = [np.asarray(variables[str(s)].get_value(), dtype=np.float64) for s in symbols]
-    coefficient = np.asarray(sp.lambdify(symbols, slope, modules="numpy")(*values))
-    per_step: Any = dt
-    if exact:
-        system = linear_system(equations, variables)
-        _, gamma = exact_propagator(equations, variables).blocks(system, variables, dt)
-        i = system.names.index(name)
-        per_step = gamma[..., i, i]
-    gain = np.asarray(coefficient * per_step, dtype=np.float64)
-    if not (np.isfinite(gain).all() and gain.all()):
-        raise ValueError(
-            f"the drive '{drive}' adds {gain.ravel()[0]:g} to '{name}' in a step; multiply it "
-            "by a factor that is not 0"
-        )
-    return name, float(gain.ravel()[0]) if gain.size == 1 else gain
+    return name, slope

@@ -14,7 +14,7 @@ from brianbridge.neurons.description import INDEX_NAMES
 from brianbridge.neurons.expressions import check_names, names_in, one_line, parse_expression
 from brianbridge.neurons.quantity_text import parse_quantity
 
-__all__ = ["parse_initial", "parse_refractory"]
+__all__ = ["is_expression", "parse_initial", "parse_refractory"]
 
 _STARTS_WITH_A_NUMBER = re.compile(r"\s*[+-]?[\d.]")
 
@@ -44,9 +44,20 @@ def parse_refractory(value: Any, what: str) -> Any:
     return value
 
 
+def is_expression(value: Any) -> bool:
+    """Return whether an initial value is an expression of parameters, and no quantity.
+
+    Examples
+    --------
+    >>> is_expression("E_L - 5*mV"), is_expression("-70 mV")
+    (True, False)
+    """
+    return isinstance(value, str) and not _STARTS_WITH_A_NUMBER.match(value)
+
+
 def parse_initial(value: Any, parameters: Mapping[str, Any], what: str) -> Any:
     """Return an initial value: a quantity, or an expression of parameters and units."""
-    if not isinstance(value, str) or _STARTS_WITH_A_NUMBER.match(value):
+    if not is_expression(value):
         return parse_quantity(value, what)
     from brian2.core.namespace import DEFAULT_CONSTANTS, DEFAULT_UNITS
 

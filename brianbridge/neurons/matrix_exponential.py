@@ -19,7 +19,7 @@ from functools import lru_cache
 import numpy as np
 import scipy.linalg
 
-__all__ = ["phi_gamma"]
+__all__ = ["balance", "phi_gamma"]
 
 
 def phi_gamma(matrix: np.ndarray, dt: float) -> tuple[np.ndarray, np.ndarray]:
@@ -46,10 +46,7 @@ def phi_gamma(matrix: np.ndarray, dt: float) -> tuple[np.ndarray, np.ndarray]:
     (array([0.904837, 1.      ]), array([0.00095163, 0.001     ]))
     """
     n = matrix.shape[-1]
-    # Entries in amp and in volt differ by many orders of magnitude, and the exponential would lose
-    # digits. Powers of two balance them without rounding (Parlett & Reinsch 1969).
-    largest = np.abs(matrix).reshape(-1, n, n).max(axis=0, initial=0)
-    _, (level, _) = scipy.linalg.matrix_balance(largest, permute=False, separate=True)
+    level = balance(matrix)
     units = level[:, None] / level
     augmented = np.zeros((*matrix.shape[:-2], 2 * n, 2 * n))
     augmented[..., :n, :n] = matrix / units * dt
@@ -62,6 +59,18 @@ def phi_gamma(matrix: np.ndarray, dt: float) -> tuple[np.ndarray, np.ndarray]:
     else:
         step = scipy.linalg.expm(augmented)
     return step[..., :n, :n] * units, step[..., :n, n:] * units
+
+
+def balance(matrix: np.ndarray) -> np.ndarray:
+    """Return a power of two for each state, by which ``A`` is divided and multiplied.
+
+    Entries in amp and in volt differ by many orders of magnitude, and the exponential would lose
+    digits. Powers of two balance them without rounding (Parlett & Reinsch 1969).
+    """
+    n = matrix.shape[-1]
+    largest = np.abs(matrix).reshape(-1, n, n).max(axis=0, initial=0)
+    _, (level, _) = scipy.linalg.matrix_balance(largest, permute=False, separate=True)
+    return np.asarray(level)
 
 
 @lru_cache(maxsize=8)

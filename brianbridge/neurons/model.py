@@ -151,6 +151,11 @@ class NeuronModel(NeuronDescription):
         """The natural scale: the potential at rest, and the units of the potential and weights."""
         return natural_scale(self)
 
+    @property
+    def initial_as_given(self) -> Mapping[str, Any]:
+        """The initial values as they were given: expressions are text."""
+        return self._initial_as_given  # type: ignore[attr-defined]
+
     # ------------------------------------------------------------------ Brian2
 
     def group(self, n: int, *, fires: bool = True, samples: int = 1, **keywords: Any) -> Any:
@@ -282,7 +287,7 @@ class NeuronModel(NeuronDescription):
         return replace(
             self,
             parameters={**self.parameters, **values},
-            initial=self._initial_as_given,  # type: ignore[attr-defined]
+            initial=self.initial_as_given,
         )
 
     @classmethod

@@ -7,15 +7,17 @@ A rule defines how a twin responds to a batch and what gradient that response ha
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from brianbridge.errors import InputError
 from brianbridge.network import SpikingNetwork
 from brianbridge.registry import Registry
+from brianbridge.twin.learn import Learn
 from brianbridge.twin.network import NetworkTwin
 
 __all__ = ["RULES", "LearningRule", "Response", "learning_rule", "rule_names"]
@@ -54,9 +56,10 @@ class LearningRule(ABC):
     """Base class of learning rules.
 
     A subclass sets `name` and defines `respond`; all other methods have defaults. It is registered
-    under its name as soon as it is defined. Training calls the methods in this order: `check` and
-    `prepare`; `before_training`, once; for each batch `respond`, `loss` and `after_step`; after
-    each epoch `after_epoch`. For a validation batch it calls `predict`, `loss_input` and `loss`.
+    under its name as soon as it is defined. Training calls the methods in this order: `check`,
+    `check_learn` and `prepare`; `before_training`, once; for each batch `respond`, `loss` and
+    `after_step`; after each epoch `after_epoch`. For a validation batch it calls `predict`,
+    `loss_input` and `loss`.
 
     Notes
     -----
@@ -83,6 +86,9 @@ class LearningRule(ABC):
     #: (`NetworkTwin.replace_spikes`), such as those of Brian2. A rule with its own forward pass,
     #: which ignores them, leaves this at False.
     learns_from_given_spikes: ClassVar[bool] = False
+    #: Whether `respond` has the gradient of neuron parameters (``learn`` of `to_torch`). A rule
+    #: whose response is `NetworkTwin.run`, differentiated by torch, has it.
+    learns_parameters: ClassVar[bool] = False
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -94,6 +100,26 @@ class LearningRule(ABC):
     def check(self, network: SpikingNetwork) -> None:
         """Raise `InputError` if the rule cannot train a network; by default it trains all."""
         return
+
+    def check_learn(self, learn: Mapping[str, Sequence[Learn]]) -> None:
+        """Refuse parameters of neurons and synapses, if the rule has no gradient of them.
+
+        Parameters
+        ----------
+        learn : mapping of str to sequence of Learn
+            What populations and projections learn (`NetworkTwin.learn`).
+
+        Raises
+        ------
+        InputError
+            If there are any.
+        """
+        for owner, chosen in learn.items():
+            if not self.learns_parameters:
+                raise InputError(
+                    f"learning rule '{self.name}' has no gradient of '{chosen[0].name}' of "
+                    f"'{owner}', which learn names; leave out learn, or use 'surrogate_gradient'"
+                )
 
     def prepare(self, twin: NetworkTwin) -> None:
         """Set up the twin, for instance its spike function; does nothing by default."""

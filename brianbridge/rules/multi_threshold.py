@@ -84,6 +84,7 @@ class MultiThreshold(LearningRule):
     name: ClassVar[str] = "multi_threshold"
     takes: ClassVar[str] = "graded spikes"
     learns_from_given_spikes: ClassVar[bool] = True
+    learns_parameters: ClassVar[bool] = True
 
     derivative: Derivative = "rectangle"
     width: float = 1.0

@@ -50,6 +50,7 @@ class SurrogateGradient(LearningRule):
 
     name: ClassVar[str] = "surrogate_gradient"
     learns_from_given_spikes: ClassVar[bool] = True
+    learns_parameters: ClassVar[bool] = True
 
     derivative: str = ""
     width: float = 1.0

@@ -82,8 +82,8 @@ def _keys(model: type, location: tuple[Any, ...]) -> set[str]:
         found = [_types_of(m)[part] for m in models if part in _types_of(m)]
         if found:
             models = [a for hint in found for a in _classes(hint) if _types_of(a)]
-        else:
-            models = [m for m in models if _is_tagged(m, part)]
+        else:  # a member of a union, or a key of the user's own
+            models = [m for m in models if _is_tagged(m, part)] or models
     return {key for m in models for key in _types_of(m)}
 
 

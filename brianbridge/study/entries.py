@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -13,6 +13,7 @@ from brianbridge.network.layer_files import LayerEntries, NeuronParameters
 from brianbridge.network.readouts import ReadoutName
 from brianbridge.schema import TableBy
 from brianbridge.training.options import Share, TrainingOptions
+from brianbridge.twin.learn import Learn
 from brianbridge.twin.normalisation import Normalised
 from brianbridge.twin.quantisation import Quantisation
 
@@ -116,11 +117,15 @@ class TrainingEntry(TrainingOptions):
         name. A single number applies to every population that fires, except the output.
     quantisation : Quantisation, optional
         Number of bits and grid of the weights.
+    learn : mapping of str to list of str or Learn
+        Parameters of neurons and synapses that are trained, by the name of the population or
+        projection.
     """
 
     batch_norm: Normalised = False
     dropout: Share | Mapping[str, Share] = 0.0
     quantisation: Quantisation | None = None
+    learn: Mapping[str, list[Learn | str]] = field(default_factory=dict)
 
     def options(self) -> TrainingOptions:
         """Return the options of the trainer."""
@@ -132,6 +137,7 @@ class TrainingEntry(TrainingOptions):
             "batch_norm": self.batch_norm,
             "dropout": self.dropout,
             "quantisation": self.quantisation,
+            "learn": self.learn,
         }
 
 

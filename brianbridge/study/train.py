@@ -18,6 +18,7 @@ from brianbridge.study.network import build_network
 from brianbridge.study.schema import Study
 from brianbridge.training import train
 from brianbridge.training.determinism import one_thread
+from brianbridge.twin.learn import checked_learn
 from brianbridge.twin.network import NetworkTwin, to_torch
 
 __all__ = ["prepare", "train_study"]
@@ -40,8 +41,10 @@ def prepare(study: Study, data: Dataset) -> tuple[SpikingNetwork, LearningRule]:
     """
     network = build_network(study.network, data, study.seed)
     options = dict(study.rule)
-    rule = learning_rule(options.pop("name"), **options) if options else chosen_rule(network)
+    learn = checked_learn(network, study.training.learn)
+    rule = learning_rule(options.pop("name"), **options) if options else chosen_rule(network, learn)
     rule.check(network)
+    rule.check_learn(learn)
     data = fitted(network, data)
     training = study.training
     training.augmentation.check(data.shape)

@@ -34,6 +34,7 @@ def fingerprint_of(
         [
             twin.network.to_dict(), str(twin.spike_function), rule.to_dict(), str(options), seed,
             data.sha256, data.split, len(data), data.classes, twin.dropout, str(twin.quantisation),
+            *([str(twin.learn)] if twin.learn else []),
         ],
         sort_keys=True,
     )  # fmt: skip

@@ -26,6 +26,7 @@ from brianbridge.training.determinism import seeded
 from brianbridge.training.fingerprint import fingerprint_of
 from brianbridge.training.history import History, TrainingResult
 from brianbridge.training.natural_units import check_scales, natural_units
+from brianbridge.training.no_gradient import warn_of_no_gradient
 from brianbridge.training.options import TrainingOptions
 from brianbridge.twin.network import NetworkTwin
 
@@ -51,13 +52,15 @@ class Trainer:
         options: TrainingOptions,
     ) -> None:
         rule.check(twin.network)
+        rule.check_learn(twin.learn)
         check_scales(twin.network)
         data = fitted(twin.network, data)
         if seed < 0:
             raise InputError(f"training: seed = {seed}; give 0 or more")
         if not any(values.requires_grad for values in twin.parameters()):
             raise InputError(
-                "training: all projections are frozen, so there is nothing to train; unfreeze one"
+                "training: all projections are frozen, so there is nothing to train; unfreeze one, "
+                "or let to_torch learn neuron parameters"
             )
         options.augmentation.check(data.shape)
         rate = options.spike_rate
@@ -149,6 +152,8 @@ class Trainer:
             for name, values in self.twin.named_parameters():
                 if not torch.isfinite(values).all():
                     raise self._diverged(f"'{name}' became infinite or NaN")
+            if self.epoch == 0:
+                warn_of_no_gradient(self.twin)
             if self.epoch + 1 < self.options.epochs:
                 self.rule.after_epoch(self.twin)
         history = self.history

@@ -18,6 +18,9 @@ from brianbridge.twin.network import NetworkTwin
 
 __all__ = ["TrainingResult", "train"]
 
+#: Options of training that change the twin, and are beside the others in a study.
+_OF_TWIN = ("batch_norm", "dropout", "quantisation", "learn")
+
 
 def train(
     twin: NetworkTwin,
@@ -34,7 +37,8 @@ def train(
     Parameters
     ----------
     twin : NetworkTwin
-        The twin; its weights change.
+        The twin; its weights change, and so do the neuron parameters that it learns (`learn` of
+        `brianbridge.to_torch`).
     data : Dataset
         The training samples; the validation samples are taken from them.
     rule : str or LearningRule, optional
@@ -61,10 +65,14 @@ def train(
     """
     known = {f.name for f in fields(TrainingOptions)}
     for name in changes:
+        if name in _OF_TWIN:
+            raise InputError(
+                f"training: '{name}' is an option of to_torch, which makes the twin; give it there"
+            )
         if name not in known:
             raise InputError(f"training has no option '{name}'. {did_you_mean(name, known)}")
     chosen = replace(options or TrainingOptions(), **changes)
     file = None if checkpoint is None else Path(checkpoint)
     with one_thread(chosen.deterministic):
-        named = chosen_rule(twin.network) if rule is None else learning_rule(rule)
+        named = chosen_rule(twin.network, twin.learn) if rule is None else learning_rule(rule)
         return Trainer(twin, data, named, seed, chosen).run(file)

@@ -1,3 +1,4 @@
+from .learn import Learn as Learn
 from .network import NetworkTwin as NetworkTwin
 from .network import to_torch as to_torch
 from .population import PopulationTwin as PopulationTwin

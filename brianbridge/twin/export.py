@@ -1,4 +1,4 @@
-"""Take the trained weights out of a twin, as a spiking network."""
+"""Take the trained weights and neuron parameters out of a twin, as a spiking network."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from brianbridge.arrays import as_array
 from brianbridge.network import Population, SpikingNetwork
+from brianbridge.network.learned_parameters import with_learned
 from brianbridge.neurons.quantities import si_array
 from brianbridge.twin.modules import NetworkModules
 from brianbridge.twin.scan import total
@@ -41,6 +42,7 @@ def export_network(twin: NetworkModules, **provenance: Any) -> SpikingNetwork:
         if learned is not None:
             delays[name] = _copied(learned)
     network = twin.network.with_weights(weights, **provenance).with_delays(delays)
+    network = with_learned(network, {n: twin.learned_of(n).quantities() for n in twin.learned})
     if not twin.normalises_potential:
         return network
     return replace(network, populations=tuple(_with_start(twin, p) for p in network.populations))

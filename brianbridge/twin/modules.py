@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -19,12 +19,18 @@ from brianbridge.network import SpikingNetwork
 from brianbridge.network.gain import input_gain
 from brianbridge.network.samples import checked_samples
 from brianbridge.network.scale import bias_unit, potential_unit, weight_unit
+from brianbridge.twin.learn import Learn, checked_learn
+from brianbridge.twin.learned_gain import learned_gains
+from brianbridge.twin.noise import Noise
 from brianbridge.twin.normalisation import Normalised
+from brianbridge.twin.parameters import LearnedParameters, check_used, learned_parameters
 from brianbridge.twin.population import PopulationTwin
+from brianbridge.twin.presentation import Presentation
 from brianbridge.twin.projections import ProjectionTwin
 from brianbridge.twin.quantisation import Quantisation
 from brianbridge.twin.recorded_spikes import RecordedSpikes, straight_through
 from brianbridge.twin.spike_function import SpikeFunction
+from brianbridge.twin.synapses.learned import check_not_copied
 from brianbridge.twin.synapses.module import SynapseTwin
 from brianbridge.twin.training_options import (
     check_quantisation,
@@ -51,16 +57,18 @@ class NetworkModules(nn.Module):
         batch_norm: Normalised = False,
         dropout: float | Mapping[str, float] = 0.0,
         quantisation: Quantisation | None = None,
+        learn: Mapping[str, Sequence[str | Learn]] | None = None,
     ) -> None:
         super().__init__()
         dtype = dtype or torch.get_default_dtype()
+        self.learn = checked_learn(network, learn)
         self.network = network
         self.dropout = checked_dropout(network, dropout)
         self.quantisation = quantisation
         normalised = projections_to_normalise(network, batch_norm)
         self.normalises_potential = batch_norm == "potential"
         if quantisation is not None:
-            check_quantisation(network, quantisation, batch_norm)
+            check_quantisation(network, quantisation, batch_norm, self.learn)
         self.register_buffer("_like", torch.zeros((), dtype=dtype), persistent=False)
         self.projections = nn.ModuleDict(
             {
@@ -79,17 +87,31 @@ class NetworkModules(nn.Module):
                 for p in network.projections
             }
         )
-        for population in network.populations:
-            gain = input_gain(network, population.name)
+        self._register_gains(dtype)
+        self.differentiate_by(spike_function or SpikeFunction())
+        self.learned = learned_parameters(network, self.learn, dtype)
+        self._learned_gains = learned_gains(network, self.learn)
+        check_used(self.population(p.name) for p in network.populations)
+        states = {p.name: self.population(p.name).rendered.state for p in network.populations}
+        check_not_copied(network, {n: self._names_to_learn(n) for n in states}, states)
+        self.synapses = nn.ModuleDict(
+            {
+                p.name: SynapseTwin(network, p, states, dtype, self._names_to_learn(p.name))
+                for p in network.modelled
+            }
+        )
+
+    def _names_to_learn(self, owner: str) -> list[str]:
+        return [one.name for one in self.learn.get(owner, ())]
+
+    def _register_gains(self, dtype: torch.dtype) -> None:
+        """Hold what a unit drive adds to each population in a step."""
+        for population in self.network.populations:
+            gain = input_gain(self.network, population.name)
             if gain is not None:
                 tensor = torch.as_tensor(gain, dtype=dtype)
                 tensor = tensor if tensor.ndim == 0 else tensor.reshape(population.shape)
                 self.register_buffer(f"_gain_{population.name}", tensor, persistent=False)
-        self.differentiate_by(spike_function or SpikeFunction())
-        states = {p.name: self.population(p.name).rendered.state for p in network.populations}
-        self.synapses = nn.ModuleDict(
-            {p.name: SynapseTwin(network, p, states, dtype) for p in network.modelled}
-        )
 
     def differentiate_by(self, spike_function: SpikeFunction) -> None:
         """Render the neurons again, with another surrogate derivative."""
@@ -111,6 +133,7 @@ class NetworkModules(nn.Module):
                 received=network.received(population.name),
                 schedule=network.schedule,
                 name=population.name,
+                learned=self._names_to_learn(population.name),
             ).to(self._like.device)
 
     @property
@@ -182,7 +205,26 @@ class NetworkModules(nn.Module):
 
     def drive(self, name: str, constant: Tensor | None) -> Tensor | None:
         """Return the drive, in SI units, that adds `constant` to a population in every step."""
-        return None if constant is None else constant / getattr(self, f"_gain_{name}")
+        if constant is None:
+            return None
+        if name in self._learned_gains:
+            values = self.learned_of(name)()
+            return constant / self._learned_gains[name](values, self.network.shape_of(name))
+        return constant / getattr(self, f"_gain_{name}")
+
+    def parameters_of(self, name: str) -> dict[str, Tensor] | None:
+        """Return the present values of what a population or projection learns, in SI units."""
+        return self.learned_of(name)() if name in self.learned else None
+
+    def learned_of(self, name: str) -> LearnedParameters:
+        """Return the learned parameters of a population or projection."""
+        return cast(LearnedParameters, self.learned[name])
+
+    def present(
+        self, name: str, drive: Tensor | None, batch: int, noise: Noise | None
+    ) -> Presentation:
+        """Start a presentation to a population, with the present values of what it learns."""
+        return self.population(name).present(drive, batch, noise, self.parameters_of(name))
 
     def mask(self, name: str, batch: int) -> Tensor | None:
         """Draw a dropout mask ``(batch, *shape)`` of a population; None if there is no dropout.

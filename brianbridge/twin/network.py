@@ -47,6 +47,8 @@ class NetworkTwin(NetworkModules):
         all steps. A number applies to every population that fires, except the output.
     quantisation : Quantisation, optional
         How to round the trained weights.
+    learn : mapping of str to sequence of str or Learn, optional
+        Neuron parameters to train, by the name of the population; see `brianbridge.twin.Learn`.
 
     Examples
     --------
@@ -211,8 +213,8 @@ def to_torch(
     device : torch.device, optional
         Where to run.
     **training
-        Options that matter in training: ``batch_norm``, ``dropout`` and ``quantisation``; see
-        `NetworkTwin`.
+        Options that matter in training: ``learn``, ``batch_norm``, ``dropout`` and
+        ``quantisation``; see `NetworkTwin`.
     """
     twin = NetworkTwin(network, spike_function=spike_function, dtype=dtype, **training)
     return twin if device is None else twin.to(device)

@@ -6,7 +6,7 @@ has no trainable parameters and keeps no state between calls; every call is one 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -16,9 +16,11 @@ from torch import Tensor, nn
 
 from brianbridge.errors import InputError
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.neurons.quantities import seconds
+from brianbridge.neurons.quantities import seconds, si_array
 from brianbridge.neurons.quantity_text import quantity_text
 from brianbridge.twin.draws import Draw
+from brianbridge.twin.initial import InitialExpressions
+from brianbridge.twin.learned import checked_learned, start_value
 from brianbridge.twin.noise import Noise
 from brianbridge.twin.presentation import Presentation
 from brianbridge.twin.render import RenderedStep, render
@@ -69,6 +71,14 @@ class PopulationTwin(nn.Module):
         The order of operations within a step.
     name : str
         Name of the population, on which its random numbers depend; that of the model by default.
+    learned : collection of str
+        Parameters of the model, and variables with an initial value, that `run` may be given and
+        that a gradient passes to.
+
+    Raises
+    ------
+    InputError
+        If the model has no such parameter.
 
     Examples
     --------
@@ -94,6 +104,7 @@ class PopulationTwin(nn.Module):
         received: Sequence[str] | None = None,
         schedule: str = "canonical",
         name: str = "",
+        learned: Collection[str] = (),
     ) -> None:
         super().__init__()
         if received is None:
@@ -101,19 +112,25 @@ class PopulationTwin(nn.Module):
         self.received, self.name = tuple(received), name or model.name
         self.model, self.shape, self.dt = model, tuple(shape), seconds(dt, "dt of a population")
         self.fires = fires and bool(model.emit)
+        self.learned = checked_learned(model, learned)
         neurons = int(np.prod(self.shape))
         dtype = dtype or torch.get_default_dtype()
         needed = neurons if model.differ else 1
         self.rendered: RenderedStep = render(
             model, needed, self.dt, fires=fires, spike_function=spike_function, dtype=dtype,
             received=self.received, schedule=schedule,
+            learned=[name for name in self.learned if name in model.parameters],
         )  # fmt: skip
+        self._starts = InitialExpressions(model, self.learned)
         self.register_buffer("_like", torch.zeros((), dtype=dtype), persistent=False)
-        for name, values in {**self.rendered.arrays, **self.rendered.initial}.items():
+        # A time constant may be in no line of the step, but in coefficients derived from it.
+        learned_values = {name: self.start_of(name) for name in self.learned}
+        held = {**learned_values, **self.rendered.arrays, **self.rendered.initial}
+        for name, values in held.items():
             tensor = torch.as_tensor(np.array(values))
             if tensor.dtype != torch.bool:
                 tensor = tensor.to(dtype)
-            tensor = tensor.reshape(self.shape) if needed > 1 else tensor.reshape(())
+            tensor = tensor.reshape(self.shape) if tensor.numel() > 1 else tensor.reshape(())
             self.register_buffer(f"_{name}_", tensor, persistent=False)
 
     def extra_repr(self) -> str:
@@ -123,15 +140,41 @@ class PopulationTwin(nn.Module):
         name = self.model.name or "neurons"
         return f"{name}, shape={self.shape}, dt={quantity_text(self.dt * second)}"
 
-    def initial_state(self, batch: int) -> dict[str, Tensor]:
-        """Return the state at the start of a presentation, each ``(batch, *shape)``."""
-        shape = (batch, *self.shape)
-        return {n: getattr(self, f"_{n}_").expand(shape) for n in self.rendered.state}
+    def start_of(self, name: str) -> np.ndarray:
+        """Return the value of a parameter, or a variable's initial value, in SI units."""
+        value = si_array(start_value(self.model, name))
+        return value if value.size == 1 else np.resize(value, int(np.prod(self.shape)))
 
-    def present(self, drive: Tensor | None, batch: int, noise: Noise | None = None) -> Presentation:
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The learned names that no step and no initial value depends on."""
+        rendered, derived = self.rendered, self.rendered.derived
+        used = {*rendered.arrays, *rendered.state, *rendered.inputs, *self._starts.names}
+        used |= set() if derived is None else derived.parameters
+        return tuple(name for name in self.learned if name not in used)
+
+    def initial_state(
+        self, batch: int, given: Mapping[str, Tensor] | None = None
+    ) -> dict[str, Tensor]:
+        """Return the state at the start of a presentation, each ``(batch, *shape)``."""
+        shape, given = (batch, *self.shape), given or {}
+        return {
+            name: (given[name] if name in given else getattr(self, f"_{name}_")).expand(shape)
+            for name in self.rendered.state
+        }
+
+    def present(
+        self,
+        drive: Tensor | None,
+        batch: int,
+        noise: Noise | None = None,
+        parameters: Mapping[str, Tensor] | None = None,
+    ) -> Presentation:
         """Start a presentation, whose steps the caller runs; arguments are as in `run`."""
         rendered = self.rendered
-        constants = [getattr(self, f"_{name}_") for name in (*rendered.arrays, *rendered.inputs)]
+        given = self._derived_too(parameters or {})
+        names = (*rendered.arrays, *rendered.inputs)
+        constants = [given[n] if n in given else getattr(self, f"_{n}_") for n in names]
         if drive is not None:
             if self.model.drive not in rendered.inputs:
                 why = "names no drive, so no constant input can reach it; give the model a 'drive'"
@@ -156,9 +199,24 @@ class PopulationTwin(nn.Module):
             fires=self.fires,
             received=self.received,
             constants=tuple(constants),
-            state=tuple(self.initial_state(batch).values()),
+            state=tuple(self.initial_state(batch, given).values()),
             draw=draw,
         )
+
+    def _derived_too(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the given parameters, and what the step derives from all that are learned."""
+        if not given:
+            return {}
+        for name in given:
+            if name not in self.learned:
+                raise InputError(
+                    f"parameter '{name}' was given to {self}, which was made with "
+                    f"learned = {self.learned}; add it there"
+                )
+        every = {n: given[n] if n in given else getattr(self, f"_{n}_") for n in self.learned}
+        found = {**self._starts(every, self.shape), **given}
+        derived = self.rendered.derived
+        return found if derived is None else {**found, **derived(every, self.shape)}
 
     def run(
         self,
@@ -169,6 +227,7 @@ class PopulationTwin(nn.Module):
         batch: int | None = None,
         record: Sequence[str] = (),
         noise: Noise | None = None,
+        parameters: Mapping[str, Tensor] | None = None,
     ) -> PopulationOutput:
         """Present one batch of samples.
 
@@ -184,6 +243,9 @@ class PopulationTwin(nn.Module):
             State variables to record.
         noise : Noise, optional
             Random numbers of the neurons; fresh ones from torch's generator if not given.
+        parameters : mapping of str to Tensor, optional
+            Values of learned parameters in SI units, each of a shape that broadcasts to
+            ``(batch, *shape)``; those of the model if not given.
 
         Raises
         ------
@@ -197,7 +259,7 @@ class PopulationTwin(nn.Module):
                 raise InputError(
                     f"'{name}' is not a state variable of {self}; it has {self.rendered.state}"
                 )
-        presentation = self.present(drive, batch, noise)
+        presentation = self.present(drive, batch, noise, parameters)
         spikes: list[Tensor] = []
         traces: dict[str, list[Tensor]] = {name: [] for name in record}
         # The gradient of `unbind` is one stack; that of `values[k]` fills all steps in each step.

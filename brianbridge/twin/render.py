@@ -25,7 +25,7 @@ the spike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,8 @@ import torch
 from brianbridge.errors import InputError
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.probe import probe
+from brianbridge.neurons.propagator import exact_propagator
+from brianbridge.twin.derived import Coefficients
 from brianbridge.twin.draws import Draw
 from brianbridge.twin.noise import poisson
 from brianbridge.twin.spike_function import SpikeFunction
@@ -70,12 +72,14 @@ class RenderedStep:
         State variables, in the order in which `step` takes and returns them.
     inputs : tuple of str
         Variables that are constant in a presentation (the drive), arguments of all functions.
-    arrays : mapping of str to numpy.ndarray, shape (neurons,)
-        Constants that differ between neurons, arguments of all functions.
+    arrays : mapping of str to numpy.ndarray, shape (neurons,) or ()
+        Constants that differ between neurons or are learned, arguments of all functions.
     initial : mapping of str to numpy.ndarray, shape (neurons,)
         State and inputs at the start of a presentation, in SI units.
     draws : tuple of Draw
         Random numbers of a step, arguments of `step`, `fire` and `settle` after the time.
+    derived : callable, optional
+        Computes what the step derives from learned parameters; None if it is nothing.
     """
 
     source: str
@@ -88,6 +92,7 @@ class RenderedStep:
     arrays: dict[str, np.ndarray]
     initial: dict[str, np.ndarray]
     draws: tuple[Draw, ...] = ()
+    derived: Coefficients | None = None
 
 
 def render(
@@ -100,6 +105,7 @@ def render(
     dtype: torch.dtype = torch.float32,
     received: Sequence[str] | None = None,
     schedule: str = "canonical",
+    learned: Collection[str] = (),
 ) -> RenderedStep:
     """Render the step of `neurons` neurons of a model.
 
@@ -122,6 +128,8 @@ def render(
         ``receive`` by default.
     schedule : {"canonical", "default"}
         The order of operations within a step.
+    learned : collection of str
+        Parameters of the model that the caller gives to the step, and that may have a gradient.
 
     Raises
     ------
@@ -155,7 +163,9 @@ def render(
     group = probe(model, neurons, fires=fires, dt=dt * second)
     code, known = read_step(model, group, fires)
     refractory = fires and model.refractory is not None
-    variables = StepVariables(model, group, known, code, received, refractory)
+    derived = _derived(model, group, known, dt, learned)
+    arguments = frozenset({*learned, *(derived.names if derived else ())})
+    variables = StepVariables(model, group, known, code, received, refractory, arguments)
     functions = spike_function or SpikeFunction()
     helpers = _helpers(functions, dtype)
     for name in sorted(set(helpers) & {*known, *code.temporary_names()}):
@@ -182,15 +192,31 @@ def render(
         state=variables.state,
         inputs=variables.inputs,
         arrays=variables.arrays,
-        initial={
-            # An event is decided anew in every step.
-            name: np.array(group.variables[name].get_value())
-            if name in group.variables
-            else np.zeros(neurons, bool)
-            for name in (*variables.state, *variables.inputs)
-        },
+        initial=_initial(group, (*variables.state, *variables.inputs)),
         draws=code.draws,
+        derived=derived,
     )
+
+
+def _initial(group: Any, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return the values of variables at the start; an event is decided anew in every step."""
+    return {
+        name: np.array(group.variables[name].get_value())
+        if name in group.variables
+        else np.zeros(len(group), bool)
+        for name in names
+    }
+
+
+def _derived(
+    model: NeuronModel, group: Any, known: dict[str, Any], dt: float, learned: Collection[str]
+) -> Coefficients | None:
+    """Return what computes the coefficients of the exact step from learned parameters."""
+    if not learned or model.method != "exact":
+        return None
+    propagator = exact_propagator(group.equations, known)
+    found = Coefficients(propagator, group.variables, frozenset(learned), dt)
+    return found if found.names else None
 
 
 def _helpers(functions: SpikeFunction, dtype: torch.dtype) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def run_in_turn(
         wanted = [v for v in record if v in population.rendered.state]
         result = population.run(
             x or None, twin.drive(name, constant), steps=network.steps, batch=batch,
-            record=wanted, noise=noise,
+            record=wanted, noise=noise, parameters=twin.parameters_of(name),
         )  # fmt: skip
         state[name], traces[name] = result.state, result.traces
         if result.spikes is not None:
@@ -135,11 +135,9 @@ def run_together(
     """Run step after step, and in each step all populations."""
     network = twin.network
     canonical = network.schedule == "canonical"
-    drives = {
-        name: twin.drive(name, _constant_input(twin, name, current)) for name in twin.populations
-    }
+    drives = {n: twin.drive(n, _constant_input(twin, n, current)) for n in twin.populations}
     masks = {name: twin.mask(name, batch) for name in drives}
-    running = {name: twin.population(name).present(drives[name], batch, noise) for name in drives}
+    running = {name: twin.present(name, drives[name], batch, noise) for name in drives}
     emitted: dict[str, list[Tensor]] = {name: [] for name in drives if network.fires(name)}
     emitted |= {} if raster is None else {INPUT: list(raster.unbind(0))}
     wanted = {n: [v for v in record if v in twin.population(n).rendered.state] for n in drives}

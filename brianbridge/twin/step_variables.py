@@ -30,6 +30,8 @@ class StepVariables:
         The variables that spikes add to.
     refractory : bool
         Whether the neurons fire and have a refractory period.
+    learned : frozenset of str
+        Constants that are arguments of the step even if all neurons share them.
 
     Attributes
     ----------
@@ -39,8 +41,8 @@ class StepVariables:
         Variables that stay constant during a presentation: the drive.
     numbers : dict of str to float
         Constants that all neurons share.
-    arrays : dict of str to numpy.ndarray, shape (neurons,)
-        Constants that differ between neurons.
+    arrays : dict of str to numpy.ndarray, shape (neurons,) or ()
+        Constants that differ between neurons or are learned.
     received : dict of str to str
         The argument of the step for each variable that spikes add to.
     spiked : str
@@ -55,6 +57,7 @@ class StepVariables:
         code: StepCode,
         received: Sequence[str],
         refractory: bool,
+        learned: frozenset[str] = frozenset(),
     ) -> None:
         from brian2.core.variables import ArrayVariable
 
@@ -72,6 +75,8 @@ class StepVariables:
         self.spiked = self.unused("spiked")
         constants = (used - arrays - {"t", "emit"}) & set(known)
         self.numbers, self.arrays = shared_and_each(known, constants)
+        for name in sorted(learned & set(self.numbers)):
+            self.arrays[name] = np.array(self.numbers.pop(name))
 
     def unused(self, name: str) -> str:
         """Return `name`, with underscores added if the model uses it."""

@@ -90,9 +90,40 @@ for _brian2, _torch, _numpy in (
 def _exprel(x: Any) -> Any:
     if not isinstance(x, Tensor):
         return float(np.expm1(x) / x) if x != 0 else 1.0
-    small = x.abs() < 1e-16
-    safe = torch.where(small, torch.ones_like(x), x)
-    return torch.where(small, torch.ones_like(x), torch.expm1(safe) / safe)
+    return _Exprel.apply(x)
+
+
+class _Exprel(torch.autograd.Function):
+    """Differentiate ``exprel`` without the cancellation of its formula near 0."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        small = x.abs() < 1e-16
+        safe = torch.where(small, torch.ones_like(x), x)
+        return torch.where(small, torch.ones_like(x), torch.expm1(safe) / safe)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return gradient * _slope_of_exprel(*ctx.saved_tensors)
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor) -> Tensor:
+        return tangent * _slope_of_exprel(*ctx.saved_tensors)
+
+
+def _slope_of_exprel(x: Tensor) -> Tensor:
+    near = x.abs() < 0.02
+    z, far = torch.where(near, x, 0), torch.where(near, 1, x)
+    # The series of exprel is the sum of x**k/(k + 1)!.
+    series = 1 / 2 + z * (1 / 3 + z * (1 / 8 + z * (1 / 30 + z * (1 / 144 + z / 840))))
+    return torch.where(near, series, (torch.exp(far) - torch.expm1(far) / far) / far)
 
 
 @register_torch_function("clip")

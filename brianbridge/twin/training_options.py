@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network import Projection, SpikingNetwork
 from brianbridge.network.gain import driven_variable
 from brianbridge.network.scale import weight_unit
+from brianbridge.twin.learn import Learn
 from brianbridge.twin.normalisation import Normalised
 from brianbridge.twin.quantisation import Quantisation
 
@@ -95,14 +96,18 @@ def _check_drive(network: SpikingNetwork, projection: Projection) -> None:
 
 
 def check_quantisation(
-    network: SpikingNetwork, quantisation: Quantisation, batch_norm: Normalised
+    network: SpikingNetwork,
+    quantisation: Quantisation,
+    batch_norm: Normalised,
+    learn: Mapping[str, Sequence[Learn]],
 ) -> None:
     """Refuse quantisation together with options that would move weights off the grid.
 
     Raises
     ------
     InputError
-        If there is a normalisation, or ``per = "channel"`` with weights not listed by channel.
+        If there is a normalisation, a learned threshold, or ``per = "channel"`` with weights not
+        listed by channel.
     """
     for projection in network.projections:
         connection = projection.connection
@@ -111,6 +116,11 @@ def check_quantisation(
             raise InputError(
                 f"quantisation: the weights of projection '{projection.name}' are not listed by "
                 f"target channel, as its kind is '{connection.kind}'; give per = 'tensor'"
+            )
+        if not projection.frozen and "theta" in {o.name for o in learn.get(projection.target, ())}:
+            raise InputError(
+                f"learn: the threshold 'theta' of population '{projection.target}' must lie on the "
+                "grid of the quantised weights; leave it out, or leave out quantisation"
             )
     if batch_norm:
         raise InputError(

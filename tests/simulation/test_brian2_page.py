@@ -25,3 +25,5 @@ def test_the_examples_run(capsys, tmp_path, monkeypatch):
     assert scope["x"].shape == (10, 200, 64)
     assert scope["again"].counts["cells"].shape == (1, 10)
     assert np.all(scope["recording"].counts["cells"].sum(axis=1) > 0)
+    assert np.ptp(np.asarray(scope["group"].tau_g)) > 0
+    assert scope["group"].namespace["tau"] != scope["tau"]

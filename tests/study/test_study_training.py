@@ -77,7 +77,7 @@ def study(tmp_path):
 # ---------------------------------------------------------------------- defaults
 
 #: What the table has beside the options of the trainer; it is for the twin.
-OF_TWIN = {"batch_norm": False, "dropout": 0.0, "quantisation": None}
+OF_TWIN = {"batch_norm": False, "dropout": 0.0, "quantisation": None, "learn": {}}
 
 
 def test_an_empty_table_makes_the_default_options(study):
@@ -108,12 +108,14 @@ TWINS = {
         "batch_norm": True,
         "dropout": 0.25,
         "quantisation": None,
+        "learn": {},
     },
     "dropout = { hidden = 0.5 }\nquantisation = { bits = 3, per = 'channel', clip = 2.0, "
     "threshold_bits = 9 }": {
         "batch_norm": False,
         "dropout": {"hidden": 0.5},
         "quantisation": Quantisation(3, "channel", 2.0, 9),
+        "learn": {},
     },
 }
 

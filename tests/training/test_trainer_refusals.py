@@ -32,6 +32,8 @@ def test_what_does_not_fit_is_refused():
         train(iris_twin(), many)
     with pytest.raises(InputError, match="Did you mean 'epochs'"):
         train(iris_twin(), load_dataset("iris").train, epoch=3)
+    with pytest.raises(InputError, match="'learn' is an option of to_torch"):
+        train(iris_twin(), load_dataset("iris").train, learn={"hidden": ["theta"]})
 
 
 def test_divergence_is_told():

@@ -28,8 +28,9 @@ def write_back(
     twin : NetworkTwin or SpikingNetwork
         A trained twin, or the network that an earlier call returned. It is not changed.
     into : brian2.Network, or iterable of Brian2 objects, optional
-        The network that `from_brian2` read, or an equal one. Its `Synapses` get the weights, once
-        everything has been checked.
+        The network that `from_brian2` read, or an equal one. Its `Synapses` get the weights and
+        learned delays, and all objects the learned parameters, once everything has been checked. A
+        constant outside of the equations becomes one of the object's own namespace.
     **provenance
         JSON values that record where the weights come from.
 
@@ -42,7 +43,8 @@ def write_back(
     ------
     InputError
         If `twin` is neither, or the synapses of `into` have changed since they were read, or have
-        no variable that can hold a weight.
+        no variable that can hold a weight, or a group has one constant where each neuron has
+        learned its own value.
 
     Examples
     --------

@@ -1,4 +1,7 @@
-"""Write weights and learned delays into the Brian2 network that a network was read from."""
+"""Write what was trained into the Brian2 network that a network was read from.
+
+That are weights, learned delays and learned neuron parameters.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from brian2 import Quantity, Synapses
+from brian2 import NeuronGroup, Quantity, Synapses
 
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network import Projection, Sparse, SpikingNetwork
@@ -15,6 +18,7 @@ from brianbridge.neurons.quantity_text import quantity_text
 from brianbridge.simulation.reader.from_brian2 import ORIGIN
 from brianbridge.simulation.reader.objects import objects_of
 from brianbridge.simulation.reader.projections import ends
+from brianbridge.simulation.reader.write_parameters import new_parameters
 
 __all__ = ["write_into"]
 
@@ -23,7 +27,7 @@ _FACTOR = 10
 
 
 def write_into(network: SpikingNetwork, into: Any, *, level: int = 0) -> None:
-    """Write the weights of a network into the synapses that they were read from.
+    """Write what a network has learned into the Brian2 objects that it was read from.
 
     All checks run before any weight is set. A warning tells if the new weights are far larger than
     the present ones or have another sign. The network may have been saved and loaded in between:
@@ -41,7 +45,8 @@ def write_into(network: SpikingNetwork, into: Any, *, level: int = 0) -> None:
     Raises
     ------
     InputError
-        If the synapses have changed, or have no variable for a trained weight.
+        If the synapses have changed, or have no variable for a trained weight, or a group cannot
+        hold a learned parameter.
 
     Examples
     --------
@@ -62,7 +67,9 @@ def write_into(network: SpikingNetwork, into: Any, *, level: int = 0) -> None:
             "the network was not read from Brian2, and thus has no synapses to write into; read it "
             "with from_brian2, or run it with simulate"
         )
-    found = {o.name: o for o in objects_of(into, level=level + 1) if isinstance(o, Synapses)}
+    objects = objects_of(into, level=level + 1)
+    found = {o.name: o for o in objects if isinstance(o, Synapses)}
+    groups = {o.name: o for o in objects if isinstance(o, NeuronGroup)}
     values: dict[tuple[str, str], np.ndarray] = {}
     delays: dict[str, tuple[Any, Any]] = {}
     for projection in network.projections:
@@ -92,6 +99,9 @@ def write_into(network: SpikingNetwork, into: Any, *, level: int = 0) -> None:
             values[name, variable] = projection.weight.astype(np.float64) / factor
         elif np.any(projection.weight != projection.weight.dtype.type(factor)):
             raise _constant(found[name])
+    owners = {n: found[e["synapses"]] for n, e in origin.items() if e.get("synapses") in found}
+    for parameter in new_parameters(network, groups, owners):
+        parameter.set()
     for pathway, times in delays.values():
         pathway.variables["delay"].set_value(times)
     for (name, variable), weights in values.items():

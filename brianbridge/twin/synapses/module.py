@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from brianbridge.errors import InputError
 from brianbridge.network import INPUT, Projection, SpikingNetwork
 from brianbridge.network.split import groups_by_delay
 from brianbridge.network.synapses import probe_synapses
@@ -101,6 +102,13 @@ class SynapseTwin(nn.Module):
         The variables of each population that change.
     dtype : torch.dtype
         Floating point type.
+    learned : collection of str
+        Constants and variables whose values are given to `initial_values`.
+
+    Raises
+    ------
+    InputError
+        If the code of the synapses does not depend on what is learned.
     """
 
     pre: Tensor
@@ -112,6 +120,7 @@ class SynapseTwin(nn.Module):
         projection: Projection,
         states: Mapping[str, tuple[str, ...]],
         dtype: torch.dtype,
+        learned: Collection[str] = (),
     ) -> None:
         from brian2 import second
 
@@ -133,18 +142,7 @@ class SynapseTwin(nn.Module):
         self.state = tuple(sorted((changed - {SUM}) | ({"lastupdate"} & used)))
         own = [n for n in model.variables if n in used | set(self.state)]
         numbers, each = shared_and_each(code.known, (used & set(code.known)) - {"t", *own})
-        self.gathered: dict[str, tuple[str, str]] = {}
-        constants = {}
-        for name in sorted(each):
-            variable, _, side = name.rpartition("_")
-            population = projection.source if side == "pre" else projection.target
-            if side not in ("pre", "post"):
-                continue  # lastupdate
-            if population != INPUT and variable in states[population]:
-                self.gathered[name] = variable, side
-                continue
-            index = pairs.source if side == "pre" else pairs.target
-            constants[name] = each[name][index]
+        constants = self._of_neurons(each, {"pre": pairs.source, "post": pairs.target}, states)
         if any(self._waits(code, part) for part in code.pathways.values()):
             self.gathered["not_refractory_post"] = "not_refractory", "post"
         for name in own:
@@ -152,6 +150,13 @@ class SynapseTwin(nn.Module):
                 constants[name] = model.initial.get(name, np.zeros(1))
         if "lastupdate" in self.state:
             constants["lastupdate"] = np.zeros(1)
+        constants |= {name: np.array([numbers.pop(name)]) for name in learned if name in numbers}
+        for name in learned:
+            if name not in constants:
+                raise InputError(
+                    f"learn: the synapses of {what} do not depend on '{name}', so it has no "
+                    "gradient; leave it out"
+                )
         self.initial = tuple(constants)
         for name, values in constants.items():
             tensor = torch.as_tensor(np.array(values))
@@ -167,14 +172,46 @@ class SynapseTwin(nn.Module):
             steps = pathway.steps(network.dt, len(ends))
             self.pathways[pathway.name] = PathwayTwin(ends, pairs.target, steps)
 
+    def _of_neurons(
+        self,
+        each: Mapping[str, np.ndarray],
+        ends: Mapping[str, np.ndarray],
+        states: Mapping[str, tuple[str, ...]],
+    ) -> dict[str, np.ndarray]:
+        """Return the constants of neurons by synapse; list the variables that steps gather."""
+        self.gathered: dict[str, tuple[str, str]] = {}
+        constants = {}
+        for name in sorted(each):
+            variable, _, side = name.rpartition("_")
+            if side not in ends:
+                continue  # lastupdate
+            projection = self.projection
+            population = projection.source if side == "pre" else projection.target
+            if population != INPUT and variable in states[population]:
+                self.gathered[name] = variable, side
+            else:
+                constants[name] = each[name][ends[side]]
+        return constants
+
     @staticmethod
     def _waits(code: SynapseCode, pathway: PathwayCode) -> bool:
         """Return whether a pathway that runs in turn leaves out refractory neurons."""
         return pathway.in_turn and bool(masked(code, pathway))
 
-    def initial_values(self, weight: Tensor) -> dict[str, Tensor]:
-        """Return constants and initial state by name, with `weight` for the trained variable."""
+    def initial_values(
+        self, weight: Tensor, learned: Mapping[str, Tensor] | None = None
+    ) -> dict[str, Tensor]:
+        """Return constants and initial state by name.
+
+        Parameters
+        ----------
+        weight : Tensor, shape (synapses,) or (1,)
+            The trained variable.
+        learned : mapping of str to Tensor, optional
+            What else is learned: one value, or one for each synapse.
+        """
         values = {name: self.get_buffer(f"_{name}_") for name in self.initial}
+        values |= {name: value.reshape(-1) for name, value in (learned or {}).items()}
         return {**values, self.model.trained: weight} if self.model.trained else values
 
 

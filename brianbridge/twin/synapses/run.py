@@ -39,7 +39,13 @@ class Coupling:
 
     def __init__(self, twin: Any, running: Mapping[str, Presentation]) -> None:
         self._runs = [
-            SynapseRun(synapses, twin.projection(name).effective()[0], running)
+            SynapseRun(
+                synapses,
+                synapses.initial_values(
+                    twin.projection(name).effective()[0], twin.parameters_of(name)
+                ),
+                running,
+            )
             for name, synapses in twin.synapses.items()
         ]
         pathways = [(run, pathway) for run in self._runs for pathway in run.pathways]
@@ -76,14 +82,17 @@ class SynapseRun:
     ----------
     synapses : SynapseTwin
         The synapses.
-    weight : Tensor, shape (synapses,) or (1,)
-        The present weight of the projection.
+    initial : mapping of str to Tensor, shape (synapses,) or (1,)
+        Their constants and their initial state.
     running : mapping of str to Presentation
         The presentation of each population.
     """
 
     def __init__(
-        self, synapses: SynapseTwin, weight: Tensor, running: Mapping[str, Presentation]
+        self,
+        synapses: SynapseTwin,
+        initial: Mapping[str, Tensor],
+        running: Mapping[str, Presentation],
     ) -> None:
         self._synapses, self._rendered = synapses, synapses.rendered
         self._source, self.target = synapses.projection.source, synapses.projection.target
@@ -91,7 +100,7 @@ class SynapseRun:
         self._ends = {"post": (running[self.target], synapses.post)}
         if self._source != INPUT:
             self._ends["pre"] = running[self._source], synapses.pre
-        values: dict[str, Any] = dict(synapses.initial_values(weight))
+        values: dict[str, Any] = dict(initial)
         prepare = self._rendered.prepare
         terms = prepare.function(*(values[name] for name in prepare.arguments))
         self._values = {**values, **dict(zip(prepare.results, terms, strict=True))}

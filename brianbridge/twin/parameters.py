@@ -1,0 +1,205 @@
+"""Parameters of neurons and synapses that training changes, as torch modules.
+
+What an optimiser sees of a parameter is 0 at the start and of order one; a parametrization
+(`torch.nn.utils.parametrize`) turns it into the value in SI units, which stays in its range:
+
+===================  =====================================================
+range                value
+===================  =====================================================
+low and high         ``low + (high - low)*sigmoid(raw + start)``
+low                  ``low + (start - low)*exp(raw)``
+high                 ``high - (high - start)*exp(raw)``
+none                 ``start + unit*raw``, in natural units
+===================  =====================================================
+
+Weight decay thus pulls parameters towards their initial values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from brian2 import Quantity
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from brianbridge.errors import InputError
+from brianbridge.network import SpikingNetwork
+from brianbridge.twin.learn import Learn
+from brianbridge.twin.owners import Owner, owner_of, shared_values
+from brianbridge.twin.parameter_range import range_of
+from brianbridge.twin.population import PopulationTwin
+
+__all__ = ["LearnedParameters", "check_used", "learned_parameters"]
+
+
+class Ranged(nn.Module):
+    """Keep a parameter in its range, as a parametrization; see the docstring of the module.
+
+    Parameters
+    ----------
+    start : numpy.ndarray
+        The initial value, in SI units.
+    low, high : float or None
+        The limits.
+    unit : float
+        One natural unit of a parameter without limits, in SI units.
+    what : str
+        What it is, for messages.
+    """
+
+    def __init__(
+        self, start: np.ndarray, low: float | None, high: float | None, unit: float, what: str
+    ) -> None:
+        super().__init__()
+        self._what = what
+        self._start = torch.as_tensor(start, dtype=torch.float64)
+        self._low, self._high, self._unit = low, high, unit
+
+    def forward(self, raw: Tensor) -> Tensor:
+        """Return the value. It is exactly the initial one where `raw` is 0."""
+        start, low, high = self._start.to(raw), self._low, self._high
+        if low is not None and high is not None:
+            first = torch.logit((start - low) / (high - low))
+            moved = torch.sigmoid(first + raw) - torch.sigmoid(first)
+            return (start + (high - low) * moved).clamp(low, high)
+        if low is not None:
+            return start + (start - low) * torch.expm1(raw)
+        if high is not None:
+            return start - (high - start) * torch.expm1(raw)
+        return start + self._unit * raw
+
+    def right_inverse(self, value: Tensor) -> Tensor:
+        """Return what `forward` turns into `value`.
+
+        Raises
+        ------
+        InputError
+            If a value is not within the limits.
+        """
+        raw = self._raw(value)
+        if not torch.isfinite(raw).all():
+            limits = " and ".join(
+                f"{side} {limit:g}"
+                for side, limit in (("above", self._low), ("below", self._high))
+                if limit is not None
+            )
+            raise InputError(f"{self._what}: give values {limits or 'that are finite'} (SI units)")
+        return raw
+
+    def _raw(self, value: Tensor) -> Tensor:
+        start, low, high = self._start.to(value), self._low, self._high
+        if low is not None and high is not None:
+            inside, first = ((v - low) / (high - low) for v in (value, start))
+            return torch.logit(inside) - torch.logit(first)
+        if low is not None:
+            return torch.log((value - low) / (start - low))
+        if high is not None:
+            return torch.log((high - value) / (high - start))
+        return (value - start) / self._unit
+
+    def get_extra_state(self) -> Tensor:
+        """Return the initial value: with it, a state dict holds the value of the parameter."""
+        return self._start
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Take the initial value of a state dict."""
+        self._start = state.to(self._start)
+
+
+class LearnedParameters(nn.Module):
+    """Hold the learned parameters of one owner, as attributes of the same names.
+
+    Parameters
+    ----------
+    owner : Owner
+        What they belong to; see `brianbridge.twin.owners`.
+    learn : sequence of Learn
+        What it learns.
+    dtype : torch.dtype
+        Floating point type.
+
+    Raises
+    ------
+    InputError
+        If a range does not fit the parameter, or the owner does not have what is learned for each.
+
+    Examples
+    --------
+    >>> import brianbridge as bb
+    >>> layer = bb.Dense(3, bb.neuron_model("lif"))
+    >>> network = bb.SpikingNetwork.sequential((2,), [layer], encoding=bb.Current(5))
+    >>> owner = owner_of(network, "output")
+    >>> learned = LearnedParameters(owner, [Learn("tau", each="neuron")], torch.float64)
+    >>> learned.tau.tolist()
+    [0.01, 0.01, 0.01]
+    >>> [name for name, _ in learned.named_parameters()]
+    ['parametrizations.tau.original']
+    """
+
+    def __init__(self, owner: Owner, learn: Sequence[Learn], dtype: torch.dtype) -> None:
+        super().__init__()
+        self._owner, self._names = owner, tuple(one.name for one in learn)
+        for one in learn:
+            what = f"learn: '{one.name}' of {owner.label}"
+            if hasattr(self, one.name):
+                raise InputError(f"{what} has a name that torch's modules use; rename it")
+            start = shared_values(owner, one.name, one.each, what)
+            low, high = range_of(owner, one, start, what)
+            unit = owner.unit(one.name) if low is high is None else 1.0
+            if unit is None:
+                raise InputError(
+                    f"{what} may be 0, so that its size is unknown; give it a range, "
+                    f"bb.Learn('{one.name}', low=..., high=...)"
+                )
+            self.register_parameter(one.name, nn.Parameter(torch.as_tensor(start, dtype=dtype)))
+            parametrize.register_parametrization(
+                self, one.name, Ranged(start, low, high, unit, what)
+            )
+
+    def forward(self) -> dict[str, Tensor]:
+        """Return the present values, in SI units."""
+        return {name: getattr(self, name) for name in self._names}
+
+    @torch.no_grad()
+    def quantities(self) -> dict[str, Any]:
+        """Return the present values in double precision and with their unit.
+
+        There is one value, or one for each neuron or synapse.
+        """
+        found = {}
+        for name in self._names:
+            held: Any = self.parametrizations[name]  # type: ignore[index]
+            value = held[0](held.original.double()).cpu().numpy()
+            each = np.broadcast_to(value, self._owner.start(name).shape).ravel()
+            dim = self._owner.dimensions(name)
+            found[name] = Quantity.with_dimensions(each if value.ndim else value, dim)
+        return found
+
+
+def learned_parameters(
+    network: SpikingNetwork, learn: Mapping[str, Sequence[Learn]], dtype: torch.dtype
+) -> nn.ModuleDict:
+    """Return all learned parameters, by population or projection."""
+    return nn.ModuleDict(
+        {n: LearnedParameters(owner_of(network, n), chosen, dtype) for n, chosen in learn.items()}
+    )
+
+
+def check_used(populations: Iterable[PopulationTwin]) -> None:
+    """Refuse learned parameters that nothing depends on.
+
+    Raises
+    ------
+    InputError
+        If there is one; it would have no gradient.
+    """
+    for population in populations:
+        for name in population.unused:
+            raise InputError(
+                f"learn: nothing that population '{population.name}' computes depends on '{name}', "
+                "so it has no gradient; leave it out"
+            )
