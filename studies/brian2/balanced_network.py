@@ -24,6 +24,7 @@ import argparse
 import json
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -80,14 +81,18 @@ class UserNetwork:
     monitors: tuple[SpikeMonitor, SpikeMonitor]
 
 
-def user_network() -> UserNetwork:
-    """Return the network as the user has it, untrained."""
+def user_network(
+    equations: str = EQUATIONS,
+    threshold: str = "v > -50*mV",
+    constants: Mapping[str, Any] | None = None,
+) -> UserNetwork:
+    """Return the network as the user has it, untrained; `constants` are those of the equations."""
     seed(SEED)
     defaultclock.dt = 0.1 * ms
     exc, inh = (
         NeuronGroup(
-            n, EQUATIONS, threshold="v > -50*mV", reset="v = -60*mV", refractory=2 * ms,
-            method="exponential_euler", name=name,
+            n, equations, threshold=threshold, reset="v = -60*mV", refractory=2 * ms,
+            method="exponential_euler", name=name, namespace=constants and dict(constants),
         )
         for n, name in ((800, "exc"), (200, "inh"))
     )  # fmt: skip
