@@ -1,0 +1,11 @@
+"""Sensitivity: by how much an outcome changes with each parameter of the neurons.
+
+`parameters` lists what can change, `outcomes` says what is observed, `gradient` differentiates the
+twin, `difference` runs Brian2 with changed parameters, and `result` puts both beside each other.
+May import `ladder` and all below it. A new outcome is one entry in `outcomes`.
+"""
+
+from brianbridge.sensitivities.result import Estimate, Row, Sensitivity
+from brianbridge.sensitivities.run import sensitivity
+
+__all__ = ["Estimate", "Row", "Sensitivity", "sensitivity"]
