@@ -92,15 +92,14 @@ class ChangingTwin(NetworkTwin):
         self.learn = {n: tuple(Learn(p.name) for p in chosen) for n, chosen in of.items() if chosen}
         self._learned_gains = learned_gains(network, self.learn)
         self.differentiate_by(self.spike_function)
-        self.learned = nn.ModuleDict(
-            {name: ChangedParameters(self.population(name), of[name]) for name in self.learn}
-        )
+        self._changed = [ChangedParameters(self.population(name), of[name]) for name in self.learn]
+        self.learned = nn.ModuleDict(dict(zip(self.learn, self._changed, strict=True)))
         self.requires_grad_(requires_grad=False)
         self.eval()
 
     def begin(self, batch: int) -> list[Tensor]:
         """Return the change of each parameter in each sample, as a share; all are 0."""
-        return [share for one in self.learned.values() for share in one.begin(batch)]
+        return [share for one in self._changed for share in one.begin(batch)]
 
 
 def _shaped(values: np.ndarray, shape: tuple[int, ...]) -> Tensor:

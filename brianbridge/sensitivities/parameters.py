@@ -16,7 +16,7 @@ from brianbridge.neurons.expressions import names_in
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.quantities import si_array
 from brianbridge.twin.learned import checked_learned
-from brianbridge.twin.parameter_range import unit_of
+from brianbridge.twin.owners import owner_of
 
 __all__ = ["Parameter", "changed", "parameters_of"]
 
@@ -72,10 +72,11 @@ def parameters_of(network: SpikingNetwork, step: float) -> tuple[list[Parameter]
             if np.asarray(value).dtype.kind == "b":
                 left_out[place] = "a condition, which has no per cent"
                 continue
-            try:
-                found.append(_parameter(population, name, value, step, network.dt))
-            except InputError:
+            whole = _whole(network, population, name, value)
+            if whole is None:
                 left_out[place] = "it is 0, and nothing says how large it may be"
+            else:
+                found.append(_parameter(population, name, value, whole, step, network.dt))
     return found, left_out
 
 
@@ -113,14 +114,22 @@ def _values_of(model: NeuronModel) -> Iterator[tuple[str, Any]]:
         yield _REFRACTORY, model.refractory
 
 
-def _parameter(population: Population, name: str, value: Any, step: float, dt: float) -> Parameter:
-    """Return a parameter; raise `InputError` if it is 0 and has no natural unit."""
-    model, whole = population.neuron, si_array(value)
-    is_zero = not whole.any()
-    if is_zero:
-        if name not in model.parameters:
-            raise InputError(f"'{name}' of population '{population.name}' is 0; give a time")
-        whole = np.asarray(unit_of(model, name, f"'{name}' of population '{population.name}'"))
+def _whole(
+    network: SpikingNetwork, population: Population, name: str, value: Any
+) -> np.ndarray | None:
+    """Return a hundred per cent of a value; None if it is 0 and has no natural unit."""
+    whole = si_array(value)
+    if whole.any():
+        return whole
+    known = name in population.neuron.parameters
+    unit = owner_of(network, population.name).unit(name) if known else None
+    return None if unit is None else np.asarray(unit)
+
+
+def _parameter(
+    population: Population, name: str, value: Any, whole: np.ndarray, step: float, dt: float
+) -> Parameter:
+    model, is_zero = population.neuron, not si_array(value).any()
     why = _no_gradient(model, name)
     if why:
         least = float(np.abs(whole[whole != 0]).min())
