@@ -62,13 +62,15 @@ def agreement(gradient: np.ndarray, difference: np.ndarray, outcome: np.ndarray)
     Returns
     -------
     bool or None
-        None if the gradient is far more uncertain than the difference: it explodes in some
-        samples, and would agree with anything.
+        None if that cannot be said: the gradient is far more uncertain than the difference,
+        because it explodes in some samples, or there is one sample.
     """
     one, other = (elasticity(slopes, outcome) for slopes in (gradient, difference))
     apart = elasticity(difference - gradient, outcome)
     known = max(other.error or 0.0, abs(other.value))
     if (one.error or 0.0) > _NOISIER * known:
         return None
-    noise = _ERRORS * (apart.error or 0.0)
-    return abs(apart.value) <= max(noise, _SHARE * max(abs(one.value), abs(other.value)))
+    near = abs(apart.value) <= _SHARE * max(abs(one.value), abs(other.value))
+    if near or apart.error is None:
+        return near or None
+    return abs(apart.value) <= _ERRORS * apart.error

@@ -93,7 +93,7 @@ class Row:
             return "differ"
         if not self.changed:
             return "unchanged"
-        return "" if self.gradient is None else "noisy"
+        return "noisy" if self.gradient is not None and self.gradient.error is not None else ""
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -191,6 +191,8 @@ class Sensitivity:
                 yield f"* {row.population}.{row.parameter} is 0: per % of its unit, {row.per}"
         marks = {row.mark for row in self.rows}
         yield from (f"{mark}: {why}" for mark, why in _MARKS.items() if mark in marks)
+        if self.samples == 1:
+            yield "one sample has no standard error; several tell whether both numbers differ"
         for name, why in self.no_gradient.items():
             yield f"no gradient: {name} ({why})"
         for row in self.rows:

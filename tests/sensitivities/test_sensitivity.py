@@ -254,6 +254,15 @@ def test_a_gradient_that_explodes_agrees_with_nothing():
     assert agreement(difference + 0.1, difference, outcome) is False
 
 
+def test_one_sample_does_not_tell_whether_both_differ():
+    one, two = np.array([0.3]), np.array([0.2])
+    assert agreement(one, two, np.ones(1)) is None
+    assert agreement(one, one + 0.001, np.ones(1)) is True
+    found = bb.sensitivity(network(), X[:1], of="counts", step=0.3)
+    assert not any(r.mark in ("differ", "noisy") for r in found.rows)
+    assert "one sample has no standard error" in str(found)
+
+
 # ---------------------------------------------------------------------- the result and refusals
 
 
