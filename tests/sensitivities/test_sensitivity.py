@@ -67,7 +67,7 @@ def test_the_rate_of_a_leaky_neuron_changes_as_its_f_i_curve_says():
         mean = (elasticities * rate).sum() / rate.sum()
         assert abs(estimate.value - mean) < 3 * estimate.error
         assert estimate.error < 0.05
-    # The surrogate derivative has the sign, but not the size; the table says so.
+    # The surrogate derivative has the sign, but at this step not the size; the table says so.
     theta = row(found, "theta")
     assert theta.gradient.value < 0
     assert theta.agree is False
@@ -161,6 +161,21 @@ def test_the_slope_of_a_sample_does_not_depend_on_its_batch():
     assert together.shape == (2, 4, 12)
     assert np.ptp(together[1, 0]) > 0
     np.testing.assert_allclose(together, in_parts, rtol=1e-12)
+
+
+def test_the_gradient_is_that_of_a_twin_that_learns():
+    """A learned parameter above 0 is exp(raw) times its start, so raw has its slope."""
+    net = network()
+    twin = bb.to_torch(net, learn={"hidden": ["tau", "theta"]}, dtype=torch.float64)
+    counts = twin.run(*twin.encode(X)).spikes["hidden"].sum(0).mean()
+    learned = twin.learned["hidden"].parametrizations
+    raw = [learned[name].original for name in ("tau", "theta")]
+    expected = torch.autograd.grad(counts, raw)
+    found = bb.sensitivity(net, X, of="counts")
+    mean = found.outcomes["spikes of hidden"]
+    for name, slope in zip(("tau", "theta"), expected, strict=True):
+        estimate = row(found, name, "hidden", "spikes of hidden").gradient
+        assert estimate.value == pytest.approx(float(slope) / mean, rel=1e-9)
 
 
 def test_outcomes_of_the_twin_are_those_of_brian2():
