@@ -5,7 +5,6 @@ twin, `difference` runs Brian2 with changed parameters, and `result` puts both b
 May import `ladder` and all below it. A new outcome is one entry in `outcomes`.
 """
 
-from brianbridge.sensitivities.result import Estimate, Row, Sensitivity
-from brianbridge.sensitivities.run import sensitivity
+import lazy_loader
 
-__all__ = ["Estimate", "Row", "Sensitivity", "sensitivity"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
