@@ -8,6 +8,7 @@ from . import perturbations as perturbations
 from . import plots as plots
 from . import recording as recording
 from . import rules as rules
+from . import sensitivities as sensitivities
 from . import simulation as simulation
 from . import training as training
 from . import twin as twin
@@ -41,6 +42,7 @@ from .neurons.propagator import exact_propagator as exact_propagator
 from .recording import Recording as Recording
 from .remedies.calibrate import calibrate as calibrate
 from .remedies.fine_tune import fine_tune as fine_tune
+from .sensitivities.run import sensitivity as sensitivity
 from .simulation.backend import Backend as Backend
 from .simulation.reader.from_brian2 import from_brian2 as from_brian2
 from .simulation.reader.write_back import write_back as write_back

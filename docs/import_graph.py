@@ -34,7 +34,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("twin", "simulation"),
     ("rules", "training", "perturbations", "measures", "plots"),
     ("ladder",),
-    ("remedies", "sweep", "report"),
+    ("remedies", "sweep", "report", "sensitivities"),
     ("study", "bench"),
     ("cli",),
     FRONT,

@@ -20,6 +20,7 @@ from brianbridge.cli import (
     models,
     perturbations,
     schema,
+    sensitivity,
     study,
     train,
     verify,
@@ -32,7 +33,7 @@ from brianbridge.version import __version__
 
 __all__ = ["main"]
 
-_COMMANDS = (study, train, verify, inspect, models, perturbations, data, schema, bench)
+_COMMANDS = (study, train, verify, sensitivity, inspect, models, perturbations, data, schema, bench)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -15,6 +15,7 @@ from brianbridge.plots.confusion import plot_confusion
 from brianbridge.plots.counts import plot_counts
 from brianbridge.plots.ladder import plot_ladder
 from brianbridge.plots.rasters import plot_rasters
+from brianbridge.plots.sensitivity import plot_sensitivity
 from brianbridge.plots.traces import plot_traces
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "plot_counts",
     "plot_ladder",
     "plot_rasters",
+    "plot_sensitivity",
     "plot_traces",
 ]

@@ -1,7 +1,8 @@
 """The report of a verdict: one HTML page that needs no other file.
 
 `sentences` makes its text, `figures` draws with `brianbridge.plots`, ``report.html`` is its layout,
-and `page` puts these together. May import `ladder`, `plots` and all below them. A new section goes
+and `page` puts these together. May import `sensitivities`, `ladder`, `plots` and all below
+them. A new section goes
 to `page` and the template.
 """
 
@@ -14,6 +15,7 @@ from pathlib import Path
 from brianbridge.errors import InputError
 from brianbridge.io.atomic import write_whole
 from brianbridge.ladder.verdict import Verdict
+from brianbridge.sensitivities.result import Sensitivity
 
 __all__ = ["report_beside", "write_report"]
 
@@ -21,7 +23,13 @@ __all__ = ["report_beside", "write_report"]
 NEEDS = ("jinja2", "matplotlib")
 
 
-def write_report(verdict: Verdict, path: str | Path, command: str = "") -> Path:
+def write_report(
+    verdict: Verdict,
+    path: str | Path,
+    command: str = "",
+    *,
+    sensitivity: Sensitivity | None = None,
+) -> Path:
     """Write a verdict as one HTML file with figures.
 
     The file needs no network and no script, and follows the light or dark mode of the reader. The
@@ -36,6 +44,8 @@ def write_report(verdict: Verdict, path: str | Path, command: str = "") -> Path:
         The file to write.
     command : str
         The command line that made the verdict, to be shown in the report.
+    sensitivity : Sensitivity, optional
+        What `brianbridge.sensitivity` returned for the same network, to be shown in the report.
 
     Returns
     -------
@@ -56,7 +66,7 @@ def write_report(verdict: Verdict, path: str | Path, command: str = "") -> Path:
         raise InputError(_how_to_install(missing))
     from brianbridge.report.page import page_of
 
-    text = page_of(verdict, command)
+    text = page_of(verdict, command, sensitivity)
     return write_whole(path, text)
 
 

@@ -14,7 +14,9 @@ from brianbridge.ladder.verdict import Verdict
 from brianbridge.report import figures, sentences
 from brianbridge.report.ladder_text import ladder_text
 from brianbridge.report.one_sample import run_one_sample
+from brianbridge.report.sensitivity import sensitivity_figures
 from brianbridge.report.svg import Figure
+from brianbridge.sensitivities.result import Sensitivity
 
 __all__ = ["page_of"]
 
@@ -44,7 +46,7 @@ class Detail:
     note: str = ""
 
 
-def page_of(verdict: Verdict, command: str = "") -> str:
+def page_of(verdict: Verdict, command: str = "", sensitivity: Sensitivity | None = None) -> str:
     """Return the page as text.
 
     Parameters
@@ -53,6 +55,8 @@ def page_of(verdict: Verdict, command: str = "") -> str:
         The verdict, with its evidence.
     command : str
         The command line that made the verdict.
+    sensitivity : Sensitivity, optional
+        By how much outcomes change with the parameters of the network.
     """
     evidence = verdict.evidence
     assert evidence is not None, "checked by write_report"
@@ -72,6 +76,8 @@ def page_of(verdict: Verdict, command: str = "") -> str:
         shown=[d for d in details if d.rung in shown],
         others=[d for d in details if d.rung not in shown],
         attributions=list(figures.attribution_figures(verdict)),
+        sensitivities=[] if sensitivity is None else list(sensitivity_figures(sensitivity)),
+        sensitivity_notes=[] if sensitivity is None else sensitivity.notes,
         network=_network(evidence),
         decisions=_decisions(verdict),
         remedies=[

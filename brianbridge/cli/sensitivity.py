@@ -1,0 +1,59 @@
+"""``brianbridge sensitivity``: by how much an outcome changes with the parameters of neurons."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from brianbridge.cli.parser import Namespace, add_command
+
+__all__ = ["add_to", "sensitivity"]
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = add_command(
+        commands, "sensitivity", sensitivity,
+        "say by how much an outcome changes with each parameter of the neurons",
+    )  # fmt: skip
+    parser.add_argument("network", type=Path, help="a network file (network.h5)")
+    parser.add_argument("--data", required=True, help="data set; its test samples are used")
+    parser.add_argument("--folder", help="folder of the data set's files")
+    parser.add_argument(
+        "--of",
+        action="append",
+        help="accuracy, counts, loss or potential; may be given several times (default: loss)",
+    )
+    parser.add_argument(
+        "--samples", type=int, default=100, help="number of samples, from the first (default: 100)"
+    )
+    parser.add_argument(
+        "--step",
+        type=float,
+        default=0.02,
+        help="change of a parameter in Brian2, to both sides, as a share (default: 0.02)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of random neurons (default: 0)")
+    parser.add_argument("--out", type=Path, help="file for the result (sensitivity.json)")
+
+
+def sensitivity(options: Namespace) -> int:
+    """Print the sensitivity of a network."""
+    from brianbridge.io.atomic import writable_file
+    from brianbridge.io.networks.file import load_network
+    from brianbridge.ladder.progress import Progress
+    from brianbridge.sensitivities.run import sensitivity as sensitivity_of
+    from brianbridge.study.data import held_out
+
+    network = load_network(options.network)
+    data = held_out(network.provenance, options.data, options.folder)
+    if options.out is not None:
+        writable_file(options.out)
+    found = sensitivity_of(
+        network, data, options.of or ["loss"], samples=options.samples, step=options.step,
+        seed=options.seed, progress=Progress(lines=True),
+    )  # fmt: skip
+    if options.out is not None:
+        found.save(options.out)
+    print(found.to_json() if options.json else found)
+    return 0
