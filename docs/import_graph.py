@@ -33,6 +33,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("datasets", "io"),
     ("twin", "simulation"),
     ("rules", "training", "perturbations", "measures", "plots"),
+    ("fitting",),
     ("ladder",),
     ("remedies", "sweep", "report"),
     ("study", "bench"),

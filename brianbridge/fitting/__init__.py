@@ -1,0 +1,11 @@
+"""Fit neurons to recordings.
+
+`problem` checks what is given, `traces` runs many sets of parameters in one Brian2 group,
+`following` descends from many starts, and `result` holds what was found. May import `simulation`
+and all below it, but no network.
+"""
+
+from brianbridge.fitting.fit import fit
+from brianbridge.fitting.result import Fit
+
+__all__ = ["Fit", "fit"]
