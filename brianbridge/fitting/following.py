@@ -32,6 +32,8 @@ __all__ = ["Found", "descend"]
 _STAGES = (1e-4, 1e-3, 1e-2, np.inf)
 #: Simulations in a stage, and in the last one.
 _STEPS, _LAST_STEPS = 8, 24
+#: While the neuron follows, a start has converged once its loss falls by less than this share.
+_LITTLE = 1e-3
 #: Starts that go on to the next stage: a quarter, but at least this many.
 _FEWEST = 4
 #: A loss that is as good as 0: differences of 1e-8 of the standard deviation.
@@ -100,6 +102,7 @@ def descend(
             z,
             steps=_STEPS if gain else _LAST_STEPS,
             least=_NOTHING,
+            little=_LITTLE if gain else 1e-8,
             enough=max(_FEWEST, len(z) // 4),
             most=run.most,
             each=told,

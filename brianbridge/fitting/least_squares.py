@@ -16,8 +16,6 @@ __all__ = ["Normal", "minimise", "normal_equations"]
 #: Distance of neighbours, in coordinates from 0 to 1: rounding and curvature then matter little.
 _DISTANCE = 1e-6
 _LEAST_DAMPING, _MOST_DAMPING = 1e-9, 1e6
-#: A loss that falls by less than this share has converged.
-_CONVERGED = 1e-8
 #: The longest step of a coordinate. Slopes say little about what is further away.
 _LONGEST = 0.5
 
@@ -106,6 +104,7 @@ def minimise(
     *,
     steps: int,
     least: float = 0.0,
+    little: float = 1e-8,
     enough: int | None = None,
     most: int = 1_000_000,
     each: Callable[[int, np.ndarray], None] | None = None,
@@ -122,6 +121,8 @@ def minimise(
         Largest number of steps.
     least : float
         A loss that is as good as 0: the search ends.
+    little : float
+        A start has converged once its loss falls by less than this share.
     enough : int, optional
         The search also ends once so many of the best starts have converged; all by default.
     most : int
@@ -155,11 +156,11 @@ def minimise(
         found = normal_equations(residuals, tried, most)
         better = (found.loss < now.loss) & ~converged
         with np.errstate(invalid="ignore"):
-            little = better & (now.loss - found.loss < _CONVERGED * now.loss)
+            settled = better & (now.loss - found.loss < little * now.loss)
         small = abs(tried - z).max(1) < 1e-10
         damping = np.where(better, np.maximum(damping / 10, _LEAST_DAMPING), damping * 10)
         z, now = np.where(better[:, None], tried, z), found.where(better, now)
-        converged |= little | small | (damping > _MOST_DAMPING)
+        converged |= settled | small | (damping > _MOST_DAMPING)
     return z, now
 
 
