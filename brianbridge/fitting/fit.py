@@ -13,6 +13,7 @@ from brianbridge.fitting.following import descend
 from brianbridge.fitting.problem import Problem
 from brianbridge.fitting.result import Fit
 from brianbridge.neurons.model import NeuronModel
+from brianbridge.simulation.arithmetic import little_garbage
 from brianbridge.simulation.device import check_runtime_device
 
 __all__ = ["fit"]
@@ -107,7 +108,8 @@ def fit(
         target_dt=target_dt, t_start=t_start, weights=weights, mask_nan=mask_nan,
     )  # fmt: skip
     began = time.perf_counter()
-    found = descend(problem, int(starts), seed, progress)
+    with little_garbage():
+        found = descend(problem, int(starts), seed, progress)
     if not np.isfinite(found.normal.loss[0]):
         raise InputError(
             f"no start of {model.label} gives finite traces; choose narrower ranges, a smaller dt "

@@ -15,9 +15,11 @@ AREA = 20000 * umetre**2
 MS = msiemens * cmetre**-2 * AREA
 EQUATIONS = """
 dv/dt = (g_l*(-65*mV - v) - g_na*m**3*h*(v - 50*mV) - g_k*n**4*(v + 90*mV) + I)/C : volt
-dm/dt = 0.32*4/exprel((-50*mV - v)/(4*mV))/ms*(1 - m) - 0.28*5/exprel((v + 23*mV)/(5*mV))/ms*m : 1
-dn/dt = 0.032*5/exprel((-48*mV - v)/(5*mV))/ms*(1 - n) - 0.5*exp((-53*mV - v)/(40*mV))/ms*n : 1
-dh/dt = 0.128*exp((-46*mV - v)/(18*mV))/ms*(1 - h) - 4/(1 + exp((-23*mV - v)/(5*mV)))/ms*h : 1
+dm/dt = 0.32*(u + 50)/(1 - exp((-50 - u)/4))/ms*(1 - m) - b_m/ms*m : 1
+b_m = 0.28*(u + 23)/(exp((u + 23)/5) - 1) : 1
+dn/dt = 0.032*(u + 48)/(1 - exp((-48 - u)/5))/ms*(1 - n) - 0.5*exp((-53 - u)/40)/ms*n : 1
+dh/dt = 0.128*exp((-46 - u)/18)/ms*(1 - h) - 4/(1 + exp((-23 - u)/5))/ms*h : 1
+u = v/mV : 1
 I : amp
 """
 TRUTH = {"g_na": 100 * MS, "g_k": 30 * MS, "g_l": 0.05 * MS, "C": 1 * ufarad * cmetre**-2 * AREA}
