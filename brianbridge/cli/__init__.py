@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from brianbridge.cli import (
     bench,
     data,
+    fit,
     inspect,
     models,
     perturbations,
@@ -32,7 +33,7 @@ from brianbridge.version import __version__
 
 __all__ = ["main"]
 
-_COMMANDS = (study, train, verify, inspect, models, perturbations, data, schema, bench)
+_COMMANDS = (study, train, verify, fit, inspect, models, perturbations, data, schema, bench)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from brianbridge.blame import count_as_used
 from brianbridge.errors import InputError
 from brianbridge.fitting.following import descend
 from brianbridge.fitting.problem import Problem
@@ -100,7 +101,9 @@ def fit(
     """
     check_runtime_device("fit")
     if not isinstance(model, NeuronModel):
-        model = NeuronModel.from_group(model, level=1)
+        read = NeuronModel.from_group(model, level=1)
+        count_as_used([model])
+        model = read
     if isinstance(starts, bool) or not isinstance(starts, int | np.integer) or starts < 1:
         raise InputError(f"starts = {starts!r} is no number of starts; give 1 or more")
     problem = Problem.checked(

@@ -270,7 +270,7 @@ def _weights(name: str, values: np.ndarray, kept: np.ndarray, given: Any) -> np.
         raise InputError("weights are below 0 or all 0; give weights above 0")
     mean = np.average(values, weights=weights)
     spread = np.sum(weights * (values - mean) ** 2)
-    if not spread:
+    if spread <= 1e-20 * np.sum(weights * values**2):
         raise InputError(
             f"target '{name}' never changes; give a recording in which it responds to the input"
         )

@@ -13,6 +13,7 @@ from brianbridge.fitting.identified import Identified, identified
 from brianbridge.fitting.problem import Problem
 from brianbridge.fitting.verification import FitVerification, trace_in_brian2, verify_fit
 from brianbridge.neurons.model import NeuronModel
+from brianbridge.neurons.quantities import to_json
 
 __all__ = ["Fit", "FitStart"]
 
@@ -133,6 +134,21 @@ class Fit:
     def verify(self) -> FitVerification:
         """Simulate the fitted neuron anew, also at a tenth of the step and by other methods."""
         return verify_fit(self.problem, self.parameters, self.loss)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result in JSON values: parameters, intervals, losses and the neuron."""
+        return {
+            "parameters": {name: to_json(one) for name, one in self.parameters.items()},
+            "intervals": {
+                name: [to_json(low), to_json(high)] for name, (low, high) in self.intervals.items()
+            },
+            "not_determined": [list(names) for names in self.free],
+            "loss": self.loss,
+            "rms": {name: to_json(one) for name, one in self.rms.items()},
+            "losses_of_starts": [one.loss for one in self.starts],
+            "seconds": self.seconds,
+            "model": self.model.to_dict(),
+        }
 
     def __str__(self) -> str:
         lines = [f"loss {self.loss:.3g} of the variance, {self.seconds:.1f} s"]
