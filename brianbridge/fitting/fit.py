@@ -10,9 +10,12 @@ import numpy as np
 
 from brianbridge.blame import count_as_used
 from brianbridge.errors import InputError
-from brianbridge.fitting.following import descend
+from brianbridge.fitting.annealing import anneal
+from brianbridge.fitting.following import Found, descend
 from brianbridge.fitting.problem import Problem
 from brianbridge.fitting.result import Fit
+from brianbridge.fitting.spike_problem import SpikeProblem
+from brianbridge.fitting.spike_result import SpikeFit
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.simulation.arithmetic import little_garbage
 from brianbridge.simulation.device import check_runtime_device
@@ -24,7 +27,7 @@ def fit(
     model: Any,
     *,
     input: Any = None,
-    target: Mapping[str, Any],
+    target: Any,
     dt: Any,
     learn: Mapping[str, Any],
     starts: int = 32,
@@ -35,13 +38,14 @@ def fit(
     t_start: Any = 0.0,
     weights: Any = None,
     mask_nan: bool = False,
+    precision: Any = "2 ms",
     progress: Callable[[int, int, float], None] | None = None,
-) -> Fit:
-    r"""Fit parameters of a neuron to recorded traces.
+) -> Any:
+    r"""Fit parameters of a neuron to recorded traces, or to spike trains.
 
     Many starts run side by side in one Brian2 group. Each is improved by the steps of Levenberg and
     Marquardt, while the neuron follows the recording first closely and then less and less; see
-    `brianbridge.fitting.following`.
+    `brianbridge.fitting.following`, and `brianbridge.fitting.annealing` for spike trains.
 
     Parameters
     ----------
@@ -50,9 +54,9 @@ def fit(
     input : Quantity, shape (sweeps, times) or (times,), optional
         The input over time, such as a current. Each value is in force for a time `input_dt`. If
         not given, the equations have all input, such as a `TimedArray`.
-    target : mapping of str to Quantity, shape (sweeps, times) or (times,)
-        What was recorded of state variables: the first value at time 0, the next after a time
-        `target_dt`.
+    target : mapping of str to Quantity, or sequence of Quantity
+        What was recorded of state variables, each ``(sweeps, times)`` or ``(times,)``: the first
+        value at time 0, the next after a time `target_dt`. Or the spike times of each sweep.
     dt : Quantity
         Length of a step of the simulation.
     learn : mapping of str to tuple of Quantity
@@ -69,6 +73,8 @@ def fit(
         The time before which nothing is compared.
     weights : array, broadcasts to (sweeps, times), optional
         Weights of the squared differences.
+    precision : Quantity or str
+        For spike trains: the largest distance of spikes that coincide.
     mask_nan : bool
         Whether recordings may have NaN, which are left out.
     progress : callable, optional
@@ -77,8 +83,9 @@ def fit(
 
     Returns
     -------
-    Fit
-        ``parameters``, ``loss``, ``model``, ``intervals``, ``starts``, ``verify()``.
+    Fit or SpikeFit
+        ``parameters``, ``loss``, ``model``, ``starts``, ``verify()``; for traces ``intervals``, and
+        for spike trains ``coincidence``.
 
     Raises
     ------
@@ -106,6 +113,17 @@ def fit(
         model = read
     if isinstance(starts, bool) or not isinstance(starts, int | np.integer) or starts < 1:
         raise InputError(f"starts = {starts!r} is no number of starts; give 1 or more")
+    if not isinstance(target, Mapping):
+        only = {"target_dt": target_dt, "input_dt": input_dt, "weights": weights}
+        for name in (name for name, value in only.items() if value is not None):
+            raise InputError(f"{name} is for traces, but target has spike trains; leave it out")
+        spikes = SpikeProblem.checked(
+            model, input=input, target=target, dt=dt, learn=learn, drive=drive, precision=precision
+        )
+        began = time.perf_counter()
+        with little_garbage():
+            fired = anneal(spikes, int(starts), seed, progress)
+        return SpikeFit(spikes, fired, time.perf_counter() - began)
     problem = Problem.checked(
         model, input=input, target=target, dt=dt, learn=learn, drive=drive, input_dt=input_dt,
         target_dt=target_dt, t_start=t_start, weights=weights, mask_nan=mask_nan,
@@ -113,15 +131,17 @@ def fit(
     began = time.perf_counter()
     with little_garbage():
         found = descend(problem, int(starts), seed, progress)
+    _check_found(problem, found)
+    return Fit(problem, found, time.perf_counter() - began)
+
+
+def _check_found(problem: Problem, found: Found) -> None:
+    """Refuse a fit without finite traces, or with a parameter that nothing depends on."""
     if not np.isfinite(found.normal.loss[0]):
         raise InputError(
-            f"no start of {model.label} gives finite traces; choose narrower ranges, a smaller dt "
-            "or another method"
+            f"no start of {problem.model.label} gives finite traces; choose narrower ranges, a "
+            "smaller dt or another method"
         )
-    without = (found.normal.gradient == 0).all(0) & (
-        np.einsum("spp->sp", found.normal.curvature) == 0
-    ).all(0)
-    if without.any():
-        name = problem.ranges.names[int(np.flatnonzero(without)[0])]
+    slopes = np.einsum("spp->sp", found.normal.curvature)
+    for name in np.array(problem.ranges.names)[(slopes == 0).all(0)]:
         raise InputError(f"the targets do not depend on '{name}'; leave it out of learn")
-    return Fit(problem, found, time.perf_counter() - began)

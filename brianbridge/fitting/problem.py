@@ -15,7 +15,7 @@ from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.quantities import seconds, si_array
 from brianbridge.neurons.quantity_text import unit_name
 
-__all__ = ["Problem", "whole_steps"]
+__all__ = ["Problem", "drive_of", "sweeps_first", "whole_steps"]
 
 
 @dataclass(frozen=True)
@@ -119,9 +119,9 @@ class Problem:
         if input is not None:
             each = step if input_dt is None else seconds(input_dt, "input_dt")
             whole_steps(each, step, "input_dt")
-            values = _sweeps_first(input, "input")
+            values = sweeps_first(input, "input")
             _check_same(values, each, next(iter(targets.values())).shape, times)
-            population = driven(model, drive or _drive_of(model), values, each)
+            population = driven(model, drive or drive_of(model), values, each)
         share = {
             name: _weights(name, values, kept[name], weights) / len(filled)
             for name, values in filled.items()
@@ -152,7 +152,8 @@ def whole_steps(period: float, dt: float, what: str) -> int:
     return number
 
 
-def _drive_of(model: NeuronModel) -> str:
+def drive_of(model: NeuronModel) -> str:
+    """Return the parameter that the input sets, if the model says which."""
     if not model.drive:
         raise InputError(
             f"{model.label} does not say which variable the input sets; name it, as in drive='I'"
@@ -160,7 +161,7 @@ def _drive_of(model: NeuronModel) -> str:
     return model.drive
 
 
-def _sweeps_first(values: Any, what: str) -> Any:
+def sweeps_first(values: Any, what: str) -> Any:
     """Return recorded values of shape (sweeps, times), with their unit."""
     from brian2 import Quantity
     from brian2.units.fundamentalunits import get_dimensions
@@ -192,7 +193,7 @@ def _targets(
         if name not in model.settable_variables:
             hint = did_you_mean(name, model.settable_variables)
             raise InputError(f"target: {model.label} has no state variable '{name}'. {hint}")
-        array = _sweeps_first(values, f"target '{name}'")
+        array = sweeps_first(values, f"target '{name}'")
         unit, given = unit_name(equations[name].dim), unit_name(get_dimensions(values))
         if unit != given:
             raise InputError(

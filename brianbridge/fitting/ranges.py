@@ -87,6 +87,11 @@ class Ranges:
         sobol = qmc.Sobol(len(self.names), seed=seed)
         return np.asarray(sobol.random_base2(exponent))[:number]
 
+    def as_given(self) -> dict[str, tuple[Any, Any]]:
+        """Return the lowest and the highest value of each parameter, with units."""
+        low, high = self.quantities(self.low), self.quantities(self.high)
+        return {name: (low[name], high[name]) for name in self.names}
+
     def quantities(self, values: np.ndarray) -> dict[str, Any]:
         """Return the values of one set, shape (parameters,), with their units and names."""
         from brian2 import Quantity

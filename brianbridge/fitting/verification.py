@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from brianbridge.errors import InputError
 from brianbridge.fitting.problem import Problem
 
-__all__ = ["FitVerification", "loss_in_brian2", "verify_fit"]
+__all__ = ["FitVerification", "losses_anew", "trace_in_brian2", "verify_fit"]
 
 #: Methods that a fit is repeated with, if its equations allow them.
 _METHODS = ("exponential_euler", "rk4")
@@ -89,8 +90,6 @@ def trace_in_brian2(
     problem: Problem, parameters: dict[str, Any], finer: int = 1, method: str = ""
 ) -> list[np.ndarray]:
     """Return the trace of each target, each of shape (1, sweeps, times)."""
-    from dataclasses import replace
-
     from brian2 import Network, StateMonitor, second
 
     model = problem.population.with_parameters(**parameters)
@@ -106,16 +105,30 @@ def trace_in_brian2(
 
 def verify_fit(problem: Problem, parameters: dict[str, Any], loss: float) -> FitVerification:
     """Simulate a fitted neuron anew, at a finer step and by other methods."""
+
+    def again(finer: int = 1, method: str = "") -> float:
+        return loss_in_brian2(problem, parameters, finer=finer, method=method)
+
+    return losses_anew(loss, again, problem.population.method)
+
+
+def losses_anew(fitted: float, loss: Callable[..., float], method: str) -> FitVerification:
+    """Compare the loss of a fit with losses in simulations of its own.
+
+    Parameters
+    ----------
+    fitted : float
+        The loss that the fit reported.
+    loss : callable
+        Returns the loss; takes ``finer=``, how many times smaller the step is, and ``method=``.
+    method : str
+        The method of the fit.
+    """
     methods = {}
     for name in _METHODS:
-        if name != problem.population.method:
+        if name != method:
             try:
-                methods[name] = loss_in_brian2(problem, parameters, method=name)
+                methods[name] = loss(method=name)
             except InputError:
                 continue  # the equations do not allow this method
-    return FitVerification(
-        fitted=loss,
-        again=loss_in_brian2(problem, parameters),
-        finer=loss_in_brian2(problem, parameters, finer=_FINER),
-        methods=methods,
-    )
+    return FitVerification(fitted, loss(), loss(finer=_FINER), methods)
