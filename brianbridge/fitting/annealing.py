@@ -31,7 +31,7 @@ __all__ = ["FoundSpikes", "anneal"]
 _HALVINGS, _STEPS = 8, 8
 _FEWEST, _LITTLE = 4, 1e-3
 #: Rounds and samples of the evolution strategy, and a coincidence that is as good as 1.
-_ROUNDS, _SAMPLES, _ENOUGH = 10, 64, 0.9995
+_ROUNDS, _SAMPLES, _ENOUGH = 24, 64, 0.9995
 #: The least deviation that its first samples have, in coordinates from 0 to 1.
 _DEVIATION = 0.02
 #: Numbers in the traces of one simulation.
