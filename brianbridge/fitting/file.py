@@ -114,7 +114,7 @@ def fit_file(path: str, progress: Callable[[int, int, float], None] | None = Non
     def read(one: Values) -> Any:
         return recorded_values(found.parent / one.file, one.values, one.unit)
 
-    return fit(
+    result = fit(
         read_model(own if own.is_file() else model_path(entries.model)),
         input=None if entries.input is None else read(entries.input),
         drive="" if entries.input is None else entries.input.sets,
@@ -125,3 +125,5 @@ def fit_file(path: str, progress: Callable[[int, int, float], None] | None = Non
             include={"dt", "input_dt", "target_dt", "t_start", "starts", "seed", "mask_nan"}
         ),
     )
+    assert isinstance(result, Fit), "a file has traces"
+    return result

@@ -40,7 +40,7 @@ def fit(
     mask_nan: bool = False,
     precision: Any = "2 ms",
     progress: Callable[[int, int, float], None] | None = None,
-) -> Any:
+) -> Fit | SpikeFit:
     r"""Fit parameters of a neuron to recorded traces, or to spike trains.
 
     Many starts run side by side in one Brian2 group. Each is improved by the steps of Levenberg and

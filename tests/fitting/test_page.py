@@ -27,6 +27,7 @@ def test_the_examples_and_the_file_find_the_truth(tmp_path, monkeypatch, capsys)
     for name, (low, high) in fit.intervals.items():
         assert low - 0.5 * (high - low) < truth[name] < high + 0.5 * (high - low)
     assert float(fit.rms["v"] / mV) == pytest.approx(0.5, rel=0.05)
+    assert scope["by_spikes"].coincidence > 0.8
     assert "DIFFERS" not in capsys.readouterr().out
 
     monkeypatch.chdir(tmp_path)
