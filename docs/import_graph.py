@@ -33,10 +33,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("datasets", "io"),
     ("twin", "simulation"),
     ("rules", "training", "perturbations", "measures", "plots"),
-    ("fitting",),
     ("ladder",),
     ("remedies", "sweep", "report"),
-    ("study", "bench"),
+    ("study", "bench", "fitting"),
     ("cli",),
     FRONT,
 )

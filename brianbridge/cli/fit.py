@@ -19,6 +19,7 @@ def add_to(commands: Any) -> None:
     parser = add_command(commands, "fit", run_fit, "fit a neuron to recordings")
     parser.add_argument("file", help="the path of the .toml file of the fit")
     parser.add_argument("--verify", action="store_true", help="simulate the fitted neuron anew")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write an HTML page")
     parser.add_argument("--result", type=Path, metavar="FILE", help="write the result as JSON")
 
 
@@ -32,6 +33,8 @@ def run_fit(options: Namespace) -> int:
     print(json.dumps(entries, indent=2) if options.json else found)
     if options.verify:
         print(found.verify(), file=sys.stderr if options.json else sys.stdout)
+    if options.report is not None:
+        found.report(options.report)
     if options.result is not None:
         write_whole(options.result, json.dumps(entries, indent=2) + "\n")
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -134,6 +135,23 @@ class Fit:
     def verify(self) -> FitVerification:
         """Simulate the fitted neuron anew, also at a tenth of the step and by other methods."""
         return verify_fit(self.problem, self.parameters, self.loss)
+
+    def report(self, path: str | Path) -> Path:
+        """Write an HTML page with parameters, traces, differences, losses and a check in Brian2.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+
+        Raises
+        ------
+        InputError
+            If matplotlib is not installed, or the file cannot be written.
+        """
+        from brianbridge.fitting.report import write_fit_report
+
+        return write_fit_report(self, path)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result in JSON values: parameters, intervals, losses and the neuron."""

@@ -36,6 +36,15 @@ def test_brian2_confirms_the_loss_and_says_that_it_holds_only_at_this_step(exact
     assert "only at its own step" in str(verified)
 
 
+def test_the_report_is_one_page_with_all_sweeps(exact, tmp_path):
+    text = exact.report(tmp_path / "fit.html").read_text(encoding="utf-8")
+    assert text.count("<svg") == 3 + 1
+    assert "20 uS" in text
+    assert "only at its own step" in text
+    assert "http-equiv" not in text
+    assert "<script" not in text
+
+
 def test_noise_of_the_recording_remains_and_the_intervals_tell_of_it():
     found = bb.fit(
         neuron(), input=currents(), target={"v": recording(noise=1)}, dt=DT, learn=RANGES, starts=8
