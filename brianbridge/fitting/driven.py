@@ -11,14 +11,27 @@ from brianbridge.errors import InputError, did_you_mean
 from brianbridge.neurons.description import INDEX_NAMES
 from brianbridge.neurons.equations import split_equations
 from brianbridge.neurons.model import NeuronModel
+from brianbridge.neurons.quantities import si_array
 from brianbridge.neurons.quantity_text import unit_name
 from brianbridge.neurons.regular import RegularCode
 from brianbridge.neurons.timed import TimedValues
 
-__all__ = ["GAIN", "driven", "followed", "started_at"]
+__all__ = ["GAIN", "RecordedValues", "driven", "followed", "started_at"]
 
 #: Names of the input and the recordings in the equations.
 _INPUT, _RECORDED, GAIN = "fit_input", "fit_recorded", "fit_gain"
+
+
+class RecordedValues(TimedValues):
+    """Hold values whose function has a name that tells of their shape alone.
+
+    Brian2's compiled code has the name and the shape in it, but not the values. So a fit to another
+    recording of this shape finds the code compiled. A C++ program would take values of one name for
+    the same, but fits run in Python only.
+    """
+
+    def _told_apart_by(self) -> bytes:
+        return f"{si_array(self.values).shape} {self.dt!r}".encode()
 
 
 def driven(model: NeuronModel, variable: str, values: Any, dt: float) -> NeuronModel:
@@ -75,7 +88,7 @@ def driven(model: NeuronModel, variable: str, values: Any, dt: float) -> NeuronM
         equations="\n".join([*others, equation]),
         parameters={k: v for k, v in model.parameters.items() if k != variable},
         initial={k: v for k, v in _as_given(model).items() if k != variable},
-        timed_arrays={**model.timed_arrays, _INPUT: TimedValues(values.T, dt)},
+        timed_arrays={**model.timed_arrays, _INPUT: RecordedValues(values.T, dt)},
         drive="",
         receive="",
     )
@@ -109,7 +122,7 @@ def followed(model: NeuronModel, recorded: Mapping[str, Any], dt: float) -> Neur
     dt : float
         Seconds between recorded values.
     """
-    timed = {f"{_RECORDED}_{k}": TimedValues(v.T, dt) for k, v in recorded.items()}
+    timed = {f"{_RECORDED}_{k}": RecordedValues(v.T, dt) for k, v in recorded.items()}
     code = "\n".join(f"{k} += {GAIN}*({_RECORDED}_{k}(t, i) - {k})" for k in recorded)
     return replace(
         model,

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from brianbridge.errors import InputError
+from brianbridge.fitting.driven import RecordedValues
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.probe import probe
 from brianbridge.neurons.quantity_text import unit_name
 from brianbridge.neurons.regular import RegularCode
-from brianbridge.neurons.timed import TimedValues
 
 __all__ = ["DISTANCE", "forced"]
 
@@ -57,7 +57,10 @@ def forced(model: NeuronModel, spikes: np.ndarray, dt: float) -> NeuronModel:
         emit=f"int({_SPIKES}(t, i) > 0.5)",
         potential=variable,
         regular=(*model.regular, RegularCode(back)),
-        timed_arrays={**model.timed_arrays, _SPIKES: TimedValues(np.transpose(spikes) * 1.0, dt)},
+        timed_arrays={
+            **model.timed_arrays,
+            _SPIKES: RecordedValues(np.transpose(spikes) * 1.0, dt),
+        },
         initial=dict(model._initial_as_given),  # type: ignore[attr-defined]
     )
 

@@ -53,11 +53,13 @@ class TimedValues:
         """Return Brian2's `TimedArray`, to be called as `name`."""
         from brian2 import TimedArray, second
 
-        # Compiled code has the shape and dt in it, but not the values, and the name. So Brian2
-        # finds it again for other values of this shape.
-        form = f"{si_array(self.values).shape} {self.dt!r}"
-        digest = hashlib.sha256(form.encode()).hexdigest()[:8]
+        # Names that depend on the values alone let Brian2 find its compiled code again.
+        digest = hashlib.sha256(self._told_apart_by()).hexdigest()[:8]
         return TimedArray(self.values, dt=self.dt * second, name=f"{name}_{digest}")
+
+    def _told_apart_by(self) -> bytes:
+        """Return what differs between functions of different names."""
+        return si_array(self.values).tobytes()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the values and `dt`, for JSON."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from brian2 import NeuronGroup, ms, mV, nS, pA, pF
+from brian2 import Network, NeuronGroup, StateMonitor, ms, mV, nS, pA, pF
 from hodgkin_huxley import DT, MS, RANGES, TRUTH, currents, neuron, recording
 
 import brianbridge as bb
+from brianbridge.fitting.driven import driven
 
 
 def error(found) -> float:
@@ -130,3 +131,16 @@ def test_the_same_seed_gives_the_same_fit_and_progress_is_told():
         number for number, _, _ in told[: len(told) // 2]
     )
     assert told[-1][2] < told[0][2]
+
+
+def test_recordings_of_one_shape_share_compiled_code_and_keep_their_values():
+    one, other = (driven(neuron(), "I", k * currents(), float(DT)) for k in (1, 2))
+    functions = [model.timed_arrays["fit_input"].function("fit_input") for model in (one, other)]
+    assert functions[0].name == functions[1].name
+    peaks = []
+    for model in (one, other):
+        group = model.group(3, dt=DT)
+        monitor = StateMonitor(group, "I", record=True)
+        Network(group, monitor).run(10 * ms)
+        peaks.append(float(monitor.I.max() / pA))
+    assert peaks == pytest.approx([1000, 2000])
