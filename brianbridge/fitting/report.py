@@ -106,8 +106,8 @@ def _figures(fit: Any) -> Iterator[Figure]:
     yield draw(
         "losses", "Losses of the starts", f"The best start ends at {fit.loss:.3g}.", plot,
         height=2.6, width=7.0,
-        caption="Each point is a start. It follows the recording within 0.1 ms, 1 ms, 10 ms and, "
-        "in the last stage, not at all; a quarter of the starts goes on.",
+        caption="Each point is a start. It follows the recording within 0.1 ms in the first stage, "
+        "then less and less, and in the last stage not at all; a quarter of the starts goes on.",
     )  # fmt: skip
 
 
