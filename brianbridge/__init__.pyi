@@ -20,6 +20,7 @@ from .encoding import Frames as Frames
 from .encoding import Latency as Latency
 from .encoding import Poisson as Poisson
 from .errors import InputError as InputError
+from .fitting import fit as fit
 from .io.networks.file import load_network as load_network
 from .io.networks.file import save_network as save_network
 from .io.spikes.file import read_spikes as read_spikes

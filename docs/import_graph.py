@@ -35,7 +35,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("rules", "training", "perturbations", "measures", "plots"),
     ("ladder",),
     ("remedies", "sweep", "report", "sensitivities"),
-    ("study", "bench"),
+    ("study", "bench", "fitting"),
     ("cli",),
     FRONT,
 )

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from brianbridge.cli import (
     bench,
     data,
+    fit,
     inspect,
     models,
     perturbations,
@@ -33,7 +34,9 @@ from brianbridge.version import __version__
 
 __all__ = ["main"]
 
-_COMMANDS = (study, train, verify, sensitivity, inspect, models, perturbations, data, schema, bench)
+_COMMANDS = (
+    study, train, verify, fit, sensitivity, inspect, models, perturbations, data, schema, bench,
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

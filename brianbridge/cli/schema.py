@@ -9,7 +9,7 @@ from brianbridge.cli.parser import Namespace, add_command
 
 __all__ = ["add_to", "show_schema"]
 
-_KINDS = ("study", "ladder", "neuron", "network")
+_KINDS = ("study", "ladder", "neuron", "network", "fit")
 
 
 def add_to(commands: Any) -> None:
@@ -43,6 +43,10 @@ def _schema(kind: str) -> dict[str, Any]:
         from brianbridge.neurons.model import NeuronModel
 
         return json_schema(NeuronFile, documented_by=NeuronModel)
+    if kind == "fit":
+        from brianbridge.fitting.file import FitFile
+
+        return json_schema(FitFile)
     from brianbridge.network.files import NetworkFile
 
     return json_schema(NetworkFile)

@@ -54,8 +54,12 @@ class TimedValues:
         from brian2 import TimedArray, second
 
         # Names that depend on the values alone let Brian2 find its compiled code again.
-        digest = hashlib.sha256(si_array(self.values).tobytes()).hexdigest()[:8]
+        digest = hashlib.sha256(self._told_apart_by()).hexdigest()[:8]
         return TimedArray(self.values, dt=self.dt * second, name=f"{name}_{digest}")
+
+    def _told_apart_by(self) -> bytes:
+        """Return what differs between functions of different names."""
+        return si_array(self.values).tobytes()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the values and `dt`, for JSON."""

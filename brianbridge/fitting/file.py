@@ -1,0 +1,129 @@
+"""A fit as one TOML file: neuron, input, recordings and ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from brianbridge.fitting.fit import fit
+from brianbridge.fitting.recorded_values import recorded_values
+from brianbridge.fitting.result import Fit
+from brianbridge.schema import find_toml, read_toml, validated
+
+__all__ = ["FitFile", "fit_file"]
+
+
+class _Table(BaseModel):
+    """Refuse unknown keys of a table."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Values(_Table):
+    """Name recorded values.
+
+    Parameters
+    ----------
+    file : str
+        A ``.npz`` or ``.csv`` file, beside the file of the fit.
+    values : str or list of str
+        In a ``.npz`` file, an array ``(sweeps, times)``; in a CSV file a column for each sweep.
+    unit : str
+        The unit of the numbers.
+    """
+
+    file: str
+    values: str | list[str]
+    unit: str = "1"
+
+
+class InputValues(Values):
+    """Name the input over time.
+
+    Parameters
+    ----------
+    sets : str
+        The parameter of the equations that it sets; the model's ``drive`` if not given.
+    """
+
+    sets: str = ""
+
+
+class FitFile(_Table):
+    """Describe a fit.
+
+    Parameters
+    ----------
+    model : str
+        Name of a neuron model, or the path of its file.
+    dt : str
+        Length of a step.
+    input_dt, target_dt : str, optional
+        Time between values of the input and of the targets; `dt` if not given.
+    t_start : str
+        The time before which nothing is compared.
+    starts, seed : int
+        Number of starts, and the seed that draws them.
+    mask_nan : bool
+        Whether recordings may have NaN, which are left out.
+    input : InputValues, optional
+        The input; without it, the equations have all input.
+    target : dict of str to Values
+        What was recorded, by state variable.
+    learn : dict of str to list of str or float
+        The lowest and the highest value of each parameter.
+    """
+
+    model: str
+    dt: str
+    input_dt: str | None = None
+    target_dt: str | None = None
+    t_start: str = "0 ms"
+    starts: int = Field(default=32, ge=1)
+    seed: int = Field(default=0, ge=0)
+    mask_nan: bool = False
+    input: InputValues | None = None
+    target: dict[str, Values]
+    learn: dict[str, list[str | float]]
+
+
+def fit_file(path: str, progress: Callable[[int, int, float], None] | None = None) -> Fit:
+    """Run the fit that a TOML file describes.
+
+    Parameters
+    ----------
+    path : str
+        The file. Its paths are relative to its folder.
+    progress : callable, optional
+        See `brianbridge.fit`.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, a key is unknown or missing, or values do not fit together.
+    """
+    from brianbridge.neurons.files import model_path
+    from brianbridge.neurons.library import read_model
+
+    found = find_toml(path, {}, "fit")
+    entries = validated(FitFile, read_toml(found, "fit file"), f"fit file '{found}'")
+    own = found.parent / entries.model
+
+    def read(one: Values) -> Any:
+        return recorded_values(found.parent / one.file, one.values, one.unit)
+
+    result = fit(
+        read_model(own if own.is_file() else model_path(entries.model)),
+        input=None if entries.input is None else read(entries.input),
+        drive="" if entries.input is None else entries.input.sets,
+        target={name: read(one) for name, one in entries.target.items()},
+        learn={name: tuple(bounds) for name, bounds in entries.learn.items()},
+        progress=progress,
+        **entries.model_dump(
+            include={"dt", "input_dt", "target_dt", "t_start", "starts", "seed", "mask_nan"}
+        ),
+    )
+    assert isinstance(result, Fit), "a file has traces"
+    return result

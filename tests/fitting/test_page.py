@@ -1,0 +1,66 @@
+"""The examples of docs/fitting.md run as they stand."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from brian2 import ms, mV, nS, pA, pF
+
+from brianbridge.cli import main
+
+PAGE = Path(__file__).parents[2] / "docs" / "fitting.md"
+
+
+def test_the_examples_and_the_file_find_the_truth(tmp_path, monkeypatch, capsys):
+    text = PAGE.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+    assert len(blocks) >= 3
+    scope: dict[str, Any] = {"__name__": "page"}
+    for block in blocks:
+        exec(compile(block, str(PAGE), "exec"), scope)
+    fit, truth = scope["fit"], scope["truth"]
+    for name, (low, high) in fit.intervals.items():
+        assert low - 0.5 * (high - low) < truth[name] < high + 0.5 * (high - low)
+    assert float(fit.rms["v"] / mV) == pytest.approx(0.5, rel=0.05)
+    assert scope["by_spikes"].coincidence > 0.8
+    assert "DIFFERS" not in capsys.readouterr().out
+
+    monkeypatch.chdir(tmp_path)
+    file = re.findall(r"^```toml\n(.*?)^```", text, re.M | re.S)[0]
+    Path("cell.toml").write_text(file.replace("starts = 16", "starts = 2"))
+    np.savez("sweeps.npz", current=scope["current"] / pA, potential=scope["recorded"] / mV)
+    lines = [f'{name} = "{float(v)!r} {unit(v)}"' for name, v in truth.items()]
+    Path("cell_model.toml").write_text(
+        f'equations = """{scope["equations"]}"""\nmethod = "exponential_euler"\nreceive = ""\n'
+        '[initial]\nv = "-70 mV"\n[parameters]\n' + "\n".join(lines)
+    )
+    assert main(["fit", "cell.toml", "--result", "fit.json"]) == 0
+    assert "g_L = " in capsys.readouterr().out
+    assert json.loads(Path("fit.json").read_text())["rms"]["v"]["value"] == pytest.approx(
+        5e-4, rel=0.05
+    )
+
+
+def unit(value: Any) -> str:
+    return next(
+        name
+        for name, one in (("siemens", nS), ("volt", mV), ("farad", pF), ("second", ms))
+        if one.dim is value.dim
+    )
+
+
+def test_csv_and_npz_hold_the_same(tmp_path):
+    from brianbridge.fitting.recorded_values import recorded_values
+
+    sweeps = np.arange(6.0).reshape(2, 3)
+    np.savez(tmp_path / "a.npz", v=sweeps)
+    (tmp_path / "a.csv").write_text("first,second\n0,3\n1,4\n2,5\n")
+    one = recorded_values(tmp_path / "a.npz", "v", "mV")
+    other = recorded_values(tmp_path / "a.csv", ["first", "second"], "mV")
+    assert np.array_equal(one, other)
+    assert one.dim is mV.dim
