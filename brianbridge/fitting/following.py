@@ -9,8 +9,8 @@ neuron follows gets longer, and at last it runs by itself.
 
 Pieces that start at recorded values (multiple shooting) do the same without noise. But a piece that
 starts within a spike at a noisy value spikes or does not; with 1 mV of noise, pieces of 10 ms had
-minima far from the truth. With stages of 0.1, 1 and 10 ms alone, two of ten fits of ten parameters to such a
-recording ended in other minima.
+minima far from the truth. With stages of 0.1, 1 and 10 ms alone, two of ten fits of ten parameters
+to such a recording ended in other minima.
 """
 
 from __future__ import annotations
