@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
@@ -135,3 +135,9 @@ def test_hidden_imports_are_read(tmp_path: Path) -> None:
     (room_a / "one.py").write_text("from . import other\n")
     with pytest.raises(ValueError, match="package's name"):
         read_imports(tmp_path)
+
+
+def test_no_two_test_files_have_one_name():
+    """pytest imports them by their names, and refuses the second only when both are collected."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, number in names.items() if number > 1] == []
