@@ -105,10 +105,18 @@ def _trial_group(model: NeuronDescription, neurons: int) -> Any:
             neurons,
             samples=2,
             name="brianbridge_trial*",
-            clock=Clock(_TRIAL_STEP * second, name="brianbridge_trial_clock*"),
+            clock=Clock(_trial_step(model) * second, name="brianbridge_trial_clock*"),
             dtype=np.float64,
             codeobj_class=NumpyCodeObject,
         )
+
+
+def _trial_step(model: NeuronDescription) -> float:
+    """Return a step within which timed arrays do not change, if there is a simple one."""
+    periods = [values.dt for values in model.timed_arrays.values()]
+    if all(round(period / _TRIAL_STEP) * _TRIAL_STEP == period for period in periods):
+        return _TRIAL_STEP
+    return float(min(periods))
 
 
 def _check_expressions(

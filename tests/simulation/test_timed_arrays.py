@@ -130,3 +130,20 @@ def test_a_model_of_ones_own(refused):
         TimedValues(np.zeros((2, 2, 2)), dt=1 * ms)
     with refused("stimulus: int is no TimedArray"):
         bb.NeuronModel("dv/dt = -v*stimulus(t)/ms : 1", timed_arrays={"stimulus": 3})
+
+
+@pytest.mark.parametrize("dt", [0.03 * ms, 0.05 * ms])
+def test_an_array_that_is_finer_than_the_default_step_is_integrated_exactly(dt):
+    stimulus = TimedArray(values(200), dt=dt)
+    equations = "dv/dt = (stimulus(t) - v)/(1*ms) : 1"
+    model = bb.NeuronModel(
+        equations, threshold="v > 1", reset="v = 0", timed_arrays={"stimulus": stimulus}
+    )
+    assert model.method == "exact"
+    group = model.group(1, dt=dt)
+    plain = NeuronGroup(
+        1, equations, threshold="v > 1", reset="v = 0", method="exact", dt=dt,
+        namespace={"stimulus": stimulus},
+    )  # fmt: skip
+    Network(group, plain).run(200 * dt)
+    assert group.v[0] == pytest.approx(plain.v[0], rel=1e-12)
