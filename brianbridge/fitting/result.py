@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from brianbridge.fitting.verification import FitVerification, trace_in_brian2, v
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.quantities import to_json
 
-__all__ = ["Fit", "FitStart"]
+__all__ = ["Fit", "FitStart", "FittedNeuron"]
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,29 @@ class FitStart:
     loss: float
 
 
+class FittedNeuron(ABC):
+    """The neuron that a fit to traces or to spikes found."""
+
+    problem: Any
+
+    @cached_property
+    @abstractmethod
+    def starts(self) -> tuple[FitStart, ...]:
+        """What was found from each start, the best first."""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The learned parameters, with their units."""
+        return self.starts[0].parameters
+
+    @property
+    def model(self) -> NeuronModel:
+        """The neuron that was given, with the learned parameters."""
+        return self.problem.model.with_parameters(**self.parameters)
+
+
 @dataclass(frozen=True)
-class Fit:
+class Fit(FittedNeuron):
     """Hold a neuron that was fitted to recordings.
 
     Parameters
@@ -52,11 +74,6 @@ class Fit:
     problem: Problem = field(repr=False)
     found: Found = field(repr=False)
     seconds: float
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The learned parameters, with their units."""
-        return self.starts[0].parameters
 
     @property
     def loss(self) -> float:
@@ -76,11 +93,6 @@ class Fit:
                 ranges.values(self.found.z), self.found.normal.loss, strict=True
             )
         )
-
-    @property
-    def model(self) -> NeuronModel:
-        """The neuron that was given, with the learned parameters."""
-        return self.problem.model.with_parameters(**self.parameters)
 
     @cached_property
     def rms(self) -> dict[str, Any]:

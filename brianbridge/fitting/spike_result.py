@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 
 from brianbridge.fitting.annealing import FoundSpikes
-from brianbridge.fitting.result import FitStart
+from brianbridge.fitting.result import FitStart, FittedNeuron
 from brianbridge.fitting.spike_problem import SpikeProblem
 from brianbridge.fitting.verification import FitVerification, losses_anew
-from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.quantities import to_json
 
 __all__ = ["SpikeFit"]
 
 
 @dataclass(frozen=True)
-class SpikeFit:
+class SpikeFit(FittedNeuron):
     """Hold a neuron that was fitted to spike trains.
 
     Parameters
@@ -35,11 +34,6 @@ class SpikeFit:
     problem: SpikeProblem = field(repr=False)
     found: FoundSpikes = field(repr=False)
     seconds: float
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The learned parameters, with their units."""
-        return self.starts[0].parameters
 
     @property
     def coincidence(self) -> float:
@@ -61,11 +55,6 @@ class SpikeFit:
                 ranges.values(self.found.z), self.found.coincidences, strict=True
             )
         )
-
-    @property
-    def model(self) -> NeuronModel:
-        """The neuron that was given, with the learned parameters."""
-        return self.problem.model.with_parameters(**self.parameters)
 
     @property
     def trains(self) -> list[Any]:

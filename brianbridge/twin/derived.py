@@ -9,7 +9,8 @@ depend on each other have a matrix exponential, in which equal time constants ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -196,10 +197,16 @@ class _TorchSystem:
 
 def _evaluated(expression: sp.Expr, values: Mapping[str, Any], like: Tensor) -> Tensor:
     """Return an expression of parameters as a tensor."""
+    names, function = _compiled(expression)
+    return _tensor(function(*(_tensor(values[name], like) for name in names)), like)
+
+
+@lru_cache(maxsize=1000)
+def _compiled(expression: sp.Expr) -> tuple[tuple[str, ...], Callable[..., Any]]:
+    """Return the names in an expression, and a function of them; each presentation calls it."""
     symbols = sorted(expression.free_symbols, key=str)
     function = sp.lambdify(symbols, expression, modules=[TORCH_FUNCTIONS, "math"])
-    given = [_tensor(values[str(symbol)], like) for symbol in symbols]
-    return _tensor(function(*given), like)
+    return tuple(str(symbol) for symbol in symbols), function
 
 
 def _shaped(value: Any, shape: tuple[int, ...]) -> Any:

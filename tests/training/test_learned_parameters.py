@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from brian2 import Network, NeuronGroup, SpikeGeneratorGroup, SpikeMonitor, Synapses, ms
+from brian2 import Network, NeuronGroup, SpikeMonitor, Synapses, ms
+from learning_networks import LIF, script, two_layers
 
 import brianbridge as bb
 from brianbridge.neurons.quantities import si_array
@@ -18,17 +18,8 @@ from brianbridge.study import read_study
 from brianbridge.study.data import load_split
 from brianbridge.study.train import prepare, train_study
 from brianbridge.training import natural_units
-from brianbridge.twin import Quantisation
 
-LIF = bb.neuron_model("lif")
 X = np.random.default_rng(1).random((6, 4))
-
-
-def two_layers(neuron=LIF, encoding=None, readout="counts"):
-    layers = [bb.Dense(5, neuron), bb.Dense(3, LIF)]
-    return bb.SpikingNetwork.sequential(
-        (4,), layers, encoding=encoding or bb.Current(30), readout=readout, seed=2, weight_gain=6.0
-    )
 
 
 def step(twin, number=5, rate=0.1):
@@ -203,21 +194,6 @@ def test_a_fixed_parameter_may_differ_between_neurons_of_an_image():
         2, 1, 1
     )
     assert_parity(twin, np.ones((3, 1, 2, 2)))
-
-
-def script(per_neuron=True):
-    """Return a network of the user: constants outside, in the namespace, and in the equations."""
-    pixels = SpikeGeneratorGroup(4, [], [] * ms, name="pixels")
-    cells = NeuronGroup(
-        5, "dv/dt = (E - v)/tau : 1\nE : 1\ntau : second (constant)", threshold="v > theta",
-        reset="v = low", method="exact", name="cells", namespace={"low": 0.05},
-    )  # fmt: skip
-    cells.tau = np.linspace(5, 20, 5) * ms if per_neuron else 10 * ms
-    cells.E, cells.v = 0.6, np.linspace(0, 0.4, 5)
-    wires = Synapses(pixels, cells, "w : 1", on_pre="v += w", name="wires")
-    wires.connect()
-    wires.w = 0.7
-    return Network(pixels, cells, wires)
 
 
 def test_parameters_return_to_the_groups_of_the_user():
@@ -411,94 +387,3 @@ def test_a_study_names_what_is_learned(tmp_path):
         path.write_text(text)
         with pytest.raises(bb.InputError, match=message):
             prepare(read_study(str(path)), data)
-
-
-# ---------------------------------------------------------------------- refusals
-
-REFUSED = {
-    "there is no population 'hiddens'. Did you mean 'hidden'": {"hiddens": ["tau"]},
-    "no parameter 'tua' to learn. Did you mean 'tau'": {"hidden": ["tua"]},
-    "give the parameters of each population": ["tau"],
-    "'hidden' = 'tau'; give a list": {"hidden": "tau"},
-    "'hidden' = None; give a list": {"hidden": None},
-    "twice": {"hidden": ["tau", bb.Learn("tau")]},
-    "bb.Learn(name)": {"hidden": [3]},
-    "low = 1 mV is not one value in second": {"hidden": [bb.Learn("tau", low="1 mV")]},
-    "initial value 10 ms is not between": {"hidden": [bb.Learn("tau", low="20 ms")]},
-    "is not below": {"hidden": [bb.Learn("tau", low=20 * ms, high=5 * ms)]},
-    "no values for each channel; give each = 'population' or 'neuron'": {
-        "hidden": [bb.Learn("tau", each="channel")]
-    },
-    "'drive' is the drive": {"hidden": ["drive"]},
-    "computes depends on 'theta'": {"output": ["theta"]},
-}
-
-
-@pytest.mark.parametrize("message", REFUSED)
-def test_what_cannot_be_learned_is_refused(message):
-    net = two_layers(readout="potential")
-    with pytest.raises(bb.InputError, match=re.escape(message)):
-        bb.to_torch(net, learn=REFUSED[message])
-
-
-def test_values_that_differ_are_not_shared():
-    net = two_layers(LIF.with_parameters(theta=np.linspace(1, 2, 5)))
-    with pytest.raises(bb.InputError, match=r"would be shared differ; give each = 'neuron'"):
-        bb.to_torch(net, learn={"hidden": ["theta"]})
-    bb.to_torch(net, learn={"hidden": [bb.Learn("theta", each="neuron")]})
-
-
-def test_a_parameter_of_unknown_size_needs_a_range():
-    neuron = bb.neuron_model("adex", b="0 pA")
-    assert bb.to_torch(two_layers(neuron), learn={"hidden": ["b"]})  # in the unit of the current w
-    plain = bb.NeuronModel(
-        "dv/dt = (-v + R*I)/tau : volt\nI : amp", threshold="v > 20*mV", reset="v = 0*volt",
-        parameters={"R": "0 ohm", "tau": 10 * ms}, initial={"I": "1 nA"}, receive="v",
-    )  # fmt: skip
-    population = bb.connections.Population("output", (2,), plain)
-    wires = bb.connections.Projection("input", "output", np.full((2, 4), 5e-3))
-    net = bb.SpikingNetwork((4,), bb.Bernoulli(5), (population,), (wires,))
-    with pytest.raises(bb.InputError, match=re.escape("give it a range, bb.Learn('R', low=...")):
-        bb.to_torch(net, learn={"output": ["R"]})
-    bb.to_torch(net, learn={"output": [bb.Learn("R", low="-1 Mohm", high="9 Mohm")]})
-
-
-def test_the_threshold_of_a_grid_is_not_learned():
-    net = two_layers()
-    with pytest.raises(bb.InputError, match=r"'theta'.*grid"):
-        bb.to_torch(net, quantisation=Quantisation(4), learn={"hidden": ["theta"]})
-    bb.to_torch(net, quantisation=Quantisation(4), learn={"hidden": ["tau"]})
-
-
-def test_one_constant_of_a_namespace_does_not_become_many():
-    theta = 1.0  # noqa: F841
-    mine = script()
-    net = bb.from_brian2(mine, steps=10, input="pixels")
-    twin = bb.to_torch(net, learn={"cells": [bb.Learn("theta", each="neuron")]})
-    before = dict(mine["cells"].namespace)
-    with pytest.raises(bb.InputError, match=re.escape("declare 'theta : 1 (constant)'")):
-        bb.write_back(twin, into=mine)
-    assert mine["cells"].namespace == before
-    other = script()
-    other.remove(other["cells"])
-    shorter = NeuronGroup(4, "dv/dt = -v/(5*ms) : 1", name="cells_2")
-    one = bb.to_torch(net, learn={"cells": ["theta"]})
-    with pytest.raises(bb.InputError, match="no group 'cells'"):
-        bb.write_back(one, into=[*other.objects, shorter])
-
-
-def page_examples(name: str) -> list[str]:
-    page = Path(__file__).parents[2] / "docs" / "training.md"
-    text = page.read_text(encoding="utf-8")
-    section = text.split(f"\n## {name}\n")[1].split("\n## ")[0]
-    return re.findall(r"^```python\n(.*?)^```", section, re.M | re.S)
-
-
-def test_the_examples_of_the_page_run():
-    blocks = page_examples("Neuron parameters")
-    assert blocks
-    scope: dict[str, object] = {"__name__": "page"}
-    for block in blocks:
-        exec(compile(block, "docs/training.md", "exec"), scope)
-    assert np.shape(scope["trained"].populations[0].neuron.parameters["tau"]) == (64,)
-    assert scope["differing"] == 0
