@@ -47,9 +47,7 @@ class Observed:
     @classmethod
     def of_twin(cls, found: NetworkOutput, labels: Tensor | None) -> Observed:
         """Return what a twin computed, as autograd follows it."""
-        # The derivative of abs() is 0 at 0, where a spike may be about to come.
-        sizes = {name: torch.where(s < 0, -s, s) for name, s in found.spikes.items()}
-        counts = {name: s.sum(0).flatten(1).sum(1) for name, s in sizes.items()}
+        counts = {name: found.counts(name).flatten(1).sum(1) for name in found.spikes}
         return cls(found.output, counts, labels)
 
     @classmethod
