@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from brian2 import NeuronGroup, ms
+from brian2 import NeuronGroup, linked_var, ms
 from learning_networks import LIF, script, two_layers
 
 import brianbridge as bb
@@ -82,3 +82,18 @@ def test_one_constant_of_a_namespace_does_not_become_many():
     one = bb.to_torch(net, learn={"cells": ["theta"]})
     with pytest.raises(bb.InputError, match="no group 'cells'"):
         bb.write_back(one, into=[*other.objects, shorter])
+
+
+def test_the_initial_value_of_a_link_that_is_set_in_each_step_is_not_learned():
+    source = NeuronGroup(1, "dx/dt = (1.2 - x)/(5*ms) : 1", method="exact", name="a_source")
+    cells = NeuronGroup(
+        3, "dv/dt = (y - v)/(10*ms) : 1\ny : 1 (linked)", threshold="v > 1", reset="v = 0",
+        method="euler", name="cells",
+    )  # fmt: skip
+    cells.y = linked_var(source, "x", index=[0, 0, 0])
+    net = bb.from_brian2([source, cells], steps=20 * ms, dt=0.5 * ms)
+    with pytest.raises(bb.InputError, match="sets 'y' of population 'cells' in each step"):
+        bb.to_torch(net, learn={"cells": ["y"]})
+    twin = bb.to_torch(net, learn={"a_source": ["x"], "cells": ["v"]})  # the remedy
+    twin.run(*twin.encode(None)).spikes["cells"].sum().backward()
+    assert all(p.grad is not None for p in twin.learned.parameters())
