@@ -18,7 +18,7 @@ from brianbridge.network.gain import input_gain
 from brianbridge.sensitivities.estimates import agreement, elasticity
 from brianbridge.sensitivities.gradient import ChangingTwin, derivatives
 from brianbridge.sensitivities.outcomes import outcomes_of
-from brianbridge.sensitivities.parameters import changed, parameters_of
+from brianbridge.sensitivities.parameters import parameters_of
 from brianbridge.simulation.simulate import simulate
 
 X = np.random.default_rng(1).random((12, 6))
@@ -45,7 +45,7 @@ def driven(neuron, steps, dt, unit):
 def row(found, parameter, population="output", outcome=None):
     [one] = [
         r for r in found.rows
-        if (r.population, r.parameter) == (population, parameter) and outcome in (None, r.outcome)
+        if (r.owner, r.parameter) == (population, parameter) and outcome in (None, r.outcome)
     ]  # fmt: skip
     return one
 
@@ -98,8 +98,8 @@ def test_a_refractory_period_changes_by_whole_steps():
     short = replace(neuron, refractory=2 * ms, initial=neuron.initial_as_given)
     net = driven(short, 20, 1 * ms, 100.0)
     parameters, _ = parameters_of(net, 0.02)
-    assert {p.name: p.step for p in parameters}["refractory"] == 0.5
-    longer = changed(net, parameters[-1], 0.5).output.neuron
+    assert {p.name: p.up for p in parameters}["refractory"] == 0.5
+    longer = parameters[-1].apply(net, 0.5).output.neuron
     assert longer.refractory == 3 * ms
 
 
