@@ -67,6 +67,21 @@ def test_the_threshold_of_a_grid_is_not_learned():
     bb.to_torch(net, quantisation=Quantisation(4), learn={"hidden": ["tau"]})
 
 
+@pytest.mark.parametrize("name", ["v_th", "E_L"])
+def test_nor_is_what_else_moves_it(name):
+    volts = bb.NeuronModel(
+        "dv/dt = (E_L - v)/tau : volt", threshold="v > v_th", reset="v = E_L", receive="v",
+        initial={"v": "E_L"}, parameters={"E_L": "-70 mV", "v_th": "-50 mV", "tau": 10 * ms},
+    )  # fmt: skip
+    population = bb.connections.Population("output", (2,), volts)
+    wires = bb.connections.Projection("input", "output", np.full((2, 4), 5e-3))
+    net = bb.SpikingNetwork((4,), bb.Bernoulli(5), (population,), (wires,))
+    with pytest.raises(bb.InputError, match=f"'{name}' of 'output' moves the threshold"):
+        bb.to_torch(net, quantisation=Quantisation(4), learn={"output": [name]})
+    bb.to_torch(net, quantisation=Quantisation(4), learn={"output": ["tau"]})
+    bb.to_torch(net, learn={"output": [name]})
+
+
 def test_one_constant_of_a_namespace_does_not_become_many():
     theta = 1.0  # noqa: F841
     mine = script()
