@@ -93,11 +93,14 @@ class Outcome:
         if self.of_recording is None:
             assert self.of is not None, "an outcome is computed from one of both"
             return self.of(Observed.of_recording(recording, labels)).numpy()
-        found = np.asarray(self.of_recording(recording), dtype=np.float64)
-        if found.shape != (recording.samples,) or not np.isfinite(found).all():
+        given = np.asarray(self.of_recording(recording))
+        real = given.dtype.kind in "biuf" and given.shape == (recording.samples,)
+        found = given.astype(np.float64) if real else None
+        if found is None or not np.isfinite(found).all():
             raise InputError(
-                f"of = '{self.name}' returned values of shape {found.shape}; return one finite "
-                f"number for each of the {recording.samples} samples"
+                f"of = '{self.name}' returned values of shape {given.shape} and type "
+                f"{given.dtype}; return one finite number for each of the {recording.samples} "
+                "samples"
             )
         return found
 
@@ -121,13 +124,16 @@ def outcomes_of(
     InputError
         If there is no such outcome, or the network or the samples do not have it.
     """
-    given = [of] if isinstance(of, str) or callable(of) else list(of)
+    given = list(of) if isinstance(of, list | tuple) else [of]
     if not given:
         raise InputError("of names no outcome; give one, such as 'counts'")
     found = [outcome for one in given for outcome in _named(twin, one, labelled)]
     for number, outcome in enumerate(found):
         if outcome.name in [other.name for other in found[:number]]:
-            raise InputError(f"of names '{outcome.name}' twice; name each outcome once")
+            raise InputError(
+                f"of names '{outcome.name}' twice; name each outcome once, and give functions "
+                "names of their own (def)"
+            )
     return found
 
 

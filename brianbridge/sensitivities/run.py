@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from brian2 import Quantity
 from brian2.units.fundamentalunits import get_dimensions
 from torch import Tensor
 
+from brianbridge.counters import checked_seed
 from brianbridge.datasets import Dataset
 from brianbridge.datasets.fit import fitted
 from brianbridge.errors import InputError
@@ -47,7 +49,7 @@ def sensitivity(
     *,
     samples: int = 100,
     step: float = 0.02,
-    seed: int = 0,
+    seed: int | None = 0,
     spike_function: SpikeFunction | None = None,
     backend: Backend | None = None,
     progress: Progress | None = None,
@@ -76,8 +78,8 @@ def sensitivity(
     step : float
         The change of a parameter to both sides in Brian2, as a share. Refractory periods change by
         at least one time step.
-    seed : int
-        Seed of the random numbers of neurons.
+    seed : int, optional
+        Seed of the random numbers of neurons; a fresh one if None.
     spike_function : SpikeFunction, optional
         How to differentiate through a spike; arctan if not given.
     backend : Backend, optional
@@ -103,7 +105,8 @@ def sensitivity(
     >>> [row.parameter for row in found.rows]
     ['tau', 'theta']
     """
-    _check(network, samples, step, seed)
+    _check(network, samples, step, spike_function)
+    seed = checked_seed(seed)
     x, labels = _samples(network, data, samples)
     parameters, left_out = parameters_of(network, step)
     smooth = [p for p in parameters if not p.no_gradient]
@@ -131,17 +134,21 @@ def sensitivity(
     return Sensitivity(means, len(x), tuple(rows), seed, no_gradient, left_out)
 
 
-def _check(network: Any, samples: int, step: float, seed: int) -> None:
+def _check(network: Any, samples: Any, step: Any, spike_function: Any) -> None:
     if isinstance(network, NetworkTwin):
         raise InputError("sensitivity takes a network, not its twin; give twin.to_network()")
     if not isinstance(network, SpikingNetwork):
         raise InputError(f"sensitivity of {network!r:.80}; give a SpikingNetwork")
-    if samples < 1:
-        raise InputError(f"samples = {samples}; give at least 1")
-    if not 0 < step <= 0.5:
-        raise InputError(f"step = {step}; give a share above 0 and up to 0.5, such as 0.02")
-    if seed < 0:
-        raise InputError(f"seed = {seed}; give 0 or more")
+    whole = isinstance(samples, Integral) and not isinstance(samples, bool)
+    if not whole or samples < 1:
+        raise InputError(f"samples = {samples!r}; give a whole number of at least 1")
+    if not (isinstance(step, int | float | np.floating) and 0 < step <= 0.5):
+        raise InputError(f"step = {step!r}; give a share above 0 and up to 0.5, such as 0.02")
+    if not isinstance(spike_function, SpikeFunction | None):
+        raise InputError(
+            f"spike_function = {spike_function!r:.80}; give a bb.twin.SpikeFunction, such as "
+            "SpikeFunction('arctan')"
+        )
 
 
 def _samples(network: SpikingNetwork, data: Any, samples: int) -> tuple[np.ndarray, Tensor | None]:
