@@ -77,8 +77,15 @@ class Ranged(nn.Module):
         Raises
         ------
         InputError
-            If a value is not within the limits.
+            If it is no tensor of the same shape, or a value is not within the limits.
         """
+        shape = tuple(self._start.shape)
+        if not isinstance(value, Tensor) or tuple(value.shape) != shape:
+            given = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)
+            raise InputError(
+                f"{self._what}: the new value is {given:.80}; give a tensor in SI units of shape "
+                f"{shape}, such as torch.full({shape}, 0.01)"
+            )
         raw = self._raw(value)
         if not torch.isfinite(raw).all():
             limits = " and ".join(

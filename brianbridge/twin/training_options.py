@@ -138,12 +138,12 @@ def _check_threshold_stays(network: SpikingNetwork, owner: str, name: str) -> No
     one = other[0] if np.all(other == other[0]) else other
     quantity = Quantity.with_dimensions(one, values.dimensions(name))
     changed = with_learned(network, {owner: {name: quantity}})
-    for projection in network.projections:
+    for projection in (p for p in network.projections if not p.frozen):
         target = projection.target
         before, after = (
             _threshold(n, target, potential_unit(n, target)) for n in (network, changed)
         )
-        if not projection.frozen and before != after:
+        if before != after:
             raise InputError(
                 f"learn: '{name}' of '{owner}' moves the threshold, which must lie on the grid of "
                 f"the quantised weights of projection '{projection.name}'; leave it out, or leave "

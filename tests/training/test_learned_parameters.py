@@ -102,6 +102,15 @@ def test_a_value_out_of_range_cannot_be_set():
         twin.learned.hidden.theta = torch.tensor(2.5)
 
 
+@pytest.mark.parametrize("value", [0.02, 20 * ms, torch.ones(7)])
+def test_a_value_that_is_no_tensor_of_its_shape_cannot_be_set(value):
+    twin = bb.to_torch(two_layers(), learn={"hidden": ["tau"]})
+    with pytest.raises(bb.InputError, match=re.escape("SI units of shape (), such as torch.full(")):
+        twin.learned.hidden.tau = value
+    twin.learned.hidden.tau = torch.full((), 0.02)  # the remedy
+    assert twin.learned.hidden.tau.item() == pytest.approx(0.02)
+
+
 def test_weight_decay_pulls_towards_the_initial_value():
     twin = bb.to_torch(two_layers(), dtype=torch.float64, learn={"hidden": ["tau"]})
     twin.learned.hidden.tau = torch.tensor(0.02, dtype=torch.float64)

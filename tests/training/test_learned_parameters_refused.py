@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -80,6 +81,8 @@ def test_nor_is_what_else_moves_it(name):
         bb.to_torch(net, quantisation=Quantisation(4), learn={"output": [name]})
     bb.to_torch(net, quantisation=Quantisation(4), learn={"output": ["tau"]})
     bb.to_torch(net, learn={"output": [name]})
+    frozen = replace(net, projections=(replace(wires, frozen=True),))
+    bb.to_torch(frozen, quantisation=Quantisation(4), learn={"output": [name]})
 
 
 def test_one_constant_of_a_namespace_does_not_become_many():
