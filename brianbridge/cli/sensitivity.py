@@ -1,4 +1,4 @@
-"""``brianbridge sensitivity``: by how much an outcome changes with the parameters of neurons."""
+"""``brianbridge sensitivity``: by how much an outcome changes with each parameter."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def add_to(commands: Any) -> None:
     """Add the command to the parser."""
     parser = add_command(
         commands, "sensitivity", sensitivity,
-        "say by how much an outcome changes with each parameter of the neurons",
+        "say by how much an outcome changes with each parameter of neurons and synapses",
     )  # fmt: skip
     parser.add_argument("network", type=Path, help="a network file (network.h5)")
     parser.add_argument("--data", required=True, help="data set; its test samples are used")

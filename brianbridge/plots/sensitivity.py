@@ -39,8 +39,8 @@ class RowResult(Protocol):
         """What changes."""
 
     @property
-    def population(self) -> str:
-        """The population of the parameter."""
+    def owner(self) -> str:
+        """The population or projection of the parameter."""
 
     @property
     def parameter(self) -> str:
@@ -98,7 +98,7 @@ def plot_sensitivity(result: SensitivityResult, outcome: str = "", *, ax: Any = 
     gradient = [(y + 0.12, row.gradient) for y, row in enumerate(rows)]
     _draw(ax, brian2, "Brian2", marker="o", color=BLUE, mfc=BLUE)
     _draw(ax, gradient, "gradient of the twin", marker="D", color=VERMILLION, mfc="none")
-    ax.set_yticks(range(len(rows)), [literal(f"{r.population}\n{r.parameter}") for r in rows])
+    ax.set_yticks(range(len(rows)), [literal(f"{r.owner}\n{r.parameter}") for r in rows])
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.set_xlabel(literal(f"change of {outcome} (% per %)"))
     ax.tick_params(axis="y", length=0)

@@ -13,8 +13,8 @@ __all__ = ["sensitivity_figures"]
 
 _CAPTION = (
     "By how many per cent the outcome changes if a parameter changes by one, in all neurons of a "
-    "population. Filled circle: a difference in Brian2. Hollow diamond: the gradient of the twin. "
-    "Bars extend by two standard errors."
+    "population or all synapses of a projection. Filled circle: a difference in Brian2. Hollow "
+    "diamond: the gradient of the twin. Bars extend by two standard errors."
 )
 
 
@@ -44,7 +44,7 @@ def sensitivity_figures(result: Sensitivity) -> Iterator[tuple[tuple[Row, ...], 
 def about(rows: tuple[Row, ...]) -> str:
     """Say what the figure shows."""
     texts = (
-        f"{row.population}, {row.parameter}: {_or_none(row.gradient)} by the gradient, "
+        f"{row.owner}, {row.parameter}: {_or_none(row.gradient)} by the gradient, "
         f"{_or_none(row.brian2)} in Brian2"
         for row in rows
     )

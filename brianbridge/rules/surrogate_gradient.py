@@ -27,7 +27,7 @@ def respond_through_time(
     """Run a twin with the gradient through all its steps, and multiply its output by `gain`."""
     activity = twin.run(current, raster)
     output = gain * twin.natural_output(activity.output)
-    return Response(output, lambda name: activity.spikes[name].abs().sum(0))
+    return Response(output, activity.counts)
 
 
 @dataclass(frozen=True)

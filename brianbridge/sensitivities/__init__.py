@@ -1,4 +1,4 @@
-"""Sensitivity: by how much an outcome changes with each parameter of the neurons.
+"""Sensitivity: by how much an outcome changes with each parameter of neurons and synapses.
 
 `parameters` lists what can change, `outcomes` says what is observed, `gradient` differentiates the
 twin, `difference` runs Brian2 with changed parameters, and `result` puts both beside each other.

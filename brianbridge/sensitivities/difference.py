@@ -1,4 +1,4 @@
-"""Central differences: Brian2 runs with each parameter a step higher and a step lower."""
+"""Differences: Brian2 runs with each parameter a step higher, and a step lower if it may be."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from brianbridge.errors import InputError
 from brianbridge.network import SpikingNetwork
 from brianbridge.recording import Recording
 from brianbridge.sensitivities.outcomes import Outcome
-from brianbridge.sensitivities.parameters import Parameter, changed
+from brianbridge.sensitivities.parameter import Parameter
 
 __all__ = ["Difference", "difference"]
 
-#: The outcome of each sample with a step up and with a step down, by outcome: (outcomes, samples).
+#: The outcome of each sample with a step up and with a step down (or none), by outcome: each of
+#: shape (outcomes, samples).
 Difference = tuple[np.ndarray, np.ndarray]
 
 
@@ -25,6 +26,7 @@ def difference(
     outcomes: Sequence[Outcome],
     labels: Tensor | None,
     simulate: Callable[[SpikingNetwork], Recording],
+    base: np.ndarray,
     step: Callable[[], object] = lambda: None,
 ) -> Difference | str:
     """Return the outcomes of each sample a step above and a step below a parameter's value.
@@ -41,6 +43,8 @@ def difference(
         The correct classes.
     simulate : callable
         Runs a network in Brian2, always with the same samples and random numbers.
+    base : numpy.ndarray, shape (outcomes, samples)
+        The outcomes of the network as it is.
     step : callable
         Called after each simulation.
 
@@ -50,9 +54,12 @@ def difference(
         Why there is none, if Brian2 cannot run with the changed value.
     """
     found = []
-    for share in (parameter.step, -parameter.step):
+    for share in (parameter.up, parameter.down):
+        if not share:
+            found.append(base)
+            continue
         try:
-            recording = simulate(changed(network, parameter, share))
+            recording = simulate(parameter.apply(network, share))
         except InputError as error:
             return f"no run with {100 * share:+.3g} %: {error}"
         step()

@@ -8,6 +8,7 @@ and thus a standard error.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -15,51 +16,51 @@ from torch import Tensor, nn
 
 from brianbridge.network import SpikingNetwork
 from brianbridge.sensitivities.outcomes import Observed, Outcome
-from brianbridge.sensitivities.parameters import Parameter
+from brianbridge.sensitivities.parameter import Parameter
 from brianbridge.twin.learn import Learn
 from brianbridge.twin.learned_gain import learned_gains
 from brianbridge.twin.network import NetworkTwin
 from brianbridge.twin.noise import Noise
-from brianbridge.twin.population import PopulationTwin
+from brianbridge.twin.owners import Owner, owner_of
 from brianbridge.twin.spike_function import SpikeFunction
+from brianbridge.twin.synapses.module import SynapseTwin
 
 __all__ = ["ChangingTwin", "derivatives"]
 
 
 class ChangedParameters(nn.Module):
-    """The values of a population's parameters, which differ between samples by a share of each.
+    """The values of the parameters of an owner, which differ between samples by a share of each.
 
     Parameters
     ----------
-    population : PopulationTwin
-        The population.
+    owner : Owner
+        The population or projection.
+    shape : tuple of int
+        Shape of its neurons or synapses.
     parameters : sequence of Parameter
         Its parameters.
     """
 
-    def __init__(self, population: PopulationTwin, parameters: Sequence[Parameter]) -> None:
+    def __init__(
+        self, owner: Owner, shape: tuple[int, ...], parameters: Sequence[Parameter]
+    ) -> None:
         super().__init__()
-        self._shape = population.shape
+        self._axes = len(shape)
         self._values = {
-            p.name: (
-                _shaped(population.start_of(p.name), self._shape),
-                _shaped(p.whole, self._shape),
-            )
+            p.name: (_shaped(owner.start(p.name), shape), _shaped(p.whole, shape))
             for p in parameters
         }
         self.shares: dict[str, Tensor] = {}
 
     def begin(self, batch: int) -> list[Tensor]:
         """Return the shares of a batch, each of shape ``(batch,)``; all are 0."""
-        like = torch.zeros(batch, dtype=torch.float64)
-        self.shares = {name: like.clone().requires_grad_() for name in self._values}
+        self.shares = {name: _no_share(batch) for name in self._values}
         return list(self.shares.values())
 
     def forward(self) -> dict[str, Tensor]:
         """Return the values, in SI units and in a shape that fits ``(batch, *shape)``."""
-        each = (-1, *(1 for _ in self._shape))
         return {
-            name: value + self.shares[name].reshape(each) * whole
+            name: value + _of_samples(self.shares[name], self._axes) * whole
             for name, (value, whole) in self._values.items()
         }
 
@@ -84,27 +85,56 @@ class ChangingTwin(NetworkTwin):
         spike_function: SpikeFunction | None = None,
     ) -> None:
         super().__init__(network, dtype=torch.float64, spike_function=spike_function)
-        of = {
-            p.name: [one for one in parameters if one.population == p.name]
-            for p in network.populations
-        }
-        self.changing = [one for chosen in of.values() for one in chosen]
-        self.learn = {n: tuple(Learn(p.name) for p in chosen) for n, chosen in of.items() if chosen}
+        self._delays = [p for p in parameters if p.is_delay]
+        of: dict[str, list[Parameter]] = {}
+        for one in parameters:
+            if not one.is_delay:
+                of.setdefault(one.owner, []).append(one)
+        self.changing = [*(one for chosen in of.values() for one in chosen), *self._delays]
+        self.learn = {n: tuple(Learn(p.name) for p in chosen) for n, chosen in of.items()}
         self._learned_gains = learned_gains(network, self.learn)
         self.differentiate_by(self.spike_function)
-        self._changed = [ChangedParameters(self.population(name), of[name]) for name in self.learn]
-        self.learned = nn.ModuleDict(dict(zip(self.learn, self._changed, strict=True)))
+        self._register_synapses()
+        self._changed = [
+            ChangedParameters(owner_of(network, name), self._shape_of(name), chosen)
+            for name, chosen in of.items()
+        ]
+        self.learned = nn.ModuleDict(dict(zip(of, self._changed, strict=True)))
         self.requires_grad_(requires_grad=False)
         self.eval()
 
+    def _shape_of(self, name: str) -> tuple[int, ...]:
+        if name in self.synapses:
+            return (len(cast(SynapseTwin, self.synapses[name]).pre),)
+        return self.network.shape_of(name)
+
     def begin(self, batch: int) -> list[Tensor]:
         """Return the change of each parameter in each sample, as a share; all are 0."""
-        return [share for one in self._changed for share in one.begin(batch)]
+        shares = [share for one in self._changed for share in one.begin(batch)]
+        for one in self._delays:
+            share = _no_share(batch)
+            projection = self.projection(one.owner)
+            steps = float(one.whole) / self.network.dt
+            projection.lag = _of_samples(share, len(projection.target)) * steps
+            shares.append(share)
+        return shares
+
+
+def _no_share(batch: int) -> Tensor:
+    return torch.zeros(batch, dtype=torch.float64, requires_grad=True)
+
+
+def _of_samples(values: Tensor, axes: int) -> Tensor:
+    """Return one value for each sample in a shape that fits ``(batch, *shape)``."""
+    return values.reshape(-1, *(1 for _ in range(axes)))
 
 
 def _shaped(values: np.ndarray, shape: tuple[int, ...]) -> Tensor:
-    flat = values if values.size == 1 else np.resize(values, int(np.prod(shape)))
-    return torch.as_tensor(flat).reshape(() if values.size == 1 else shape)
+    """Return values of ``shape``, or one if they are the same for all."""
+    flat = np.ravel(values)
+    if not flat.size or np.all(flat == flat[0]):
+        return torch.as_tensor(flat[0] if flat.size else 0.0, dtype=torch.float64)
+    return torch.as_tensor(np.resize(flat, shape), dtype=torch.float64)
 
 
 def derivatives(

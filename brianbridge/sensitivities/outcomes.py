@@ -47,9 +47,7 @@ class Observed:
     @classmethod
     def of_twin(cls, found: NetworkOutput, labels: Tensor | None) -> Observed:
         """Return what a twin computed, as autograd follows it."""
-        # The derivative of abs() is 0 at 0, where a spike may be about to come.
-        sizes = {name: torch.where(s < 0, -s, s) for name, s in found.spikes.items()}
-        counts = {name: s.sum(0).flatten(1).sum(1) for name, s in sizes.items()}
+        counts = {name: found.counts(name).flatten(1).sum(1) for name in found.spikes}
         return cls(found.output, counts, labels)
 
     @classmethod
@@ -95,11 +93,14 @@ class Outcome:
         if self.of_recording is None:
             assert self.of is not None, "an outcome is computed from one of both"
             return self.of(Observed.of_recording(recording, labels)).numpy()
-        found = np.asarray(self.of_recording(recording), dtype=np.float64)
-        if found.shape != (recording.samples,) or not np.isfinite(found).all():
+        given = np.asarray(self.of_recording(recording))
+        real = given.dtype.kind in "biuf" and given.shape == (recording.samples,)
+        found = given.astype(np.float64) if real else None
+        if found is None or not np.isfinite(found).all():
             raise InputError(
-                f"of = '{self.name}' returned values of shape {found.shape}; return one finite "
-                f"number for each of the {recording.samples} samples"
+                f"of = '{self.name}' returned values of shape {given.shape} and type "
+                f"{given.dtype}; return one finite number for each of the {recording.samples} "
+                "samples"
             )
         return found
 
@@ -123,13 +124,16 @@ def outcomes_of(
     InputError
         If there is no such outcome, or the network or the samples do not have it.
     """
-    given = [of] if isinstance(of, str) or callable(of) else list(of)
+    given = list(of) if isinstance(of, list | tuple) else [of]
     if not given:
         raise InputError("of names no outcome; give one, such as 'counts'")
     found = [outcome for one in given for outcome in _named(twin, one, labelled)]
     for number, outcome in enumerate(found):
         if outcome.name in [other.name for other in found[:number]]:
-            raise InputError(f"of names '{outcome.name}' twice; name each outcome once")
+            raise InputError(
+                f"of names '{outcome.name}' twice; name each outcome once, and give functions "
+                "names of their own (def)"
+            )
     return found
 
 

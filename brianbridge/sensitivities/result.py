@@ -24,7 +24,7 @@ _MARKS = {
     "unchanged": "no sample changed in Brian2; a larger step or more samples may tell",
     "noisy": "the gradient explodes in some samples, and tells nothing",
 }
-_HEADINGS = ("population", "parameter", "value", "gradient", "Brian2", "step", "note")
+_HEADINGS = ("of", "parameter", "value", "gradient", "Brian2", "step", "note")
 
 
 @dataclass(frozen=True)
@@ -52,18 +52,18 @@ class Row:
 
     Parameters
     ----------
-    outcome, population, parameter : str
-        What changes, with what.
+    outcome, owner, parameter : str
+        What changes, with what: the owner is a population or a projection.
     value : str
         The value of the parameter, with its unit.
     per : str
         What one per cent refers to: ``"value"``, or the natural unit as text if the value is 0.
     step : float
-        The change to both sides in Brian2, as a share of it.
+        The change in Brian2, as a share of it: to both sides, or of a delay to longer ones only.
     gradient : Estimate or None
         By the gradient of the twin; None if there is none.
     brian2 : Estimate or None
-        By the central difference in Brian2; None if Brian2 could not run, or the outcome is 0.
+        By the difference in Brian2; None if Brian2 could not run, or the outcome is 0.
     changed : int or None
         Number of samples whose outcome in Brian2 differs between both sides.
     agree : bool or None
@@ -73,7 +73,7 @@ class Row:
     """
 
     outcome: str
-    population: str
+    owner: str
     parameter: str
     value: str
     per: str
@@ -101,7 +101,7 @@ class Row:
         estimates = ("-" if e is None else str(e) for e in (self.gradient, self.brian2))
         value = self.value if self.per == "value" else f"{self.value} *"
         return (
-            self.population,
+            self.owner,
             self.parameter,
             value,
             *estimates,
@@ -112,7 +112,7 @@ class Row:
 
 @dataclass(frozen=True, repr=False)
 class Sensitivity:
-    """Hold by how much outcomes change with each parameter of each population.
+    """Hold by how much outcomes change with each parameter of neurons and synapses.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ class Sensitivity:
     def _notes(self) -> Iterator[str]:
         for row in self.rows:
             if row.per != "value":
-                yield f"* {row.population}.{row.parameter} is 0: per % of its unit, {row.per}"
+                yield f"* {row.owner}.{row.parameter} is 0: per % of its unit, {row.per}"
         marks = {row.mark for row in self.rows}
         yield from (f"{mark}: {why}" for mark, why in _MARKS.items() if mark in marks)
         if self.samples == 1:
@@ -197,6 +197,6 @@ class Sensitivity:
             yield f"no gradient: {name} ({why})"
         for row in self.rows:
             if row.note:
-                yield f"{row.population}.{row.parameter}, {row.outcome}: {row.note}"
+                yield f"{row.owner}.{row.parameter}, {row.outcome}: {row.note}"
         for name, why in self.left_out.items():
             yield f"left out: {name} ({why})"

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from brian2 import Quantity
 from brian2.units.fundamentalunits import get_dimensions
 from torch import Tensor
 
+from brianbridge.counters import checked_seed
 from brianbridge.datasets import Dataset
 from brianbridge.datasets.fit import fitted
 from brianbridge.errors import InputError
@@ -26,7 +28,8 @@ from brianbridge.sensitivities.difference import Difference, difference
 from brianbridge.sensitivities.estimates import agreement, elasticity
 from brianbridge.sensitivities.gradient import ChangingTwin, derivatives
 from brianbridge.sensitivities.outcomes import Outcome, outcomes_of
-from brianbridge.sensitivities.parameters import Parameter, parameters_of
+from brianbridge.sensitivities.parameter import Parameter
+from brianbridge.sensitivities.parameters import parameters_of
 from brianbridge.sensitivities.result import Row, Sensitivity
 from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.simulate import simulate
@@ -46,17 +49,18 @@ def sensitivity(
     *,
     samples: int = 100,
     step: float = 0.02,
-    seed: int = 0,
+    seed: int | None = 0,
     spike_function: SpikeFunction | None = None,
     backend: Backend | None = None,
     progress: Progress | None = None,
 ) -> Sensitivity:
-    """Say by how much an outcome changes with each parameter of each population.
+    """Say by how much an outcome changes with each parameter of neurons and synapses.
 
     The result is in per cent of the outcome for one per cent of the parameter (elasticity), twice:
     by the gradient of the twin, with its surrogate derivative of spikes, and by a central
     difference in Brian2, with the same samples and random numbers. All neurons of a population
-    change together. A parameter that is 0 changes by per cent of its natural unit.
+    and all synapses of a projection change together. A delay gets longer by one time step. A
+    parameter that is 0 changes by per cent of its natural unit.
 
     Parameters
     ----------
@@ -74,8 +78,8 @@ def sensitivity(
     step : float
         The change of a parameter to both sides in Brian2, as a share. Refractory periods change by
         at least one time step.
-    seed : int
-        Seed of the random numbers of neurons.
+    seed : int, optional
+        Seed of the random numbers of neurons; a fresh one if None.
     spike_function : SpikeFunction, optional
         How to differentiate through a spike; arctan if not given.
     backend : Backend, optional
@@ -101,7 +105,8 @@ def sensitivity(
     >>> [row.parameter for row in found.rows]
     ['tau', 'theta']
     """
-    _check(network, samples, step, seed)
+    _check(network, samples, step, spike_function)
+    seed = checked_seed(seed)
     x, labels = _samples(network, data, samples)
     parameters, left_out = parameters_of(network, step)
     smooth = [p for p in parameters if not p.no_gradient]
@@ -114,34 +119,36 @@ def sensitivity(
     base = np.stack([outcome.values(first, labels) for outcome in outcomes])
     seconds = time.monotonic() - start
     slopes = _gradients(twin, x, labels, outcomes, seed, progress)
-    progress.say(
-        f"{2 * len(parameters)} simulations of {len(x)} samples, at most "
-        f"{2 * len(parameters) * seconds:.0f} s"
-    )
-    with progress.count("parameters", 2 * len(parameters)) as done:
-        found = [difference(network, p, outcomes, labels, run, done) for p in parameters]
+    runs = sum(1 + (p.down != 0) for p in parameters)
+    progress.say(f"{runs} simulations of {len(x)} samples, at most {runs * seconds:.0f} s")
+    with progress.count("parameters", runs) as done:
+        found = [difference(network, p, outcomes, labels, run, base, done) for p in parameters]
     rows = [
-        _row(outcome, p, base[o], slopes.get((o, p.population, p.name)), _of(d, o))
+        _row(outcome, p, base[o], slopes.get((o, p.owner, p.name)), _of(d, o))
         for o, outcome in enumerate(outcomes)
         for p, d in zip(parameters, found, strict=True)
     ]
     no_gradient = {o.name: o.no_gradient for o in outcomes if o.no_gradient}
-    no_gradient |= {f"{p.population}.{p.name}": p.no_gradient for p in parameters if p.no_gradient}
+    no_gradient |= {f"{p.owner}.{p.name}": p.no_gradient for p in parameters if p.no_gradient}
     means = {o.name: float(np.mean(b)) for o, b in zip(outcomes, base, strict=True)}
     return Sensitivity(means, len(x), tuple(rows), seed, no_gradient, left_out)
 
 
-def _check(network: Any, samples: int, step: float, seed: int) -> None:
+def _check(network: Any, samples: Any, step: Any, spike_function: Any) -> None:
     if isinstance(network, NetworkTwin):
         raise InputError("sensitivity takes a network, not its twin; give twin.to_network()")
     if not isinstance(network, SpikingNetwork):
         raise InputError(f"sensitivity of {network!r:.80}; give a SpikingNetwork")
-    if samples < 1:
-        raise InputError(f"samples = {samples}; give at least 1")
-    if not 0 < step <= 0.5:
-        raise InputError(f"step = {step}; give a share above 0 and up to 0.5, such as 0.02")
-    if seed < 0:
-        raise InputError(f"seed = {seed}; give 0 or more")
+    whole = isinstance(samples, Integral) and not isinstance(samples, bool)
+    if not whole or samples < 1:
+        raise InputError(f"samples = {samples!r}; give a whole number of at least 1")
+    if not (isinstance(step, int | float | np.floating) and 0 < step <= 0.5):
+        raise InputError(f"step = {step!r}; give a share above 0 and up to 0.5, such as 0.02")
+    if not isinstance(spike_function, SpikeFunction | None):
+        raise InputError(
+            f"spike_function = {spike_function!r:.80}; give a bb.twin.SpikeFunction, such as "
+            "SpikeFunction('arctan')"
+        )
 
 
 def _samples(network: SpikingNetwork, data: Any, samples: int) -> tuple[np.ndarray, Tensor | None]:
@@ -152,7 +159,7 @@ def _samples(network: SpikingNetwork, data: Any, samples: int) -> tuple[np.ndarr
     return checked_samples(network, data.x)[:samples], torch.as_tensor(data.y[:samples])
 
 
-#: The slope of each sample, by number of the outcome, population and parameter.
+#: The slope of each sample, by number of the outcome, owner and name of the parameter.
 _Slopes = dict[tuple[int, str, str], np.ndarray]
 
 
@@ -174,7 +181,7 @@ def _gradients(
             seed=seed, batch_size=_BATCH, step=done,
         )  # fmt: skip
     return {
-        (o, p.population, p.name): slopes[k, n]
+        (o, p.owner, p.name): slopes[k, n]
         for k, (o, _) in enumerate(smooth)
         for n, p in enumerate(twin.changing)
     }
@@ -202,7 +209,7 @@ def _row(
     else:
         up, down = found
         moved = int(np.count_nonzero(up != down))
-        differences = (up - down) / (2 * parameter.step)
+        differences = (up - down) / (parameter.up - parameter.down)
         if base.mean():
             brian2 = elasticity(differences, base)
             # Without a change, the samples do not tell how uncertain it is.
@@ -210,8 +217,8 @@ def _row(
             if slopes is not None and (moved or not slopes.any()):
                 agree = agreement(slopes, differences, base)
     return Row(
-        outcome.name, parameter.population, parameter.name, _text(parameter.value),
-        _text(_unit(parameter)) if parameter.is_zero else "value", parameter.step,
+        outcome.name, parameter.owner, parameter.name, _text(parameter.value),
+        _text(_unit(parameter)) if parameter.is_zero else "value", parameter.up,
         gradient, brian2, moved, agree, note,
     )  # fmt: skip
 

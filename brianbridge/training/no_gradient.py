@@ -18,8 +18,10 @@ def warn_of_no_gradient(twin: NetworkTwin) -> None:
         A twin that has been trained for an epoch.
     """
     for name, values in twin.named_parameters():
+        if not (name.startswith("learned.") and values.requires_grad):
+            continue
         # What an optimiser sees of such a parameter is 0 until a gradient moves it.
-        if name.startswith("learned.") and not values.detach().any():
+        if not values.any():
             _, owner, _, parameter, _ = name.split(".")
             warnings.warn(
                 f"training: the loss did not depend on '{parameter}' of '{owner}' in the first "

@@ -96,6 +96,7 @@ def checked_learn(
             check_learned_synapses(models[owner], names, f"projection '{owner}'")
         else:
             checked_learned(network.population(owner).neuron, names)
+            _check_not_summed(network, owner, names)
         if chosen:
             found[owner] = chosen
     return found
@@ -113,6 +114,20 @@ def _check_owner(network: SpikingNetwork, name: Any) -> None:
         )
     hint = did_you_mean(str(name), [*populations, *modelled])
     raise InputError(f"learn: there is no population '{name}'. {hint}")
+
+
+def _check_not_summed(network: SpikingNetwork, owner: str, names: Sequence[str]) -> None:
+    """Refuse initial values of variables that synapses, or a link, set in each step."""
+    for projection in network.modelled:
+        assert projection.model is not None
+        for name, side in projection.model.summed:
+            end = projection.source if side == "pre" else projection.target
+            if end == owner and name in names:
+                raise InputError(
+                    f"learn: projection '{projection.name}' sets '{name}' of population '{owner}' "
+                    "in each step, so its initial value has no effect; leave it out, or learn "
+                    "what sets it"
+                )
 
 
 def _check_kinds(population: str, chosen: Sequence[Any]) -> None:

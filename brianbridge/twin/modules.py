@@ -91,9 +91,18 @@ class NetworkModules(nn.Module):
         self.differentiate_by(spike_function or SpikeFunction())
         self.learned = learned_parameters(network, self.learn, dtype)
         self._learned_gains = learned_gains(network, self.learn)
-        check_used(self.population(p.name) for p in network.populations)
+        for name in self.populations:
+            check_used(f"population '{name}'", self.population(name).unused)
         states = {p.name: self.population(p.name).rendered.state for p in network.populations}
         check_not_copied(network, {n: self._names_to_learn(n) for n in states}, states)
+        self._register_synapses()
+        for name, synapses in self.synapses.items():
+            check_used(f"projection '{name}'", cast(SynapseTwin, synapses).unused)
+
+    def _register_synapses(self) -> None:
+        """Render the code of all synapses that have a model."""
+        network, dtype = self.network, self._like.dtype
+        states = {p.name: self.population(p.name).rendered.state for p in network.populations}
         self.synapses = nn.ModuleDict(
             {
                 p.name: SynapseTwin(network, p, states, dtype, self._names_to_learn(p.name))

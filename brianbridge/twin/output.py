@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from brianbridge.arrays import as_array
@@ -35,6 +36,16 @@ class NetworkOutput:
     spikes: Mapping[str, Tensor]
     output: Tensor
     traces: Mapping[str, Mapping[str, Tensor]]
+
+    def counts(self, name: str) -> Tensor:
+        """Return the summed sizes of a population's spike values, ``(batch, *shape)``.
+
+        Autograd follows them also where no spike came: a neuron that is silent counts as one that
+        may send a spike above 0.
+        """
+        values = self.spikes[name]
+        # The derivative of abs() is 0 at 0, and a silent population would stay silent.
+        return torch.where(values < 0, -values, values).sum(0)
 
 
 class TwinOutputRun(OutputRun):

@@ -17,7 +17,7 @@ Weight decay thus pulls parameters towards their initial values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,6 @@ from brianbridge.network import SpikingNetwork
 from brianbridge.twin.learn import Learn
 from brianbridge.twin.owners import Owner, owner_of, shared_values
 from brianbridge.twin.parameter_range import range_of
-from brianbridge.twin.population import PopulationTwin
 
 __all__ = ["LearnedParameters", "check_used", "learned_parameters"]
 
@@ -78,8 +77,15 @@ class Ranged(nn.Module):
         Raises
         ------
         InputError
-            If a value is not within the limits.
+            If it is no tensor of the same shape, or a value is not within the limits.
         """
+        shape = tuple(self._start.shape)
+        if not isinstance(value, Tensor) or tuple(value.shape) != shape:
+            given = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)
+            raise InputError(
+                f"{self._what}: the new value is {given:.80}; give a tensor in SI units of shape "
+                f"{shape}, such as torch.full({shape}, 0.01)"
+            )
         raw = self._raw(value)
         if not torch.isfinite(raw).all():
             limits = " and ".join(
@@ -189,17 +195,23 @@ def learned_parameters(
     )
 
 
-def check_used(populations: Iterable[PopulationTwin]) -> None:
+def check_used(owner: str, unused: Sequence[str]) -> None:
     """Refuse learned parameters that nothing depends on.
+
+    Parameters
+    ----------
+    owner : str
+        What they belong to, for messages.
+    unused : sequence of str
+        Their names.
 
     Raises
     ------
     InputError
         If there is one; it would have no gradient.
     """
-    for population in populations:
-        for name in population.unused:
-            raise InputError(
-                f"learn: nothing that population '{population.name}' computes depends on '{name}', "
-                "so it has no gradient; leave it out"
-            )
+    for name in unused:
+        raise InputError(
+            f"learn: nothing that {owner} computes depends on '{name}', so it has no gradient; "
+            "leave it out"
+        )

@@ -11,7 +11,9 @@ the weight and bias that result. A module in evaluation mode computes with these
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Callable, Sequence
 from typing import cast
 
@@ -24,6 +26,7 @@ from brianbridge.network import Pooling, Projection
 from brianbridge.network.images import image_shape
 from brianbridge.network.sign import allowed_signs
 from brianbridge.twin.delays import DelayedSynapses, shifted
+from brianbridge.twin.lag import Arriving, lagging, lagging_arrivals
 from brianbridge.twin.normalisation import BatchNorm, Normalised
 from brianbridge.twin.quantisation import Quantisation
 from brianbridge.twin.weighting import weighting
@@ -68,6 +71,9 @@ class ProjectionTwin(nn.Module):
     torch.Size([5, 4, 2])
     """
 
+    #: Steps by which all spikes arrive later, of shape (batch, 1, ...); its derivative is that of a
+    #: delay.
+    lag: Tensor | None = None
     weight: Tensor
     bias: Tensor | None
     delay: Tensor
@@ -140,15 +146,15 @@ class ProjectionTwin(nn.Module):
         """
         raster = shifted(raster, later)
         if self._delayed is None:
-            return self(raster)
-        flat, found = raster.flatten(2), None
-        for weight, steps in self._delayed_parts():
-            arriving = self._delayed(weight, steps, flat)
-            found = arriving if found is None else found + arriving
-        assert found is not None
-        return found.reshape(*raster.shape[:2], *self.target)
+            found = self(raster)
+        else:
+            flat = raster.flatten(2)
+            parts = (self._delayed(w, steps, flat) for w, steps in self._delayed_parts())
+            found = functools.reduce(operator.add, parts)
+            found = found.reshape(*raster.shape[:2], *self.target)
+        return found if self.lag is None else lagging(found, shifted(found, 1), self.lag)
 
-    def arrivals(self, later: int) -> Callable[[int, Sequence[Tensor]], Tensor | None]:
+    def arrivals(self, later: int) -> Arriving:
         """Start a presentation whose spikes become known step by step.
 
         Parameters
@@ -162,6 +168,10 @@ class ProjectionTwin(nn.Module):
             ``arriving(k, emitted)`` returns the weighted input in step k, ``(batch, *target)``,
             from the spikes of all steps so far; None before the first spike can arrive.
         """
+        arriving = self._arrivals(later)
+        return arriving if self.lag is None else lagging_arrivals(arriving, self.lag)
+
+    def _arrivals(self, later: int) -> Arriving:
         if self._delayed is None:
             return lambda k, emitted: self(emitted[k - later]) if k >= later else None
         run = self._delayed.arrivals(self._delayed_parts())

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from brian2 import Quantity
 
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network import Projection, SpikingNetwork
 from brianbridge.network.gain import driven_variable
-from brianbridge.network.scale import weight_unit
+from brianbridge.network.learned_parameters import with_learned
+from brianbridge.network.scale import potential_unit, weight_unit
 from brianbridge.twin.learn import Learn
 from brianbridge.twin.normalisation import Normalised
+from brianbridge.twin.owners import owner_of
 from brianbridge.twin.quantisation import Quantisation
 
 __all__ = ["check_quantisation", "checked_dropout", "projections_to_normalise", "threshold_of"]
@@ -106,8 +109,8 @@ def check_quantisation(
     Raises
     ------
     InputError
-        If there is a normalisation, a learned threshold, or ``per = "channel"`` with weights not
-        listed by channel.
+        If there is a normalisation, ``per = "channel"`` with weights not listed by channel, or a
+        learned parameter that moves the threshold.
     """
     for projection in network.projections:
         connection = projection.connection
@@ -117,16 +120,35 @@ def check_quantisation(
                 f"quantisation: the weights of projection '{projection.name}' are not listed by "
                 f"target channel, as its kind is '{connection.kind}'; give per = 'tensor'"
             )
-        if not projection.frozen and "theta" in {o.name for o in learn.get(projection.target, ())}:
-            raise InputError(
-                f"learn: the threshold 'theta' of population '{projection.target}' must lie on the "
-                "grid of the quantised weights; leave it out, or leave out quantisation"
-            )
     if batch_norm:
         raise InputError(
             "quantisation with batch_norm: the weights would be scaled off their grid; train with "
             "batch_norm first, and then the written-back network with quantisation"
         )
+    for owner, chosen in learn.items():
+        for one in chosen:
+            _check_threshold_stays(network, owner, one.name)
+
+
+def _check_threshold_stays(network: SpikingNetwork, owner: str, name: str) -> None:
+    """Refuse a learned parameter on which the distance from rest to threshold depends."""
+    values = owner_of(network, owner)
+    start = values.start(name).ravel()
+    other = np.where(start == 0, 0.01 * (values.unit(name) or 1.0), 1.01 * start)
+    one = other[0] if np.all(other == other[0]) else other
+    quantity = Quantity.with_dimensions(one, values.dimensions(name))
+    changed = with_learned(network, {owner: {name: quantity}})
+    for projection in (p for p in network.projections if not p.frozen):
+        target = projection.target
+        before, after = (
+            _threshold(n, target, potential_unit(n, target)) for n in (network, changed)
+        )
+        if before != after:
+            raise InputError(
+                f"learn: '{name}' of '{owner}' moves the threshold, which must lie on the grid of "
+                f"the quantised weights of projection '{projection.name}'; leave it out, or leave "
+                "out quantisation"
+            )
 
 
 def threshold_of(network: SpikingNetwork, projection: Projection) -> float:
@@ -140,8 +162,12 @@ def threshold_of(network: SpikingNetwork, projection: Projection) -> float:
     InputError
         If its model has no such parameter, or one that differs between neurons.
     """
-    name = projection.target
-    model, unit = network.population(name).neuron, weight_unit(network, projection)
+    return _threshold(network, projection.target, weight_unit(network, projection))
+
+
+def _threshold(network: SpikingNetwork, name: str, unit: float) -> float:
+    """Return the threshold of a population, given one natural unit of a variable."""
+    model = network.population(name).neuron
     if model.scale.dimensions or not network.fires(name):
         return unit
     theta = np.asarray(model.parameters.get("theta", np.nan), dtype=float)

@@ -18,7 +18,7 @@ from brianbridge.network.gain import input_gain
 from brianbridge.sensitivities.estimates import agreement, elasticity
 from brianbridge.sensitivities.gradient import ChangingTwin, derivatives
 from brianbridge.sensitivities.outcomes import outcomes_of
-from brianbridge.sensitivities.parameters import changed, parameters_of
+from brianbridge.sensitivities.parameters import parameters_of
 from brianbridge.simulation.simulate import simulate
 
 X = np.random.default_rng(1).random((12, 6))
@@ -45,7 +45,7 @@ def driven(neuron, steps, dt, unit):
 def row(found, parameter, population="output", outcome=None):
     [one] = [
         r for r in found.rows
-        if (r.population, r.parameter) == (population, parameter) and outcome in (None, r.outcome)
+        if (r.owner, r.parameter) == (population, parameter) and outcome in (None, r.outcome)
     ]  # fmt: skip
     return one
 
@@ -98,8 +98,8 @@ def test_a_refractory_period_changes_by_whole_steps():
     short = replace(neuron, refractory=2 * ms, initial=neuron.initial_as_given)
     net = driven(short, 20, 1 * ms, 100.0)
     parameters, _ = parameters_of(net, 0.02)
-    assert {p.name: p.step for p in parameters}["refractory"] == 0.5
-    longer = changed(net, parameters[-1], 0.5).output.neuron
+    assert {p.name: p.up for p in parameters}["refractory"] == 0.5
+    longer = parameters[-1].apply(net, 0.5).output.neuron
     assert longer.refractory == 3 * ms
 
 
@@ -314,9 +314,14 @@ def test_a_condition_is_left_out():
         ({"of": []}, "give one, such as 'counts'"),
         ({"of": ["loss", "loss"]}, "names 'loss' twice"),
         ({"of": "potential"}, "the readout is 'counts'; give of = 'counts'"),
-        ({"samples": 0}, "samples = 0; give at least 1"),
+        ({"samples": 0}, "samples = 0; give a whole number of at least 1"),
+        ({"samples": 2.5}, "samples = 2.5; give a whole number"),
+        ({"step": "2 %"}, "step = '2 %'; give a share"),
+        ({"of": None}, "of = None is no outcome"),
+        ({"of": lambda recording: ["a"] * 12}, "shape (12,) and type <U1; return one finite"),
+        ({"spike_function": "arctan"}, "give a bb.twin.SpikeFunction"),
         ({"step": 0.0}, "step = 0.0; give a share"),
-        ({"seed": -1}, "seed = -1; give 0 or more"),
+        ({"seed": -1}, "seed = -1; give an integer of at least 0"),
         ({"of": lambda recording: 3.0}, "return one finite number for each of the 12 samples"),
     ],
 )

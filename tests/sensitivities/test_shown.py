@@ -26,7 +26,7 @@ def iris(tmp_path):
 
 def row(parameter, gradient, brian2, **more):
     defaults = {
-        "outcome": "loss", "population": "hidden", "parameter": parameter, "value": "1",
+        "outcome": "loss", "owner": "hidden", "parameter": parameter, "value": "1",
         "per": "value", "step": 0.02, "changed": 3, "agree": True,
     }  # fmt: skip
     return Row(**{**defaults, "gradient": gradient, "brian2": brian2, **more})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -99,6 +100,15 @@ def test_a_value_out_of_range_cannot_be_set():
         twin.learned.hidden.tau = torch.tensor(-1.0)
     with pytest.raises(bb.InputError, match="give values below 2"):
         twin.learned.hidden.theta = torch.tensor(2.5)
+
+
+@pytest.mark.parametrize("value", [0.02, 20 * ms, torch.ones(7)])
+def test_a_value_that_is_no_tensor_of_its_shape_cannot_be_set(value):
+    twin = bb.to_torch(two_layers(), learn={"hidden": ["tau"]})
+    with pytest.raises(bb.InputError, match=re.escape("SI units of shape (), such as torch.full(")):
+        twin.learned.hidden.tau = value
+    twin.learned.hidden.tau = torch.full((), 0.02)  # the remedy
+    assert twin.learned.hidden.tau.item() == pytest.approx(0.02)
 
 
 def test_weight_decay_pulls_towards_the_initial_value():
@@ -298,6 +308,19 @@ def test_frozen_weights_leave_parameters_to_train():
     assert float(si_array(bb.write_back(alone).populations[0].neuron.parameters["theta"])) != 1.0
     with pytest.raises(bb.InputError, match="let to_torch learn neuron parameters"):
         bb.train(bb.to_torch(net), data, rule="surrogate_gradient", epochs=1)
+
+
+def test_a_learned_parameter_can_be_frozen():
+    twin = iris_twin()
+    first, *others = twin.learned.hidden.parametrizations
+    twin.learned.hidden.parametrizations[first].requires_grad_(False)
+    before = twin.learned.hidden()[first].clone()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "training: the loss did not depend")
+        bb.train(twin, bb.load_dataset("iris", seed=1).train, epochs=1, learning_rate=0.01)
+    assert torch.equal(twin.learned.hidden()[first], before)
+    changed = twin.learned.hidden.parametrizations[others[0]].original
+    assert changed.detach().any()  # 0 at the start
 
 
 def test_a_parameter_without_a_gradient_is_told():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from brian2 import NeuronGroup, ms
+from brian2 import NeuronGroup, linked_var, ms
 from learning_networks import LIF, script, two_layers
 
 import brianbridge as bb
@@ -67,6 +68,23 @@ def test_the_threshold_of_a_grid_is_not_learned():
     bb.to_torch(net, quantisation=Quantisation(4), learn={"hidden": ["tau"]})
 
 
+@pytest.mark.parametrize("name", ["v_th", "E_L"])
+def test_nor_is_what_else_moves_it(name):
+    volts = bb.NeuronModel(
+        "dv/dt = (E_L - v)/tau : volt", threshold="v > v_th", reset="v = E_L", receive="v",
+        initial={"v": "E_L"}, parameters={"E_L": "-70 mV", "v_th": "-50 mV", "tau": 10 * ms},
+    )  # fmt: skip
+    population = bb.connections.Population("output", (2,), volts)
+    wires = bb.connections.Projection("input", "output", np.full((2, 4), 5e-3))
+    net = bb.SpikingNetwork((4,), bb.Bernoulli(5), (population,), (wires,))
+    with pytest.raises(bb.InputError, match=f"'{name}' of 'output' moves the threshold"):
+        bb.to_torch(net, quantisation=Quantisation(4), learn={"output": [name]})
+    bb.to_torch(net, quantisation=Quantisation(4), learn={"output": ["tau"]})
+    bb.to_torch(net, learn={"output": [name]})
+    frozen = replace(net, projections=(replace(wires, frozen=True),))
+    bb.to_torch(frozen, quantisation=Quantisation(4), learn={"output": [name]})
+
+
 def test_one_constant_of_a_namespace_does_not_become_many():
     theta = 1.0  # noqa: F841
     mine = script()
@@ -82,3 +100,18 @@ def test_one_constant_of_a_namespace_does_not_become_many():
     one = bb.to_torch(net, learn={"cells": ["theta"]})
     with pytest.raises(bb.InputError, match="no group 'cells'"):
         bb.write_back(one, into=[*other.objects, shorter])
+
+
+def test_the_initial_value_of_a_link_that_is_set_in_each_step_is_not_learned():
+    source = NeuronGroup(1, "dx/dt = (1.2 - x)/(5*ms) : 1", method="exact", name="a_source")
+    cells = NeuronGroup(
+        3, "dv/dt = (y - v)/(10*ms) : 1\ny : 1 (linked)", threshold="v > 1", reset="v = 0",
+        method="euler", name="cells",
+    )  # fmt: skip
+    cells.y = linked_var(source, "x", index=[0, 0, 0])
+    net = bb.from_brian2([source, cells], steps=20 * ms, dt=0.5 * ms)
+    with pytest.raises(bb.InputError, match="sets 'y' of population 'cells' in each step"):
+        bb.to_torch(net, learn={"cells": ["y"]})
+    twin = bb.to_torch(net, learn={"a_source": ["x"], "cells": ["v"]})  # the remedy
+    twin.run(*twin.encode(None)).spikes["cells"].sum().backward()
+    assert all(p.grad is not None for p in twin.learned.parameters())

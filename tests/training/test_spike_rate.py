@@ -10,8 +10,9 @@ from brianbridge.datasets import load_dataset
 from brianbridge.encoding import Current
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
+from brianbridge.rules import learning_rule
 from brianbridge.training import SpikeRate, train
-from brianbridge.twin.network import to_torch
+from brianbridge.twin.network import NetworkOutput, to_torch
 
 IF = neuron_model("if")
 
@@ -117,3 +118,32 @@ def test_a_budget_makes_for_fewer_spikes_and_a_target_is_met(rule):
     assert rates["budget"] < 0.07
     assert rates["target"] == pytest.approx(0.3, abs=0.05)
     assert min(accuracy.values()) > 0.5, "and it still learns"
+
+
+@pytest.mark.parametrize("rule", ["surrogate_gradient", "multi_threshold"])
+def test_a_target_wakes_a_silent_population(rule):
+    neuron = IF if rule == "surrogate_gradient" else neuron_model("multi_threshold_lif")
+    net = SpikingNetwork.sequential(
+        (8, 8), [Dense(20, neuron), Dense(10, neuron)], encoding=Current(8), weight_gain=0.003,
+        readout="potential", seed=1,
+    )  # fmt: skip
+    twin, chosen = to_torch(net), learning_rule(rule)
+    encoded = twin.encode(load_dataset("digits", seed=1).train.x[:50])
+    optimizer = torch.optim.Adam(twin.parameters(), lr=5e-3)
+    rates = []
+    for _ in range(60):
+        counts = {"hidden": chosen.respond(twin, *encoded).spike_counts("hidden")}
+        rates.append(counts["hidden"].mean().item() / 8)
+        optimizer.zero_grad()
+        SpikeRate(0.3, kind="target").penalty(counts, steps=8).backward()
+        optimizer.step()
+    assert rates[0] == 0
+    assert rates[-1] == pytest.approx(0.3, abs=0.05)
+
+
+def test_the_size_of_a_spike_below_0_counts():
+    values = torch.tensor([[[-2.0, 0.0]], [[1.0, 0.0]]], requires_grad=True)  # (T, batch, neurons)
+    sizes = NetworkOutput({"a": values}, torch.zeros(1, 1), {}).counts("a")
+    assert sizes.tolist() == [[3.0, 0.0]]
+    sizes.sum().backward()
+    assert values.grad.tolist() == [[[-1.0, 1.0]], [[1.0, 1.0]]]

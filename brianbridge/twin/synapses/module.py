@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from brianbridge.errors import InputError
 from brianbridge.network import INPUT, Projection, SpikingNetwork
 from brianbridge.network.split import groups_by_delay
 from brianbridge.network.synapses import probe_synapses
@@ -104,11 +103,6 @@ class SynapseTwin(nn.Module):
         Floating point type.
     learned : collection of str
         Constants and variables whose values are given to `initial_values`.
-
-    Raises
-    ------
-    InputError
-        If the code of the synapses does not depend on what is learned.
     """
 
     pre: Tensor
@@ -151,12 +145,8 @@ class SynapseTwin(nn.Module):
         if "lastupdate" in self.state:
             constants["lastupdate"] = np.zeros(1)
         constants |= {name: np.array([numbers.pop(name)]) for name in learned if name in numbers}
-        for name in learned:
-            if name not in constants:
-                raise InputError(
-                    f"learn: the synapses of {what} do not depend on '{name}', so it has no "
-                    "gradient; leave it out"
-                )
+        #: The learned names that no step of the synapses depends on.
+        self.unused = tuple(name for name in learned if name not in constants)
         self.initial = tuple(constants)
         for name, values in constants.items():
             tensor = torch.as_tensor(np.array(values))
@@ -208,10 +198,11 @@ class SynapseTwin(nn.Module):
         weight : Tensor, shape (synapses,) or (1,)
             The trained variable.
         learned : mapping of str to Tensor, optional
-            What else is learned: one value, or one for each synapse.
+            What else is learned: one value, or one for each synapse; a first axis may have one for
+            each sample.
         """
         values = {name: self.get_buffer(f"_{name}_") for name in self.initial}
-        values |= {name: value.reshape(-1) for name, value in (learned or {}).items()}
+        values |= {name: torch.atleast_1d(value) for name, value in (learned or {}).items()}
         return {**values, self.model.trained: weight} if self.model.trained else values
 
 
