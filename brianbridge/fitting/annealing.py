@@ -16,9 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from brianbridge.fitting.checkpoint import Arrays, Keep, keep_nothing
 from brianbridge.fitting.forced import DISTANCE
 from brianbridge.fitting.least_squares import minimise
 from brianbridge.fitting.spike_problem import SpikeProblem
@@ -59,6 +61,7 @@ def anneal(
     starts: int,
     seed: int,
     progress: Callable[[int, int, float], None] | None = None,
+    keep: Keep = keep_nothing,
 ) -> FoundSpikes:
     """Fit the spike trains of a problem from many starts.
 
@@ -71,6 +74,8 @@ def anneal(
     progress : callable, optional
         Called after each simulation with its number, the largest number of simulations and 1 minus
         the best coincidence factor; 1 until neurons fire by themselves.
+    keep : callable
+        Keeps the results of each stage; see `brianbridge.fitting.checkpoint`.
     """
     z = problem.ranges.starts(starts, seed)
     distances = _Distances(problem)
@@ -83,9 +88,9 @@ def anneal(
         if progress is not None:
             progress(number, most, 1.0)
 
-    for stage in range(_HALVINGS):
+    def narrowed(residuals: Callable[[np.ndarray], np.ndarray], z: np.ndarray) -> Arrays:
         z, normal = minimise(
-            distances.deviance(scale * 0.5**stage, scale),
+            residuals,
             z,
             steps=_STEPS,
             little=_LITTLE,
@@ -93,7 +98,11 @@ def anneal(
             most=distances.most,
             each=told,
         )
-        z = z[np.argsort(normal.loss, kind="stable")][: max(_FEWEST, len(z) // 2)]
+        return (z[np.argsort(normal.loss, kind="stable")][: max(_FEWEST, len(z) // 2)],)
+
+    for stage in range(_HALVINGS):
+        residuals = distances.deviance(scale * 0.5**stage, scale)
+        (z,) = keep(partial(narrowed, residuals, z))
         pool.append(z[:2])
     deviation = np.maximum(abs(pool[-1][0] - pool[-3][0]), _DEVIATION)
     return _evolve(

@@ -108,6 +108,7 @@ def minimise(
     enough: int | None = None,
     most: int = 1_000_000,
     each: Callable[[int, np.ndarray], None] | None = None,
+    first: Callable[[Normal], None] | None = None,
 ) -> tuple[np.ndarray, Normal]:
     """Minimise the sum of squares from each start, within coordinates from 0 to 1.
 
@@ -129,6 +130,8 @@ def minimise(
         Number of starts in one simulation.
     each : callable, optional
         Called after each step with its number and the losses.
+    first : callable, optional
+        Called with what is found at the starts.
 
     Returns
     -------
@@ -144,6 +147,8 @@ def minimise(
     array([0.5, 0.5])
     """
     now = normal_equations(residuals, z, most)
+    if first is not None:
+        first(now)
     damping = np.full(len(z), 1e-3)
     converged = ~np.isfinite(now.loss)
     for number in range(1, steps):
