@@ -105,10 +105,13 @@ def anneal(
         (z,) = keep(partial(narrowed, residuals, z))
         pool.append(z[:2])
     deviation = np.maximum(abs(pool[-1][0] - pool[-3][0]), _DEVIATION)
-    return _evolve(
-        problem, np.concatenate(pool), deviation, np.random.default_rng(seed),
-        lambda k, best: progress and progress(most - _ROUNDS + k, most, 1 - best),
+    ended = keep(
+        lambda: _evolve(
+            problem, np.concatenate(pool), deviation, np.random.default_rng(seed),
+            lambda k, best: progress and progress(most - _ROUNDS + k, most, 1 - best),
+        )
     )  # fmt: skip
+    return FoundSpikes(*ended)
 
 
 def _evolve(
@@ -117,7 +120,7 @@ def _evolve(
     deviation: np.ndarray,
     rng: np.random.Generator,
     told: Callable[[int, float], object],
-) -> FoundSpikes:
+) -> Arrays:
     """Raise the coincidence factor by samples around the best coordinates."""
     run = SpikeTrains(problem.population, len(problem.trains), problem.ranges, problem.dt)
 
@@ -143,7 +146,7 @@ def _evolve(
         all_z = np.concatenate([all_z, samples[best]])
         all_scores = np.concatenate([all_scores, found[best]])
     order = np.argsort(-all_scores, kind="stable")
-    return FoundSpikes(all_z[order], all_scores[order])
+    return all_z[order], all_scores[order]
 
 
 class _Distances:

@@ -92,7 +92,7 @@ class Checkpoint:
             ) from None
         if others:
             raise InputError(
-                f"'{self._path}' belongs to a fit with another {' and another '.join(others)}; "
+                f"'{self._path}' belongs to a fit with other values of: {', '.join(others)}; "
                 "remove it, or name another file"
             )
         return [tuple(one) for one in kept.values()]

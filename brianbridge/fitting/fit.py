@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack, overload
 
 import numpy as np
 
@@ -30,6 +30,56 @@ from brianbridge.simulation.device import check_runtime_device
 from brianbridge.simulation.interrupts import interruptible
 
 __all__ = ["fit"]
+
+
+class _Options(TypedDict, total=False):
+    """The arguments of `fit` that each kind of target has."""
+
+    input: Any
+    starts: int
+    seed: int
+    drive: str
+    input_dt: Any
+    target_dt: Any
+    t_start: Any
+    weights: Any
+    mask_nan: bool
+    precision: Any
+    progress: Callable[[int, int, float], None] | None
+    checkpoint: str | Path | None
+
+
+@overload
+def fit(
+    model: Any,
+    *,
+    target: Mapping[str, Any],
+    dt: Any,
+    learn: Mapping[str, Any],
+    **options: Unpack[_Options],
+) -> Fit: ...
+
+
+@overload
+def fit(
+    model: Any,
+    *,
+    target: Features,
+    dt: Any,
+    learn: Mapping[str, Any],
+    **options: Unpack[_Options],
+) -> MeasuredFit: ...
+
+
+@overload
+def fit(
+    model: Any,
+    *,
+    target: Sequence[Any],
+    dt: Any,
+    learn: Mapping[str, Any],
+    **options: Unpack[_Options],
+) -> SpikeFit: ...
 
 
 def fit(

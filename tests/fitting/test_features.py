@@ -37,11 +37,12 @@ def test_a_neuron_with_the_wanted_features_is_found(monkeypatch):
     names = ("spike_count", "AP_amplitude", "AP_width", "time_to_first_spike")
     wanted = of_recording(*names)
     units = features._units()
+    values = {
+        name: Quantity(one, dim=units[name].dim) for name, one in zip(names, wanted.T, strict=True)
+    }
     found = bb.fit(
         neuron(g_na=50 * MS, g_k=5 * MS), input=currents(), dt=DT, learn=RANGES, starts=16, seed=1,
-        target=Features(
-            "v", {n: Quantity(v, dim=units[n].dim) for n, v in zip(names, wanted.T)}, **ON
-        ),
+        target=Features("v", values, **ON),
     )  # fmt: skip
     assert found.measured["spike_count"].tolist() == [1, 2, 3]
     assert abs(found.measured["AP_amplitude"] - found.wanted["AP_amplitude"]).max() < 5 * mV

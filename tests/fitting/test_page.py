@@ -52,15 +52,3 @@ def unit(value: Any) -> str:
         for name, one in (("siemens", nS), ("volt", mV), ("farad", pF), ("second", ms))
         if one.dim is value.dim
     )
-
-
-def test_csv_and_npz_hold_the_same(tmp_path):
-    from brianbridge.fitting.recorded_values import recorded_values
-
-    sweeps = np.arange(6.0).reshape(2, 3)
-    np.savez(tmp_path / "a.npz", v=sweeps)
-    (tmp_path / "a.csv").write_text("first,second\n0,3\n1,4\n2,5\n")
-    one = recorded_values(tmp_path / "a.npz", "v", "mV")
-    other = recorded_values(tmp_path / "a.csv", ["first", "second"], "mV")
-    assert np.array_equal(one, other)
-    assert one.dim is mV.dim
