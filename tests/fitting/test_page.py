@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from brian2 import ms, mV, nS, pA, pF
+from brian2 import Hz, ms, mV, nS, pA, pF
 
 from brianbridge.cli import main
 
@@ -28,6 +28,8 @@ def test_the_examples_and_the_file_find_the_truth(tmp_path, monkeypatch, capsys)
         assert low - 0.5 * (high - low) < truth[name] < high + 0.5 * (high - low)
     assert float(fit.rms["v"] / mV) == pytest.approx(0.2, rel=0.05)
     assert scope["by_spikes"].coincidence > 0.8
+    assert abs(scope["by_rates"].measured["rate"] - [0, 50, 110, 165] * Hz).max() <= 5 * Hz
+    assert scope["by_features"].loss < 0.1
     assert "DIFFERS" not in capsys.readouterr().out
 
     monkeypatch.chdir(tmp_path)
