@@ -98,13 +98,15 @@ class Checkpoint:
         return [tuple(one) for one in kept.values()]
 
 
-def digests(problem: Any, starts: int, seed: int) -> dict[str, str]:
+def digests(problem: Any, optimizer: str, starts: int, seed: int) -> dict[str, str]:
     """Return a digest of each part of what determines the result of a fit.
 
     Parameters
     ----------
     problem : Problem, SpikeProblem or MeasuredProblem
         What is fitted.
+    optimizer : str
+        What searches.
     starts, seed : int
         Number of starts, and the seed that draws them.
     """
@@ -115,6 +117,7 @@ def digests(problem: Any, starts: int, seed: int) -> dict[str, str]:
         "target": {name: one for name, one in vars(problem).items() if name not in own},
         "learn": problem.ranges,
         "dt": problem.dt,
+        "optimizer": optimizer,
         "starts": starts,
         "seed": seed,
         "version": __version__,

@@ -37,11 +37,14 @@ class Values(_Table):
         channel, whose sweeps are the segments.
     unit : str, optional
         The unit of the numbers in a ``.npz`` or CSV file; 1 if not given.
+    sweeps : list of int, optional
+        Which sweeps, counted from 0; all by default.
     """
 
     file: str
     values: str | list[str]
     unit: str | None = None
+    sweeps: list[int] | None = Field(default=None, min_length=1)
 
 
 class InputValues(Values):
@@ -74,6 +77,8 @@ class FitFile(_Table):
         Number of starts, and the seed that draws them.
     mask_nan : bool
         Whether recordings may have NaN, which are left out.
+    optimizer : str
+        See `brianbridge.fit`.
     input : InputValues, optional
         The input; without it, the equations have all input.
     target : dict of str to Values
@@ -90,6 +95,7 @@ class FitFile(_Table):
     starts: int = Field(default=32, ge=1)
     seed: int = Field(default=0, ge=0)
     mask_nan: bool = False
+    optimizer: str = "least_squares"
     input: InputValues | None = None
     target: dict[str, Values]
     learn: dict[str, list[str | float]]
@@ -137,14 +143,14 @@ def fit_file(
         target_dt=target_dt,
         progress=progress,
         checkpoint=checkpoint,
-        **entries.model_dump(include={"dt", "t_start", "starts", "seed", "mask_nan"}),
+        **entries.model_dump(include={"dt", "t_start", "starts", "seed", "mask_nan", "optimizer"}),
     )
 
 
 def _read(folder: Path, one: Values, what: str, given: Any) -> tuple[Any, Any]:
     """Return the values and the time between them: what is given, else what the file tells."""
     path = folder / one.file
-    values, dt = recorded_values(path, one.values, one.unit)
+    values, dt = recorded_values(path, one.values, one.unit, one.sweeps)
     if dt is None:
         return values, given
     if given is not None and abs(seconds(given, what) - dt) > 1e-6 * dt:

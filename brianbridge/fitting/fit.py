@@ -11,12 +11,12 @@ from typing import Any, TypedDict, Unpack, overload
 import numpy as np
 
 from brianbridge.blame import count_as_used
-from brianbridge.errors import InputError
+from brianbridge.errors import InputError, did_you_mean
 from brianbridge.fitting.annealing import anneal
 from brianbridge.fitting.checkpoint import Checkpoint, Keep, digests, keep_nothing
-from brianbridge.fitting.differential import evolve
+from brianbridge.fitting.differential import evolve_measures, evolve_traces
 from brianbridge.fitting.features import Features
-from brianbridge.fitting.following import descend
+from brianbridge.fitting.following import Found, descend
 from brianbridge.fitting.measured_problem import MeasuredProblem
 from brianbridge.fitting.measured_result import MeasuredFit
 from brianbridge.fitting.measures import as_rates
@@ -32,6 +32,11 @@ from brianbridge.simulation.interrupts import interruptible
 __all__ = ["fit"]
 
 
+#: What searches the parameters of traces.
+_OPTIMIZERS = {"least_squares": descend, "evolution": evolve_traces}
+_DEFAULT = "least_squares"
+
+
 class _Options(TypedDict, total=False):
     """The arguments of `fit` that each kind of target has."""
 
@@ -45,6 +50,7 @@ class _Options(TypedDict, total=False):
     weights: Any
     mask_nan: bool
     precision: Any
+    optimizer: str
     progress: Callable[[int, int, float], None] | None
     checkpoint: str | Path | None
 
@@ -99,6 +105,7 @@ def fit(
     mask_nan: bool = False,
     precision: Any = "2 ms",
     progress: Callable[[int, int, float], None] | None = None,
+    optimizer: str = _DEFAULT,
     checkpoint: str | Path | None = None,
 ) -> Fit | SpikeFit | MeasuredFit:
     r"""Fit parameters of a neuron to recorded traces, spike trains, firing rates or features.
@@ -125,7 +132,7 @@ def fit(
         The lowest and the highest value of each parameter to learn.
     starts : int
         Number of starts, drawn from a Sobol sequence within the ranges. For rates and features,
-        the size of a generation; at least five for each parameter.
+        the size of a generation; at least ten for each parameter.
     seed : int
         Seed of this sequence.
     drive : str, optional
@@ -143,6 +150,9 @@ def fit(
     progress : callable, optional
         Called after each simulation with its number, the largest number of simulations and the
         least loss.
+    optimizer : str
+        For traces: ``"least_squares"``, or ``"evolution"`` for parameters on which only spike times
+        depend, such as a threshold.
     checkpoint : path-like, optional
         A file that keeps what is found. A fit that was interrupted goes on from it if it is called
         again, with the same result.
@@ -182,13 +192,18 @@ def fit(
     given = {"input": input, "dt": dt, "learn": learn, "drive": drive}
     for_traces = {"target_dt": target_dt, "weights": weights}
     search = _Search(int(starts), seed, progress, checkpoint)
+    if optimizer not in _OPTIMIZERS:
+        hint = did_you_mean(str(optimizer), _OPTIMIZERS)
+        raise InputError(f"there is no optimizer {optimizer!r:.80}. {hint}")
     if isinstance(target, Mapping):
         return search.traces(
             Problem.checked(
                 model, target=target, input_dt=input_dt, t_start=t_start, mask_nan=mask_nan,
                 **for_traces, **given,
-            )
+            ),
+            _OPTIMIZERS[optimizer],
         )  # fmt: skip
+    for_traces["optimizer"] = None if optimizer == _DEFAULT else optimizer
     measure = target.measure(model) if isinstance(target, Features) else as_rates(target)
     if measure is not None:
         _leave_out(for_traces, "rates or features")
@@ -215,8 +230,8 @@ class _Search:
     progress: Callable[[int, int, float], None] | None
     checkpoint: str | Path | None
 
-    def traces(self, problem: Problem) -> Fit:
-        found, seconds = self._run(descend, problem)
+    def traces(self, problem: Problem, optimizer: Callable[..., Found]) -> Fit:
+        found, seconds = self._run(optimizer, problem)
         if not np.isfinite(found.normal.loss[0]):
             raise InputError(
                 f"no start of {problem.model.label} gives finite traces; choose narrower ranges, a "
@@ -228,13 +243,14 @@ class _Search:
         return SpikeFit(problem, *self._run(anneal, problem))
 
     def measures(self, problem: MeasuredProblem) -> MeasuredFit:
-        return MeasuredFit(problem, *self._run(evolve, problem))
+        return MeasuredFit(problem, *self._run(evolve_measures, problem))
 
     def _run(self, search: Callable[..., Any], problem: Any) -> tuple[Any, float]:
         """Return what a search finds, and the seconds that it takes."""
         keep: Keep = keep_nothing
         if self.checkpoint is not None:
-            keep = Checkpoint(self.checkpoint, digests(problem, self.starts, self.seed))
+            own = digests(problem, search.__name__, self.starts, self.seed)
+            keep = Checkpoint(self.checkpoint, own)
         began = time.perf_counter()
         with little_garbage(), interruptible():
             found = search(problem, self.starts, self.seed, self.progress, keep)

@@ -29,7 +29,7 @@ from brianbridge.fitting.problem import Problem
 from brianbridge.fitting.ranges import Ranges
 from brianbridge.fitting.traces import Traces
 
-__all__ = ["Found", "descend"]
+__all__ = ["NOTHING", "Found", "Runs", "descend"]
 
 #: Times in which a neuron follows the recording, in seconds, one stage after another.
 _STAGES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, np.inf)
@@ -40,7 +40,7 @@ _LITTLE = 1e-3
 #: Starts that go on to the next stage: a quarter, but at least this many.
 _FEWEST = 4
 #: A loss that is as good as 0: differences of 1e-8 of the standard deviation.
-_NOTHING = 1e-16
+NOTHING = 1e-16
 #: Numbers in the traces of one simulation.
 _LARGEST = 3e7
 
@@ -95,11 +95,11 @@ def descend(
     InputError
         If the traces of no start depend on a parameter.
     """
-    run = _Run(problem)
+    run = Runs(problem)
     z = problem.ranges.starts(starts, seed)
     losses: list[np.ndarray] = []
     for time in _STAGES:
-        if losses and losses[-1][0] <= _NOTHING and time < np.inf:
+        if losses and losses[-1][0] <= NOTHING and time < np.inf:
             continue  # the recording is explained; only the last stage is left
         gain = 1 - np.exp(-problem.dt * problem.every / time)
         z, normal = run.stage(z, gain, progress, keep, first=not losses)
@@ -109,7 +109,7 @@ def descend(
     return Found(z, normal, losses, run.simulations)
 
 
-class _Run:
+class Runs:
     """Simulate a problem, with neurons that follow the recording by a gain."""
 
     def __init__(self, problem: Problem) -> None:
@@ -149,7 +149,7 @@ class _Run:
                 self.at(gain),
                 z,
                 steps=_STEPS if gain else _LAST_STEPS,
-                least=_NOTHING,
+                least=NOTHING,
                 little=_LITTLE if gain else 1e-8,
                 enough=max(_FEWEST, len(z) // 4),
                 most=self.most,
@@ -171,7 +171,10 @@ class _Run:
         if idle.any():
             idle &= _idle(normal_equations(self.at(0.0), z, self.most))
         for name in np.array(self._problem.ranges.names)[idle]:
-            raise InputError(f"the targets do not depend on '{name}'; leave it out of learn")
+            raise InputError(
+                f"the targets do not depend on '{name}', or by steps only, as on a threshold; "
+                "leave it out of learn, or give optimizer='evolution'"
+            )
 
     def at(self, gain: float) -> Callable[[np.ndarray], np.ndarray]:
         """Return the function that computes the residuals of coordinates (sets, parameters)."""

@@ -17,7 +17,7 @@ __all__ = ["recorded_values"]
 
 
 def recorded_values(
-    path: Path, names: str | list[str], unit: str | None = None
+    path: Path, names: str | list[str], unit: str | None = None, sweeps: list[int] | None = None
 ) -> tuple[Any, float | None]:
     """Return recorded values with their unit, shape (sweeps, times), and the time between them.
 
@@ -32,6 +32,8 @@ def recorded_values(
         channel, whose sweeps are the segments. A list has one array or column for each sweep.
     unit : str, optional
         The unit of the numbers, such as ``"mV"``. Files of laboratories tell theirs.
+    sweeps : list of int, optional
+        Which sweeps, counted from 0; all by default.
 
     Returns
     -------
@@ -50,25 +52,33 @@ def recorded_values(
 
     named = [names] if isinstance(names, str) else names
     text = unit or "1"
-    one = parse_quantity(f"1 {text}" if text != "1" else "1", f"unit of '{path}'")
+    scale = parse_quantity(f"1 {text}" if text != "1" else "1", f"unit of '{path}'")
     known = _read(path, named)
     for name in named:
         if name not in known:
             raise InputError(f"'{path}' has no values '{name}'. {did_you_mean(name, known)}")
-    sweeps = [sweep for name in named for sweep in known[name]]
-    dim, dt = sweeps[0].dim, sweeps[0].dt
-    kinds = {(sweep.values.shape, sweep.dim, f"{sweep.dt or 0:.6g}") for sweep in sweeps}
-    if len(kinds) > 1:
+    found = [sweep for name in named for sweep in known[name]]
+    if not found:
+        raise InputError(f"'{path}' has no sweeps of {named}; name values that have some")
+    for number in sweeps or ():
+        if not 0 <= number < len(found):
+            raise InputError(
+                f"'{path}' has {len(found)} sweeps of {named}, but sweeps names {number}; count "
+                "them from 0"
+            )
+    found = found if sweeps is None else [found[number] for number in sweeps]
+    dim, dt = found[0].dim, found[0].dt
+    if len({(one.values.shape, one.dim, f"{one.dt or 0:.6g}") for one in found}) > 1:
         raise InputError(
-            f"'{path}': sweeps of {named} differ in length, unit or sampling rate; give sweeps of "
-            "one kind"
+            f"'{path}': sweeps of {named} differ in length, unit or sampling rate; choose sweeps "
+            "of one kind by sweeps"
         )
     if dt is not None and np.isnan(dt):
         raise InputError(f"'{path}': '{named[0]}' is not evenly spaced in time; resample it")
-    values = np.array([sweep.values for sweep in sweeps])
+    values = np.array([one.values for one in found])
     if dim is None:
-        return values * one, dt
-    if unit is not None and get_dimensions(one) is not dim:
+        return values * scale, dt
+    if unit is not None and get_dimensions(scale) is not dim:
         raise InputError(
             f"'{path}' has '{named[0]}' in {unit_name(dim)}, but unit = '{unit}'; leave the unit "
             "out"

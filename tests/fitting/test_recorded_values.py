@@ -73,6 +73,8 @@ def test_segments_of_a_neo_file_are_sweeps_with_their_units(tmp_path):
     v, dt = recorded_values(path, "Vm")
     assert np.allclose(v / mV, SWEEPS)
     assert dt == pytest.approx(1e-4)
+    second, _ = recorded_values(path, "Vm", sweeps=[1])
+    assert np.allclose(second / mV, SWEEPS[1:])
     current, _ = recorded_values(path, "Im", "pA")
     assert np.allclose(current / pA, -SWEEPS)
 
@@ -104,8 +106,13 @@ def test_what_cannot_be_read_is_refused(tmp_path, refused, monkeypatch):
         recorded_values(path, ["Vm", "Im"])
     with refused("sampling rate"):
         recorded_values(neo_file(tmp_path / "rates.mat", rates=(10, 20)), "Vm")
+    with refused("2 sweeps of ['Vm']", "names 2", "from 0"):
+        recorded_values(path, "Vm", sweeps=[0, 2])
     with refused("none.abf", "no such file"):
         recorded_values(tmp_path / "none.abf", "Vm")
+    np.savez(tmp_path / "empty.npz", v=SWEEPS[:0])
+    with refused("no sweeps of ['v']"):
+        recorded_values(tmp_path / "empty.npz", ["v"])
     (tmp_path / "text.abf").write_text("no recording")
     with refused("text.abf", "cannot be read", "Neo"):
         recorded_values(tmp_path / "text.abf", "Vm")

@@ -38,6 +38,7 @@ CASES = {
     "a late start": ({"t_start": 10 * ms}, ("t_start = 10 ms", "make it shorter")),
     "weights of another shape": ({"weights": np.ones(7)}, ("(7,)", "(1, 100)")),
     "weights below 0": ({"weights": -np.ones(100)}, ("weights", "above 0")),
+    "an unknown optimizer": ({"optimizer": "evolve"}, ("Did you mean 'evolution'?",)),
     "no starts": ({"starts": 0}, ("starts = 0", "1 or more")),
 }  # fmt: skip
 
