@@ -1,6 +1,7 @@
 from . import connections as connections
 from . import datasets as datasets
 from . import encodings as encodings
+from . import fitting as fitting
 from . import io as io
 from . import layers as layers
 from . import measures as measures

@@ -16,11 +16,17 @@ __all__ = ["add_to", "run_fit"]
 
 def add_to(commands: Any) -> None:
     """Add the command to the parser."""
-    parser = add_command(commands, "fit", run_fit, "fit a neuron to recordings")
+    parser = add_command(
+        commands, "fit", run_fit, "fit a neuron to recordings",
+        resumes=lambda options: options.checkpoint is not None,
+    )  # fmt: skip
     parser.add_argument("file", help="the path of the .toml file of the fit")
     parser.add_argument("--verify", action="store_true", help="simulate the fitted neuron anew")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write an HTML page")
     parser.add_argument("--result", type=Path, metavar="FILE", help="write the result as JSON")
+    parser.add_argument(
+        "--checkpoint", type=Path, metavar="FILE", help="keep what is found, and go on from there"
+    )
 
 
 def run_fit(options: Namespace) -> int:
@@ -28,7 +34,8 @@ def run_fit(options: Namespace) -> int:
     from brianbridge.fitting.file import fit_file
     from brianbridge.io.atomic import write_whole
 
-    found = fit_file(options.file, _progress() if sys.stderr.isatty() else None)
+    progress = _progress() if sys.stderr.isatty() else None
+    found = fit_file(options.file, progress, options.checkpoint)
     entries = found.to_dict()
     print(json.dumps(entries, indent=2) if options.json else found)
     if options.verify:

@@ -2,12 +2,15 @@
 
 `problem` checks what is given, `traces` runs many sets of parameters in one Brian2 group,
 `following` descends from many starts, and `result` holds what was found. `forced`, `annealing` and
-`spike_result` do so for spike trains. May import `simulation`
+`spike_result` do so for spike trains; `measures`, `features`, `differential` and `measured_result`
+for firing rates and features. `checkpoint` keeps what a long fit has found. May import `simulation`
 and all below it, but no network.
 """
 
+from brianbridge.fitting.features import Features
 from brianbridge.fitting.fit import fit
+from brianbridge.fitting.measured_result import MeasuredFit
 from brianbridge.fitting.result import Fit
 from brianbridge.fitting.spike_result import SpikeFit
 
-__all__ = ["Fit", "SpikeFit", "fit"]
+__all__ = ["Features", "Fit", "MeasuredFit", "SpikeFit", "fit"]

@@ -16,9 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from brianbridge.fitting.checkpoint import Arrays, Keep, keep_nothing
 from brianbridge.fitting.forced import DISTANCE
 from brianbridge.fitting.least_squares import minimise
 from brianbridge.fitting.spike_problem import SpikeProblem
@@ -59,6 +61,7 @@ def anneal(
     starts: int,
     seed: int,
     progress: Callable[[int, int, float], None] | None = None,
+    keep: Keep = keep_nothing,
 ) -> FoundSpikes:
     """Fit the spike trains of a problem from many starts.
 
@@ -71,6 +74,8 @@ def anneal(
     progress : callable, optional
         Called after each simulation with its number, the largest number of simulations and 1 minus
         the best coincidence factor; 1 until neurons fire by themselves.
+    keep : callable
+        Keeps the results of each stage; see `brianbridge.fitting.checkpoint`.
     """
     z = problem.ranges.starts(starts, seed)
     distances = _Distances(problem)
@@ -83,9 +88,9 @@ def anneal(
         if progress is not None:
             progress(number, most, 1.0)
 
-    for stage in range(_HALVINGS):
+    def narrowed(residuals: Callable[[np.ndarray], np.ndarray], z: np.ndarray) -> Arrays:
         z, normal = minimise(
-            distances.deviance(scale * 0.5**stage, scale),
+            residuals,
             z,
             steps=_STEPS,
             little=_LITTLE,
@@ -93,13 +98,20 @@ def anneal(
             most=distances.most,
             each=told,
         )
-        z = z[np.argsort(normal.loss, kind="stable")][: max(_FEWEST, len(z) // 2)]
+        return (z[np.argsort(normal.loss, kind="stable")][: max(_FEWEST, len(z) // 2)],)
+
+    for stage in range(_HALVINGS):
+        residuals = distances.deviance(scale * 0.5**stage, scale)
+        (z,) = keep(partial(narrowed, residuals, z))
         pool.append(z[:2])
     deviation = np.maximum(abs(pool[-1][0] - pool[-3][0]), _DEVIATION)
-    return _evolve(
-        problem, np.concatenate(pool), deviation, np.random.default_rng(seed),
-        lambda k, best: progress and progress(most - _ROUNDS + k, most, 1 - best),
+    ended = keep(
+        lambda: _evolve(
+            problem, np.concatenate(pool), deviation, np.random.default_rng(seed),
+            lambda k, best: progress and progress(most - _ROUNDS + k, most, 1 - best),
+        )
     )  # fmt: skip
+    return FoundSpikes(*ended)
 
 
 def _evolve(
@@ -108,7 +120,7 @@ def _evolve(
     deviation: np.ndarray,
     rng: np.random.Generator,
     told: Callable[[int, float], object],
-) -> FoundSpikes:
+) -> Arrays:
     """Raise the coincidence factor by samples around the best coordinates."""
     run = SpikeTrains(problem.population, len(problem.trains), problem.ranges, problem.dt)
 
@@ -134,7 +146,7 @@ def _evolve(
         all_z = np.concatenate([all_z, samples[best]])
         all_scores = np.concatenate([all_scores, found[best]])
     order = np.argsort(-all_scores, kind="stable")
-    return FoundSpikes(all_z[order], all_scores[order])
+    return all_z[order], all_scores[order]
 
 
 class _Distances:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from brianbridge.errors import InputError
 from brianbridge.fitting.fit import fit
 from brianbridge.fitting.recorded_values import recorded_values
 from brianbridge.fitting.result import Fit
+from brianbridge.neurons.quantities import seconds
 from brianbridge.schema import find_toml, read_toml, validated
 
 __all__ = ["FitFile", "fit_file"]
@@ -27,16 +30,21 @@ class Values(_Table):
     Parameters
     ----------
     file : str
-        A ``.npz`` or ``.csv`` file, beside the file of the fit.
+        A ``.npz``, ``.csv`` or ``.nwb`` file, or one that Neo reads, beside the file of the fit.
     values : str or list of str
-        In a ``.npz`` file, an array ``(sweeps, times)``; in a CSV file a column for each sweep.
-    unit : str
-        The unit of the numbers.
+        In a ``.npz`` file, an array ``(sweeps, times)``; in a CSV file a column for each sweep; in
+        an NWB file a series for each sweep, as ``acquisition/NAME`` or ``stimulus/NAME``; for Neo a
+        channel, whose sweeps are the segments.
+    unit : str, optional
+        The unit of the numbers in a ``.npz`` or CSV file; 1 if not given.
+    sweeps : list of int, optional
+        Which sweeps, counted from 0; all by default.
     """
 
     file: str
     values: str | list[str]
-    unit: str = "1"
+    unit: str | None = None
+    sweeps: list[int] | None = Field(default=None, min_length=1)
 
 
 class InputValues(Values):
@@ -61,13 +69,16 @@ class FitFile(_Table):
     dt : str
         Length of a step.
     input_dt, target_dt : str, optional
-        Time between values of the input and of the targets; `dt` if not given.
+        Time between values of the input and of the targets; if not given, what the files tell, or
+        `dt`.
     t_start : str
         The time before which nothing is compared.
     starts, seed : int
         Number of starts, and the seed that draws them.
     mask_nan : bool
         Whether recordings may have NaN, which are left out.
+    optimizer : str
+        See `brianbridge.fit`.
     input : InputValues, optional
         The input; without it, the equations have all input.
     target : dict of str to Values
@@ -84,19 +95,24 @@ class FitFile(_Table):
     starts: int = Field(default=32, ge=1)
     seed: int = Field(default=0, ge=0)
     mask_nan: bool = False
+    optimizer: str = "least_squares"
     input: InputValues | None = None
     target: dict[str, Values]
     learn: dict[str, list[str | float]]
 
 
-def fit_file(path: str, progress: Callable[[int, int, float], None] | None = None) -> Fit:
+def fit_file(
+    path: str,
+    progress: Callable[[int, int, float], None] | None = None,
+    checkpoint: Path | None = None,
+) -> Fit:
     """Run the fit that a TOML file describes.
 
     Parameters
     ----------
     path : str
         The file. Its paths are relative to its folder.
-    progress : callable, optional
+    progress, checkpoint
         See `brianbridge.fit`.
 
     Raises
@@ -110,20 +126,36 @@ def fit_file(path: str, progress: Callable[[int, int, float], None] | None = Non
     found = find_toml(path, {}, "fit")
     entries = validated(FitFile, read_toml(found, "fit file"), f"fit file '{found}'")
     own = found.parent / entries.model
-
-    def read(one: Values) -> Any:
-        return recorded_values(found.parent / one.file, one.values, one.unit)
-
-    result = fit(
+    input_dt, target_dt = entries.input_dt, entries.target_dt
+    given: Any = None
+    if entries.input is not None:
+        given, input_dt = _read(found.parent, entries.input, "input_dt", input_dt)
+    target = {}
+    for name, one in entries.target.items():
+        target[name], target_dt = _read(found.parent, one, "target_dt", target_dt)
+    return fit(
         read_model(own if own.is_file() else model_path(entries.model)),
-        input=None if entries.input is None else read(entries.input),
+        input=given,
         drive="" if entries.input is None else entries.input.sets,
-        target={name: read(one) for name, one in entries.target.items()},
+        target=target,
         learn={name: tuple(bounds) for name, bounds in entries.learn.items()},
+        input_dt=input_dt,
+        target_dt=target_dt,
         progress=progress,
-        **entries.model_dump(
-            include={"dt", "input_dt", "target_dt", "t_start", "starts", "seed", "mask_nan"}
-        ),
+        checkpoint=checkpoint,
+        **entries.model_dump(include={"dt", "t_start", "starts", "seed", "mask_nan", "optimizer"}),
     )
-    assert isinstance(result, Fit), "a file has traces"
-    return result
+
+
+def _read(folder: Path, one: Values, what: str, given: Any) -> tuple[Any, Any]:
+    """Return the values and the time between them: what is given, else what the file tells."""
+    path = folder / one.file
+    values, dt = recorded_values(path, one.values, one.unit, one.sweeps)
+    if dt is None:
+        return values, given
+    if given is not None and abs(seconds(given, what) - dt) > 1e-6 * dt:
+        raise InputError(
+            f"'{path}' has a value each {dt * 1e3:.6g} ms, but {what} is "
+            f"{seconds(given, what) * 1e3:g} ms; leave {what} out, or correct it"
+        )
+    return values, given if given is not None else dt

@@ -21,13 +21,15 @@ from dataclasses import dataclass
 import numpy as np
 from brian2.units.fundamentalunits import DIMENSIONLESS
 
+from brianbridge.errors import InputError
+from brianbridge.fitting.checkpoint import Keep, keep_nothing
 from brianbridge.fitting.driven import GAIN, followed
-from brianbridge.fitting.least_squares import Normal, minimise
+from brianbridge.fitting.least_squares import Normal, minimise, normal_equations
 from brianbridge.fitting.problem import Problem
 from brianbridge.fitting.ranges import Ranges
 from brianbridge.fitting.traces import Traces
 
-__all__ = ["Found", "descend"]
+__all__ = ["NOTHING", "Found", "Runs", "descend"]
 
 #: Times in which a neuron follows the recording, in seconds, one stage after another.
 _STAGES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, np.inf)
@@ -38,7 +40,7 @@ _LITTLE = 1e-3
 #: Starts that go on to the next stage: a quarter, but at least this many.
 _FEWEST = 4
 #: A loss that is as good as 0: differences of 1e-8 of the standard deviation.
-_NOTHING = 1e-16
+NOTHING = 1e-16
 #: Numbers in the traces of one simulation.
 _LARGEST = 3e7
 
@@ -70,6 +72,7 @@ def descend(
     starts: int,
     seed: int,
     progress: Callable[[int, int, float], None] | None = None,
+    keep: Keep = keep_nothing,
 ) -> Found:
     """Minimise the loss of a problem from many starts.
 
@@ -84,39 +87,29 @@ def descend(
     progress : callable, optional
         Called after each simulation with its number, the largest number of simulations and the
         least loss.
+    keep : callable
+        Keeps the results of each stage; see `brianbridge.fitting.checkpoint`.
+
+    Raises
+    ------
+    InputError
+        If the traces of no start depend on a parameter.
     """
-    run = _Run(problem)
+    run = Runs(problem)
     z = problem.ranges.starts(starts, seed)
     losses: list[np.ndarray] = []
-    most = _STEPS * (len(_STAGES) - 1) + _LAST_STEPS
     for time in _STAGES:
-        if losses and losses[-1][0] <= _NOTHING and time < np.inf:
+        if losses and losses[-1][0] <= NOTHING and time < np.inf:
             continue  # the recording is explained; only the last stage is left
         gain = 1 - np.exp(-problem.dt * problem.every / time)
-
-        def told(number: int, loss: np.ndarray) -> None:
-            if progress is not None:
-                progress(run.simulations, most, float(loss.min()))
-
-        z, normal = minimise(
-            run.at(gain),
-            z,
-            steps=_STEPS if gain else _LAST_STEPS,
-            least=_NOTHING,
-            little=_LITTLE if gain else 1e-8,
-            enough=max(_FEWEST, len(z) // 4),
-            most=run.most,
-            each=told,
-        )
-        order = np.argsort(normal.loss, kind="stable")
-        losses.append(normal.loss[order])
-        z, normal = z[order], normal.take(order)
+        z, normal = run.stage(z, gain, progress, keep, first=not losses)
+        losses.append(normal.loss)
         if gain:
             z = z[: max(_FEWEST, len(z) // 4)]
     return Found(z, normal, losses, run.simulations)
 
 
-class _Run:
+class Runs:
     """Simulate a problem, with neurons that follow the recording by a gain."""
 
     def __init__(self, problem: Problem) -> None:
@@ -132,6 +125,56 @@ class _Run:
         values = sum(v.size for v in problem.targets.values())
         self.most = max(1, int(_LARGEST // (values * (len(own.names) + 1))))
         self._traces: tuple[int, Traces] | None = None
+
+    def stage(
+        self,
+        z: np.ndarray,
+        gain: float,
+        progress: Callable[[int, int, float], None] | None,
+        keep: Keep,
+        first: bool,
+    ) -> tuple[np.ndarray, Normal]:
+        """Minimise the loss with a gain, and return where starts end in the order of their losses.
+
+        In the first stage, refuse parameters without effect.
+        """
+        most = _STEPS * (len(_STAGES) - 1) + _LAST_STEPS
+
+        def told(_: int, loss: np.ndarray) -> None:
+            if progress is not None:
+                progress(self.simulations, most, float(loss.min()))
+
+        def compute() -> tuple[np.ndarray, ...]:
+            ended, normal = minimise(
+                self.at(gain),
+                z,
+                steps=_STEPS if gain else _LAST_STEPS,
+                least=NOTHING,
+                little=_LITTLE if gain else 1e-8,
+                enough=max(_FEWEST, len(z) // 4),
+                most=self.most,
+                each=told,
+                first=(lambda found: self._refuse_idle(z, found)) if first else None,
+            )
+            order = np.argsort(normal.loss, kind="stable")
+            best = normal.take(order)
+            simulations = np.array(self.simulations)
+            return ended[order], best.loss, best.gradient, best.curvature, simulations
+
+        z, loss, gradient, curvature, simulations = keep(compute)
+        self.simulations = int(simulations)
+        return z, Normal(loss, gradient, curvature)
+
+    def _refuse_idle(self, z: np.ndarray, normal: Normal) -> None:
+        """Refuse a parameter that changes neither neurons that follow nor those that do not."""
+        idle = _idle(normal)
+        if idle.any():
+            idle &= _idle(normal_equations(self.at(0.0), z, self.most))
+        for name in np.array(self._problem.ranges.names)[idle]:
+            raise InputError(
+                f"the targets do not depend on '{name}', or by steps only, as on a threshold; "
+                "leave it out of learn, or give optimizer='evolution'"
+            )
 
     def at(self, gain: float) -> Callable[[np.ndarray], np.ndarray]:
         """Return the function that computes the residuals of coordinates (sets, parameters)."""
@@ -154,3 +197,9 @@ class _Run:
             )  # fmt: skip
             self._traces = sets, made
         return self._traces[1]
+
+
+def _idle(normal: Normal) -> np.ndarray:
+    """Return which parameters have no slope at any start."""
+    slopes = np.einsum("spp->sp", normal.curvature)[np.isfinite(normal.loss)]
+    return (slopes == 0).all(0) & bool(len(slopes))

@@ -52,7 +52,10 @@ class Normal:
 
 
 def normal_equations(
-    residuals: Callable[[np.ndarray], np.ndarray], z: np.ndarray, most: int = 1_000_000
+    residuals: Callable[[np.ndarray], np.ndarray],
+    z: np.ndarray,
+    most: int = 1_000_000,
+    distance: float = _DISTANCE,
 ) -> Normal:
     """Compute loss, gradient and curvature of each start by one simulation.
 
@@ -64,6 +67,8 @@ def normal_equations(
         Where to compute them.
     most : int
         Number of starts in one simulation; more starts need several.
+    distance : float
+        Distance of the neighbours that slopes are computed from.
 
     Examples
     --------
@@ -73,7 +78,8 @@ def normal_equations(
     """
     if len(z) > most:
         parts = [
-            normal_equations(residuals, part) for part in np.split(z, [*range(most, len(z), most)])
+            normal_equations(residuals, part, distance=distance)
+            for part in np.split(z, [*range(most, len(z), most)])
         ]
         return Normal(
             np.concatenate([one.loss for one in parts]),
@@ -82,15 +88,15 @@ def normal_equations(
         )
     starts, parameters = z.shape
     # A neighbour lies within the range.
-    distance = np.where(z + _DISTANCE <= 1, _DISTANCE, -_DISTANCE)
+    away = np.where(z + distance <= 1, distance, -distance)
     sets = np.repeat(z[:, None], parameters + 1, axis=1)
     index = np.arange(parameters)
-    sets[:, index + 1, index] += distance
+    sets[:, index + 1, index] += away
     found = residuals(sets.reshape(-1, parameters)).reshape(starts, parameters + 1, -1)
     with np.errstate(invalid="ignore", over="ignore"):
         base, slopes = found[:, 0], found[:, 1:]
         slopes -= base[:, None]
-        slopes /= distance[:, :, None]
+        slopes /= away[:, :, None]
         loss = (base**2).sum(1)
         gradient = (slopes @ base[:, :, None])[..., 0]
         curvature = slopes @ slopes.transpose(0, 2, 1)
@@ -108,6 +114,7 @@ def minimise(
     enough: int | None = None,
     most: int = 1_000_000,
     each: Callable[[int, np.ndarray], None] | None = None,
+    first: Callable[[Normal], None] | None = None,
 ) -> tuple[np.ndarray, Normal]:
     """Minimise the sum of squares from each start, within coordinates from 0 to 1.
 
@@ -129,6 +136,8 @@ def minimise(
         Number of starts in one simulation.
     each : callable, optional
         Called after each step with its number and the losses.
+    first : callable, optional
+        Called with what is found at the starts.
 
     Returns
     -------
@@ -144,6 +153,8 @@ def minimise(
     array([0.5, 0.5])
     """
     now = normal_equations(residuals, z, most)
+    if first is not None:
+        first(now)
     damping = np.full(len(z), 1e-3)
     converged = ~np.isfinite(now.loss)
     for number in range(1, steps):

@@ -20,6 +20,10 @@ __all__ = ["write_fit_report"]
 
 #: Largest number of sweeps of a variable that are drawn, and of values of a line.
 _SWEEPS, _VALUES = 6, 4000
+_STAGES = (
+    "Each point is a start. It follows the recording within 0.1 ms in the first stage, then less "
+    "and less, and in the last stage not at all; a quarter of the starts goes on."
+)
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f23; --page: #fff; --line: #d0d7de;
   --blue: #0072b2; --vermillion: #d55e00; --green: #009e73; --sky: #56b4e9; }
@@ -106,8 +110,7 @@ def _figures(fit: Any) -> Iterator[Figure]:
     yield draw(
         "losses", "Losses of the starts", f"The best start ends at {fit.loss:.3g}.", plot,
         height=2.6, width=7.0,
-        caption="Each point is a start. It follows the recording within 0.1 ms in the first stage, "
-        "then less and less, and in the last stage not at all; a quarter of the starts goes on.",
+        caption=_STAGES if len(losses) > 1 else "Each point is a set of the last generation.",
     )  # fmt: skip
 
 

@@ -63,6 +63,11 @@ class SpikeProblem:
     counts: np.ndarray
     drive: str
 
+    @property
+    def sweeps(self) -> int:
+        """The number of sweeps."""
+        return len(self.trains)
+
     def coincidence(self, trains: Sequence[np.ndarray]) -> float:
         """Return the mean coincidence factor of the spike times of all sweeps."""
         each = [

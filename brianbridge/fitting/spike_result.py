@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from brianbridge.fitting.annealing import FoundSpikes
 from brianbridge.fitting.result import FitStart, FittedNeuron
 from brianbridge.fitting.spike_problem import SpikeProblem
-from brianbridge.fitting.verification import FitVerification, losses_anew
+from brianbridge.fitting.verification import FitVerification, losses_anew, recorded_alone
 from brianbridge.neurons.quantities import to_json
 
 __all__ = ["SpikeFit"]
@@ -65,17 +65,10 @@ class SpikeFit(FittedNeuron):
 
     def _trains(self, finer: int, method: str) -> list[np.ndarray]:
         """Return spike times in a group of one neuron for each sweep."""
-        from brian2 import Network, SpikeMonitor, second
+        from brian2 import SpikeMonitor
 
-        problem = self.problem
-        model = problem.population.with_parameters(**self.parameters)
-        if method:
-            model = replace(model, method=method, initial=model.initial)
-        group = model.group(len(problem.trains), dt=problem.dt / finer * second)
-        monitor = SpikeMonitor(group)
-        with np.errstate(all="ignore"):
-            Network(group, monitor).run(problem.steps * problem.dt * second, namespace={})
-        return [monitor.t_[monitor.i == k] for k in range(len(problem.trains))]
+        made = recorded_alone(self.problem, self.parameters, SpikeMonitor, finer, method)
+        return [made.t_[made.i == k] for k in range(self.problem.sweeps)]
 
     def verify(self) -> FitVerification:
         """Simulate the fitted neuron anew, also at a tenth of the step and by other methods."""

@@ -11,7 +11,13 @@ import numpy as np
 from brianbridge.errors import InputError
 from brianbridge.fitting.problem import Problem
 
-__all__ = ["FitVerification", "losses_anew", "trace_in_brian2", "verify_fit"]
+__all__ = [
+    "FitVerification",
+    "losses_anew",
+    "recorded_alone",
+    "trace_in_brian2",
+    "verify_fit",
+]
 
 #: Methods that a fit is repeated with, if its equations allow them.
 _METHODS = ("exponential_euler", "rk4")
@@ -90,17 +96,48 @@ def trace_in_brian2(
     problem: Problem, parameters: dict[str, Any], finer: int = 1, method: str = ""
 ) -> list[np.ndarray]:
     """Return the trace of each target, each of shape (1, sweeps, times)."""
-    from brian2 import Network, StateMonitor, second
+    from brian2 import StateMonitor, second
+
+    def monitor(group: Any) -> Any:
+        period = problem.dt * problem.every * second
+        return StateMonitor(group, tuple(problem.targets), record=True, dt=period)
+
+    made = recorded_alone(problem, parameters, monitor, finer, method)
+    return [getattr(made, f"{name}_")[None] for name in problem.targets]
+
+
+def recorded_alone(
+    problem: Any,
+    parameters: dict[str, Any],
+    monitor: Callable[[Any], Any],
+    finer: int = 1,
+    method: str = "",
+) -> Any:
+    """Return the monitor of a group that has one neuron for each sweep, after its run.
+
+    Parameters
+    ----------
+    problem : Problem, SpikeProblem or MeasuredProblem
+        What was fitted.
+    parameters : dict of str to Quantity
+        The values, which become constants of the group.
+    monitor : callable
+        Takes the group, and returns its monitor.
+    finer : int
+        How many times smaller the step is.
+    method : str
+        Another method of integration.
+    """
+    from brian2 import Network, second
 
     model = problem.population.with_parameters(**parameters)
     if method:
         model = replace(model, method=method, initial=model.initial)
     group = model.group(problem.sweeps, dt=problem.dt / finer * second)
-    period = problem.dt * problem.every * second
-    monitor = StateMonitor(group, tuple(problem.targets), record=True, dt=period)
+    made = monitor(group)
     with np.errstate(all="ignore"):
-        Network(group, monitor).run(problem.steps * problem.dt * second, namespace={})
-    return [getattr(monitor, f"{name}_")[None] for name in problem.targets]
+        Network(group, made).run(problem.steps * problem.dt * second, namespace={})
+    return made
 
 
 def verify_fit(problem: Problem, parameters: dict[str, Any], loss: float) -> FitVerification:

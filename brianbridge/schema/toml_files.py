@@ -56,6 +56,10 @@ def find_toml(name: str, known: Mapping[str, Path], what: str) -> Path:
             return Path(name)
     except (OSError, ValueError):
         pass  # no file can have this name
+    if not known:
+        raise InputError(
+            f"there is no {what} file '{short(name)}'; give the path of a .toml file that exists"
+        )
     raise InputError(
         f"there is no {what} '{short(name)}'. {did_you_mean(Path(name[:255]).stem, known)} "
         f"For a {what} of your own, give the path of its .toml file"

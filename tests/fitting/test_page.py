@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from brian2 import ms, mV, nS, pA, pF
+from brian2 import Hz, ms, mV, nS, pA, pF
 
 from brianbridge.cli import main
 
@@ -28,6 +28,8 @@ def test_the_examples_and_the_file_find_the_truth(tmp_path, monkeypatch, capsys)
         assert low - 0.5 * (high - low) < truth[name] < high + 0.5 * (high - low)
     assert float(fit.rms["v"] / mV) == pytest.approx(0.2, rel=0.05)
     assert scope["by_spikes"].coincidence > 0.8
+    assert abs(scope["by_rates"].measured["rate"] - [0, 50, 110, 165] * Hz).max() <= 5 * Hz
+    assert scope["by_features"].loss < 0.1
     assert "DIFFERS" not in capsys.readouterr().out
 
     monkeypatch.chdir(tmp_path)
@@ -52,15 +54,3 @@ def unit(value: Any) -> str:
         for name, one in (("siemens", nS), ("volt", mV), ("farad", pF), ("second", ms))
         if one.dim is value.dim
     )
-
-
-def test_csv_and_npz_hold_the_same(tmp_path):
-    from brianbridge.fitting.recorded_values import recorded_values
-
-    sweeps = np.arange(6.0).reshape(2, 3)
-    np.savez(tmp_path / "a.npz", v=sweeps)
-    (tmp_path / "a.csv").write_text("first,second\n0,3\n1,4\n2,5\n")
-    one = recorded_values(tmp_path / "a.npz", "v", "mV")
-    other = recorded_values(tmp_path / "a.csv", ["first", "second"], "mV")
-    assert np.array_equal(one, other)
-    assert one.dim is mV.dim

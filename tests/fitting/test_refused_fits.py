@@ -38,6 +38,7 @@ CASES = {
     "a late start": ({"t_start": 10 * ms}, ("t_start = 10 ms", "make it shorter")),
     "weights of another shape": ({"weights": np.ones(7)}, ("(7,)", "(1, 100)")),
     "weights below 0": ({"weights": -np.ones(100)}, ("weights", "above 0")),
+    "an unknown optimizer": ({"optimizer": "evolve"}, ("Did you mean 'evolution'?",)),
     "no starts": ({"starts": 0}, ("starts = 0", "1 or more")),
 }  # fmt: skip
 
@@ -63,7 +64,9 @@ def test_refused_before_any_work(case, refused, monkeypatch):
         bb.fit(group, **given)
 
 
-def test_a_parameter_without_effect_is_refused(refused):
+def test_a_parameter_without_effect_is_refused_after_two_simulations(refused, monkeypatch):
+    runs, run = [], Network.run
+    monkeypatch.setattr(Network, "run", lambda *a, **k: (runs.append(1), run(*a, **k)))
     group = NeuronGroup(
         1, "dv/dt = (g*(-70*mV - v) + I + x)/C : volt\nI : amp\ndx/dt = -x/tau : amp",
         method="exact", namespace={"g": 10 * nS, "C": 200 * pF, "tau": 5 * ms},
@@ -71,6 +74,7 @@ def test_a_parameter_without_effect_is_refused(refused):
     _, given = arguments(learn={"g": (1 * nS, 100 * nS), "tau": (1 * ms, 20 * ms)})
     with refused("do not depend on 'tau'", "leave it out"):
         bb.fit(group, **given)
+    assert len(runs) == 2  # it follows the recording, and runs by itself
 
 
 def test_the_command_refuses_in_one_line(tmp_path, capsys):
@@ -82,6 +86,10 @@ def test_the_command_refuses_in_one_line(tmp_path, capsys):
     error = capsys.readouterr().err
     assert "no.npz" in error
     assert error.count("\n") == 1
+    assert main(["fit", str(tmp_path / "none.toml")]) == 2
+    assert "no fit file" in (error := capsys.readouterr().err)
+    assert "that exists" in error
+    assert "There are none" not in error
     path.write_text(path.read_text().replace("dt =", "dtt ="))
     assert main(["fit", str(path)]) == 2
     assert "dtt" in capsys.readouterr().err

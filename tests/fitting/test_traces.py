@@ -8,6 +8,7 @@ from brian2 import Network, NeuronGroup, StateMonitor, ms, mV, nS, pA, pF
 from hodgkin_huxley import DT, MS, RANGES, TRUTH, currents, neuron, recording
 
 import brianbridge as bb
+from brianbridge.fitting import differential
 from brianbridge.fitting.driven import driven
 
 
@@ -144,3 +145,30 @@ def test_recordings_of_one_shape_share_compiled_code_and_keep_their_values():
         Network(group, monitor).run(10 * ms)
         peaks.append(float(monitor.I.max() / pA))
     assert peaks == pytest.approx([1000, 2000])
+
+
+def test_a_threshold_is_found_by_evolution_only(refused, monkeypatch):
+    monkeypatch.setattr(differential, "_GENERATIONS", 20)
+    given = {
+        "input": 250 * pA * (np.arange(500) >= 50), "drive": "I", "dt": 0.2 * ms, "starts": 32,
+        "learn": {"V_T": (-65 * mV, -46 * mV)},
+    }  # fmt: skip
+
+    def firing(level):
+        return bb.NeuronModel(
+            "dv/dt = (g*(E - v) + I)/C : volt\nI : amp", threshold="v > V_T", reset="v = E",
+            parameters={"g": 10 * nS, "E": -70 * mV, "C": 200 * pF, "V_T": level},
+            initial={"v": "E"}, receive="",
+        )  # fmt: skip
+
+    group = driven(firing(-52 * mV), "I", given["input"][None], 2e-4).group(1, dt=0.2 * ms)
+    monitor = StateMonitor(group, "v", record=True)
+    Network(group, monitor).run(100 * ms)
+    given["target"] = {"v": monitor.v[:]}
+    with refused("'V_T'", "as on a threshold", "optimizer='evolution'"):
+        bb.fit(firing(-60 * mV), **given)
+    found = bb.fit(firing(-60 * mV), **given, optimizer="evolution")
+    assert float(found.parameters["V_T"] / mV) == pytest.approx(-52, abs=0.5)
+    assert found.loss < 1e-12
+    assert found.free == ()
+    assert found.verify().same
