@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from brian2.core.namespace import get_local_namespace
 
 from brianbridge.blame import count_as_used
 from brianbridge.errors import InputError
 from brianbridge.fitting.annealing import anneal
 from brianbridge.fitting.following import Found, descend
-from brianbridge.fitting.problem import Problem
+from brianbridge.fitting.problem import Problem, is_circuit
 from brianbridge.fitting.result import Fit
 from brianbridge.fitting.spike_problem import SpikeProblem
 from brianbridge.fitting.spike_result import SpikeFit
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.simulation.arithmetic import little_garbage
 from brianbridge.simulation.device import check_runtime_device
+
+if TYPE_CHECKING:
+    from brianbridge.fitting.gradient_result import GradientFit
 
 __all__ = ["fit"]
 
@@ -27,8 +31,9 @@ def fit(
     model: Any,
     *,
     input: Any = None,
-    target: Any,
-    dt: Any,
+    target: Any = None,
+    loss: Callable[[dict[str, Any], Any], Any] | None = None,
+    dt: Any = None,
     learn: Mapping[str, Any],
     starts: int = 32,
     seed: int = 0,
@@ -39,28 +44,41 @@ def fit(
     weights: Any = None,
     mask_nan: bool = False,
     precision: Any = "2 ms",
+    record: Sequence[str] = (),
+    duration: Any = None,
+    iterations: int = 100,
     progress: Callable[[int, int, float], None] | None = None,
-) -> Fit | SpikeFit:
-    r"""Fit parameters of a neuron to recorded traces, or to spike trains.
+) -> Fit | SpikeFit | GradientFit:
+    r"""Fit parameters of a neuron or a small circuit to traces, spike trains or a loss.
 
     Many starts run side by side in one Brian2 group. Each is improved by the steps of Levenberg and
     Marquardt, while the neuron follows the recording first closely and then less and less; see
-    `brianbridge.fitting.following`, and `brianbridge.fitting.annealing` for spike trains.
+    `brianbridge.fitting.following`, and `brianbridge.fitting.annealing` for spike trains. A loss of
+    your own, and a circuit, are fitted by the gradient of the twin: all starts are samples of one
+    batch, which Adam and then L-BFGS improve; see `brianbridge.fitting.by_gradient`.
 
     Parameters
     ----------
-    model : NeuronModel or brian2.NeuronGroup
+    model : NeuronModel, brian2.NeuronGroup, brian2.Network or SpikingNetwork
         The neuron. A state variable of a target that has no initial value starts at its recording.
+        Or a circuit: what `brianbridge.from_brian2` reads, with its input.
     input : Quantity, shape (sweeps, times) or (times,), optional
         The input over time, such as a current. Each value is in force for a time `input_dt`. If
         not given, the equations have all input, such as a `TimedArray`.
     target : mapping of str to Quantity, or sequence of Quantity
         What was recorded of state variables, each ``(sweeps, times)`` or ``(times,)``: the first
-        value at time 0, the next after a time `target_dt`. Or the spike times of each sweep.
+        value at time 0, the next after a time `target_dt`. Or the spike times of each sweep. Of a
+        circuit, ``(neurons, times)`` by population and variable, ``{"cell.v": traces}``.
+    loss : callable, optional
+        What is minimised instead of the difference from a target: ``loss(traces, spikes)`` returns
+        a scalar tensor. `traces` has what `record` names, tensors ``(sweeps, times)`` in SI units;
+        `spikes` is a tensor ``(sweeps, times)`` of 0 and 1 with surrogate gradients, or None if the
+        neuron has no threshold. Of a circuit, both are by name and ``(neurons, times)``.
     dt : Quantity
-        Length of a step of the simulation.
+        Length of a step of the simulation; of a circuit, that of its clock if not given.
     learn : mapping of str to tuple of Quantity
-        The lowest and the highest value of each parameter to learn.
+        The lowest and the highest value of each parameter to learn. Of a circuit, such a mapping
+        by population, projection or `Synapses`; their weights by the name of their variable.
     starts : int
         Number of starts, drawn from a Sobol sequence within the ranges.
     seed : int
@@ -77,15 +95,21 @@ def fit(
         For spike trains: the largest distance of spikes that coincide.
     mask_nan : bool
         Whether recordings may have NaN, which are left out.
+    record : sequence of str
+        The state variables that a loss sees, such as ``["v"]``; of a circuit, ``["cell.v"]``.
+    duration : Quantity, optional
+        Length of a sweep, for a loss if there is no `input`.
+    iterations : int
+        Steps of Adam, for a loss or a circuit.
     progress : callable, optional
         Called after each simulation with its number, the largest number of simulations and the
         least loss.
 
     Returns
     -------
-    Fit or SpikeFit
-        ``parameters``, ``loss``, ``model``, ``starts``, ``verify()``; for traces ``intervals``, and
-        for spike trains ``coincidence``.
+    Fit, SpikeFit or GradientFit
+        ``parameters``, ``loss``, ``model``, ``starts``, ``verify()``; for traces of a neuron
+        ``intervals``, and for spike trains ``coincidence``.
 
     Raises
     ------
@@ -107,12 +131,28 @@ def fit(
     {'tau': 10. * msecond}
     """
     check_runtime_device("fit")
-    if not isinstance(model, NeuronModel):
+    if isinstance(starts, bool) or not isinstance(starts, int | np.integer) or starts < 1:
+        raise InputError(f"starts = {starts!r} is no number of starts; give 1 or more")
+    if (target is None) == (loss is None):
+        given = "neither" if loss is None else "both"
+        raise InputError(f"a fit needs a target or a loss, and there are {given}; give one of them")
+    circuit = is_circuit(model)
+    if not (circuit or isinstance(model, NeuronModel)):
         read = NeuronModel.from_group(model, level=1)
         count_as_used([model])
         model = read
-    if isinstance(starts, bool) or not isinstance(starts, int | np.integer) or starts < 1:
-        raise InputError(f"starts = {starts!r} is no number of starts; give 1 or more")
+    if circuit or loss is not None:
+        from brianbridge.fitting.gradient_fit import fit_by_gradient
+
+        return fit_by_gradient(
+            model, input=input, target=target, loss=loss, dt=dt, learn=learn, starts=int(starts),
+            seed=seed, drive=drive, input_dt=input_dt, target_dt=target_dt, t_start=t_start,
+            weights=weights, mask_nan=mask_nan, record=record, duration=duration,
+            iterations=iterations, progress=progress, namespace=get_local_namespace(1),
+        )  # fmt: skip
+    for name, value in (("record", record), ("duration", duration)):
+        if value:
+            raise InputError(f"{name} is for a loss or a circuit; leave it out")
     if not isinstance(target, Mapping):
         only = {"target_dt": target_dt, "input_dt": input_dt, "weights": weights}
         for name in (name for name, value in only.items() if value is not None):
