@@ -2,8 +2,9 @@
 
 `problem` checks what is given, `traces` runs many sets of parameters in one Brian2 group,
 `following` descends from many starts, and `result` holds what was found. `forced`, `annealing` and
-`spike_result` do so for spike trains. May import `simulation`
-and all below it, but no network.
+`spike_result` do so for spike trains. `gradient_fit` fits circuits, and neurons by a loss of the
+user's: `gradient_problem` and `loss_problem` describe them, `sets_twin` runs many sets of values at
+once, and `by_gradient` descends. May import `simulation`, `twin` and all below them.
 """
 
 from brianbridge.fitting.fit import fit

@@ -22,6 +22,8 @@ __all__ = ["FoundByGradient", "descend_by_gradient"]
 _STEP = 0.1
 #: Starts that L-BFGS improves, and its evaluations of each as a share of Adam's.
 _POLISHED, _SHARE = 2, 0.5
+#: A loss that is as good as 0, as a share of the median one at the beginning.
+_NOTHING = 1e-16
 #: Coordinates of starts are at least this far within their range.
 _WITHIN = 1e-4
 
@@ -78,12 +80,14 @@ def descend_by_gradient(
     for _ in range(iterations):
         losses, slope = search(moved, np.arange(starts))
         history.append(losses)
+        if search.losses.min() <= _NOTHING * np.median(history[0]):
+            break
         length = slope.norm(dim=1, keepdim=True)
         moved.grad = slope / torch.where(length > 0, length, 1)
         adam.step()
         slower.step()
     for start in np.argsort(search.losses, kind="stable")[:polished]:
-        if evaluations and np.isfinite(search.losses[start]):
+        if evaluations and 0 < search.losses[start] < np.inf:
             _polish(search, start, evaluations)
     order = np.argsort(search.losses, kind="stable")
     return FoundByGradient(
@@ -93,7 +97,7 @@ def descend_by_gradient(
 
 def _polish(search: _Search, start: int, evaluations: int) -> None:
     """Improve a start by L-BFGS, with the loss in units of its present one."""
-    unit = search.losses[start] or 1.0
+    unit = search.losses[start]
     moved = torch.logit(torch.as_tensor(search.z[[start]])).requires_grad_()
     lbfgs = torch.optim.LBFGS(
         [moved], max_iter=evaluations, max_eval=evaluations, tolerance_grad=1e-12,

@@ -13,7 +13,7 @@ from brianbridge.blame import count_as_used
 from brianbridge.errors import InputError
 from brianbridge.fitting.annealing import anneal
 from brianbridge.fitting.following import Found, descend
-from brianbridge.fitting.problem import Problem, is_circuit
+from brianbridge.fitting.problem import Problem, is_circuit, leave_out
 from brianbridge.fitting.result import Fit
 from brianbridge.fitting.spike_problem import SpikeProblem
 from brianbridge.fitting.spike_result import SpikeFit
@@ -131,11 +131,9 @@ def fit(
     {'tau': 10. * msecond}
     """
     check_runtime_device("fit")
+    _check_one_given(target, loss)
     if isinstance(starts, bool) or not isinstance(starts, int | np.integer) or starts < 1:
         raise InputError(f"starts = {starts!r} is no number of starts; give 1 or more")
-    if (target is None) == (loss is None):
-        given = "neither" if loss is None else "both"
-        raise InputError(f"a fit needs a target or a loss, and there are {given}; give one of them")
     circuit = is_circuit(model)
     if not (circuit or isinstance(model, NeuronModel)):
         read = NeuronModel.from_group(model, level=1)
@@ -150,13 +148,10 @@ def fit(
             weights=weights, mask_nan=mask_nan, record=record, duration=duration,
             iterations=iterations, progress=progress, namespace=get_local_namespace(1),
         )  # fmt: skip
-    for name, value in (("record", record), ("duration", duration)):
-        if value:
-            raise InputError(f"{name} is for a loss or a circuit; leave it out")
+    leave_out({"record": record or None, "duration": duration}, "a loss or a circuit")
     if not isinstance(target, Mapping):
         only = {"target_dt": target_dt, "input_dt": input_dt, "weights": weights}
-        for name in (name for name, value in only.items() if value is not None):
-            raise InputError(f"{name} is for traces, but target has spike trains; leave it out")
+        leave_out(only, "traces, but target has spike trains")
         spikes = SpikeProblem.checked(
             model, input=input, target=target, dt=dt, learn=learn, drive=drive, precision=precision
         )
@@ -173,6 +168,15 @@ def fit(
         found = descend(problem, int(starts), seed, progress)
     _check_found(problem, found)
     return Fit(problem, found, time.perf_counter() - began)
+
+
+def _check_one_given(target: Any, loss: Any) -> None:
+    """Refuse a fit with a target and a loss, or with neither."""
+    if (target is None) == (loss is None):
+        given = "neither" if loss is None else "both"
+        raise InputError(f"a fit needs a target or a loss, and there are {given}; give one of them")
+    if loss is not None and not callable(loss):
+        raise InputError(f"loss = {loss!r:.80} is no function; give one of traces and spikes")
 
 
 def _check_found(problem: Problem, found: Found) -> None:

@@ -13,6 +13,7 @@ from brianbridge.fitting.by_gradient import FoundByGradient, descend_by_gradient
 from brianbridge.fitting.gradient_problem import Targets, problem_of_circuit, problem_of_neuron
 from brianbridge.fitting.gradient_result import GradientFit
 from brianbridge.fitting.loss_problem import LossProblem
+from brianbridge.fitting.problem import leave_out
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.simulation.arithmetic import little_garbage
 
@@ -53,9 +54,9 @@ def fit_by_gradient(
         raise InputError(f"iterations = {iterations!r}; give a whole number of 1 or more")
     of_traces = {"target_dt": target_dt, "weights": weights, "t_start": t_start or None}
     if loss is not None:
-        _leave_out({**of_traces, "mask_nan": mask_nan or None}, "a target, but the fit has a loss")
+        leave_out({**of_traces, "mask_nan": mask_nan or None}, "a target, but the fit has a loss")
     elif record:
-        _leave_out({"record": record}, "a loss, but the fit has a target")
+        leave_out({"record": record}, "a loss, but the fit has a target")
     if isinstance(model, NeuronModel):
         assert loss is not None, "other fits of a neuron need no gradient"
         problem = problem_of_neuron(
@@ -63,8 +64,10 @@ def fit_by_gradient(
             learn=learn, loss=loss, record=record, seed=seed,
         )  # fmt: skip
     else:
-        own = "a neuron; give a circuit its input by a SpikeGeneratorGroup or a TimedArray"
-        _leave_out({"input": input, "drive": drive or None, "input_dt": input_dt}, own)
+        leave_out(
+            {"input": input, "drive": drive or None, "input_dt": input_dt}, "a neuron",
+            "give a circuit its input by a SpikeGeneratorGroup or a TimedArray",
+        )  # fmt: skip
         targets = Targets(target, target_dt, t_start, weights, mask_nan)
         problem = problem_of_circuit(
             model, dt=dt, duration=duration, learn=learn, loss=loss, targets=targets,
@@ -75,13 +78,6 @@ def fit_by_gradient(
         found = descend_by_gradient(problem, starts, seed, iterations, progress)
     _check_found(problem, found)
     return GradientFit(problem, found, time.perf_counter() - began)
-
-
-def _leave_out(given: Mapping[str, Any], belongs: str) -> None:
-    """Refuse arguments that belong to another kind of fit."""
-    for name in (name for name, value in given.items() if value is not None):
-        remedy = "" if ";" in belongs else "; leave it out"
-        raise InputError(f"{name} is for {belongs}{remedy}")
 
 
 def _check_found(problem: LossProblem, found: FoundByGradient) -> None:

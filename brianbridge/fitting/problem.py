@@ -18,7 +18,7 @@ from brianbridge.neurons.quantity_text import unit_name
 
 __all__ = [
     "Problem", "checked_input", "checked_targets", "drive_of", "is_circuit", "kept_values",
-    "sweeps_first", "target_weights", "whole_steps",
+    "leave_out", "sweeps_first", "target_weights", "whole_steps",
 ]  # fmt: skip
 
 
@@ -299,3 +299,9 @@ def is_circuit(model: Any) -> bool:
     from brian2 import Network
 
     return isinstance(model, SpikingNetwork | Network | list | tuple | set)
+
+
+def leave_out(given: Mapping[str, Any], belongs: str, remedy: str = "leave it out") -> None:
+    """Refuse arguments, other than None, that belong to another kind of fit."""
+    for name in (name for name, value in given.items() if value is not None):
+        raise InputError(f"{name} is for {belongs}; {remedy}")
