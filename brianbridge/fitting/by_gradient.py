@@ -20,8 +20,8 @@ __all__ = ["FoundByGradient", "descend_by_gradient"]
 
 #: Step of Adam at the beginning; it falls to 0 as a cosine.
 _STEP = 0.1
-#: Starts that L-BFGS improves, and its evaluations of each as a share of Adam's.
-_POLISHED, _SHARE = 2, 0.5
+#: Starts that L-BFGS improves.
+_POLISHED = 2
 #: A loss that is as good as 0, as a share of the median one at the beginning.
 _NOTHING = 1e-16
 #: Coordinates of starts are at least this far within their range.
@@ -66,13 +66,13 @@ def descend_by_gradient(
     starts, seed : int
         Number of starts, and the seed of the Sobol sequence that draws them.
     iterations : int
-        Steps of Adam. L-BFGS then takes up to half as many evaluations for each of the best two.
+        Steps of Adam. L-BFGS then takes up to as many evaluations for each of the best two.
     progress : callable, optional
         Called after each evaluation with its number, the largest number and the least loss.
     """
     z = np.clip(problem.ranges.starts(starts, seed), _WITHIN, 1 - _WITHIN)
-    polished, evaluations = min(_POLISHED, starts), int(_SHARE * iterations)
-    search = _Search(problem, z, iterations + polished * evaluations, progress)
+    polished = min(_POLISHED, starts)
+    search = _Search(problem, z, (1 + polished) * iterations, progress)
     moved = torch.logit(torch.as_tensor(z)).requires_grad_()
     adam = torch.optim.Adam([moved], lr=_STEP)
     slower = torch.optim.lr_scheduler.CosineAnnealingLR(adam, iterations)
@@ -80,15 +80,15 @@ def descend_by_gradient(
     for _ in range(iterations):
         losses, slope = search(moved, np.arange(starts))
         history.append(losses)
-        if search.losses.min() <= _NOTHING * np.median(history[0]):
+        if search.done():
             break
         length = slope.norm(dim=1, keepdim=True)
         moved.grad = slope / torch.where(length > 0, length, 1)
         adam.step()
         slower.step()
     for start in np.argsort(search.losses, kind="stable")[:polished]:
-        if evaluations and 0 < search.losses[start] < np.inf:
-            _polish(search, start, evaluations)
+        if not search.done() and np.isfinite(search.losses[start]):
+            _polish(search, start, iterations)
     order = np.argsort(search.losses, kind="stable")
     return FoundByGradient(
         search.z[order], search.losses[order], np.array(history), search.depends
@@ -125,9 +125,13 @@ class _Search:
         progress: Callable[[int, int, float], None] | None,
     ) -> None:
         self._problem, self._most, self._progress = problem, most, progress
-        self._number = 0
+        self._number, self._nothing = 0, 0.0
         self.z, self.losses = z.copy(), np.full(len(z), np.inf)
         self.depends = np.zeros(z.shape[1], dtype=bool)
+
+    def done(self) -> bool:
+        """Return whether the best loss is as good as 0."""
+        return bool(self.losses.min() <= self._nothing)
 
     def __call__(self, moved: Tensor, which: np.ndarray) -> tuple[np.ndarray, Tensor]:
         """Return losses and gradients of some starts; infinite and 0 where they are not finite."""
@@ -142,6 +146,8 @@ class _Search:
         better = found < self.losses[which]
         self.z[which[better]] = z.detach().numpy()[better]
         self.losses[which[better]] = found[better]
+        if not self._number:
+            self._nothing = _NOTHING * float(np.median(found))
         self._number += 1
         if self._progress is not None:
             self._progress(self._number, self._most, float(self.losses.min()))
