@@ -20,10 +20,12 @@ __all__ = ["FoundByGradient", "descend_by_gradient"]
 
 #: Step of Adam at the beginning; it falls to 0 as a cosine.
 _STEP = 0.1
-#: Starts that L-BFGS improves.
-_POLISHED = 2
+#: Starts that L-BFGS improves, and its steps before it is asked whether the loss still falls.
+_POLISHED, _AT_ONCE = 2, 5
 #: A loss that is as good as 0, as a share of the median one at the beginning.
 _NOTHING = 1e-16
+#: Neurons times steps that are differentiated at once: some kilobytes each.
+_LARGEST = 2_000_000
 #: Coordinates of starts are at least this far within their range.
 _WITHIN = 1e-4
 
@@ -72,7 +74,7 @@ def descend_by_gradient(
     """
     z = np.clip(problem.ranges.starts(starts, seed), _WITHIN, 1 - _WITHIN)
     polished = min(_POLISHED, starts)
-    search = _Search(problem, z, (1 + polished) * iterations, progress)
+    search = _Search(problem, z, iterations + polished * (iterations + 2 * _AT_ONCE), progress)
     moved = torch.logit(torch.as_tensor(z)).requires_grad_()
     adam = torch.optim.Adam([moved], lr=_STEP)
     slower = torch.optim.lr_scheduler.CosineAnnealingLR(adam, iterations)
@@ -96,22 +98,28 @@ def descend_by_gradient(
 
 
 def _polish(search: _Search, start: int, evaluations: int) -> None:
-    """Improve a start by L-BFGS, with the loss in units of its present one."""
+    """Improve a start by L-BFGS, with the loss in units of its present one, while that falls."""
     unit = search.losses[start]
     moved = torch.logit(torch.as_tensor(search.z[[start]])).requires_grad_()
     lbfgs = torch.optim.LBFGS(
-        [moved], max_iter=evaluations, max_eval=evaluations, tolerance_grad=1e-12,
+        [moved], max_iter=_AT_ONCE, max_eval=2 * _AT_ONCE, tolerance_grad=1e-12,
         tolerance_change=1e-14, line_search_fn="strong_wolfe",
     )  # fmt: skip
     worst = 10.0
+    used = 0
 
     def closure() -> float:
+        nonlocal used
+        used += 1
         losses, slope = search(moved, np.array([start]))
         loss = losses[0] / unit
         moved.grad = slope / unit if loss < worst else torch.zeros_like(slope)
         return float(min(loss, worst))
 
-    lbfgs.step(closure)
+    before = np.inf
+    while used < evaluations and not search.done() and search.losses[start] < before:
+        before = search.losses[start]
+        lbfgs.step(closure)
 
 
 class _Search:
@@ -135,16 +143,16 @@ class _Search:
 
     def __call__(self, moved: Tensor, which: np.ndarray) -> tuple[np.ndarray, Tensor]:
         """Return losses and gradients of some starts; infinite and 0 where they are not finite."""
-        z = torch.sigmoid(moved)
-        losses = self._problem.losses(values_at(self._problem.ranges, z))
-        (slope,) = torch.autograd.grad(losses.sum(), moved)
-        found = losses.detach().numpy()
+        at_once = max(1, _LARGEST // self._problem.size)
+        parts = [self._part(part) for part in moved.detach().split(at_once)]
+        found = np.concatenate([losses for losses, _ in parts])
+        slope = torch.cat([one for _, one in parts])
         finite = np.isfinite(found) & torch.isfinite(slope).all(1).numpy()
         slope = torch.where(torch.as_tensor(finite)[:, None], slope, 0.0)
         found = np.where(finite, found, np.inf)
         self.depends |= (slope != 0).any(0).numpy()
         better = found < self.losses[which]
-        self.z[which[better]] = z.detach().numpy()[better]
+        self.z[which[better]] = torch.sigmoid(moved.detach()).numpy()[better]
         self.losses[which[better]] = found[better]
         if not self._number:
             self._nothing = _NOTHING * float(np.median(found))
@@ -152,6 +160,14 @@ class _Search:
         if self._progress is not None:
             self._progress(self._number, self._most, float(self.losses.min()))
         return found, slope
+
+    def _part(self, moved: Tensor) -> tuple[np.ndarray, Tensor]:
+        """Return losses and gradients of as many starts as fit the memory."""
+        moved = moved.clone().requires_grad_()
+        z = torch.sigmoid(moved)
+        losses = self._problem.losses(values_at(self._problem.ranges, z))
+        (slope,) = torch.autograd.grad(losses.sum(), moved)
+        return losses.detach().numpy(), slope
 
 
 def values_at(ranges: Ranges, z: Tensor) -> Tensor:

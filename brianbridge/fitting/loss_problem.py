@@ -64,6 +64,12 @@ class LossProblem:
         return self.learned.ranges
 
     @property
+    def size(self) -> int:
+        """The steps times the neurons, and the synapses that have a state of their own."""
+        synapses = sum(one.get_buffer("pre").numel() for one in self.twin.synapses.values())
+        return self.network.steps * (sum(p.size for p in self.network.populations) + synapses)
+
+    @property
     def of_neuron(self) -> bool:
         """Whether a neuron was given, whose loss takes the spikes without the population's name."""
         return isinstance(self.model, NeuronModel)

@@ -28,6 +28,9 @@ def test_the_examples_and_the_file_find_the_truth(tmp_path, monkeypatch, capsys)
         assert low - 0.5 * (high - low) < truth[name] < high + 0.5 * (high - low)
     assert float(fit.rms["v"] / mV) == pytest.approx(0.2, rel=0.05)
     assert scope["by_spikes"].coincidence > 0.8
+    assert scope["by_loss"].loss < 1
+    assert scope["of_circuit"].loss < 1e-6
+    assert float(scope["mine"]["wires"].g_max[0] / nS) == pytest.approx(3, rel=1e-3)
     assert "DIFFERS" not in capsys.readouterr().out
 
     monkeypatch.chdir(tmp_path)
