@@ -82,7 +82,7 @@ def descend_by_gradient(
     for _ in range(iterations):
         losses, slope = search(moved, np.arange(starts))
         history.append(losses)
-        if search.done():
+        if search.done() or not search.depends.any():
             break
         length = slope.norm(dim=1, keepdim=True)
         moved.grad = slope / torch.where(length > 0, length, 1)
@@ -99,7 +99,7 @@ def descend_by_gradient(
 
 def _polish(search: _Search, start: int, evaluations: int) -> None:
     """Improve a start by L-BFGS, with the loss in units of its present one, while that falls."""
-    unit = search.losses[start]
+    unit = abs(search.losses[start])
     moved = torch.logit(torch.as_tensor(search.z[[start]])).requires_grad_()
     lbfgs = torch.optim.LBFGS(
         [moved], max_iter=_AT_ONCE, max_eval=2 * _AT_ONCE, tolerance_grad=1e-12,
@@ -139,7 +139,7 @@ class _Search:
 
     def done(self) -> bool:
         """Return whether the best loss is as good as 0."""
-        return bool(self.losses.min() <= self._nothing)
+        return bool(0 <= self.losses.min() <= self._nothing)
 
     def __call__(self, moved: Tensor, which: np.ndarray) -> tuple[np.ndarray, Tensor]:
         """Return losses and gradients of some starts; infinite and 0 where they are not finite."""
@@ -155,7 +155,7 @@ class _Search:
         self.z[which[better]] = torch.sigmoid(moved.detach()).numpy()[better]
         self.losses[which[better]] = found[better]
         if not self._number:
-            self._nothing = _NOTHING * float(np.median(found))
+            self._nothing = _NOTHING * float(np.median(found[finite])) if finite.any() else 0.0
         self._number += 1
         if self._progress is not None:
             self._progress(self._number, self._most, float(self.losses.min()))
@@ -166,6 +166,8 @@ class _Search:
         moved = moved.clone().requires_grad_()
         z = torch.sigmoid(moved)
         losses = self._problem.losses(values_at(self._problem.ranges, z))
+        if not losses.requires_grad:
+            return losses.numpy(), torch.zeros_like(moved)
         (slope,) = torch.autograd.grad(losses.sum(), moved)
         return losses.detach().numpy(), slope
 

@@ -10,6 +10,7 @@ import numpy as np
 from brian2.core.namespace import get_local_namespace
 
 from brianbridge.blame import count_as_used
+from brianbridge.counters import checked_seed
 from brianbridge.errors import InputError
 from brianbridge.fitting.annealing import anneal
 from brianbridge.fitting.following import Found, descend
@@ -132,6 +133,7 @@ def fit(
     """
     check_runtime_device("fit")
     _check_one_given(target, loss)
+    seed = checked_seed(seed)
     if isinstance(starts, bool) or not isinstance(starts, int | np.integer) or starts < 1:
         raise InputError(f"starts = {starts!r} is no number of starts; give 1 or more")
     circuit = is_circuit(model)

@@ -86,8 +86,9 @@ class GradientFit(FittedNeuron):
 
         methods = {p.neuron.method for p in self.problem.network.populations}
         only = methods.pop() if len(methods) == 1 else ""
-        first = self.found.history[0]
-        unit = max(float(np.median(first[np.isfinite(first)])), self.loss)
+        finite = (row[np.isfinite(row)] for row in self.found.history)
+        first = next(row for row in finite if row.size)
+        unit = max(float(np.median(abs(first))), abs(self.loss))
         return losses_anew(self.loss, loss, only, unit=unit)
 
     def to_dict(self) -> dict[str, Any]:

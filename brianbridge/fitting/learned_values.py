@@ -111,7 +111,7 @@ def learned_values(network: SpikingNetwork, learn: Mapping[str, Any]) -> Learned
     bounds: list[tuple[float, float, Any]] = []
     for owner, wanted in learn.items():
         found = _owner(network, owner)
-        if not isinstance(wanted, Mapping):
+        if not isinstance(wanted, Mapping) or not wanted:
             raise InputError(
                 f"learn: '{owner}' = {wanted!r:.80}; give the range of each of its parameters, as "
                 "in {'tau': (5*ms, 50*ms)}"

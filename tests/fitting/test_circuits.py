@@ -104,6 +104,8 @@ CASES = {
     ),
     "another unit": ({"learn": {"wires": {"g_max": (1 * mV, 2 * mV)}}}, ("siemens", "volt")),
     "no parameters": ({"learn": {"second": (1, 2)}}, ("'second'", "range of each")),
+    "no range": ({"learn": {"second": {}}}, ("'second'", "range of each")),
+    "a seed below 0": ({"seed": -1}, ("seed", "-1")),
     "nothing to learn": ({"learn": {}}, ("learn", "population or Synapses")),
     "an unknown population": ({"target": {"sec.v": np.ones(9) * mV}}, ("'sec'", "'second.v'")),
     "an unknown target": ({"target": {"second.V": np.ones(9) * mV}}, ("'V'", "'v'")),
@@ -134,10 +136,28 @@ def test_a_circuit_is_refused_before_any_work(case, refused, monkeypatch):
         bb.fit(chain(), **small(**changes))
 
 
+def test_target_values_may_be_missing_late_coarser_and_weighted():
+    target = recorded(chain(), "second", 20 * ms)[:, ::5]
+    target[:, 20:24] = np.nan * mV
+    target[:, :4] = 0 * mV
+    found = bb.fit(
+        chain(C=300 * pF), target={"second.v": target}, target_dt=0.5 * ms, mask_nan=True,
+        t_start=2 * ms, weights=np.linspace(1, 2, 40), starts=2, iterations=30,
+        learn={"second": {"C": RANGES["second"]["C"]}},
+    )  # fmt: skip
+    assert float(found.parameters["second.C"] / pF) == pytest.approx(200, rel=1e-4)
+    assert found.verify().same
+
+
+def test_a_loss_that_depends_on_nothing_is_refused(refused):
+    with refused("does not depend on 'wires.g_max'"):
+        bb.fit(
+            chain(), loss=lambda traces, spikes: spikes["first"].sum(), duration=5 * ms,
+            learn=RANGES, starts=2,
+        )  # fmt: skip
+
+
 def test_weights_that_differ_are_refused(refused):
-    network = pair()
-    network["there"].delay = 0 * ms
-    network["one"].I = 1
     mine = noisy()
     mine["wires"].w = "rand()"
     with refused("'w'", "differs between synapses", "leave it out"):

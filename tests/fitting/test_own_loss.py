@@ -158,3 +158,28 @@ def test_a_loss_that_is_never_finite_is_refused(refused):
             leaky(), input=step(20), drive="I", dt=0.1 * ms, learn=LEARN, starts=2, iterations=2,
             record=["v"], loss=lambda traces, spikes: torch.log(traces["v"]).sum(),
         )  # fmt: skip
+
+
+def test_starts_whose_loss_is_not_finite_do_not_end_the_fit():
+    def loss(traces, spikes):
+        fallen = traces["v"][:, -1] * 1e3
+        return (torch.log(fallen + 62) - 0.5).square().sum()  # NaN for most conductances
+
+    found = bb.fit(
+        leaky(), input=step()[:1], drive="I", dt=0.1 * ms, learn={"g": LEARN["g"]}, starts=8,
+        iterations=40, record=["v"], loss=loss,
+    )  # fmt: skip
+    assert np.isinf([one.loss for one in found.starts]).sum() >= 4
+    assert found.loss < 1e-6
+    assert found.verify().same
+
+
+def test_a_loss_may_be_negative():
+    found = bb.fit(
+        leaky(), input=step()[:1], drive="I", dt=0.1 * ms, learn={"g": LEARN["g"]}, starts=4,
+        iterations=20, record=["v"], loss=lambda traces, _: traces["v"][0, -1] * 1e3,
+    )  # fmt: skip
+    # Little current lifts the neuron that leaks most.
+    assert float(found.parameters["g"] / nS) == pytest.approx(100, rel=0.05)
+    assert found.loss == pytest.approx(-69, abs=0.1)
+    assert found.verify().same
