@@ -39,11 +39,14 @@ class Place:
         Name of the parameter.
     is_weight : bool
         Whether it is the weight of all synapses of a projection.
+    factor : float
+        What the weight is of the value: -1 if the code of the synapses subtracts it.
     """
 
     owner: str
     name: str
     is_weight: bool = False
+    factor: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,8 @@ class LearnedValues:
         for place, quantity in zip(self.places, quantities, strict=True):
             if place.is_weight:
                 one = _projection(network, place.owner)
-                weights[place.owner] = np.full_like(one.weight, si_array(quantity)), one.bias
+                weight = np.full_like(one.weight, place.factor * float(quantity))
+                weights[place.owner] = weight, one.bias
             else:
                 learned.setdefault(place.owner, {})[place.name] = quantity
         return with_learned(network.with_weights(weights), learned)
@@ -181,23 +185,24 @@ def _of_synapses(
 ) -> _Parts:
     """Return the parts of a projection: constants of its synapses, and its weight."""
     model, what = projection.model, f"projection '{projection.name}'"
-    weights = _names_of_weight(network, projection)
-    others = [name for name in wanted if name not in weights]
+    weight, factor = _weight(network, projection)
+    others = [name for name in wanted if name != weight]
     if model is not None:
         check_learned_synapses(model, others, what)
     elif others:
-        hint = did_you_mean(others[0], weights)
+        hint = did_you_mean(others[0], [weight])
         raise InputError(f"learn: {what} only adds its weight and has no '{others[0]}'. {hint}")
     found: _Parts = {}
     for name, bounds in wanted.items():
-        values, dim = _present(network, projection, name, name in weights)
+        values, dim = _present(network, projection, name, name == weight)
         if len(np.unique(values)) > 1:
             raise InputError(
                 f"learn: '{name}' of {what} differs between synapses, and a fit learns one value; "
                 "give all of them the same, or leave it out"
             )
         range_ = checked_bounds(name, bounds, Quantity(1.0, dim=dim))
-        found[name] = Place(projection.name, name, name in weights), range_
+        of = Place(projection.name, name, name == weight, factor if name == weight else 1.0)
+        found[name] = of, range_
     return found
 
 
@@ -214,10 +219,11 @@ def _present(
     return owner.start(name), owner.dimensions(name)
 
 
-def _names_of_weight(network: SpikingNetwork, projection: Projection) -> list[str]:
-    """Return what the weight may be called: the variable that holds it, or "weight"."""
+def _weight(network: SpikingNetwork, projection: Projection) -> tuple[str, float]:
+    """Return what the weight is called, its variable or "weight", and its factor."""
     if projection.model is not None:
-        return [projection.model.trained] if projection.model.trained else []
+        return projection.model.trained, 1.0
     origin = network.provenance.get(ORIGIN, {}).get(projection.name, {})
-    own = origin.get("variable") if origin.get("factor") == 1 else None
-    return [own or _WEIGHT]
+    if origin.get("variable") and abs(origin["factor"]) == 1:
+        return origin["variable"], origin["factor"]
+    return _WEIGHT, 1.0

@@ -88,7 +88,7 @@ class SetsTwin(NetworkTwin):
         """
         for place, one in zip(self._places, values.unbind(1), strict=True):
             if place.is_weight:
-                cast(_SetWeights, self.projections[place.owner]).each = one
+                cast(_SetWeights, self.projections[place.owner]).each = place.factor * one
             else:
                 cast(_Values, self.learned[place.owner]).put(place.name, one)
         sets = len(values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from brian2 import Network, ms, mV, nS, pF
+from brian2 import Network, SpikeGeneratorGroup, Synapses, ms, mV, nS, pF
 from fitted_circuits import RANGES, TRUTH, chain, noisy, pair, recorded
 
 import brianbridge as bb
@@ -134,6 +134,33 @@ def test_a_circuit_is_refused_before_any_work(case, refused, monkeypatch):
     changes, said = CASES[case]
     with refused(*said):
         bb.fit(chain(), **small(**changes))
+
+
+def test_weights_that_are_subtracted_or_constant_are_learned():
+    values = {"there.w": (0.4, 0.01, 1), "back.w": (0.25, 0.1, 1), "kick.weight": (0.7, 0.1, 2)}
+
+    def circuit(there: float, back: float):
+        network = pair(weight=there)
+        network["back"].w = back
+        clock = SpikeGeneratorGroup(1, [0, 0], [2, 9] * ms, name="clock")
+        kick = Synapses(clock, network["other"], on_pre="v += 0.7", name="kick")
+        kick.connect()
+        network.add(clock, kick)
+        return network
+
+    network = bb.from_brian2(circuit(0.1, 0.1), steps=20 * ms)
+    learn = {name.partition(".")[0]: {name.partition(".")[2]: v[1:]} for name, v in values.items()}
+    learned = learned_values(network, learn)
+    true = learned.set_in(network, np.array([one[0] for one in values.values()]))
+    wanted = bb.simulate(bb.from_brian2(circuit(0.4, 0.25), steps=20 * ms), None, record=["v"])
+    found = bb.simulate(true, None, record=["v"])
+    problem = LossProblem(
+        network, network, learned, lambda t, s: t["other.v"].sum(), {"other.v": ("other", "v")}, 0
+    )
+    sets = torch.tensor([[one[0] for one in values.values()]], dtype=torch.float64)
+    for name in ("one", "other"):
+        assert np.array_equal(found.traces[name]["v"], wanted.traces[name]["v"])
+    assert float(problem.losses(sets)) == pytest.approx(wanted.traces["other"]["v"][:-1].sum())
 
 
 def test_target_values_may_be_missing_late_coarser_and_weighted():
