@@ -173,7 +173,15 @@ class _Search:
 
 
 def values_at(ranges: Ranges, z: Tensor) -> Tensor:
-    """Return the values at coordinates `z`, each of shape (sets, values), as `Ranges.values`."""
+    """Return the values at coordinates `z`, each of shape (sets, values), as `Ranges.values`.
+
+    Examples
+    --------
+    >>> from brian2.units.fundamentalunits import DIMENSIONLESS
+    >>> one = Ranges(("g",), np.array([1.0]), np.array([100.0]), (DIMENSIONLESS,))
+    >>> values_at(one, torch.tensor([[0.5]], dtype=torch.float64))
+    tensor([[10.]], dtype=torch.float64)
+    """
     low, high = torch.as_tensor(ranges.low), torch.as_tensor(ranges.high)
     by_ratio = torch.as_tensor(ranges.by_ratio)
     ratio = torch.where(by_ratio, high / torch.where(by_ratio, low, 1.0), 1.0)

@@ -104,6 +104,14 @@ def learned_values(network: SpikingNetwork, learn: Mapping[str, Any]) -> Learned
     ------
     InputError
         If there is no such parameter, or it has no single value, or its range is none.
+
+    Examples
+    --------
+    >>> import brianbridge as bb
+    >>> layers = [bb.Dense(2, bb.neuron_model("lif"))]
+    >>> network = SpikingNetwork.sequential((3,), layers, encoding=bb.Current(5))
+    >>> learned_values(network, {"output": {"tau": ("5 ms", "50 ms")}}).ranges.names
+    ('output.tau',)
     """
     if not isinstance(learn, Mapping) or not learn:
         raise InputError(
