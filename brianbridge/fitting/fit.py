@@ -132,10 +132,8 @@ def fit(
     {'tau': 10. * msecond}
     """
     check_runtime_device("fit")
-    _check_one_given(target, loss)
+    _check_given(target, loss, starts)
     seed = checked_seed(seed)
-    if isinstance(starts, bool) or not isinstance(starts, int | np.integer) or starts < 1:
-        raise InputError(f"starts = {starts!r} is no number of starts; give 1 or more")
     circuit = is_circuit(model)
     if not (circuit or isinstance(model, NeuronModel)):
         read = NeuronModel.from_group(model, level=1)
@@ -172,13 +170,15 @@ def fit(
     return Fit(problem, found, time.perf_counter() - began)
 
 
-def _check_one_given(target: Any, loss: Any) -> None:
-    """Refuse a fit with a target and a loss, or with neither."""
+def _check_given(target: Any, loss: Any, starts: Any) -> None:
+    """Refuse a fit with a target and a loss, or with neither, or with no number of starts."""
     if (target is None) == (loss is None):
         given = "neither" if loss is None else "both"
         raise InputError(f"a fit needs a target or a loss, and there are {given}; give one of them")
     if loss is not None and not callable(loss):
         raise InputError(f"loss = {loss!r:.80} is no function; give one of traces and spikes")
+    if isinstance(starts, bool) or not isinstance(starts, int | np.integer) or starts < 1:
+        raise InputError(f"starts = {starts!r} is no number of starts; give 1 or more")
 
 
 def _check_found(problem: Problem, found: Found) -> None:
