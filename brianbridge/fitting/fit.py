@@ -1,40 +1,33 @@
-"""Fit a neuron to recordings."""
+"""Fit a neuron or a small circuit to recordings."""
 
 from __future__ import annotations
 
-import time
+import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 import numpy as np
+from brian2.core.namespace import get_local_namespace
 
 from brianbridge.blame import count_as_used
-from brianbridge.errors import InputError, did_you_mean
-from brianbridge.fitting.annealing import anneal
-from brianbridge.fitting.checkpoint import Checkpoint, Keep, digests, keep_nothing
-from brianbridge.fitting.differential import evolve_measures, evolve_traces
+from brianbridge.counters import checked_seed
+from brianbridge.errors import InputError
 from brianbridge.fitting.features import Features
-from brianbridge.fitting.following import Found, descend
-from brianbridge.fitting.measured_problem import MeasuredProblem
+from brianbridge.fitting.kinds import check_options, kind_of
 from brianbridge.fitting.measured_result import MeasuredFit
 from brianbridge.fitting.measures import as_rates
-from brianbridge.fitting.problem import Problem
+from brianbridge.fitting.problem import is_circuit
 from brianbridge.fitting.result import Fit
-from brianbridge.fitting.spike_problem import SpikeProblem
+from brianbridge.fitting.search import fit_to_measures, fit_to_spikes, fit_to_traces
 from brianbridge.fitting.spike_result import SpikeFit
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.simulation.arithmetic import little_garbage
 from brianbridge.simulation.device import check_runtime_device
-from brianbridge.simulation.interrupts import interruptible
+
+if TYPE_CHECKING:
+    from brianbridge.fitting.gradient_result import GradientFit
 
 __all__ = ["fit"]
-
-
-#: What searches the parameters of traces.
-_OPTIMIZERS = {"least_squares": descend, "evolution": evolve_traces}
-_DEFAULT = "least_squares"
 
 
 class _Options(TypedDict, total=False):
@@ -50,6 +43,9 @@ class _Options(TypedDict, total=False):
     weights: Any
     mask_nan: bool
     precision: Any
+    record: Sequence[str]
+    duration: Any
+    iterations: int
     optimizer: str
     progress: Callable[[int, int, float], None] | None
     checkpoint: str | Path | None
@@ -88,12 +84,24 @@ def fit(
 ) -> SpikeFit: ...
 
 
+@overload
+def fit(
+    model: Any,
+    *,
+    loss: Callable[[dict[str, Any], Any], Any],
+    learn: Mapping[str, Any],
+    dt: Any = ...,
+    **options: Unpack[_Options],
+) -> GradientFit: ...
+
+
 def fit(
     model: Any,
     *,
     input: Any = None,
-    target: Any,
-    dt: Any,
+    target: Any = None,
+    loss: Callable[[dict[str, Any], Any], Any] | None = None,
+    dt: Any = None,
     learn: Mapping[str, Any],
     starts: int = 32,
     seed: int = 0,
@@ -104,21 +112,27 @@ def fit(
     weights: Any = None,
     mask_nan: bool = False,
     precision: Any = "2 ms",
+    record: Sequence[str] = (),
+    duration: Any = None,
+    iterations: int = 100,
     progress: Callable[[int, int, float], None] | None = None,
-    optimizer: str = _DEFAULT,
+    optimizer: str = "least_squares",
     checkpoint: str | Path | None = None,
-) -> Fit | SpikeFit | MeasuredFit:
-    r"""Fit parameters of a neuron to recorded traces, spike trains, firing rates or features.
+) -> Fit | SpikeFit | MeasuredFit | GradientFit:
+    r"""Fit parameters of a neuron or a small circuit to recordings, or to a loss of your own.
 
     Many starts run side by side in one Brian2 group. Each is improved by the steps of Levenberg and
     Marquardt, while the neuron follows the recording first closely and then less and less; see
     `brianbridge.fitting.following`, and `brianbridge.fitting.annealing` for spike trains. Rates and
-    features are fitted by differential evolution; see `brianbridge.fitting.differential`.
+    features are fitted by differential evolution (`brianbridge.fitting.differential`). A loss of
+    your own, and a circuit, are fitted by the gradient of the twin: all starts are samples of one
+    batch, which Adam and then L-BFGS improve; see `brianbridge.fitting.by_gradient`.
 
     Parameters
     ----------
-    model : NeuronModel or brian2.NeuronGroup
+    model : NeuronModel, brian2.NeuronGroup, brian2.Network or SpikingNetwork
         The neuron. A state variable of a target that has no initial value starts at its recording.
+        Or a circuit: what `brianbridge.from_brian2` reads, with its input.
     input : Quantity, shape (sweeps, times) or (times,), optional
         The input over time, such as a current. Each value is in force for a time `input_dt`. If
         not given, the equations have all input, such as a `TimedArray`.
@@ -126,10 +140,17 @@ def fit(
         What was recorded of state variables, each ``(sweeps, times)`` or ``(times,)``: the first
         value at time 0, the next after a time `target_dt`. Or the spike times of each sweep. Or a
         firing rate for each sweep, such as ``[0, 12, 31]*Hz``. Or `brianbridge.fitting.Features`.
+        Of a circuit, ``(neurons, times)`` by population and variable, ``{"cell.v": traces}``.
+    loss : callable, optional
+        What is minimised instead of the difference from a target: ``loss(traces, spikes)`` returns
+        a scalar tensor. `traces` has what `record` names, tensors ``(sweeps, times)`` in SI units;
+        `spikes` is a tensor ``(sweeps, times)`` of 0 and 1 with surrogate gradients, or None if the
+        neuron has no threshold. Of a circuit, both are by name and ``(neurons, times)``.
     dt : Quantity
-        Length of a step of the simulation.
+        Length of a step of the simulation; of a circuit, that of its clock if not given.
     learn : mapping of str to tuple of Quantity
-        The lowest and the highest value of each parameter to learn.
+        The lowest and the highest value of each parameter to learn. Of a circuit, such a mapping
+        by population, projection or `Synapses`; their weights by the name of their variable.
     starts : int
         Number of starts, drawn from a Sobol sequence within the ranges. For rates and features,
         the size of a generation; at least ten for each parameter.
@@ -147,6 +168,12 @@ def fit(
         For spike trains: the largest distance of spikes that coincide.
     mask_nan : bool
         Whether recordings may have NaN, which are left out.
+    record : sequence of str
+        The state variables that a loss sees, such as ``["v"]``; of a circuit, ``["cell.v"]``.
+    duration : Quantity, optional
+        Length of a sweep, for a loss if there is no `input`.
+    iterations : int
+        Steps of Adam, for a loss or a circuit.
     progress : callable, optional
         Called after each simulation with its number, the largest number of simulations and the
         least loss.
@@ -155,13 +182,13 @@ def fit(
         depend, such as a threshold.
     checkpoint : path-like, optional
         A file that keeps what is found. A fit that was interrupted goes on from it if it is called
-        again, with the same result.
+        again, with the same result. Not for circuits and losses.
 
     Returns
     -------
-    Fit, SpikeFit or MeasuredFit
-        ``parameters``, ``loss``, ``model``, ``starts``, ``verify()``; for traces ``intervals``, for
-        spike trains ``coincidence``, and for rates and features ``measured``.
+    Fit, SpikeFit, MeasuredFit or GradientFit
+        ``parameters``, ``loss``, ``model``, ``starts``, ``verify()``; for traces of a neuron
+        ``intervals``, for spike trains ``coincidence``, and for rates and features ``measured``.
 
     Raises
     ------
@@ -182,76 +209,33 @@ def fit(
     >>> found.parameters
     {'tau': 10. * msecond}
     """
+    options = dict(locals())
     check_runtime_device("fit")
-    if not isinstance(model, NeuronModel):
-        read = NeuronModel.from_group(model, level=1)
+    circuit = is_circuit(model)
+    measure = target.measure if isinstance(target, Features) else as_rates(target)
+    kind = kind_of(target, loss, circuit=circuit, measured=measure is not None)
+    defaults = {name: one.default for name, one in inspect.signature(fit).parameters.items()}
+    check_options(kind, options, defaults)
+    _check_counts(starts, progress)
+    options |= {"starts": int(starts), "seed": checked_seed(seed)}
+    if not (circuit or isinstance(model, NeuronModel)):
+        options["model"] = NeuronModel.from_group(model, level=1)
         count_as_used([model])
-        model = read
+    if circuit or loss is not None:
+        from brianbridge.fitting.gradient_fit import fit_by_gradient
+
+        return fit_by_gradient(options, namespace=get_local_namespace(1))
+    if kind == "traces":
+        return fit_to_traces(options)
+    if measure is None:
+        return fit_to_spikes(options)
+    of_neuron = measure(options["model"]) if isinstance(target, Features) else measure
+    return fit_to_measures(options, of_neuron)
+
+
+def _check_counts(starts: Any, progress: Any) -> None:
+    """Refuse what is no number of starts, and no function."""
     if isinstance(starts, bool) or not isinstance(starts, int | np.integer) or starts < 1:
         raise InputError(f"starts = {starts!r} is no number of starts; give 1 or more")
-    given = {"input": input, "dt": dt, "learn": learn, "drive": drive}
-    for_traces = {"target_dt": target_dt, "weights": weights}
-    search = _Search(int(starts), seed, progress, checkpoint)
-    if optimizer not in _OPTIMIZERS:
-        hint = did_you_mean(str(optimizer), _OPTIMIZERS)
-        raise InputError(f"there is no optimizer {optimizer!r:.80}. {hint}")
-    if isinstance(target, Mapping):
-        return search.traces(
-            Problem.checked(
-                model, target=target, input_dt=input_dt, t_start=t_start, mask_nan=mask_nan,
-                **for_traces, **given,
-            ),
-            _OPTIMIZERS[optimizer],
-        )  # fmt: skip
-    for_traces["optimizer"] = None if optimizer == _DEFAULT else optimizer
-    measure = target.measure(model) if isinstance(target, Features) else as_rates(target)
-    if measure is not None:
-        _leave_out(for_traces, "rates or features")
-        return search.measures(
-            MeasuredProblem.checked(
-                model, measure=measure, input_dt=input_dt, t_start=t_start, **given
-            )
-        )
-    _leave_out({**for_traces, "input_dt": input_dt}, "spike trains")
-    return search.spikes(SpikeProblem.checked(model, target=target, precision=precision, **given))
-
-
-def _leave_out(options: Mapping[str, Any], what: str) -> None:
-    for name in (name for name, value in options.items() if value is not None):
-        raise InputError(f"{name} is for traces, but target has {what}; leave it out")
-
-
-@dataclass(frozen=True)
-class _Search:
-    """Search the parameters of a problem; see `fit` for what it holds."""
-
-    starts: int
-    seed: int
-    progress: Callable[[int, int, float], None] | None
-    checkpoint: str | Path | None
-
-    def traces(self, problem: Problem, optimizer: Callable[..., Found]) -> Fit:
-        found, seconds = self._run(optimizer, problem)
-        if not np.isfinite(found.normal.loss[0]):
-            raise InputError(
-                f"no start of {problem.model.label} gives finite traces; choose narrower ranges, a "
-                "smaller dt or another method"
-            )
-        return Fit(problem, found, seconds)
-
-    def spikes(self, problem: SpikeProblem) -> SpikeFit:
-        return SpikeFit(problem, *self._run(anneal, problem))
-
-    def measures(self, problem: MeasuredProblem) -> MeasuredFit:
-        return MeasuredFit(problem, *self._run(evolve_measures, problem))
-
-    def _run(self, search: Callable[..., Any], problem: Any) -> tuple[Any, float]:
-        """Return what a search finds, and the seconds that it takes."""
-        keep: Keep = keep_nothing
-        if self.checkpoint is not None:
-            own = digests(problem, search.__name__, self.starts, self.seed)
-            keep = Checkpoint(self.checkpoint, own)
-        began = time.perf_counter()
-        with little_garbage(), interruptible():
-            found = search(problem, self.starts, self.seed, self.progress, keep)
-        return found, time.perf_counter() - began
+    if progress is not None and not callable(progress):
+        raise InputError(f"progress = {progress!r:.80} is no function; leave it out, or give one")

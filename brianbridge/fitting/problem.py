@@ -11,11 +11,15 @@ import numpy as np
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.fitting.driven import driven, started_at
 from brianbridge.fitting.ranges import Ranges, checked_ranges
+from brianbridge.network import SpikingNetwork
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.quantities import seconds, si_array
 from brianbridge.neurons.quantity_text import unit_name
 
-__all__ = ["Problem", "drive_of", "sweeps_first", "whole_steps"]
+__all__ = [
+    "Problem", "checked_input", "checked_targets", "drive_of", "is_circuit", "kept_values",
+    "sweeps_first", "target_weights", "whole_steps",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -111,19 +115,17 @@ class Problem:
         ranges = checked_ranges(model, learn)
         times = step if target_dt is None else seconds(target_dt, "target_dt")
         every = whole_steps(times, step, "target_dt")
-        targets, dims = _targets(model, target)
-        kept = _kept(targets, mask_nan, seconds(t_start, "t_start", zero=True), times)
+        targets, dims = checked_targets(model, target)
+        kept = kept_values(targets, mask_nan, seconds(t_start, "t_start", zero=True), times)
         filled = {name: _filled(values) for name, values in targets.items()}
         first = {k: Quantity(v[:, 0], dim=dims[k]) for k, v in filled.items()}
         population = model
         if input is not None:
-            each = step if input_dt is None else seconds(input_dt, "input_dt")
-            whole_steps(each, step, "input_dt")
-            values = sweeps_first(input, "input")
+            values, each = checked_input(input, step, input_dt)
             _check_same(values, each, next(iter(targets.values())).shape, times)
             population = driven(model, drive or drive_of(model), values, each)
         share = {
-            name: _weights(name, values, kept[name], weights) / len(filled)
+            name: target_weights(name, values, kept[name], weights) / len(filled)
             for name, values in filled.items()
         }
         population = started_at(population, first)
@@ -178,7 +180,23 @@ def sweeps_first(values: Any, what: str) -> Any:
     return Quantity(np.atleast_2d(array), dim=get_dimensions(values))
 
 
-def _targets(
+def checked_input(input: Any, dt: float, input_dt: Any) -> tuple[Any, float]:
+    """Return the input, (sweeps, times), and the seconds between its values.
+
+    Raises
+    ------
+    InputError
+        If it has another shape, it is not finite, or its values last for no whole number of steps.
+    """
+    each = dt if input_dt is None else seconds(input_dt, "input_dt")
+    whole_steps(each, dt, "input_dt")
+    values = sweeps_first(input, "input")
+    if not np.isfinite(si_array(values)).all():
+        raise InputError("the input has values that are not finite; replace them, such as by 0")
+    return values, each
+
+
+def checked_targets(
     model: NeuronModel, target: Mapping[str, Any]
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return the recordings in SI units, and their units."""
@@ -215,8 +233,6 @@ def _check_same(values: Any, each: float, shape: tuple[int, ...], times: float) 
             f"there are {len(values)} sweeps of input and {shape[0]} of targets; give one target "
             "for each input"
         )
-    if not np.isfinite(si_array(values)).all():
-        raise InputError("the input has values that are not finite; replace them, such as by 0")
     length, other = values.shape[1] * each, shape[1] * times
     if abs(length - other) > 1e-6 * each:
         raise InputError(
@@ -225,7 +241,7 @@ def _check_same(values: Any, each: float, shape: tuple[int, ...], times: float) 
         )
 
 
-def _kept(
+def kept_values(
     targets: Mapping[str, np.ndarray], mask_nan: bool, t_start: float, times: float
 ) -> dict[str, np.ndarray]:
     """Return which values count: from `t_start` on, and finite where missing ones are allowed."""
@@ -258,7 +274,7 @@ def _filled(values: np.ndarray) -> np.ndarray:
     return filled
 
 
-def _weights(name: str, values: np.ndarray, kept: np.ndarray, given: Any) -> np.ndarray:
+def target_weights(name: str, values: np.ndarray, kept: np.ndarray, given: Any) -> np.ndarray:
     """Return the weight of each squared difference of a target, as a share of its variance."""
     try:
         weights = np.broadcast_to(1.0 if given is None else si_array(given), values.shape) * kept
@@ -276,3 +292,10 @@ def _weights(name: str, values: np.ndarray, kept: np.ndarray, given: Any) -> np.
             f"target '{name}' never changes; give a recording in which it responds to the input"
         )
     return np.asarray(weights / spread)
+
+
+def is_circuit(model: Any) -> bool:
+    """Return whether a model is a network, and not a neuron."""
+    from brian2 import Network
+
+    return isinstance(model, SpikingNetwork | Network | list | tuple | set)

@@ -18,7 +18,7 @@ from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.quantities import si_array
 from brianbridge.neurons.quantity_text import parse_quantity, unit_name
 
-__all__ = ["Ranges", "checked_ranges"]
+__all__ = ["Ranges", "checked_bounds", "checked_ranges"]
 
 #: Bounds of one sign that differ by at least this factor are divided by ratios.
 _BY_RATIO = 10.0
@@ -133,15 +133,21 @@ def checked_ranges(model: NeuronModel, learn: Mapping[str, Any]) -> Ranges:
                 f"learn: '{name}' of {model.label} is not a single number; give it one value, or "
                 "leave it out"
             )
-        first, last, dim = _bounds(name, bounds, present)
+        first, last, dim = checked_bounds(name, bounds, present)
         low.append(first)
         high.append(last)
         dims.append(dim)
     return Ranges(tuple(learn), np.array(low), np.array(high), tuple(dims))
 
 
-def _bounds(name: str, bounds: Any, present: Any) -> tuple[float, float, Any]:
-    """Return the bounds of a parameter in SI units, and its dimension."""
+def checked_bounds(name: str, bounds: Any, present: Any) -> tuple[float, float, Any]:
+    """Return the bounds of a parameter in SI units, and its dimension, which `present` has.
+
+    Raises
+    ------
+    InputError
+        If they are no range, or have another unit.
+    """
     from brian2.units.fundamentalunits import get_dimensions
 
     try:

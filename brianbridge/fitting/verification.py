@@ -42,22 +42,26 @@ class FitVerification:
         The loss at a tenth of the step.
     methods : dict of str to float
         The loss by other methods of integration, at the step of the fit.
+    unit : float
+        What losses are compared in; 1 if they are shares of a variance.
     """
 
     fitted: float
     again: float
     finer: float
     methods: dict[str, float]
+    unit: float = 1.0
 
     @property
     def same(self) -> bool:
         """Whether the loss is the one that the fit reported, up to rounding."""
-        return abs(self.again - self.fitted) <= _ROUNDING
+        return abs(self.again - self.fitted) <= _ROUNDING * self.unit
 
     @property
     def holds(self) -> bool:
         """Whether the loss stays as low at a finer step and by other methods."""
-        return all(one - self.again < _HOLDS for one in (self.finer, *self.methods.values()))
+        most = self.again + _HOLDS * self.unit
+        return all(one < most for one in (self.finer, *self.methods.values()))
 
     def __str__(self) -> str:
         lines = [
@@ -149,7 +153,9 @@ def verify_fit(problem: Problem, parameters: dict[str, Any], loss: float) -> Fit
     return losses_anew(loss, again, problem.population.method)
 
 
-def losses_anew(fitted: float, loss: Callable[..., float], method: str) -> FitVerification:
+def losses_anew(
+    fitted: float, loss: Callable[..., float], method: str, unit: float = 1.0
+) -> FitVerification:
     """Compare the loss of a fit with losses in simulations of its own.
 
     Parameters
@@ -160,6 +166,8 @@ def losses_anew(fitted: float, loss: Callable[..., float], method: str) -> FitVe
         Returns the loss; takes ``finer=``, how many times smaller the step is, and ``method=``.
     method : str
         The method of the fit.
+    unit : float
+        What losses are compared in.
     """
     methods = {}
     for name in _METHODS:
@@ -168,4 +176,4 @@ def losses_anew(fitted: float, loss: Callable[..., float], method: str) -> FitVe
                 methods[name] = loss(method=name)
             except InputError:
                 continue  # the equations do not allow this method
-    return FitVerification(fitted, loss(), loss(finer=_FINER), methods)
+    return FitVerification(fitted, loss(), loss(finer=_FINER), methods, unit)

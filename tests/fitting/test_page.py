@@ -30,6 +30,9 @@ def test_the_examples_and_the_file_find_the_truth(tmp_path, monkeypatch, capsys)
     assert scope["by_spikes"].coincidence > 0.8
     assert abs(scope["by_rates"].measured["rate"] - [0, 50, 110, 165] * Hz).max() <= 5 * Hz
     assert scope["by_features"].loss < 0.1
+    assert scope["by_loss"].loss < 1
+    assert scope["of_circuit"].loss < 1e-6
+    assert float(scope["mine"]["wires"].g_max[0] / nS) == pytest.approx(3, rel=1e-3)
     assert "DIFFERS" not in capsys.readouterr().out
 
     monkeypatch.chdir(tmp_path)

@@ -57,7 +57,7 @@ REFUSED = {
     "no input": ({"input": None}, ("needs the input",)),
     "input that is not finite": ({"input": np.full((4, 9), np.inf) * nA}, ("not finite",)),
     "a late start": ({"t_start": 1 * second}, ("t_start = 1000 ms", "shorter")),
-    "weights": ({"weights": 1}, ("weights is for traces", "rates", "leave it out")),
+    "weights": ({"weights": 1}, ("weights is for a fit to traces", "rates", "leave it out")),
     "no threshold": (
         {"model": bb.NeuronModel("dv/dt = (I - v)/tau : 1\nI : 1", parameters={"tau": 5 * ms})},
         ("no threshold", "threshold='v > -20*mV'"),

@@ -86,7 +86,7 @@ REFUSED = {
     "two at once": ({"target": [[10, 10.01] * ms, [1] * ms]}, ("two spikes", "smaller dt")),
     "no spikes": ({"target": [[] * ms, [] * ms]}, ("no spikes",)),
     "no input": ({"input": None}, ("needs the input",)),
-    "weights": ({"weights": 1}, ("weights is for traces", "leave it out")),
+    "weights": ({"weights": 1}, ("weights is for a fit to traces", "leave it out")),
     "an input in another unit": ({"input": np.ones((2, STEPS)) * mV}, ("volt", "amp")),
 }
 

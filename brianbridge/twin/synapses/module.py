@@ -195,11 +195,10 @@ class SynapseTwin(nn.Module):
 
         Parameters
         ----------
-        weight : Tensor, shape (synapses,) or (1,)
+        weight : Tensor, shape ([batch,] synapses or 1)
             The trained variable.
         learned : mapping of str to Tensor, optional
-            What else is learned: one value, or one for each synapse; a first axis may have one for
-            each sample.
+            What else is learned: one value, one for each synapse, or ``(batch, synapses or 1)``.
         """
         values = {name: self.get_buffer(f"_{name}_") for name in self.initial}
         values |= {name: torch.atleast_1d(value) for name, value in (learned or {}).items()}
