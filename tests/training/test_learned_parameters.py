@@ -97,7 +97,7 @@ def test_a_value_out_of_range_cannot_be_set():
     twin = bb.to_torch(two_layers(), learn={"hidden": ["tau", bb.Learn("theta", high=2.0)]})
     with pytest.raises(bb.InputError, match="'tau' of population 'hidden': give values above 0"):
         twin.learned.hidden.tau = torch.tensor(-1.0)
-    with pytest.raises(bb.InputError, match="give values below 2"):
+    with pytest.raises(bb.InputError, match="give values above 0 and below 2"):
         twin.learned.hidden.theta = torch.tensor(2.5)
 
 
