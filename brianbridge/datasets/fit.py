@@ -66,13 +66,18 @@ def fitted(network: SpikingNetwork, data: Dataset, called: str = "the network") 
     >>> part.y, fitted(net, part).y
     (array([1, 0]), array([2, 1]))
     """
+    if not isinstance(data, Dataset):
+        raise InputError(
+            f"{called}: the data are of type {type(data).__name__}, and not a Dataset; give "
+            "bb.from_arrays('mine', x, y)"
+        )
     x = flat_samples(network, data.x)
     if x is not data.x:
         data = replace(data, x=x)
     if data.shape != tuple(network.input_shape):
         raise InputError(
             f"dataset '{data.name}' has samples of shape {data.shape}; {called} takes "
-            f"{tuple(network.input_shape)}"
+            f"{tuple(network.input_shape)}; reshape the samples, or make a network for their shape"
         )
     outputs = network.output.size
     known = named_classes(network)

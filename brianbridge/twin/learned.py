@@ -46,7 +46,7 @@ def checked_learned(model: NeuronModel, names: Collection[str]) -> tuple[str, ..
                 f"{' or '.join(map(repr, inside)) or 'which is nothing here'}"
             )
         if name not in model.parameters and name not in variables:
-            hint = did_you_mean(name, [*model.parameters, *variables])
+            hint = did_you_mean(name, {*model.parameters, *variables} - {model.drive})
             raise InputError(f"{label} has no parameter '{name}' to learn. {hint}")
         if name == model.drive:
             raise InputError(
