@@ -17,6 +17,7 @@ from brianbridge.encoding import EncodedInput
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network import SpikingNetwork
 from brianbridge.network.gain import input_gain
+from brianbridge.network.given import check_network_given
 from brianbridge.network.samples import checked_samples
 from brianbridge.network.scale import bias_unit, potential_unit, weight_unit
 from brianbridge.twin.learn import Learn, checked_learn
@@ -60,6 +61,7 @@ class NetworkModules(nn.Module):
         learn: Mapping[str, Sequence[str | Learn]] | None = None,
     ) -> None:
         super().__init__()
+        check_network_given(network, "to_torch")
         dtype = dtype or torch.get_default_dtype()
         self.learn = checked_learn(network, learn)
         self.network = network
