@@ -158,7 +158,7 @@ def test_parameters_of_an_unknown_population_are_refused():
     twin = twin_of("tau")
     assert twin.parameters_of("output") is None
     with pytest.raises(bb.InputError, match="Did you mean 'hidden'"):
-        twin.parameters_of("hiden")
+        twin.parameters_of("hiddens")
 
 
 def test_subexpressions_are_looked_through():
