@@ -15,6 +15,7 @@ import numpy as np
 
 from brianbridge.datasets.dataset import Dataset
 from brianbridge.errors import InputError, did_you_mean
+from brianbridge.network.given import check_network_given
 from brianbridge.network.samples import flat_samples
 
 if TYPE_CHECKING:
@@ -66,13 +67,19 @@ def fitted(network: SpikingNetwork, data: Dataset, called: str = "the network") 
     >>> part.y, fitted(net, part).y
     (array([1, 0]), array([2, 1]))
     """
+    check_network_given(network, called)
+    if not isinstance(data, Dataset):
+        raise InputError(
+            f"{called}: the data are of type {type(data).__name__}, and not a Dataset; give "
+            "bb.from_arrays('mine', x, y)"
+        )
     x = flat_samples(network, data.x)
     if x is not data.x:
         data = replace(data, x=x)
     if data.shape != tuple(network.input_shape):
         raise InputError(
             f"dataset '{data.name}' has samples of shape {data.shape}; {called} takes "
-            f"{tuple(network.input_shape)}"
+            f"{tuple(network.input_shape)}; reshape the samples, or make a network for their shape"
         )
     outputs = network.output.size
     known = named_classes(network)

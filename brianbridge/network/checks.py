@@ -131,8 +131,8 @@ def _check_target(network: NetworkStructure, projection: Projection) -> None:
     constant = not network.delivers_spikes(projection)
     if (constant or projection.bias is not None) and not neuron.drive:
         raise InputError(
-            f"projection '{projection.name}' gives a constant input, but neuron model "
-            f"'{neuron.name}' has no drive; give the model a 'drive' or use bias = false"
+            f"projection '{projection.name}' gives a constant input, but {neuron.label} "
+            "has no drive; give the model a 'drive' or use bias = false"
         )
     if projection.model is not None:
         _check_model(network, projection)

@@ -20,6 +20,8 @@ __all__ = ["parse_quantity", "quantity_text", "unit_name"]
 _NUMBER = re.compile(r"^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*\*?\s*([^\d\s].*)?$")
 #: Characters of a quantity.
 _LONGEST = 200
+#: Symbols that Brian2 spells out.
+_SYMBOLS = {"s": "second", "V": "volt", "A": "amp", "S": "siemens", "F": "farad", "Ohm": "ohm"}
 #: In the order of Brian2's exponents.
 _SI_BASE_UNITS = ("metre", "kilogram", "second", "amp", "kelvin", "mole", "candela")
 
@@ -31,9 +33,11 @@ def _unit(node: ast.expr, text: str, what: str) -> Any:
     match node:
         case ast.Name(id=name):
             if name not in DEFAULT_UNITS:
+                known = ("ms", "second", "mV", "volt", "Hz", "pA", "nS", "pF")
+                meant = f"Did you mean '{_SYMBOLS[name]}'?" if name in _SYMBOLS else ""
                 raise InputError(
                     f"{what}: unknown unit '{name}' in '{text}'. "
-                    + did_you_mean(name, ("ms", "second", "mV", "volt", "Hz", "pA", "nS", "pF"))
+                    + (meant or did_you_mean(name, known))
                 )
             return DEFAULT_UNITS[name]
         case ast.Constant(value=int() | float() as value):

@@ -21,6 +21,7 @@ from brianbridge.datasets.fit import fitted
 from brianbridge.errors import InputError
 from brianbridge.ladder.progress import Progress
 from brianbridge.network import SpikingNetwork
+from brianbridge.network.given import check_network_given
 from brianbridge.network.samples import checked_samples
 from brianbridge.neurons.quantity_text import quantity_text
 from brianbridge.recording import Recording
@@ -33,7 +34,6 @@ from brianbridge.sensitivities.parameters import parameters_of
 from brianbridge.sensitivities.result import Row, Sensitivity
 from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.simulate import simulate
-from brianbridge.twin.network import NetworkTwin
 from brianbridge.twin.spike_function import SpikeFunction
 
 __all__ = ["sensitivity"]
@@ -135,10 +135,7 @@ def sensitivity(
 
 
 def _check(network: Any, samples: Any, step: Any, spike_function: Any) -> None:
-    if isinstance(network, NetworkTwin):
-        raise InputError("sensitivity takes a network, not its twin; give twin.to_network()")
-    if not isinstance(network, SpikingNetwork):
-        raise InputError(f"sensitivity of {network!r:.80}; give a SpikingNetwork")
+    check_network_given(network, "sensitivity")
     whole = isinstance(samples, Integral) and not isinstance(samples, bool)
     if not whole or samples < 1:
         raise InputError(f"samples = {samples!r}; give a whole number of at least 1")

@@ -19,6 +19,7 @@ from brianbridge import preferences  # noqa: F401  (registers prefs.brianbridge.
 from brianbridge.errors import InputError
 from brianbridge.io.spikes.file import SpikeFileWriter
 from brianbridge.network import SpikingNetwork
+from brianbridge.network.given import check_network_given
 from brianbridge.provenance import collect
 from brianbridge.recording import Recording
 from brianbridge.simulation.backend import Backend
@@ -132,6 +133,7 @@ def simulate(
         raise InputError(
             f"backend = {backend!r}; give a Backend, such as Backend(path='reference')"
         )
+    check_network_given(network, "simulate")
     check_runtime_device("simulate")
     request = Request.checked(
         network, x, dt=dt, record=record, index=index, schedule=schedule, poisson=poisson,

@@ -63,6 +63,11 @@ def train(
     InputError
         If data and network do not fit, or an option is unknown or out of range.
     """
+    if not isinstance(twin, NetworkTwin):
+        raise InputError(
+            f"train: a {type(twin).__name__} was given in place of a twin; give "
+            "bb.to_torch(network)"
+        )
     known = {f.name for f in fields(TrainingOptions)}
     for name in changes:
         if name in _OF_TWIN:

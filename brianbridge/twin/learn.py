@@ -19,8 +19,8 @@ __all__ = ["Learn", "checked_learn"]
 class Learn:
     """Let training change a parameter of neurons or synapses, or an initial value.
 
-    Without a range, a parameter keeps its sign: one above 0 stays above 0. A potential in volts may
-    take any value, unless the equations divide by it.
+    A parameter keeps its sign: one above 0 stays above 0, unless `low` is below 0. A potential in
+    volts may take any value between its limits, unless the equations divide by it.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class Learn:
     each : {"population", "neuron", "channel", "synapse"}
         Whether all have one value, each neuron or synapse its own, or each channel of an image.
     low, high : Quantity, str or float, optional
-        Limits that the values never reach. One of them may be left out.
+        Limits that the values never pass. One of them may be left out.
 
     Raises
     ------

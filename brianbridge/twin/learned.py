@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
 from brianbridge.errors import InputError, did_you_mean
-from brianbridge.neurons.expressions import names_in
+from brianbridge.neurons.equations import split_equations
+from brianbridge.neurons.expressions import names_in, one_line
 from brianbridge.neurons.model import NeuronModel
 
 __all__ = ["checked_learned", "start_value"]
@@ -36,9 +37,16 @@ def checked_learned(model: NeuronModel, names: Collection[str]) -> tuple[str, ..
         raise InputError(f"{label}: learned = '{names}'; give a list of names, ['{names}']")
     variables = set(model.settable_variables)
     period = model.refractory if isinstance(model.refractory, str) else ""
+    subexpressions = _subexpressions(model)
     for name in names:
+        if name in subexpressions:
+            inside = sorted(_resolved(name, subexpressions) & {*model.parameters, *variables})
+            raise InputError(
+                f"{label}: '{name}' is the expression {subexpressions[name]}; learn what it names, "
+                f"{' or '.join(map(repr, inside)) or 'which is nothing here'}"
+            )
         if name not in model.parameters and name not in variables:
-            hint = did_you_mean(name, [*model.parameters, *variables])
+            hint = did_you_mean(name, {*model.parameters, *variables} - {model.drive})
             raise InputError(f"{label} has no parameter '{name}' to learn. {hint}")
         if name == model.drive:
             raise InputError(
@@ -57,12 +65,26 @@ def checked_learned(model: NeuronModel, names: Collection[str]) -> tuple[str, ..
                 f"{label}: '{name}' bounds the value of a spike, a whole number without a "
                 "gradient; leave it out"
             )
-        if period and name in names_in(period):
+        if period and name in _resolved(period, subexpressions):
             raise InputError(
                 f"{label}: '{name}' sets the refractory period, a number of steps without a "
                 "gradient; leave it out"
             )
     return tuple(sorted(set(names)))
+
+
+def _subexpressions(model: NeuronModel) -> dict[str, str]:
+    lines = split_equations(model.equations, model.label)
+    return {n: one_line(t) for n, t in lines.items() if t and n not in model.state_variables}
+
+
+def _resolved(text: str, subexpressions: Mapping[str, str]) -> set[str]:
+    """Return the names in an expression, and in the subexpressions that it names."""
+    found = names_in(text)
+    inner = (
+        _resolved(subexpressions[name], subexpressions) for name in found & set(subexpressions)
+    )
+    return found.union(*inner)
 
 
 def _kind(model: NeuronModel, variable: str) -> str:

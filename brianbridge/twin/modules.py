@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from brianbridge.encoding import EncodedInput
-from brianbridge.errors import InputError
+from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network import SpikingNetwork
 from brianbridge.network.gain import input_gain
+from brianbridge.network.given import check_network_given
 from brianbridge.network.samples import checked_samples
 from brianbridge.network.scale import bias_unit, potential_unit, weight_unit
 from brianbridge.twin.learn import Learn, checked_learn
@@ -60,6 +61,7 @@ class NetworkModules(nn.Module):
         learn: Mapping[str, Sequence[str | Learn]] | None = None,
     ) -> None:
         super().__init__()
+        check_network_given(network, "to_torch")
         dtype = dtype or torch.get_default_dtype()
         self.learn = checked_learn(network, learn)
         self.network = network
@@ -222,8 +224,20 @@ class NetworkModules(nn.Module):
         return constant / getattr(self, f"_gain_{name}")
 
     def parameters_of(self, name: str) -> dict[str, Tensor] | None:
-        """Return the present values of what a population or projection learns, in SI units."""
-        return self.learned_of(name)() if name in self.learned else None
+        """Return the present values of what a population or projection learns, in SI units.
+
+        Raises
+        ------
+        InputError
+            If there is neither a population nor a projection of this name.
+        """
+        if name in self.learned:
+            return self.learned_of(name)()
+        network = self.network
+        known = [*(p.name for p in network.populations), *(p.name for p in network.projections)]
+        if name not in known:
+            raise InputError(f"the twin has no population '{name}'. {did_you_mean(name, known)}")
+        return None
 
     def learned_of(self, name: str) -> LearnedParameters:
         """Return the learned parameters of a population or projection."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -45,6 +46,9 @@ class Owner(Protocol):
 
     def keeps_sign(self, name: str) -> bool:
         """Return whether a parameter without a range keeps its sign."""
+
+    def divides(self, name: str) -> bool:
+        """Return whether the equations divide by an expression of a parameter."""
 
     def unit(self, name: str) -> float | None:
         """Return one natural unit of a parameter in SI units; None if it is unknown."""
@@ -88,32 +92,29 @@ class _Neurons:
         return Equations(self._model.equations)[name].dim
 
     def keeps_sign(self, name: str) -> bool:
-        model = self._model
-        if name not in model.parameters:
+        if name in self._model.state_variables:
             return False
-        scale = model.scale
+        scale = self._model.scale
         if not scale.dimensions or tuple(self.dimensions(name)._dims) != scale.dimensions:
             return True
-        # A potential in volts may have any value, unless something is divided by it.
-        texts = [*split_equations(model.equations, model.label).values(), model.emit]
-        divisors = (
-            node.right
-            for text in texts
-            for node in ast.walk(ast.parse(one_line(text) or "0", mode="eval"))
-            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
-        )
-        return any(name in names_in(ast.unparse(divisor)) for divisor in divisors)
+        return self.divides(name)  # A potential in volts may have any value otherwise.
+
+    def divides(self, name: str) -> bool:
+        model = self._model
+        texts = split_equations(model.equations, model.label).values()
+        return _divides(name, [*texts, model.emit])
 
     def unit(self, name: str) -> float | None:
         scale = self._model.scale
-        if name not in self._model.parameters:
+        if scale.responses.get(name, 0.0) > 0:
             return scale.of(name)
         dim = self.dimensions(name)
         if dim.is_dimensionless:
             return 1.0
         equations = Equations(self._model.equations)
         for variable in (self._model.potential, *scale.responses):
-            if variable in equations and equations[variable].dim is dim:
+            known = variable == self._model.potential or scale.responses[variable] > 0
+            if known and variable in equations and equations[variable].dim is dim:
                 return scale.of(variable)
         return None
 
@@ -143,11 +144,24 @@ class _Synapses:
             return get_dimensions(self.model.constants[name])
         return Equations(self.model.equations)[name].dim
 
+    def divides(self, name: str) -> bool:
+        return _divides(name, [rate for _, rate, *_ in self.model.expressions])
+
     def keeps_sign(self, name: str) -> bool:
         return name not in {state for state, *_ in self.model.expressions}
 
     def unit(self, name: str) -> float | None:
         return 1.0 if self.dimensions(name).is_dimensionless else None
+
+
+def _divides(name: str, texts: Sequence[str]) -> bool:
+    divisors = (
+        node.right
+        for text in texts
+        for node in ast.walk(ast.parse(one_line(text) or "0", mode="eval"))
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
+    )
+    return any(name in names_in(ast.unparse(divisor)) for divisor in divisors)
 
 
 def shared_values(owner: Owner, name: str, each: str, what: str) -> np.ndarray:

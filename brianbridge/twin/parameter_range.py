@@ -20,27 +20,36 @@ def range_of(
 ) -> tuple[float | None, float | None]:
     """Return the lower and the upper limit of a learned parameter, in SI units.
 
-    Without a range, it keeps the sign that all its values have, unless it may have any value.
+    A limit that is not given is 0 where the parameter keeps the sign that all its values have.
 
     Raises
     ------
     InputError
-        If a limit has another unit, or an initial value is not between the limits.
+        If a limit has another unit, an initial value is not between the limits, or 0 is between
+        them and the equations divide by the parameter.
     """
     low, high = (_limit(owner, one, side, what) for side in ("low", "high"))
-    if low is None and high is None:
-        if owner.keeps_sign(one.name):
-            low, high = 0.0 if np.all(start > 0) else None, 0.0 if np.all(start < 0) else None
-        return low, high
     if low is not None and high is not None and low >= high:
-        raise InputError(f"{what}: low = {one.low} is not below high = {one.high}; swap them")
+        raise InputError(
+            f"{what}: low = {one.low} is not below high = {one.high}; give other limits"
+        )
     lowest, highest = -np.inf if low is None else low, np.inf if high is None else high
     outside = start[~((lowest < start) & (start < highest))]
     if outside.size:
-        value = Quantity(outside[0], dim=owner.dimensions(one.name))
+        value = quantity_text(Quantity(outside[0], dim=owner.dimensions(one.name)))
+        limits = {"above": one.low, "below": one.high}
+        where = " and ".join(f"{k} {limit}" for k, limit in limits.items() if limit is not None)
         raise InputError(
-            f"{what}: its initial value {quantity_text(value)} is not between low = {one.low} and "
-            f"high = {one.high}; widen the range, or change the model"
+            f"{what}: its initial value {value} is not {where}; widen the range, or change the "
+            "model"
+        )
+    if owner.keeps_sign(one.name):
+        low = 0.0 if low is None and np.all(start > 0) else low
+        high = 0.0 if high is None and np.all(start < 0) else high
+    if low is not None and high is not None and low < 0 < high and owner.divides(one.name):
+        raise InputError(
+            f"{what}: 0 is between low = {one.low} and high = {one.high}, but the equations divide "
+            "by it; give limits of the same sign"
         )
     return low, high
 

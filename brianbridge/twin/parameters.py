@@ -17,6 +17,7 @@ Weight decay thus pulls parameters towards their initial values.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,6 +29,8 @@ from torch.nn.utils import parametrize
 
 from brianbridge.errors import InputError
 from brianbridge.network import SpikingNetwork
+from brianbridge.neurons.quantities import parse_quantity, si_array, unit_name
+from brianbridge.neurons.quantity_text import quantity_text
 from brianbridge.twin.learn import Learn
 from brianbridge.twin.owners import Owner, owner_of, shared_values
 from brianbridge.twin.parameter_range import range_of
@@ -63,8 +66,16 @@ class Ranged(nn.Module):
         start, low, high = self._start.to(raw), self._low, self._high
         if low is not None and high is not None:
             first = torch.logit((start - low) / (high - low))
-            moved = torch.sigmoid(first + raw) - torch.sigmoid(first)
-            return (start + (high - low) * moved).clamp(low, high)
+            # A factor keeps the relative precision of small values, which never become 0.
+            if low == 0:
+                moved = start * (torch.sigmoid(first + raw) / torch.sigmoid(first))
+            elif high == 0:
+                moved = start * (torch.sigmoid(-first - raw) / torch.sigmoid(-first))
+            else:
+                moved = start + (high - low) * (torch.sigmoid(first + raw) - torch.sigmoid(first))
+            return moved.clamp(low, high)
+        if 0 in (low, high):
+            return start * raw.exp()
         if low is not None:
             return start + (start - low) * torch.expm1(raw)
         if high is not None:
@@ -77,15 +88,8 @@ class Ranged(nn.Module):
         Raises
         ------
         InputError
-            If it is no tensor of the same shape, or a value is not within the limits.
+            If a value is not within the limits.
         """
-        shape = tuple(self._start.shape)
-        if not isinstance(value, Tensor) or tuple(value.shape) != shape:
-            given = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)
-            raise InputError(
-                f"{self._what}: the new value is {given:.80}; give a tensor in SI units of shape "
-                f"{shape}, such as torch.full({shape}, 0.01)"
-            )
         raw = self._raw(value)
         if not torch.isfinite(raw).all():
             limits = " and ".join(
@@ -108,12 +112,37 @@ class Ranged(nn.Module):
         return (value - start) / self._unit
 
     def get_extra_state(self) -> Tensor:
-        """Return the initial value: with it, a state dict holds the value of the parameter."""
-        return self._start
+        """Return the limits, the unit and the initial value.
+
+        With these, a state dict holds the value of the parameter.
+        """
+        low = -math.inf if self._low is None else self._low
+        high = math.inf if self._high is None else self._high
+        scale = torch.tensor([low, high, self._unit], dtype=torch.float64)
+        return torch.cat([scale, self._start.ravel().cpu()])
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Take the initial value of a state dict."""
-        self._start = state.to(self._start)
+        """Take the initial value and the unit of a state dict.
+
+        Raises
+        ------
+        InputError
+            If it has other limits, or another number of values.
+        """
+        low, high = self.get_extra_state()[:2].tolist()
+        there_low, there_high, unit, *start = state.tolist()
+        if len(start) != self._start.numel():
+            raise InputError(
+                f"{self._what} has {self._start.numel()} values, but {len(start)} in the state "
+                "dict; make the twin with the same each"
+            )
+        if (low, high) != (there_low, there_high):
+            raise InputError(
+                f"{self._what} lies between {low:g} and {high:g}, but between {there_low:g} and "
+                f"{there_high:g} in the state dict (SI units); make the twin with these limits"
+            )
+        self._unit = unit
+        self._start = torch.tensor(start, dtype=torch.float64).reshape(self._start.shape)
 
 
 class LearnedParameters(nn.Module):
@@ -165,6 +194,30 @@ class LearnedParameters(nn.Module):
             parametrize.register_parametrization(
                 self, one.name, Ranged(start, low, high, unit, what)
             )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set a parameter to a number, Quantity, array or tensor, in its own type and shape."""
+        if name in self.__dict__.get("_names", ()):
+            value = self._values(name, value)
+        super().__setattr__(name, value)
+
+    def _values(self, name: str, given: Any) -> Tensor:
+        like = getattr(self, name).detach()
+        what, dim = f"learn: '{name}' of {self._owner.label}", self._owner.dimensions(name)
+        if not isinstance(given, Tensor):
+            given = parse_quantity(given, what)
+            if isinstance(given, Quantity) and given.dim is not dim:
+                raise InputError(
+                    f"{what} = {quantity_text(given)} is not in {unit_name(dim)}; give that unit"
+                )
+            given = si_array(given)
+        value = torch.as_tensor(given).to(like)
+        if value.ndim and value.shape != like.shape:
+            raise InputError(
+                f"{what} has values of shape {tuple(like.shape)}, not {tuple(value.shape)}; give "
+                "this shape, or one number"
+            )
+        return value.expand(like.shape).clone()
 
     def forward(self) -> dict[str, Tensor]:
         """Return the present values, in SI units."""

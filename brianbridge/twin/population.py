@@ -201,6 +201,7 @@ class PopulationTwin(nn.Module):
             constants=tuple(constants),
             state=tuple(self.initial_state(batch, given).values()),
             draw=draw,
+            like=self._like.expand(shape),
         )
 
     def _derived_too(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -32,6 +32,8 @@ class Presentation:
         The initial state.
     draw : callable
         Returns the random numbers of one call in the code, in one step.
+    like : Tensor, shape (batch, *shape)
+        A tensor of the shape and type of the spikes of a step.
     """
 
     def __init__(
@@ -44,10 +46,11 @@ class Presentation:
         constants: tuple[Tensor, ...],
         state: tuple[Tensor, ...],
         draw: Callable[[Draw, int], Tensor],
+        like: Tensor,
     ) -> None:
         self._rendered, self._dt, self._state = rendered, dt, state
         self._fires, self._received = fires, received
-        self._draw = draw
+        self._draw, self._like = draw, like
         self._drawn: tuple[int, tuple[Tensor, ...]] | None = None
         self._constants = (*constants, *rendered.prepare(*constants))
 
@@ -103,4 +106,7 @@ class Presentation:
             return None
         *state, emitted = result
         self._state = tuple(state)
-        return emitted
+        if emitted.shape == self._like.shape:
+            return emitted
+        # A condition on constants or the time alone has no value for each sample.
+        return emitted.to(self._like).expand_as(self._like)

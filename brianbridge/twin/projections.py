@@ -205,10 +205,23 @@ class ProjectionTwin(nn.Module):
         return (self.delay.detach() / self._dt).round().long()
 
     def delays(self) -> Tensor | None:
-        """Return the learned delays in seconds, rounded to steps; None if they are not learned."""
+        """Return the learned delays in seconds, rounded to steps; None if they are not learned.
+
+        Raises
+        ------
+        InputError
+            If one is not within its range.
+        """
         if self._longest is None:
             return None
-        return self._delay_steps().double() * self._dt
+        steps, last = self._delay_steps(), round(self._last / self._dt)
+        outside = int(((steps < 0) | (steps > last)).sum())
+        if outside:
+            raise InputError(
+                f"{self._what}: {outside} of {steps.numel()} delays are not between 0 and "
+                f"{1e3 * self._longest:g} ms; call twin.keep_bounds() after each optimiser step"
+            )
+        return steps.double() * self._dt
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the weighted input without the bias, ``(..., *target)`` for ``(..., *source)``.

@@ -211,20 +211,21 @@ class SpikeFunction:
         """Return the surrogate derivative at a distance `x` from the threshold."""
         return self.scale * self._kernel(x / self.width)
 
-    def step(self, x: Tensor, strict: bool = False, unit: float = 1.0) -> Tensor:
+    def step(self, x: Tensor | float, strict: bool = False, unit: float = 1.0) -> Tensor:
         """Return 1 where ``x >= 0`` (``x > 0`` if `strict`), 0 elsewhere; same shape and dtype.
 
         Parameters
         ----------
-        x : Tensor
-            Distance from the threshold.
+        x : Tensor or float
+            Distance from the threshold; a number if it depends on the time alone.
         strict : bool
             Whether `x` must be above 0.
         unit : float
             One natural unit of `x`, in which the surrogate derivative is defined.
         """
         slope = self.slope if unit == 1 else lambda x: self.slope(x / unit) / unit
-        return _Step.apply(x, strict, slope)
+        values = x if isinstance(x, Tensor) else torch.tensor(x, dtype=torch.float64)
+        return _Step.apply(values, strict, slope)
 
     def staircase(self, x: Tensor, low: Any = -torch.inf, high: Any = torch.inf) -> Tensor:
         """Return ``clip(floor(x), low, high)``: a step, with its bump, at every whole number."""

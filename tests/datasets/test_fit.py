@@ -117,3 +117,9 @@ def test_other_classes_can_be_trained_once_the_names_are_dropped():
     twin = bb.to_torch(fresh)
     bb.train(twin, data(["ant", "bee", "cow"]), epochs=1, validation_fraction=0.0)
     assert named_classes(bb.write_back(twin)) == ("ant", "bee", "cow")
+
+
+@pytest.mark.parametrize("use", ["train", "verify", "calibrate", "fine_tune"])
+def test_arrays_are_no_data_set(use):
+    with pytest.raises(InputError, match=r"type ndarray, and not a Dataset; give bb.from_arrays"):
+        USES[use](network(), np.eye(3))

@@ -75,6 +75,8 @@ def test_what_is_no_quantity_is_refused(refused, text):
 def test_an_unknown_unit_gets_a_suggestion(refused):
     with refused("x: unknown unit 'sec' in '10 sec'", "second"):
         parse_quantity("10 sec", "x")
+    with refused("x: unknown unit 's' in '10 s'", "Did you mean 'second'?"):
+        parse_quantity("10 s", "x")
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,19 @@ def test_a_step_keeps_delays_in_their_range():
     assert delay.max() <= 5e-3
 
 
+@pytest.mark.parametrize("moved", [50.0, -50.0, float("nan")])
+def test_delays_that_left_their_range_are_not_written_back(refused, moved):
+    twin = bb.to_torch(two_layers())
+    name, delay = next((n, p) for n, p in twin.named_parameters() if n.endswith("delay"))
+    with torch.no_grad():
+        delay[0] += moved
+    with refused(name.split(".")[1], "1 of", "not between 0 and 12 ms", "twin.keep_bounds()"):
+        bb.write_back(twin)
+    if moved == moved:
+        twin.keep_bounds()
+        bb.write_back(twin)
+
+
 def test_what_cannot_learn_delays_is_told(refused):
     net = two_layers()
     with refused("there is no projection 'a_to_c'", "a_to_b"):

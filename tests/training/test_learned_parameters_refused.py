@@ -22,7 +22,7 @@ REFUSED = {
     "twice": {"hidden": ["tau", bb.Learn("tau")]},
     "bb.Learn(name)": {"hidden": [3]},
     "low = 1 mV is not one value in second": {"hidden": [bb.Learn("tau", low="1 mV")]},
-    "initial value 10 ms is not between": {"hidden": [bb.Learn("tau", low="20 ms")]},
+    "initial value 10 ms is not above 20 ms": {"hidden": [bb.Learn("tau", low="20 ms")]},
     "is not below": {"hidden": [bb.Learn("tau", low=20 * ms, high=5 * ms)]},
     "no values for each channel; give each = 'population' or 'neuron'": {
         "hidden": [bb.Learn("tau", each="channel")]

@@ -46,6 +46,7 @@ from brianbridge.io.json_text import parse_json
 from brianbridge.io.networks.schema import check_entry, upgraded
 from brianbridge.network import SpikingNetwork
 from brianbridge.network.connections import CONNECTIONS
+from brianbridge.network.given import check_network_given
 from brianbridge.network.projection import projection_name
 from brianbridge.network.synapses import SynapseModel
 from brianbridge.paths import checked_path
@@ -88,6 +89,7 @@ def save_network(network: SpikingNetwork, path: str | os.PathLike[str]) -> None:
     >>> again.projections[0].weight.dtype, again.to_dict() == network.to_dict()
     (dtype('float32'), True)
     """
+    check_network_given(network, "save_network")
     path = writable_file(path)
     what = f"network to be saved as '{path}'"
     entry = network.to_dict()
