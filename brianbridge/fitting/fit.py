@@ -39,6 +39,7 @@ def fit(
     weights: Any = None,
     mask_nan: bool = False,
     precision: Any = "2 ms",
+    metric: str = "gamma",
     progress: Callable[[int, int, float], None] | None = None,
 ) -> Fit | SpikeFit:
     r"""Fit parameters of a neuron to recorded traces, or to spike trains.
@@ -74,7 +75,12 @@ def fit(
     weights : array, broadcasts to (sweeps, times), optional
         Weights of the squared differences.
     precision : Quantity or str
-        For spike trains: the largest distance of spikes that coincide.
+        For spike trains: the largest distance of spikes that coincide (``"gamma"``), the time
+        constant (``"van_rossum"``), or the time by which a spike is moved at the cost of 1
+        (``"victor_purpura"``).
+    metric : str
+        For spike trains: what the last stage improves and `loss` is; ``"gamma"``, the coincidence
+        factor, ``"van_rossum"`` or ``"victor_purpura"``.
     mask_nan : bool
         Whether recordings may have NaN, which are left out.
     progress : callable, optional
@@ -118,8 +124,9 @@ def fit(
         for name in (name for name, value in only.items() if value is not None):
             raise InputError(f"{name} is for traces, but target has spike trains; leave it out")
         spikes = SpikeProblem.checked(
-            model, input=input, target=target, dt=dt, learn=learn, drive=drive, precision=precision
-        )
+            model, input=input, target=target, dt=dt, learn=learn, drive=drive, precision=precision,
+            metric=metric,
+        )  # fmt: skip
         began = time.perf_counter()
         with little_garbage():
             fired = anneal(spikes, int(starts), seed, progress)

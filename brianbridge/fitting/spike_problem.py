@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from brianbridge.errors import InputError
-from brianbridge.fitting.coincidence import coincidence
+from brianbridge.errors import InputError, did_you_mean
 from brianbridge.fitting.driven import driven
 from brianbridge.fitting.forced import forced
 from brianbridge.fitting.problem import drive_of, sweeps_first
 from brianbridge.fitting.ranges import Ranges, checked_ranges
+from brianbridge.fitting.spike_distances import LOSSES
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.quantities import seconds, si_array
 
@@ -42,7 +42,9 @@ class SpikeProblem:
     trains : tuple of numpy.ndarray
         Spike times of each sweep, in seconds: whole steps.
     precision : float
-        The largest distance of spikes that coincide, in seconds.
+        The distance up to which spikes belong together, in seconds.
+    metric : str
+        What is lowered: a name of `brianbridge.fitting.spike_distances.LOSSES`.
     pieces : NeuronModel
         A neuron for each piece of a sweep, which fires when the recording does.
     fires, counts : numpy.ndarray, shape (pieces, steps)
@@ -58,15 +60,17 @@ class SpikeProblem:
     steps: int
     trains: tuple[np.ndarray, ...]
     precision: float
+    metric: str
     pieces: NeuronModel
     fires: np.ndarray
     counts: np.ndarray
     drive: str
 
-    def coincidence(self, trains: Sequence[np.ndarray]) -> float:
-        """Return the mean coincidence factor of the spike times of all sweeps."""
+    def distance(self, trains: Sequence[np.ndarray], metric: str = "") -> float:
+        """Return the mean loss of the spike times of all sweeps, by this metric or another one."""
+        loss = LOSSES[metric or self.metric]
         each = [
-            coincidence(train, recorded, self.precision, self.steps * self.dt)
+            loss(train, recorded, self.precision, self.steps * self.dt)
             for train, recorded in zip(trains, self.trains, strict=True)
         ]
         return float(np.mean(each))
@@ -74,7 +78,7 @@ class SpikeProblem:
     @classmethod
     def checked(
         cls, model: NeuronModel, *, input: Any, target: Any, dt: Any, learn: Any, drive: str,
-        precision: Any,
+        precision: Any, metric: str,
     ) -> SpikeProblem:  # fmt: skip
         """Return a problem as `brianbridge.fit` is given it; see there.
 
@@ -83,6 +87,8 @@ class SpikeProblem:
         InputError
             If anything does not fit together.
         """
+        if metric not in LOSSES:
+            raise InputError(f"there is no metric {metric!r}. {did_you_mean(metric, LOSSES)}")
         step = seconds(dt, "dt")
         ranges = checked_ranges(model, learn)
         within = seconds(precision, "precision")
@@ -97,8 +103,8 @@ class SpikeProblem:
         cut, fires, counts = _cut(values, trains, step)
         pieces = forced(driven(model, name, cut, step), fires, step)
         return cls(
-            model, population, ranges, step, values.shape[1], trains, within, pieces, fires, counts,
-            name,
+            model, population, ranges, step, values.shape[1], trains, within, metric, pieces,
+            fires, counts, name,
         )  # fmt: skip
 
 

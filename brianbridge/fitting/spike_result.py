@@ -36,24 +36,27 @@ class SpikeFit(FittedNeuron):
     seconds: float
 
     @property
+    def loss(self) -> float:
+        """The mean loss of all sweeps by the metric: 0 if all spikes are at their recorded times.
+
+        About 1 if no spikes coincide. It is 1 minus the coincidence factor, the squared distance of
+        van Rossum as a share of half the number of spikes in both trains, or the distance of Victor
+        and Purpura as a share of this number.
+        """
+        return float(self.found.losses[0])
+
+    @cached_property
     def coincidence(self) -> float:
         """The coincidence factor Gamma: 1 if all spikes coincide, 0 if as many as by chance."""
-        return float(self.found.coincidences[0])
-
-    @property
-    def loss(self) -> float:
-        """1 minus the coincidence factor."""
-        return 1 - self.coincidence
+        return 1 - self.problem.distance(self._trains(1, ""), "gamma")
 
     @cached_property
     def starts(self) -> tuple[FitStart, ...]:
         """The parameters whose spikes were compared, the best ones first."""
         ranges = self.problem.ranges
         return tuple(
-            FitStart(ranges.quantities(values), 1 - float(one))
-            for values, one in zip(
-                ranges.values(self.found.z), self.found.coincidences, strict=True
-            )
+            FitStart(ranges.quantities(values), float(loss))
+            for values, loss in zip(ranges.values(self.found.z), self.found.losses, strict=True)
         )
 
     @property
@@ -81,12 +84,14 @@ class SpikeFit(FittedNeuron):
         """Simulate the fitted neuron anew, also at a tenth of the step and by other methods."""
 
         def loss(finer: int = 1, method: str = "") -> float:
-            return 1 - self.problem.coincidence(self._trains(finer, method))
+            return self.problem.distance(self._trains(finer, method))
 
         return losses_anew(self.loss, loss, self.problem.population.method)
 
     def score(self, input: Any, trains: Any) -> float:
         """Return the coincidence factor for other input, such as one that was held out.
+
+        With another metric than ``"gamma"``, return the loss by that metric.
 
         Parameters
         ----------
@@ -98,10 +103,11 @@ class SpikeFit(FittedNeuron):
         one = self.problem
         other = SpikeProblem.checked(
             one.model, input=input, target=trains, dt=one.dt, drive=one.drive,
-            learn=one.ranges.as_given(), precision=one.precision,
+            learn=one.ranges.as_given(), precision=one.precision, metric=one.metric,
         )  # fmt: skip
         again = SpikeFit(other, self.found, 0.0)
-        return other.coincidence(again._trains(1, ""))
+        loss = other.distance(again._trains(1, ""))
+        return 1 - loss if one.metric == "gamma" else loss
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result in JSON values: parameters, coincidence factor and the neuron."""

@@ -70,6 +70,29 @@ MODELS: dict[str, tuple[bb.NeuronModel, dict[str, Any], Any, Any]] = {
         },
         8 * mV, 6 * mV,
     ),
+    # Of Teeter et al. 2018, who fix the time constants of the after-spike currents too.
+    "glif": (
+        bb.NeuronModel(
+            "dv/dt = (g_L*(E_L - v) + A_1 + A_2 + I)/C : volt (unless refractory)\n"
+            "dA_1/dt = -A_1/tau_1 : amp\ndA_2/dt = -A_2/tau_2 : amp\n"
+            "dth_s/dt = -th_s/tau_s : volt\ndth_v/dt = (a*(v - E_L) - th_v)/tau_v : volt\n"
+            "theta = V_T + th_s + th_v : volt\nI : amp",
+            threshold="v > theta", refractory=2 * ms, method="exponential_euler",
+            reset="v = V_r\nA_1 += d_1\nA_2 += d_2\nth_s += d_s",
+            parameters={
+                "E_L": -70 * mV, "g_L": 5 * nS, "C": 100 * pF, "V_T": -52 * mV, "V_r": -62 * mV,
+                "d_1": -80 * pA, "d_2": -15 * pA, "tau_1": 10 * ms, "tau_2": 100 * ms,
+                "d_s": 4 * mV, "tau_s": 30 * ms, "a": 0.15, "tau_v": 50 * ms,
+            },
+            initial={"v": "E_L"}, drive="I", receive="",
+        ),
+        {
+            "g_L": (1 * nS, 30 * nS), "C": (30 * pF, 500 * pF), "V_T": (-62 * mV, -40 * mV),
+            "d_1": (-300 * pA, 100 * pA), "d_2": (-100 * pA, 50 * pA), "d_s": (0 * mV, 20 * mV),
+            "tau_s": (5 * ms, 200 * ms), "a": (0, 0.5),
+        },
+        220 * pA, 140 * pA,
+    ),
 }  # fmt: skip
 
 

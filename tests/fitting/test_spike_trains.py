@@ -69,7 +69,7 @@ def test_long_sweeps_are_cut_into_pieces_after_a_run_up():
     values = np.arange(20_000.0).reshape(2, 10_000) * pA
     problem = SpikeProblem.checked(
         neuron(), input=values, target=[[0.6, 1.9] * second, [0.1] * second], dt=DT, drive="I",
-        learn={"tau": (2 * ms, 100 * ms)}, precision=2 * ms,
+        learn={"tau": (2 * ms, 100 * ms)}, precision=2 * ms, metric="gamma",
     )  # fmt: skip
     assert problem.fires.shape == (8, 4000)
     assert problem.counts.sum(1).tolist() == [2500] * 8

@@ -1,0 +1,51 @@
+"""Distances from the threshold of neurons that fire when their recording does."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from brianbridge.fitting.forced import DISTANCE
+from brianbridge.fitting.spike_problem import SpikeProblem
+from brianbridge.fitting.traces import Traces
+
+__all__ = ["ThresholdDistance"]
+
+#: Numbers in the traces of one simulation.
+_LARGEST = 3e7
+
+
+class ThresholdDistance:
+    """Compute how far neurons are above their threshold in each step, at any coordinates.
+
+    Parameters
+    ----------
+    problem : SpikeProblem
+        What is fitted.
+    """
+
+    def __init__(self, problem: SpikeProblem) -> None:
+        self._problem = problem
+        self.fires = problem.fires[problem.counts]
+        values = problem.counts.size * (len(problem.ranges.names) + 1)
+        self.most = max(1, int(_LARGEST // values))
+        self._traces: tuple[int, Traces] | None = None
+
+    def __call__(self, z: np.ndarray) -> np.ndarray:
+        """Return the distances at coordinates (sets, parameters), (sets, steps)."""
+        problem = self._problem
+        if self._traces is None or self._traces[0] != len(z):
+            pieces, steps = problem.fires.shape
+            made = Traces(
+                problem.pieces, pieces, problem.ranges, len(z), (DISTANCE,), problem.dt, steps, 1,
+                when="before_thresholds",
+            )  # fmt: skip
+            self._traces = len(z), made
+        return np.asarray(self._traces[1](problem.ranges.values(z))[0][:, problem.counts])
+
+    def scale(self, z: np.ndarray) -> float:
+        """Return how much distances vary with time, the median over some starts."""
+        below = np.minimum(self(z[: min(len(z), self.most)]), 0)
+        with np.errstate(all="ignore"):
+            spread = below.std(1)
+        usable = np.isfinite(spread) & (spread > 0)
+        return float(np.median(spread[usable])) if usable.any() else 1.0
