@@ -32,7 +32,7 @@ _FEWEST, _LITTLE = 4, 1e-3
 
 @dataclass(frozen=True)
 class FoundSpikes:
-    """Hold the best coordinates, and the losses of all that fired by themselves.
+    """Hold the best coordinates and their losses.
 
     Parameters
     ----------
@@ -40,10 +40,13 @@ class FoundSpikes:
         Coordinates from 0 to 1, the best one first.
     losses : numpy.ndarray, shape (sets,)
         Their losses.
+    widths : numpy.ndarray, shape (sets,), optional
+        The widths of their escape noise, in the unit of the threshold; for a likelihood only.
     """
 
     z: np.ndarray
     losses: np.ndarray
+    widths: np.ndarray | None = None
 
 
 def anneal(

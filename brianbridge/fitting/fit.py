@@ -11,10 +11,11 @@ import numpy as np
 from brianbridge.blame import count_as_used
 from brianbridge.errors import InputError
 from brianbridge.fitting.annealing import anneal
+from brianbridge.fitting.escape_noise import most_likely
 from brianbridge.fitting.following import Found, descend
 from brianbridge.fitting.problem import Problem
 from brianbridge.fitting.result import Fit
-from brianbridge.fitting.spike_problem import SpikeProblem
+from brianbridge.fitting.spike_problem import LIKELIHOOD, SpikeProblem
 from brianbridge.fitting.spike_result import SpikeFit
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.simulation.arithmetic import little_garbage
@@ -80,7 +81,8 @@ def fit(
         (``"victor_purpura"``).
     metric : str
         For spike trains: what the last stage improves and `loss` is; ``"gamma"``, the coincidence
-        factor, ``"van_rossum"`` or ``"victor_purpura"``.
+        factor, ``"van_rossum"`` or ``"victor_purpura"``. With ``"likelihood"``, the neuron has
+        escape noise, whose width is found too.
     mask_nan : bool
         Whether recordings may have NaN, which are left out.
     progress : callable, optional
@@ -129,7 +131,8 @@ def fit(
         )  # fmt: skip
         began = time.perf_counter()
         with little_garbage():
-            fired = anneal(spikes, int(starts), seed, progress)
+            search = most_likely if metric == LIKELIHOOD else anneal
+            fired = search(spikes, int(starts), seed, progress)
         return SpikeFit(spikes, fired, time.perf_counter() - began)
     problem = Problem.checked(
         model, input=input, target=target, dt=dt, learn=learn, drive=drive, input_dt=input_dt,

@@ -17,7 +17,10 @@ from brianbridge.fitting.spike_distances import LOSSES
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.quantities import seconds, si_array
 
-__all__ = ["SpikeProblem"]
+__all__ = ["LIKELIHOOD", "SpikeProblem"]
+
+#: The metric that is no distance of spike trains.
+LIKELIHOOD = "likelihood"
 
 #: A sweep is cut into pieces of this length, each after a run-up, in seconds.
 _PIECE, _RUN_UP = 0.5, 0.3
@@ -44,7 +47,7 @@ class SpikeProblem:
     precision : float
         The distance up to which spikes belong together, in seconds.
     metric : str
-        What is lowered: a name of `brianbridge.fitting.spike_distances.LOSSES`.
+        What is lowered: a name of `brianbridge.fitting.spike_distances.LOSSES`, or `LIKELIHOOD`.
     pieces : NeuronModel
         A neuron for each piece of a sweep, which fires when the recording does.
     fires, counts : numpy.ndarray, shape (pieces, steps)
@@ -87,8 +90,9 @@ class SpikeProblem:
         InputError
             If anything does not fit together.
         """
-        if metric not in LOSSES:
-            raise InputError(f"there is no metric {metric!r}. {did_you_mean(metric, LOSSES)}")
+        known = (*LOSSES, LIKELIHOOD)
+        if metric not in known:
+            raise InputError(f"there is no metric {metric!r}. {did_you_mean(metric, known)}")
         step = seconds(dt, "dt")
         ranges = checked_ranges(model, learn)
         within = seconds(precision, "precision")

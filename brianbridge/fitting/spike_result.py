@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from brianbridge.fitting.annealing import FoundSpikes
+from brianbridge.fitting.escape_noise import likelihood_loss, noise_dim
 from brianbridge.fitting.result import FitStart, FittedNeuron
 from brianbridge.fitting.spike_problem import SpikeProblem
 from brianbridge.fitting.verification import FitVerification, losses_anew
@@ -41,14 +42,31 @@ class SpikeFit(FittedNeuron):
 
         About 1 if no spikes coincide. It is 1 minus the coincidence factor, the squared distance of
         van Rossum as a share of half the number of spikes in both trains, or the distance of Victor
-        and Purpura as a share of this number.
+        and Purpura as a share of this number. For a likelihood, it is minus what the logarithm of
+        the likelihood gains for each spike over spikes at a constant rate.
         """
         return float(self.found.losses[0])
 
     @cached_property
     def coincidence(self) -> float:
-        """The coincidence factor Gamma: 1 if all spikes coincide, 0 if as many as by chance."""
+        """The coincidence factor Gamma: 1 if all spikes coincide, 0 if as many as by chance.
+
+        It is that of the neuron without noise.
+        """
         return 1 - self.problem.distance(self._trains(1, ""), "gamma")
+
+    @property
+    def noise(self) -> Any:
+        """The width of the escape noise of a fit by the likelihood, a Quantity; else None.
+
+        At a distance ``d`` above its threshold, the neuron fires with the rate
+        ``exp(d/noise)/ms``.
+        """
+        from brian2 import Quantity
+
+        if self.found.widths is None:
+            return None
+        return Quantity(self.found.widths[0], dim=noise_dim(self.problem))
 
     @cached_property
     def starts(self) -> tuple[FitStart, ...]:
@@ -82,11 +100,14 @@ class SpikeFit(FittedNeuron):
 
     def verify(self) -> FitVerification:
         """Simulate the fitted neuron anew, also at a tenth of the step and by other methods."""
+        return losses_anew(self.loss, self._simulated_loss, self.problem.population.method)
 
-        def loss(finer: int = 1, method: str = "") -> float:
+    def _simulated_loss(self, finer: int = 1, method: str = "") -> float:
+        """Return the loss in a group of one neuron for each sweep."""
+        if self.found.widths is None:
             return self.problem.distance(self._trains(finer, method))
-
-        return losses_anew(self.loss, loss, self.problem.population.method)
+        width = float(self.found.widths[0])
+        return likelihood_loss(self.problem, self.parameters, width, finer, method)
 
     def score(self, input: Any, trains: Any) -> float:
         """Return the coincidence factor for other input, such as one that was held out.
@@ -105,8 +126,7 @@ class SpikeFit(FittedNeuron):
             one.model, input=input, target=trains, dt=one.dt, drive=one.drive,
             learn=one.ranges.as_given(), precision=one.precision, metric=one.metric,
         )  # fmt: skip
-        again = SpikeFit(other, self.found, 0.0)
-        loss = other.distance(again._trains(1, ""))
+        loss = SpikeFit(other, self.found, 0.0)._simulated_loss()
         return 1 - loss if one.metric == "gamma" else loss
 
     def to_dict(self) -> dict[str, Any]:
@@ -114,7 +134,9 @@ class SpikeFit(FittedNeuron):
         return {
             "parameters": {name: to_json(one) for name, one in self.parameters.items()},
             "coincidence": self.coincidence,
+            "metric": self.problem.metric,
             "loss": self.loss,
+            "noise": None if self.noise is None else to_json(self.noise),
             "seconds": self.seconds,
             "model": self.model.to_dict(),
         }
@@ -124,4 +146,9 @@ class SpikeFit(FittedNeuron):
         lines = [
             f"coincidence factor {self.coincidence:.3g} at {within:g} ms, {self.seconds:.1f} s"
         ]
-        return "\n".join([*lines, *(f"  {name} = {one}" for name, one in self.parameters.items())])
+        lines += [f"  {name} = {one}" for name, one in self.parameters.items()]
+        if self.problem.metric != "gamma":
+            lines[0] += f", {self.problem.metric} loss {self.loss:.3g}"
+        if self.noise is not None:
+            lines.append(f"  width of the noise = {self.noise}")
+        return "\n".join(lines)

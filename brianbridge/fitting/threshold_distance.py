@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from brianbridge.fitting.forced import DISTANCE
+from brianbridge.fitting.ranges import Ranges
 from brianbridge.fitting.spike_problem import SpikeProblem
 from brianbridge.fitting.traces import Traces
 
@@ -21,12 +22,14 @@ class ThresholdDistance:
     ----------
     problem : SpikeProblem
         What is fitted.
+    ranges : Ranges, optional
+        The parameters that differ between sets; those of the problem by default.
     """
 
-    def __init__(self, problem: SpikeProblem) -> None:
-        self._problem = problem
+    def __init__(self, problem: SpikeProblem, ranges: Ranges | None = None) -> None:
+        self._problem, self._ranges = problem, ranges or problem.ranges
         self.fires = problem.fires[problem.counts]
-        values = problem.counts.size * (len(problem.ranges.names) + 1)
+        values = problem.counts.size * (len(self._ranges.names) + 1)
         self.most = max(1, int(_LARGEST // values))
         self._traces: tuple[int, Traces] | None = None
 
@@ -36,11 +39,11 @@ class ThresholdDistance:
         if self._traces is None or self._traces[0] != len(z):
             pieces, steps = problem.fires.shape
             made = Traces(
-                problem.pieces, pieces, problem.ranges, len(z), (DISTANCE,), problem.dt, steps, 1,
+                problem.pieces, pieces, self._ranges, len(z), (DISTANCE,), problem.dt, steps, 1,
                 when="before_thresholds",
             )  # fmt: skip
             self._traces = len(z), made
-        return np.asarray(self._traces[1](problem.ranges.values(z))[0][:, problem.counts])
+        return np.asarray(self._traces[1](self._ranges.values(z))[0][:, problem.counts])
 
     def scale(self, z: np.ndarray) -> float:
         """Return how much distances vary with time, the median over some starts."""
