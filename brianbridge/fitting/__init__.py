@@ -1,8 +1,8 @@
 """Fit neurons to recordings.
 
 `problem` checks what is given, `traces` runs many sets of parameters in one Brian2 group,
-`following` descends from many starts, and `result` holds what was found. `forced`, `annealing` and
-`spike_result` do so for spike trains. May import `simulation`
+`following` descends from many starts, and `result` holds what was found. `forced`, `annealing`,
+`evolving` and `spike_result` do so for spike trains, `escape_noise` by their likelihood. May import `simulation`
 and all below it, but no network.
 """
 

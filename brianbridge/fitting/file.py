@@ -7,12 +7,18 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from brianbridge.errors import InputError
 from brianbridge.fitting.fit import fit
+from brianbridge.fitting.recorded_spikes import recorded_spikes
 from brianbridge.fitting.recorded_values import recorded_values
 from brianbridge.fitting.result import Fit
+from brianbridge.fitting.spike_result import SpikeFit
 from brianbridge.schema import find_toml, read_toml, validated
 
 __all__ = ["FitFile", "fit_file"]
+
+#: The target that is spike trains.
+_SPIKES = "spikes"
 
 
 class _Table(BaseModel):
@@ -70,8 +76,12 @@ class FitFile(_Table):
         Whether recordings may have NaN, which are left out.
     input : InputValues, optional
         The input; without it, the equations have all input.
+    precision, metric : str
+        How spike trains are compared; see `brianbridge.fit`.
     target : dict of str to Values
-        What was recorded, by state variable.
+        What was recorded, by state variable. Or ``spikes`` alone: times in seconds, if they have no
+        unit; in a ``.npz`` file an array for each sweep, and in a CSV file a column beside the
+        column ``sweep``, which counts from 0.
     learn : dict of str to list of str or float
         The lowest and the highest value of each parameter.
     """
@@ -84,12 +94,16 @@ class FitFile(_Table):
     starts: int = Field(default=32, ge=1)
     seed: int = Field(default=0, ge=0)
     mask_nan: bool = False
+    precision: str = "2 ms"
+    metric: str = "gamma"
     input: InputValues | None = None
     target: dict[str, Values]
     learn: dict[str, list[str | float]]
 
 
-def fit_file(path: str, progress: Callable[[int, int, float], None] | None = None) -> Fit:
+def fit_file(
+    path: str, progress: Callable[[int, int, float], None] | None = None
+) -> Fit | SpikeFit:
     """Run the fit that a TOML file describes.
 
     Parameters
@@ -114,16 +128,30 @@ def fit_file(path: str, progress: Callable[[int, int, float], None] | None = Non
     def read(one: Values) -> Any:
         return recorded_values(found.parent / one.file, one.values, one.unit)
 
-    result = fit(
+    values = None if entries.input is None else read(entries.input)
+    target: Any = {name: read(one) for name, one in entries.target.items() if name != _SPIKES}
+    if _SPIKES in entries.target:
+        _alone(entries)
+        one, sweeps = entries.target[_SPIKES], 1 if values is None else len(values)
+        unit = "s" if one.unit == "1" else one.unit
+        target = recorded_spikes(found.parent / one.file, one.values, unit, sweeps)
+    return fit(
         read_model(own if own.is_file() else model_path(entries.model)),
-        input=None if entries.input is None else read(entries.input),
+        input=values,
         drive="" if entries.input is None else entries.input.sets,
-        target={name: read(one) for name, one in entries.target.items()},
+        target=target,
         learn={name: tuple(bounds) for name, bounds in entries.learn.items()},
         progress=progress,
         **entries.model_dump(
-            include={"dt", "input_dt", "target_dt", "t_start", "starts", "seed", "mask_nan"}
+            include={
+                "dt", "input_dt", "target_dt", "t_start", "starts", "seed", "mask_nan", "precision",
+                "metric",
+            }
         ),
-    )
-    assert isinstance(result, Fit), "a file has traces"
-    return result
+    )  # fmt: skip
+
+
+def _alone(entries: FitFile) -> None:
+    """Refuse traces beside spike trains."""
+    for name in (name for name in entries.target if name != _SPIKES):
+        raise InputError(f"target has spikes and '{name}'; a fit is to one of them, leave one out")

@@ -18,6 +18,7 @@ from brianbridge.fitting.result import Fit
 from brianbridge.fitting.spike_problem import LIKELIHOOD, SpikeProblem
 from brianbridge.fitting.spike_result import SpikeFit
 from brianbridge.neurons.model import NeuronModel
+from brianbridge.neurons.quantities import seconds
 from brianbridge.simulation.arithmetic import little_garbage
 from brianbridge.simulation.device import check_runtime_device
 
@@ -122,8 +123,12 @@ def fit(
     if isinstance(starts, bool) or not isinstance(starts, int | np.integer) or starts < 1:
         raise InputError(f"starts = {starts!r} is no number of starts; give 1 or more")
     if not isinstance(target, Mapping):
-        only = {"target_dt": target_dt, "input_dt": input_dt, "weights": weights}
-        for name in (name for name, value in only.items() if value is not None):
+        only = {
+            "target_dt": target_dt is not None, "input_dt": input_dt is not None,
+            "weights": weights is not None, "mask_nan": mask_nan,
+            "t_start": seconds(t_start, "t_start", zero=True) > 0,
+        }  # fmt: skip
+        for name in (name for name, given in only.items() if given):
             raise InputError(f"{name} is for traces, but target has spike trains; leave it out")
         spikes = SpikeProblem.checked(
             model, input=input, target=target, dt=dt, learn=learn, drive=drive, precision=precision,
@@ -134,6 +139,10 @@ def fit(
             search = most_likely if metric == LIKELIHOOD else anneal
             fired = search(spikes, int(starts), seed, progress)
         return SpikeFit(spikes, fired, time.perf_counter() - began)
+    if metric != "gamma":
+        raise InputError(
+            f"metric = '{metric}' is for spike trains; leave it out, or give their times"
+        )
     problem = Problem.checked(
         model, input=input, target=target, dt=dt, learn=learn, drive=drive, input_dt=input_dt,
         target_dt=target_dt, t_start=t_start, weights=weights, mask_nan=mask_nan,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -128,6 +129,23 @@ class SpikeFit(FittedNeuron):
         )  # fmt: skip
         loss = SpikeFit(other, self.found, 0.0)._simulated_loss()
         return 1 - loss if one.metric == "gamma" else loss
+
+    def report(self, path: str | Path) -> Path:
+        """Write an HTML page with parameters, spikes above each other, losses and a check.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+
+        Raises
+        ------
+        InputError
+            If matplotlib is not installed, or the file cannot be written.
+        """
+        from brianbridge.fitting.spike_report import write_spike_report
+
+        return write_spike_report(self, path)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result in JSON values: parameters, coincidence factor and the neuron."""

@@ -11,8 +11,9 @@ of the true one: the coincidence factor at 2 ms.
 With `--peer`, brian2modelfitting 0.4 fits the same spikes in the same process: SpikeFitter with
 GammaFactor, the same equations, ranges and step, differential evolution of nevergrad 0.3.2 with
 rounds of 60 samples, which end with the round in which the time that `bb.fit` took is over. Its
-first round, in which code is compiled, does not count. It runs beside current packages with names that these removed put back (see fit.py). Its spikes are those of
-a plain Brian2 group with what it found.
+first round, in which code is compiled, does not count. It runs beside current packages with names
+that these removed put back (see fit.py). Its spikes are those of a plain Brian2 group with what it
+found.
 
 Each fit is written to studies/results/fit_spikes.json when it is done, and the table to
 fit_spikes.md; `--go-on` keeps the fits that are there.
@@ -96,8 +97,8 @@ def their_fit(
 
     fitter = package.SpikeFitter(
         model="\n".join([*kept, *declared]), input=values, output=spikes, dt=DT, input_var="I",
-        reset=model.reset, threshold=model.threshold_condition, refractory=model.refractory or False,
-        n_samples=SAMPLES, method=model.method or "exact",
+        reset=model.reset, threshold=model.threshold_condition,
+        refractory=model.refractory or False, n_samples=SAMPLES, method=model.method or "exact",
         param_init={k: model.initial[k] for k in model.initial},
     )  # fmt: skip
     best, _ = fitter.fit(

@@ -87,6 +87,12 @@ REFUSED = {
     "no spikes": ({"target": [[] * ms, [] * ms]}, ("no spikes",)),
     "no input": ({"input": None}, ("needs the input",)),
     "weights": ({"weights": 1}, ("weights is for traces", "leave it out")),
+    "a time to start": ({"t_start": 5 * ms}, ("t_start is for traces", "leave it out")),
+    "an unknown metric": ({"metric": "van_rosum"}, ("'van_rosum'", "van_rossum")),
+    "a metric of traces": (
+        {"target": {"v": np.ones((2, STEPS)) * mV}, "metric": "van_rossum"},
+        ("metric = 'van_rossum' is for spike trains", "leave it out"),
+    ),
     "an input in another unit": ({"input": np.ones((2, STEPS)) * mV}, ("volt", "amp")),
 }
 
