@@ -2,8 +2,8 @@
 
 `problem` checks what is given, `traces` runs many sets of parameters in one Brian2 group,
 `following` descends from many starts, and `result` holds what was found. `forced`, `annealing`,
-`evolving` and `spike_result` do so for spike trains, `escape_noise` by their likelihood. May import `simulation`
-and all below it, but no network.
+`evolving` and `spike_result` do so for spike trains, and `escape_noise` by their likelihood. May
+import `simulation` and all below it, but no network.
 """
 
 from brianbridge.fitting.fit import fit
