@@ -15,8 +15,8 @@ code is compiled, does not count. It runs beside current packages with names tha
 back (see fit.py). Its spikes are those of a plain Brian2 group with what it found.
 
 Each fit is written to studies/results/fit_spikes.json when it is done, and the table to
-fit_spikes.md; `--go-on` keeps the fits that are there. Times are processor times of one process, with
-OMP_NUM_THREADS=1.
+fit_spikes.md; `--go-on` keeps the fits that are there. Times are processor times of one process,
+with OMP_NUM_THREADS=1.
 """
 
 from __future__ import annotations
