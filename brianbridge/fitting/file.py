@@ -124,6 +124,7 @@ def fit_file(
     found = find_toml(path, {}, "fit")
     entries = validated(FitFile, read_toml(found, "fit file"), f"fit file '{found}'")
     own = found.parent / entries.model
+    _check_spikes_alone(entries)
 
     def read(one: Values) -> Any:
         return recorded_values(found.parent / one.file, one.values, one.unit)
@@ -131,7 +132,6 @@ def fit_file(
     values = None if entries.input is None else read(entries.input)
     target: Any = {name: read(one) for name, one in entries.target.items() if name != _SPIKES}
     if _SPIKES in entries.target:
-        _alone(entries)
         one, sweeps = entries.target[_SPIKES], 1 if values is None else len(values)
         unit = "s" if one.unit == "1" else one.unit
         target = recorded_spikes(found.parent / one.file, one.values, unit, sweeps)
@@ -151,7 +151,10 @@ def fit_file(
     )  # fmt: skip
 
 
-def _alone(entries: FitFile) -> None:
+def _check_spikes_alone(entries: FitFile) -> None:
     """Refuse traces beside spike trains."""
-    for name in (name for name in entries.target if name != _SPIKES):
-        raise InputError(f"target has spikes and '{name}'; a fit is to one of them, leave one out")
+    others = [name for name in entries.target if name != _SPIKES]
+    if others and len(others) < len(entries.target):
+        raise InputError(
+            f"target has spikes and '{others[0]}'; a fit is to one of them, leave one out"
+        )
