@@ -18,11 +18,15 @@ import numpy as np
 
 from brianbridge.errors import InputError
 from brianbridge.fitting.annealing import FoundSpikes
-from brianbridge.fitting.forced import DISTANCE, LIMIT, forced
+from brianbridge.fitting.forced import LIMIT, forced
 from brianbridge.fitting.least_squares import minimise
 from brianbridge.fitting.ranges import Ranges
 from brianbridge.fitting.spike_problem import SpikeProblem
-from brianbridge.fitting.threshold_distance import ThresholdDistance
+from brianbridge.fitting.threshold_distance import (
+    ThresholdDistance,
+    below_threshold,
+    recorded_variables,
+)
 
 __all__ = ["likelihood_loss", "most_likely", "noise_dim"]
 
@@ -55,7 +59,7 @@ def most_likely(
     """
     z = problem.ranges.starts(starts, seed)
     ranges = _with_width(problem, ThresholdDistance(problem).scale(z))
-    distances = ThresholdDistance(problem, ranges)
+    distances = ThresholdDistance(problem, ranges, refractory=True)
     widths = np.arange(0.9, 0, -0.1)  # coordinates: each is half of the one before
     most, number = len(widths) * _STEPS + _LAST_STEPS, 0
 
@@ -126,10 +130,11 @@ def likelihood_loss(
     if method:
         model = replace(model, method=method, initial=model.initial)
     group = model.group(len(fires), dt=dt * second)
-    monitor = StateMonitor(group, DISTANCE, record=True, when="before_thresholds", order=-1)
+    names = recorded_variables(problem.model)
+    monitor = StateMonitor(group, names, record=True, when="before_thresholds", order=-1)
     with np.errstate(all="ignore"):
         Network(group, monitor).run(steps * dt * second, namespace={})
-        below = getattr(monitor, f"{DISTANCE}_")
+        below = below_threshold(*(getattr(monitor, f"{name}_") for name in names))
         return _loss(float(_surprise(below, width, fires, dt).sum()), problem, dt)
 
 

@@ -102,6 +102,8 @@ class SpikeProblem:
         if not np.isfinite(si_array(values)).all():
             raise InputError("the input has values that are not finite; replace them, such as by 0")
         trains = _trains(target, values.shape, step)
+        if metric == LIKELIHOOD:
+            _check_refractory(model, trains)
         name = drive or drive_of(model)
         population = driven(model, name, values, step)
         cut, fires, counts = _cut(values, trains, step)
@@ -141,6 +143,20 @@ def _trains(target: Any, shape: tuple[int, int], dt: float) -> tuple[np.ndarray,
     if not any(len(one) for one in found):
         raise InputError("the spike trains have no spikes; give a recording with some")
     return tuple(found)
+
+
+def _check_refractory(model: NeuronModel, trains: Sequence[np.ndarray]) -> None:
+    """Refuse spikes that a neuron cannot fire, whose likelihood is 0 for any parameters."""
+    if model.refractory is None or isinstance(model.refractory, str):
+        return
+    period = float(si_array(model.refractory))
+    for number, train in enumerate(trains):
+        shortest = np.diff(train).min(initial=np.inf)
+        if shortest < period - 1e-9:
+            raise InputError(
+                f"spike train {number} has spikes {shortest * 1e3:g} ms apart, but "
+                f"{model.label} is refractory for {period * 1e3:g} ms; make that shorter"
+            )
 
 
 def _cut(

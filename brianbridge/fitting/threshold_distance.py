@@ -8,8 +8,9 @@ from brianbridge.fitting.forced import DISTANCE
 from brianbridge.fitting.ranges import Ranges
 from brianbridge.fitting.spike_problem import SpikeProblem
 from brianbridge.fitting.traces import Traces
+from brianbridge.neurons.model import NeuronModel
 
-__all__ = ["ThresholdDistance"]
+__all__ = ["ThresholdDistance", "below_threshold", "recorded_variables"]
 
 #: Numbers in the traces of one simulation.
 _LARGEST = 3e7
@@ -24,10 +25,15 @@ class ThresholdDistance:
         What is fitted.
     ranges : Ranges, optional
         The parameters that differ between sets; those of the problem by default.
+    refractory : bool
+        Whether a neuron in its refractory period counts as infinitely far below its threshold.
     """
 
-    def __init__(self, problem: SpikeProblem, ranges: Ranges | None = None) -> None:
+    def __init__(
+        self, problem: SpikeProblem, ranges: Ranges | None = None, refractory: bool = False
+    ) -> None:
         self._problem, self._ranges = problem, ranges or problem.ranges
+        self._variables = recorded_variables(problem.model) if refractory else (DISTANCE,)
         self.fires = problem.fires[problem.counts]
         values = problem.counts.size * (len(self._ranges.names) + 1)
         self.most = max(1, int(_LARGEST // values))
@@ -39,11 +45,12 @@ class ThresholdDistance:
         if self._traces is None or self._traces[0] != len(z):
             pieces, steps = problem.fires.shape
             made = Traces(
-                problem.pieces, pieces, self._ranges, len(z), (DISTANCE,), problem.dt, steps, 1,
+                problem.pieces, pieces, self._ranges, len(z), self._variables, problem.dt, steps, 1,
                 when="before_thresholds",
             )  # fmt: skip
             self._traces = len(z), made
-        return np.asarray(self._traces[1](self._ranges.values(z))[0][:, problem.counts])
+        found = self._traces[1](self._ranges.values(z))
+        return below_threshold(*(one[:, problem.counts] for one in found))
 
     def scale(self, z: np.ndarray) -> float:
         """Return how much distances vary with time, the median over some starts."""
@@ -52,3 +59,13 @@ class ThresholdDistance:
             spread = below.std(1)
         usable = np.isfinite(spread) & (spread > 0)
         return float(np.median(spread[usable])) if usable.any() else 1.0
+
+
+def recorded_variables(model: NeuronModel) -> tuple[str, ...]:
+    """Return what tells how far a neuron is above its threshold, and whether it may fire."""
+    return (DISTANCE,) if model.refractory is None else (DISTANCE, "not_refractory")
+
+
+def below_threshold(distance: np.ndarray, free: np.ndarray | None = None) -> np.ndarray:
+    """Return the distance of neurons that may fire, and minus infinity for refractory ones."""
+    return distance if free is None else np.where(free, distance, -np.inf)

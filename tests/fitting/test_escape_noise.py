@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import brian2
 import numpy as np
 import pytest
@@ -56,15 +58,25 @@ def test_parameters_and_width_of_a_noisy_neuron_are_found_and_verified():
     assert "width of the noise" in str(found)
 
 
-def test_the_loss_is_0_for_noise_that_hides_the_threshold_and_minus_the_gain_by_hand():
-    """A neuron at rest at its threshold fires at 1000 Hz; the likelihood is that of the rate."""
-    current, steps = np.zeros((1, 500)) * pA, 500
-    model = neuron().with_parameters(V_T=-70 * mV)
+@pytest.mark.parametrize("refractory", [None, 5 * ms])
+def test_the_loss_of_a_neuron_at_its_threshold_is_that_by_hand(refractory):
+    """It fires with the rate of 1/ms in each step of 0.2 ms, unless it is refractory."""
+    model = replace(neuron().with_parameters(V_T=-70 * mV), refractory=refractory, reset="")
     problem = SpikeProblem.checked(
-        model, input=current, target=[[10, 50] * ms], dt=DT, learn=LEARN, drive="I",
-        precision=2 * ms, metric="likelihood",
+        model, input=np.zeros((1, 500)) * pA, target=[[10, 50] * ms], dt=DT, learn=LEARN,
+        drive="I", precision=2 * ms, metric="likelihood",
     )  # fmt: skip
-    loss = likelihood_loss(problem, {}, 1e9)
-    fires, rate = -np.log(-np.expm1(-0.2)), 2 / 0.1
-    by_hand = (2 * fires + (steps - 2) * 0.2) / 2 - (1 - np.log(rate * 0.2e-3))
-    assert loss == pytest.approx(by_hand, rel=1e-6)
+    silent = 498 if refractory is None else 498 - 2 * 24  # of 25 steps, the first has the spike
+    by_hand = -2 * np.log(-np.expm1(-0.2)) + silent * 0.2
+    at_a_constant_rate = 2 * (1 - np.log(20 * 0.2e-3))
+    loss = likelihood_loss(problem, {}, 1e-3)
+    assert loss == pytest.approx((by_hand - at_a_constant_rate) / 2, rel=1e-6)
+
+
+def test_a_spike_in_the_refractory_period_is_refused(refused):
+    model = replace(neuron(), refractory=5 * ms)
+    with refused("spike train 0", "2 ms apart", "refractory for 5 ms", "shorter"):
+        bb.fit(
+            model, input=np.zeros(500) * pA, target=[[10, 12] * ms], dt=DT, learn=LEARN,
+            metric="likelihood",
+        )  # fmt: skip
