@@ -46,13 +46,14 @@ def recording():
 def test_parameters_and_width_of_a_noisy_neuron_are_found_and_verified():
     current, trains = recording()
     found = bb.fit(
-        neuron(), input=current, target=trains, dt=DT, learn=LEARN, starts=4, metric="likelihood"
+        neuron(), input=current, target=trains, dt=DT, learn=LEARN, starts=2, metric="likelihood"
     )
     assert float(found.parameters["tau"] / ms) == pytest.approx(15, rel=0.15)
     assert float(found.parameters["R"] / Mohm) == pytest.approx(100, rel=0.05)
     assert float(found.noise / mV) == pytest.approx(1, rel=0.25)
-    assert found.verify().same
-    assert found.verify().holds
+    verified = found.verify()
+    assert verified.same
+    assert verified.holds
     assert found.score(current, trains) == pytest.approx(found.loss, abs=1e-9)
     assert found.to_dict()["noise"]["value"] == pytest.approx(float(found.noise))
     assert "width of the noise" in str(found)
