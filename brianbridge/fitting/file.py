@@ -10,12 +10,21 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from brianbridge.errors import InputError
 from brianbridge.fitting.fit import fit
+from brianbridge.fitting.recorded_spikes import recorded_spikes
 from brianbridge.fitting.recorded_values import recorded_values
 from brianbridge.fitting.result import Fit
+from brianbridge.fitting.spike_result import SpikeFit
 from brianbridge.neurons.quantities import seconds
 from brianbridge.schema import find_toml, read_toml, validated
 
 __all__ = ["FitFile", "fit_file"]
+
+#: The target that is spike trains.
+_SPIKES = "spikes"
+#: Keys that are arguments of the fit as they stand.
+_PLAIN = {
+    "dt", "t_start", "starts", "seed", "mask_nan", "optimizer", "precision", "metric",
+}  # fmt: skip
 
 
 class _Table(BaseModel):
@@ -81,8 +90,12 @@ class FitFile(_Table):
         See `brianbridge.fit`.
     input : InputValues, optional
         The input; without it, the equations have all input.
+    precision, metric : str
+        How spike trains are compared; see `brianbridge.fit`.
     target : dict of str to Values
-        What was recorded, by state variable.
+        What was recorded, by state variable. Or ``spikes`` alone: times in seconds, if they have no
+        unit; in a ``.npz`` file an array for each sweep, and in a CSV file a column beside the
+        column ``sweep``, which counts from 0.
     learn : dict of str to list of str or float
         The lowest and the highest value of each parameter.
     """
@@ -96,6 +109,8 @@ class FitFile(_Table):
     seed: int = Field(default=0, ge=0)
     mask_nan: bool = False
     optimizer: str = "least_squares"
+    precision: str = "2 ms"
+    metric: str = "gamma"
     input: InputValues | None = None
     target: dict[str, Values]
     learn: dict[str, list[str | float]]
@@ -105,7 +120,7 @@ def fit_file(
     path: str,
     progress: Callable[[int, int, float], None] | None = None,
     checkpoint: Path | None = None,
-) -> Fit:
+) -> Fit | SpikeFit:
     """Run the fit that a TOML file describes.
 
     Parameters
@@ -126,13 +141,19 @@ def fit_file(
     found = find_toml(path, {}, "fit")
     entries = validated(FitFile, read_toml(found, "fit file"), f"fit file '{found}'")
     own = found.parent / entries.model
+    _check_spikes_alone(entries)
     input_dt, target_dt = entries.input_dt, entries.target_dt
     given: Any = None
     if entries.input is not None:
         given, input_dt = _read(found.parent, entries.input, "input_dt", input_dt)
-    target = {}
+    target: Any = {}
     for name, one in entries.target.items():
-        target[name], target_dt = _read(found.parent, one, "target_dt", target_dt)
+        if name != _SPIKES:
+            target[name], target_dt = _read(found.parent, one, "target_dt", target_dt)
+    if _SPIKES in entries.target:
+        one, sweeps = entries.target[_SPIKES], 1 if given is None else len(given)
+        unit = "s" if one.unit in (None, "1") else one.unit
+        target = recorded_spikes(found.parent / one.file, one.values, unit, sweeps)
     return fit(
         read_model(own if own.is_file() else model_path(entries.model)),
         input=given,
@@ -143,7 +164,7 @@ def fit_file(
         target_dt=target_dt,
         progress=progress,
         checkpoint=checkpoint,
-        **entries.model_dump(include={"dt", "t_start", "starts", "seed", "mask_nan", "optimizer"}),
+        **entries.model_dump(include=_PLAIN, exclude_unset=True),
     )
 
 
@@ -159,3 +180,12 @@ def _read(folder: Path, one: Values, what: str, given: Any) -> tuple[Any, Any]:
             f"{seconds(given, what) * 1e3:g} ms; leave {what} out, or correct it"
         )
     return values, given if given is not None else dt
+
+
+def _check_spikes_alone(entries: FitFile) -> None:
+    """Refuse traces beside spike trains."""
+    others = [name for name in entries.target if name != _SPIKES]
+    if others and len(others) < len(entries.target):
+        raise InputError(
+            f"target has spikes and '{others[0]}'; a fit is to one of them, leave one out"
+        )

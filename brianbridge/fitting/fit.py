@@ -43,6 +43,7 @@ class _Options(TypedDict, total=False):
     weights: Any
     mask_nan: bool
     precision: Any
+    metric: str
     record: Sequence[str]
     duration: Any
     iterations: int
@@ -115,6 +116,7 @@ def fit(
     record: Sequence[str] = (),
     duration: Any = None,
     iterations: int = 100,
+    metric: str = "gamma",
     progress: Callable[[int, int, float], None] | None = None,
     optimizer: str = "least_squares",
     checkpoint: str | Path | None = None,
@@ -165,7 +167,13 @@ def fit(
     weights : array, broadcasts to (sweeps, times), optional
         Weights of the squared differences.
     precision : Quantity or str
-        For spike trains: the largest distance of spikes that coincide.
+        For spike trains: the largest distance of spikes that coincide (``"gamma"``), the time
+        constant (``"van_rossum"``), or the time by which a spike is moved at the cost of 1
+        (``"victor_purpura"``).
+    metric : str
+        For spike trains: what the last stage improves and `loss` is; ``"gamma"``, the coincidence
+        factor, ``"van_rossum"`` or ``"victor_purpura"``. With ``"likelihood"``, the neuron has
+        escape noise, whose width is found too.
     mask_nan : bool
         Whether recordings may have NaN, which are left out.
     record : sequence of str

@@ -15,17 +15,18 @@ from brianbridge.neurons.probe import probe
 from brianbridge.neurons.quantity_text import unit_name
 from brianbridge.neurons.regular import RegularCode
 
-__all__ = ["DISTANCE", "forced"]
+__all__ = ["DISTANCE", "LIMIT", "forced"]
 
-#: Names of the distance from the threshold, and of the recorded spikes.
-DISTANCE, _SPIKES = "fit_distance", "fit_spikes"
+#: Names of the distance from the threshold, its limit, and the recorded spikes.
+DISTANCE, LIMIT, _SPIKES = "fit_distance", "fit_limit", "fit_spikes"
 
 
 def forced(model: NeuronModel, spikes: np.ndarray, dt: float) -> NeuronModel:
     """Return the population in which each neuron fires when its recording does, and never else.
 
-    The variable `DISTANCE` is above 0 where the neuron itself would fire. At the next step it is
-    set back to its threshold, so that it does not run away.
+    The variable `DISTANCE` is above 0 where the neuron itself would fire. A neuron that is further
+    above its threshold than the parameter `LIMIT` is set back to it at the next step, so that it
+    does not run away: to the threshold itself, unless the parameter is changed.
 
     Parameters
     ----------
@@ -47,15 +48,18 @@ def forced(model: NeuronModel, spikes: np.ndarray, dt: float) -> NeuronModel:
     >>> forced(neuron_model("lif_zero"), np.zeros((1, 5)), 1e-3).equations.splitlines()[-1]
     'fit_distance = (v) - (theta) : 1'
     """
+    from brian2 import Quantity
+
     variable, level = _crossing(model)
     dim = probe(model, 1, fires=False).variables[variable].dim
     unit = unit_name(dim)
-    back = f"{variable} -= {DISTANCE}*int({DISTANCE} > 0*{unit})".replace("0*1)", "0)")
+    back = f"{variable} -= ({DISTANCE} - {LIMIT})*int({DISTANCE} > {LIMIT})"
     return replace(
         model,
         equations=f"{model.equations}\n{DISTANCE} = ({variable}) - ({level}) : {unit}",
         emit=f"int({_SPIKES}(t, i) > 0.5)",
         potential=variable,
+        parameters={**model.parameters, LIMIT: Quantity(0.0, dim=dim)},
         regular=(*model.regular, RegularCode(back)),
         timed_arrays={
             **model.timed_arrays,

@@ -15,7 +15,7 @@ _TRACES = {"target_dt", "t_start", "weights", "mask_nan"}
 #: The options of each kind, beside those that all have.
 _OPTIONS = {
     "traces": {*_NEURON, *_TRACES, "input_dt", "optimizer", "checkpoint"},
-    "spike trains": {*_NEURON, "precision", "checkpoint"},
+    "spike trains": {*_NEURON, "precision", "metric", "checkpoint"},
     "rates or features": {*_NEURON, "input_dt", "t_start", "checkpoint"},
     "a loss": {*_NEURON, "input_dt", "record", "duration", "iterations"},
     "traces of a circuit": {*_TRACES, "duration", "iterations"},

@@ -16,7 +16,7 @@ from brianbridge.neurons.quantity_text import quantity_text
 from brianbridge.plots.style import BLUE, VERMILLION, hide_frame, legend_above
 from brianbridge.report.svg import Figure, draw
 
-__all__ = ["write_fit_report"]
+__all__ = ["check_matplotlib", "inline", "write_fit_report", "write_page"]
 
 #: Largest number of sweeps of a variable that are drawn, and of values of a line.
 _SWEEPS, _VALUES = 6, 4000
@@ -55,9 +55,7 @@ def write_fit_report(fit: Any, path: str | Path) -> Path:
     InputError
         If matplotlib is not installed, or the file cannot be written.
     """
-    if find_spec("matplotlib") is None:
-        raise InputError("a report needs matplotlib: pip install 'brianbridge[plot]'")
-    label = fit.problem.model.name or "a neuron"
+    check_matplotlib()
     rows = [
         (name, fit.parameters[name], *fit.intervals[name], *fit.problem.ranges.as_given()[name])
         for name in fit.parameters
@@ -70,22 +68,40 @@ def write_fit_report(fit: Any, path: str | Path) -> Path:
     )
     left = ", ".join(f"{name}: {quantity_text(one)}" for name, one in fit.rms.items())
     free = "".join(f"<p>Not determined: {escape(' with '.join(one))}.</p>" for one in fit.free)
-    figures = "".join(
-        f"<figure>{one.svg}<figcaption><strong>{escape(one.title)}.</strong> "
-        f"{escape(one.caption)}</figcaption></figure>"
-        for one in _figures(fit)
-    )
-    page = (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Fit of {escape(label)}</title><style>{_STYLE}</style></head><body>"
-        f"<h1>Fit of {escape(label)}</h1>"
+    body = (
         f"<p>Loss: {fit.loss:.3g} of the variance of the recording. Root mean square of what is "
         f"left: {escape(left)}. {fit.seconds:.1f} s.</p>"
         "<table><thead><tr><th>parameter</th><th>value</th><th>interval from</th><th>to</th>"
         f"<th>range from</th><th>to</th></tr></thead><tbody>{table}</tbody></table>{free}"
         f"<h2>Simulated anew</h2><pre>{escape(str(fit.verify()))}</pre>"
-        f"<h2>Traces</h2>{figures}</body></html>\n"
+        f"<h2>Traces</h2>{inline(_figures(fit))}"
+    )
+    return write_page(path, fit, body)
+
+
+def check_matplotlib() -> None:
+    """Refuse a report if matplotlib is not installed."""
+    if find_spec("matplotlib") is None:
+        raise InputError("a report needs matplotlib: pip install 'brianbridge[plot]'")
+
+
+def inline(figures: Iterator[Figure]) -> str:
+    """Return figures as HTML, each with its title and caption."""
+    return "".join(
+        f"<figure>{one.svg}<figcaption><strong>{escape(one.title)}.</strong> "
+        f"{escape(one.caption)}</figcaption></figure>"
+        for one in figures
+    )
+
+
+def write_page(path: str | Path, fit: Any, body: str) -> Path:
+    """Write a page about a fit that needs no other file."""
+    label = escape(fit.problem.model.name or "a neuron")
+    page = (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>Fit of {label}</title><style>{_STYLE}</style></head><body>"
+        f"<h1>Fit of {label}</h1>{body}</body></html>\n"
     )
     return write_whole(Path(path), page)
 

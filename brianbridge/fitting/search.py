@@ -12,12 +12,13 @@ from brianbridge.errors import InputError, did_you_mean
 from brianbridge.fitting.annealing import anneal
 from brianbridge.fitting.checkpoint import Checkpoint, Keep, digests, keep_nothing
 from brianbridge.fitting.differential import evolve_measures, evolve_traces
+from brianbridge.fitting.escape_noise import most_likely
 from brianbridge.fitting.following import Found, descend
 from brianbridge.fitting.measured_problem import MeasuredProblem
 from brianbridge.fitting.measured_result import MeasuredFit
 from brianbridge.fitting.problem import Problem
 from brianbridge.fitting.result import Fit
-from brianbridge.fitting.spike_problem import SpikeProblem
+from brianbridge.fitting.spike_problem import LIKELIHOOD, SpikeProblem
 from brianbridge.fitting.spike_result import SpikeFit
 from brianbridge.simulation.arithmetic import little_garbage
 from brianbridge.simulation.interrupts import interruptible
@@ -63,9 +64,10 @@ def fit_to_spikes(options: Mapping[str, Any]) -> SpikeFit:
     InputError
         If anything does not fit together.
     """
-    names = ("input", "target", "dt", "learn", "drive", "precision")
+    names = ("input", "target", "dt", "learn", "drive", "precision", "metric")
     problem = SpikeProblem.checked(options["model"], **{name: options[name] for name in names})
-    return SpikeFit(problem, *_searched(anneal, problem, options))
+    search = most_likely if problem.metric == LIKELIHOOD else anneal
+    return SpikeFit(problem, *_searched(search, problem, options))
 
 
 def fit_to_measures(options: Mapping[str, Any], measure: Any) -> MeasuredFit:

@@ -8,16 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from brianbridge.errors import InputError
-from brianbridge.fitting.coincidence import coincidence
+from brianbridge.errors import InputError, did_you_mean
 from brianbridge.fitting.driven import driven
 from brianbridge.fitting.forced import forced
 from brianbridge.fitting.problem import drive_of, sweeps_first
 from brianbridge.fitting.ranges import Ranges, checked_ranges
+from brianbridge.fitting.spike_distances import LOSSES
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.quantities import seconds, si_array
 
-__all__ = ["SpikeProblem"]
+__all__ = ["LIKELIHOOD", "SpikeProblem"]
+
+#: The metric that is no distance of spike trains.
+LIKELIHOOD = "likelihood"
 
 #: A sweep is cut into pieces of this length, each after a run-up, in seconds.
 _PIECE, _RUN_UP = 0.5, 0.3
@@ -42,7 +45,9 @@ class SpikeProblem:
     trains : tuple of numpy.ndarray
         Spike times of each sweep, in seconds: whole steps.
     precision : float
-        The largest distance of spikes that coincide, in seconds.
+        The distance up to which spikes belong together, in seconds.
+    metric : str
+        What is lowered: a name of `brianbridge.fitting.spike_distances.LOSSES`, or `LIKELIHOOD`.
     pieces : NeuronModel
         A neuron for each piece of a sweep, which fires when the recording does.
     fires, counts : numpy.ndarray, shape (pieces, steps)
@@ -58,6 +63,7 @@ class SpikeProblem:
     steps: int
     trains: tuple[np.ndarray, ...]
     precision: float
+    metric: str
     pieces: NeuronModel
     fires: np.ndarray
     counts: np.ndarray
@@ -68,10 +74,11 @@ class SpikeProblem:
         """The number of sweeps."""
         return len(self.trains)
 
-    def coincidence(self, trains: Sequence[np.ndarray]) -> float:
-        """Return the mean coincidence factor of the spike times of all sweeps."""
+    def distance(self, trains: Sequence[np.ndarray], metric: str = "") -> float:
+        """Return the mean loss of the spike times of all sweeps, by this metric or another one."""
+        loss = LOSSES[metric or self.metric]
         each = [
-            coincidence(train, recorded, self.precision, self.steps * self.dt)
+            loss(train, recorded, self.precision, self.steps * self.dt)
             for train, recorded in zip(trains, self.trains, strict=True)
         ]
         return float(np.mean(each))
@@ -79,7 +86,7 @@ class SpikeProblem:
     @classmethod
     def checked(
         cls, model: NeuronModel, *, input: Any, target: Any, dt: Any, learn: Any, drive: str,
-        precision: Any,
+        precision: Any, metric: str,
     ) -> SpikeProblem:  # fmt: skip
         """Return a problem as `brianbridge.fit` is given it; see there.
 
@@ -88,6 +95,9 @@ class SpikeProblem:
         InputError
             If anything does not fit together.
         """
+        known = (*LOSSES, LIKELIHOOD)
+        if metric not in known:
+            raise InputError(f"there is no metric {metric!r}. {did_you_mean(metric, known)}")
         step = seconds(dt, "dt")
         ranges = checked_ranges(model, learn)
         within = seconds(precision, "precision")
@@ -97,13 +107,15 @@ class SpikeProblem:
         if not np.isfinite(si_array(values)).all():
             raise InputError("the input has values that are not finite; replace them, such as by 0")
         trains = _trains(target, values.shape, step)
+        if metric == LIKELIHOOD:
+            _check_refractory(model, trains)
         name = drive or drive_of(model)
         population = driven(model, name, values, step)
         cut, fires, counts = _cut(values, trains, step)
         pieces = forced(driven(model, name, cut, step), fires, step)
         return cls(
-            model, population, ranges, step, values.shape[1], trains, within, pieces, fires, counts,
-            name,
+            model, population, ranges, step, values.shape[1], trains, within, metric, pieces,
+            fires, counts, name,
         )  # fmt: skip
 
 
@@ -136,6 +148,20 @@ def _trains(target: Any, shape: tuple[int, int], dt: float) -> tuple[np.ndarray,
     if not any(len(one) for one in found):
         raise InputError("the spike trains have no spikes; give a recording with some")
     return tuple(found)
+
+
+def _check_refractory(model: NeuronModel, trains: Sequence[np.ndarray]) -> None:
+    """Refuse spikes that a neuron cannot fire, whose likelihood is 0 for any parameters."""
+    if model.refractory is None or isinstance(model.refractory, str):
+        return
+    period = float(si_array(model.refractory))
+    for number, train in enumerate(trains):
+        shortest = np.diff(train).min(initial=np.inf)
+        if shortest < period - 1e-9:
+            raise InputError(
+                f"spike train {number} has spikes {shortest * 1e3:g} ms apart, but "
+                f"{model.label} is refractory for {period * 1e3:g} ms; make that shorter"
+            )
 
 
 def _cut(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from brianbridge.fitting.annealing import FoundSpikes
+from brianbridge.fitting.escape_noise import likelihood_loss, noise_dim
 from brianbridge.fitting.result import FitStart, FittedNeuron
 from brianbridge.fitting.spike_problem import SpikeProblem
 from brianbridge.fitting.verification import FitVerification, losses_anew, recorded_alone
@@ -36,24 +38,44 @@ class SpikeFit(FittedNeuron):
     seconds: float
 
     @property
+    def loss(self) -> float:
+        """The mean loss of all sweeps by the metric: 0 if all spikes are at their recorded times.
+
+        About 1 if no spikes coincide. It is 1 minus the coincidence factor, the squared distance of
+        van Rossum as a share of half the number of spikes in both trains, or the distance of Victor
+        and Purpura as a share of this number. For a likelihood, it is minus what the logarithm of
+        the likelihood gains for each spike over spikes at a constant rate.
+        """
+        return float(self.found.losses[0])
+
+    @cached_property
     def coincidence(self) -> float:
-        """The coincidence factor Gamma: 1 if all spikes coincide, 0 if as many as by chance."""
-        return float(self.found.coincidences[0])
+        """The coincidence factor Gamma: 1 if all spikes coincide, 0 if as many as by chance.
+
+        It is that of the neuron without noise.
+        """
+        return 1 - self.problem.distance(self._trains(1, ""), "gamma")
 
     @property
-    def loss(self) -> float:
-        """1 minus the coincidence factor."""
-        return 1 - self.coincidence
+    def noise(self) -> Any:
+        """The width of the escape noise of a fit by the likelihood, a Quantity; else None.
+
+        At a distance ``d`` above its threshold, the neuron fires with the rate
+        ``exp(d/noise)/ms``.
+        """
+        from brian2 import Quantity
+
+        if self.found.widths is None:
+            return None
+        return Quantity(self.found.widths[0], dim=noise_dim(self.problem))
 
     @cached_property
     def starts(self) -> tuple[FitStart, ...]:
         """The parameters whose spikes were compared, the best ones first."""
         ranges = self.problem.ranges
         return tuple(
-            FitStart(ranges.quantities(values), 1 - float(one))
-            for values, one in zip(
-                ranges.values(self.found.z), self.found.coincidences, strict=True
-            )
+            FitStart(ranges.quantities(values), float(loss))
+            for values, loss in zip(ranges.values(self.found.z), self.found.losses, strict=True)
         )
 
     @property
@@ -72,14 +94,19 @@ class SpikeFit(FittedNeuron):
 
     def verify(self) -> FitVerification:
         """Simulate the fitted neuron anew, also at a tenth of the step and by other methods."""
+        return losses_anew(self.loss, self._simulated_loss, self.problem.population.method)
 
-        def loss(finer: int = 1, method: str = "") -> float:
-            return 1 - self.problem.coincidence(self._trains(finer, method))
-
-        return losses_anew(self.loss, loss, self.problem.population.method)
+    def _simulated_loss(self, finer: int = 1, method: str = "") -> float:
+        """Return the loss in a group of one neuron for each sweep."""
+        if self.found.widths is None:
+            return self.problem.distance(self._trains(finer, method))
+        width = float(self.found.widths[0])
+        return likelihood_loss(self.problem, self.parameters, width, finer, method)
 
     def score(self, input: Any, trains: Any) -> float:
         """Return the coincidence factor for other input, such as one that was held out.
+
+        With another metric than ``"gamma"``, return the loss by that metric.
 
         Parameters
         ----------
@@ -91,17 +118,36 @@ class SpikeFit(FittedNeuron):
         one = self.problem
         other = SpikeProblem.checked(
             one.model, input=input, target=trains, dt=one.dt, drive=one.drive,
-            learn=one.ranges.as_given(), precision=one.precision,
+            learn=one.ranges.as_given(), precision=one.precision, metric=one.metric,
         )  # fmt: skip
-        again = SpikeFit(other, self.found, 0.0)
-        return other.coincidence(again._trains(1, ""))
+        loss = SpikeFit(other, self.found, 0.0)._simulated_loss()
+        return 1 - loss if one.metric == "gamma" else loss
+
+    def report(self, path: str | Path) -> Path:
+        """Write an HTML page with parameters, spikes above each other, losses and a check.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+
+        Raises
+        ------
+        InputError
+            If matplotlib is not installed, or the file cannot be written.
+        """
+        from brianbridge.fitting.spike_report import write_spike_report
+
+        return write_spike_report(self, path)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result in JSON values: parameters, coincidence factor and the neuron."""
         return {
             "parameters": {name: to_json(one) for name, one in self.parameters.items()},
             "coincidence": self.coincidence,
+            "metric": self.problem.metric,
             "loss": self.loss,
+            "noise": None if self.noise is None else to_json(self.noise),
             "seconds": self.seconds,
             "model": self.model.to_dict(),
         }
@@ -111,4 +157,9 @@ class SpikeFit(FittedNeuron):
         lines = [
             f"coincidence factor {self.coincidence:.3g} at {within:g} ms, {self.seconds:.1f} s"
         ]
-        return "\n".join([*lines, *(f"  {name} = {one}" for name, one in self.parameters.items())])
+        lines += [f"  {name} = {one}" for name, one in self.parameters.items()]
+        if self.problem.metric != "gamma":
+            lines[0] += f", {self.problem.metric} loss {self.loss:.3g}"
+        if self.noise is not None:
+            lines.append(f"  width of the noise = {self.noise}")
+        return "\n".join(lines)

@@ -17,8 +17,9 @@ TARGETS = {
     "traces": {"v": (-70 + 10 * (1 - np.exp(-T / (12 * ms))) + NOISE) * mV},
     "rates": [400, 500] * Hz,
     "spikes": [[5, 8] * ms, [3, 5, 7, 9] * ms],
+    "likelihood": [[5, 8] * ms, [3, 5, 7, 9] * ms],
 }
-SIMULATIONS = {"traces": 20, "rates": 5, "spikes": 30}
+SIMULATIONS = {"traces": 20, "rates": 5, "spikes": 30, "likelihood": 20}
 
 
 def fit(kind, **changes):
@@ -32,6 +33,8 @@ def fit(kind, **changes):
         "input": currents, "target": TARGETS[kind], "dt": 0.1 * ms, "starts": 4, "seed": 1,
         "learn": {"R": (10 * Mohm, 1000 * Mohm), "tau": (2 * ms, 100 * ms)},
     }  # fmt: skip
+    if kind == "likelihood":
+        given["metric"] = kind
     return bb.fit(neuron, **{**given, **changes})
 
 

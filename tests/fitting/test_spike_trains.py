@@ -69,7 +69,7 @@ def test_long_sweeps_are_cut_into_pieces_after_a_run_up():
     values = np.arange(20_000.0).reshape(2, 10_000) * pA
     problem = SpikeProblem.checked(
         neuron(), input=values, target=[[0.6, 1.9] * second, [0.1] * second], dt=DT, drive="I",
-        learn={"tau": (2 * ms, 100 * ms)}, precision=2 * ms,
+        learn={"tau": (2 * ms, 100 * ms)}, precision=2 * ms, metric="gamma",
     )  # fmt: skip
     assert problem.fires.shape == (8, 4000)
     assert problem.counts.sum(1).tolist() == [2500] * 8
@@ -87,6 +87,12 @@ REFUSED = {
     "no spikes": ({"target": [[] * ms, [] * ms]}, ("no spikes",)),
     "no input": ({"input": None}, ("needs the input",)),
     "weights": ({"weights": 1}, ("weights is for a fit to traces", "leave it out")),
+    "a time to start": ({"t_start": 5 * ms}, ("t_start is for a fit to traces", "leave it out")),
+    "an unknown metric": ({"metric": "van_rosum"}, ("'van_rosum'", "van_rossum")),
+    "a metric of traces": (
+        {"target": {"v": np.ones((2, STEPS)) * mV}, "metric": "van_rossum"},
+        ("metric is for a fit to spike trains", "leave it out"),
+    ),
     "an input in another unit": ({"input": np.ones((2, STEPS)) * mV}, ("volt", "amp")),
 }
 
