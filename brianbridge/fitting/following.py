@@ -174,6 +174,7 @@ class Runs:
             raise InputError(
                 f"the targets do not depend on '{name}', or by steps only, as on a threshold; "
                 "leave it out of learn, or give optimizer='evolution'"
+                + ("" if self._problem.has_input else "; or give the input, of which there is none")
             )
 
     def at(self, gain: float) -> Callable[[np.ndarray], np.ndarray]:

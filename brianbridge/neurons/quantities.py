@@ -40,9 +40,10 @@ def seconds(value: Any, what: str, *, zero: bool = False) -> float:
     >>> seconds("2 ms", "dt"), seconds(1e-4, "dt")
     (0.002, 0.0001)
     """
-    plain = isinstance(value, int | float)  # needs no Brian2
+    plain = isinstance(value, int | float) and not isinstance(value, bool)  # needs no Brian2
     quantity = value if plain else parse_quantity(value, what)
-    if np.ndim(quantity) or (hasattr(quantity, "dim") and unit_name(quantity.dim) != "second"):
+    other_unit = hasattr(quantity, "dim") and unit_name(quantity.dim) != "second"
+    if np.ndim(quantity) or other_unit or np.asarray(quantity).dtype == bool:
         raise InputError(f"{what} = {one_line(str(value)):.80} is not a time; write '1 ms'")
     try:
         length = float(quantity)
@@ -51,7 +52,7 @@ def seconds(value: Any, what: str, *, zero: bool = False) -> float:
     if zero and length == 0:
         return 0.0
     if not 0 < length < float("inf"):
-        problem = "not finite" if length == float("inf") else "below 0" if zero else "not above 0"
+        problem = "not finite" if not np.isfinite(length) else "below 0" if zero else "not above 0"
         raise InputError(f"{what} = {length} s is {problem}; give a time such as '1 ms'")
     return length
 
