@@ -26,7 +26,7 @@ from brianbridge.fitting.target_loss import TargetLoss
 from brianbridge.fitting.weights import kept_values, target_weights
 from brianbridge.network import Population, SpikingNetwork
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.neurons.quantities import seconds
+from brianbridge.neurons.quantities import checked_step, seconds
 from brianbridge.simulation.reader.from_brian2 import from_brian2
 from brianbridge.simulation.reader.objects import common_dt, objects_of
 
@@ -67,7 +67,7 @@ def problem_of_neuron(
     InputError
         If anything does not fit together.
     """
-    step = seconds(dt, "dt")
+    step = checked_step(dt, "dt")
     ranges = checked_ranges(model, learn)
     population, sweeps = model, 1
     if input is None:
@@ -136,7 +136,7 @@ def _step_of(objects: list[Any], dt: Any) -> float:
     groups = [one for one in objects if isinstance(one, NeuronGroup)]
     if not groups:
         raise InputError("the circuit has no NeuronGroup; add the neurons to fit")
-    return common_dt(groups) if dt is None else seconds(dt, "dt")
+    return common_dt(groups) if dt is None else checked_step(dt, "dt")
 
 
 def _read(objects: list[Any], dt: Any, steps: int, namespace: Mapping[str, Any]) -> SpikingNetwork:

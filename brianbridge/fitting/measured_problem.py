@@ -16,7 +16,7 @@ from brianbridge.fitting.ranges import Ranges, checked_ranges
 from brianbridge.fitting.spike_trains import SpikeTrains
 from brianbridge.fitting.traces import Traces
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.neurons.quantities import seconds
+from brianbridge.neurons.quantities import checked_step, seconds
 
 __all__ = ["MeasuredProblem"]
 
@@ -97,7 +97,7 @@ class MeasuredProblem:
         InputError
             If anything does not fit together.
         """
-        step = seconds(dt, "dt")
+        step = checked_step(dt, "dt")
         ranges = checked_ranges(model, learn)
         if input is None:
             raise InputError("a fit to rates or features needs the input over time; give input")

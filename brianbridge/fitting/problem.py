@@ -14,7 +14,7 @@ from brianbridge.fitting.ranges import Ranges, checked_ranges
 from brianbridge.fitting.weights import kept_values, real_array, target_weights
 from brianbridge.network import SpikingNetwork
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.neurons.quantities import seconds, si_array
+from brianbridge.neurons.quantities import checked_step, seconds, si_array
 from brianbridge.neurons.quantity_text import unit_name
 
 __all__ = [
@@ -117,7 +117,7 @@ class Problem:
         """
         from brian2 import Quantity
 
-        step = seconds(dt, "dt")
+        step = checked_step(dt, "dt")
         ranges = checked_ranges(model, learn)
         times = step if target_dt is None else seconds(target_dt, "target_dt")
         every = whole_steps(times, step, "target_dt")

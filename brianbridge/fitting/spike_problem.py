@@ -15,7 +15,7 @@ from brianbridge.fitting.problem import check_fires, checked_input, drive_of
 from brianbridge.fitting.ranges import Ranges, checked_ranges
 from brianbridge.fitting.spike_distances import LOSSES
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.neurons.quantities import seconds, si_array
+from brianbridge.neurons.quantities import checked_step, seconds, si_array
 
 __all__ = ["LIKELIHOOD", "SpikeProblem"]
 
@@ -98,7 +98,7 @@ class SpikeProblem:
         known = (*LOSSES, LIKELIHOOD)
         if metric not in known:
             raise InputError(f"there is no metric {metric!r}. {did_you_mean(metric, known)}")
-        step = seconds(dt, "dt")
+        step = checked_step(dt, "dt")
         ranges = checked_ranges(model, learn)
         within = seconds(precision, "precision")
         if input is None:

@@ -17,6 +17,7 @@ from brianbridge.neurons.quantity_text import parse_quantity, unit_name
 
 __all__ = [
     "as_time",
+    "checked_step",
     "from_json",
     "parse_quantity",
     "plain",
@@ -25,6 +26,10 @@ __all__ = [
     "to_json",
     "unit_name",
 ]
+
+
+#: Limits of the length of a step, in seconds: Brian2 counts these exactly.
+_SHORTEST_STEP, _LONGEST_STEP = 1e-9, 1e3
 
 
 def seconds(value: Any, what: str, *, zero: bool = False) -> float:
@@ -54,6 +59,27 @@ def seconds(value: Any, what: str, *, zero: bool = False) -> float:
     if not 0 < length < float("inf"):
         problem = "not finite" if not np.isfinite(length) else "below 0" if zero else "not above 0"
         raise InputError(f"{what} = {length} s is {problem}; give a time such as '1 ms'")
+    return length
+
+
+def checked_step(value: Any, what: str) -> float:
+    """Return the length of a step in seconds, as `seconds`, within the limits of Brian2's clock.
+
+    Raises
+    ------
+    InputError
+        If it is no time, or out of these limits.
+
+    Examples
+    --------
+    >>> checked_step("0.1 ms", "dt")
+    0.0001
+    """
+    length = seconds(value, what)
+    if not _SHORTEST_STEP <= length <= _LONGEST_STEP:
+        raise InputError(
+            f"{what} = {length:g} s; give a step from {_SHORTEST_STEP:g} s to {_LONGEST_STEP:g} s"
+        )
     return length
 
 
