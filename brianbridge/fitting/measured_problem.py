@@ -112,5 +112,10 @@ class MeasuredProblem:
         made = measure(len(values), first, last)
         if not made.variable:
             check_fires(model)
+            if made.wanted.max() > 1 / step:
+                raise InputError(
+                    f"target has a rate of {made.wanted.max():g} Hz, more than a spike in each "
+                    f"step of {step * 1e3:g} ms; correct it, or choose a smaller dt"
+                )
         population = driven(model, drive or drive_of(model), values, each)
         return cls(model, population, ranges, step, steps, made)

@@ -74,6 +74,7 @@ OTHERS = {
     "text as spikes": ({"target": ["a"]}, ("spike train 0", "no array of times")),
     "a number as a metric": ({"target": [[1] * ms], "metric": 3}, ("metric 3", "'gamma'")),
     "other numbers among rates": ({"target": [10 * Hz, 3]}, ("3 among rates", "in Hz")),
+    "more than a spike in each step": ({"target": [1e6] * Hz}, ("1e+06 Hz", "smaller dt")),
     "a feature without a number": (
         {"target": Features("v", {"AP_amplitude": "x"})}, ("'AP_amplitude'", "'x'", "numbers"),
     ),
