@@ -73,8 +73,8 @@ def _raster(name: str, row_name: str, spikes: np.ndarray, dt: float) -> Figure:
         number, step = np.nonzero(rows)
         ax.plot(step * dt * 1e3, number + 1, "|", color=BLUE, ms=8)
         ax.set(xlabel="time (ms)", ylabel=row_name, xlim=(0, rows.shape[1] * dt * 1e3),
-               ylim=(0.4, len(rows) + 0.6))  # fmt: skip
-        ax.yaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+               ylim=(0.4, len(rows) + 0.6),
+               yticks=np.arange(1, len(rows) + 1)[:: -(-len(rows) // 10)])  # fmt: skip
         hide_frame(ax)
 
     said = f"{int(spikes.sum())} spikes of {name}" + (
