@@ -20,13 +20,13 @@ class InputError(ValueError):
     """Report input that cannot be used, and say what to give instead."""
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: object, known: Iterable[str]) -> str:
     """Suggest the nearest known name, or list all of them.
 
     Parameters
     ----------
-    name : str
-        The name that the user gave.
+    name : object
+        The name that the user gave, which may be no text.
     known : iterable of str
         The names that exist.
 
@@ -43,7 +43,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     "Choose from: 'adex', 'lif'."
     """
     known = sorted(known)
-    near = get_close_matches(name[:_LONGEST], known, n=1, cutoff=0.5)
+    near = get_close_matches(str(name)[:_LONGEST], known, n=1, cutoff=0.5)
     if near:
         return f"Did you mean '{near[0]}'?"
     if not known:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from brianbridge.errors import InputError
-from brianbridge.neurons.quantities import seconds
+from brianbridge.neurons.quantities import checked_step
 from brianbridge.neurons.quantity_text import parse_quantity, quantity_text
 from brianbridge.registry import Registry
 
@@ -54,9 +54,8 @@ class EncodedInput:
         )
 
 
-#: Limits of the number of steps, and of their length in seconds: Brian2 counts these exactly.
+#: Brian2 counts so many steps exactly.
 _MOST_STEPS = 10_000_000
-_SHORTEST_STEP, _LONGEST_STEP = 1e-9, 1e3
 ENCODINGS: Registry[type[Encoding]] = Registry(
     "encoding", "brianbridge.encodings", "brianbridge.encoding"
 )
@@ -91,13 +90,7 @@ class Encoding(ABC):
             raise InputError(
                 f"encoding '{self.kind}': steps = {self.steps}; give at most {_MOST_STEPS}"
             )
-        dt = seconds(self.dt, f"encoding '{self.kind}', dt")
-        if not _SHORTEST_STEP <= dt <= _LONGEST_STEP:
-            raise InputError(
-                f"encoding '{self.kind}': dt = {dt:g} s; give a step from {_SHORTEST_STEP:g} s to "
-                f"{_LONGEST_STEP:g} s"
-            )
-        object.__setattr__(self, "dt", dt)
+        object.__setattr__(self, "dt", checked_step(self.dt, f"encoding '{self.kind}', dt"))
 
     def _whole(self, name: str, at_least: int) -> int:
         """Return an option as an integer; refuse one that is not a whole number."""

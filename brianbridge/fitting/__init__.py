@@ -1,18 +1,16 @@
-"""Fit neurons to recordings.
+"""Fit neurons and small circuits to recordings.
 
-`problem` checks what is given, `traces` runs many sets of parameters in one Brian2 group,
-`following` descends from many starts, and `result` holds what was found. `forced`, `annealing`,
-`evolving` and `spike_result` do so for spike trains, and `escape_noise` by their likelihood;
-`measures`, `features`, `differential` and `measured_result` for firing rates and features.
-`checkpoint` keeps what a long fit has found. `gradient_fit` fits circuits, and neurons by a loss of
-the user's: `gradient_problem` and `loss_problem` describe them, `sets_twin` runs many sets of
-values at once, and `by_gradient` descends. May import `simulation`, `twin` and all below them.
+`run` is the way in; `kinds` says which options each kind of fit has, and `arguments` checks those
+that all have. `problem` checks what is given, `traces` runs many sets of parameters in one Brian2
+group, `following` descends from many starts, and `result` holds what was found. `forced`,
+`annealing`, `evolving` and `spike_result` do so for spike trains, and `escape_noise` by their
+likelihood; `measures`, `features`, `differential` and `measured_result` for firing rates and
+features. `checkpoint` keeps what a long fit has found. `gradient_fit` fits circuits, and neurons by
+a loss of the user's: `gradient_problem` and `loss_problem` describe them, `sets_twin` runs many
+sets of values at once, and `by_gradient` descends. `report` writes a page about each of them. May
+import `simulation`, `twin` and all below them.
 """
 
-from brianbridge.fitting.features import Features
-from brianbridge.fitting.fit import fit
-from brianbridge.fitting.measured_result import MeasuredFit
-from brianbridge.fitting.result import Fit
-from brianbridge.fitting.spike_result import SpikeFit
+import lazy_loader
 
-__all__ = ["Features", "Fit", "MeasuredFit", "SpikeFit", "fit"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -84,6 +84,11 @@ class Features:
         for one in self.values:
             if one not in known:
                 raise InputError(f"efel has no feature '{one}'. {did_you_mean(str(one), known)}")
+        if not isinstance(self.scale, Mapping):
+            raise InputError(
+                f"features: scale = {self.scale!r:.80}; give that of features by name, as in "
+                "{'AP_amplitude': 5*mV}"
+            )
         for one in self.scale:
             if one not in self.values:
                 hint = did_you_mean(str(one), self.values)
@@ -188,10 +193,17 @@ def _in_unit(name: str, given: Any, what: str) -> np.ndarray:
     """Return a value or a scale in SI units."""
     from brian2.units.fundamentalunits import get_dimensions
 
-    unit, found = unit_name(_units()[name].dim), unit_name(get_dimensions(given))
+    try:
+        values = si_array(given)
+        found = unit_name(get_dimensions(given))
+    except (TypeError, ValueError):
+        raise InputError(
+            f"features: the {what} of '{name}' is {given!r:.80}; give numbers with their unit"
+        ) from None
+    unit = unit_name(_units()[name].dim)
     if unit != found:
         raise InputError(
             f"features: the {what} of '{name}' has the unit {found}, but efel gives {unit}; "
             f"multiply it by {unit}"
         )
-    return si_array(given)
+    return values

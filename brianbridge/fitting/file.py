@@ -9,18 +9,18 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from brianbridge.errors import InputError
-from brianbridge.fitting.fit import fit
+from brianbridge.fitting.features import Features
+from brianbridge.fitting.measured_result import MeasuredFit
 from brianbridge.fitting.recorded_spikes import recorded_spikes
 from brianbridge.fitting.recorded_values import recorded_values
 from brianbridge.fitting.result import Fit
+from brianbridge.fitting.run import fit
 from brianbridge.fitting.spike_result import SpikeFit
-from brianbridge.neurons.quantities import seconds
+from brianbridge.neurons.quantities import parse_quantity, seconds
 from brianbridge.schema import find_toml, read_toml, validated
 
 __all__ = ["FitFile", "fit_file"]
 
-#: The target that is spike trains.
-_SPIKES = "spikes"
 #: Keys that are arguments of the fit as they stand.
 _PLAIN = {
     "dt", "t_start", "starts", "seed", "mask_nan", "optimizer", "precision", "metric",
@@ -68,6 +68,50 @@ class InputValues(Values):
     sets: str = ""
 
 
+class FeatureValues(_Table):
+    """Say which features a potential should have; see `brianbridge.fitting.Features`.
+
+    Parameters
+    ----------
+    variable : str
+        The state variable that is the potential.
+    values : dict of str to str, float or list of these
+        What each feature should be, by its name in efel: one value for all sweeps, or one for each.
+    stim_start, stim_end : str, optional
+        When the stimulus is on.
+    scale : dict of str to str or float
+        The difference that counts as 1.
+    """
+
+    variable: str
+    values: dict[str, str | float | list[str | float]]
+    stim_start: str = "0 ms"
+    stim_end: str | None = None
+    scale: dict[str, str | float] = {}
+
+
+class Target(BaseModel):
+    """Say what was recorded: of state variables, each by its name, or one of these.
+
+    Parameters
+    ----------
+    spikes : Values, optional
+        Spike times, in seconds if they have no unit: in a ``.npz`` file an array for each sweep,
+        and in a CSV file a column beside the column ``sweep``, which counts from 0.
+    rates : list of str, optional
+        A firing rate for each sweep, such as ``"12 Hz"``.
+    features : FeatureValues, optional
+        Features of a potential.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, Values]
+
+    spikes: Values | None = None
+    rates: list[str] | None = Field(default=None, min_length=1)
+    features: FeatureValues | None = None
+
+
 class FitFile(_Table):
     """Describe a fit.
 
@@ -92,10 +136,8 @@ class FitFile(_Table):
         The input; without it, the equations have all input.
     precision, metric : str
         How spike trains are compared; see `brianbridge.fit`.
-    target : dict of str to Values
-        What was recorded, by state variable. Or ``spikes`` alone: times in seconds, if they have no
-        unit; in a ``.npz`` file an array for each sweep, and in a CSV file a column beside the
-        column ``sweep``, which counts from 0.
+    target : Target
+        What was recorded, by state variable; or spikes, rates or features.
     learn : dict of str to list of str or float
         The lowest and the highest value of each parameter.
     """
@@ -112,7 +154,7 @@ class FitFile(_Table):
     precision: str = "2 ms"
     metric: str = "gamma"
     input: InputValues | None = None
-    target: dict[str, Values]
+    target: Target
     learn: dict[str, list[str | float]]
 
 
@@ -120,7 +162,7 @@ def fit_file(
     path: str,
     progress: Callable[[int, int, float], None] | None = None,
     checkpoint: Path | None = None,
-) -> Fit | SpikeFit:
+) -> Fit | SpikeFit | MeasuredFit:
     """Run the fit that a TOML file describes.
 
     Parameters
@@ -141,19 +183,13 @@ def fit_file(
     found = find_toml(path, {}, "fit")
     entries = validated(FitFile, read_toml(found, "fit file"), f"fit file '{found}'")
     own = found.parent / entries.model
-    _check_spikes_alone(entries)
-    input_dt, target_dt = entries.input_dt, entries.target_dt
+    _check_alone(entries.target)
+    input_dt = entries.input_dt
     given: Any = None
     if entries.input is not None:
         given, input_dt = _read(found.parent, entries.input, "input_dt", input_dt)
-    target: Any = {}
-    for name, one in entries.target.items():
-        if name != _SPIKES:
-            target[name], target_dt = _read(found.parent, one, "target_dt", target_dt)
-    if _SPIKES in entries.target:
-        one, sweeps = entries.target[_SPIKES], 1 if given is None else len(given)
-        unit = "s" if one.unit in (None, "1") else one.unit
-        target = recorded_spikes(found.parent / one.file, one.values, unit, sweeps)
+    sweeps = 1 if given is None else len(given)
+    target, target_dt = _target(found.parent, entries.target, entries.target_dt, sweeps)
     return fit(
         read_model(own if own.is_file() else model_path(entries.model)),
         input=given,
@@ -182,10 +218,39 @@ def _read(folder: Path, one: Values, what: str, given: Any) -> tuple[Any, Any]:
     return values, given if given is not None else dt
 
 
-def _check_spikes_alone(entries: FitFile) -> None:
-    """Refuse traces beside spike trains."""
-    others = [name for name in entries.target if name != _SPIKES]
-    if others and len(others) < len(entries.target):
+def _target(folder: Path, target: Target, target_dt: Any, sweeps: int) -> tuple[Any, Any]:
+    """Return the target of `brianbridge.fit`, and the time between values of traces."""
+    if target.spikes is not None:
+        one = target.spikes
+        unit = "second" if one.unit in (None, "1") else one.unit
+        return recorded_spikes(folder / one.file, one.values, unit, sweeps, one.sweeps), target_dt
+    if target.rates is not None:
+        return parse_quantity(target.rates, "target.rates"), target_dt
+    if target.features is not None:
+        return _features(target.features), target_dt
+    traces = {}
+    for name, one in target.__pydantic_extra__.items():
+        traces[name], target_dt = _read(folder, one, "target_dt", target_dt)
+    return traces, target_dt
+
+
+def _features(given: FeatureValues) -> Features:
+    """Return features with units."""
+    parts = {
+        part: {
+            name: parse_quantity(value, f"target.features.{part}.{name}")
+            for name, value in getattr(given, part).items()
+        }
+        for part in ("values", "scale")
+    }
+    return Features(given.variable, stim_start=given.stim_start, stim_end=given.stim_end, **parts)
+
+
+def _check_alone(target: Target) -> None:
+    """Refuse spikes, rates or features beside each other, or beside traces."""
+    given = [name for name in type(target).model_fields if getattr(target, name) is not None]
+    both = [*given, *target.__pydantic_extra__]
+    if given and len(both) > 1:
         raise InputError(
-            f"target has spikes and '{others[0]}'; a fit is to one of them, leave one out"
+            f"target has {both[0]} and '{both[1]}'; a fit is to one of them, leave one out"
         )

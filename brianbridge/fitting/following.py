@@ -33,8 +33,9 @@ __all__ = ["NOTHING", "Found", "Runs", "descend"]
 
 #: Times in which a neuron follows the recording, in seconds, one stage after another.
 _STAGES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, np.inf)
-#: Simulations in a stage, and in the last one.
-_STEPS, _LAST_STEPS = 16, 48
+#: Simulations in a stage, and in the last one. After 48, five of six fits to a neuron with slow
+#: adaptation were on their way in a narrow valley, and their intervals missed the truth.
+_STEPS, _LAST_STEPS = 16, 200
 #: While the neuron follows, a start has converged once its loss falls by less than this share.
 _LITTLE = 1e-3
 #: Starts that go on to the next stage: a quarter, but at least this many.
@@ -174,6 +175,7 @@ class Runs:
             raise InputError(
                 f"the targets do not depend on '{name}', or by steps only, as on a threshold; "
                 "leave it out of learn, or give optimizer='evolution'"
+                + ("" if self._problem.has_input else "; or give the input, of which there is none")
             )
 
     def at(self, gain: float) -> Callable[[np.ndarray], np.ndarray]:

@@ -28,9 +28,6 @@ def fit_by_gradient(options: Mapping[str, Any], namespace: Mapping[str, Any]) ->
         If anything does not fit together, no start has a finite loss, or the loss depends on no
         start on a value.
     """
-    iterations = options["iterations"]
-    if isinstance(iterations, bool) or not isinstance(iterations, int) or iterations < 1:
-        raise InputError(f"iterations = {iterations!r}; give a whole number of 1 or more")
     names = ["dt", "duration", "learn", "loss", "record", "seed"]
     if isinstance(options["model"], NeuronModel):
         names += ["input", "drive", "input_dt"]
@@ -48,7 +45,11 @@ def fit_by_gradient(options: Mapping[str, Any], namespace: Mapping[str, Any]) ->
     began = time.perf_counter()
     with little_garbage():
         found = descend_by_gradient(
-            problem, options["starts"], options["seed"], iterations, options["progress"]
+            problem,
+            options["starts"],
+            options["seed"],
+            options["iterations"],
+            options["progress"],
         )
     _check_found(problem, found)
     return GradientFit(problem, found, time.perf_counter() - began)

@@ -18,16 +18,15 @@ from brianbridge.fitting.problem import (
     checked_input,
     checked_targets,
     drive_of,
-    kept_values,
     sweeps_first,
-    target_weights,
     whole_steps,
 )
 from brianbridge.fitting.ranges import checked_ranges
 from brianbridge.fitting.target_loss import TargetLoss
+from brianbridge.fitting.weights import kept_values, target_weights
 from brianbridge.network import Population, SpikingNetwork
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.neurons.quantities import seconds
+from brianbridge.neurons.quantities import checked_step, seconds
 from brianbridge.simulation.reader.from_brian2 import from_brian2
 from brianbridge.simulation.reader.objects import common_dt, objects_of
 
@@ -68,7 +67,7 @@ def problem_of_neuron(
     InputError
         If anything does not fit together.
     """
-    step = seconds(dt, "dt")
+    step = checked_step(dt, "dt")
     ranges = checked_ranges(model, learn)
     population, sweeps = model, 1
     if input is None:
@@ -137,7 +136,7 @@ def _step_of(objects: list[Any], dt: Any) -> float:
     groups = [one for one in objects if isinstance(one, NeuronGroup)]
     if not groups:
         raise InputError("the circuit has no NeuronGroup; add the neurons to fit")
-    return common_dt(groups) if dt is None else seconds(dt, "dt")
+    return common_dt(groups) if dt is None else checked_step(dt, "dt")
 
 
 def _read(objects: list[Any], dt: Any, steps: int, namespace: Mapping[str, Any]) -> SpikingNetwork:
@@ -160,8 +159,9 @@ def _checked_length(network: SpikingNetwork, dt: Any, duration: Any) -> SpikingN
 
 
 def _names(record: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(record, str):
-        raise InputError(f"record = '{record}'; give a list of names, ['{record}']")
+    several = isinstance(record, list | tuple) and all(isinstance(one, str) for one in record)
+    if not several:
+        raise InputError(f"record = {record!r:.80}; give a list of names of variables, as in ['v']")
     return tuple(record)
 
 
@@ -185,6 +185,7 @@ def _length(targets: Targets, step: float) -> float:
         raise InputError("target names no variable; give its recording, as in {'cell.v': traces}")
     label, values = next(iter(given.items()))
     each = step if targets.dt is None else seconds(targets.dt, "target_dt")
+    whole_steps(each, step, "target_dt")
     return float(sweeps_first(values, f"target '{label}'").shape[1] * each)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,23 @@ class GradientFit(FittedNeuron):
         first = next(row for row in finite if row.size)
         unit = max(float(np.median(abs(first))), abs(self.loss))
         return losses_anew(self.loss, loss, only, unit=unit)
+
+    def report(self, path: str | Path) -> Path:
+        """Write an HTML page with parameters, traces, spikes, losses and a check in Brian2.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+
+        Raises
+        ------
+        InputError
+            If matplotlib is not installed, or the file cannot be written.
+        """
+        from brianbridge.fitting.gradient_report import write_gradient_report
+
+        return write_gradient_report(self, path)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result in JSON values: parameters, losses and the neuron or the network."""

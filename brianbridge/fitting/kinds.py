@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from brianbridge.errors import InputError
+from brianbridge.neurons.expressions import one_line
 
 __all__ = ["check_options", "kind_of"]
 
@@ -56,7 +59,24 @@ def kind_of(target: Any, loss: Any, *, circuit: bool, measured: bool) -> str:
         return "traces of a circuit"
     if measured:
         return "rates or features"
-    return "traces" if isinstance(target, Mapping) else "spike trains"
+    if isinstance(target, Mapping):
+        return "traces"
+    if not _is_trains(target):
+        raise InputError(
+            f"target = {one_line(repr(target)):.80} is no recording; give traces by variable, as "
+            "in {'v': traces}, spike times of each sweep in a list, rates in Hz, or Features"
+        )
+    return "spike trains"
+
+
+def _is_trains(target: Any) -> bool:
+    """Return whether a target may be spike trains: a list, or times without one."""
+    from brian2 import second
+    from brian2.units.fundamentalunits import have_same_dimensions
+
+    if isinstance(target, np.ndarray) and target.dtype != object:
+        return bool(have_same_dimensions(target, second))
+    return isinstance(target, list | tuple | np.ndarray)
 
 
 def check_options(kind: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:

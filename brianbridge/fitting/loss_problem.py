@@ -20,6 +20,7 @@ from brianbridge.fitting.learned_values import LearnedValues
 from brianbridge.fitting.ranges import Ranges
 from brianbridge.fitting.sets_twin import SetsTwin
 from brianbridge.network import SpikingNetwork
+from brianbridge.neurons.expressions import one_line
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.quantities import si_array
 from brianbridge.simulation.backend import Backend
@@ -118,10 +119,20 @@ class LossProblem:
             label: constant(population, network.population(population).neuron.initial.get(name, 0))
             for label, (population, name) in self.record.items()
         }
-        found = self._loss(traces, {p.name: constant(p.name, 0.0) for p in network.firing})
+        spikes = {p.name: constant(p.name, 0.0) for p in network.firing}
+        try:
+            found = self._loss(traces, spikes)
+        except Exception as error:
+            shapes = {name: tuple(one.shape) for name, one in traces.items()}
+            raise InputError(
+                f"the loss raises {type(error).__name__} ({one_line(str(error)):.80}) at traces of "
+                f"the shapes {shapes}; correct it, or record what it needs"
+            ) from error
         if not isinstance(found, Tensor) or found.ndim or not found.is_floating_point():
-            what = f"a tensor of shape {tuple(found.shape)}" if isinstance(found, Tensor) else found
-            raise InputError(f"the loss returns {what!r:.80}; return a scalar tensor of a number")
+            what = f"{found!r:.80}"
+            if isinstance(found, Tensor):
+                what = f"a tensor of shape {tuple(found.shape)} and {found.dtype}"
+            raise InputError(f"the loss returns {what}; return a scalar tensor of a real number")
         if not found.requires_grad:
             raise InputError(
                 "the loss has no gradient by traces or spikes; compute it by functions of torch, "

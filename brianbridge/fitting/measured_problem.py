@@ -11,12 +11,12 @@ import numpy as np
 from brianbridge.errors import InputError
 from brianbridge.fitting.driven import driven
 from brianbridge.fitting.measures import Measure
-from brianbridge.fitting.problem import drive_of, sweeps_first, whole_steps
+from brianbridge.fitting.problem import check_fires, checked_input, drive_of, whole_steps
 from brianbridge.fitting.ranges import Ranges, checked_ranges
 from brianbridge.fitting.spike_trains import SpikeTrains
 from brianbridge.fitting.traces import Traces
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.neurons.quantities import seconds, si_array
+from brianbridge.neurons.quantities import checked_step, seconds
 
 __all__ = ["MeasuredProblem"]
 
@@ -97,14 +97,11 @@ class MeasuredProblem:
         InputError
             If anything does not fit together.
         """
-        step = seconds(dt, "dt")
+        step = checked_step(dt, "dt")
         ranges = checked_ranges(model, learn)
         if input is None:
             raise InputError("a fit to rates or features needs the input over time; give input")
-        values = sweeps_first(input, "input")
-        if not np.isfinite(si_array(values)).all():
-            raise InputError("the input has values that are not finite; replace them, such as by 0")
-        each = step if input_dt is None else seconds(input_dt, "input_dt")
+        values, each = checked_input(input, step, input_dt)
         steps = whole_steps(each, step, "input_dt") * values.shape[1]
         first, last = seconds(t_start, "t_start", zero=True), steps * step
         if first >= last:
@@ -113,10 +110,12 @@ class MeasuredProblem:
                 "it shorter"
             )
         made = measure(len(values), first, last)
-        if not made.variable and not model.emit:
-            raise InputError(
-                f"{model.label} has no threshold, so that it has no rate; give it one, such as "
-                "threshold='v > -20*mV' and the same as refractory"
-            )
+        if not made.variable:
+            check_fires(model)
+            if made.wanted.max() > 1 / step:
+                raise InputError(
+                    f"target has a rate of {made.wanted.max():g} Hz, more than a spike in each "
+                    f"step of {step * 1e3:g} ms; correct it, or choose a smaller dt"
+                )
         population = driven(model, drive or drive_of(model), values, each)
         return cls(model, population, ranges, step, steps, made)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,23 @@ class MeasuredFit(FittedNeuron):
             return self.problem.loss(self._recorded(finer, method))
 
         return losses_anew(self.loss, loss, self.problem.population.method)
+
+    def report(self, path: str | Path) -> Path:
+        """Write an HTML page with parameters, measures of each sweep, losses and a check.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+
+        Raises
+        ------
+        InputError
+            If matplotlib is not installed, or the file cannot be written.
+        """
+        from brianbridge.fitting.measured_report import write_measured_report
+
+        return write_measured_report(self, path)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result in JSON values: parameters, measures, losses and the neuron."""

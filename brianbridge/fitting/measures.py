@@ -121,10 +121,14 @@ def as_rates(target: Any) -> Any:
     from brian2 import Quantity, hertz
     from brian2.units.fundamentalunits import get_dimensions
 
-    # Of a list, one element tells: spike trains have several lengths.
-    one = target[0] if isinstance(target, list | tuple) and len(target) else target
-    if not isinstance(one, Quantity) or get_dimensions(one) is not hertz.dim:
+    # Spike trains have several lengths, so that a list of them is no Quantity.
+    each = target if isinstance(target, list | tuple) and len(target) else [target]
+    are_rates = [isinstance(one, Quantity) and get_dimensions(one) is hertz.dim for one in each]
+    if not any(are_rates):
         return None
+    if not all(are_rates):
+        other = each[are_rates.index(False)]
+        raise InputError(f"target has {other!r:.80} among rates; give all of them in Hz")
     return partial(_checked, si_array(target))
 
 

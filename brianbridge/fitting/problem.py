@@ -11,14 +11,15 @@ import numpy as np
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.fitting.driven import driven, started_at
 from brianbridge.fitting.ranges import Ranges, checked_ranges
+from brianbridge.fitting.weights import kept_values, real_array, target_weights
 from brianbridge.network import SpikingNetwork
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.neurons.quantities import seconds, si_array
+from brianbridge.neurons.quantities import checked_step, seconds, si_array
 from brianbridge.neurons.quantity_text import unit_name
 
 __all__ = [
-    "Problem", "checked_input", "checked_targets", "drive_of", "is_circuit", "kept_values",
-    "sweeps_first", "target_weights", "whole_steps",
+    "Problem", "check_fires", "checked_input", "checked_targets", "drive_of", "is_circuit",
+    "sweeps_first", "whole_steps",
 ]  # fmt: skip
 
 
@@ -59,6 +60,11 @@ class Problem:
     def sweeps(self) -> int:
         """The number of sweeps."""
         return len(next(iter(self.targets.values())))
+
+    @property
+    def has_input(self) -> bool:
+        """Whether anything over time drives the neuron."""
+        return bool(self.population.timed_arrays)
 
     @property
     def steps(self) -> int:
@@ -111,7 +117,7 @@ class Problem:
         """
         from brian2 import Quantity
 
-        step = seconds(dt, "dt")
+        step = checked_step(dt, "dt")
         ranges = checked_ranges(model, learn)
         times = step if target_dt is None else seconds(target_dt, "target_dt")
         every = whole_steps(times, step, "target_dt")
@@ -149,9 +155,19 @@ def whole_steps(period: float, dt: float, what: str) -> int:
     if number < 1 or abs(number * dt - period) > 1e-6 * dt:
         raise InputError(
             f"{what} = {period * 1e3:g} ms is no multiple of dt = {dt * 1e3:g} ms; choose a dt "
-            f"that divides it, such as {period / max(1, np.ceil(period / dt)) * 1e3:g} ms"
+            f"that divides it, such as {_divisor(period, dt, what)}"
         )
     return number
+
+
+def _divisor(period: float, dt: float, what: str) -> str:
+    """Return a step up to `dt` that divides a period, as a user can write it."""
+    parts = max(1, int(np.ceil(period / dt)))
+    for number in range(parts, parts + 10):
+        text = f"{period / number * 1e3:g}"
+        if abs(float(text) * number - period * 1e3) < 1e-9 * period * 1e3:
+            return f"{text} ms"
+    return f"{what}/{parts}"
 
 
 def drive_of(model: NeuronModel) -> str:
@@ -169,7 +185,7 @@ def sweeps_first(values: Any, what: str) -> Any:
     from brian2.units.fundamentalunits import get_dimensions
 
     try:
-        array = si_array(values)
+        array = real_array(values)
     except (TypeError, ValueError) as error:
         raise InputError(
             f"{what} is no array of numbers ({error!s:.80}); give sweeps of one length, (sweeps, "
@@ -188,6 +204,13 @@ def checked_input(input: Any, dt: float, input_dt: Any) -> tuple[Any, float]:
     InputError
         If it has another shape, it is not finite, or its values last for no whole number of steps.
     """
+    from brian2 import TimedArray
+
+    if isinstance(input, TimedArray):
+        raise InputError(
+            "the input is a TimedArray; name it in the equations, as in 'I = stimulus(t) : amp', "
+            "and leave input out"
+        )
     each = dt if input_dt is None else seconds(input_dt, "input_dt")
     whole_steps(each, dt, "input_dt")
     values = sweeps_first(input, "input")
@@ -241,30 +264,6 @@ def _check_same(values: Any, each: float, shape: tuple[int, ...], times: float) 
         )
 
 
-def kept_values(
-    targets: Mapping[str, np.ndarray], mask_nan: bool, t_start: float, times: float
-) -> dict[str, np.ndarray]:
-    """Return which values count: from `t_start` on, and finite where missing ones are allowed."""
-    kept = {}
-    for name, values in targets.items():
-        kept[name] = np.isfinite(values)
-        missing = int((~kept[name]).sum())
-        if np.isinf(values).any() or (missing and not mask_nan):
-            raise InputError(
-                f"target '{name}' has {missing} values that are not finite; set mask_nan=True to "
-                "leave NaN out, or interpolate them"
-            )
-        if not kept[name].any(1).all():
-            raise InputError(f"target '{name}' has a sweep of nothing but NaN; leave it out")
-        if t_start > (values.shape[1] - 1) * times:
-            raise InputError(
-                f"t_start = {t_start * 1e3:g} ms leaves nothing of sweeps of "
-                f"{values.shape[1] * times * 1e3:g} ms; make it shorter"
-            )
-        kept[name][:, : int(np.ceil(t_start / times - 1e-6))] = False
-    return kept
-
-
 def _filled(values: np.ndarray) -> np.ndarray:
     """Return values with missing ones interpolated, as the recording that a neuron follows."""
     filled, times = values.copy(), np.arange(values.shape[1])
@@ -274,24 +273,19 @@ def _filled(values: np.ndarray) -> np.ndarray:
     return filled
 
 
-def target_weights(name: str, values: np.ndarray, kept: np.ndarray, given: Any) -> np.ndarray:
-    """Return the weight of each squared difference of a target, as a share of its variance."""
-    try:
-        weights = np.broadcast_to(1.0 if given is None else si_array(given), values.shape) * kept
-    except ValueError:
+def check_fires(model: NeuronModel) -> None:
+    """Refuse a neuron that never fires, for a fit to spikes or rates.
+
+    Raises
+    ------
+    InputError
+        If it has no threshold.
+    """
+    if not model.emit:
         raise InputError(
-            f"weights have the shape {np.shape(given)}, but target '{name}' has {values.shape}; "
-            "give one weight for each value, or (sweeps, 1)"
-        ) from None
-    if (weights < 0).any() or not weights.any():
-        raise InputError("weights are below 0 or all 0; give weights above 0")
-    mean = np.average(values, weights=weights)
-    spread = np.sum(weights * (values - mean) ** 2)
-    if spread <= 1e-20 * np.sum(weights * values**2):
-        raise InputError(
-            f"target '{name}' never changes; give a recording in which it responds to the input"
+            f"{model.label} has no threshold, so that it never fires; give it one, such as "
+            "threshold='v > -20*mV' and the same as refractory"
         )
-    return np.asarray(weights / spread)
 
 
 def is_circuit(model: Any) -> bool:

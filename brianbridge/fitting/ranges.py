@@ -14,6 +14,7 @@ import numpy as np
 from scipy.stats import qmc
 
 from brianbridge.errors import InputError, did_you_mean
+from brianbridge.neurons.expressions import one_line
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.quantities import si_array
 from brianbridge.neurons.quantity_text import parse_quantity, unit_name
@@ -151,14 +152,15 @@ def checked_bounds(name: str, bounds: Any, present: Any) -> tuple[float, float, 
     from brian2.units.fundamentalunits import get_dimensions
 
     try:
-        pair = [parse_quantity(one, f"learn, '{name}'") for one in bounds]
+        given = () if isinstance(bounds, str | Mapping) else tuple(bounds)
     except TypeError:
-        pair = []
-    if len(pair) != 2:
+        given = ()
+    if len(given) != 2 or any(np.ndim(one) for one in given):
         raise InputError(
-            f"learn: the range of '{name}' is {bounds!r:.80}; give its lowest and its highest "
-            "value, as in (5*ms, 50*ms)"
+            f"learn: the range of '{name}' is {one_line(repr(bounds)):.80}; give its lowest and "
+            "its highest value, as in (5*ms, 50*ms)"
         )
+    pair = [parse_quantity(one, f"learn, '{name}'") for one in given]
     dim = get_dimensions(present)
     for one in pair:
         if get_dimensions(one) is not dim:

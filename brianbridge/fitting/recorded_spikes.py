@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from brianbridge.errors import InputError, did_you_mean
+from brianbridge.errors import InputError
+from brianbridge.fitting.tables import TABLES, check_known, read_table
 from brianbridge.neurons.quantity_text import parse_quantity
 
 __all__ = ["recorded_spikes"]
@@ -16,7 +17,9 @@ __all__ = ["recorded_spikes"]
 _SWEEP = "sweep"
 
 
-def recorded_spikes(path: Path, names: str | list[str], unit: str, sweeps: int) -> list[Any]:
+def recorded_spikes(
+    path: Path, names: str | list[str], unit: str, number: int, sweeps: list[int] | None = None
+) -> list[Any]:
     """Return the spike times of each sweep, with their unit.
 
     Parameters
@@ -28,8 +31,11 @@ def recorded_spikes(path: Path, names: str | list[str], unit: str, sweeps: int) 
         column ``sweep`` that counts from 0.
     unit : str
         The unit of the times, such as ``"ms"``.
-    sweeps : int
-        The number of sweeps. In a CSV file, those that it does not name have no spikes.
+    number : int
+        The number of sweeps of the input. In a CSV file, those that it does not name have no
+        spikes.
+    sweeps : list of int, optional
+        Which sweeps of the file, counted from 0; all by default.
 
     Raises
     ------
@@ -38,44 +44,43 @@ def recorded_spikes(path: Path, names: str | list[str], unit: str, sweeps: int) 
     """
     one = parse_quantity(f"1 {unit}", f"unit of '{path}'")
     named = [names] if isinstance(names, str) else names
-    if path.suffix == ".npz":
-        known = _arrays(path)
-        return [_of(path, known, name).ravel() * one for name in named]
-    if path.suffix != ".csv":
+    if path.suffix not in TABLES:
         raise InputError(f"'{path}' is no .npz or .csv file; save the spike times as one of these")
+    if path.suffix == ".npz":
+        return [times.ravel() * one for times in _of_arrays(path, named, sweeps)]
     if len(named) != 1:
         raise InputError(f"'{path}': {named} are several columns; give the one that has the times")
-    known = _columns(path)
-    number, times = _of(path, known, _SWEEP), _of(path, known, named[0])
-    if wrong := sorted(set(number.tolist()) - set(range(sweeps))):
+    return [times * one for times in _of_columns(path, named[0], number, sweeps)]
+
+
+def _values(path: Path, names: list[str]) -> list[np.ndarray]:
+    known = read_table(path, names)
+    check_known(path, names, known)
+    return [cast(np.ndarray, known[name]) for name in names]
+
+
+def _of_arrays(path: Path, names: list[str], sweeps: list[int] | None) -> list[np.ndarray]:
+    """Return an array for each sweep."""
+    trains = _values(path, names)
+    for one in sweeps or ():
+        if not 0 <= one < len(trains):
+            raise InputError(
+                f"'{path}' has {len(trains)} sweeps of {names}, but sweeps names {one}; count "
+                "them from 0"
+            )
+    return trains if sweeps is None else [trains[one] for one in sweeps]
+
+
+def _of_columns(path: Path, name: str, number: int, sweeps: list[int] | None) -> list[np.ndarray]:
+    """Return the times of each sweep, which a column numbers; some have none."""
+    places, times = _values(path, [_SWEEP, name])
+    chosen = range(number) if sweeps is None else sweeps
+    named = {*places.tolist()}
+    for one in sorted(named - {*chosen} if sweeps is None else {*chosen} - named):
         raise InputError(
-            f"'{path}' has a sweep {wrong[0]:g}, but the input has the sweeps 0 to {sweeps - 1}; "
-            "count sweeps from 0"
+            f"'{path}' has a sweep {one:g}, but the input has the sweeps 0 to {number - 1}; count "
+            "sweeps from 0, or choose some by sweeps"
+            if sweeps is None
+            else f"'{path}' has no spikes of sweep {one}; leave it out of sweeps"
         )
-    return [times[number == k] * one for k in range(sweeps)]
-
-
-def _of(path: Path, known: dict[str, np.ndarray], name: str) -> np.ndarray:
-    if name not in known:
-        raise InputError(f"'{path}' has no values '{name}'. {did_you_mean(name, known)}")
-    return known[name]
-
-
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: np.asarray(arrays[name], np.float64) for name in arrays.files}
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from None
-
-
-def _columns(path: Path) -> dict[str, np.ndarray]:
-    try:
-        table = np.genfromtxt(path, delimiter=",", names=True, encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from None
-    return {name: np.atleast_1d(table[name]) for name in table.dtype.names or ()}
-
-
-def _unreadable(path: Path, error: Exception) -> InputError:
-    return InputError(f"'{path}' cannot be read ({str(error).splitlines()[0]:.120})")
+    return [times[places == one] for one in chosen]

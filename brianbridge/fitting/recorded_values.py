@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from brianbridge.errors import InputError, did_you_mean
+from brianbridge.errors import InputError
 from brianbridge.fitting.laboratory_files import Sweep, read_laboratory_file
-from brianbridge.neurons.quantities import si_array
+from brianbridge.fitting.tables import TABLES, check_known, read_table, unreadable
 from brianbridge.neurons.quantity_text import parse_quantity, unit_name
 
 __all__ = ["recorded_values"]
@@ -54,9 +54,7 @@ def recorded_values(
     text = unit or "1"
     scale = parse_quantity(f"1 {text}" if text != "1" else "1", f"unit of '{path}'")
     known = _read(path, named)
-    for name in named:
-        if name not in known:
-            raise InputError(f"'{path}' has no values '{name}'. {did_you_mean(name, known)}")
+    check_known(path, named, known)
     found = [sweep for name in named for sweep in known[name]]
     if not found:
         raise InputError(f"'{path}' has no sweeps of {named}; name values that have some")
@@ -87,29 +85,26 @@ def recorded_values(
 
 
 def _read(path: Path, names: list[str]) -> Mapping[str, list[Sweep]]:
-    """Return all values of a file, by name."""
+    """Return the values of a file by name; none of others than are asked for."""
+    if path.suffix in TABLES:
+        table = read_table(path, names)
+        return {k: [] if one is None else _plain(path, k, one) for k, one in table.items()}
     try:
-        if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
-                return {name: _plain(arrays[name]) for name in arrays.files}
-        if path.suffix == ".csv":
-            table = np.genfromtxt(
-                path, delimiter=",", names=True, deletechars="", replace_space=" ", encoding="utf-8"
-            )
-            return {name: _plain(np.atleast_1d(table[name])) for name in table.dtype.names or ()}
         if not path.exists():
             raise FileNotFoundError("there is no such file")
         return read_laboratory_file(path, names)
     except InputError:
         raise
     except Exception as error:  # Neo's readers raise many kinds of error
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise InputError(
-            f"'{path}' cannot be read ({reason:.120}); give a .npz, .csv or .nwb file, or one that "
-            "Neo reads"
+        raise unreadable(
+            path, error, "give a .npz, .csv or .nwb file, or one that Neo reads"
         ) from None
 
 
-def _plain(values: np.ndarray) -> list[Sweep]:
+def _plain(path: Path, name: str, values: np.ndarray) -> list[Sweep]:
     """Return the sweeps of an array whose file tells neither unit nor time."""
-    return [Sweep(row) for row in np.atleast_2d(si_array(values))]
+    if values.ndim not in (1, 2):
+        raise InputError(
+            f"'{path}': '{name}' has the shape {values.shape}; save it as (sweeps, times)"
+        )
+    return [Sweep(row) for row in np.atleast_2d(values)]

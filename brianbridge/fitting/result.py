@@ -161,9 +161,9 @@ class Fit(FittedNeuron):
         InputError
             If matplotlib is not installed, or the file cannot be written.
         """
-        from brianbridge.fitting.report import write_fit_report
+        from brianbridge.fitting.trace_report import write_trace_report
 
-        return write_fit_report(self, path)
+        return write_trace_report(self, path)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result in JSON values: parameters, intervals, losses and the neuron."""

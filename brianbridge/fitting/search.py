@@ -41,8 +41,8 @@ def fit_to_traces(options: Mapping[str, Any]) -> Fit:
         If anything does not fit together, or no start gives finite traces.
     """
     optimizer = options["optimizer"]
-    if optimizer not in _OPTIMIZERS:
-        hint = did_you_mean(str(optimizer), _OPTIMIZERS)
+    if optimizer not in tuple(_OPTIMIZERS):
+        hint = did_you_mean(optimizer, _OPTIMIZERS)
         raise InputError(f"there is no optimizer {optimizer!r:.80}. {hint}")
     names = ("input", "target", "dt", "learn", "drive", "input_dt", "target_dt", "t_start",
              "weights", "mask_nan")  # fmt: skip

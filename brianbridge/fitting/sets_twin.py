@@ -20,9 +20,6 @@ from brianbridge.twin.spike_function import SpikeFunction
 
 __all__ = ["SetsTwin"]
 
-#: The step, in seconds, from which on a spike has the slope 1 at its threshold.
-_STEP_OF_SLOPE_1 = 1e-3
-
 
 class SetsTwin(NetworkTwin):
     """Run a circuit in double precision, with learned values that differ between samples.
@@ -38,10 +35,8 @@ class SetsTwin(NetworkTwin):
 
     Notes
     -----
-    The slope of a spike falls with the step, to 0.1 at 0.1 ms: a potential is near the threshold
-    for the more steps, the finer these are. With a slope of 1, gradients of two neurons in a loop
-    exploded within 100 ms; with this one, those of their spike counts were near the differences
-    that Brian2 shows.
+    The slope of a spike falls with the step (`SpikeFunction.of_step`). Gradients of the spike
+    counts of two neurons in a loop were then near the differences that Brian2 shows.
 
     Raises
     ------
@@ -53,10 +48,9 @@ class SetsTwin(NetworkTwin):
         sample = checked_samples(network, None)
         ranges = learned.ranges
         middle = learned.set_in(network, ranges.values(np.full(len(ranges.names), 0.5)))
-        through = SpikeFunction(scale=min(1.0, network.dt / _STEP_OF_SLOPE_1))
         super().__init__(
             middle, dtype=torch.float64, learn=learned.parameters,
-            spike_function=through,
+            spike_function=SpikeFunction.of_step(network.dt),
         )  # fmt: skip
         self._places, self._seed = learned.places, seed
         self.learned = nn.ModuleDict({name: _Values(self._axes(name)) for name in self.learn})

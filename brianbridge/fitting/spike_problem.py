@@ -11,11 +11,11 @@ import numpy as np
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.fitting.driven import driven
 from brianbridge.fitting.forced import forced
-from brianbridge.fitting.problem import drive_of, sweeps_first
+from brianbridge.fitting.problem import check_fires, checked_input, drive_of
 from brianbridge.fitting.ranges import Ranges, checked_ranges
 from brianbridge.fitting.spike_distances import LOSSES
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.neurons.quantities import seconds, si_array
+from brianbridge.neurons.quantities import checked_step, seconds, si_array
 
 __all__ = ["LIKELIHOOD", "SpikeProblem"]
 
@@ -98,14 +98,13 @@ class SpikeProblem:
         known = (*LOSSES, LIKELIHOOD)
         if metric not in known:
             raise InputError(f"there is no metric {metric!r}. {did_you_mean(metric, known)}")
-        step = seconds(dt, "dt")
+        step = checked_step(dt, "dt")
         ranges = checked_ranges(model, learn)
         within = seconds(precision, "precision")
         if input is None:
             raise InputError("a fit to spike trains needs the input over time; give input")
-        values = sweeps_first(input, "input")
-        if not np.isfinite(si_array(values)).all():
-            raise InputError("the input has values that are not finite; replace them, such as by 0")
+        check_fires(model)
+        values, _ = checked_input(input, step, None)
         trains = _trains(target, values.shape, step)
         if metric == LIKELIHOOD:
             _check_refractory(model, trains)
@@ -132,8 +131,15 @@ def _trains(target: Any, shape: tuple[int, int], dt: float) -> tuple[np.ndarray,
         )
     found = []
     for number, times in enumerate(target):
-        if np.size(times) and get_dimensions(times) is not second.dim:
-            raise InputError(f"spike train {number} is no array of times; multiply it by second")
+        try:
+            unit = get_dimensions(times) if np.size(times) else second.dim
+        except TypeError:
+            unit = None
+        if unit is not second.dim:
+            raise InputError(
+                f"spike train {number} is no array of times; multiply it by second, or give traces "
+                "by variable, as in {'v': traces}"
+            )
         places = np.rint(np.sort(si_array(times).ravel()) / dt)
         if places.size and not (places[0] >= 0 and places[-1] < steps):
             raise InputError(

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from brianbridge.fitting.report import check_matplotlib, inline, write_page
+from brianbridge.fitting.report import SWEEPS, losses_by_place, write_report
 from brianbridge.neurons.quantity_text import quantity_text
 from brianbridge.plots.style import BLUE, VERMILLION, hide_frame
 from brianbridge.report.svg import Figure, draw
 
 __all__ = ["write_spike_report"]
 
-#: Largest number of sweeps that are drawn, and of lines for one of them; seconds in a line.
-_SWEEPS, _LINES, _SECONDS = 6, 5, 2.0
+#: Largest number of lines for a sweep, and seconds in a line.
+_LINES, _SECONDS = 5, 2.0
 
 
 def write_spike_report(fit: Any, path: str | Path) -> Path:
@@ -35,24 +34,13 @@ def write_spike_report(fit: Any, path: str | Path) -> Path:
     InputError
         If matplotlib is not installed, or the file cannot be written.
     """
-    check_matplotlib()
-    ranges = fit.problem.ranges.as_given()
-    table = "".join(
-        f"<tr><th scope=row>{escape(name)}</th>"
-        + "".join(f"<td>{escape(quantity_text(one))}</td>" for one in (value, *ranges[name]))
-        + "</tr>"
-        for name, value in fit.parameters.items()
+    problem = fit.problem
+    noise = "" if fit.noise is None else f" Width of the noise: {quantity_text(fit.noise)}."
+    summary = (
+        f"Coincidence factor: {fit.coincidence:.3g} at {problem.precision * 1e3:g} ms. "
+        f"Loss by {problem.metric}: {fit.loss:.3g}.{noise}"
     )
-    noise = "" if fit.noise is None else f" Width of the noise: {escape(quantity_text(fit.noise))}."
-    body = (
-        f"<p>Coincidence factor: {fit.coincidence:.3g} at {fit.problem.precision * 1e3:g} ms. "
-        f"Loss by {fit.problem.metric}: {fit.loss:.3g}.{noise} {fit.seconds:.1f} s.</p>"
-        "<table><thead><tr><th>parameter</th><th>value</th><th>range from</th><th>to</th></tr>"
-        f"</thead><tbody>{table}</tbody></table>"
-        f"<h2>Simulated anew</h2><pre>{escape(str(fit.verify()))}</pre>"
-        f"<h2>Spikes</h2>{inline(_figures(fit))}"
-    )
-    return write_page(path, fit, body)
+    return write_report(fit, path, summary, _figures(fit))
 
 
 def _figures(fit: Any) -> Iterator[Figure]:
@@ -61,19 +49,11 @@ def _figures(fit: Any) -> Iterator[Figure]:
 
     problem = fit.problem
     for sweep, (recorded, times) in enumerate(zip(problem.trains, fit.trains, strict=True)):
-        if sweep < _SWEEPS:
+        if sweep < SWEEPS:
             yield _raster(sweep, recorded, np.asarray(times / second), problem.steps * problem.dt)
-    losses = fit.found.losses
-
-    def plot(ax: Any) -> None:
-        ax.plot(np.arange(1, len(losses) + 1), losses, "o", color=BLUE, ms=4)
-        ax.set(xlabel="place", ylabel=f"loss by {problem.metric}")
-        hide_frame(ax)
-
-    yield draw(
-        "losses", "Losses", f"The best of {len(losses)} sets of parameters has {fit.loss:.3g}.",
-        plot, height=2.6, width=7.0,
-        caption="Each point is a set of parameters of the last stage, the best one first.",
+    yield losses_by_place(
+        fit.found.losses, f"loss by {problem.metric}",
+        "Each point is a set of parameters of the last stage, the best one first.",
     )  # fmt: skip
 
 

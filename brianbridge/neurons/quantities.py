@@ -17,6 +17,7 @@ from brianbridge.neurons.quantity_text import parse_quantity, unit_name
 
 __all__ = [
     "as_time",
+    "checked_step",
     "from_json",
     "parse_quantity",
     "plain",
@@ -25,6 +26,10 @@ __all__ = [
     "to_json",
     "unit_name",
 ]
+
+
+#: Limits of the length of a step, in seconds: Brian2 counts these exactly.
+_SHORTEST_STEP, _LONGEST_STEP = 1e-9, 1e3
 
 
 def seconds(value: Any, what: str, *, zero: bool = False) -> float:
@@ -40,9 +45,10 @@ def seconds(value: Any, what: str, *, zero: bool = False) -> float:
     >>> seconds("2 ms", "dt"), seconds(1e-4, "dt")
     (0.002, 0.0001)
     """
-    plain = isinstance(value, int | float)  # needs no Brian2
+    plain = isinstance(value, int | float) and not isinstance(value, bool)  # needs no Brian2
     quantity = value if plain else parse_quantity(value, what)
-    if np.ndim(quantity) or (hasattr(quantity, "dim") and unit_name(quantity.dim) != "second"):
+    other_unit = hasattr(quantity, "dim") and unit_name(quantity.dim) != "second"
+    if np.ndim(quantity) or other_unit or np.asarray(quantity).dtype == bool:
         raise InputError(f"{what} = {one_line(str(value)):.80} is not a time; write '1 ms'")
     try:
         length = float(quantity)
@@ -51,8 +57,29 @@ def seconds(value: Any, what: str, *, zero: bool = False) -> float:
     if zero and length == 0:
         return 0.0
     if not 0 < length < float("inf"):
-        problem = "not finite" if length == float("inf") else "below 0" if zero else "not above 0"
+        problem = "not finite" if not np.isfinite(length) else "below 0" if zero else "not above 0"
         raise InputError(f"{what} = {length} s is {problem}; give a time such as '1 ms'")
+    return length
+
+
+def checked_step(value: Any, what: str) -> float:
+    """Return the length of a step in seconds, as `seconds`, within the limits of Brian2's clock.
+
+    Raises
+    ------
+    InputError
+        If it is no time, or out of these limits.
+
+    Examples
+    --------
+    >>> checked_step("0.1 ms", "dt")
+    0.0001
+    """
+    length = seconds(value, what)
+    if not _SHORTEST_STEP <= length <= _LONGEST_STEP:
+        raise InputError(
+            f"{what} = {length:g} s; give a step from {_SHORTEST_STEP:g} s to {_LONGEST_STEP:g} s"
+        )
     return length
 
 

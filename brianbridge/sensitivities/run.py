@@ -81,7 +81,8 @@ def sensitivity(
     seed : int, optional
         Seed of the random numbers of neurons; a fresh one if None.
     spike_function : SpikeFunction, optional
-        How to differentiate through a spike; arctan if not given.
+        How to differentiate through a spike; if not given, arctan with a slope that falls with
+        the step below 1 ms (`SpikeFunction.of_step`).
     backend : Backend, optional
         The path through Brian2; see `brianbridge.simulate`.
     progress : Progress, optional
@@ -110,7 +111,7 @@ def sensitivity(
     x, labels = _samples(network, data, samples)
     parameters, left_out = parameters_of(network, step)
     smooth = [p for p in parameters if not p.no_gradient]
-    twin = ChangingTwin(network, smooth, spike_function)
+    twin = ChangingTwin(network, smooth, spike_function or SpikeFunction.of_step(network.dt))
     outcomes = outcomes_of(twin, of, labelled=labels is not None)
     progress = Progress() if progress is None else progress
     run = partial(simulate, x=x, seed=seed, backend=backend)

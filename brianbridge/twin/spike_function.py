@@ -44,6 +44,9 @@ from brianbridge.schema import NameIn
 
 __all__ = ["SpikeFunction", "register_spike_function", "spike_function_names"]
 
+#: The step, in seconds, from which on a spike has the slope 1 at its threshold; see `of_step`.
+_STEP_OF_SLOPE_1 = 1e-3
+
 Kernel = Callable[[Tensor], Tensor]
 Levels = Literal["all", "nearest", "range"]
 
@@ -206,6 +209,21 @@ class SpikeFunction:
             hint = did_you_mean(self.levels, get_args(Levels))
             raise InputError(f"spike function '{self.name}': levels = '{self.levels}'. {hint}")
         object.__setattr__(self, "_kernel", kernel)
+
+    @classmethod
+    def of_step(cls, dt: float) -> SpikeFunction:
+        """Return the spike function for the sensitivity of spike counts at a step, in seconds.
+
+        Its slope falls with the step, to 0.1 at 0.1 ms: a potential is near the threshold for the
+        more steps, the finer these are. With a slope of 1, the gradients of neurons that excite
+        each other explode within 100 ms.
+
+        Examples
+        --------
+        >>> SpikeFunction.of_step(1e-4).scale, SpikeFunction.of_step(2e-3).scale
+        (0.1, 1.0)
+        """
+        return cls(scale=min(1.0, dt / _STEP_OF_SLOPE_1))
 
     def slope(self, x: Tensor) -> Tensor:
         """Return the surrogate derivative at a distance `x` from the threshold."""

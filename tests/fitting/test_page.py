@@ -1,9 +1,10 @@
-"""The examples of docs/fitting.md run as they stand."""
+"""The examples of docs/fitting.md and the files of docs/fitting_reference.md run as they stand."""
 
 from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,22 @@ import pytest
 from brian2 import Hz, ms, mV, nS, pA, pF
 
 from brianbridge.cli import main
+from brianbridge.fitting.file import FitFile
+from brianbridge.schema import validated
 
-PAGE = Path(__file__).parents[2] / "docs" / "fitting.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE, REFERENCE = DOCS / "fitting.md", DOCS / "fitting_reference.md"
+
+
+def files() -> list[str]:
+    """Return the files and parts of files of the reference."""
+    return re.findall(r"^```toml\n(.*?)^```", REFERENCE.read_text(encoding="utf-8"), re.M | re.S)
+
+
+@pytest.mark.parametrize("part", files()[1:])
+def test_each_part_of_a_file_fits_the_schema(part):
+    whole, other = tomllib.loads(files()[0]), tomllib.loads(part)
+    assert validated(FitFile, {**whole, **other}, "the file").target
 
 
 def test_the_examples_and_the_file_find_the_truth(tmp_path, monkeypatch, capsys):
@@ -36,8 +51,7 @@ def test_the_examples_and_the_file_find_the_truth(tmp_path, monkeypatch, capsys)
     assert "DIFFERS" not in capsys.readouterr().out
 
     monkeypatch.chdir(tmp_path)
-    file = re.findall(r"^```toml\n(.*?)^```", text, re.M | re.S)[0]
-    Path("cell.toml").write_text(file.replace("starts = 16", "starts = 2"))
+    Path("cell.toml").write_text(files()[0].replace("starts = 16", "starts = 2"))
     np.savez("sweeps.npz", current=scope["current"] / pA, potential=scope["recorded"] / mV)
     lines = [f'{name} = "{float(v)!r} {unit(v)}"' for name, v in truth.items()]
     Path("cell_model.toml").write_text(

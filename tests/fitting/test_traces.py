@@ -172,3 +172,31 @@ def test_a_threshold_is_found_by_evolution_only(refused, monkeypatch):
     assert found.loss < 1e-12
     assert found.free == ()
     assert found.verify().same
+
+
+def test_a_fit_in_a_narrow_valley_goes_on_to_the_minimum():
+    """The loss is least where the fit ends, so it is at most that of the truth."""
+    equations = """
+    dv/dt = (g_L*(E_L - v) - w + I)/C : volt
+    dw/dt = (a*(v - E_L) - w)/tau_w : amp
+    I : amp
+    """
+    truth = {"g_L": 10 * nS, "E_L": -70 * mV, "C": 200 * pF, "a": 6 * nS, "tau_w": 30 * ms}
+    current = np.zeros((2, 1000))
+    current[0, 200:800], current[1, 200:800] = 100, -150
+    true = bb.NeuronModel(equations, method="euler", parameters=truth, initial={"v": -70 * mV})
+    cell = driven(true, "I", current * pA, 1e-4).group(2, dt=0.1 * ms)
+    electrode = StateMonitor(cell, "v", record=True)
+    Network(cell, electrode).run(100 * ms)
+    noise = np.random.default_rng(2).normal(0, 0.2, (2, 1000)) * mV
+    model = NeuronGroup(1, equations, method="euler", namespace=truth)
+    model.v = -70 * mV
+    found = bb.fit(
+        model, input=current * pA, drive="I", target={"v": electrode.v + noise}, dt=0.1 * ms,
+        learn={"g_L": (1 * nS, 100 * nS), "C": (50 * pF, 1000 * pF), "a": (0 * nS, 20 * nS),
+               "tau_w": (5 * ms, 200 * ms)}, starts=4,
+    )  # fmt: skip
+    at_truth = np.mean((noise / mV) ** 2) / np.var((electrode.v + noise) / mV)
+    assert found.loss < at_truth
+    for name, (low, high) in found.intervals.items():
+        assert low - (high - low) < truth[name] < high + (high - low)

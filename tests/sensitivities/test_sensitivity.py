@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from brian2 import NeuronGroup, ms, mV
+from brian2 import Network, NeuronGroup, Synapses, ms, mV
 from torch.nn.functional import cross_entropy
 
 import brianbridge as bb
@@ -20,6 +20,7 @@ from brianbridge.sensitivities.gradient import ChangingTwin, derivatives
 from brianbridge.sensitivities.outcomes import outcomes_of
 from brianbridge.sensitivities.parameters import parameters_of
 from brianbridge.simulation.simulate import simulate
+from brianbridge.twin import SpikeFunction
 
 X = np.random.default_rng(1).random((12, 6))
 DATA = bb.from_arrays("mine", X, np.arange(12) % 3)
@@ -353,3 +354,23 @@ def test_a_value_that_brian2_cannot_run_is_told_in_its_row(monkeypatch):
     assert theta.brian2 is None
     assert theta.note == "no run with +2 %: no such threshold"
     assert row(found, "tau").brian2 is not None
+
+
+def test_gradients_at_small_steps_do_not_explode():
+    generator = np.random.default_rng(0)
+    group = NeuronGroup(
+        20, "dv/dt = (E - v + I + s)/tau : volt\nds/dt = -s/(5*ms) : volt\nI : volt",
+        threshold="v > theta", reset="v = -62*mV", method="exponential_euler", dt=0.1 * ms,
+        namespace={"E": -70 * mV, "tau": 15 * ms, "theta": -50 * mV}, name="cells",
+    )  # fmt: skip
+    group.v, group.I = -70 * mV, generator.uniform(19, 28, 20) * mV
+    wires = Synapses(group, group, on_pre="s += 3*mV", dt=0.1 * ms)
+    wires.connect(i=generator.integers(0, 20, 40), j=generator.integers(0, 20, 40))
+    network = bb.from_brian2(Network(group, wires), steps=1000, dt=0.1 * ms, output="cells")
+
+    def largest(**options):
+        rows = bb.sensitivity(network, None, of="counts", **options).rows
+        return max(abs(r.gradient.value / r.brian2.value) for r in rows if r.parameter == "theta")
+
+    assert largest() < 1e3
+    assert largest(spike_function=SpikeFunction()) > 1e6

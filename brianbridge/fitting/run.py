@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
-import numpy as np
 from brian2.core.namespace import get_local_namespace
 
 from brianbridge.blame import count_as_used
 from brianbridge.counters import checked_seed
-from brianbridge.errors import InputError
+from brianbridge.fitting.arguments import check_arguments, check_single
 from brianbridge.fitting.features import Features
 from brianbridge.fitting.kinds import check_options, kind_of
 from brianbridge.fitting.measured_result import MeasuredFit
@@ -207,6 +206,7 @@ def fit(
     Examples
     --------
     >>> import brianbridge as bb
+    >>> import numpy as np
     >>> from brian2 import Hz, ms
     >>> lif = bb.NeuronModel("dv/dt = -v/tau + drive : 1\ndrive : Hz", drive="drive",
     ...                      parameters={"tau": 20*ms})
@@ -224,10 +224,11 @@ def fit(
     kind = kind_of(target, loss, circuit=circuit, measured=measure is not None)
     defaults = {name: one.default for name, one in inspect.signature(fit).parameters.items()}
     check_options(kind, options, defaults)
-    _check_counts(starts, progress)
-    options |= {"starts": int(starts), "seed": checked_seed(seed)}
+    check_arguments(options, circuit=circuit)
+    options |= {"starts": int(starts), "iterations": int(iterations), "seed": checked_seed(seed)}
     if not (circuit or isinstance(model, NeuronModel)):
         options["model"] = NeuronModel.from_group(model, level=1)
+        check_single(model)
         count_as_used([model])
     if circuit or loss is not None:
         from brianbridge.fitting.gradient_fit import fit_by_gradient
@@ -239,11 +240,3 @@ def fit(
         return fit_to_spikes(options)
     of_neuron = measure(options["model"]) if isinstance(target, Features) else measure
     return fit_to_measures(options, of_neuron)
-
-
-def _check_counts(starts: Any, progress: Any) -> None:
-    """Refuse what is no number of starts, and no function."""
-    if isinstance(starts, bool) or not isinstance(starts, int | np.integer) or starts < 1:
-        raise InputError(f"starts = {starts!r} is no number of starts; give 1 or more")
-    if progress is not None and not callable(progress):
-        raise InputError(f"progress = {progress!r:.80} is no function; leave it out, or give one")
