@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from brianbridge.cli.data_options import add_data_options, data_of, options_given
 from brianbridge.cli.parser import Namespace, add_command, add_group
-from brianbridge.cli.printing import printer
+from brianbridge.cli.printing import command_line, printer
 from brianbridge.errors import InputError
 
 __all__ = ["add_to", "bench_own", "bench_parity", "bench_simulate"]
@@ -21,8 +22,7 @@ def add_to(commands: Any) -> None:
         benches, "simulate", bench_simulate, "time every way to simulate a network, in one run"
     )
     simulate.add_argument("network", type=Path, help="a network file (network.h5)")
-    simulate.add_argument("--data", required=True, help="data set; its test samples are used")
-    simulate.add_argument("--folder", help="folder of the data set's files")
+    add_data_options(simulate)
     simulate.add_argument("--out", type=Path, help="folder for simulate.json, .md and .png")
     simulate.add_argument(
         "--samples", type=int, default=10_000, help="number of samples (default: 10000)"
@@ -115,12 +115,11 @@ def bench_simulate(options: Namespace) -> int:
     from brianbridge.bench.report import as_markdown, write_report
     from brianbridge.io.atomic import writable_folder
     from brianbridge.io.networks.file import load_network
-    from brianbridge.study.data import held_out
 
     if options.samples < 1:
         raise InputError(f"--samples {options.samples}; give at least 1")
     network = load_network(options.network)
-    data = held_out(network.provenance, options.data, options.folder)
+    _, data = data_of(options, network.provenance)
     if options.out is not None:
         writable_folder(options.out)
     try:
@@ -136,11 +135,10 @@ def bench_simulate(options: Namespace) -> int:
     except simulate.DifferentSpikesError as error:
         print(f"brianbridge: {error}", file=sys.stderr)
         return 1
-    quick = " --quick" if options.quick else ""
-    result["provenance"]["command"] = (
-        f"brianbridge bench simulate {options.network.name} --data {options.data} "
-        f"--samples {options.samples}{quick}"
-    )
+    result["provenance"]["command"] = command_line(
+        ["bench", "simulate"], options.network, **options_given(options), samples=options.samples,
+        quick=options.quick,
+    )  # fmt: skip
     if options.out is not None:
         write_report(result, options.out)
     print(json.dumps(result, indent=2) if options.json else as_markdown(result))

@@ -17,14 +17,19 @@ def add_to(commands: Any) -> None:
     parser = add_command(
         commands, "data", show_data, "list the data sets and which are installed, or download one"
     )
-    parser.add_argument("name", nargs="?", help="only this data set")
+    parser.add_argument(
+        "name", nargs="?", help="only this data set; or an .npz file or folder of .npy files"
+    )
     parser.add_argument("--fetch", action="store_true", help="download the set's files")
 
 
 def show_data(options: Namespace) -> int:
     """List the data sets, or download one."""
     from brianbridge.datasets import describe, fetch, names
+    from brianbridge.datasets.sets.array_sets import is_path
 
+    if options.name is not None and is_path(options.name):
+        return _show_file(options)
     if options.name is not None and options.name not in names():
         raise InputError(
             f"there is no data set '{options.name}'. {did_you_mean(options.name, names())}"
@@ -44,4 +49,20 @@ def show_data(options: Namespace) -> int:
         print(f"{entry.name:15} {entry.title}; {shape}, {len(entry.classes)} classes")
         print(f"{'':15} {entry.samples} samples, licence: {entry.licence}")
         print(f"{'':15} {state}")
+    return 0
+
+
+def _show_file(options: Namespace) -> int:
+    """Say which arrays a file has."""
+    from brianbridge.datasets.formats.numpy_files import array_shapes
+    from brianbridge.paths import checked_path
+
+    if options.fetch:
+        raise InputError(f"--fetch downloads a data set; '{options.name}' is a file here")
+    shapes = array_shapes(checked_path(options.name))
+    if options.json:
+        print(json.dumps({name: {"shape": s, "dtype": d} for name, (s, d) in shapes.items()}))
+        return 0
+    for name, (shape, dtype) in shapes.items():
+        print(f"{name:15} {dtype}, shape {shape}")
     return 0

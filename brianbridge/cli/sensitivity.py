@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from brianbridge.cli.data_options import add_data_options, data_of
 from brianbridge.cli.parser import Namespace, add_command
 
 __all__ = ["add_to", "sensitivity"]
@@ -17,8 +18,7 @@ def add_to(commands: Any) -> None:
         "say by how much an outcome changes with each parameter of neurons and synapses",
     )  # fmt: skip
     parser.add_argument("network", type=Path, help="a network file (network.h5)")
-    parser.add_argument("--data", required=True, help="data set; its test samples are used")
-    parser.add_argument("--folder", help="folder of the data set's files")
+    add_data_options(parser)
     parser.add_argument(
         "--of",
         action="append",
@@ -43,10 +43,9 @@ def sensitivity(options: Namespace) -> int:
     from brianbridge.io.networks.file import load_network
     from brianbridge.ladder.progress import Progress
     from brianbridge.sensitivities.run import sensitivity as sensitivity_of
-    from brianbridge.study.data import held_out
 
     network = load_network(options.network)
-    data = held_out(network.provenance, options.data, options.folder)
+    _, data = data_of(options, network.provenance)
     if options.out is not None:
         writable_file(options.out)
     found = sensitivity_of(

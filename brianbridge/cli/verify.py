@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from brianbridge.cli.data_options import add_data_options, data_of, options_given
 from brianbridge.cli.exits import OF_OUTCOME
 from brianbridge.cli.parser import Namespace, add_command, add_decide_by, not_default
 from brianbridge.cli.printing import command_line, printer
@@ -26,7 +27,7 @@ def add_to(commands: Any) -> None:
         resumes=lambda options: options.out is not None,
     )  # fmt: skip
     parser.add_argument("network", type=Path, help="a network file (network.h5)")
-    parser.add_argument("--data", required=True, help="data set; its test samples are used")
+    add_data_options(parser)
     parser.add_argument(
         "--ladder",
         default="short",
@@ -35,7 +36,6 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--samples", type=int, help="number of samples, from the first (default: all)"
     )
-    parser.add_argument("--folder", help="folder of the data set's files")
     parser.add_argument("--out", type=Path, help="folder for verdict.json, report.html, spikes.h5")
     parser.add_argument(
         "--plain-spikes", action="store_true", help="do not compress spikes.h5, for libsonata"
@@ -59,14 +59,14 @@ def _verify(options: Namespace) -> int:
     from brianbridge.ladder.progress import Progress
     from brianbridge.ladder.rungs import read_ladder
     from brianbridge.ladder.verify import verify
-    from brianbridge.study.data import first_samples, split_of
+    from brianbridge.study.data import first_samples
 
     _check(options)
     out: Path | None = options.out
     ladder = read_ladder(options.ladder)
     network = load_network(options.network)
-    split = split_of(network.provenance, options.data, options.folder)
-    test = first_samples(split.test, options.samples)
+    train, test = data_of(options, network.provenance)
+    test = first_samples(test, options.samples)
     if out is not None:
         for name in ("verdict.json", "report.html", "spikes.h5"):
             writable_file(out / name)
@@ -82,7 +82,7 @@ def _verify(options: Namespace) -> int:
             seed=options.seed,
             spikes=None if out is None else out / "spikes.h5",
             compress_spikes=not options.plain_spikes,
-            train=split.train,
+            train=train,
             execution=_execution(options, stack, progress),
             decide_by=options.decide_by,
         )
@@ -130,7 +130,7 @@ def _write(verdict: Verdict, options: Namespace) -> None:
     verdict.save(options.out / "verdict.json")
     delete_kept(options.out / "unfinished")
     command = command_line(
-        ["verify"], options.network, data=options.data, ladder=options.ladder,
+        ["verify"], options.network, **options_given(options), ladder=options.ladder,
         samples=options.samples, seed=options.seed, decide_by=not_default(options.decide_by),
     )  # fmt: skip
     report_beside(verdict, options.out, command, printer(options.json))

@@ -99,5 +99,8 @@ def lookup(name: str) -> DatasetEntry:
     if not isinstance(name, str):
         raise InputError(f"dataset {name!r:.80} is not a name; give one of datasets.names()")
     if name not in registry():
-        raise InputError(f"there is no dataset {name!r:.80}. {did_you_mean(name, names())}")
+        hint = did_you_mean(name, names())
+        if Path(name).exists():
+            hint = f"For the folder of this name, give './{name}'"
+        raise InputError(f"there is no dataset {name!r:.80}. {hint}")
     return registry()[name]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from brianbridge.datasets import Dataset, Split, load_dataset
+from brianbridge.datasets.loading import load_for_test
+from brianbridge.datasets.sets.array_sets import is_path
 from brianbridge.study.schema import Study
 from brianbridge.study.trained_on import trained_on
 
@@ -24,28 +27,41 @@ def load_split(study: Study, fold: int | None = None) -> Split:
         folds=entry.folds if fold is not None else None,
         fold=fold,
         folder=entry.folder,
+        arrays=entry.arrays or None,
+        scale=entry.scale,
     )
 
 
-def split_of(provenance: Mapping[str, Any], name: str, folder: str | None = None) -> Split:
-    """Return data set `name`, with the split on which a network was trained.
+def split_of(
+    provenance: Mapping[str, Any], name: str, folder: str | None = None, **options: Any
+) -> tuple[Dataset | None, Dataset]:
+    """Return training and test samples of data set `name`, as a network was trained on them.
 
     Parameters
     ----------
     provenance : mapping
         Provenance of the network.
     name : str
-        Name of the data set. If the network was trained on another one, the split is the default.
+        Name or file of the data set. If the network was trained on another one, the split is the
+        default; of a file without a test part of its own, all samples are for the test.
     folder : str, optional
         Folder that has the data set's files.
+    **options
+        Options of a file; see `brianbridge.datasets.load_dataset`.
     """
     entry = trained_on(provenance)
-    return load_dataset(name, folder=folder, **(entry.arguments() if entry.name == name else {}))
+    if is_path(name) and entry.name != Path(name).name:
+        return load_for_test(name, **options)
+    own = entry.arguments() if entry.name in (name, Path(name).name) else {}
+    split = load_dataset(name, folder=folder, **own, **options)
+    return split.train, split.test
 
 
-def held_out(provenance: Mapping[str, Any], name: str, folder: str | None = None) -> Dataset:
+def held_out(
+    provenance: Mapping[str, Any], name: str, folder: str | None = None, **options: Any
+) -> Dataset:
     """Return the test samples of `split_of`."""
-    return split_of(provenance, name, folder).test
+    return split_of(provenance, name, folder, **options)[1]
 
 
 def first_samples(data: Dataset, samples: int | None) -> Dataset:

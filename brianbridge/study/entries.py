@@ -32,19 +32,32 @@ class DatasetEntry(Entry):
     Parameters
     ----------
     name : str
-        Name of the data set.
+        Name of the data set, or the path of an ``.npz`` file or a folder of ``.npy`` files,
+        relative to the study's file.
     test_fraction : float
         Share of the samples that is held out for the test, if the set has no split of its own.
     folds : int, optional
         Number of folds of a cross-validation; a single split if not given.
     folder : str, optional
         Folder that has the data set's files.
+    arrays : dict of str to str
+        Names of the arrays of a file, if other than ``x`` and ``y``.
+    scale : float, optional
+        What the samples of a file are divided by, such as 255 for pixels.
     """
 
     name: str
     test_fraction: float = Field(default=0.2, gt=0, lt=1)
     folds: int | None = Field(default=None, ge=2)
     folder: str | None = None
+    arrays: dict[str, str] = {}
+    scale: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, given: Any) -> Any:
+        """Take a name alone: ``dataset = "mine.npz"``."""
+        return {"name": given} if isinstance(given, str) else given
 
 
 class NetworkEntry(Entry):

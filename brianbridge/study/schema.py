@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from brianbridge.datasets.sets.array_sets import is_path
 from brianbridge.errors import InputError
 from brianbridge.rules.base import RULES
 from brianbridge.schema import TableBy, files_by_name, find_toml, read_toml, validated
@@ -93,4 +94,8 @@ def read_study(name: str) -> Study:
     study = validated(Study, {"name": path.stem, **entries}, f"study file '{path}'")
     if study.rule and "name" not in study.rule:
         raise InputError(f"study file '{path}': the key 'rule.name' is missing")
+    if is_path(study.dataset.name):
+        file = str(path.parent / study.dataset.name)
+        dataset = study.dataset.model_copy(update={"name": file})
+        return study.model_copy(update={"dataset": dataset})
     return study

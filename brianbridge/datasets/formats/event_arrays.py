@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import io
-import tokenize
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from brianbridge.datasets.formats.events import Events, events_of
+from brianbridge.datasets.formats.numpy_files import NPY, NPZ, read_arrays, read_npy
 from brianbridge.errors import InputError
 
 __all__ = ["NPY", "NPZ", "parse_npy", "parse_npz"]
-
-#: First bytes of the files.
-NPY, NPZ = b"\x93NUMPY", b"PK\x03\x04"
 
 
 def parse_npy(content: bytes, path: Path) -> Events:
@@ -29,7 +24,7 @@ def parse_npy(content: bytes, path: Path) -> Events:
     InputError
         If the file is damaged or has another array.
     """
-    array = _loaded(content, path)
+    array = read_npy(content, path)
     names = getattr(array.dtype, "names", None) or ()
     if array.ndim != 1 or not {"t", "x", "y", "p"} <= set(names):
         raise InputError(
@@ -47,49 +42,11 @@ def parse_npz(content: bytes, path: Path) -> Events:
     InputError
         If the file is damaged, lacks an array, or unpacks to more memory than allowed.
     """
-    arrays = _loaded(content, path)
+    arrays = read_arrays(io.BytesIO(content), path)
     missing = [name for name in "txyp" if name not in arrays]
     if missing:
         raise InputError(f"{path}: has no array {missing[0]!r}; expected the arrays t, x, y and p")
     return _checked({name: arrays[name] for name in "txyp"}, path)
-
-
-#: Errors that NumPy raises for damaged files; a damaged header may ask for any amount of memory.
-_DAMAGED = (
-    ValueError, EOFError, OSError, KeyError, MemoryError, NotImplementedError, RuntimeError,
-    SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
-
-
-def _loaded(content: bytes, path: Path) -> Any:
-    """Return an array, or the arrays of an ``.npz`` by name."""
-    try:
-        _check_unpacked(content, path)
-        # No pickles: opening one may execute code.
-        found = np.load(io.BytesIO(content), allow_pickle=False)
-        return found if isinstance(found, np.ndarray) else dict(found)
-    except _DAMAGED as error:
-        raise InputError(
-            f"{path}: cannot be read ({' '.join(str(error).split())}); save the numbers again "
-            "with np.save or np.savez"
-        ) from error
-
-
-def _check_unpacked(content: bytes, path: Path) -> None:
-    """Refuse an archive that unpacks to more memory than a file may use."""
-    if not content.startswith(NPZ):
-        return
-    # Brian2 is imported for its preferences only when there is something to compare.
-    from brianbridge.preferences import how_to_raise, memory_budget
-
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        needed = sum(member.file_size for member in archive.infolist())
-    budget = memory_budget()
-    if needed > max(budget, len(content)):
-        raise InputError(
-            f"{path}: unpacks to {needed / 1e6:,.0f} MB, but a file may use "
-            f"{budget / 1e6:,.0f} MB; if that is right, {how_to_raise(needed)}"
-        )
 
 
 def _checked(fields: dict[str, npt.NDArray[Any]], path: Path) -> Events:
