@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from brianbridge.datasets.formats.numpy_files import array_names, read_arrays
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.fitting.weights import real_array
 
@@ -34,16 +35,18 @@ def read_table(path: Path, names: Collection[str]) -> dict[str, np.ndarray | Non
     """
     try:
         if path.suffix == ".npz":
-            # Pickles can run code.
-            with np.load(path, allow_pickle=False) as arrays:
-                return {k: real_array(arrays[k]) if k in names else None for k in arrays.files}
+            held = array_names(path)
+            found = read_arrays(path, path, [name for name in held if name in names])
+            return {name: real_array(found[name]) if name in found else None for name in held}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of an empty file
             table = np.genfromtxt(
                 path, delimiter=",", names=True, deletechars="", replace_space=" ", encoding="utf-8"
             )
         return {k: np.atleast_1d(table[k]) if k in names else None for k in table.dtype.names or ()}
-    except Exception as error:  # np.load raises many kinds of error
+    except InputError:
+        raise
+    except Exception as error:  # np.genfromtxt raises many kinds of error
         raise unreadable(
             path, error, "save numbers in a .npz file, or in a CSV file with names of its columns"
         ) from None
