@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -100,7 +101,8 @@ def lookup(name: str) -> DatasetEntry:
         raise InputError(f"dataset {name!r:.80} is not a name; give one of datasets.names()")
     if name not in registry():
         hint = did_you_mean(name, names())
-        if Path(name).exists():
-            hint = f"For the folder of this name, give './{name}'"
+        with suppress(OSError, ValueError):  # no file can have this name
+            if Path(name).exists():
+                hint = f"For the folder of this name, give './{name}'"
         raise InputError(f"there is no dataset {name!r:.80}. {hint}")
     return registry()[name]

@@ -86,7 +86,7 @@ def test_a_path_with_other_spikes_ends_the_benchmark(monkeypatch):
 @pytest.mark.usefixtures("quick")
 def test_the_command_exits_1_where_spikes_differ(monkeypatch, tmp_path, capsys):
     save_network(network(), tmp_path / "network.h5")
-    monkeypatch.setattr("brianbridge.study.data.held_out", lambda *_: DATA)
+    monkeypatch.setattr("brianbridge.study.data.split_of", lambda *_, **__: (None, DATA))
 
     def differ(*_, **__):
         raise DifferentSpikesError("'a' and the batched path differ")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -28,7 +27,7 @@ def data():
 
 if __name__ == "__main__":
     made = data()
-    study.split_of = lambda *_: SimpleNamespace(train=made, test=made)
+    study.split_of = lambda *_, **__: (made, made)
     cluster.PATIENCE = float(os.environ.get("PATIENCE", "60"))
     cluster.LOOK = 1.0
     sys.exit(main(sys.argv[1:]))

@@ -118,7 +118,7 @@ def test_seconds(value):
     [
         (0, "dt = 0.0 s is not above 0"),
         (-1e-3, "is not above 0"),
-        (float("nan"), "is not above 0"),
+        (float("nan"), "is not finite"),
         ("1 mV", "is not a time; write '1 ms'"),
         (1 * mV, "is not a time; write '1 ms'"),
         ([1, 2] * ms, "is not a time"),
