@@ -207,6 +207,10 @@ class SpikeFunction:
             raise InputError(f"spike function '{self.name}': levels = '{self.levels}'. {hint}")
         object.__setattr__(self, "_kernel", kernel)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By name: a kernel may be a function that cannot be pickled.
+        return type(self), (self.name, self.width, self.scale, self.levels, self.detach_reset)
+
     def slope(self, x: Tensor) -> Tensor:
         """Return the surrogate derivative at a distance `x` from the threshold."""
         return self.scale * self._kernel(x / self.width)
