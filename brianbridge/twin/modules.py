@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -18,8 +17,8 @@ from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network import SpikingNetwork
 from brianbridge.network.gain import input_gain
 from brianbridge.network.given import check_network_given
-from brianbridge.network.samples import checked_samples
 from brianbridge.network.scale import bias_unit, potential_unit, weight_unit
+from brianbridge.twin.inputs import as_tensors, encoded_tensors
 from brianbridge.twin.learn import Learn, checked_learn
 from brianbridge.twin.learned_gain import learned_gains
 from brianbridge.twin.noise import Noise
@@ -168,22 +167,15 @@ class NetworkModules(nn.Module):
     def encode(
         self, x: Any, index: Any = None, stream: int = 0
     ) -> tuple[Tensor | None, Tensor | None]:
-        """Encode samples ``(batch, *input_shape)`` as a current or a raster; the other is None."""
-        samples = checked_samples(self.network, x)
-        numbers = np.arange(len(samples)) if index is None else np.asarray(index)
-        return self.as_tensors(self.network.encoding.encode(samples, numbers, stream))
+        """Encode samples ``(batch, *input_shape)`` as a current or a raster; the other is None.
+
+        See `brianbridge.twin.inputs.encoded_tensors`.
+        """
+        return encoded_tensors(self.network, x, index, stream, self._like)
 
     def as_tensors(self, encoded: EncodedInput) -> tuple[Tensor | None, Tensor | None]:
         """Return the current and the raster of an encoded batch as tensors of the twin."""
-        like = self._like
-
-        def tensor(array: np.ndarray | None) -> Tensor | None:
-            if array is None:
-                return None
-            array = np.ascontiguousarray(array)  # torch does not accept negative strides
-            return torch.as_tensor(array).to(device=like.device, dtype=like.dtype)
-
-        return tensor(encoded.current), tensor(encoded.raster)
+        return as_tensors(encoded, self._like)
 
     def keep_bounds(self) -> None:
         """Set weights to 0 that have another sign than allowed, and delays back into their range.

@@ -120,9 +120,42 @@ class NetworkTwin(NetworkModules):
         output = read_output(self.network.readout, last_run)
         return NetworkOutput(spikes, self.final_output(output), traces)
 
-    def forward(self, x: Any) -> Tensor:
-        """Return the output ``(batch, classes)`` of samples ``(batch, *input_shape)``."""
-        return self.run(*self.encode(x)).output
+    def forward(self, x: Any, *, index: Any = None) -> Tensor:
+        """Return the output of samples.
+
+        In training, each call draws new random numbers, which torch's generator decides
+        (`torch.manual_seed`). In evaluation, they belong to the number of the sample: the same
+        sample has the same input spikes and noise in every call and in every batch.
+
+        Parameters
+        ----------
+        x : Tensor or array, shape (batch, *input_shape), or EncodedInput
+            The samples; there may be none. A raster ``EncodedInput(raster=...)`` of shape
+            ``(T, batch, *input_shape)``, array or tensor, is presented as it is. Gradients flow to
+            tensors as `brianbridge.twin.expected_input` says.
+        index : array of int, shape (batch,), optional
+            Number of each sample in its data set; counted from 0 if not given.
+
+        Returns
+        -------
+        Tensor, shape (batch, classes)
+
+        Raises
+        ------
+        InputError
+            If the samples do not fit the network, or require a gradient that the encoding has not.
+        """
+        # Stream and seed 0 are those of evaluation.
+        fresh = 1 + int(torch.randint(2**62, ())) if self.training and self._draws else 0
+        current, raster = self.encode(x, index, fresh)
+        noise = Noise(fresh, checked_index(index, batch_of(current, raster)))
+        return self.run(current, raster, noise=noise).output
+
+    @property
+    def _draws(self) -> bool:
+        """Whether a presentation may draw random numbers."""
+        neurons = (self.population(name) for name in self.populations)
+        return self.network.encoding.draws or any(one.rendered.draws for one in neurons)
 
     # ------------------------------------------------------------------ recording
 
