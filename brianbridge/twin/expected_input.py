@@ -120,7 +120,7 @@ def _latency(encoding: Latency, x: Tensor) -> Tensor:
 @expected_input.register(Background)
 @expected_input.register(Replay)
 def _without_data(encoding: Background | Replay, x: Tensor) -> Tensor:
-    none = 0 * x.reshape(len(x), -1).sum(1, keepdim=True)
+    none = 0 * x.flatten(1).sum(1, keepdim=True)
     return none.expand(encoding.steps, len(x), encoding.size)
 
 
@@ -128,7 +128,7 @@ def _without_data(encoding: Background | Replay, x: Tensor) -> Tensor:
 def _sources(encoding: Sources, x: Tensor) -> Tensor:
     parts = [part.values for part in encoding.parts]
     # Samples of a network without data hold a number without effect.
-    flat = x.reshape(len(x), -1)[:, : sum(parts)]
+    flat = x.flatten(1)[:, : sum(parts)]
     each = []
     for part, values in zip(encoding.parts, flat.split(parts, 1), strict=True):
         shaped = values.reshape(len(x), *(part.shape or (0,)))

@@ -21,6 +21,7 @@ from brianbridge.network.samples import (
 )
 from brianbridge.twin.expected_input import expected_input, is_exact
 from brianbridge.twin.recorded_spikes import straight_through
+from brianbridge.twin.transforms import is_transformed
 
 __all__ = ["as_tensors", "encoded_tensors"]
 
@@ -70,7 +71,7 @@ def encoded_tensors(
         _check_values(network, given)
         checked_index(index, len(given))
         return _placed(encoding, expected_input(encoding, given).to(like))
-    if given is not None and _is_traced(given):
+    if given is not None and is_transformed(given):
         raise InputError(
             f"encoding '{encoding.kind}' encodes samples in NumPy, which torch.func cannot "
             "transform; encode them before, raster = twin.encode(x)[1], and give the twin "
@@ -120,7 +121,7 @@ def _as_tensor(network: SpikingNetwork, x: Any) -> Tensor | None:
 def _check_values(network: SpikingNetwork, x: Tensor) -> None:
     """Refuse a wrong shape, and values that are not finite."""
     check_shape(network, tuple(x.shape), empty=True)
-    if _is_traced(x):  # the values are not known
+    if is_transformed(x):  # the values are not known
         return
     finite = torch.isfinite(x)
     if not finite.all():
@@ -128,8 +129,3 @@ def _check_values(network: SpikingNetwork, x: Tensor) -> None:
         raise InputError(
             f"the sample value at {bad} is not finite ({x[tuple(bad)]}); remove or replace it"
         )
-
-
-def _is_traced(x: Tensor) -> bool:
-    """Return whether a transformation of torch.func follows a tensor."""
-    return bool(torch._C._functorch.is_functorch_wrapped_tensor(x))

@@ -145,11 +145,17 @@ class NetworkTwin(NetworkModules):
         InputError
             If the samples do not fit the network, or require a gradient that the encoding has not.
         """
+        current, raster, noise = self._presented(x, index)
+        return self.run(current, raster, noise=noise).output
+
+    # The samples are checked, and may be encoded in NumPy.
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def _presented(self, x: Any, index: Any) -> tuple[Tensor | None, Tensor | None, Noise]:
+        """Return the encoded samples, and the noise that belongs to them."""
         # Stream and seed 0 are those of evaluation.
         fresh = 1 + int(torch.randint(2**62, ())) if self.training and self._draws else 0
         current, raster = self.encode(x, index, fresh)
-        noise = Noise(fresh, checked_index(index, batch_of(current, raster)))
-        return self.run(current, raster, noise=noise).output
+        return current, raster, Noise(fresh, checked_index(index, batch_of(current, raster)))
 
     @property
     def _draws(self) -> bool:
