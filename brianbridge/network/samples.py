@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from brianbridge.arrays import as_array, as_numbers
+from brianbridge.arrays import as_array, as_samples
 from brianbridge.encoding import EncodedInput, Sources
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network.population import INPUT
@@ -55,7 +55,7 @@ def checked_samples(network: SpikingNetwork, x: Any, *, empty: bool = False) -> 
     Raises
     ------
     InputError
-        If they are not finite numbers or have another shape, or there are none.
+        If they are not finite numbers, are bytes above 1, have another shape, or there are none.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def checked_samples(network: SpikingNetwork, x: Any, *, empty: bool = False) -> 
         x = _joined(network, x)
     elif are_spike_trains(x):
         x = spike_frames(network, x)
-    samples = flat_samples(network, as_numbers(x, np.float64, "the samples"))
+    samples = flat_samples(network, as_samples(x, np.float64, "the samples"))
     check_shape(network, samples.shape, empty=empty)
     if not np.isfinite(samples).all():
         bad = np.argwhere(~np.isfinite(samples))[0].tolist()
@@ -183,7 +183,7 @@ def _joined(network: SpikingNetwork, given: Mapping[str, Any]) -> npt.NDArray[An
         values = given[part.name]
         if are_spike_trains(values):
             values = frames_of(part.encoding, part.shape, values)
-        values = as_numbers(values, np.float64, f"the samples of '{part.name}'")
+        values = as_samples(values, np.float64, f"the samples of '{part.name}'")
         if values.ndim < 2 or math.prod(values.shape[1:]) != part.values:
             raise InputError(
                 f"the samples of '{part.name}' have shape {values.shape}; give "
