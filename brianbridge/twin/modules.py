@@ -31,7 +31,7 @@ from brianbridge.twin.quantisation import Quantisation
 from brianbridge.twin.recorded_spikes import RecordedSpikes, straight_through
 from brianbridge.twin.spike_function import SpikeFunction
 from brianbridge.twin.synapses.learned import check_not_copied
-from brianbridge.twin.synapses.module import SynapseTwin
+from brianbridge.twin.synapses.module import PathwayTwin, SynapseTwin
 from brianbridge.twin.training_options import (
     check_quantisation,
     checked_dropout,
@@ -236,10 +236,27 @@ class NetworkModules(nn.Module):
         return cast(LearnedParameters, self.learned[name])
 
     def present(
-        self, name: str, drive: Tensor | None, batch: int, noise: Noise | None
+        self,
+        name: str,
+        drive: Tensor | None,
+        batch: int,
+        noise: Noise | None,
+        state: Mapping[str, Tensor] | None = None,
     ) -> Presentation:
         """Start a presentation to a population, with the present values of what it learns."""
-        return self.population(name).present(drive, batch, noise, self.parameters_of(name))
+        return self.population(name).present(drive, batch, noise, self.parameters_of(name), state)
+
+    def longest_delay(self) -> int:
+        """Return for how many steps a spike may be on its way."""
+        network, found = self.network, [0]
+        for projection in network.projections:
+            if projection.model is not None:
+                pathways = cast(SynapseTwin, self.synapses[projection.name]).pathways.children()
+                found += [step for one in pathways for step in cast(PathwayTwin, one).groups]
+            elif network.delivers_spikes(projection):
+                each = self.projection(projection.name).longest_delay()
+                found.append(network.delay_steps(projection) + each)
+        return max(found)
 
     def mask(self, name: str, batch: int) -> Tensor | None:
         """Draw a dropout mask ``(batch, *shape)`` of a population; None if there is no dropout.

@@ -203,6 +203,12 @@ class ProjectionTwin(nn.Module):
         """Return the delays of all synapses, rounded to steps."""
         return (self.delay.detach() / self._dt).round().long()
 
+    def longest_delay(self) -> int:
+        """Return the longest delay of a single synapse in steps; 0 if they have none."""
+        if self._longest is not None:
+            return round(self._last / self._dt) + 1  # in training, a spike is shared by two steps
+        return 0 if self._delayed is None or not len(self._steps) else int(self._steps.max())
+
     def delays(self) -> Tensor | None:
         """Return the learned delays in seconds, rounded to steps; None if they are not learned.
 
