@@ -19,7 +19,8 @@ STEPS, INPUTS = 24, 4
 #: Steps at which a presentation is cut.
 CUTS = [(1,), (7, 8), (3, 6, 20), tuple(range(1, STEPS))]
 NOISY = bb.NeuronModel(
-    "dv/dt = (I - v)/(10*ms) + drive + 5*xi*Hz**0.5 : 1\ndI/dt = -I/(5*ms) : 1\ndrive : Hz", name="noisy",
+    "dv/dt = (I - v)/(10*ms) + drive + 5*xi*Hz**0.5 : 1\ndI/dt = -I/(5*ms) : 1\ndrive : Hz",
+    name="noisy",
     emit="int(v > 1)", reset="v = 0", method="euler", refractory="3*ms", receive="I", drive="drive",
 )  # fmt: skip
 RNG = np.random.default_rng(0)
