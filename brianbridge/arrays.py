@@ -7,6 +7,7 @@ units of a quantity, and converts dates to numbers, all without an error. `as_ar
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from brianbridge.errors import InputError
 from brianbridge.readable import counted
 
-__all__ = ["as_array", "as_numbers"]
+__all__ = ["as_array", "as_numbers", "as_samples"]
 
 #: What an array without real numbers holds, and a remedy, by the kind of its dtype.
 _NO_NUMBERS = {
@@ -115,3 +116,38 @@ def as_numbers(
         raise InputError(f"{what} are {found}; {remedy}")
     with np.errstate(over="ignore"):
         return array.astype(dtype, copy=copy)
+
+
+def as_samples(
+    values: Any, dtype: npt.DTypeLike, what: str, *, copy: bool = False
+) -> npt.NDArray[Any]:
+    """Return an array of samples; ask whether bytes, such as pixels from 0 to 255, are scaled.
+
+    Parameters
+    ----------
+    values, dtype, what, copy
+        As in `as_numbers`.
+
+    Raises
+    ------
+    InputError
+        As in `as_numbers`, or if the values are bytes (uint8) above 1. Floating point numbers of
+        the same values are taken as they are.
+
+    Examples
+    --------
+    >>> as_samples(np.array([0, 255], np.uint8), np.float32, "the samples")
+    Traceback (most recent call last):
+    brianbridge.errors.InputError: the samples are bytes up to 255; give x/255 to scale them to [0, 1], or x*1.0 to take them as they are
+    """  # noqa: E501
+    # Tensors print their type as torch.uint8.
+    if str(getattr(values, "dtype", "")).endswith("uint8") and (largest := _largest(values)) > 1:
+        raise InputError(
+            f"{what} are bytes up to {largest}; give x/255 to scale them to [0, 1], or x*1.0 to "
+            "take them as they are"
+        )
+    return as_numbers(values, dtype, what, copy=copy)
+
+
+def _largest(values: Any) -> int:
+    return int(values.max()) if math.prod(values.shape) else 0

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from brianbridge.arrays import as_array, as_numbers
+from brianbridge.arrays import as_array, as_samples
 from brianbridge.datasets.checks import check_names
 from brianbridge.datasets.dataset import Dataset
 from brianbridge.datasets.digest import sha256_of_arrays
@@ -49,7 +49,8 @@ def from_arrays(
     Raises
     ------
     InputError
-        If an array is masked, holds no real numbers or no labels, or `Dataset` refuses it.
+        If an array is masked, holds no real numbers or no labels, the samples are bytes above 1,
+        or `Dataset` refuses it.
 
     Examples
     --------
@@ -58,7 +59,7 @@ def from_arrays(
     (('apple', 'pear'), array([1, 0]))
     """
     # Dataset reports values that are not finite, also those that are too large for float32.
-    inputs = as_numbers(x, np.float32, f"dataset {name!r}: the samples x", copy=True)
+    inputs = as_samples(x, np.float32, f"dataset {name!r}: the samples x", copy=True)
     labels, known = _labels(name, y, classes)
     return Dataset(name, part, "as given", inputs, labels, known, sha256_of_arrays(inputs, labels))
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from brianbridge.datasets.dataset import Dataset
+from brianbridge.datasets.given import as_dataset
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network.given import check_network_given
 from brianbridge.network.samples import flat_samples
@@ -27,7 +28,7 @@ __all__ = ["CLASSES", "fitted", "named_classes"]
 CLASSES = "classes"
 
 
-def fitted(network: SpikingNetwork, data: Dataset, called: str = "the network") -> Dataset:
+def fitted(network: SpikingNetwork, data: Any, called: str = "the network") -> Dataset:
     """Return the data with the class numbers of a network; refuse data that do not fit it.
 
     Names are compared if both have names. ``"0"``, ``"1"``, ... in order are the default names of
@@ -37,7 +38,7 @@ def fitted(network: SpikingNetwork, data: Dataset, called: str = "the network") 
     ----------
     network : SpikingNetwork
         The network.
-    data : Dataset
+    data : Dataset, or what else `as_dataset` takes
         The samples.
     called : str
         The name of the network in messages.
@@ -68,11 +69,7 @@ def fitted(network: SpikingNetwork, data: Dataset, called: str = "the network") 
     (array([1, 0]), array([2, 1]))
     """
     check_network_given(network, called)
-    if not isinstance(data, Dataset):
-        raise InputError(
-            f"{called}: the data are of type {type(data).__name__}, and not a Dataset; give "
-            "bb.from_arrays('mine', x, y)"
-        )
+    data = as_dataset(data, called)
     x = flat_samples(network, data.x)
     if x is not data.x:
         data = replace(data, x=x)

@@ -26,6 +26,8 @@ __all__ = ["ENCODINGS", "EncodedInput", "Encoding", "encoding_from_dict", "encod
 class EncodedInput:
     """Hold the input of a batch of samples, either a current or a raster.
 
+    An encoding makes arrays; a twin also takes tensors, through which gradients flow.
+
     Parameters
     ----------
     current : numpy.ndarray of float64, shape (samples, *shape), optional
@@ -34,16 +36,13 @@ class EncodedInput:
         Spike values of the input population, in a type that can hold them (mostly int8).
     """
 
-    current: np.ndarray | None = None
-    raster: np.ndarray | None = None
+    current: Any = None
+    raster: Any = None
 
     @property
     def samples(self) -> int:
         """Number of samples in the batch."""
-        if self.current is not None:
-            return len(self.current)
-        assert self.raster is not None
-        return self.raster.shape[1]
+        return int(self.raster.shape[1] if self.current is None else len(self.current))
 
     def part(self, low: int, high: int) -> EncodedInput:
         """Return samples `low` to ``high - 1``."""
@@ -74,6 +73,8 @@ class Encoding(ABC):
     """
 
     kind: ClassVar[str]
+    #: Whether the encoding draws random numbers, so that `stream` matters.
+    draws: ClassVar[bool] = True
 
     steps: int
     dt: Any = field(default=1e-3, metadata={"unit": "second"})

@@ -27,6 +27,7 @@ class Current(Encoding):
     """
 
     kind: ClassVar[str] = "current"
+    draws: ClassVar[bool] = False
 
     def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
         """Return the samples as float64; see `Encoding.encode`."""

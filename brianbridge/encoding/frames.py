@@ -32,6 +32,7 @@ class Frames(Encoding):
     """
 
     kind: ClassVar[str] = "frames"
+    draws: ClassVar[bool] = False
 
     def shape_of_input(self, sample_shape: Sequence[int]) -> tuple[int, ...]:
         """Return the shape of one frame; see `Encoding.shape_of_input`."""

@@ -32,6 +32,7 @@ class Latency(Encoding):
     """
 
     kind: ClassVar[str] = "latency"
+    draws: ClassVar[bool] = False
 
     silent: float = 0.0
 

@@ -37,6 +37,7 @@ class Replay(Encoding):
     """
 
     kind: ClassVar[str] = "replay"
+    draws: ClassVar[bool] = False
 
     size: int = 1
     step: Sequence[int] = ()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from brianbridge.datasets import Dataset
 from brianbridge.datasets.fit import fitted
+from brianbridge.datasets.given import as_dataset
 from brianbridge.errors import InputError
 from brianbridge.ladder.execution import Execution, TaskRunner
 from brianbridge.ladder.judgement import decided_by
@@ -28,7 +29,7 @@ __all__ = ["verify"]
 
 def verify(
     network: SpikingNetwork,
-    data: Dataset,
+    data: Any,
     ladder: Sequence[Rung] | str | Path = "short",
     *,
     name: str = "network",
@@ -36,7 +37,7 @@ def verify(
     spikes: Path | None = None,
     compress_spikes: bool = True,
     baseline: SpikingNetwork | None = None,
-    train: Dataset | None = None,
+    train: Any = None,
     execution: Execution | None = None,
     on_rung: Callable[[RungOutcome], None] = lambda outcome: None,
     decide_by: str = "interval",
@@ -47,8 +48,8 @@ def verify(
     ----------
     network : SpikingNetwork
         The trained network.
-    data : Dataset
-        The test samples.
+    data : Dataset, pair of arrays, torch Dataset or torch DataLoader
+        The test samples; see `brianbridge.train`.
     ladder : sequence of Rung, str or Path
         The rungs in order, the name of a ladder that comes with the package, or the path of a
         ladder file.
@@ -63,7 +64,7 @@ def verify(
     baseline : SpikingNetwork, optional
         A network to compare with, for instance the same without a constraint. Its twin runs on the
         same samples.
-    train : Dataset, optional
+    train : Dataset or the like, optional
         Training samples for the remedies of rungs.
     execution : Execution, optional
         Where simulations run: in this process by default, or with `brianbridge.sweep.Sweep` on a
@@ -100,6 +101,7 @@ def verify(
     execution = execution or Execution()
     data = fitted(network, data, f"network '{name}'")
     baseline_data = data if baseline is None else fitted(baseline, data, "the baseline")
+    train = None if train is None else as_dataset(train, "train")
     by = decided_by(decide_by)
     seed = int(seed)
     if seed < 0:

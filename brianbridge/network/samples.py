@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from brianbridge.arrays import as_numbers
-from brianbridge.encoding import Sources
+from brianbridge.arrays import as_array, as_samples
+from brianbridge.encoding import EncodedInput, Sources
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network.population import INPUT
 from brianbridge.network.spike_frames import are_spike_trains, frames_of, spike_frames
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = [
     "CROSSING",
     "SPIKES",
+    "check_encoded",
+    "check_shape",
     "checked_index",
     "checked_samples",
     "checked_variables",
@@ -31,7 +33,7 @@ __all__ = [
 SPIKES, CROSSING = "spikes", "t_crossing"
 
 
-def checked_samples(network: SpikingNetwork, x: Any) -> np.ndarray:
+def checked_samples(network: SpikingNetwork, x: Any, *, empty: bool = False) -> np.ndarray:
     """Check samples before anything runs, and return them as float64.
 
     Parameters
@@ -43,6 +45,8 @@ def checked_samples(network: SpikingNetwork, x: Any) -> np.ndarray:
         for 64 neurons. Spike trains are taken as by `spike_frames`; values for each of several
         sources as a mapping of their names to arrays. None is one sample for a network without
         data.
+    empty : bool
+        Whether there may be no samples.
 
     Returns
     -------
@@ -51,7 +55,7 @@ def checked_samples(network: SpikingNetwork, x: Any) -> np.ndarray:
     Raises
     ------
     InputError
-        If they are not finite numbers or have another shape, or there are none.
+        If they are not finite numbers, are bytes above 1, have another shape, or there are none.
 
     Examples
     --------
@@ -68,14 +72,8 @@ def checked_samples(network: SpikingNetwork, x: Any) -> np.ndarray:
         x = _joined(network, x)
     elif are_spike_trains(x):
         x = spike_frames(network, x)
-    samples = flat_samples(network, as_numbers(x, np.float64, "the samples"))
-    wanted = tuple(network.input_shape)
-    if samples.shape[1:] != wanted or not len(samples):
-        takes = ", ".join(map(str, ("samples", *wanted)))
-        raise InputError(
-            f"the samples have shape {samples.shape}; the network takes ({takes}): "
-            f"{_remedy(samples.shape, wanted)}"
-        )
+    samples = flat_samples(network, as_samples(x, np.float64, "the samples"))
+    check_shape(network, samples.shape, empty=empty)
     if not np.isfinite(samples).all():
         bad = np.argwhere(~np.isfinite(samples))[0].tolist()
         raise InputError(
@@ -84,7 +82,51 @@ def checked_samples(network: SpikingNetwork, x: Any) -> np.ndarray:
     return samples
 
 
-def flat_samples(network: SpikingNetwork, x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def check_shape(network: SpikingNetwork, shape: tuple[int, ...], *, empty: bool = False) -> None:
+    """Refuse samples of a wrong shape, and no samples at all unless there may be none."""
+    wanted = tuple(network.input_shape)
+    if shape[1:] != wanted or not (shape and (shape[0] or empty)):
+        takes = ", ".join(map(str, ("samples", *wanted)))
+        raise InputError(
+            f"the samples have shape {shape}; the network takes ({takes}): {_remedy(shape, wanted)}"
+        )
+
+
+def check_encoded(
+    network: SpikingNetwork, encoded: EncodedInput, *, any_steps: bool = False
+) -> None:
+    """Refuse encoded input that does not fit a network.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        The network.
+    encoded : EncodedInput
+        The input.
+    any_steps : bool
+        Whether a raster may have any number of steps.
+
+    Raises
+    ------
+    InputError
+        If it has another shape, or a current was given to a network that takes spikes.
+    """
+    spikes = any(network.delivers_spikes(p) for p in network.projections if p.source == INPUT)
+    given = encoded.current if encoded.raster is None else encoded.raster
+    if given is None or (encoded.current is not None and encoded.raster is not None):
+        raise InputError("the encoded input has not just one of current and raster; give one")
+    wanted: tuple[int, ...] = (encoded.samples, *network.shape_of(INPUT))
+    if encoded.raster is not None:
+        wanted = (max(1, len(given)) if any_steps else network.steps, *wanted)
+    if given.shape != wanted or (spikes and encoded.raster is None):
+        gives = "a raster" if spikes and encoded.raster is None else wanted
+        raise InputError(
+            f"the encoded input has shape {tuple(given.shape)}; encoding "
+            f"'{network.encoding.kind}' of this network gives {gives}"
+        )
+
+
+def flat_samples(network: SpikingNetwork, x: Any) -> Any:
     """Return samples in the shape of a flat input if they have as many values; else as they are.
 
     Only a flat input is filled: no order of the axes of an image could be wrong there.
@@ -141,7 +183,7 @@ def _joined(network: SpikingNetwork, given: Mapping[str, Any]) -> npt.NDArray[An
         values = given[part.name]
         if are_spike_trains(values):
             values = frames_of(part.encoding, part.shape, values)
-        values = as_numbers(values, np.float64, f"the samples of '{part.name}'")
+        values = as_samples(values, np.float64, f"the samples of '{part.name}'")
         if values.ndim < 2 or math.prod(values.shape[1:]) != part.values:
             raise InputError(
                 f"the samples of '{part.name}' have shape {values.shape}; give "
@@ -171,7 +213,7 @@ def checked_index(index: Any, samples: int) -> np.ndarray:
     """Return the numbers of samples in their dataset, counted from 0 if not given."""
     if index is None:
         return np.arange(samples)
-    numbers = np.asarray(index)
+    numbers = as_array(index, "index")
     if numbers.shape != (samples,):
         raise InputError(
             f"index has shape {numbers.shape}; give one number for each of the {samples} samples"

@@ -65,7 +65,7 @@ class Calibrate(Remedy):
         seed: int,
     ) -> None:
         """Check the data and the parameters of the neurons."""
-        _check_fit(network, train, self.of)
+        _fitted(network, train, self.of)
 
     def apply(
         self,
@@ -120,7 +120,7 @@ class Calibration:
 
 def calibrate(
     network: SpikingNetwork,
-    data: Dataset,
+    data: Any,
     perturbations: Iterable[Perturbation],
     *,
     seed: int = 0,
@@ -140,7 +140,7 @@ def calibrate(
     ----------
     network : SpikingNetwork
         The trained network.
-    data : Dataset
+    data : Dataset, pair of arrays, torch Dataset or torch DataLoader
         Training samples.
     perturbations : iterable of Perturbation
         Perturbations of the simulation in Brian2.
@@ -185,7 +185,7 @@ def calibrate(
     """
     check_runtime_device("calibrate")
     _check_options(of, samples, rounds, tolerance)
-    _check_fit(network, data, of)
+    data = _fitted(network, data, of)
     chosen = np.random.default_rng(seed).permutation(len(data))[:samples]
     x, applied = data.x[np.sort(chosen)], tuple(perturbations)
     counts_of = partial(_mean_counts, x=x, perturbations=applied, seed=seed, threads=threads)
@@ -250,9 +250,9 @@ def _check_options(of: str, samples: int, rounds: int = 1, tolerance: float = 0.
         raise InputError(f"calibration: tolerance = {tolerance!r}; give 0 or more, and below 1")
 
 
-def _check_fit(network: SpikingNetwork, data: Dataset, of: str) -> None:
-    """Check that data fit a network, and that it has the parameter to multiply."""
-    fitted(network, data)
+def _fitted(network: SpikingNetwork, data: Any, of: str) -> Dataset:
+    """Return data that fit a network, and check that it has the parameter to multiply."""
+    found = fitted(network, data)
     for projection in network.modelled if of == "weights" else ():
         assert projection.model is not None
         if not projection.frozen and not delivers_weight(projection.model):
@@ -267,3 +267,4 @@ def _check_fit(network: SpikingNetwork, data: Dataset, of: str) -> None:
                 f"calibration: neurons of population '{population.name}' have no parameter "
                 "'theta'; give of = 'weights'"
             )
+    return found

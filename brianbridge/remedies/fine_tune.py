@@ -132,7 +132,7 @@ class FineTuned:
 
 def fine_tune(
     network: SpikingNetwork,
-    data: Dataset,
+    data: Any,
     perturbations: Iterable[Perturbation],
     rule: str | LearningRule = "surrogate_gradient",
     options: TrainingOptions | None = None,
@@ -150,7 +150,7 @@ def fine_tune(
     ----------
     network : SpikingNetwork
         The trained network.
-    data : Dataset
+    data : Dataset, pair of arrays, torch Dataset or torch DataLoader
         The training samples.
     perturbations : iterable of Perturbation
         Perturbations of the simulation in Brian2.

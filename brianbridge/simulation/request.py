@@ -18,6 +18,7 @@ from brianbridge.network import INPUT, SpikingNetwork
 from brianbridge.network.readouts import read_output
 from brianbridge.network.samples import (
     CROSSING,
+    check_encoded,
     checked_index,
     checked_samples,
     checked_variables,
@@ -111,7 +112,7 @@ class Request:
         chosen_seed = checked_seed(seed)
         samples = x if isinstance(x, EncodedInput) else checked_samples(network, x)
         if isinstance(x, EncodedInput):
-            _check_encoded(network, x)
+            check_encoded(network, x)
         number = samples.samples if isinstance(samples, EncodedInput) else len(samples)
         numbers = checked_index(index, number)
         step = network.dt if dt is None else seconds(dt, "dt")
@@ -210,19 +211,6 @@ class Request:
             self.spikes.append(part)
             return replace(part.without_events(), traces=part.traces)
         return part if self.keep else part.without_events()
-
-
-def _check_encoded(network: SpikingNetwork, encoded: EncodedInput) -> None:
-    spikes = any(network.delivers_spikes(p) for p in network.projections if p.source == INPUT)
-    given = encoded.current if encoded.raster is None else encoded.raster
-    assert given is not None
-    lead = 1 if encoded.raster is None else 2
-    wanted = (*((network.steps,) if lead == 2 else ()), encoded.samples, *network.shape_of(INPUT))
-    if given.shape != wanted or (spikes and lead == 1):
-        raise InputError(
-            f"the encoded input has shape {given.shape}; encoding '{network.encoding.kind}' of "
-            f"this network gives {wanted if lead == 2 or not spikes else 'a raster'}"
-        )
 
 
 def check_choice(what: str, value: Any, choices: Any) -> None:

@@ -46,7 +46,7 @@ class Trainer:
     def __init__(
         self,
         twin: NetworkTwin,
-        data: Dataset,
+        data: Any,
         rule: LearningRule,
         seed: int,
         options: TrainingOptions,

@@ -6,7 +6,6 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from brianbridge.datasets import Dataset
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.rules.base import LearningRule, learning_rule
 from brianbridge.rules.choice import chosen_rule
@@ -24,7 +23,7 @@ _OF_TWIN = ("batch_norm", "dropout", "quantisation", "learn")
 
 def train(
     twin: NetworkTwin,
-    data: Dataset,
+    data: Any,
     rule: str | LearningRule | None = None,
     *,
     seed: int = 0,
@@ -39,8 +38,10 @@ def train(
     twin : NetworkTwin
         The twin; its weights change, and so do the neuron parameters that it learns (`learn` of
         `brianbridge.to_torch`).
-    data : Dataset
-        The training samples; the validation samples are taken from them.
+    data : Dataset, pair of arrays, torch Dataset or torch DataLoader
+        The training samples; the validation samples are taken from them. Arrays ``(x, y)`` are read
+        as by `brianbridge.from_arrays`. All samples of a loader's dataset are taken, but not its
+        order and its batches: training has its own.
     rule : str or LearningRule, optional
         The learning rule. If not given, one that can train the network is chosen
         (`brianbridge.rules.chosen_rule`); the log, the result and the provenance of the network

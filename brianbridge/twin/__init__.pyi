@@ -5,3 +5,4 @@ from .population import PopulationTwin as PopulationTwin
 from .quantisation import Quantisation as Quantisation
 from .spike_function import SpikeFunction as SpikeFunction
 from .spike_function import register_spike_function as register_spike_function
+from .state import TwinState as TwinState

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from brianbridge.network.connections import Pairs
 from brianbridge.twin.sparse import SparseProduct
+from brianbridge.twin.transforms import transforms_are_active
 
 __all__ = ["Arrivals", "DelayedSynapses", "shifted"]
 
@@ -86,8 +87,19 @@ class DelayedSynapses(nn.Module):
         spikes : Tensor, shape (T, batch, sources)
             The spikes of a presentation. Those that arrive after its end are lost.
         """
+        if transforms_are_active():  # these cannot follow the synapses of single spikes
+            return self._by_delay(weight, steps, spikes.to(weight.dtype))
         with torch.autocast(spikes.device.type, enabled=False):
             found: Tensor = _Deliver.apply(weight, spikes.to(weight.dtype), steps, self)
+        return found
+
+    def _by_delay(self, weight: Tensor, steps: Tensor, spikes: Tensor) -> Tensor:
+        source, target = self.get_buffer("_source"), self.get_buffer("_target")
+        found = spikes.new_zeros(*spikes.shape[:2], self.targets)
+        for delay in steps.unique().tolist():
+            chosen = (steps == delay).nonzero()[:, 0]
+            each = shifted(spikes, delay)[:, :, source[chosen]] * weight[chosen]
+            found = found.index_add(2, target[chosen], each)
         return found
 
     def arrivals(self, parts: Sequence[tuple[Tensor, Tensor]]) -> Arrivals:

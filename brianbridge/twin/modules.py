@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -18,8 +17,8 @@ from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network import SpikingNetwork
 from brianbridge.network.gain import input_gain
 from brianbridge.network.given import check_network_given
-from brianbridge.network.samples import checked_samples
 from brianbridge.network.scale import bias_unit, potential_unit, weight_unit
+from brianbridge.twin.inputs import as_tensors, encoded_tensors
 from brianbridge.twin.learn import Learn, checked_learn
 from brianbridge.twin.learned_gain import learned_gains
 from brianbridge.twin.noise import Noise
@@ -32,7 +31,7 @@ from brianbridge.twin.quantisation import Quantisation
 from brianbridge.twin.recorded_spikes import RecordedSpikes, straight_through
 from brianbridge.twin.spike_function import SpikeFunction
 from brianbridge.twin.synapses.learned import check_not_copied
-from brianbridge.twin.synapses.module import SynapseTwin
+from brianbridge.twin.synapses.module import PathwayTwin, SynapseTwin
 from brianbridge.twin.training_options import (
     check_quantisation,
     checked_dropout,
@@ -168,22 +167,15 @@ class NetworkModules(nn.Module):
     def encode(
         self, x: Any, index: Any = None, stream: int = 0
     ) -> tuple[Tensor | None, Tensor | None]:
-        """Encode samples ``(batch, *input_shape)`` as a current or a raster; the other is None."""
-        samples = checked_samples(self.network, x)
-        numbers = np.arange(len(samples)) if index is None else np.asarray(index)
-        return self.as_tensors(self.network.encoding.encode(samples, numbers, stream))
+        """Encode samples ``(batch, *input_shape)`` as a current or a raster; the other is None.
+
+        See `brianbridge.twin.inputs.encoded_tensors`.
+        """
+        return encoded_tensors(self.network, x, index, stream, self._like)
 
     def as_tensors(self, encoded: EncodedInput) -> tuple[Tensor | None, Tensor | None]:
         """Return the current and the raster of an encoded batch as tensors of the twin."""
-        like = self._like
-
-        def tensor(array: np.ndarray | None) -> Tensor | None:
-            if array is None:
-                return None
-            array = np.ascontiguousarray(array)  # torch does not accept negative strides
-            return torch.as_tensor(array).to(device=like.device, dtype=like.dtype)
-
-        return tensor(encoded.current), tensor(encoded.raster)
+        return as_tensors(encoded, self._like)
 
     def keep_bounds(self) -> None:
         """Set weights to 0 that have another sign than allowed, and delays back into their range.
@@ -244,10 +236,27 @@ class NetworkModules(nn.Module):
         return cast(LearnedParameters, self.learned[name])
 
     def present(
-        self, name: str, drive: Tensor | None, batch: int, noise: Noise | None
+        self,
+        name: str,
+        drive: Tensor | None,
+        batch: int,
+        noise: Noise | None,
+        state: Mapping[str, Tensor] | None = None,
     ) -> Presentation:
         """Start a presentation to a population, with the present values of what it learns."""
-        return self.population(name).present(drive, batch, noise, self.parameters_of(name))
+        return self.population(name).present(drive, batch, noise, self.parameters_of(name), state)
+
+    def longest_delay(self) -> int:
+        """Return for how many steps a spike may be on its way."""
+        network, found = self.network, [0]
+        for projection in network.projections:
+            if projection.model is not None:
+                pathways = cast(SynapseTwin, self.synapses[projection.name]).pathways.children()
+                found += [step for one in pathways for step in cast(PathwayTwin, one).groups]
+            elif network.delivers_spikes(projection):
+                each = self.projection(projection.name).longest_delay()
+                found.append(network.delay_steps(projection) + each)
+        return max(found)
 
     def mask(self, name: str, batch: int) -> Tensor | None:
         """Draw a dropout mask ``(batch, *shape)`` of a population; None if there is no dropout.

@@ -14,16 +14,18 @@ from torch import Tensor
 
 from brianbridge.counters import checked_seed
 from brianbridge.errors import InputError
-from brianbridge.network import SpikingNetwork
+from brianbridge.network import INPUT, SpikingNetwork
 from brianbridge.network.readouts import read_output
 from brianbridge.network.samples import checked_index, checked_samples, checked_variables
 from brianbridge.recording import Recording
 from brianbridge.twin.export import export_network
+from brianbridge.twin.inputs import encoded_tensors
 from brianbridge.twin.modules import NetworkModules
 from brianbridge.twin.noise import Noise
 from brianbridge.twin.output import NetworkOutput, TwinOutputRun, recording_of
 from brianbridge.twin.scan import batch_of, run_in_turn, run_together
 from brianbridge.twin.spike_function import SpikeFunction
+from brianbridge.twin.state import TwinState
 
 __all__ = ["NetworkOutput", "NetworkTwin", "to_torch"]
 
@@ -86,6 +88,7 @@ class NetworkTwin(NetworkModules):
         raster: Tensor | None = None,
         record: Sequence[str] = (),
         noise: Noise | None = None,
+        state: TwinState | None = None,
     ) -> NetworkOutput:
         """Present an encoded batch (see `encode`) and return all spikes and the output.
 
@@ -100,6 +103,9 @@ class NetworkTwin(NetworkModules):
         noise : Noise, optional
             Random numbers of the neurons, if these have any; fresh ones from torch's generator if
             not given.
+        state : TwinState, optional
+            Where the presentation continues; ``TwinState()`` is its start. The result then has the
+            state at its end.
         """
         if self.normalises_potential:
             if self.training:
@@ -109,20 +115,91 @@ class NetworkTwin(NetworkModules):
                 )
             # Normalisation changes the initial potentials, which belong to the neuron models.
             deployed = to_torch(self.to_network(), dtype=self.dtype, device=self.device)
-            return deployed.run(current, raster, record, noise)
+            return deployed.run(current, raster, record, noise, state)
         batch = batch_of(current, raster)
+        if state is not None:
+            state.check(self, batch)
+            noise = state.noise or noise or Noise.fresh(batch)
         scan = run_together if self.network.has_loops else run_in_turn
-        spikes, state, traces = scan(self, current, raster, batch, record, noise)
+        spikes, values, traces = scan(self, current, raster, batch, record, noise, state)
         last = self.network.output
-        last_run = TwinOutputRun(
-            last.neuron, self.network.steps, spikes.get(last.name), state[last.name]
-        )
-        output = read_output(self.network.readout, last_run)
-        return NetworkOutput(spikes, self.final_output(output), traces)
+        steps = self.network.steps if raster is None else len(raster)
+        last_run = TwinOutputRun(last.neuron, steps, spikes.get(last.name), values[last.name])
+        output = self.final_output(read_output(self.network.readout, last_run))
+        if state is not None:
+            sent = spikes if raster is None else {INPUT: raster, **spikes}
+            kept = state.kept(sent, self.longest_delay())
+            state = TwinState(state.step + steps, values, kept, noise)
+        return NetworkOutput(spikes, output, traces, state)
 
-    def forward(self, x: Any) -> Tensor:
-        """Return the output ``(batch, classes)`` of samples ``(batch, *input_shape)``."""
-        return self.run(*self.encode(x)).output
+    def forward(
+        self, x: Any, *, index: Any = None, state: TwinState | None = None
+    ) -> Tensor | tuple[Tensor, TwinState]:
+        """Return the output of samples, and the state at the end if a state was given.
+
+        In training, each call draws new random numbers, which torch's generator decides
+        (`torch.manual_seed`). In evaluation, they belong to the number of the sample: the same
+        sample has the same input spikes and noise in every call and in every batch.
+
+        Parameters
+        ----------
+        x : Tensor or array, shape (batch, *input_shape), or EncodedInput
+            The samples; there may be none. A raster ``EncodedInput(raster=...)`` of shape
+            ``(T, batch, *input_shape)``, array or tensor, is presented as it is. Gradients flow to
+            tensors as `brianbridge.twin.expected_input` says.
+        index : array of int, shape (batch,), optional
+            Number of each sample in its data set; counted from 0 if not given. With a state it
+            counts in the first piece.
+        state : TwinState, optional
+            Present the samples as a further piece of a long presentation, after those that led to
+            this state; ``TwinState()`` is the start. A raster may have any number of steps. Spikes
+            and potentials are those of a single presentation of all pieces, also with delays,
+            loops and noise. The output is that of this piece alone: spike counts of all pieces add
+            up, and a potential is that at the end of the piece. Random input is drawn for each
+            piece by itself.
+
+        Returns
+        -------
+        output : Tensor, shape (batch, classes)
+            The output.
+        state : TwinState
+            The state at the end; only if one was given.
+
+        Raises
+        ------
+        InputError
+            If the samples do not fit the network or the state, or require a gradient that the
+            encoding has not.
+        """
+        current, raster, noise = self._presented(x, index, state)
+        result = self.run(current, raster, noise=noise, state=state)
+        return result.output if result.state is None else (result.output, result.state)
+
+    # The samples are checked, and may be encoded in NumPy.
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def _presented(
+        self, x: Any, index: Any, state: TwinState | None
+    ) -> tuple[Tensor | None, Tensor | None, Noise]:
+        """Return the encoded samples, and the noise that belongs to them."""
+        # Stream and seed 0 are those of evaluation.
+        fresh = 1 + int(torch.randint(2**62, ())) if self.training and self._draws else 0
+        stream = fresh if state is None or fresh else state.step
+        if state is not None and state.noise is not None:
+            if index is not None and not np.array_equal(index, state.noise.numbers):
+                raise InputError(
+                    "index differs from that of the pieces before; give it in the first piece alone"
+                )
+            index = state.noise.numbers
+        current, raster = encoded_tensors(
+            self.network, x, index, stream, self._like, any_steps=state is not None
+        )
+        return current, raster, Noise(fresh, checked_index(index, batch_of(current, raster)))
+
+    @property
+    def _draws(self) -> bool:
+        """Whether a presentation may draw random numbers."""
+        neurons = (self.population(name) for name in self.populations)
+        return self.network.encoding.draws or any(one.rendered.draws for one in neurons)
 
     # ------------------------------------------------------------------ recording
 

@@ -15,6 +15,7 @@ from brianbridge.network.readouts import OutputRun
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.recording import Events, Recording
 from brianbridge.twin.scan import first_steps
+from brianbridge.twin.state import TwinState
 
 __all__ = ["NetworkOutput", "TwinOutputRun", "recording_of"]
 
@@ -31,11 +32,14 @@ class NetworkOutput:
         The network's readout of its last population.
     traces : mapping of str to mapping of str to Tensor, shape (T, batch, *shape)
         Recorded variables, by population.
+    state : TwinState, optional
+        Where a further piece of the presentation continues, if this was a piece of one.
     """
 
     spikes: Mapping[str, Tensor]
     output: Tensor
     traces: Mapping[str, Mapping[str, Tensor]]
+    state: TwinState | None = None
 
     def counts(self, name: str) -> Tensor:
         """Return the summed sizes of a population's spike values, ``(batch, *shape)``.

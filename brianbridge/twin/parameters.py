@@ -178,6 +178,7 @@ class LearnedParameters(nn.Module):
     def __init__(self, owner: Owner, learn: Sequence[Learn], dtype: torch.dtype) -> None:
         super().__init__()
         self._owner, self._names = owner, tuple(one.name for one in learn)
+        self._given = owner, tuple(learn), dtype
         for one in learn:
             what = f"learn: '{one.name}' of {owner.label}"
             if hasattr(self, one.name):
@@ -194,6 +195,10 @@ class LearnedParameters(nn.Module):
             parametrize.register_parametrization(
                 self, one.name, Ranged(start, low, high, unit, what)
             )
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        # torch makes a class for each module with parametrizations, which pickle cannot find.
+        return LearnedParameters, self._given, self.__dict__.copy()
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a parameter to a number, Quantity, array or tensor, in its own type and shape."""

@@ -169,6 +169,7 @@ class PopulationTwin(nn.Module):
         batch: int,
         noise: Noise | None = None,
         parameters: Mapping[str, Tensor] | None = None,
+        state: Mapping[str, Tensor] | None = None,
     ) -> Presentation:
         """Start a presentation, whose steps the caller runs; arguments are as in `run`."""
         rendered = self.rendered
@@ -199,7 +200,7 @@ class PopulationTwin(nn.Module):
             fires=self.fires,
             received=self.received,
             constants=tuple(constants),
-            state=tuple(self.initial_state(batch, given).values()),
+            state=tuple((self.initial_state(batch, given) if state is None else state).values()),
             draw=draw,
             like=self._like.expand(shape),
         )
@@ -229,6 +230,8 @@ class PopulationTwin(nn.Module):
         record: Sequence[str] = (),
         noise: Noise | None = None,
         parameters: Mapping[str, Tensor] | None = None,
+        state: Mapping[str, Tensor] | None = None,
+        first: int = 0,
     ) -> PopulationOutput:
         """Present one batch of samples.
 
@@ -247,6 +250,11 @@ class PopulationTwin(nn.Module):
         parameters : mapping of str to Tensor, optional
             Values of learned parameters in SI units, each of a shape that broadcasts to
             ``(batch, *shape)``; those of the model if not given.
+        state : dict of str to Tensor, shape (batch, *shape), optional
+            The state to continue from, such as that of an earlier `PopulationOutput`; the initial
+            one if not given.
+        first : int
+            Number of steps before this piece of the presentation.
 
         Raises
         ------
@@ -260,13 +268,13 @@ class PopulationTwin(nn.Module):
                 raise InputError(
                     f"'{name}' is not a state variable of {self}; it has {self.rendered.state}"
                 )
-        presentation = self.present(drive, batch, noise, parameters)
+        presentation = self.present(drive, batch, noise, parameters, state)
         spikes: list[Tensor] = []
         traces: dict[str, list[Tensor]] = {name: [] for name in record}
         # The gradient of `unbind` is one stack; that of `values[k]` fills all steps in each step.
         in_steps = {name: values.unbind(0) for name, values in inputs.items()}
         for k in range(steps):
-            emitted = presentation.step(k, {n: values[k] for n, values in in_steps.items()})
+            emitted = presentation.step(first + k, {n: values[k] for n, values in in_steps.items()})
             if emitted is not None:
                 spikes.append(emitted)
             for name in record:

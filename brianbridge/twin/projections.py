@@ -14,8 +14,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -204,6 +203,12 @@ class ProjectionTwin(nn.Module):
         """Return the delays of all synapses, rounded to steps."""
         return (self.delay.detach() / self._dt).round().long()
 
+    def longest_delay(self) -> int:
+        """Return the longest delay of a single synapse in steps; 0 if they have none."""
+        if self._longest is not None:
+            return round(self._last / self._dt) + 1  # in training, a spike is shared by two steps
+        return 0 if self._delayed is None or not len(self._steps) else int(self._steps.max())
+
     def delays(self) -> Tensor | None:
         """Return the learned delays in seconds, rounded to steps; None if they are not learned.
 
@@ -229,7 +234,7 @@ class ProjectionTwin(nn.Module):
         All synapses deliver `x`, also those with a delay of their own; see `over_time`.
         """
         lead = x.shape[: x.ndim - len(self.source)]
-        flat = x.reshape(-1, *self.source)
+        flat = x.reshape(math.prod(lead), *self.source)
         pooled = flat if self._pool is None else self._pool(flat)
         weight = self._rounded() if self._normalises else self.effective()[0]
         return self._apply_weight(weight, pooled).reshape(*lead, *self.target)
@@ -346,9 +351,9 @@ class ProjectionTwin(nn.Module):
         )
 
 
-def _pooling(pool: Pooling, source: Shape) -> Callable[[Tensor], Tensor]:
+def _pooling(pool: Pooling, source: Shape) -> nn.Module:
     image = image_shape(source, "pooling")
     # The mean times the size may differ from the sum in the last bit.
     divisor = 1 if pool.mode == "sum" else None
     windows = nn.AvgPool2d(pool.size, pool.stride, pool.padding, divisor_override=divisor)
-    return lambda x: cast(Tensor, windows(x.reshape(-1, *image)))
+    return nn.Sequential(nn.Flatten(), nn.Unflatten(1, image), windows)

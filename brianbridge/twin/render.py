@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,8 @@ class RenderedStep:
         Random numbers of a step, arguments of `step`, `fire` and `settle` after the time.
     derived : callable, optional
         Computes what the step derives from learned parameters; None if it is nothing.
+    again : callable, optional
+        Renders the same step, where a pickled one is loaded.
     """
 
     source: str
@@ -93,6 +96,15 @@ class RenderedStep:
     initial: dict[str, np.ndarray]
     draws: tuple[Draw, ...] = ()
     derived: Coefficients | None = None
+    again: Callable[[], RenderedStep] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Functions that were compiled from source have no name by which pickle could find them.
+        assert self.again is not None, "render says how to render a step again"
+        return self.again, ()
+
+    def __deepcopy__(self, memo: Any) -> RenderedStep:
+        return self
 
 
 def render(
@@ -154,6 +166,10 @@ def render(
     """
     from brian2 import second
 
+    again = partial(
+        render, model, neurons, dt, fires=fires, spike_function=spike_function, dtype=dtype,
+        received=received, schedule=schedule, learned=learned,
+    )  # fmt: skip
     what = f"neuron model '{model.name}'"
     if model.method.startswith("gsl"):
         raise InputError(f"{what}: method '{model.method}' has no torch rendering; use 'rk4'")
@@ -171,14 +187,9 @@ def render(
     for name in sorted(set(helpers) & {*known, *code.temporary_names()}):
         raise InputError(f"{what}: '{name}' is a reserved name of the torch step; rename it")
     source = StepWriter(
-        model,
-        group,
-        code,
-        variables,
-        fires=fires,
-        canonical=schedule == "canonical",
+        model, group, code, variables, fires=fires, canonical=schedule == "canonical",
         detach_reset=functions.detach_reset,
-    ).source()
+    ).source()  # fmt: skip
     timed = {name: timed_function(known[name], group, dtype) for name in model.timed_arrays}
     own = {name: for_numbers_too(one.torch) for name, one in model.user_functions.items()}
     scope = {**TORCH_FUNCTIONS, **variables.numbers, **helpers, **timed, **own}
@@ -195,6 +206,7 @@ def render(
         initial=_initial(group, (*variables.state, *variables.inputs)),
         draws=code.draws,
         derived=derived,
+        again=again,
     )
 
 

@@ -13,14 +13,17 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
 from brianbridge.network import INPUT
+from brianbridge.twin.lag import Arriving
 from brianbridge.twin.modules import NetworkModules
 from brianbridge.twin.noise import Noise
+from brianbridge.twin.state import TwinState
 from brianbridge.twin.synapses.run import Coupling
 
 __all__ = [
@@ -33,7 +36,8 @@ __all__ = [
     "total",
 ]
 
-#: Spikes, state at the end, and traces, each by population.
+#: Spikes, state at the end, and traces, each by population. The state of synapses with a model is
+#: there, too, by projection.
 Outcome = tuple[dict[str, Tensor], dict[str, dict[str, Tensor]], dict[str, dict[str, Tensor]]]
 
 
@@ -52,20 +56,23 @@ def run_in_turn(
     batch: int,
     record: Sequence[str],
     noise: Noise | None = None,
+    start: TwinState | None = None,
 ) -> Outcome:
     """Run population after population, each over all steps."""
-    network = twin.network
+    network, start = twin.network, start or TwinState()
+    steps = network.steps if raster is None else len(raster)
     sources = {} if raster is None else {INPUT: raster}
     spikes: dict[str, Tensor] = {}
     state: dict[str, dict[str, Tensor]] = {}
     traces: dict[str, dict[str, Tensor]] = {}
     for name in (layer.name for layer in network.layers):
-        x, constant = inputs_of(twin, name, sources, current)
+        x, constant = inputs_of(twin, name, sources, current, start.emitted)
         population = twin.population(name)
         wanted = [v for v in record if v in population.rendered.state]
         result = population.run(
-            x or None, twin.drive(name, constant), steps=network.steps, batch=batch,
+            x or None, twin.drive(name, constant), steps=steps, batch=batch,
             record=wanted, noise=noise, parameters=twin.parameters_of(name),
+            state=start.values.get(name), first=start.step,
         )  # fmt: skip
         state[name], traces[name] = result.state, result.traces
         if result.spikes is not None:
@@ -77,7 +84,11 @@ def run_in_turn(
 
 
 def inputs_of(
-    twin: NetworkModules, name: str, sources: Mapping[str, Tensor], current: Tensor | None
+    twin: NetworkModules,
+    name: str,
+    sources: Mapping[str, Tensor],
+    current: Tensor | None,
+    earlier: Mapping[str, Tensor] = MappingProxyType({}),
 ) -> tuple[dict[str, Tensor], Tensor | None]:
     """Return the input of a population during a presentation.
 
@@ -91,6 +102,8 @@ def inputs_of(
         Spikes of the populations before it, and of the input if it has spikes.
     current : Tensor, shape (batch, *input_shape), optional
         Constant input.
+    earlier : mapping of str to Tensor, shape (steps, batch, *shape)
+        Spikes of the steps before, by population.
 
     Returns
     -------
@@ -106,7 +119,11 @@ def inputs_of(
         weights = twin.projection(projection.name)
         if network.delivers_spikes(projection):
             steps = network.delay_steps(projection)
-            weighted = weights.over_time(sources[projection.source], steps)
+            spikes, before = sources[projection.source], earlier.get(projection.source)
+            if before is None:
+                weighted = weights.over_time(spikes, steps)
+            else:
+                weighted = weights.over_time(torch.cat([before, spikes]), steps)[len(before) :]
             weighted, constant = weights.normalised(weighted, weighted.mean(0))
             _add(x, network.receive_of(projection), weighted)
             constants.append(constant)
@@ -131,63 +148,74 @@ def run_together(
     batch: int,
     record: Sequence[str],
     noise: Noise | None = None,
+    start: TwinState | None = None,
 ) -> Outcome:
     """Run step after step, and in each step all populations."""
-    network = twin.network
+    network, start = twin.network, start or TwinState()
+    steps = network.steps if raster is None else len(raster)
     canonical = network.schedule == "canonical"
     drives = {n: twin.drive(n, _constant_input(twin, n, current)) for n in twin.populations}
     masks = {name: twin.mask(name, batch) for name in drives}
-    running = {name: twin.present(name, drives[name], batch, noise) for name in drives}
-    emitted: dict[str, list[Tensor]] = {name: [] for name in drives if network.fires(name)}
-    emitted |= {} if raster is None else {INPUT: list(raster.unbind(0))}
+    running = {
+        name: twin.present(name, drives[name], batch, noise, start.values.get(name))
+        for name in drives
+    }
+    emitted = {name: list(start.emitted.get(name, ())) for name in drives if network.fires(name)}
+    if raster is not None:
+        emitted[INPUT] = [*start.emitted.get(INPUT, ()), *raster.unbind(0)]
+    before = start.known
     wanted = {n: [v for v in record if v in twin.population(n).rendered.state] for n in drives}
     traces: dict[str, dict[str, list[Tensor]]] = {n: {v: [] for v in wanted[n]} for n in drives}
     incoming = {name: _spike_projections(twin, name) for name in drives}
-    coupling = Coupling(twin, running)
+    coupling = Coupling(twin, running, start)
     in_order = sorted(drives, key=network.update_ranks.__getitem__)
-
-    def arriving(name: str, k: int) -> dict[str, Tensor]:
-        x: dict[str, Tensor] = {}
-        for source, receive, arrivals in incoming[name]:
-            weighted = arrivals(k, emitted[source])
-            if weighted is not None:
-                _add(x, receive, weighted)
-        return x
 
     def emit(name: str, values: Tensor | None) -> None:
         if values is None:
             return
         mask = masks[name]
-        values = twin.emitted_spikes(name, values, len(emitted[name]))
+        values = twin.emitted_spikes(name, values, len(emitted[name]) - before)
         emitted[name].append(values if mask is None else values * mask)
 
-    for k in range(network.steps):
+    for k in range(steps):
+        now = start.step + k
         if not canonical:
-            coupling.before_neurons(k)
+            coupling.before_neurons(now)
             computed = {}
             for name in in_order:
-                coupling.before(name, k)
-                computed[name] = running[name].fire(k)
+                coupling.before(name, now)
+                computed[name] = running[name].fire(now)
             for name in drives:
                 emit(name, computed[name])
-            coupling.after_neurons(k, emitted)
+            coupling.after_neurons(now, emitted)
         for name in drives:
+            x = _arrived(incoming[name], before + k, emitted)
             if canonical:
-                emit(name, running[name].step(k, arriving(name, k)))
+                emit(name, running[name].step(now, x))
             else:
-                running[name].settle(k, computed[name], arriving(name, k))
+                running[name].settle(now, computed[name], x)
             for variable, values_so_far in traces[name].items():
                 values_so_far.append(running[name][variable])
     return (
-        {name: torch.stack(emitted[name]) for name in drives if network.fires(name)},
-        {name: running[name].states() for name in drives},
+        {name: torch.stack(emitted[name][before:]) for name in drives if network.fires(name)},
+        {name: running[name].states() for name in drives} | coupling.states(),
         {n: {v: torch.stack(values) for v, values in t.items()} for n, t in traces.items()},
     )
 
 
-def _spike_projections(
-    twin: NetworkModules, name: str
-) -> list[tuple[str, str, Callable[[int, Sequence[Tensor]], Tensor | None]]]:
+def _arrived(
+    incoming: Iterable[tuple[str, str, Arriving]], k: int, emitted: Mapping[str, Sequence[Tensor]]
+) -> dict[str, Tensor]:
+    """Return what arrives at a population in a step, by the variable that it is added to."""
+    x: dict[str, Tensor] = {}
+    for source, receive, arrivals in incoming:
+        weighted = arrivals(k, emitted[source])
+        if weighted is not None:
+            _add(x, receive, weighted)
+    return x
+
+
+def _spike_projections(twin: NetworkModules, name: str) -> list[tuple[str, str, Arriving]]:
     """Return source, variable, and what arrives in a step, of all projections with spikes."""
     network = twin.network
     return [

@@ -10,6 +10,7 @@ are products with a full matrix; the forward product adds up in the order of the
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from brianbridge.network.connections import Pairs
+from brianbridge.twin.transforms import transforms_are_active
 
 __all__ = ["ListedWeights", "SparseProduct"]
 
@@ -62,7 +64,7 @@ class ListedWeights(nn.Module):
         each = weight.flatten()
         if self._element is not None:
             each = each[self._element]
-        weighted: Tensor = self._product(each, x.reshape(len(x), -1))
+        weighted: Tensor = self._product(each, x.reshape(len(x), math.prod(x.shape[1:])))
         return weighted
 
 
@@ -109,6 +111,12 @@ class SparseProduct(nn.Module):
 
     def forward(self, weight: Tensor, x: Tensor) -> Tensor:
         """Return ``(batch, targets)``; weight has shape ``(synapses,)``, x ``(batch, sources)``."""
+        if transforms_are_active():  # these cannot follow the synapses of single spikes
+            order = self.get_buffer("by_source_order")
+            source = torch.repeat_interleave(self.get_buffer("by_source_starts").diff())
+            each = x.to(weight.dtype)[:, source] * weight[order]
+            none = each.new_zeros(len(x), self.targets)
+            return none.index_add(1, self.get_buffer("by_source_ends"), each)
         # torch has no sparse product in bfloat16.
         with torch.autocast(x.device.type, enabled=False):
             result: Tensor = _Product.apply(weight, x.to(weight.dtype), self)
@@ -148,7 +156,7 @@ class SparseProduct(nn.Module):
         else:
             starts = self.get_buffer("by_source_starts")
             source = torch.repeat_interleave(starts.diff())
-            size = max(1, _CHUNK // len(x))
+            size = max(1, _CHUNK // max(1, len(x)))
             sums = torch.cat([
                 (gradient[:, t] * x[:, s]).sum(0)
                 for s, t in zip(source.split(size), ends.split(size), strict=True)

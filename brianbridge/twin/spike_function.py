@@ -41,6 +41,7 @@ from torch import Tensor
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.registry import Registry
 from brianbridge.schema import NameIn
+from brianbridge.twin.transforms import either
 
 __all__ = ["SpikeFunction", "register_spike_function", "spike_function_names"]
 
@@ -135,6 +136,21 @@ class _Step(torch.autograd.Function):
         return gradients[0] * ctx.slope(x), None, None
 
 
+class _TransformedStep(_Step):
+    """`_Step` under `torch.func`; see `brianbridge.twin.transforms`."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, strict: bool, slope: Kernel) -> Tensor:  # type: ignore[override]
+        return (x > 0 if strict else x >= 0).to(x.dtype)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        x, _, ctx.slope = inputs
+        ctx.save_for_backward(x)
+
+
 class _Staircase(torch.autograd.Function):
     """``clip(floor(x), low, high)``, with the sum of the surrogate derivatives at its steps."""
 
@@ -152,6 +168,21 @@ class _Staircase(torch.autograd.Function):
             outside = (x < low) | (x > high)
             return (function.scale * gradients[0]).masked_fill_(outside, 0), None, None, None
         return gradients[0] * function.slopes(x, low, high), None, None, None
+
+
+class _TransformedStaircase(_Staircase):
+    """`_Staircase` under `torch.func`; see `brianbridge.twin.transforms`."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, low: Any, high: Any, function: Any) -> Tensor:  # type: ignore[override]
+        return torch.floor(x).clamp(min=low).clamp(max=high)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        x, ctx.low, ctx.high, ctx.function = inputs
+        ctx.save_for_backward(x)
 
 
 @dataclass(frozen=True)
@@ -210,6 +241,10 @@ class SpikeFunction:
             raise InputError(f"spike function '{self.name}': levels = '{self.levels}'. {hint}")
         object.__setattr__(self, "_kernel", kernel)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By name: a kernel may be a function that cannot be pickled.
+        return type(self), (self.name, self.width, self.scale, self.levels, self.detach_reset)
+
     @classmethod
     def of_step(cls, dt: float) -> SpikeFunction:
         """Return the spike function for the sensitivity of spike counts at a step, in seconds.
@@ -243,11 +278,11 @@ class SpikeFunction:
         """
         slope = self.slope if unit == 1 else lambda x: self.slope(x / unit) / unit
         values = x if isinstance(x, Tensor) else torch.tensor(x, dtype=torch.float64)
-        return _Step.apply(values, strict, slope)
+        return either(_Step, _TransformedStep).apply(values, strict, slope)
 
     def staircase(self, x: Tensor, low: Any = -torch.inf, high: Any = torch.inf) -> Tensor:
         """Return ``clip(floor(x), low, high)``: a step, with its bump, at every whole number."""
-        return _Staircase.apply(x, low, high, self)
+        return either(_Staircase, _TransformedStaircase).apply(x, low, high, self)
 
     def slopes(self, x: Tensor, low: Any, high: Any) -> Tensor:
         """Return the surrogate derivative of `staircase`."""

@@ -5,14 +5,18 @@ are registered below. To register one for a kind of your own::
 
     @weighting.register(MyConnection)
     def _mine(connection, weight, source, target):
-        return lambda weight, x: ...
+        return my_function
+
+Return a function of a module, a `functools.partial` of one, or a `torch.nn.Module`: a twin with a
+``lambda`` or a local function in it cannot be pickled.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import singledispatch
+from functools import partial, singledispatch
+from typing import Any
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -66,19 +70,19 @@ def weighting(connection: Connection, weight: Shape, source: Shape, target: Shap
 
 @weighting.register(AllToAll)
 def _matrix(connection: AllToAll, weight: Shape, source: Shape, target: Shape) -> Apply:
-    return lambda weight, x: F.linear(x.reshape(len(x), -1), weight)
+    return _dense
 
 
 @weighting.register(OneToOne)
 def _matching(connection: OneToOne, weight: Shape, source: Shape, target: Shape) -> Apply:
-    return lambda weight, x: x.reshape(len(x), -1) * weight
+    return _one_by_one
 
 
 @weighting.register(Convolution)
 def _convolution(connection: Convolution, weight: Shape, source: Shape, target: Shape) -> Apply:
     image = image_shape(source, "source of a convolution")
     options = (connection.stride, connection.padding, connection.dilation, connection.groups)
-    return lambda weight, x: F.conv2d(x.reshape(-1, *image), weight, None, *options)
+    return partial(_convolve, F.conv2d, image, options)
 
 
 @weighting.register(TransposedConvolution)
@@ -88,4 +92,26 @@ def _transposed_convolution(
     image = image_shape(source, "source of a transposed convolution")
     extra = connection.output_padding(source, target, (weight[2], weight[3]))
     options = (connection.stride, connection.padding, extra, connection.groups, connection.dilation)
-    return lambda weight, x: F.conv_transpose2d(x.reshape(-1, *image), weight, None, *options)
+    return partial(_convolve, F.conv_transpose2d, image, options)
+
+
+def _dense(weight: Tensor, x: Tensor) -> Tensor:
+    return F.linear(_flat(x), weight)
+
+
+def _one_by_one(weight: Tensor, x: Tensor) -> Tensor:
+    return _flat(x) * weight
+
+
+def _flat(x: Tensor) -> Tensor:
+    return x.reshape(len(x), math.prod(x.shape[1:]))  # -1 would be ambiguous for no samples
+
+
+def _convolve(
+    function: Callable[..., Tensor],
+    image: Shape,
+    options: tuple[Any, ...],
+    weight: Tensor,
+    x: Tensor,
+) -> Tensor:
+    return function(x.reshape(len(x), *image), weight, None, *options)

@@ -74,7 +74,7 @@ def test_gradients_are_those_of_one_projection_for_each_delay(feedback):
     net = drawn(2, feedback=feedback)
     gradients = []
     for network in (net, split_by_delay(net, net.dt)):
-        twin = bb.to_torch(network, dtype=torch.float64)
+        twin = bb.to_torch(network, dtype=torch.float64).eval()
         torch.nn.functional.cross_entropy(twin(X), torch.arange(5) % 4).backward()
         gradients.append({name: p.grad for name, p in twin.named_parameters()})
     given, parts = gradients

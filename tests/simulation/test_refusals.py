@@ -48,7 +48,6 @@ def called(network, x):
 @pytest.mark.parametrize(
     ("x", "expected"),
     [
-        (np.zeros((0, 2, 3)), r"shape \(0, 2, 3\).*there are no samples; give at least one"),
         (np.zeros((2, 3)), r"shape \(2, 3\).*one sample; give it a leading axis, x\[None\]"),
         (3.0, r"shape \(\).*a single number"),
         (np.zeros((5, 6)), r"shape \(5, 6\).*x\.reshape\(-1, 2, 3\)"),
@@ -63,6 +62,13 @@ def test_wrong_batches_are_told_the_same_by_twin_and_brian2(network, x, use, exp
     with pytest.raises(InputError, match=expected) as found:
         use(network, x)
     assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize("use", [simulated, recorded])
+def test_a_recording_needs_samples(network, use):
+    expected = r"shape \(0, 2, 3\).*there are no samples; give at least one"
+    with pytest.raises(InputError, match=expected):
+        use(network, np.zeros((0, 2, 3)))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -125,7 +125,7 @@ def test_an_initial_value_follows_the_parameter_that_it_names():
     written = bb.write_back(twin)
     assert written.output.neuron.initial["v"] == pytest.approx(1.75)
     again = bb.to_torch(written, dtype=torch.float64)
-    torch.testing.assert_close(twin(X), again(X))
+    torch.testing.assert_close(twin.eval()(X), again.eval()(X))
 
 
 # ---------------------------------------------------------------------- what comes back

@@ -30,7 +30,7 @@ def samples(n: int = 7) -> np.ndarray:
 @pytest.mark.parametrize("readout", ["counts", "potential"])
 def test_output_and_recording_agree(encoding, readout):
     twin = to_torch(network(encoding, readout), dtype=torch.float64)
-    output = twin(samples())
+    output = twin.eval()(samples())
     record = twin.record(samples(), ("spikes", "v"), batch_size=3)
     assert output.shape == (7, 4)
     np.testing.assert_allclose(record.output, output.detach().numpy(), rtol=1e-12)

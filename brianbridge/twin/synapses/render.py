@@ -11,8 +11,9 @@ presentation are computed once, by ``prepare``. The source can be read:
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -82,6 +83,8 @@ class RenderedSynapses:
         One step of the clock-driven equations.
     pathways : dict of str to RenderedPathway
         What spikes do.
+    again : callable
+        Compiles the same source, where pickled synapses are loaded.
     """
 
     source: str
@@ -89,6 +92,14 @@ class RenderedSynapses:
     sums: dict[str, Block]
     update: Block
     pathways: dict[str, RenderedPathway]
+    again: Callable[[], RenderedSynapses]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Functions that were compiled from source have no name by which pickle could find them.
+        return self.again, ()
+
+    def __deepcopy__(self, memo: Any) -> RenderedSynapses:
+        return self
 
 
 def render_synapses(
@@ -119,11 +130,7 @@ def render_synapses(
     InputError
         If the code calls a function that has no torch rendering.
     """
-    helpers = {
-        "torch": torch,
-        "as_number": lambda x: as_number(x, dtype),
-        "negation": negation,
-    }
+    helpers = _helpers(dtype)
     if taken := sorted(set(helpers) & (code.used_names() | code.assigned_names())):
         raise InputError(f"{what}: '{taken[0]}' is a reserved name of the torch step; rename it")
     writer = _Writer(code, {*constants, *numbers, *TORCH_FUNCTIONS, *helpers})
@@ -135,28 +142,59 @@ def render_synapses(
     # All hoisted terms are known only now.
     hoisted = writer.renderer.hoisted
     bodies["prepare"] = [f"{n} = {c}" for n, c in hoisted], [n for n, _ in hoisted]
-    scope: dict[str, Any] = {**TORCH_FUNCTIONS, **numbers, **helpers}
-    sources, arguments = [], {}
+    scope = {*TORCH_FUNCTIONS, *numbers, *helpers}
+    sources, signatures = [], {}
     for name, (lines, results) in bodies.items():
         body = "\n".join([*filter(None, lines), f"return ({''.join(f'{r}, ' for r in results)})"])
-        arguments[name] = _free_names(body) - set(scope)
-        header = f"def {name}({', '.join(sorted(arguments[name]))}):"
+        arguments = tuple(sorted(_free_names(body) - scope))
+        signatures[name] = arguments, tuple(results)
+        header = f"def {name}({', '.join(arguments)}):"
         sources.append("\n".join([header, *(f"    {line}" for line in body.splitlines())]))
     # Parsing and unparsing removes unneeded parentheses.
     source = "\n\n".join(ast.unparse(f) for f in ast.parse("\n".join(sources)).body)
+    pathways = {n: (part.in_turn, masked(code, part)) for n, part in code.pathways.items()}
+    return _compiled(what, source, numbers, dtype, signatures, tuple(code.sums), pathways)
+
+
+def _helpers(dtype: torch.dtype) -> dict[str, Any]:
+    """Return the names that the source uses besides the functions of equations."""
+    return {"torch": torch, "as_number": partial(as_number, dtype=dtype), "negation": negation}
+
+
+def _compiled(
+    what: str,
+    source: str,
+    numbers: dict[str, float],
+    dtype: torch.dtype,
+    signatures: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]],
+    sums: tuple[str, ...],
+    pathways: Mapping[str, tuple[bool, tuple[str, ...]]],
+) -> RenderedSynapses:
+    """Compile the source of synapses.
+
+    Parameters
+    ----------
+    what, numbers, dtype
+        As in `render_synapses`.
+    source : str
+        The source of all functions.
+    signatures : mapping of str to (arguments, results)
+        The names of what each function takes and returns.
+    sums : tuple of str
+        The summed variables.
+    pathways : mapping of str to (in_turn, masked)
+        The pathways; see `RenderedPathway`.
+    """
+    scope: dict[str, Any] = {**TORCH_FUNCTIONS, **numbers, **_helpers(dtype)}
     exec(compile(source, f"<torch step of {what}>", "exec"), scope)
-    blocks = {
-        name: Block(scope[name], tuple(sorted(arguments[name])), tuple(results))
-        for name, (_, results) in bodies.items()
+    blocks = {name: Block(scope[name], *signature) for name, signature in signatures.items()}
+    rendered = {
+        name: RenderedPathway(blocks[f"decay_{name}"], blocks[f"code_{name}"], *how)
+        for name, how in pathways.items()
     }
-    pathways = {
-        name: RenderedPathway(
-            blocks[f"decay_{name}"], blocks[f"code_{name}"], pathway.in_turn, masked(code, pathway)
-        )
-        for name, pathway in code.pathways.items()
-    }
-    sums = {name: blocks[f"sum_{name}"] for name in code.sums}
-    return RenderedSynapses(source, blocks["prepare"], sums, blocks["update"], pathways)
+    summands = {name: blocks[f"sum_{name}"] for name in sums}
+    again = partial(_compiled, what, source, numbers, dtype, signatures, sums, pathways)
+    return RenderedSynapses(source, blocks["prepare"], summands, blocks["update"], rendered, again)
 
 
 class _Writer:

@@ -20,6 +20,7 @@ from torch import Tensor
 from brianbridge.network import INPUT
 from brianbridge.network.synapses import SynapsePathway
 from brianbridge.twin.presentation import Presentation
+from brianbridge.twin.state import TwinState
 from brianbridge.twin.synapses.module import PathwayTwin, SynapseTwin
 from brianbridge.twin.synapses.render import ADDED, Block, RenderedPathway
 
@@ -35,21 +36,23 @@ class Coupling:
         The twin.
     running : mapping of str to Presentation
         The presentation of each population.
+    start : TwinState
+        How far the presentation has come.
     """
 
-    def __init__(self, twin: Any, running: Mapping[str, Presentation]) -> None:
-        self._runs = [
-            SynapseRun(
-                synapses,
-                synapses.initial_values(
-                    twin.projection(name).effective()[0], twin.parameters_of(name)
-                ),
-                running,
-            )
-            for name, synapses in twin.synapses.items()
-        ]
+    def __init__(self, twin: Any, running: Mapping[str, Presentation], start: TwinState) -> None:
+        self._of_projections = {}
+        for name, synapses in twin.synapses.items():
+            weight, learned = twin.projection(name).effective()[0], twin.parameters_of(name)
+            initial = {**synapses.initial_values(weight, learned), **start.values.get(name, {})}
+            self._of_projections[name] = SynapseRun(synapses, initial, running, start)
+        self._runs = [*self._of_projections.values()]
         pathways = [(run, pathway) for run in self._runs for pathway in run.pathways]
         self._pathways = sorted(pathways, key=lambda entry: entry[1].order)
+
+    def states(self) -> dict[str, dict[str, Tensor]]:
+        """Return the present state of the synapses, by projection."""
+        return {name: run.state() for name, run in self._of_projections.items()}
 
     def before_neurons(self, k: int) -> None:
         """Set summed variables, and take the steps of synapses that come before the neurons."""
@@ -86,6 +89,8 @@ class SynapseRun:
         Their constants and their initial state.
     running : mapping of str to Presentation
         The presentation of each population.
+    start : TwinState
+        How far the presentation has come.
     """
 
     def __init__(
@@ -93,7 +98,10 @@ class SynapseRun:
         synapses: SynapseTwin,
         initial: Mapping[str, Tensor],
         running: Mapping[str, Presentation],
+        start: TwinState,
     ) -> None:
+        # The step of the first spikes that are known.
+        self._first_known = start.step - start.known
         self._synapses, self._rendered = synapses, synapses.rendered
         self._source, self.target = synapses.projection.source, synapses.projection.target
         self._dt = synapses.dt
@@ -135,7 +143,7 @@ class SynapseRun:
         """Run the code of a pathway at all synapses where a spike arrives."""
         source = self._source if pathway.side == "pre" else self.target
         plan = cast(PathwayTwin, self._synapses.pathways[pathway.name])
-        spikes = plan.events(emitted[source], k)
+        spikes = plan.events(emitted[source], k - self._first_known)
         if spikes is None:
             return
         if source == INPUT:  # Brian2 runs the code once for a spike, whatever its value
