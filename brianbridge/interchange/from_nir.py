@@ -13,6 +13,7 @@ from brianbridge.interchange.assemble import assemble
 from brianbridge.interchange.conventions import Conventions, conventions_for
 from brianbridge.interchange.nir_file import raw_graph, read_raw
 from brianbridge.interchange.nir_read import graph_of_nir
+from brianbridge.interchange.own_file import own_network
 from brianbridge.interchange.rating import Rating
 from brianbridge.network import SpikingNetwork
 
@@ -60,7 +61,7 @@ def from_nir(
     source : path-like or nir.NIRGraph
         The file, which need not be trusted, or a graph.
     framework : str
-        Where it was trained: ``"snntorch"``, ``"norse"``, ``"spikingjelly"``, ``"sinabs"``,
+        Not needed for a file that brianbridge wrote. Where it was trained: ``"snntorch"``, ``"norse"``, ``"spikingjelly"``, ``"sinabs"``,
         ``"rockpool"`` or ``"lava"``; or ``"exact"`` for the exact solution of NIR's equations.
     steps : int, optional
         Number of steps of a presentation; needed unless `encoding` is an `Encoding`.
@@ -125,16 +126,26 @@ def _imported(
     reset: str | None,
     spikes: str | None,
 ) -> Imported:
+    if framework is None and (own := own_network(raw)) is not None:
+        if any(value is not None for value in (steps, encoding, dt, reset, spikes)):
+            raise InputError(
+                "brianbridge wrote it, so it says itself how it is stepped; leave out the options, "
+                "or state the framework"
+            )
+        network, conventions = own
+        return Imported(network, Rating((), ("written by brianbridge: the same network",)), conventions)
     if isinstance(encoding, Encoding) and dt is None:
         dt = encoding.dt
     conventions = conventions_for(framework, dt=dt, reset=reset, spikes=spikes)
-    graph, rating = graph_of_nir(raw, conventions)
-    assembled = assemble(graph, _encoding(encoding, steps, conventions.dt))
-    rating = replace(rating, notes=(*rating.notes, *assembled.notes))
+    encoded = _encoding(encoding, steps, conventions.dt)
+    read = graph_of_nir(raw, conventions)
+    assembled = assemble(read.graph, encoded)
+    rating = replace(read.rating, notes=(*read.rating.notes, *assembled.notes))
     facts = {
         "format": "NIR",
         "conventions": conventions.to_dict(),
         "names": assembled.names,
+        "parameters": {assembled.names[name]: p for name, p in read.parameters.items()},
         **rating.to_dict(),
     }
     network = replace(assembled.network, provenance={"interchange": facts})

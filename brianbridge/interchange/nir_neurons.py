@@ -13,6 +13,7 @@ What an input adds in one step depends on the framework that stepped them; see
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -80,7 +81,7 @@ class NeuronNode:
         given = _PARAMETERS[kind]
         firing = self._firing()
         rest, first = self._first(given)
-        options = {"step": self.conventions.rules.step, "firing": firing, "first": first}
+        options: dict[str, Any] = {"step": self.conventions.rules.step, "firing": firing, "first": first}
         options |= {"v_leak": rest, "name": self._name, "summary": self._summary}
         if kind.startswith("Cuba"):
             model, jump, gain = self._cuba(options)
@@ -89,6 +90,12 @@ class NeuronNode:
         approximate, note = self._remarks(jump)
         population = Population(model, self.shape, firing is not None, jump, gain)
         return population, approximate, note
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the numbers of the node, for JSON: one for all neurons, or one for each."""
+        keys = _PARAMETERS[self.fields.kind]
+        values = {key: np.asarray(self._value(key)).tolist() for key in keys}
+        return {"type": self.fields.kind, **values}
 
     # ------------------------------------------------------------------ parameters
 
@@ -157,12 +164,12 @@ class NeuronNode:
                 return rest, self._value("v_reset")
         return rest, 0.0
 
-    def _simple(self, options: dict) -> tuple[NeuronModel, Values, Values]:
+    def _simple(self, options: dict[str, Any]) -> tuple[NeuronModel, Values, Values]:
         """Return the model of IF, LIF, I and LI, and what spikes and constant inputs add."""
         c, r, dt = self.conventions, self._value("r"), self.conventions.dt
         if "tau" not in _PARAMETERS[self.fields.kind]:
             gain = r if c.framework in ("norse", "sinabs") else r * dt
-            return lif(np.inf, **options), gain * (c.area / dt), gain
+            return lif(np.inf, **options), _shared(gain * (c.area / dt)), _shared(gain)
         tau = self._seconds("tau")
         lost = np.isinf(tau) & np.isinf(r)  # beta = 1: r/tau is 1/dt
         if c.rules.step == "euler" or (c.framework == "rockpool" and options["firing"] is None):
@@ -176,7 +183,7 @@ class NeuronNode:
             raise self.fields.refuse("its r or tau is infinite", "give finite numbers")
         return lif(tau, **options), _shared(jump), _shared(gain)
 
-    def _cuba(self, options: dict) -> tuple[NeuronModel, Values, Values]:
+    def _cuba(self, options: dict[str, Any]) -> tuple[NeuronModel, Values, Values]:
         """Return the model of CubaLIF and CubaLI, and what spikes and constant inputs add."""
         c, dt = self.conventions, self.conventions.dt
         tau, tau_syn = self._seconds("tau_mem"), self._seconds("tau_syn")
@@ -248,6 +255,7 @@ class NeuronNode:
 
 
 def _shared(values: Values) -> Values:
-    """Return one number if all are equal."""
+    """Return one number if all are equal; 1 if they are 1 but for rounding."""
     flat = np.ravel(values)
+    flat = np.where(np.isclose(flat, 1, rtol=1e-14, atol=0), 1.0, flat)
     return float(flat[0]) if (flat == flat[0]).all() else flat

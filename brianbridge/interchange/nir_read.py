@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from brianbridge.interchange.nir_layers import LAYERS
 from brianbridge.interchange.nir_neurons import NEURONS, NeuronNode, parameter_shape
 from brianbridge.interchange.rating import APPROXIMATE, NodeRating, Rating
 
-__all__ = ["graph_of_nir"]
+__all__ = ["ReadGraph", "graph_of_nir"]
 
 #: Leading axes of an input that exporters leave in: batch, and time.
 _MOST_LEADING = 2
@@ -26,7 +27,26 @@ _MOST_LEADING = 2
 Step = Callable[[str, Shape], Shape]
 
 
-def graph_of_nir(raw: Mapping[str, Any], conventions: Conventions) -> tuple[Graph, Rating]:
+@dataclass(frozen=True, eq=False)
+class ReadGraph:
+    """Hold what was read.
+
+    Parameters
+    ----------
+    graph : Graph
+        Layers and populations.
+    rating : Rating
+        How faithfully each node is taken over.
+    parameters : dict of str to dict
+        The numbers of each node with neurons, so that they can be written back.
+    """
+
+    graph: Graph
+    rating: Rating
+    parameters: dict[str, dict[str, Any]]
+
+
+def graph_of_nir(raw: Mapping[str, Any], conventions: Conventions) -> ReadGraph:
     """Return the graph of a NIR tree, and how faithfully each node is taken over.
 
     Parameters
@@ -42,22 +62,13 @@ def graph_of_nir(raw: Mapping[str, Any], conventions: Conventions) -> tuple[Grap
         If a node is not supported, or nodes do not fit together; the message names the node.
     """
     flat = flat_graph(raw)
-    known = {*LAYERS, *NEURONS, "Input"}
-    for fields in flat.nodes.values():
-        if fields.kind not in known:
-            raise fields.refuse(
-                "brianbridge does not know this kind", did_you_mean(fields.kind, known)
-            )
-    layers = {
-        name: LAYERS[fields.kind](fields)
-        for name, fields in flat.nodes.items()
-        if fields.kind in LAYERS
-    }
+    layers = _layers(flat)
     start = _input_of(flat)
     thresholds = _thresholds_after(flat)
     shapes, notes = _shapes(flat, layers, start)
     nodes: dict[str, Node] = {}
-    ratings = []
+    ratings: list[NodeRating] = []
+    parameters: dict[str, dict[str, Any]] = {}
     for name, fields in flat.nodes.items():
         approximate, note = "", ""
         if name in thresholds:
@@ -75,9 +86,25 @@ def graph_of_nir(raw: Mapping[str, Any], conventions: Conventions) -> tuple[Grap
                 fields, shapes[name], conventions, flat.nodes[after] if after else None
             )
             nodes[name], approximate, note = neuron.population()
+            if after is None:
+                parameters[name] = neuron.parameters()
         rating = {"rating": APPROXIMATE} if approximate else {}
         ratings.append(NodeRating(name, fields.kind, note=approximate or note, **rating))
-    return Graph(nodes, flat.edges), Rating(tuple(ratings), flat.notes)
+    return ReadGraph(Graph(nodes, flat.edges), Rating(tuple(ratings), flat.notes), parameters)
+
+
+def _layers(flat: FlatGraph) -> dict[str, Node]:
+    """Return the layers without neurons; refuse kinds that nobody knows."""
+    known = {*LAYERS, *NEURONS, "Input"}
+    for fields in flat.nodes.values():
+        if fields.kind not in known:
+            hint = did_you_mean(fields.kind, known)
+            raise fields.refuse("brianbridge does not know this kind", hint)
+    return {
+        name: LAYERS[fields.kind](fields)
+        for name, fields in flat.nodes.items()
+        if fields.kind in LAYERS
+    }
 
 
 def _layer_note(node: Node) -> str:
