@@ -146,7 +146,9 @@ def _with_output(graph: Graph) -> tuple[Graph, str, tuple[str, ...]]:
     if len(routes) == 1 and passed and isinstance(source, Population):
         return graph, routes[0].source, ()
     end, chains = routes[0].target, _chains(graph, routes, _input_of(graph))
-    total = Population(lif(np.inf, name="sum", summary="Sum over the steps"), chains[0].target, False)
+    total = Population(
+        lif(np.inf, name="sum", summary="Sum over the steps"), chains[0].target, False
+    )
     nodes = {**graph.nodes, end: total}
     return Graph(nodes, graph.edges), end, (f"the output '{end}' is the sum over all steps",)
 
@@ -187,9 +189,7 @@ def _chains(graph: Graph, routes: Iterable[Route], start: str) -> list[Chain]:
     return found
 
 
-def _shapes(
-    graph: Graph, routes: Iterable[Route], chains: Iterable[Chain]
-) -> dict[str, Shape]:
+def _shapes(graph: Graph, routes: Iterable[Route], chains: Iterable[Chain]) -> dict[str, Shape]:
     """Return the shape of each population: that of an image if a convolution leads to it."""
     shapes = {name: n.shape for name, n in graph.nodes.items() if isinstance(n, Population)}
     for route, chain in zip(routes, chains, strict=True):

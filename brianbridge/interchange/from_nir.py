@@ -61,8 +61,9 @@ def from_nir(
     source : path-like or nir.NIRGraph
         The file, which need not be trusted, or a graph.
     framework : str
-        Not needed for a file that brianbridge wrote. Where it was trained: ``"snntorch"``, ``"norse"``, ``"spikingjelly"``, ``"sinabs"``,
-        ``"rockpool"`` or ``"lava"``; or ``"exact"`` for the exact solution of NIR's equations.
+        Where it was trained: ``"snntorch"``, ``"norse"``, ``"spikingjelly"``, ``"sinabs"``,
+        ``"rockpool"`` or ``"lava"``; or ``"exact"`` for the exact solution of NIR's equations. A
+        file that brianbridge wrote says it itself.
     steps : int, optional
         Number of steps of a presentation; needed unless `encoding` is an `Encoding`.
     encoding : Encoding or str
@@ -133,7 +134,9 @@ def _imported(
                 "or state the framework"
             )
         network, conventions = own
-        return Imported(network, Rating((), ("written by brianbridge: the same network",)), conventions)
+        return Imported(
+            network, Rating((), ("written by brianbridge: the same network",)), conventions
+        )
     if isinstance(encoding, Encoding) and dt is None:
         dt = encoding.dt
     conventions = conventions_for(framework, dt=dt, reset=reset, spikes=spikes)

@@ -7,7 +7,16 @@ import math
 import numpy as np
 
 from brianbridge.errors import InputError
-from brianbridge.interchange.graph import Conv, Delay, Flatten, Linear, Node, Pool, Population, Scale
+from brianbridge.interchange.graph import (
+    Conv,
+    Delay,
+    Flatten,
+    Linear,
+    Node,
+    Pool,
+    Population,
+    Scale,
+)
 from brianbridge.network.connections import Convolution
 from brianbridge.network.images import Image
 from brianbridge.network.pooling import Pooling

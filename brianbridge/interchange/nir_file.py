@@ -130,9 +130,7 @@ class _Reader:
         if h5py.check_string_dtype(dataset.dtype) is not None:
             return _text(dataset)
         if dataset.dtype.kind not in "iufb":
-            raise InputError(
-                f"'{dataset.name}' holds {dataset.dtype}; expected numbers or text"
-            )
+            raise InputError(f"'{dataset.name}' holds {dataset.dtype}; expected numbers or text")
         return np.asarray(dataset[()])
 
 

@@ -97,7 +97,7 @@ def form_of(model: NeuronModel, what: str, neurons: int, dt: float, fires: bool)
         ) from None
 
 
-class _Unlike(Exception):  # noqa: N818
+class _Unlike(Exception):
     """Say what NIR's neurons do not have."""
 
 
@@ -107,17 +107,15 @@ def _current_form(model: NeuronModel, fires: bool) -> Form | None:
     if not {"tau", "tau_syn", "r"} <= set(p):
         return None
     rest = p.get("v_leak", np.float64(0))
-    thresholds = {"threshold": p.get("theta", 1.0), "v_reset": p.get("v_reset", 0.0)}
+    theta, v_reset = p.get("theta", np.float64(1)), p.get("v_reset", np.float64(0))
     firings: list[Firing | None] = [
-        Firing(**thresholds, strict=strict, reset=reset)
+        Firing(theta, strict, reset, v_reset)
         for strict in (True, False)
         for reset in RESETS
     ]
     for firing in firings if model.emit else [None]:
         for step in STEPS:
-            like = cuba_lif(
-                p["tau"], p["tau_syn"], p["r"], step=step, firing=firing, v_leak=rest
-            )
+            like = cuba_lif(p["tau"], p["tau_syn"], p["r"], step=step, firing=firing, v_leak=rest)
             same = ("equations", "emit", "reset", "method", "regular")
             if all(getattr(like, key) == getattr(model, key) for key in same):
                 kept = firing if fires else None

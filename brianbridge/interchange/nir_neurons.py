@@ -81,7 +81,11 @@ class NeuronNode:
         given = _PARAMETERS[kind]
         firing = self._firing()
         rest, first = self._first(given)
-        options: dict[str, Any] = {"step": self.conventions.rules.step, "firing": firing, "first": first}
+        options: dict[str, Any] = {
+            "step": self.conventions.rules.step,
+            "firing": firing,
+            "first": first,
+        }
         options |= {"v_leak": rest, "name": self._name, "summary": self._summary}
         if kind.startswith("Cuba"):
             model, jump, gain = self._cuba(options)
@@ -129,8 +133,10 @@ class NeuronNode:
     @property
     def _name(self) -> str:
         kind = self.fields.kind.lower()
-        return kind if self.conventions.framework == "exact" else (
-            f"{self.conventions.framework}_{kind}"
+        return (
+            kind
+            if self.conventions.framework == "exact"
+            else (f"{self.conventions.framework}_{kind}")
         )
 
     @property
@@ -171,6 +177,7 @@ class NeuronNode:
             gain = r if c.framework in ("norse", "sinabs") else r * dt
             return lif(np.inf, **options), _shared(gain * (c.area / dt)), _shared(gain)
         tau = self._seconds("tau")
+        gain: Any
         lost = np.isinf(tau) & np.isinf(r)  # beta = 1: r/tau is 1/dt
         if c.rules.step == "euler" or (c.framework == "rockpool" and options["firing"] is None):
             with np.errstate(invalid="ignore"):

@@ -176,7 +176,9 @@ def _add_projection(found: NirNodes, projection: Projection) -> None:
     shape = network.shape_of(projection.source)
     constant = not network.delivers_spikes(projection)
     if projection.delay:
-        delay = found.add(f"{projection.name}_delay", "Delay", delay=np.full(shape, projection.delay))
+        delay = found.add(
+            f"{projection.name}_delay", "Delay", delay=np.full(shape, projection.delay)
+        )
         found.edges.append((at, delay))
         at = delay
     if (pool := projection.pool) is not None:
@@ -255,9 +257,7 @@ def _flattened(
     return node
 
 
-def _matrix(
-    projection: Projection, source: tuple[int, ...], target: tuple[int, ...]
-) -> np.ndarray:
+def _matrix(projection: Projection, source: tuple[int, ...], target: tuple[int, ...]) -> np.ndarray:
     """Return a connection that NIR does not have as a matrix."""
     rows, columns = math.prod(target), math.prod(source)
     if rows * columns > _MOST_WEIGHTS:

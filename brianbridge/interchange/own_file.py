@@ -35,11 +35,11 @@ def own_metadata(found: NirNodes) -> dict[str, Any]:
         node, divisor = found.weights[projection.name]
         fields = found.nodes[node]
         for key, array in parts.items():
-            written = fields.get(key)
-            same = np.all(divisor == 1) and written is not None and written.shape == array.shape
-            if not (same and written.dtype == array.dtype and np.array_equal(written, array)):
+            written = np.asarray(fields.get(key, ()))
+            same = bool(np.all(divisor == 1)) and written.dtype == array.dtype
+            if not (same and np.array_equal(written, array)):
                 arrays[f"{KEY}.{projection.name}.{key}"] = array
-    entry = {"network": network.to_dict(), "provenance": dict(network.provenance)}
+    entry: dict[str, Any] = {"network": network.to_dict(), "provenance": dict(network.provenance)}
     entry["biases"] = [p.name for p in network.projections if p.bias is not None]
     entry["conventions"] = {k: getattr(c, k) for k in ("framework", "dt", "reset", "spikes")}
     try:

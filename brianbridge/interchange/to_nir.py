@@ -88,9 +88,7 @@ def _package() -> Any:
     return nir
 
 
-def _conventions(
-    network: SpikingNetwork, framework: str | None, reset: str | None
-) -> Conventions:
+def _conventions(network: SpikingNetwork, framework: str | None, reset: str | None) -> Conventions:
     """Return how a reader is to step the network."""
     read = network.provenance.get("interchange", {}).get("conventions", {})
     if framework is None:
@@ -101,7 +99,9 @@ def _conventions(
         )
     if reset is None and framework in FRAMEWORKS:
         found = {
-            form_of(p.neuron, f"population '{p.name}'", p.size, network.dt, network.fires(p.name)).reset
+            form_of(
+                p.neuron, f"population '{p.name}'", p.size, network.dt, network.fires(p.name)
+            ).reset
             for p in network.populations
         } & set(FRAMEWORKS[framework].resets)
         reset = next(iter(found)) if len(found) == 1 else None

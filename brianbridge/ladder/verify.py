@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from brianbridge.datasets import Dataset
 from brianbridge.datasets.fit import fitted
@@ -129,7 +130,7 @@ def verify(
         },
         twin=measure_twin(twin, data.y),
         rungs=tuple(work.outcomes.values()),
-        provenance=collect(seed=seed),
+        provenance=collect(seed=seed, **_foreign(network)),
         operations=count_operations(
             network, {**twin.activity, **inputs}, len(data), network.steps
         ),
@@ -139,3 +140,9 @@ def verify(
         remedied=work.remedied,
         evidence=work.evidence(),
     )  # fmt: skip
+
+
+def _foreign(network: SpikingNetwork) -> dict[str, Any]:
+    """Return how a network from elsewhere was read, as far as its provenance says."""
+    key = "interchange"
+    return {key: network.provenance[key]} if key in network.provenance else {}
