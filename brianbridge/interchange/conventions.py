@@ -56,7 +56,7 @@ class Framework:
 
 FRAMEWORKS = {
     "snntorch": Framework(
-        "euler", ("subtract_later", "subtract", "subtract_waiting", "to_value", "zero_later"),
+        "euler", ("subtract_later", "zero_later", "subtract_waiting", "to_value", "subtract"),
         True, 1e-4, 1, "snntorch 1.0.0: export_nir.py, _neurons/leaky.py",
     ),
     "norse": Framework(

@@ -66,12 +66,15 @@ class NeuronNode:
         How it was stepped.
     threshold : Fields, optional
         A node ``Threshold`` that follows a node without threshold.
+    recurrent : bool
+        Whether a way without other neurons leads from the node back to itself.
     """
 
     fields: Fields
     shape: Shape
     conventions: Conventions
     threshold: Fields | None = None
+    recurrent: bool = False
 
     def population(self) -> tuple[Population, str, str]:
         """Return the population, what is approximate about it, and what was assumed."""
@@ -99,7 +102,7 @@ class NeuronNode:
         """Return the numbers of the node, for JSON: one for all neurons, or one for each."""
         keys = _PARAMETERS[self.fields.kind]
         values = {key: np.asarray(self._value(key)).tolist() for key in keys}
-        return {"type": self.fields.kind, **values}
+        return {"type": self.fields.kind, **values, "recurrent": self.recurrent}
 
     # ------------------------------------------------------------------ parameters
 
@@ -157,8 +160,11 @@ class NeuronNode:
         if below:
             raise self.fields.refuse("its v_reset is not below v_threshold", "correct the node")
         subtract = threshold - v_reset if np.any(v_reset) else None
-        most = rules.most if self.conventions.reset == "subtract" else 1
-        return Firing(threshold, rules.strict, self.conventions.reset, v_reset, subtract, most)
+        reset = self.conventions.reset
+        most = rules.most if reset == "subtract" else 1
+        if reset == "zero_later" and self.fields.kind == "LIF" and not self.recurrent:
+            reset = "to_value"  # Leaky has no late reset to zero, unlike RLeaky and Synaptic
+        return Firing(threshold, rules.strict, reset, v_reset, subtract, most)
 
     def _first(self, given: dict[str, float | None]) -> tuple[Values, Values]:
         """Return the potential at rest, and the one with which the framework starts."""
@@ -174,14 +180,14 @@ class NeuronNode:
         """Return the model of IF, LIF, I and LI, and what spikes and constant inputs add."""
         c, r, dt = self.conventions, self._value("r"), self.conventions.dt
         if "tau" not in _PARAMETERS[self.fields.kind]:
-            gain = r if c.framework in ("norse", "sinabs") else r * dt
-            return lif(np.inf, **options), _shared(gain * (c.area / dt)), _shared(gain)
+            added = r if c.framework in ("norse", "sinabs") else r * dt
+            return lif(np.inf, **options), _shared(added * (c.area / dt)), _shared(added)
         tau = self._seconds("tau")
         gain: Any
         lost = np.isinf(tau) & np.isinf(r)  # beta = 1: r/tau is 1/dt
         if c.rules.step == "euler" or (c.framework == "rockpool" and options["firing"] is None):
             with np.errstate(invalid="ignore"):
-                gain = np.where(lost, 1.0, r * dt / tau)[()]
+                gain = np.where(lost, 1.0, r * dt / tau)
             jump = gain * (c.area / dt)
         else:
             gain = -r * np.expm1(-dt / np.asarray(tau))
@@ -229,7 +235,8 @@ class NeuronNode:
         """Return what is approximate, and what was assumed."""
         c, kind = self.conventions, self.fields.kind
         notes = {
-            "sinabs": "tau in steps, norm_input=True; its exporter drops min_v_mem",
+            "sinabs": "its exporter drops min_v_mem"
+            + ("; tau in steps, norm_input=True" if kind in ("LIF", "LI") else ""),
             "rockpool": "its exporter drops the neurons' own bias, recurrence and noise",
             "lava": "floating point; Loihi rounds weights and states",
         }

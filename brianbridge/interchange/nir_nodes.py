@@ -94,9 +94,12 @@ def _add_population(found: NirNodes, population: Population) -> None:
         )  # fmt: skip
         _check_form(form, population.name, c)
         kept = _fields(form, c)
-    raw = {key: _filled(value, population.shape) for key, value in kept.items() if key != "type"}
+    raw = {key: _filled(value, population.shape) for key, value in kept.items() if key not in ("type", "recurrent")}
     found.add(population.name, kept["type"], **raw)
-    node = NeuronNode(Fields(population.name, kept["type"], raw), population.shape, c)
+    node = NeuronNode(
+        Fields(population.name, kept["type"], raw), population.shape, c,
+        recurrent=bool(kept.get("recurrent")),
+    )  # fmt: skip
     built, _, _ = node.population()
     found.adds[population.name] = (built.jump, built.jump if built.gain is None else built.gain)
 
@@ -110,7 +113,8 @@ def _kept(
     if entry is None or facts.get("conventions", {}).get("framework") != c.framework:
         return None
     fields = Fields(population.name, entry["type"], entry)
-    built, _, _ = NeuronNode(fields, population.shape, c).population()
+    recurrent = bool(entry.get("recurrent"))
+    built, _, _ = NeuronNode(fields, population.shape, c, recurrent=recurrent).population()
     return entry if built.model == population.neuron else None
 
 

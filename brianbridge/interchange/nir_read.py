@@ -82,8 +82,9 @@ def graph_of_nir(raw: Mapping[str, Any], conventions: Conventions) -> ReadGraph:
             note = _layer_note(layers[name])
         else:
             after = next((t for t, of in thresholds.items() if of == name), None)
+            threshold = flat.nodes[after] if after else None
             neuron = NeuronNode(
-                fields, shapes[name], conventions, flat.nodes[after] if after else None
+                fields, shapes[name], conventions, threshold, _recurs(flat, layers, name)
             )
             nodes[name], approximate, note = neuron.population()
             if after is None:
@@ -105,6 +106,21 @@ def _layers(flat: FlatGraph) -> dict[str, Node]:
         for name, fields in flat.nodes.items()
         if fields.kind in LAYERS
     }
+
+
+def _recurs(flat: FlatGraph, layers: Mapping[str, Node], name: str) -> bool:
+    """Return whether a node leads back to itself through layers without neurons."""
+    waiting, seen = [name], set()
+    while waiting:
+        at = waiting.pop()
+        for source, target in flat.edges:
+            if source != at or target in seen:
+                continue
+            if target == name:
+                return True
+            seen.add(target)
+            waiting += [target] if target in layers else []
+    return False
 
 
 def _layer_note(node: Node) -> str:
