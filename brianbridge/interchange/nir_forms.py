@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +19,6 @@ from brianbridge.neurons.probe import probe, resolve_names
 from brianbridge.neurons.statements import parse_statements
 
 __all__ = ["Form", "form_of"]
-
-_BINARY = re.compile(r"int\((\w+) (>=|>) (.+)\)")
-_GRADED = re.compile(r"clip\(floor\((\w+)/theta\), 0, s_max\)")
 
 Values = float | np.ndarray
 
@@ -203,12 +201,8 @@ def _tau(rate: np.ndarray) -> np.ndarray:
 
 def _firing(model: NeuronModel, membrane: str, variables: Any) -> dict[str, Any]:
     """Return threshold and reset."""
-    if _GRADED.fullmatch(model.emit):
-        threshold, strict = _number("theta", variables), False
-    elif (match := _BINARY.fullmatch(model.emit)) and match[1] == membrane:
-        threshold, strict = _number(match[3], variables), match[2] == ">"
-    else:
-        raise _Unlike(f"it emits {model.emit}")
+    strict, text = _threshold(model, membrane)
+    threshold = _number(text, variables)
     statements = parse_statements(model.reset, "reset")
     if len(statements) == 1 and statements[0].target == membrane:
         operation, text = statements[0].operation, statements[0].expression
@@ -216,12 +210,27 @@ def _firing(model: NeuronModel, membrane: str, variables: Any) -> dict[str, Any]
         late = operation == "-=" and text.endswith(decay)
         amount = text.removesuffix(decay).removesuffix("*emit")
         value = _number(amount, variables)
-        rule = {"threshold": threshold, "strict": strict}
+        rule: dict[str, Any] = {"threshold": threshold, "strict": strict}
         if operation == "=":
             return {**rule, "reset": "to_value", "v_reset": value}
-        if operation == "-=" and np.array_equal(value, threshold):
+        if operation == "-=":
+            rule["v_reset"] = threshold - value
             return {**rule, "reset": "subtract_later" if late else "subtract"}
     raise _Unlike(f"its reset is '{model.reset}'")
+
+
+def _threshold(model: NeuronModel, membrane: str) -> tuple[bool, str]:
+    """Return whether the membrane must exceed its threshold, and the threshold."""
+    match ast.parse(model.emit, mode="eval").body:
+        case ast.Call(
+            func=ast.Name(id="int"),
+            args=[ast.Compare(left=ast.Name(id=name), ops=[ast.Gt() | ast.GtE() as sign],
+                              comparators=[threshold])],
+        ) if name == membrane:  # fmt: skip
+            return isinstance(sign, ast.Gt), ast.unparse(threshold)
+    if re.fullmatch(rf"clip\(floor\({membrane}/theta\), 0, s_max\)", model.emit):
+        return False, "theta"
+    raise _Unlike(f"it emits {model.emit}")
 
 
 def _number(text: str, variables: Any) -> Values:
