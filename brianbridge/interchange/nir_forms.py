@@ -107,9 +107,7 @@ def _current_form(model: NeuronModel, fires: bool) -> Form | None:
     rest = p.get("v_leak", np.float64(0))
     theta, v_reset = p.get("theta", np.float64(1)), p.get("v_reset", np.float64(0))
     firings: list[Firing | None] = [
-        Firing(theta, strict, reset, v_reset)
-        for strict in (True, False)
-        for reset in RESETS
+        Firing(theta, strict, reset, v_reset) for strict in (True, False) for reset in RESETS
     ]
     for firing in firings if model.emit else [None]:
         for step in STEPS:

@@ -94,7 +94,11 @@ def _add_population(found: NirNodes, population: Population) -> None:
         )  # fmt: skip
         _check_form(form, population.name, c)
         kept = _fields(form, c)
-    raw = {key: _filled(value, population.shape) for key, value in kept.items() if key not in ("type", "recurrent")}
+    raw = {
+        key: _filled(value, population.shape)
+        for key, value in kept.items()
+        if key not in ("type", "recurrent")
+    }
     found.add(population.name, kept["type"], **raw)
     node = NeuronNode(
         Fields(population.name, kept["type"], raw), population.shape, c,

@@ -11,7 +11,7 @@ import numpy as np
 
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.interchange.conventions import Conventions
-from brianbridge.interchange.graph import Conv, Delay, Graph, Input, Node, Pool, Scale
+from brianbridge.interchange.graph import Conv, Delay, Graph, Input, Node, Scale
 from brianbridge.interchange.layer_shapes import Shape, shape_after
 from brianbridge.interchange.nir_fields import Fields
 from brianbridge.interchange.nir_flatten import FlatGraph, flat_graph
@@ -79,7 +79,7 @@ def graph_of_nir(raw: Mapping[str, Any], conventions: Conventions) -> ReadGraph:
             note = notes
         elif name in layers:
             nodes[name] = layers[name]
-            note = _layer_note(layers[name])
+            approximate = _late_bias(flat, layers, name)
         else:
             after = next((t for t, of in thresholds.items() if of == name), None)
             threshold = flat.nodes[after] if after else None
@@ -123,12 +123,17 @@ def _recurs(flat: FlatGraph, layers: Mapping[str, Node], name: str) -> bool:
     return False
 
 
-def _layer_note(node: Node) -> str:
-    match node:
-        case Delay():
-            return "a bias before it acts from the start"
-        case Pool(padding=padding) if any(padding):
-            return "zeros of the padding count"
+def _late_bias(flat: FlatGraph, layers: Mapping[str, Node], name: str) -> str:
+    """Say that a bias before a delay acts from the start, if there is one."""
+    waiting, seen = [name] if isinstance(layers[name], Delay) else [], set()
+    while waiting:
+        at = waiting.pop()
+        for source, target in flat.edges:
+            if target == at and source in layers and source not in seen:
+                if getattr(layers[source], "bias", None) is not None:
+                    return f"the bias of '{source}' acts from the start, without this delay"
+                seen.add(source)
+                waiting.append(source)
     return ""
 
 

@@ -64,9 +64,7 @@ def _differ(chain: Chain, factor: Factor, gain: Factor) -> bool:
     )
 
 
-def _weighted(
-    chain: Chain, factor: Factor, gain: Factor
-) -> tuple[np.ndarray, Bias, Connection]:
+def _weighted(chain: Chain, factor: Factor, gain: Factor) -> tuple[np.ndarray, Bias, Connection]:
     """Return weight, bias and connection, in what an input adds to the target."""
     layer = chain.layer
     if isinstance(layer, Scale):

@@ -10,6 +10,7 @@ import random
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +190,9 @@ def _foreign_nir(folder: Path) -> Path:
     one = np.ones(4)
     inner = nir.NIRGraph(
         {
-            "in": nir.Input(np.array([4])), "w": nir.Linear(np.eye(4)), "out": nir.Output(np.array([4])),
+            "in": nir.Input(np.array([4])),
+            "w": nir.Linear(np.eye(4)),
+            "out": nir.Output(np.array([4])),
             "lif": nir.CubaLIF(0.01 * one, 0.02 * one, one, 0 * one, one, 0 * one),
         },
         [("in", "lif"), ("lif", "w"), ("w", "lif"), ("lif", "out")],
@@ -208,8 +211,7 @@ def _foreign_nir(folder: Path) -> Path:
         "li": nir.LI(0.01 * one, one, 0 * one),
         "output": nir.Output(np.array([4])),
     }
-    names = list(nodes)
-    edges = list(zip(names[:-1], names[1:], strict=True))
+    edges = list(pairwise(nodes))
     path = folder / "foreign.nir"
     nir.write(path, nir.NIRGraph(nodes, edges, type_check=False))
     return path

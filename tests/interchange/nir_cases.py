@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import nir
 import numpy as np
@@ -30,9 +31,7 @@ def chain(*nodes: nir.NIRNode, shape: tuple[int, ...]) -> nir.NIRGraph:
     """Return nodes in a row, without NIR's own checks of shapes."""
     named = {f"n{i}": node for i, node in enumerate(nodes)}
     named = {"input": nir.Input(np.array(shape)), **named, "output": nir.Output(np.array([1]))}
-    names = list(named)
-    edges = list(zip(names[:-1], names[1:], strict=True))
-    return nir.NIRGraph(named, edges, type_check=False)
+    return nir.NIRGraph(named, list(pairwise(named)), type_check=False)
 
 
 def spikes_of(network: bb.SpikingNetwork, x: np.ndarray, name: str | None = None) -> np.ndarray:

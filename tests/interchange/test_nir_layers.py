@@ -110,7 +110,11 @@ CASES: dict[str, Case] = {
 def test_layers_do_what_they_do_in_torch(name: str, encoding: str) -> None:
     shape, make = CASES[name]
     nodes = make()
-    x = RNG.normal(size=(3, STEPS, *shape)) if encoding == "frames" else RNG.normal(size=(3, *shape))
+    x = (
+        RNG.normal(size=(3, STEPS, *shape))
+        if encoding == "frames"
+        else RNG.normal(size=(3, *shape))
+    )
     inputs = torch.as_tensor(x if encoding == "frames" else np.repeat(x[:, None], STEPS, axis=1))
     wanted: Tensor = sum(_through(nodes, inputs[:, t]) for t in range(STEPS))
     one = np.ones(wanted.shape[1:])
@@ -139,7 +143,7 @@ def test_a_delay_shifts_the_spikes() -> None:
     np.testing.assert_array_equal(counts(nir.Delay(np.full(5, 3e-3))), counts())
     delays = np.array([0, 1, 2, 3, 4]) * 1e-3
     shifted = np.stack(
-        [np.concatenate([np.zeros((3, d)), x[:, : 20 - d, i]], axis=1) for i, d in enumerate(range(5))],
+        [np.concatenate([np.zeros((3, d)), x[:, : 20 - d, d]], axis=1) for d in range(5)],
         axis=2,
     )  # fmt: skip
     np.testing.assert_array_equal(counts(nir.Delay(delays)), counts())
@@ -150,9 +154,7 @@ def test_delays_after_a_matrix_belong_to_its_targets() -> None:
     x = np.zeros((1, 10, 2))
     x[0, 0] = 1
     nodes = (nir.Linear(np.eye(2) * 100), nir.Delay(np.array([2e-3, 5e-3])), lif(2))
-    network = bb.from_nir(
-        chain(*nodes, shape=(2,)), "norse", dt=DT, steps=10, encoding="frames"
-    )
+    network = bb.from_nir(chain(*nodes, shape=(2,)), "norse", dt=DT, steps=10, encoding="frames")
     recording = bb.simulate(network, x)
     assert np.argwhere(recording.raster(network.output.name).reshape(10, 2)).tolist() == [
         [2, 0], [5, 1],

@@ -166,7 +166,10 @@ def test_a_threshold_sees_the_input_of_one_step() -> None:
 def test_a_threshold_after_a_leaky_integrator_is_one_population() -> None:
     one = np.ones(6)
     graph = chain(
-        nir.Linear(WEIGHT), nir.LI(5e-3 * one, 5 * one, 0 * one), nir.Threshold(0.8 * one), shape=(8,)
+        nir.Linear(WEIGHT),
+        nir.LI(5e-3 * one, 5 * one, 0 * one),
+        nir.Threshold(0.8 * one),
+        shape=(8,),
     )
     network = bb.from_nir(graph, "snntorch", dt=DT, steps=STEPS, encoding="frames")
     v, counts = 0.0, 0
@@ -192,7 +195,7 @@ def test_parameters_differ_between_neurons() -> None:
 @pytest.mark.parametrize(
     ("node", "framework", "options", "message"),
     [
-        (lif(6, r=5.0), "snntorch", {"dt": None}, r"'n1' \(LIF\): an input of 1 adds 0.1 .*dt = 1 ms"),
+        (lif(6, r=5.0), "snntorch", {"dt": None}, r"'n1' \(LIF\): an input of 1 adds 0.1 "),
         (lif(6, tau=1e-4), "spikingjelly", {}, r"tau of 0.1 ms is shorter than the step of 1 ms"),
         (lif(6, tau=-1.0), "exact", {}, r"its 'tau' is not above 0"),
         (lif(6, v_reset=2.0), "exact", {}, r"v_reset is not below v_threshold"),
@@ -203,7 +206,7 @@ def test_parameters_differ_between_neurons() -> None:
         (lif(6), "norse", {"reset": "subtract_later"}, r"norse has only: to_value: it is set"),
         (lif(6), "norse", {"spikes": "big"}, r"spikes = 'big'; give one of: step"),
         (lif(6), "norse", {"steps": None}, r"state the number of steps"),
-        (lif(6), "norse", {"encoding": bb.Frames(9), "dt": None}, r"steps = 30, but the encoding has 9"),
+        (lif(6), "norse", {"encoding": bb.Frames(9), "dt": None}, r"the encoding has 9"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_refused(node, framework, options, message) -> None:

@@ -104,9 +104,7 @@ def test_the_graph_itself_gives_the_same_spikes(tmp_path: Path) -> None:
         encoding=bb.Bernoulli(20), seed=4, weight_gain=6.0,
     )  # fmt: skip
     bb.to_nir(network, tmp_path / "net.nir")
-    read = bb.from_nir(
-        tmp_path / "net.nir", "exact", reset="subtract", encoding=bb.Bernoulli(20)
-    )
+    read = bb.from_nir(tmp_path / "net.nir", "exact", reset="subtract", encoding=bb.Bernoulli(20))
     x = RNG.random((5, 1, 8, 8))
     wanted = spikes_of(network, x)
     np.testing.assert_array_equal(spikes_of(read, x), wanted)
@@ -138,7 +136,9 @@ def test_a_changed_file_of_ours_is_noticed(tmp_path: Path) -> None:
     bb.to_nir(image_network(), path)
     with h5py.File(path, "r+") as file:
         file["node/nodes/output/v_threshold"][...] = 2.0
-    with pytest.raises(InputError, match="its nodes were changed after brianbridge wrote it; state"):
+    with pytest.raises(
+        InputError, match="its nodes were changed after brianbridge wrote it; state"
+    ):
         bb.from_nir(path)
     with pytest.raises(InputError, match="leave out the options"):
         bb.from_nir(path, steps=3)
