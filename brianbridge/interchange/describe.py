@@ -13,7 +13,7 @@ from brianbridge.interchange.conventions import FRAMEWORKS, conventions_for
 from brianbridge.interchange.nir_file import read_raw
 from brianbridge.interchange.nir_flatten import flat_graph
 from brianbridge.interchange.nir_read import graph_of_nir
-from brianbridge.interchange.own_file import KEY, own_network
+from brianbridge.interchange.own_file import KEY, is_own, own_network
 from brianbridge.readable import columns, printable, shape_text
 
 __all__ = ["describe_nir", "nir_text"]
@@ -60,8 +60,8 @@ def describe_nir(
             rating = graph_of_nir(raw, conventions).rating
             for node in rating.nodes:
                 nodes[node.name] |= {"rating": node.rating, "note": node.note}
-        elif (own := own_network(raw)) is not None:
-            conventions = own[1]
+        elif is_own(raw):
+            conventions = own_network(raw)[1]
             notes.append(f"written by brianbridge, which says how it is stepped ({KEY})")
         else:
             notes.append(

@@ -10,12 +10,13 @@ from typing import Any
 from brianbridge.encoding import Encoding, encoding_from_dict, encoding_names
 from brianbridge.errors import InputError
 from brianbridge.interchange.assemble import assemble
-from brianbridge.interchange.conventions import Conventions, conventions_for
+from brianbridge.interchange.conventions import FRAMEWORKS, Conventions, conventions_for
 from brianbridge.interchange.nir_file import raw_graph, read_raw
 from brianbridge.interchange.nir_read import graph_of_nir
-from brianbridge.interchange.own_file import own_network
+from brianbridge.interchange.own_file import is_own, own_network
 from brianbridge.interchange.rating import Rating
 from brianbridge.network import SpikingNetwork
+from brianbridge.readable import milliseconds
 
 __all__ = ["Imported", "from_nir", "import_nir"]
 
@@ -127,18 +128,17 @@ def _imported(
     reset: str | None,
     spikes: str | None,
 ) -> Imported:
-    if framework is None and (own := own_network(raw)) is not None:
+    if framework is None and is_own(raw):
         if any(value is not None for value in (steps, encoding, dt, reset, spikes)):
             raise InputError(
                 "brianbridge wrote it, so it says itself how it is stepped; leave out the options, "
                 "or state the framework"
             )
-        network, conventions = own
-        return Imported(
-            network, Rating((), ("written by brianbridge: the same network",)), conventions
-        )
+        network, conventions = own_network(raw)
+        rating = Rating((), ("written by brianbridge: the same network",))
+        return Imported(network, rating, conventions)
     if isinstance(encoding, Encoding) and dt is None:
-        dt = encoding.dt
+        dt = _step_of(encoding, framework)
     conventions = conventions_for(framework, dt=dt, reset=reset, spikes=spikes)
     encoded = _encoding(encoding, steps, conventions.dt)
     read = graph_of_nir(raw, conventions)
@@ -153,6 +153,18 @@ def _imported(
     }
     network = replace(assembled.network, provenance={"interchange": facts})
     return Imported(network, rating, conventions)
+
+
+def _step_of(encoding: Encoding, framework: str | None) -> float:
+    """Return the step of an encoding, unless the framework's exporter assumes another."""
+    rules = FRAMEWORKS.get(framework or "")
+    if rules is not None and rules.dt not in (None, encoding.dt):
+        raise InputError(
+            f"the encoding has the step {milliseconds(encoding.dt)}, but the exporter of "
+            f"{framework} assumes {milliseconds(rules.dt)}; state which one (dt=), and give the "
+            "encoding the same"
+        )
+    return float(encoding.dt)
 
 
 def _encoding(encoding: Encoding | str | None, steps: int | None, dt: float) -> Encoding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from brianbridge.errors import InputError, did_you_mean
@@ -31,6 +32,22 @@ class FlatGraph:
     nodes: dict[str, Fields]
     edges: tuple[Edge, ...]
     notes: tuple[str, ...] = ()
+
+    @cached_property
+    def sources(self) -> dict[str, list[str]]:
+        """The nodes that lead to each node."""
+        found: dict[str, list[str]] = {name: [] for name in self.nodes}
+        for source, target in self.edges:
+            found[target].append(source)
+        return found
+
+    @cached_property
+    def targets(self) -> dict[str, list[str]]:
+        """The nodes to which each node leads."""
+        found: dict[str, list[str]] = {name: [] for name in self.nodes}
+        for source, target in self.edges:
+            found[source].append(target)
+        return found
 
 
 @dataclass

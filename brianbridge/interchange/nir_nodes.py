@@ -87,13 +87,14 @@ def _add_population(found: NirNodes, population: Population) -> None:
     """Add the neurons of a population, and note what an input adds to them."""
     network, c = found.network, found.conventions
     kept = _kept(network, population, c)
+    scale: Values = 1.0
     if kept is None:
         form = form_of(
             population.neuron, f"population '{population.name}'", population.size,
             network.dt, network.fires(population.name),
         )  # fmt: skip
         _check_form(form, population.name, c)
-        kept = _fields(form, c)
+        kept, scale = _fields(form, population.name, network.dt, c)
     raw = {
         key: _filled(value, population.shape)
         for key, value in kept.items()
@@ -105,7 +106,8 @@ def _add_population(found: NirNodes, population: Population) -> None:
         recurrent=bool(kept.get("recurrent")),
     )  # fmt: skip
     built, _, _ = node.population()
-    found.adds[population.name] = (built.jump, built.jump if built.gain is None else built.gain)
+    gain = built.jump if built.gain is None else built.gain
+    found.adds[population.name] = (built.jump * scale, gain * scale)
 
 
 def _kept(
@@ -131,33 +133,51 @@ def _check_form(form: Form, name: str, c: Conventions) -> None:
         )
 
 
-def _fields(form: Form, c: Conventions) -> dict[str, Any]:
-    """Return the parameters of a node, so that an input of 1 adds 1 in a step."""
-    dt = c.dt
-    tau = _stepped(form.tau, form.step, c)
+def _fields(form: Form, name: str, dt: float, c: Conventions) -> tuple[dict[str, Any], Values]:
+    """Return the parameters of a node with which an input of 1 adds 1 in a step, and a scale.
+
+    The scale is the unit of our current in that of the framework's.
+    """
+    tau = _stepped(form.tau, form.step, dt, c)
     fields: dict[str, Any] = {"type": form.kind}
-    leaks = not np.all(np.isinf(form.tau))
+    scale: Values = 1.0
     if form.tau_syn is not None:
-        tau_syn = _stepped(form.tau_syn, form.step, c)
-        fields |= {"tau_mem": tau, "tau_syn": tau_syn, "r": form.r, "w_in": tau_syn / dt}
-    elif leaks:
-        fields |= {"tau": tau, "r": tau / dt}
-    else:
-        fields |= {"r": 1 / dt}
-    if leaks or form.tau_syn is not None:
+        _check_current(form, name, c)
+        tau_syn = _stepped(form.tau_syn, form.step, dt, c)
+        assert form.r is not None
+        r = form.r if c.rules.step == "exact" else tau / c.dt
+        scale = np.asarray(r) / np.asarray(form.r)
+        fields |= {"tau_mem": tau, "tau_syn": tau_syn, "r": r, "w_in": tau_syn / c.dt}
+    elif np.all(np.isinf(form.tau)):
+        fields["r"] = 1.0 if c.framework in ("norse", "sinabs") else 1 / c.dt
+    elif c.framework == "sinabs":  # in steps
+        fields |= {"tau": tau / c.dt, "r": -1 / np.expm1(-c.dt / np.asarray(tau))}
+    else:  # Norse ignores r
+        fields |= {"tau": tau, "r": 1.0 if c.framework == "norse" else tau / c.dt}
+    if form.kind not in ("I", "IF"):
         fields["v_leak"] = form.v_leak
     if form.threshold is not None:
         fields |= {"v_threshold": form.threshold, "v_reset": form.v_reset}
-    return fields
+    return fields, scale
 
 
-def _stepped(tau: Values, step: str, c: Conventions) -> Values:
-    """Return the time constant with which a framework's step decays as much as ours."""
+def _check_current(form: Form, name: str, c: Conventions) -> None:
+    """Refuse a synaptic current whose step is another than that of the framework."""
+    if c.framework in ("norse", "sinabs", "rockpool") or form.step != c.rules.step:
+        raise InputError(
+            f"population '{name}' has a synaptic current with the step '{form.step}', which "
+            f"{c.framework} cannot read as such; give framework='exact'"
+        )
+
+
+def _stepped(tau: Values, step: str, dt: float, c: Conventions) -> Values:
+    """Return the time constant with which a step of the framework decays as much as ours."""
     euler = c.rules.step == "euler"
     if (step == "euler") == euler:
-        return tau
-    kept = 1 - c.dt / np.asarray(tau) if step == "euler" else np.exp(-c.dt / np.asarray(tau))
-    return c.dt / (1 - kept) if euler else -c.dt / np.log(kept)
+        return tau if c.dt == dt else np.asarray(tau) * (c.dt / dt)
+    kept = 1 - dt / np.asarray(tau) if step == "euler" else np.exp(-dt / np.asarray(tau))
+    with np.errstate(divide="ignore"):
+        return c.dt / (1 - kept) if euler else -c.dt / np.log(kept)
 
 
 def _filled(value: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -184,9 +204,8 @@ def _add_projection(found: NirNodes, projection: Projection) -> None:
     shape = network.shape_of(projection.source)
     constant = not network.delivers_spikes(projection)
     if projection.delay:
-        delay = found.add(
-            f"{projection.name}_delay", "Delay", delay=np.full(shape, projection.delay)
-        )
+        seconds = projection.delay * (found.conventions.dt / network.dt)
+        delay = found.add(f"{projection.name}_delay", "Delay", delay=np.full(shape, seconds))
         found.edges.append((at, delay))
         at = delay
     if (pool := projection.pool) is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -65,6 +66,7 @@ def graph_of_nir(raw: Mapping[str, Any], conventions: Conventions) -> ReadGraph:
     layers = _layers(flat)
     start = _input_of(flat)
     thresholds = _thresholds_after(flat)
+    followed = {before: threshold for threshold, before in thresholds.items()}
     shapes, notes = _shapes(flat, layers, start)
     nodes: dict[str, Node] = {}
     ratings: list[NodeRating] = []
@@ -81,7 +83,7 @@ def graph_of_nir(raw: Mapping[str, Any], conventions: Conventions) -> ReadGraph:
             nodes[name] = layers[name]
             approximate = _late_bias(flat, layers, name)
         else:
-            after = next((t for t, of in thresholds.items() if of == name), None)
+            after = followed.get(name)
             threshold = flat.nodes[after] if after else None
             neuron = NeuronNode(
                 fields, shapes[name], conventions, threshold, _recurs(flat, layers, name)
@@ -113,8 +115,8 @@ def _recurs(flat: FlatGraph, layers: Mapping[str, Node], name: str) -> bool:
     waiting, seen = [name], set()
     while waiting:
         at = waiting.pop()
-        for source, target in flat.edges:
-            if source != at or target in seen:
+        for target in flat.targets[at]:
+            if target in seen:
                 continue
             if target == name:
                 return True
@@ -128,8 +130,8 @@ def _late_bias(flat: FlatGraph, layers: Mapping[str, Node], name: str) -> str:
     waiting, seen = [name] if isinstance(layers[name], Delay) else [], set()
     while waiting:
         at = waiting.pop()
-        for source, target in flat.edges:
-            if target == at and source in layers and source not in seen:
+        for source in flat.sources[at]:
+            if source in layers and source not in seen:
                 if getattr(layers[source], "bias", None) is not None:
                     return f"the bias of '{source}' acts from the start, without this delay"
                 seen.add(source)
@@ -152,12 +154,12 @@ def _thresholds_after(flat: FlatGraph) -> dict[str, str]:
     """Return the thresholds that only follow a leaky integrator, and which one."""
     found = {}
     for name, fields in flat.nodes.items():
-        sources = [source for source, target in flat.edges if target == name]
+        sources = flat.sources[name]
         if fields.kind != "Threshold" or len(sources) != 1:
             continue
-        targets = [target for source, target in flat.edges if source == sources[0]]
-        if flat.nodes[sources[0]].kind in ("LI", "I", "CubaLI") and targets == [name]:
-            found[name] = sources[0]
+        before = flat.nodes[sources[0]]
+        if before.kind in ("LI", "I", "CubaLI") and flat.targets[before.name] == [name]:
+            found[name] = before.name
     return found
 
 
@@ -191,10 +193,8 @@ def _shapes(
 
 def _first_shape(flat: FlatGraph, layers: Mapping[str, Node], start: str) -> Shape:
     """Return the shape that the first layer needs, for an input without a shape."""
-    for source, target in flat.edges:
+    for target in flat.targets[start]:
         node, fields = layers.get(target), flat.nodes[target]
-        if source != start:
-            continue
         if isinstance(node, Conv) and (size := fields.shape("input_shape")):
             height = (1,) if len(size) == 1 else ()
             return (node.weight.shape[1] * node.groups, *height, *size)
@@ -208,13 +208,10 @@ def _spread_shapes(
 ) -> dict[str, Shape]:
     """Return the shape after each node, for an input of this shape."""
     shapes = {start: shape}
-    waiting = [start]
-    targets: dict[str, list[str]] = {}
-    for source, target in flat.edges:
-        targets.setdefault(source, []).append(target)
+    waiting = deque([start])
     while waiting:
-        source = waiting.pop(0)
-        for target in targets.get(source, ()):
+        source = waiting.popleft()
+        for target in flat.targets[source]:
             after = _after(flat.nodes[target], layers.get(target), shapes[source])
             if target not in shapes:
                 shapes[target] = after

@@ -16,7 +16,7 @@ from brianbridge.io.networks.schema import check_entry
 from brianbridge.network import SpikingNetwork
 from brianbridge.network.projection import projection_name
 
-__all__ = ["KEY", "own_metadata", "own_network"]
+__all__ = ["KEY", "is_own", "own_metadata", "own_network"]
 
 #: Entry of a graph's metadata with the description of the network.
 KEY = "brianbridge"
@@ -52,17 +52,21 @@ def own_metadata(found: NirNodes) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def own_network(raw: Mapping[str, Any]) -> tuple[SpikingNetwork, Conventions] | None:
-    """Return the network of a graph that brianbridge wrote; None for any other graph.
+def is_own(raw: Mapping[str, Any]) -> bool:
+    """Return whether brianbridge wrote a graph."""
+    metadata = raw.get("metadata")
+    return isinstance(metadata, Mapping) and isinstance(metadata.get(KEY), str)
+
+
+def own_network(raw: Mapping[str, Any]) -> tuple[SpikingNetwork, Conventions]:
+    """Return the network of a graph that brianbridge wrote.
 
     Raises
     ------
     InputError
         If nodes were changed since, or the description is damaged.
     """
-    metadata = raw.get("metadata")
-    if not isinstance(metadata, Mapping) or not isinstance(metadata.get(KEY), str):
-        return None
+    metadata = raw["metadata"]
     entry = parse_json(metadata[KEY], "metadata of brianbridge")
     if not isinstance(entry, dict) or set(entry) != set(_ENTRIES):
         raise InputError(f"the metadata of brianbridge are damaged; {_OTHERWISE}")

@@ -105,7 +105,10 @@ def _conventions(network: SpikingNetwork, framework: str | None, reset: str | No
             for p in network.populations
         } & set(FRAMEWORKS[framework].resets)
         reset = next(iter(found)) if len(found) == 1 else None
-    return conventions_for(framework, dt=network.dt, reset=reset)
+    # snnTorch's importer takes a step of 0.1 ms whatever a file says: times are written in it.
+    return conventions_for(
+        framework, dt=None if framework == "snntorch" else network.dt, reset=reset
+    )
 
 
 def _node(nir: Any, fields: dict[str, Any]) -> Any:

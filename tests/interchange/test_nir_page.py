@@ -29,7 +29,8 @@ def test_the_examples_run(capsys, tmp_path, monkeypatch):
     assert "% of the counts are equal" in shown
     assert "\nTrue\n" in shown
     assert shown.rstrip().endswith("subtract")
-    kept = 1 - 1e-3 / scope["graph"].nodes["hidden"].tau[0]
+    graph = scope["graph"]
+    kept = 1 - graph.metadata["dt"] / graph.nodes["hidden"].tau[0]
     assert np.isclose(kept, np.exp(-0.1))
 
 

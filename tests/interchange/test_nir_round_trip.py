@@ -120,11 +120,11 @@ def test_a_network_written_for_a_framework_decays_in_its_steps_as_ours(framework
         weight_gain=6.0,
     )  # fmt: skip
     graph = bb.to_nir(network, framework=framework)
-    kept = 1 - 1e-3 / graph.nodes["hidden"].tau[0]
+    step = graph.metadata["dt"]
+    assert step == (1e-4 if framework == "snntorch" else 1e-3)
+    kept = 1 - step / graph.nodes["hidden"].tau[0]
     assert kept == pytest.approx(np.exp(-1 / 7), rel=1e-12)
-    read = bb.from_nir(
-        graph, framework, reset=reset, encoding=bb.Bernoulli(30)
-    )  # fmt: skip
+    read = bb.from_nir(graph, framework, reset=reset, dt=step, encoding=bb.Bernoulli(30, dt=step))
     x = RNG.random((8, 5))
     wanted = spikes_of(network, x)
     np.testing.assert_array_equal(spikes_of(read, x), wanted)
