@@ -112,8 +112,8 @@ class NeuronNode:
         otherwise = _PARAMETERS[fields.kind][key]
         if fields.raw.get(key) is None and otherwise is not None:
             return otherwise
-        array = spread(fields.numbers(key, infinite=key in ("tau", "r")), self.shape, fields.what)
-        flat = array.ravel()
+        given = fields.numbers(key, infinite=key in ("tau", "r"))
+        flat = (given if given.size == 1 else spread(given, self.shape, fields.what)).ravel()
         return float(flat[0]) if (flat == flat[0]).all() else flat
 
     def _seconds(self, key: str) -> Values:

@@ -21,7 +21,7 @@ from brianbridge.network.images import image_shape
 __all__ = ["NirNodes", "nir_nodes"]
 
 #: Largest matrix of a connection that NIR does not have.
-_MOST_WEIGHTS = 30_000_000
+_MOST_WEIGHTS = 20_000_000
 
 Values = float | np.ndarray
 

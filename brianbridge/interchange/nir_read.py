@@ -13,7 +13,7 @@ import numpy as np
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.interchange.conventions import Conventions
 from brianbridge.interchange.graph import Conv, Delay, Graph, Input, Node, Scale
-from brianbridge.interchange.layer_shapes import Shape, shape_after
+from brianbridge.interchange.layer_shapes import Shape, check_size, shape_after
 from brianbridge.interchange.nir_fields import Fields
 from brianbridge.interchange.nir_flatten import FlatGraph, flat_graph
 from brianbridge.interchange.nir_layers import LAYERS
@@ -177,6 +177,7 @@ def _shapes(
     given = flat.nodes[start].shape("shape") or flat.nodes[start].shape("input_type")
     if given is None:
         given = _first_shape(flat, layers, start)
+    check_size(given, flat.nodes[start].what)
     first_error: InputError | None = None
     for drop in range(min(_MOST_LEADING + 1, len(given))):
         shape = given[drop:]
