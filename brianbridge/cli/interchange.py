@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,15 @@ if TYPE_CHECKING:
     from brianbridge.interchange.from_nir import Imported
     from brianbridge.network import SpikingNetwork
 
-__all__ = ["add_nir_options", "as_text", "is_nir", "network_of", "nir_options", "read_nir"]
+__all__ = [
+    "add_nir_options",
+    "as_text",
+    "for_samples",
+    "is_nir",
+    "network_of",
+    "nir_options",
+    "read_nir",
+]
 
 #: Options of the command line, and the arguments of `from_nir` that they become.
 _OPTIONS = {
@@ -81,6 +90,15 @@ def network_of(options: Namespace, path: Path) -> SpikingNetwork:
     if not options.json:
         print(as_text(found))
     return found.network
+
+
+def for_samples(network: SpikingNetwork, shape: tuple[int, ...]) -> SpikingNetwork:
+    """Return a network for images of one channel, where data or network leave out that axis."""
+    wanted = tuple(network.input_shape)
+    longer, shorter = sorted((wanted, tuple(shape)), key=len, reverse=True)
+    if len(longer) == len(shorter) + 1 >= 3 and longer[-3:] == (1, *shorter[-2:]):
+        return replace(network, input_shape=tuple(shape))
+    return network
 
 
 def as_text(found: Imported) -> str:

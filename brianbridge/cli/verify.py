@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brianbridge.cli.exits import OF_OUTCOME
-from brianbridge.cli.interchange import add_nir_options, network_of, nir_options
+from brianbridge.cli.interchange import add_nir_options, for_samples, network_of, nir_options
 from brianbridge.cli.parser import Namespace, add_command, add_decide_by, not_default
 from brianbridge.cli.printing import command_line, printer
 from brianbridge.errors import InputError
@@ -68,6 +68,7 @@ def _verify(options: Namespace) -> int:
     network = network_of(options, options.network)
     split = split_of(network.provenance, options.data, options.folder)
     test = first_samples(split.test, options.samples)
+    network = for_samples(network, test.shape)
     if out is not None:
         for name in ("verdict.json", "report.html", "spikes.h5"):
             writable_file(out / name)

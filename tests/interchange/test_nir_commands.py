@@ -68,6 +68,16 @@ def test_verify_says_how_the_file_was_read(path, tmp_path, capsys) -> None:
     assert "--from norse --steps 12 --input current" in (out / "report.html").read_text()
 
 
+def test_images_without_an_axis_for_their_only_channel_fit(tmp_path, capsys) -> None:
+    kernels = np.random.default_rng(0).normal(size=(2, 1, 3, 3))
+    conv = nir.Conv2d(np.array([8, 8]), kernels, 1, 0, 1, 1, np.zeros(2))
+    nodes = (conv, lif(72), nir.Flatten(np.array([2, 6, 6]), 0), nir.Linear(np.ones((10, 72))))
+    nir.write(tmp_path / "net.nir", chain(*nodes, lif(10), shape=(1, 8, 8)))
+    command = ["verify", str(tmp_path / "net.nir"), "--data", "digits", "--samples", "3", *STATED]
+    assert main(command) in (0, 1, 3)
+    assert "on 3 samples of digits" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
