@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 
 from brianbridge.errors import InputError
+from brianbridge.interchange.text_heaps import TextHeaps
 from brianbridge.io.hdf5 import check_headers, kind_of, member, opened
 from brianbridge.paths import checked_path
 from brianbridge.preferences import how_to_raise, memory_budget
@@ -45,7 +46,7 @@ def read_raw(path: str | os.PathLike[str]) -> Raw:
         if kind != "NIR graph":
             raise InputError(f"expected a NIR graph, but this is a {kind}")
         check_headers(file)
-        root = _Reader().node(member(file, "node", h5py.Group), 0)
+        root = _Reader(TextHeaps(file)).node(member(file, "node", h5py.Group), 0)
         if root["type"] != "NIRGraph":
             raise InputError(f"expected a NIRGraph, but it holds a single {root['type']}")
         return root
@@ -82,8 +83,8 @@ def _plain(value: Any) -> Any:
 class _Reader:
     """Read nodes, and count what was read: a file may link to one dataset many times."""
 
-    def __init__(self) -> None:
-        self.nodes, self.bytes = 0, 0.0
+    def __init__(self, heaps: TextHeaps) -> None:
+        self.nodes, self.bytes, self.heaps = 0, 0.0, heaps
 
     def node(self, group: h5py.Group, depth: int) -> Raw:
         """Read a node and all nodes in it."""
@@ -127,7 +128,10 @@ class _Reader:
             raise InputError(
                 f"its nodes hold more than {self.bytes / 1e6:.4g} MB; {how_to_raise(self.bytes)}"
             )
-        if h5py.check_string_dtype(dataset.dtype) is not None:
+        text = h5py.check_string_dtype(dataset.dtype)
+        if text is not None:
+            if text.length is None:
+                self.heaps.check(dataset)
             return _text(dataset)
         if dataset.dtype.kind not in "iufb":
             raise InputError(f"'{dataset.name}' holds {dataset.dtype}; expected numbers or text")

@@ -134,3 +134,18 @@ def test_damaged_metadata_of_ours_are_refused(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="metadata of brianbridge") as caught:
             bb.from_nir(path)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("size", [0, 1, 2**40])
+def test_a_heap_of_texts_with_a_damaged_size_is_not_walked(size: int, tmp_path: Path) -> None:
+    """HDF5 walks for ever over an object of size 0."""
+    path = tmp_path / "net.nir"
+    nir.write(path, chain(nir.Linear(np.ones((6, 4))), lif(6), shape=(4,)))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"GCOL") + 16
+    while int.from_bytes(data[at : at + 2], "little"):  # to the free space, whose index is 0
+        at += 16 + -(-int.from_bytes(data[at + 8 : at + 16], "little") // 8) * 8
+    data[at + 8 : at + 16] = size.to_bytes(8, "little")
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="texts of '.*' are damaged; save the graph again"):
+        bb.from_nir(path, "norse", steps=3, encoding="frames")
