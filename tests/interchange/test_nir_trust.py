@@ -147,5 +147,5 @@ def test_a_heap_of_texts_with_a_damaged_size_is_not_walked(size: int, tmp_path: 
         at += 16 + -(-int.from_bytes(data[at + 8 : at + 16], "little") // 8) * 8
     data[at + 8 : at + 16] = size.to_bytes(8, "little")
     path.write_bytes(data)
-    with pytest.raises(InputError, match="texts of '.*' are damaged; save the graph again"):
+    with pytest.raises(InputError, match=r"texts of '.*' are damaged; save the graph again"):
         bb.from_nir(path, "norse", steps=3, encoding="frames")
