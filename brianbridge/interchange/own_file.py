@@ -10,6 +10,7 @@ import numpy as np
 
 from brianbridge.errors import InputError
 from brianbridge.interchange.conventions import Conventions, conventions_for
+from brianbridge.interchange.nir_flatten import flat_graph
 from brianbridge.interchange.nir_nodes import NirNodes, nir_nodes
 from brianbridge.io.json_text import parse_json
 from brianbridge.io.networks.schema import check_entry
@@ -66,6 +67,7 @@ def own_network(raw: Mapping[str, Any]) -> tuple[SpikingNetwork, Conventions]:
     InputError
         If nodes were changed since, or the description is damaged.
     """
+    flat_graph(raw)  # refuses a graph without nodes
     metadata = raw["metadata"]
     entry = parse_json(metadata[KEY], "metadata of brianbridge")
     if not isinstance(entry, dict) or set(entry) != set(_ENTRIES):

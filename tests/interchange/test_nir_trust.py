@@ -122,6 +122,18 @@ def test_harm_is_refused(harm: Harm, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert not (tmp_path / "canary").exists()
 
 
+def test_a_file_of_ours_without_nodes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "net.nir"
+    network = bb.SpikingNetwork.sequential(
+        (4,), [bb.Dense(3, bb.neuron_model("lif"))], encoding=bb.Bernoulli(5)
+    )
+    bb.to_nir(network, path)
+    with h5py.File(path, "r+") as file:
+        del file["node/nodes"]
+    with pytest.raises(InputError, match="the graph 'node' has no nodes; give it some"):
+        bb.from_nir(path)
+
+
 def test_damaged_metadata_of_ours_are_refused(tmp_path: Path) -> None:
     network = bb.SpikingNetwork.sequential(
         (4,), [bb.Dense(3, bb.neuron_model("lif"))], encoding=bb.Bernoulli(5)
