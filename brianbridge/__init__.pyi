@@ -22,6 +22,8 @@ from .encoding import Latency as Latency
 from .encoding import Poisson as Poisson
 from .errors import InputError as InputError
 from .fitting import fit as fit
+from .interchange.from_nir import from_nir as from_nir
+from .interchange.to_nir import to_nir as to_nir
 from .io.networks.file import load_network as load_network
 from .io.networks.file import save_network as save_network
 from .io.spikes.file import read_spikes as read_spikes

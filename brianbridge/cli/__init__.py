@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 
 from brianbridge.cli import (
     bench,
+    convert,
     data,
     fit,
     inspect,
@@ -35,7 +36,8 @@ from brianbridge.version import __version__
 __all__ = ["main"]
 
 _COMMANDS = (
-    study, train, verify, fit, sensitivity, inspect, models, perturbations, data, schema, bench,
+    study, train, verify, convert, fit, sensitivity, inspect, models, perturbations, data, schema,
+    bench,
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from brianbridge.cli.data_options import add_data_options, data_of, options_given
 from brianbridge.cli.exits import OF_OUTCOME
+from brianbridge.cli.interchange import add_nir_options, for_samples, network_of, nir_options
 from brianbridge.cli.parser import Namespace, add_command, add_decide_by, not_default
 from brianbridge.cli.printing import command_line, printer
 from brianbridge.errors import InputError
@@ -26,7 +27,7 @@ def add_to(commands: Any) -> None:
         commands, "verify", _verify, "run a network in Brian2 and judge what held",
         resumes=lambda options: options.out is not None,
     )  # fmt: skip
-    parser.add_argument("network", type=Path, help="a network file (network.h5)")
+    parser.add_argument("network", type=Path, help="a network file (network.h5), or a NIR file")
     add_data_options(parser)
     parser.add_argument(
         "--ladder",
@@ -50,12 +51,12 @@ def add_to(commands: Any) -> None:
         "--scheduler", help="address of a Dask scheduler whose workers share the work"
     )
     parser.add_argument("--operations", action="store_true", help="also print the operation counts")
+    add_nir_options(parser)
 
 
 def _verify(options: Namespace) -> int:
     from brianbridge.io.atomic import writable_file
     from brianbridge.io.lock import only_writer
-    from brianbridge.io.networks.file import load_network
     from brianbridge.ladder.progress import Progress
     from brianbridge.ladder.rungs import read_ladder
     from brianbridge.ladder.verify import verify
@@ -64,9 +65,10 @@ def _verify(options: Namespace) -> int:
     _check(options)
     out: Path | None = options.out
     ladder = read_ladder(options.ladder)
-    network = load_network(options.network)
+    network = network_of(options, options.network)
     train, test = data_of(options, network.provenance)
     test = first_samples(test, options.samples)
+    network = for_samples(network, test.shape)
     if out is not None:
         for name in ("verdict.json", "report.html", "spikes.h5"):
             writable_file(out / name)
@@ -132,6 +134,7 @@ def _write(verdict: Verdict, options: Namespace) -> None:
     command = command_line(
         ["verify"], options.network, **options_given(options), ladder=options.ladder,
         samples=options.samples, seed=options.seed, decide_by=not_default(options.decide_by),
+        **nir_options(options),
     )  # fmt: skip
     report_beside(verdict, options.out, command, printer(options.json))
 

@@ -131,7 +131,7 @@ def verify(
         },
         twin=measure_twin(twin, data.y),
         rungs=tuple(work.outcomes.values()),
-        provenance=collect(seed=seed),
+        provenance=collect(seed=seed, **_foreign(network)),
         operations=count_operations(
             network, {**twin.activity, **inputs}, len(data), network.steps
         ),
@@ -141,3 +141,9 @@ def verify(
         remedied=work.remedied,
         evidence=work.evidence(),
     )  # fmt: skip
+
+
+def _foreign(network: SpikingNetwork) -> dict[str, Any]:
+    """Return how a network from elsewhere was read, as far as its provenance says."""
+    key = "interchange"
+    return {key: network.provenance[key]} if key in network.provenance else {}

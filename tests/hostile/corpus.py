@@ -10,6 +10,7 @@ import random
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,10 @@ TOKENS = (
 )  # fmt: skip
 
 
+#: Files whose every byte has a checksum. NIR files have none.
+_CHECKED = ("networks", "spikes")
+
+
 @dataclass(frozen=True)
 class Bases:
     """Hold valid files, from which cases are made.
@@ -112,10 +117,14 @@ class Bases:
     ----------
     networks, spikes : tuple of Path
         Network files and spike files.
+    foreign, own : tuple of Path
+        NIR files of another tool, and those that brianbridge wrote.
     """
 
     networks: tuple[Path, ...]
     spikes: tuple[Path, ...]
+    foreign: tuple[Path, ...]
+    own: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -169,7 +178,43 @@ def make_bases(folder: Path) -> Bases:
             ) as writer:
                 writer.append(recording)
             spikes.append(path)
-    return Bases(tuple(networks), tuple(spikes))
+    own = folder / "own.nir"
+    bb.to_nir(bb.load_network(networks[0]), own)
+    return Bases(tuple(networks), tuple(spikes), (_foreign_nir(folder),), (own,))
+
+
+def _foreign_nir(folder: Path) -> Path:
+    """Write a NIR file with a convolution, a subgraph with a loop, and a delay."""
+    import nir
+
+    one = np.ones(4)
+    inner = nir.NIRGraph(
+        {
+            "in": nir.Input(np.array([4])),
+            "w": nir.Linear(np.eye(4)),
+            "out": nir.Output(np.array([4])),
+            "lif": nir.CubaLIF(0.01 * one, 0.02 * one, one, 0 * one, one, 0 * one),
+        },
+        [("in", "lif"), ("lif", "w"), ("w", "lif"), ("lif", "out")],
+        type_check=False,
+    )  # fmt: skip
+    nodes = {
+        "input": nir.Input(np.array([1, 6, 6])),
+        "conv": nir.Conv2d(np.array([6, 6]), np.ones((2, 1, 3, 3)), 1, 0, 1, 1, np.ones(2)),
+        "pool": nir.AvgPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 0])),
+        "if": nir.IF(np.ones((2, 2, 2)), np.ones((2, 2, 2))),
+        "flatten": nir.Flatten(np.array([2, 2, 2]), 0),
+        "delay": nir.Delay(np.full(8, 0.002)),
+        "affine": nir.Affine(np.ones((4, 8)), one),
+        "scale": nir.Scale(2 * one),
+        "sub": inner,
+        "li": nir.LI(0.01 * one, one, 0 * one),
+        "output": nir.Output(np.array([4])),
+    }
+    edges = list(pairwise(nodes))
+    path = folder / "foreign.nir"
+    nir.write(path, nir.NIRGraph(nodes, edges, type_check=False))
+    return path
 
 
 def make_case(bases: Bases, folder: Path, seed: int, number: int) -> Case:
@@ -196,7 +241,7 @@ def _flipped(of: str) -> Callable[..., Case]:
         for _ in range(rng.choice((1, 1, 1, 2, 8))):
             data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
         path.write_bytes(data)
-        return Case(kind, path, base)
+        return Case(kind, path, base if of in _CHECKED else None)
 
     return make
 
@@ -217,7 +262,7 @@ def _cut(of: str) -> Callable[..., Case]:
             case 3:
                 data[low:high] = rng.randbytes(high - low)
         path.write_bytes(data)
-        return Case(kind, path, base)
+        return Case(kind, path, base if of in _CHECKED else None)
 
     return make
 
@@ -382,6 +427,11 @@ _MAKERS: dict[str, Callable[..., Case]] = {
     "spike file, bytes": _flipped("spikes"),
     "spike file, cut": _cut("spikes"),
     "spike file, members": _changed_member("spikes"),
+    "NIR file, bytes": _flipped("foreign"),
+    "NIR file, cut": _cut("foreign"),
+    "NIR file, members": _changed_member("foreign"),
+    "own NIR file, bytes": _flipped("own"),
+    "own NIR file, members": _changed_member("own"),
     "neuron": _changed_text("neuron"),
     "network": _changed_text("network"),
     "study": _changed_text("study"),

@@ -73,6 +73,10 @@ def command_of(case: Case, bases: Bases) -> list[str]:
     """Return the command that reads a case."""
     if case.kind.startswith(("network file", "spike file")):
         return ["inspect", str(case.path), "--check"]
+    if "NIR file" in case.kind:
+        out = str(case.path.parent / "out.h5")
+        stated = ["--from", "norse", "--steps", "3", "--input", "frames"]
+        return ["convert", str(case.path), out, *([] if "own" in case.kind else stated)]
     if case.kind in ("neuron", "network"):
         return ["models", str(case.path)]
     if case.kind == "study":
@@ -162,6 +166,7 @@ def _prepared(base: Path, cache: str) -> Bases:
     bases = make_bases(base)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         main(["inspect", str(bases.networks[0])])
+        main(["inspect", str(bases.foreign[0]), "--from", "norse"])
         main(["verify", str(bases.networks[0]), "--data", "iris", "--samples", "3"])
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + MEMORY
