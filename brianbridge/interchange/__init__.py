@@ -1,0 +1,1 @@
+"""Networks that were trained elsewhere: read, rated, assembled, and written back."""
