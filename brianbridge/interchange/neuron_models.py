@@ -238,6 +238,7 @@ def cuba_lif(
     first: Values = 0.0,
     least: Values | None = None,
     decayed: bool = False,
+    late_input: bool = False,
     name: str = "cuba_lif",
     summary: str = "",
 ) -> NeuronModel:
@@ -260,6 +261,8 @@ def cuba_lif(
         Lower bound of the membrane, applied after the reset.
     decayed : bool
         Whether the input of a step decays once before it reaches the membrane (sinabs).
+    late_input : bool
+        Whether the input of a step acts on the membrane only in the next step (snnTorch's Alpha).
     name, summary : str
         Name of the model, and one line about it.
 
@@ -285,6 +288,7 @@ def cuba_lif(
     parameters |= {"v_leak": v_leak} if rest else {}
     parameters |= {"tau_syn": _seconds(tau_syn), "r": r if leaks else np.asarray(r)[()] * hertz}
     decay, new = _KEPT[step] if leaks else ("", "dt" if step != "exact" else "")
+    new = "" if late_input else new
     late = {"euler": "*(1 - dt/tau_syn)", "exponential": "*exp(-dt/tau_syn)"}.get(step, "")
     late = late if decayed else ""
     current = f"{decay}{'*' if decay else ''}r*I{late}" if new else "r*I"
@@ -303,7 +307,7 @@ def cuba_lif(
         membrane="m" if new else "v",
         decay=decay,
         shift=shift,
-        erased=(f"v = (1 - erased)*v{f' - erased*{shift}' if new else ''}",),
+        erased=_erased(shift, late_input),
         least=least,
         receive="I",
         initial={"v": first} if np.any(first) else {},
@@ -311,6 +315,12 @@ def cuba_lif(
         name=name,
         summary=summary,
     )
+
+
+def _erased(shift: str, all_of_it: bool) -> tuple[str, ...]:
+    """Return the code that sets the membrane to 0, and with `all_of_it` the current as well."""
+    membrane = f"v = (1 - erased)*v{f' - erased*{shift}' if shift else ''}"
+    return (membrane, "I = (1 - erased)*I") if all_of_it else (membrane,)
 
 
 def _check_step(step: str) -> None:
