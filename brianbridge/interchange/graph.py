@@ -1,8 +1,7 @@
 """A small graph of layers, between a NIR file or a torch module and a spiking network.
 
-Readers (`brianbridge.interchange.nir_read`, `brianbridge.interchange.from_torch`) build it,
-`brianbridge.interchange.assemble` makes a `SpikingNetwork` of it. Its nodes have the meaning that
-they have in torch: a layer maps the numbers of one step.
+Readers build it, and `brianbridge.interchange.assemble` makes a `SpikingNetwork` of it. Its nodes
+have the meaning that they have in torch: a layer maps the numbers of one step.
 """
 
 from __future__ import annotations
@@ -151,12 +150,16 @@ class Population:
         Whether it passes spikes on; otherwise it passes its potential.
     jump : float or array of the population's shape
         What an input of 1 in one step adds to the variable ``model.receive``.
+    gain : float or array of the population's shape, optional
+        What a constant input of 1 adds to it in each step; `jump` if not given. The two differ
+        where a spike is a pulse, but a constant input acts during the whole step.
     """
 
     model: NeuronModel
     shape: tuple[int, ...]
     fires: bool = True
     jump: float | np.ndarray = 1.0
+    gain: float | np.ndarray | None = None
 
 
 Node = Input | Output | Linear | Conv | Pool | Flatten | Scale | Delay | Population

@@ -24,6 +24,7 @@ import numpy as np
 from brian2 import hertz, second
 
 from brianbridge.errors import InputError, did_you_mean
+from brianbridge.neurons.events import CustomEvent
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.regular import RegularCode
 
@@ -293,11 +294,12 @@ def cuba_lif(
     late = late if decayed else ""
     current = f"{decay}{'*' if decay else ''}r*I{late}" if new else "r*I"
     shift = f"r*I{late}*{new}" if new else ""
-    membrane = f"({'v_leak - v' if rest else '-v'} + {current})/tau" if leaks else current
+    rate = "*(1 - exp(-dt/{}))/dt" if step == "exponential" else "/{}"
+    membrane = f"({'v_leak - v' if rest else '-v'} + {current}){rate.format('tau')}"
     equations = [
-        f"dv/dt = {membrane} : 1",
-        "dI/dt = -I/tau_syn + drive : 1",
-        *([f"m = v + {shift} : 1"] if new else []),
+        f"dv/dt = {membrane if leaks else current} : 1",
+        f"dI/dt = -I{rate.format('tau_syn')} + drive : 1",
+        *([f"m = v + {shift} : 1"] if new and firing else ["m : 1"] if new else []),
         "drive : Hz",
     ]
     return _model(
@@ -310,8 +312,14 @@ def cuba_lif(
         erased=_erased(shift, late_input),
         least=least,
         receive="I",
-        initial={"v": first} if np.any(first) else {},
-        method={"euler": "euler", "exponential": "exponential_euler", "exact": "exact"}[step],
+        initial=dict.fromkeys(("v", "m") if new and not firing else ("v",), first)
+        if np.any(first)
+        else {},
+        events=(CustomEvent("membrane", "1 > 0", f"m = v + {shift}"),)
+        if new and not firing
+        else (),
+        potential="m" if new and not firing else "v",
+        method="exact" if step == "exact" else "euler",
         name=name,
         summary=summary,
     )
@@ -357,6 +365,5 @@ def _model(
         drive="drive",
         parameters=parameters,
         regular=tuple(regular),
-        potential="v",
         **fields,
     )
