@@ -354,7 +354,7 @@ def _model(
     if least is not None:
         parameters["v_min"] = least
         back = f" - {shift}" if shift else ""
-        regular.append(RegularCode(f"v = clip({membrane}, v_min, 1e300){back}"))
+        regular.append(RegularCode(f"v = clip({membrane}, v_min, 1e30){back}"))
     if firing is not None:
         equations = [*equations, *firing.equations]
         parameters |= firing.parameters
