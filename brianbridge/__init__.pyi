@@ -22,6 +22,8 @@ from .encoding import Latency as Latency
 from .encoding import Poisson as Poisson
 from .errors import InputError as InputError
 from .fitting import fit as fit
+from .interchange.from_state_dict import from_state_dict as from_state_dict
+from .interchange.from_torch import from_torch as from_torch
 from .io.networks.file import load_network as load_network
 from .io.networks.file import save_network as save_network
 from .io.spikes.file import read_spikes as read_spikes

@@ -31,7 +31,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("encoding",),
     ("network",),
     ("datasets", "io"),
-    ("twin", "simulation"),
+    ("twin", "simulation", "interchange"),
     ("rules", "training", "perturbations", "measures", "plots"),
     ("ladder",),
     ("remedies", "sweep", "report", "sensitivities"),
