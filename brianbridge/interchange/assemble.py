@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +13,16 @@ import numpy as np
 from brianbridge.encoding import Current, Encoding
 from brianbridge.errors import InputError
 from brianbridge.interchange.chains import Chain, chain_of
-from brianbridge.interchange.graph import Conv, Flatten, Graph, Input, Population, Scale
+from brianbridge.interchange.graph import (
+    Conv,
+    Flatten,
+    Graph,
+    Input,
+    Linear,
+    Pool,
+    Population,
+    Scale,
+)
 from brianbridge.interchange.layer_shapes import Shape, image_for
 from brianbridge.interchange.neuron_models import lif
 from brianbridge.interchange.projections import projection_of
@@ -108,15 +118,27 @@ def assemble(
 
 
 def input_shape_of(graph: Graph) -> Shape:
-    """Return the shape of one step of the input, as the first layers need it."""
+    """Return the shape of one step of the input, as the first layers need it.
+
+    It is flat if only matrices follow: then samples of any shape with as many values fit.
+    """
     start = _input_of(graph)
-    shape = graph.nodes[start].shape  # type: ignore[union-attr]
-    for source, target in graph.edges:
-        node = graph.nodes[target]
-        if source == start and isinstance(node, Conv) and len(shape) == 2:
-            image = image_for(node, shape, f"node '{target}' (Conv)")
-            return image if image[0] > 1 else shape
-    return shape
+    node = graph.nodes[start]
+    assert isinstance(node, Input)
+    shape = node.shape
+    images = False
+    for route in routes_of(graph):
+        if route.source != start:
+            continue
+        for name in route.layers:
+            layer = graph.nodes[name]
+            if isinstance(layer, Linear):
+                break
+            images |= isinstance(layer, Conv | Pool)
+            if isinstance(layer, Conv) and len(shape) == 2 and name == route.layers[0]:
+                image = image_for(layer, shape, f"node '{name}' (Conv)")
+                shape = image if image[0] > 1 else shape
+    return shape if images else (math.prod(shape),)
 
 
 def _population(graph: Graph, name: str) -> Population:

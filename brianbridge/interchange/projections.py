@@ -13,7 +13,7 @@ from brianbridge.interchange.graph import Conv, Population, Scale
 from brianbridge.interchange.layer_shapes import connection_of, pooling_of
 from brianbridge.interchange.rating import unsupported
 from brianbridge.network import Projection
-from brianbridge.network.connections import AllToAll, OneToOne, Sparse
+from brianbridge.network.connections import AllToAll, Connection, OneToOne, Sparse
 
 __all__ = ["projection_of"]
 
@@ -64,9 +64,7 @@ def _differ(chain: Chain, factor: Factor, gain: Factor) -> bool:
     )
 
 
-def _weighted(
-    chain: Chain, factor: Factor, gain: Factor
-) -> tuple[np.ndarray, Bias, AllToAll | OneToOne]:
+def _weighted(chain: Chain, factor: Factor, gain: Factor) -> tuple[np.ndarray, Bias, Connection]:
     """Return weight, bias and connection, in what an input adds to the target."""
     layer = chain.layer
     if isinstance(layer, Scale):
@@ -78,7 +76,7 @@ def _weighted(
             f if not np.ndim(f) else np.reshape(f, channels)[:, 0] for f in (factor, gain)
         )
         weight = _times(layer.weight, _column(by_channel, 4))
-        return weight, _bias(layer.bias, gains), connection_of(layer)  # type: ignore[return-value]
+        return weight, _bias(layer.bias, gains), connection_of(layer)
     weight = _times(layer.weight, _column(np.ravel(factor), 2))
     return weight, _bias(layer.bias, gain), AllToAll()
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from brianbridge.errors import InputError
-from brianbridge.interchange.frameworks import reader_of
+from brianbridge.interchange.frameworks import Cell, reader_of
 from brianbridge.interchange.frameworks.reading import Reading
 from brianbridge.interchange.functions import tensors_in
 from brianbridge.interchange.graph import Graph, Input, Node, Output, Population, Scale
@@ -16,7 +16,7 @@ from brianbridge.interchange.tags import INPUT, Tag
 from brianbridge.interchange.torch_layers import BatchNorm, folded, layer_node
 from brianbridge.interchange.trace import Leaf, Trace
 
-__all__ = ["graph_of"]
+__all__ = ["add_cell", "graph_of"]
 
 _OUTPUT = "(output)"
 Edges = list[tuple[str, str]]
@@ -123,20 +123,41 @@ def _add(
     into = name
     if reader is not None:
         cell = reader(Reading(leaf.module, name, dt, leaf.made))
-        nodes[name] = Population(cell.model, leaf.made, cell.fires, cell.jump)
-        if cell.before is not None:
-            into = f"{name}.input_weights"
-            nodes[into] = cell.before
-            edges.append((into, name))
-        path = [name, *(f"{name}.recurrent_{k}" for k in range(len(cell.recurrent))), name]
-        nodes |= dict(zip(path[1:], cell.recurrent, strict=False))
-        edges += pairwise(path) if cell.recurrent else []
+        into = add_cell(nodes, edges, name, cell, leaf.made)
     elif isinstance(leaf.module, Node):
         nodes[name] = leaf.module
     else:
         found = layer_node(leaf.module, name, leaf.seen, leaf.made)
         nodes[name] = Scale(np.ones(())) if found is None else found
     edges += [(source, into) for source, _ in sources]
+
+
+def add_cell(
+    nodes: dict[str, Any], edges: Edges, name: str, cell: Cell, shape: tuple[int, ...]
+) -> str:
+    """Add neurons with their own weights, and return the node that takes their input.
+
+    Parameters
+    ----------
+    nodes, edges
+        The graph so far.
+    name : str
+        Name of the neurons.
+    cell : Cell
+        The neurons.
+    shape : tuple of int
+        Their shape.
+    """
+    nodes[name] = Population(cell.model, shape, cell.fires, cell.jump)
+    path = [name, *(f"{name}.recurrent_{k}" for k in range(len(cell.recurrent))), name]
+    nodes |= dict(zip(path[1:], cell.recurrent, strict=False))
+    edges += pairwise(path) if cell.recurrent else []
+    if cell.before is None:
+        return name
+    into = f"{name}.input_weights"
+    nodes[into] = cell.before
+    edges.append((into, name))
+    return into
 
 
 def _fold(nodes: dict[str, Any], edges: Edges) -> None:

@@ -15,7 +15,7 @@ from brianbridge.interchange.frameworks.sinabs import SINABS
 from brianbridge.interchange.frameworks.snntorch import SNNTORCH
 from brianbridge.interchange.frameworks.spikingjelly import SPIKINGJELLY
 
-__all__ = ["FRAMEWORKS", "Cell", "framework_of", "reader_of"]
+__all__ = ["FRAMEWORKS", "Cell", "Reading", "framework_of", "reader_of"]
 
 #: For each framework, the name of its package, its neurons by class, and how each is read.
 FRAMEWORKS: dict[str, dict[str, Callable[[Reading], Cell]]] = {
