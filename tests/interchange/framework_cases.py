@@ -38,6 +38,9 @@ def in_double(module: nn.Module, gain: float = 1.0) -> nn.Module:
     for one in module.modules():
         if isinstance(one, LAYERS):
             one.register_forward_pre_hook(lambda _, given: (given[0].double(),))
+        if hasattr(one, "p") and hasattr(one.p, "_replace"):  # Norse keeps parameters in a tuple
+            values = one.p._asdict().items()
+            one.p = one.p._replace(**{k: v.double() for k, v in values if torch.is_tensor(v)})
     with torch.no_grad():
         for parameter in module.parameters():
             if parameter.ndim > 1:
