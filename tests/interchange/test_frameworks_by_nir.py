@@ -78,7 +78,7 @@ def test_networks_of_snntorch(hidden, reset):
 
 
 @pytest.mark.parametrize(
-    ("cell", "gain"), [("LIFBoxCell", 8.0), ("LIFCell", 5.0), ("IAFCell", 1.5)]
+    ("cell", "gain"), [("LIFBoxCell", 14.0), ("LIFCell", 5.0), ("IAFCell", 1.5)]
 )
 def test_networks_of_norse(cell, gain):
     norse = pytest.importorskip("norse.torch")
