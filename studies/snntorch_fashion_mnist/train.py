@@ -1,18 +1,20 @@
 """Train a network in snnTorch, as its tutorials do. Nothing here knows of brianbridge.
 
-    python studies/snntorch_fashion_mnist/train.py [--data FOLDER] [--epochs 5] [--out network]
+    python studies/snntorch_fashion_mnist/train.py [--data FOLDER] [--epochs 20] [--out network]
 
-Writes network.pt, the state dict. FOLDER has the four files of Fashion-MNIST, by default that of
-Debian's package dataset-fashion-mnist.
+Writes network.pt, the state dict, and network.nir. FOLDER has the four files of Fashion-MNIST, by
+default that of Debian's package dataset-fashion-mnist.
 """
 
 import argparse
 import gzip
 from pathlib import Path
 
+import nir
 import numpy as np
 import snntorch as snn
 import torch
+from snntorch.export_nir import export_to_nir
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -21,6 +23,8 @@ BETA = 0.95
 
 
 class Net(nn.Module):
+    """784-256-10 leaky neurons; returns spikes and membranes of the output over time."""
+
     def __init__(self):
         super().__init__()
         self.fc1 = nn.Linear(784, 256)
@@ -29,10 +33,11 @@ class Net(nn.Module):
         self.lif2 = snn.Leaky(beta=BETA)
 
     def forward(self, x):
+        """Show each image for all steps."""
         mem1 = self.lif1.init_leaky()
         mem2 = self.lif2.init_leaky()
         spk2_rec, mem2_rec = [], []
-        for step in range(NUM_STEPS):
+        for _ in range(NUM_STEPS):
             cur1 = self.fc1(x.flatten(1))
             spk1, mem1 = self.lif1(cur1, mem1)
             cur2 = self.fc2(spk1)
@@ -64,10 +69,20 @@ def accuracy(net, loader):
     return right / total
 
 
+def export(net, path):
+    # The exporter wants a Sequential, and one beta for each neuron.
+    lif1, lif2 = (
+        snn.Leaky(beta=torch.full((n,), BETA), threshold=torch.ones(n), init_hidden=True)
+        for n in (256, 10)
+    )
+    layers = nn.Sequential(net.fc1, lif1, net.fc2, lif2)
+    nir.write(path, export_to_nir(layers, torch.zeros(1, 784), ignore_dims=[0]))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("/usr/share/datasets/fashion-mnist"))
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--out", type=Path, default=Path("network"))
     args = parser.parse_args()
 
@@ -87,6 +102,7 @@ def main():
         print(f"epoch {epoch + 1}: test accuracy {accuracy(net, test):.2%}", flush=True)
 
     torch.save(net.state_dict(), args.out.with_suffix(".pt"))
+    export(net, args.out.with_suffix(".nir"))
 
 
 if __name__ == "__main__":
