@@ -47,6 +47,7 @@ def graph_of(trace: Trace, returned: Any, shape: tuple[int, ...], dt: float) -> 
     for name in _needed(trace, last):
         leaf = trace.leaves[name]
         sources = _sources(leaf, name)
+        _check_first_step(trace, name, sources)
         _add(nodes, edges, name, leaf, sources, dt)
     nodes[_OUTPUT] = Output()
     edges += [(name, _OUTPUT) for name in last]
@@ -108,6 +109,21 @@ def _sources(leaf: Leaf, name: str) -> list[tuple[str, bool]]:
             "same in all"
         )
     return sorted(calls[-1])
+
+
+def _check_first_step(trace: Trace, name: str, sources: list[tuple[str, bool]]) -> None:
+    """Refuse a loop that leaves out a bias in the first step."""
+    calls = trace.leaves[name].calls
+    if 0 not in calls:
+        return
+    for source, back in sources:
+        module = getattr(trace.leaves.get(source), "module", None)
+        bias = getattr(module, "bias", None)
+        if (source, back) not in calls[0] and bias is not None and bool(bias.any()):
+            raise InputError(
+                f"from_torch: '{name}' gets nothing from '{source}' in the first step, where its "
+                "bias would count; call it with zeros there, or give it no bias"
+            )
 
 
 def _add(

@@ -50,7 +50,8 @@ NEURONS: dict[str, Callable[[], nn.Module]] = {
 CAUSES = {
     "snntorch": "Euler decay; at most one spike in a step; what lies above the threshold stays\n"
     "  (`subtract`), and the threshold is subtracted one step later",
-    "norse": "Euler decay; at most one spike in a step; a reset drops what lies above the threshold",
+    "norse": "Euler decay; at most one spike in a step; a reset drops what lies above the\n"
+    "  threshold",
     "spikingjelly": "Euler decay; at most one spike in a step; a hard reset drops what lies above\n"
     "  the threshold",
     "sinabs": "exact decay; several spikes in a step, unless `SingleSpike`; all at once",

@@ -186,3 +186,26 @@ def test_a_state_from_elsewhere_is_refused(refused):
     with refused("'lif' starts from a state", "start it at rest"):
         module = Started(fc=nn.Linear(4, 3), lif=leaky())
         bb.from_torch(module, torch.zeros(STEPS, 2, 4), dt="1 ms")
+
+
+class Skipping(Loop):
+    """A loop that leaves out its recurrent layer in the first step."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.memories, result = {}, []
+        for now in x:
+            current = self.fc(now)
+            if result:
+                current = current + self.back(result[-1])
+            result.append(self.fire("lif", current))
+        return torch.stack(result)
+
+
+def test_a_bias_that_is_missing_in_the_first_step_is_refused(refused):
+    def read(bias: bool) -> bb.SpikingNetwork:
+        layers = {"fc": nn.Linear(4, 3), "lif": leaky(), "back": nn.Linear(3, 3, bias=bias)}
+        return bb.from_torch(Skipping(**layers), torch.zeros(STEPS, 2, 4), dt="1 ms")
+
+    with refused("'lif' gets nothing from 'back' in the first step", "give it no bias"):
+        read(bias=True)
+    assert [p.name for p in read(bias=False).projections if p.feedback] == ["lif_to_lif"]

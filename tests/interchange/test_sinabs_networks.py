@@ -72,9 +72,14 @@ OTHERS: dict[str, Any] = {
         6.0,
         lambda: layers.LIFRecurrent(tau_mem=10.0, rec_connect=nn.Linear(9, 9, bias=False)),
     ),
+    "recurrent bias": (6.0, lambda: layers.LIFRecurrent(10.0, nn.Linear(9, 9), norm_input=True)),
+    "recurrent bias and current": (
+        0.5,
+        lambda: layers.LIFRecurrent(10.0, nn.Linear(9, 9), tau_syn=4.0, norm_input=False),
+    ),
     "recurrent iaf": (
         1.0,
-        lambda: layers.IAFRecurrent(rec_connect=nn.Linear(9, 9, bias=False), min_v_mem=-1.0),
+        lambda: layers.IAFRecurrent(rec_connect=nn.Linear(9, 9), min_v_mem=-1.0),
     ),
 }
 
@@ -84,6 +89,16 @@ def test_other_neurons_do_as_in_sinabs(kind):
     torch.manual_seed(0)
     scale, make = OTHERS[kind]
     check_neuron(make(), alone, scale)
+
+
+def test_a_recurrent_bias_that_the_lower_bound_hides_is_refused(refused):
+    hidden = layers.LIFRecurrent(10.0, nn.Linear(3, 3), min_v_mem=-0.01, norm_input=False)
+    with torch.no_grad():
+        hidden.rec_connect.bias.fill_(0.5)
+    from brianbridge import from_torch
+
+    with refused("'1' (LIFRecurrent)", "min_v_mem", "bias=False"):
+        from_torch(nn.Sequential(nn.Linear(4, 3), hidden), torch.zeros(1, 5, 4), axes="bt", dt=1e-3)
 
 
 def test_an_mlp():

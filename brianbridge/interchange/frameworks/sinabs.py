@@ -7,6 +7,7 @@ itself in a step. By default a neuron that holds several thresholds fires severa
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -100,13 +101,35 @@ def _recurrent(reading: Reading) -> Cell:
     if len(layers) != 1:
         raise reading.refuse("rec_connect has several layers", "use a single nn.Linear")
     node = reading.linear(layers[0], "rec_connect")
-    if node.bias is not None and np.any(node.bias):
-        raise reading.refuse(
-            "the bias of rec_connect is missing in sinabs' first step",
-            "use nn.Linear(..., bias=False) there, and a bias in the layer before",
-        )
     cell = _spiking(reading)
+    if node.bias is not None and np.any(node.bias):
+        cell = _without_first_bias(reading, cell, node.bias)
     return Cell(cell.model, cell.jump, recurrent=(node,))
+
+
+def _without_first_bias(reading: Reading, cell: Cell, bias: np.ndarray) -> Cell:
+    """Return neurons whose initial state cancels the recurrent bias of the first step.
+
+    In sinabs the recurrent layer is silent in the first step, with its bias; here a bias is an
+    input of every step.
+    """
+    dt, tau = reading.dt, np.asarray(_tau(reading, "mem"))
+    model = cell.model
+    if "I" not in model.state_variables:
+        first = {"v": -np.ravel(cell.jump) * bias * np.exp(dt / tau)}
+        if "v_min" in model.parameters and np.any(first["v"] < model.parameters["v_min"]):
+            raise reading.refuse(
+                "the bias of rec_connect is missing in sinabs' first step, which a start above "
+                "min_v_mem cannot cancel",
+                "use nn.Linear(..., bias=False) there, and a bias in the layer before",
+            )
+    else:
+        added = 1 - np.exp(-dt / tau) if np.isfinite(tau).all() else dt
+        first = {
+            "v": np.asarray(model.parameters["r"]) * added * bias,
+            "I": -bias * np.exp(dt / np.asarray(_tau(reading, "syn"))),
+        }
+    return replace(cell, model=replace(model, initial=first))
 
 
 SINABS: dict[str, Callable[[Reading], Cell]] = {
