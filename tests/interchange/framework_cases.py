@@ -18,7 +18,7 @@ from brianbridge.interchange.graph import Graph, Input, Linear, Output
 from brianbridge.interchange.torch_graph import add_cell
 
 STEPS, SAMPLES = 30, 4
-LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.AvgPool2d)
+LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.AvgPool1d, nn.AvgPool2d)
 
 
 @contextmanager
@@ -56,6 +56,7 @@ def spikes(*shape: int, rate: float = 0.4, seed: int = 0) -> np.ndarray:
 
 def outputs(network: bb.SpikingNetwork, samples: np.ndarray) -> dict[str, np.ndarray]:
     """Return the output of the twin and of both paths through Brian2."""
+    samples = samples.reshape(len(samples), *network.input_shape)
     twin = bb.to_torch(network, dtype=torch.float64)
     with torch.no_grad():
         found = {"twin": twin(samples).numpy()}

@@ -175,3 +175,26 @@ def test_sinabs_leaves_out_that_the_input_is_not_normalised():
         graph = export.to_nir(net, torch.zeros(1, 3, 20))
         found = outputs(read(graph, "sinabs", dt="1 ms"), SAMPLES)
     assert all(np.abs(one).sum() < 0.6 * float(referee.abs().sum()) for one in found.values())
+
+
+# ---------------------------------------------------------------------- Rockpool
+
+
+def test_a_network_of_rockpool():
+    """Rockpool computes in float32."""
+    modules = pytest.importorskip("rockpool.nn.modules")
+    combinators = pytest.importorskip("rockpool.nn.combinators")
+    export = pytest.importorskip("rockpool.nn.modules.torch.nir")
+    torch.manual_seed(0)
+
+    def neurons(size: int) -> Any:
+        times = {"tau_mem": 0.01 * torch.ones(size), "tau_syn": 0.005 * torch.ones(size, 1)}
+        return modules.LIFTorch(size, dt=1e-3, **times)
+
+    net = combinators.Sequential(
+        modules.LinearTorch((20, 30), has_bias=False), neurons(30),
+        modules.LinearTorch((30, 5), has_bias=False), neurons(5),
+    )  # fmt: skip
+    referee = net(torch.tensor(SAMPLES, dtype=torch.float32))[0].sum(1).detach()
+    graph = export.to_nir(net, torch.zeros(1, 3, 20))
+    assert_same(read(graph, "rockpool", dt="1 ms"), SAMPLES, referee)

@@ -206,3 +206,26 @@ class Recurrent(nn.Module):
 def test_a_recurrent_network():
     torch.manual_seed(0)
     check_network(Recurrent(), spikes(20), lambda m, x: m(x).sum(0), dt=MS)
+
+
+class OfSequences(nn.Module):
+    """A convolution of sequences, with channels and pooling over all positions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.l1 = nn.Conv1d(2, 6, 3, stride=2, padding=1), snn.Leaky(beta=0.9)
+        self.pool, self.fc, self.l2 = nn.AvgPool1d(2), nn.Linear(24, 5), snn.Leaky(beta=0.9)
+
+    def forward(self, x: Tensor) -> Tensor:
+        m1 = m2 = None
+        result = []
+        for now in x:
+            a, m1 = self.l1(self.conv(now), m1)
+            b, m2 = self.l2(self.fc(torch.flatten(self.pool(a), 1)), m2)
+            result.append(b)
+        return torch.stack(result)
+
+
+def test_a_network_of_sequences():
+    torch.manual_seed(0)
+    check_network(OfSequences(), spikes(2, 16), lambda m, x: m(x).sum(0), dt=MS, gain=5.0)
