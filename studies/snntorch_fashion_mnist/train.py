@@ -1,6 +1,6 @@
 """Train a network in snnTorch, as its tutorials do. Nothing here knows of brianbridge.
 
-    python studies/snntorch_fashion_mnist/train.py [--data FOLDER] [--epochs 20] [--out network]
+    python studies/snntorch_fashion_mnist/train.py [--data FOLDER] [--epochs 5] [--out network]
 
 Writes network.pt, the state dict, and network.nir. FOLDER has the four files of Fashion-MNIST, by
 default that of Debian's package dataset-fashion-mnist.
@@ -82,7 +82,7 @@ def export(net, path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("/usr/share/datasets/fashion-mnist"))
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("network"))
     args = parser.parse_args()
 

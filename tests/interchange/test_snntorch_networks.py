@@ -228,4 +228,4 @@ class OfSequences(nn.Module):
 
 def test_a_network_of_sequences():
     torch.manual_seed(0)
-    check_network(OfSequences(), spikes(2, 16), lambda m, x: m(x).sum(0), dt=MS, gain=5.0)
+    check_network(OfSequences(), spikes(2, 16), lambda m, x: m(x).sum(0), dt=MS, gain=8.0)
