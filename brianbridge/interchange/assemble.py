@@ -199,13 +199,14 @@ def _chains(graph: Graph, routes: Iterable[Route], start: str) -> list[Chain]:
     """Return the layers of each route; a bias counts once where several routes meet."""
     found: list[Chain] = []
     counted: set[tuple[str, ...]] = set()
+    entering = input_shape_of(graph)
     for route in routes:
         biased = []
         for position in range(len(route.layers)):
             rest = route.names[position:]
             biased.append(rest not in counted)
             counted.add(rest)
-        shape = input_shape_of(graph) if route.source == start else graph.nodes[route.source].shape  # type: ignore[union-attr]
+        shape = entering if route.source == start else _population(graph, route.source).shape
         nodes = [graph.nodes[name] for name in route.layers]
         found.append(chain_of(nodes, route.layers, shape, biased))
     return found

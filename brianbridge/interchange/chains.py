@@ -26,7 +26,7 @@ from brianbridge.interchange.rating import unsupported
 __all__ = ["Chain", "chain_of", "dense"]
 
 #: Largest matrix that is multiplied out.
-_MOST_WEIGHTS = 30_000_000
+_MOST_WEIGHTS = 20_000_000
 
 Bias = np.ndarray | None
 

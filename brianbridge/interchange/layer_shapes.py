@@ -21,9 +21,20 @@ from brianbridge.network.connections import Convolution
 from brianbridge.network.images import Image
 from brianbridge.network.pooling import Pooling
 
-__all__ = ["Shape", "connection_of", "image_for", "pooling_of", "shape_after", "spread"]
+__all__ = [
+    "Shape",
+    "check_size",
+    "connection_of",
+    "image_for",
+    "pooling_of",
+    "shape_after",
+    "spread",
+]
 
 Shape = tuple[int, ...]
+
+#: Largest number of values that pass between two layers in one step.
+_MOST_VALUES = 20_000_000
 
 
 def connection_of(conv: Conv) -> Convolution:
@@ -75,6 +86,27 @@ def shape_after(node: Node, shape: Shape, what: str) -> Shape:
     InputError
         If the node cannot take this shape.
     """
+    after = _after(node, shape, what)
+    check_size(after, what)
+    return after
+
+
+def check_size(shape: Shape, what: str) -> None:
+    """Refuse a shape with more values than a network on one machine has.
+
+    Raises
+    ------
+    InputError
+        If there are too many; a few bytes of a file can ask for any number.
+    """
+    if math.prod(shape) > _MOST_VALUES:
+        raise InputError(
+            f"{what}: the shape {shape} has more than {_MOST_VALUES:,} values; make it smaller"
+        )
+
+
+def _after(node: Node, shape: Shape, what: str) -> Shape:
+    """Return the shape after a node, however large."""
     match node:
         case Linear(weight=weight):
             if math.prod(shape) != weight.shape[1]:
