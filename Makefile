@@ -33,6 +33,8 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("brianbridge needs Python 3.11 or newer: make PYTHON=python3.11 demo" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	# The tests need these without torchvision and samna, which they require.
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r frameworks.txt
 	touch $(STAMP)
 
 clean:

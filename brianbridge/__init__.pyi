@@ -23,6 +23,8 @@ from .encoding import Poisson as Poisson
 from .errors import InputError as InputError
 from .fitting import fit as fit
 from .interchange.from_nir import from_nir as from_nir
+from .interchange.from_state_dict import from_state_dict as from_state_dict
+from .interchange.from_torch import from_torch as from_torch
 from .interchange.to_nir import to_nir as to_nir
 from .io.networks.file import load_network as load_network
 from .io.networks.file import save_network as save_network
