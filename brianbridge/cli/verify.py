@@ -37,9 +37,7 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("--folder", help="folder of the data set's files")
     parser.add_argument("--out", type=Path, help="folder for verdict.json, report.html, spikes.h5")
-    parser.add_argument(
-        "--plain-spikes", action="store_true", help="do not compress spikes.h5, for libsonata"
-    )
+    parser.add_argument("--plain-spikes", action="store_true", help="do not compress spikes.h5")
     parser.add_argument(
         "--seed", type=int, default=0, help="seed of random perturbations (default: 0)"
     )

@@ -32,7 +32,7 @@ def write_spikes(plan: RungPlan, runner: TaskRunner, path: Path, compress: bool)
     path : Path
         The file.
     compress : bool
-        Whether to compress the file with gzip.
+        Whether to compress the file.
 
     Raises
     ------

@@ -59,7 +59,7 @@ def verify(
     spikes : Path, optional
         File to which the spikes of the first rung are written (``spikes.h5``).
     compress_spikes : bool
-        Whether to compress that file with gzip, which the wheels of libsonata cannot read.
+        Whether to compress that file.
     baseline : SpikingNetwork, optional
         A network to compare with, for instance the same without a constraint. Its twin runs on the
         same samples.

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import h5py
 import numpy as np
 
-from brianbridge.io.spikes.layout import CHUNK
+from brianbridge.io.descriptor import read_at
+from brianbridge.io.spikes.layout import CHUNK, Place
 
 __all__ = [
     "COLUMN_DIGEST",
@@ -106,30 +109,42 @@ def check_description(file: h5py.File) -> None:
         raise ValueError("the description of the run differs from what was written")
 
 
-def check_whole(file: h5py.File, counts: Mapping[str, int], digests: Mapping[str, bytes]) -> None:
+def check_whole(descriptor: int, wanted: bytes, columns: Mapping[str, Sequence[Place]]) -> None:
     """Read a whole file, and compare it with what was written.
 
     Parameters
     ----------
-    file : h5py.File
+    descriptor : int
         The file.
-    counts : mapping of str to int
-        Spikes of each population.
-    digests : mapping of str to bytes
-        The digest of each column, by its path in the file.
+    wanted : bytes
+        The digest of its description.
+    columns : mapping of str to sequence of Place
+        The chunks of each column, by its path in the file.
 
     Raises
     ------
     OSError
         If it differs: the disk is at fault.
     """
+    stored = {path: [p for p in places if p.size] for path, places in columns.items()}
     try:
-        check_description(file)
-        for path, wanted in digests.items():
-            column = file[path]
-            count = counts[column.parent.name.removeprefix("/spikes/")]
-            if column.shape != (count,):
-                raise ValueError(f"'{path}' has {column.shape} spikes, not {count}")
-            check_column(path, blocks_of(column, count), wanted)
+        with os.fdopen(os.dup(descriptor), "rb") as again, h5py.File(again, "r") as file:
+            if bytes(description_digest(file)) != wanted:
+                raise ValueError("the description of the run")
+            for path, places in stored.items():
+                if _addresses(file[path]) != [(p.start, p.size, p.mask) for p in places]:
+                    raise ValueError(f"the places of '{path}'")
+        # Not in the block above: both descriptors have one position.
+        for path, places in stored.items():
+            if any(zlib.crc32(read_at(descriptor, p.start, p.size)) != p.crc for p in places):
+                raise ValueError(f"'{path}'")
     except (OSError, ValueError, RuntimeError, LookupError) as error:
         raise OSError(errno.EIO, f"the disk does not return what was written: {error}") from error
+
+
+def _addresses(column: h5py.Dataset) -> list[tuple[int, int, int]]:
+    """Return first byte, length and mask of each chunk, in the order of the column."""
+    found: list[Any] = []
+    column.id.chunk_iter(found.append)
+    found.sort(key=lambda chunk: chunk.chunk_offset)
+    return [(chunk.byte_offset, chunk.size, chunk.filter_mask) for chunk in found]

@@ -14,14 +14,12 @@ import numpy as np
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.events import Events
 from brianbridge.io.spikes.digest import COLUMN_DIGEST, blocks_of, check_column
-from brianbridge.io.spikes.layout import COLUMNS, absent
+from brianbridge.io.spikes.layout import COLUMNS, absent, as_steps
 from brianbridge.io.spikes.log import is_log, opened_log
 from brianbridge.readable import counted, milliseconds, printable, shape_text
 
 __all__ = ["PopulationSpikes", "opened", "population_in", "spikes_text"]
 
-# Other programs write times as floats; one that means k*dt must not fall into step k - 1.
-STEP_TOLERANCE = 1e-6
 # Errors that damaged bytes may raise.
 DAMAGED = (
     OSError,
@@ -92,7 +90,7 @@ class PopulationSpikes:
             group = file["spikes"][self.name]
             if name not in group:
                 return absent(name, self.spikes)
-            values = group[name][: self.spikes]
+            values = self._settled(name, group[name][: self.spikes])
             check_column(group[name].name, [values], self.digests.get(name))
             return values
 
@@ -114,8 +112,14 @@ class PopulationSpikes:
             group = file["spikes"][self.name]
             for name in COLUMNS:
                 if name in group:
-                    blocks = blocks_of(group[name], self.spikes)
+                    blocks = (self._settled(name, b) for b in blocks_of(group[name], self.spikes))
                     check_column(group[name].name, blocks, self.digests.get(name))
+
+    def _settled(self, column: str, values: np.ndarray) -> np.ndarray:
+        """Return times as they were before HDF5 packed them: multiples of the step, exactly."""
+        if column != "timestamps" or self.dt is None:
+            return values
+        return as_steps(values, self.dt * 1e3) * (self.dt * 1e3)
 
     def events(self, dt: float | None = None) -> Events:
         """Read the spikes as flat arrays, in the order of the file.
@@ -138,7 +142,7 @@ class PopulationSpikes:
         return Events(
             sample=self.column("sample").astype(np.int64),
             node=self.column("node_ids").astype(np.int64),
-            step=np.floor(self.column("timestamps") / (dt * 1e3) + STEP_TOLERANCE).astype(np.int64),
+            step=as_steps(self.column("timestamps"), dt * 1e3),
             value=self.column("spike_value").astype(np.float64),
             dt=dt,
             t_crossing=None if np.isnan(crossing).all() else crossing,
@@ -210,10 +214,10 @@ def population_in(path: Path, group: Any, written: int | None, whole: bool) -> P
 def _check_stored(path: Path, column: h5py.Dataset, fill: float | None) -> None:
     """Refuse numbers that are declared but not stored in this file."""
     stored = column.id.get_storage_size()
-    nothing = stored == 0 and fill is not None  # the fill value stands for all of it
     if column.is_virtual or column.external or column.file.filename != str(path):
         raise InputError(f"'{path}': '{column.name}' is not stored in this file")
-    if column.nbytes > stored * MOST_COMPRESSION and not nothing:
+    # Of a column with a fill value, chunks may be missing; it is as long as those without one.
+    if fill is None and column.nbytes > stored * MOST_COMPRESSION:
         raise InputError(
             f"'{path}' is damaged: '{column.name}' declares {column.nbytes} bytes of numbers but "
             f"stores {stored}"
