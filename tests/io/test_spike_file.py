@@ -107,7 +107,7 @@ def test_more_spikes_than_a_chunk(path: Path, same) -> None:
     write(path, rec, rec, shapes={"big": (4000,)})
     read = read_spikes(path).populations["big"].events()
     assert same(read, Recording.concatenate([rec, rec]).events("big").sorted())
-    assert path.stat().st_size < 3.1 * len(read)  # a byte for the step, two for the neuron
+    assert path.stat().st_size < 2.1 * len(read)  # 4 bits for the step, 12 for the neuron
 
 
 def test_a_run_without_spikes(path: Path) -> None:

@@ -27,13 +27,15 @@ def check_run(path: Path, shapes: Mapping[str, tuple[int, ...]], dt: float, step
 
 def check_range(name: str, index: str, values: np.ndarray, end: int) -> None:
     """Refuse an index that is out of range."""
-    odd = values[(values < 0) | (values >= end)]
-    if len(odd):
+    if len(values) and not 0 <= values.min() <= values.max() < end:
+        odd = values[(values < 0) | (values >= end)]
         raise InputError(f"population '{name}' has a spike of {index} {odd[0]}: expected < {end}")
 
 
 def as_int16(name: str, values: np.ndarray) -> np.ndarray:
     """Return spike values as 16-bit integers; refuse all others."""
+    if values.dtype in (np.int8, np.int16):
+        return values.astype(np.int16)
     with np.errstate(invalid="ignore"):  # NaN and huge values are found by the comparison
         exact = values.astype(np.int16)
     odd = values[exact != values]

@@ -1,7 +1,7 @@
 """Encode the chunks of a column of a spike file, as the filters of HDF5 do, and decode them.
 
 SONATA's own columns, `timestamps` and `node_ids`, are packed by HDF5's filter scale-offset: each
-number minus the least of its chunk, in as few bytes as they need. Every HDF5 has that filter, also
+number minus the least of its chunk, in as few bits as they need. Every HDF5 has that filter, also
 that of libsonata's wheels, which lack gzip. The other columns are shuffled and compressed with
 gzip. Done here, on bytes, it runs in a thread beside the simulation; h5py would hold Python's lock.
 
@@ -26,6 +26,7 @@ _PACKED = ("timestamps", "node_ids")
 _HEAD = struct.Struct("<IB8s8x")  # bits of a number, bytes of the least number, the least number
 _LEVEL = 1  # of gzip: level 4 takes twice as long and saves a tenth
 _MOST_DECIMALS = 9
+_MOST_BITS = 32
 _SKIP = 1  # the mask of a chunk that skips its only filter
 #: No chunk takes more bytes.
 MOST_BYTES = CHUNK * 8 + 1024
@@ -46,7 +47,7 @@ class Packing:
     --------
     >>> packing = Packing(0.1, True)
     >>> data, mask = packing.encode("timestamps", np.arange(CHUNK) % 3 * 0.1)
-    >>> len(data) - CHUNK, mask, packing.decode("timestamps", data, mask)[:3].tolist()
+    >>> len(data) - CHUNK // 4, mask, packing.decode("timestamps", data, mask)[:3].tolist()
     (21, 0, [0.0, 0.1, 0.2])
     """
 
@@ -116,20 +117,24 @@ class Packing:
             head = struct.pack("<d", first * self.dt_ms)
         else:
             return plain.tobytes(), _SKIP
-        largest = int(codes.max())
-        for size in (1, 2, 4):
-            if largest < 256**size - 1:  # all ones mean the fill value
-                packed = codes.astype(f">u{size}").tobytes()
-                return _HEAD.pack(8 * size, 8, head) + packed, 0
-        return plain.tobytes(), _SKIP
+        bits = (int(codes.max()) + 1).bit_length()  # all ones mean the fill value
+        if bits > _MOST_BITS:
+            return plain.tobytes(), _SKIP
+        width = 2 if bits <= 16 else 4
+        raw = codes.astype(f">u{width}").view(np.uint8).reshape(-1, width)
+        each = np.unpackbits(raw, axis=1)
+        return _HEAD.pack(bits, 8, head) + np.packbits(each[:, -bits:]).tobytes(), 0
 
     def _unpacked(self, column: str, data: bytes) -> np.ndarray:
         if len(data) < _HEAD.size:
             raise ValueError(f"a chunk has {len(data)} bytes")
         bits, _, head = _HEAD.unpack_from(data)
-        if bits not in (8, 16, 32) or len(data) != _HEAD.size + CHUNK * bits // 8:
+        if not 0 < bits <= _MOST_BITS or len(data) != _HEAD.size + CHUNK * bits // 8:
             raise ValueError(f"a chunk of {bits} bits for each number has {len(data)} bytes")
-        codes = np.frombuffer(data, f">u{bits // 8}", offset=_HEAD.size)
+        packed = np.frombuffer(data, np.uint8, offset=_HEAD.size)
+        each = np.zeros((CHUNK, _MOST_BITS), np.uint8)
+        each[:, -bits:] = np.unpackbits(packed).reshape(CHUNK, bits)
+        codes = np.packbits(each).view(">u4")
         if column == "node_ids":
             return codes.astype(np.uint64) + np.uint64(int.from_bytes(head, "little"))
         (first,) = struct.unpack("<d", head)

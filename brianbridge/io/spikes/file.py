@@ -25,10 +25,11 @@ clock. Spikes are in order of sample, step and neuron. As time restarts, that is
 orders (by time, by neuron), so `sorting` is none.
 
 While a run goes on, its spikes are first in a hidden file beside the target, the log
-(`brianbridge.io.spikes.log`). If it is long, a thread moves them chunk by chunk into the spike file,
-which grows under a hidden name of its own (`brianbridge.io.spikes.growing`), and a short log takes
-the place of the long one. So a run needs little more disk than its file. When the run ends without
-an error, the file is read again, and compared with what was written, before it gets its name.
+(`brianbridge.io.spikes.log`). If it is long, a thread moves them chunk by chunk into the spike
+file, which grows under a hidden name of its own (`brianbridge.io.spikes.growing`), and a short log
+takes the place of the long one. So a run needs little more disk than its file. When the run ends
+without an error, the file is read again, and compared with what was written, before it gets its
+name.
 
 Attributes are compared with their digest when the file is opened, a column when it is read, and all
 of the file by ``brianbridge inspect --check``. The digests are of values, not of bytes on disk: a

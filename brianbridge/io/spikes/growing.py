@@ -106,8 +106,9 @@ class GrowingColumn:
         if self._all_fill(values):
             self.places.append(Place(0, 0, 0, 0))
             return
-        filled = np.pad(values, (0, rows - len(values)), mode="edge")
-        data, mask = self._packing.encode(self._name, filled)
+        if len(values) < rows:
+            values = np.pad(values, (0, rows - len(values)), mode="edge")
+        data, mask = self._packing.encode(self._name, values)
         self._dataset.id.write_direct_chunk((start,), data, mask)
         info = self._dataset.id.get_chunk_info_by_coord((start,))
         self.places.append(Place(info.byte_offset, info.size, zlib.crc32(data), mask))

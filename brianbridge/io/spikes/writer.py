@@ -21,7 +21,7 @@ from brianbridge.recording import Recording
 __all__ = ["SpikeFileWriter"]
 
 #: Bytes of a log whose spikes need not be in the spike file yet.
-SHORT_LOG = 8 << 20
+SHORT_LOG = 4 << 20
 
 
 class SpikeFileWriter:
