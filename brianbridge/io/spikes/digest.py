@@ -11,43 +11,25 @@ import errno
 import hashlib
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import h5py
 import numpy as np
 
 from brianbridge.io.descriptor import read_at
-from brianbridge.io.spikes.layout import CHUNK, Place
+from brianbridge.io.spikes.layout import Place
 
 __all__ = [
     "COLUMN_DIGEST",
     "DIGEST",
-    "blocks_of",
-    "check_column",
     "check_description",
     "check_whole",
     "description_digest",
-    "digest",
 ]
 
 #: Root attribute, and attribute of a column.
 DIGEST, COLUMN_DIGEST = "digest", "sha256"
-_ROWS = 16 * CHUNK  # read at once
-
-
-def digest(blocks: Iterable[np.ndarray]) -> np.ndarray:
-    """Return the SHA-256 of a column given in blocks, uint8, shape ``(32,)``.
-
-    Examples
-    --------
-    >>> bytes(digest([np.array([1, 2]), np.array([3])])) == bytes(digest([np.array([1, 2, 3])]))
-    True
-    """
-    found = hashlib.sha256()
-    for block in blocks:
-        found.update(np.ascontiguousarray(block).data)
-    return np.frombuffer(found.digest(), np.uint8)
 
 
 def description_digest(file: h5py.File) -> np.ndarray:
@@ -76,25 +58,6 @@ def _items(file: h5py.File) -> Iterator[tuple[str, Any]]:
         yield f"/spikes/{name}", population
         for column in sorted(population):
             yield f"/spikes/{name}/{column}", population[column]
-
-
-def blocks_of(dataset: h5py.Dataset, rows: int) -> Iterator[np.ndarray]:
-    """Yield the first `rows` of a column in blocks that fit into memory."""
-    for start in range(0, rows, _ROWS):
-        yield dataset[start : min(start + _ROWS, rows)]
-
-
-def check_column(name: str, blocks: Iterable[np.ndarray], wanted: bytes | None) -> None:
-    """Compare a column, given in blocks, with its digest if there is one.
-
-    Raises
-    ------
-    ValueError
-        If it differs.
-    """
-    found = digest(blocks)
-    if wanted is not None and bytes(found) != wanted:
-        raise ValueError(f"'{name}' differs from what was written")
 
 
 def check_description(file: h5py.File) -> None:
