@@ -22,6 +22,7 @@ from brianbridge.cli import (
     perturbations,
     schema,
     sensitivity,
+    spikes,
     study,
     train,
     verify,
@@ -35,7 +36,8 @@ from brianbridge.version import __version__
 __all__ = ["main"]
 
 _COMMANDS = (
-    study, train, verify, fit, sensitivity, inspect, models, perturbations, data, schema, bench,
+    study, train, verify, fit, sensitivity, inspect, spikes, models, perturbations, data, schema,
+    bench,
 )  # fmt: skip
 
 

@@ -86,6 +86,11 @@ class PopulationSpikes:
             raise InputError(f"a spike file has no column '{name}'. {did_you_mean(name, COLUMNS)}")
         return np.concatenate([absent(name, 0), *self._blocks(name)])[: self.spikes]
 
+    @property
+    def has_crossing(self) -> bool:
+        """Whether the time at which the threshold was crossed is known of any spike."""
+        return any(not np.isnan(block).all() for block in self._blocks("t_crossing"))
+
     def check(self) -> None:
         """Read every column, in blocks, and compare it with its digest, if it has one.
 
