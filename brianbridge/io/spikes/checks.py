@@ -15,13 +15,15 @@ from brianbridge.io.json_text import parse_json
 __all__ = ["as_int16", "as_json", "check_range", "check_run"]
 
 
-def check_run(path: Path, shapes: Mapping[str, tuple[int, ...]], dt: float, steps: int) -> None:
+def check_run(
+    path: Path, shapes: Mapping[str, tuple[int, ...]], dt: float, steps: int | None
+) -> None:
     """Refuse a run without populations or steps, or with names that HDF5 cannot hold."""
     if not shapes or any(name in ("", ".") or "/" in name for name in shapes):
         raise InputError(
             f"'{path}' needs at least one population, and names without '/': found {list(shapes)}"
         )
-    if not (0 < dt < np.inf and steps > 0):
+    if not (0 < dt < np.inf and (steps is None or steps > 0)):
         raise InputError(f"'{path}' needs dt > 0 and steps > 0, not dt = {dt} s, steps = {steps}")
 
 

@@ -31,6 +31,8 @@ class Filling:
         The log of the run; its batches are the first ones.
     compress : bool
         Whether to compress the columns.
+    threaded : bool
+        Whether to use a thread. None can start while Python ends.
 
     Raises
     ------
@@ -38,13 +40,17 @@ class Filling:
         If no file can be written there.
     """
 
-    def __init__(self, target: Path, log: SpikeLogWriter, compress: bool) -> None:
+    def __init__(
+        self, target: Path, log: SpikeLogWriter, compress: bool, threaded: bool = True
+    ) -> None:
         self._compress = compress
         self._file = GrowingSpikeFile(target, log.description, compress)
         self._batches: queue.Queue[Batch | None] = queue.Queue(_WAITING)
         self._failed: BaseException | None = None
-        self._thread = threading.Thread(target=self._work, name="brianbridge spikes", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
+        if threaded:
+            self._thread = threading.Thread(target=self._work, name="spike file", daemon=True)
+            self._thread.start()
         for number in range(len(log.batches)):
             self.add(log.batch(number))
 
@@ -55,7 +61,10 @@ class Filling:
 
     def add(self, batch: Batch) -> None:
         """Take a batch; wait while too many others do."""
-        self._batches.put(batch)
+        if self._thread is None:
+            self._file.add(batch)
+        else:
+            self._batches.put(batch)
 
     def check(self) -> None:
         """Wait for all batches, and write again what the disk refused.
@@ -83,8 +92,13 @@ class Filling:
         }
         return StoredChunks(self._file.part.name, self._compress, samples, places), rest
 
-    def finish(self, samples: int) -> None:
+    def finish(self, samples: int, steps: int) -> None:
         """Write the rest, and give the file its name.
+
+        Parameters
+        ----------
+        samples, steps : int
+            Number of presentations, and steps of one.
 
         Raises
         ------
@@ -92,12 +106,13 @@ class Filling:
             If the disk refuses it, or does not return what was written.
         """
         self.check()
-        self._file.finish(samples)
+        self._file.finish(samples, steps)
 
     def close(self, remove: bool) -> None:
         """End the thread and close the file; remove it unless it was finished."""
-        self._batches.put(None)
-        self._thread.join()
+        if self._thread is not None:
+            self._batches.put(None)
+            self._thread.join()
         self._file.close(remove)
 
     def _work(self) -> None:

@@ -161,7 +161,7 @@ class GrowingSpikeFile:
             group = self._file.create_group(f"spikes/{name}")
             group.attrs.create("sorting", 0, dtype=SORTING)
             # Both, as dt_ms/1e3 may differ from dt in the last bit.
-            group.attrs.update(dt_ms=run["dt"] * 1e3, dt_s=run["dt"], steps=run["steps"])
+            group.attrs.update(dt_ms=run["dt"] * 1e3, dt_s=run["dt"])
             group.attrs["shape"] = np.array(shape, np.int64)
             self.columns[name] = {
                 column: GrowingColumn(group, column, packing) for column in COLUMNS
@@ -197,8 +197,13 @@ class GrowingSpikeFile:
         """
         self._sink.retry()
 
-    def finish(self, samples: int) -> None:
+    def finish(self, samples: int, steps: int) -> None:
         """Write the rest, compare the file with what was written, and give it its name.
+
+        Parameters
+        ----------
+        samples, steps : int
+            Number of presentations, and steps of one.
 
         Raises
         ------
@@ -211,6 +216,7 @@ class GrowingSpikeFile:
                 column.finish()
                 self._sink.check()
             counts[name] = columns["node_ids"].rows
+            self._file[f"spikes/{name}"].attrs["steps"] = steps
         self._file.attrs.update(magic=np.uint32(MAGIC), version=np.array([0, 1], np.uint32))
         self._file.attrs.update(complete=True, written=_written(samples, counts))
         self._file.attrs.update(provenance_texts(as_json(self._run["provenance"])))

@@ -51,7 +51,8 @@ class PopulationSpikes:
     spikes : int
         Number of spikes.
     shape, dt, steps : tuple of int, float, int
-        As in `SpikeFileWriter` (`dt` in seconds); None in the files of other programs.
+        As in `SpikeFileWriter` (`dt` in seconds); None in the files of other programs, and `steps`
+        also in the file of a run without an end that was killed.
     digests : mapping of str to bytes
         The SHA-256 of each column, with which its values are compared. Empty in the files of other
         programs and of earlier versions.
@@ -196,7 +197,7 @@ def spikes_text(
     """
     known = [] if shape is None else [f"{shape_text(shape)} neurons"]
     if dt is not None:
-        known.append(f"{steps} steps of {milliseconds(dt)}")
+        known.append(f"{'' if steps is None else f'{steps} '}steps of {milliseconds(dt)}")
     return ", ".join([*known, counted(spikes, "spike")])
 
 

@@ -42,8 +42,8 @@ class SpikeFileWriter:
         Shape of each population.
     dt : float
         Length of a step, in seconds.
-    steps : int
-        Steps of one presentation.
+    steps : int or None
+        Steps of one presentation; if None, as many as the longest recording that is appended has.
     provenance : mapping of str to JSON values
         The origin of the spikes: versions, seed, network, dataset.
     compress : bool
@@ -77,14 +77,15 @@ class SpikeFileWriter:
         path: str | os.PathLike[str],
         shapes: Mapping[str, tuple[int, ...]],
         dt: float,
-        steps: int,
+        steps: int | None,
         provenance: Mapping[str, Any] = {},
         compress: bool = True,
     ) -> None:
         self.path = writable_file(path)
         self.partial = self.path.with_name(f".{self.path.name}.part")
         self._shapes = {name: tuple(int(n) for n in shape) for name, shape in shapes.items()}
-        self._dt, self._steps = float(dt), int(steps)
+        self._dt, self._steps = float(dt), None if steps is None else int(steps)
+        self._longest = 1
         self._provenance = as_json(provenance)
         self._compress = compress
         self._samples = 0
@@ -131,8 +132,8 @@ class SpikeFileWriter:
 
     def _finish(self, log: SpikeLogWriter) -> None:
         if self._filling is None:
-            self._filling = Filling(self.path, log, self._compress)
-        self._filling.finish(log.samples)
+            self._filling = Filling(self.path, log, self._compress, threaded=False)
+        self._filling.finish(log.samples, self._steps or self._longest)
 
     def append(self, recording: Recording, *, goes_on: bool = False) -> None:
         """Write the spikes of the next batch of samples.
@@ -165,6 +166,7 @@ class SpikeFileWriter:
             raise self._refused from error
         if self._filling is not None:
             self._filling.add(batch)
+        self._longest = max(self._longest, recording.steps)
         self._going_on = goes_on
         self._samples += 0 if goes_on else recording.samples
 
@@ -191,7 +193,8 @@ class SpikeFileWriter:
             raise RuntimeError("append needs an open file: with SpikeFileWriter(...) as spikes:")
         shapes = {name: tuple(shape) for name, shape in recording.shapes.items()}
         expected = (self._shapes, self._dt, self._steps)
-        found = (shapes, recording.dt, recording.steps)
+        steps = None if self._steps is None else recording.steps
+        found = (shapes, recording.dt, steps)
         if found != expected:
             raise InputError(
                 f"the recording does not belong in '{self.path}': its shapes, dt and steps are "
@@ -203,7 +206,7 @@ class SpikeFileWriter:
         """Return the columns of a batch of one population, in the order of the file."""
         events = recording.events(name).sorted()
         check_range(name, "node", events.node, math.prod(self._shapes[name]))
-        check_range(name, "step", events.step, self._steps)
+        check_range(name, "step", events.step, recording.steps)
         check_range(name, "sample", events.sample, recording.samples)
         columns = {
             "timestamps": events.step * (self._dt * 1e3),
