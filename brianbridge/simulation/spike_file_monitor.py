@@ -30,8 +30,8 @@ class SpikeFileMonitor(EventMonitor):
     It is used like Brian2's `SpikeMonitor`, in a `Network` or in the magic network. Its spikes are
     in the file, not in memory. The file appears when the monitor is closed: by `close`, at the end
     of a ``with`` block, or at the end of the program. Until then, and if the program is killed, its
-    spikes are in the hidden file ``.NAME.part`` beside it, which `brianbridge.read_spikes` opens; at
-    most those of the last second or so are missing.
+    spikes are in the hidden file ``.NAME.part`` beside it, which `brianbridge.read_spikes` opens;
+    at most those of the last second or so are missing.
 
     Parameters
     ----------
