@@ -18,7 +18,7 @@ from brianbridge.ladder.outcomes import RungOutcome
 from brianbridge.ladder.plan import RungPlan, check_any_left
 from brianbridge.ladder.remedy_trial import try_remedies
 from brianbridge.ladder.results import RunResult
-from brianbridge.ladder.spike_file import NotSimulated, write_spikes
+from brianbridge.ladder.spike_file import NotSimulated, file_of_rung, write_spikes
 from brianbridge.ladder.tasks import Task
 from brianbridge.measures.attribution import costs
 from brianbridge.measures.spike_counts import SpikeCounts
@@ -67,20 +67,40 @@ class Verification:
     #: Networks that remedies changed, by file name.
     remedied: dict[str, SpikingNetwork] = field(default_factory=dict, init=False)
 
-    def write_spikes(self, path: Path, compress: bool) -> None:
-        """Write the spikes of the first rung that can be simulated.
+    def write_spikes(self, path: Path, compress: bool, every: bool) -> dict[str, Path]:
+        """Write the spikes of the first rung that can be simulated, or of each rung.
+
+        Parameters
+        ----------
+        path : Path
+            The file of the first rung; those of other rungs are beside it.
+        compress : bool
+            Whether to compress the files.
+        every : bool
+            Whether to write the spikes of each rung.
+
+        Returns
+        -------
+        dict of str to Path
+            The file of each rung that was written.
 
         Raises
         ------
         InputError
-            If the file cannot be written, or a rung that is not optional fails.
+            If a file cannot be written, or a rung that is not optional fails.
         """
-        while True:
-            first = self.plans[0]
+        written: dict[str, Path] = {}
+        for number, plan in enumerate(list(self.plans), start=1):
+            file = file_of_rung(path, number, plan.rung.name) if written else path
             try:
-                return write_spikes(first, self.runner, path, compress)
+                write_spikes(plan, self.runner, file, compress)
             except NotSimulated as error:
-                self._leave_out(first, error)
+                self._leave_out(plan, error)
+                continue
+            written[plan.rung.name] = file
+            if not every:
+                break
+        return written
 
     def run(self) -> None:
         """Run all rungs.

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from brianbridge.datasets import Dataset
 from brianbridge.datasets.fit import fitted
-from brianbridge.errors import InputError
+from brianbridge.errors import InputError, did_you_mean
 from brianbridge.ladder.execution import Execution, TaskRunner
 from brianbridge.ladder.judgement import decided_by
 from brianbridge.ladder.measure import measure_twin
 from brianbridge.ladder.outcomes import RungOutcome
 from brianbridge.ladder.plan import check_any_left, plan_ladder
 from brianbridge.ladder.rungs import Rung, check_ladder, read_ladder
+from brianbridge.ladder.spike_file import SPIKES_OF, SpikesOf
 from brianbridge.ladder.tasks import Shards
 from brianbridge.ladder.verdict import Verdict
 from brianbridge.ladder.verification import Verification
@@ -34,6 +35,7 @@ def verify(
     name: str = "network",
     seed: int = 0,
     spikes: Path | None = None,
+    spikes_of: SpikesOf = "first",
     compress_spikes: bool = True,
     baseline: SpikingNetwork | None = None,
     train: Dataset | None = None,
@@ -58,8 +60,12 @@ def verify(
         Seed of the random numbers of perturbations.
     spikes : Path, optional
         File to which the spikes of the first rung are written (``spikes.h5``).
+    spikes_of : {"first", "changed", "all"}
+        Rungs whose spikes are written: the first one, all, or those whose spikes differ from the
+        twin's. Files of other rungs than the first are beside `spikes`, with the number and name of
+        the rung (``spikes-2-dt-10.h5``).
     compress_spikes : bool
-        Whether to compress that file.
+        Whether to compress these files.
     baseline : SpikingNetwork, optional
         A network to compare with, for instance the same without a constraint. Its twin runs on the
         same samples.
@@ -101,6 +107,8 @@ def verify(
     data = fitted(network, data, f"network '{name}'")
     baseline_data = data if baseline is None else fitted(baseline, data, "the baseline")
     by = decided_by(decide_by)
+    if spikes_of not in SPIKES_OF:
+        raise InputError(f"spikes_of = '{spikes_of}'. {did_you_mean(spikes_of, SPIKES_OF)}")
     seed = int(seed)
     if seed < 0:
         raise InputError(f"seed = {seed}; give 0 or more")
@@ -113,9 +121,13 @@ def verify(
     runner = execution.start(network, data, seed)
     twin, inputs = runner.twin(), count_input_spikes(network, data.x)
     work = Verification(name, runner, plans, skipped, twin, inputs, by, train, on_rung)
+    files = {}
     if spikes is not None:
-        work.write_spikes(spikes, compress_spikes)
+        files = work.write_spikes(spikes, compress_spikes, every=spikes_of != "first")
     work.run()
+    for rung, file in files.items() if spikes_of == "changed" else ():
+        if rung in work.outcomes and not work.outcomes[rung].spike_mismatches:
+            file.unlink()
     compared = None
     if baseline is not None:
         shards_of_baseline = Shards(baseline, baseline_data, seed=seed)
