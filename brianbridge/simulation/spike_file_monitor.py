@@ -86,9 +86,7 @@ class SpikeFileMonitor(EventMonitor):
         super().__init__(
             source, event, when=when, order=order, name=name, codeobj_class=codeobj_class
         )
-        self._calls = self._due = 0
-        self._every = max(1, min(_CALLS, _MOST // len(source)))
-        self._written_at = time.monotonic()
+        self._pace = _Pace(max(1, min(_CALLS, _MOST // len(source))))
         # Called at the end of the program, too; without a reference to the monitor.
         self._finalizer = weakref.finalize(self, self._file.close)
 
@@ -99,13 +97,15 @@ class SpikeFileMonitor(EventMonitor):
 
     def run(self) -> None:
         """Record the spikes of one step; from time to time, write."""
-        super().run()
-        self._calls += 1
-        if self._calls < self._due:
+        for codeobj in self._code_objects:
+            codeobj()
+        pace = self._pace
+        pace.left -= 1
+        if pace.left:
             return
-        self._due = self._calls + self._every
+        pace.left = pace.every
         pending = self.variables["N"].get_value()[0]
-        if pending >= _MOST or (pending and time.monotonic() - self._written_at > _SECONDS):
+        if pending >= _MOST or (pending and time.monotonic() - pace.written_at > _SECONDS):
             self._write()
 
     def after_run(self) -> None:
@@ -160,7 +160,15 @@ class SpikeFileMonitor(EventMonitor):
         self._file.append(index, times, self.clock)
         number[0] = 0
         self.resize(0)
-        self._written_at = time.monotonic()
+        self._pace.written_at = time.monotonic()
+
+
+class _Pace:
+    """Count the steps until the next look at what is in memory; cheaper than in a Brian2 object."""
+
+    def __init__(self, every: int) -> None:
+        self.every = self.left = every
+        self.written_at = time.monotonic()
 
 
 class _File:
