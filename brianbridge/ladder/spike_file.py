@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-from brianbridge.errors import InputError
+from brianbridge.errors import InputError, did_you_mean
 from brianbridge.io.spikes.file import SpikeFileWriter
 from brianbridge.ladder.execution import TaskRunner
 from brianbridge.ladder.plan import RungPlan
@@ -15,11 +15,16 @@ from brianbridge.ladder.tasks import run_task
 from brianbridge.provenance import collect
 from brianbridge.recording import Recording
 
-__all__ = ["SPIKES_OF", "NotSimulated", "SpikesOf", "file_of_rung", "write_spikes"]
+__all__ = ["NotSimulated", "SpikesOf", "check_spikes_of", "file_of_rung", "write_spikes"]
 
 #: Rungs whose spikes are written: the first, those whose spikes differ from the twin's, or all.
 SpikesOf = Literal["first", "changed", "all"]
-SPIKES_OF: tuple[SpikesOf, ...] = get_args(SpikesOf)
+
+
+def check_spikes_of(value: str) -> None:
+    """Refuse an unknown choice of rungs."""
+    if value not in get_args(SpikesOf):
+        raise InputError(f"spikes_of = '{value}'. {did_you_mean(value, get_args(SpikesOf))}")
 
 
 class NotSimulated(InputError):

@@ -18,7 +18,7 @@ from brianbridge.ladder.outcomes import RungOutcome
 from brianbridge.ladder.plan import RungPlan, check_any_left
 from brianbridge.ladder.remedy_trial import try_remedies
 from brianbridge.ladder.results import RunResult
-from brianbridge.ladder.spike_file import NotSimulated, file_of_rung, write_spikes
+from brianbridge.ladder.spike_file import NotSimulated, SpikesOf, file_of_rung, write_spikes
 from brianbridge.ladder.tasks import Task
 from brianbridge.measures.attribution import costs
 from brianbridge.measures.spike_counts import SpikeCounts
@@ -66,23 +66,19 @@ class Verification:
     outcomes: dict[str, RungOutcome] = field(default_factory=dict, init=False)
     #: Networks that remedies changed, by file name.
     remedied: dict[str, SpikingNetwork] = field(default_factory=dict, init=False)
+    _kept_if_changed: dict[str, Path] = field(default_factory=dict, init=False)
 
-    def write_spikes(self, path: Path, compress: bool, every: bool) -> dict[str, Path]:
-        """Write the spikes of the first rung that can be simulated, or of each rung.
+    def write_spikes(self, path: Path, of: SpikesOf, compress: bool) -> None:
+        """Write the spikes of rungs that can be simulated; `run` removes those it need not keep.
 
         Parameters
         ----------
         path : Path
             The file of the first rung; those of other rungs are beside it.
+        of : {"first", "changed", "all"}
+            The rungs.
         compress : bool
             Whether to compress the files.
-        every : bool
-            Whether to write the spikes of each rung.
-
-        Returns
-        -------
-        dict of str to Path
-            The file of each rung that was written.
 
         Raises
         ------
@@ -98,9 +94,9 @@ class Verification:
                 self._leave_out(plan, error)
                 continue
             written[plan.rung.name] = file
-            if not every:
-                break
-        return written
+            if of == "first":
+                return
+        self._kept_if_changed = written if of == "changed" else {}
 
     def run(self) -> None:
         """Run all rungs.
@@ -113,6 +109,9 @@ class Verification:
         tasks = [task for plan in self.plans for task in plan.tasks]
         self.runner.run(tasks, self._judge_finished, self._leave_out_task)
         self._judge_finished()
+        for rung, file in self._kept_if_changed.items():
+            if rung in self.outcomes and not self.outcomes[rung].spike_mismatches:
+                file.unlink()
 
     def evidence(self) -> Evidence:
         """Return the results of the first run of each rung."""

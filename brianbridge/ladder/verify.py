@@ -7,14 +7,14 @@ from pathlib import Path
 
 from brianbridge.datasets import Dataset
 from brianbridge.datasets.fit import fitted
-from brianbridge.errors import InputError, did_you_mean
+from brianbridge.errors import InputError
 from brianbridge.ladder.execution import Execution, TaskRunner
 from brianbridge.ladder.judgement import decided_by
 from brianbridge.ladder.measure import measure_twin
 from brianbridge.ladder.outcomes import RungOutcome
 from brianbridge.ladder.plan import check_any_left, plan_ladder
 from brianbridge.ladder.rungs import Rung, check_ladder, read_ladder
-from brianbridge.ladder.spike_file import SPIKES_OF, SpikesOf
+from brianbridge.ladder.spike_file import SpikesOf, check_spikes_of
 from brianbridge.ladder.tasks import Shards
 from brianbridge.ladder.verdict import Verdict
 from brianbridge.ladder.verification import Verification
@@ -107,8 +107,7 @@ def verify(
     data = fitted(network, data, f"network '{name}'")
     baseline_data = data if baseline is None else fitted(baseline, data, "the baseline")
     by = decided_by(decide_by)
-    if spikes_of not in SPIKES_OF:
-        raise InputError(f"spikes_of = '{spikes_of}'. {did_you_mean(spikes_of, SPIKES_OF)}")
+    check_spikes_of(spikes_of)
     seed = int(seed)
     if seed < 0:
         raise InputError(f"seed = {seed}; give 0 or more")
@@ -121,13 +120,9 @@ def verify(
     runner = execution.start(network, data, seed)
     twin, inputs = runner.twin(), count_input_spikes(network, data.x)
     work = Verification(name, runner, plans, skipped, twin, inputs, by, train, on_rung)
-    files = {}
     if spikes is not None:
-        files = work.write_spikes(spikes, compress_spikes, every=spikes_of != "first")
+        work.write_spikes(spikes, spikes_of, compress_spikes)
     work.run()
-    for rung, file in files.items() if spikes_of == "changed" else ():
-        if rung in work.outcomes and not work.outcomes[rung].spike_mismatches:
-            file.unlink()
     compared = None
     if baseline is not None:
         shards_of_baseline = Shards(baseline, baseline_data, seed=seed)
