@@ -114,5 +114,5 @@ def as_steps(timestamps: np.ndarray, dt_ms: float) -> np.ndarray:
     >>> as_steps(np.array([0.3]), 0.1)  # 0.3/0.1 is below 3 in floating point
     array([3])
     """
-    with np.errstate(invalid="ignore"):  # damaged bytes may be NaN
+    with np.errstate(invalid="ignore", over="ignore"):  # damaged bytes may be anything
         return np.floor(timestamps / dt_ms + STEP_TOLERANCE).astype(np.int64)

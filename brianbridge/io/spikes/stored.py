@@ -101,7 +101,7 @@ class StoredChunks:
         except OSError as error:
             raise InputError(
                 f"'{log}' needs '{path.name}' beside it, which cannot be read ({error.strerror}): "
-                "move both files together"
+                "move both files together; or remove the first, if the run ended and has its file"
             ) from None
         try:
             for number, place in enumerate(self.places[name][column]):
