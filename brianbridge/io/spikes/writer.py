@@ -156,12 +156,12 @@ class SpikeFileWriter:
         """
         log = self._fitting_log(recording)
         batch = {name: self._columns(name, recording) for name in self._shapes}
+        size = sum(a.nbytes for columns in batch.values() for a in columns.values())
         try:
-            log = self._log = self._shortened(log)
+            log = self._log = self._shortened(log, size)
             # A sample counts from its first spikes on, also if the run is killed.
             log.append(0 if self._going_on else recording.samples, batch)
         except (OSError, MemoryError) as error:
-            size = sum(a.nbytes for columns in batch.values() for a in columns.values())
             self._refused = not_written(self.path, error, room=self._room + size)
             raise self._refused from error
         if self._filling is not None:
@@ -176,14 +176,16 @@ class SpikeFileWriter:
         log = 0 if self._log is None else self._log.end
         return log + (0 if self._filling is None else self._filling.size)
 
-    def _shortened(self, log: SpikeLogWriter) -> SpikeLogWriter:
-        """If the log is long, move its spikes to the spike file, and return a short one."""
-        if self._filling is None:
-            if log.end < SHORT_LOG:
-                return log
-            self._filling = Filling(self.path, log, self._compress)
-        elif log.end < SHORT_LOG + self._filling.size // 10:
+    def _shortened(self, log: SpikeLogWriter, size: int) -> SpikeLogWriter:
+        """If a batch of that size makes the log long, return a short one.
+
+        Its spikes are then in the spike file.
+        """
+        written = 0 if self._filling is None else self._filling.size
+        if not log.batches or log.end + size < SHORT_LOG + written // 10:
             return log
+        if self._filling is None:
+            self._filling = Filling(self.path, log, self._compress)
         self._filling.check()
         return log.replaced(*self._filling.stored(log.samples))
 
