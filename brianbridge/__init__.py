@@ -43,9 +43,10 @@ def __dir__() -> list[str]:
 
 
 def _extend_brian2() -> None:
-    """Give Brian2 ``method="propagator"`` and ``prefs.brianbridge``."""
+    """Give Brian2 ``method="propagator"``, ``prefs.brianbridge`` and a format of states."""
     importlib.import_module("brianbridge.neurons.propagator")
     importlib.import_module("brianbridge.preferences")
+    importlib.import_module("brianbridge.simulation.states_file").register()
 
 
 take_the_blame()

@@ -53,6 +53,7 @@ from .simulation.backend import Backend as Backend
 from .simulation.reader.from_brian2 import from_brian2 as from_brian2
 from .simulation.reader.write_back import write_back as write_back
 from .simulation.simulate import simulate as simulate
+from .simulation.spike_file_monitor import SpikeFileMonitor as SpikeFileMonitor
 from .training import TrainingOptions as TrainingOptions
 from .training import train as train
 from .twin.learn import Learn as Learn

@@ -133,14 +133,16 @@ class Events:
     def sorted(self) -> Events:
         """Return the events in order of sample, then step, then node."""
         order = self._order()
+        if order is None:
+            return self
         crossing = None if self.t_crossing is None else self.t_crossing[order]
         return Events(
             self.sample[order], self.node[order], self.step[order], self.value[order], self.dt,
             crossing,
         )  # fmt: skip
 
-    def _order(self) -> np.ndarray:
-        """Return the indices that sort by sample, then step, then node."""
+    def _order(self) -> np.ndarray | None:
+        """Return the indices that sort by sample, then step, then node; None if they are sorted."""
         columns = [c.astype(np.int64) for c in (self.sample, self.step, self.node)]
         if not len(self) or min(c.min() for c in columns) < 0:
             return np.lexsort(columns[::-1])
@@ -149,4 +151,6 @@ class Events:
             return np.lexsort(columns[::-1])
         # One key of all three sorts several times faster.
         key = (columns[0] * sizes[1] + columns[1]) * sizes[2] + columns[2]
+        if (key[1:] >= key[:-1]).all():
+            return None
         return np.argsort(key, kind="stable")

@@ -23,6 +23,7 @@ from brianbridge.cli import (
     perturbations,
     schema,
     sensitivity,
+    spikes,
     study,
     train,
     verify,
@@ -36,7 +37,8 @@ from brianbridge.version import __version__
 __all__ = ["main"]
 
 _COMMANDS = (
-    study, train, verify, convert, fit, sensitivity, inspect, models, perturbations, data, schema,
+    study, train, verify, convert, fit, sensitivity, inspect, spikes, models, perturbations, data,
+    schema,
     bench,
 )  # fmt: skip
 

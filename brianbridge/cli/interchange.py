@@ -24,15 +24,17 @@ __all__ = [
     "read_nir",
 ]
 
-#: Options of the command line, and the arguments of `from_nir` that they become.
+#: The arguments of `from_nir`, and the options of the command line that set them. `verify` has an
+#: option ``--spikes`` of another meaning.
 _OPTIONS = {
     "framework": "from",
     "dt": "dt",
     "steps": "steps",
     "reset": "reset",
-    "spikes": "spikes",
+    "spikes": "pulse",
     "encoding": "input",
 }
+_ATTRIBUTES = {**{name: name for name in _OPTIONS}, "spikes": "pulse"}
 
 
 def add_nir_options(parser: argparse.ArgumentParser) -> None:
@@ -51,14 +53,14 @@ def add_nir_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--reset", help="to_value, subtract, ... (default: the framework's)")
     group.add_argument(
-        "--spikes",
+        "--pulse",
         help="a spike is 1 for one step (step, the default), or has the area 1 s (dirac)",
     )
 
 
 def nir_options(options: Namespace) -> dict[str, Any]:
     """Return the options that were given, as they are written on the command line."""
-    given = {flag: getattr(options, name) for name, flag in _OPTIONS.items()}
+    given = {flag: getattr(options, _ATTRIBUTES[name]) for name, flag in _OPTIONS.items()}
     return {flag: value for flag, value in given.items() if value is not None}
 
 
@@ -73,7 +75,7 @@ def read_nir(options: Namespace, path: Path) -> Imported:
     """Read a NIR file with the options of a command."""
     from brianbridge.interchange.from_nir import import_nir
 
-    return import_nir(path, **{name: getattr(options, name) for name in _OPTIONS})
+    return import_nir(path, **{name: getattr(options, _ATTRIBUTES[name]) for name in _OPTIONS})
 
 
 def network_of(options: Namespace, path: Path) -> SpikingNetwork:

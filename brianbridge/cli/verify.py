@@ -39,8 +39,13 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("--out", type=Path, help="folder for verdict.json, report.html, spikes.h5")
     parser.add_argument(
-        "--plain-spikes", action="store_true", help="do not compress spikes.h5, for libsonata"
+        "--spikes",
+        choices=("none", "first", "changed", "all"),
+        default="first",
+        help="rungs whose spikes are written: the first (default), those whose spikes differ from "
+        "the twin's, all, or none",
     )
+    parser.add_argument("--plain-spikes", action="store_true", help="do not compress spikes.h5")
     parser.add_argument(
         "--seed", type=int, default=0, help="seed of random perturbations (default: 0)"
     )
@@ -82,7 +87,8 @@ def _verify(options: Namespace) -> int:
             ladder,
             name=options.network.name,
             seed=options.seed,
-            spikes=None if out is None else out / "spikes.h5",
+            spikes=None if out is None or options.spikes == "none" else out / "spikes.h5",
+            spikes_of="first" if options.spikes == "none" else options.spikes,
             compress_spikes=not options.plain_spikes,
             train=train,
             execution=_execution(options, stack, progress),

@@ -1,6 +1,13 @@
 from .inspect import describe_file as describe_file
 from .networks.file import load_network as load_network
 from .networks.file import save_network as save_network
+from .spikes.exchange.convert import convert_spikes as convert_spikes
+from .spikes.exchange.convert import read_recording as read_recording
+from .spikes.exchange.convert import write_spikes as write_spikes
+from .spikes.exchange.neo_blocks import from_neo as from_neo
+from .spikes.exchange.neo_blocks import to_neo as to_neo
+from .spikes.exchange.nir_data import from_nir_data as from_nir_data
+from .spikes.exchange.nir_data import to_nir_data as to_nir_data
 from .spikes.file import PopulationSpikes as PopulationSpikes
 from .spikes.file import SpikeFile as SpikeFile
 from .spikes.file import SpikeFileWriter as SpikeFileWriter

@@ -28,6 +28,7 @@ from brianbridge.paths import checked_path
 
 __all__ = [
     "atomic_descriptor",
+    "give_name",
     "writable_file",
     "writable_folder",
     "write_whole",
@@ -184,14 +185,25 @@ def atomic_descriptor(target: str | os.PathLike[str], room: int | None = None) -
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-            os.replace(part, target)
-            _sync_folder(target.parent)
+            give_name(part, target)
         except BaseException as error:
             with suppress(OSError):  # the first error is reported
                 part.unlink(missing_ok=True)
             if isinstance(error, OSError | MemoryError):
                 raise not_written(target, error, room) from error
             raise
+
+
+def give_name(part: Path, target: Path) -> None:
+    """Let a hidden file that is whole and on the disk take the place of its target.
+
+    Raises
+    ------
+    OSError
+        If it cannot be renamed.
+    """
+    os.replace(part, target)
+    _sync_folder(target.parent)
 
 
 def _target(path: str | os.PathLike[str]) -> Path:

@@ -50,6 +50,16 @@ class Hdf5Sink:
         if self.error is not None:
             raise self.error
 
+    def retry(self) -> None:
+        """Write again what the disk refused; raise its error if it still does."""
+        kept, self._kept, self.error = self._kept, [], None
+        end, self._at = self._at, 0
+        for start, data in kept:
+            self._at = start
+            self.write(data)
+        self._at = end
+        self.check()
+
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Set the position of the next read or write."""
         self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]

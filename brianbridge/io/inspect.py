@@ -148,6 +148,12 @@ def _spike_rows(spikes: Mapping[str, Any]) -> Rows:
     yield "samples", f"{spikes['samples']:,}"
     for name, p in spikes["populations"].items():
         yield name, spikes_text(p["shape"], p["dt"], p["steps"], p["spikes"])
+    for name, figures in spikes.get("selection", {}).items():
+        yield (
+            f"of {name}",
+            f"{counted(figures['spikes'], 'spike')}, {figures['rate_hz']:.4g} Hz, "
+            f"{counted(figures['silent'], 'neuron')} silent",
+        )
 
 
 def _provenance_rows(provenance: Mapping[str, Any]) -> Rows:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, get_args
 
-from brianbridge.errors import InputError
+from brianbridge.errors import InputError, did_you_mean
 from brianbridge.io.spikes.file import SpikeFileWriter
 from brianbridge.ladder.execution import TaskRunner
 from brianbridge.ladder.plan import RungPlan
@@ -13,11 +15,31 @@ from brianbridge.ladder.tasks import run_task
 from brianbridge.provenance import collect
 from brianbridge.recording import Recording
 
-__all__ = ["NotSimulated", "write_spikes"]
+__all__ = ["NotSimulated", "SpikesOf", "check_spikes_of", "file_of_rung", "write_spikes"]
+
+#: Rungs whose spikes are written: the first, those whose spikes differ from the twin's, or all.
+SpikesOf = Literal["first", "changed", "all"]
+
+
+def check_spikes_of(value: str) -> None:
+    """Refuse an unknown choice of rungs."""
+    if value not in get_args(SpikesOf):
+        raise InputError(f"spikes_of = '{value}'. {did_you_mean(value, get_args(SpikesOf))}")
 
 
 class NotSimulated(InputError):
     """Report that a rung cannot be simulated, as opposed to a file that cannot be written."""
+
+
+def file_of_rung(path: Path, number: int, name: str) -> Path:
+    """Return the spike file of a rung that is not the first one.
+
+    Examples
+    --------
+    >>> file_of_rung(Path("out/spikes.h5"), 2, "dt/10").name
+    'spikes-2-dt-10.h5'
+    """
+    return path.with_stem(f"{path.stem}-{number}-{re.sub(r'[^A-Za-z0-9.]+', '-', name)[:80]}")
 
 
 def write_spikes(plan: RungPlan, runner: TaskRunner, path: Path, compress: bool) -> None:
@@ -32,7 +54,7 @@ def write_spikes(plan: RungPlan, runner: TaskRunner, path: Path, compress: bool)
     path : Path
         The file.
     compress : bool
-        Whether to compress the file with gzip.
+        Whether to compress the file.
 
     Raises
     ------

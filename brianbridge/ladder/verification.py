@@ -18,7 +18,7 @@ from brianbridge.ladder.outcomes import RungOutcome
 from brianbridge.ladder.plan import RungPlan, check_any_left
 from brianbridge.ladder.remedy_trial import try_remedies
 from brianbridge.ladder.results import RunResult
-from brianbridge.ladder.spike_file import NotSimulated, write_spikes
+from brianbridge.ladder.spike_file import NotSimulated, SpikesOf, file_of_rung, write_spikes
 from brianbridge.ladder.tasks import Task
 from brianbridge.measures.attribution import costs
 from brianbridge.measures.spike_counts import SpikeCounts
@@ -66,21 +66,37 @@ class Verification:
     outcomes: dict[str, RungOutcome] = field(default_factory=dict, init=False)
     #: Networks that remedies changed, by file name.
     remedied: dict[str, SpikingNetwork] = field(default_factory=dict, init=False)
+    _kept_if_changed: dict[str, Path] = field(default_factory=dict, init=False)
 
-    def write_spikes(self, path: Path, compress: bool) -> None:
-        """Write the spikes of the first rung that can be simulated.
+    def write_spikes(self, path: Path, of: SpikesOf, compress: bool) -> None:
+        """Write the spikes of rungs that can be simulated; `run` removes those it need not keep.
+
+        Parameters
+        ----------
+        path : Path
+            The file of the first rung; those of other rungs are beside it.
+        of : {"first", "changed", "all"}
+            The rungs.
+        compress : bool
+            Whether to compress the files.
 
         Raises
         ------
         InputError
-            If the file cannot be written, or a rung that is not optional fails.
+            If a file cannot be written, or a rung that is not optional fails.
         """
-        while True:
-            first = self.plans[0]
+        written: dict[str, Path] = {}
+        for number, plan in enumerate(list(self.plans), start=1):
+            file = file_of_rung(path, number, plan.rung.name) if written else path
             try:
-                return write_spikes(first, self.runner, path, compress)
+                write_spikes(plan, self.runner, file, compress)
             except NotSimulated as error:
-                self._leave_out(first, error)
+                self._leave_out(plan, error)
+                continue
+            written[plan.rung.name] = file
+            if of == "first":
+                return
+        self._kept_if_changed = written if of == "changed" else {}
 
     def run(self) -> None:
         """Run all rungs.
@@ -93,6 +109,9 @@ class Verification:
         tasks = [task for plan in self.plans for task in plan.tasks]
         self.runner.run(tasks, self._judge_finished, self._leave_out_task)
         self._judge_finished()
+        for rung, file in self._kept_if_changed.items():
+            if rung in self.outcomes and not self.outcomes[rung].spike_mismatches:
+                file.unlink()
 
     def evidence(self) -> Evidence:
         """Return the results of the first run of each rung."""

@@ -15,6 +15,7 @@ from brianbridge.ladder.measure import measure_twin
 from brianbridge.ladder.outcomes import RungOutcome
 from brianbridge.ladder.plan import check_any_left, plan_ladder
 from brianbridge.ladder.rungs import Rung, check_ladder, read_ladder
+from brianbridge.ladder.spike_file import SpikesOf, check_spikes_of
 from brianbridge.ladder.tasks import Shards
 from brianbridge.ladder.verdict import Verdict
 from brianbridge.ladder.verification import Verification
@@ -35,6 +36,7 @@ def verify(
     name: str = "network",
     seed: int = 0,
     spikes: Path | None = None,
+    spikes_of: SpikesOf = "first",
     compress_spikes: bool = True,
     baseline: SpikingNetwork | None = None,
     train: Any = None,
@@ -59,8 +61,12 @@ def verify(
         Seed of the random numbers of perturbations.
     spikes : Path, optional
         File to which the spikes of the first rung are written (``spikes.h5``).
+    spikes_of : {"first", "changed", "all"}
+        Rungs whose spikes are written: the first one, all, or those whose spikes differ from the
+        twin's. Files of other rungs than the first are beside `spikes`, with the number and name of
+        the rung (``spikes-2-dt-10.h5``).
     compress_spikes : bool
-        Whether to compress that file with gzip, which the wheels of libsonata cannot read.
+        Whether to compress these files.
     baseline : SpikingNetwork, optional
         A network to compare with, for instance the same without a constraint. Its twin runs on the
         same samples.
@@ -103,6 +109,7 @@ def verify(
     baseline_data = data if baseline is None else fitted(baseline, data, "the baseline")
     train = None if train is None else as_dataset(train, "train")
     by = decided_by(decide_by)
+    check_spikes_of(spikes_of)
     seed = int(seed)
     if seed < 0:
         raise InputError(f"seed = {seed}; give 0 or more")
@@ -116,13 +123,11 @@ def verify(
     twin, inputs = runner.twin(), count_input_spikes(network, data.x)
     work = Verification(name, runner, plans, skipped, twin, inputs, by, train, on_rung)
     if spikes is not None:
-        work.write_spikes(spikes, compress_spikes)
+        work.write_spikes(spikes, spikes_of, compress_spikes)
     work.run()
     compared = None
     if baseline is not None:
-        shards_of_baseline = Shards(baseline, baseline_data, seed=seed)
-        baseline_twin = TaskRunner(shards_of_baseline, execution.progress).twin()
-        compared = measure_twin(baseline_twin, baseline_data.y)
+        compared = _measured(Shards(baseline, baseline_data, seed=seed), execution.progress)
     return Verdict(
         network=name,
         dataset={
@@ -141,6 +146,11 @@ def verify(
         remedied=work.remedied,
         evidence=work.evidence(),
     )  # fmt: skip
+
+
+def _measured(shards: Shards, progress: Any) -> Any:
+    """Return what the twin of a network does with its samples."""
+    return measure_twin(TaskRunner(shards, progress).twin(), shards.data.y)
 
 
 def _foreign(network: SpikingNetwork) -> dict[str, Any]:

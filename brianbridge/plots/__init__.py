@@ -16,6 +16,7 @@ from brianbridge.plots.counts import plot_counts
 from brianbridge.plots.ladder import plot_ladder
 from brianbridge.plots.rasters import plot_rasters
 from brianbridge.plots.sensitivity import plot_sensitivity
+from brianbridge.plots.spikes import plot_spikes
 from brianbridge.plots.traces import plot_traces
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "plot_ladder",
     "plot_rasters",
     "plot_sensitivity",
+    "plot_spikes",
     "plot_traces",
 ]

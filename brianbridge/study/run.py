@@ -61,7 +61,7 @@ def run_study(
     report : callable
         Receives the progress, as lines of text and tables.
     spikes : bool
-        Whether to write ``spikes.h5``. Each spike takes 30 bytes while the file is written.
+        Whether to write ``spikes.h5``.
     command : str
         The command line that was given, for ``report.html``.
     decide_by : {"interval", "estimate"}

@@ -160,6 +160,31 @@ def test_spikes_are_those_of_the_first_rung_that_can_be_simulated(refused, tmp_p
         verify(net, data_of(net, 4), ladder[:1], spikes=path)
 
 
+@pytest.mark.parametrize(
+    ("spikes_of", "rungs"),
+    [
+        ("first", {"spikes.h5": "parity"}),
+        ("all", {"spikes.h5": "parity", "spikes-2-dt-10.h5": "dt/10"}),
+        ("changed", {"spikes-2-dt-10.h5": "dt/10"}),
+    ],
+)
+def test_the_rungs_whose_spikes_are_written(tmp_path, spikes_of, rungs):
+    net = learnt(network())
+    ladder = [Rung(name="parity"), Rung(name="dt/10", perturb={"finer_dt": {"divisor": 10}})]
+    verdict = verify(
+        net, data_of(net, 8), ladder, spikes=tmp_path / "spikes.h5", spikes_of=spikes_of
+    )
+    assert [bool(rung.spike_mismatches) for rung in verdict.rungs] == [False, True]
+    found = {p.name: bb.read_spikes(p).provenance["rung"] for p in tmp_path.iterdir()}
+    assert found == rungs
+
+
+def test_an_unknown_choice_of_rungs_is_refused(refused, tmp_path):
+    net = learnt(network())
+    with refused("spikes_of = 'al'", "Did you mean 'all'"):
+        verify(net, data_of(net, 4), spikes=tmp_path / "spikes.h5", spikes_of="al")
+
+
 def test_a_remedied_network_that_cannot_be_simulated_is_told_with_its_rung(refused, monkeypatch):
     net = learnt(network())
 

@@ -24,6 +24,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,11 +74,22 @@ perturb.finer_dt = { divisor = 10 }
 remedy.calibrate = { samples = 100 }
 remedy.fine_tune = { samples = 300, epochs = 2 }
 """
+# Both replace an earlier file, which is there from the beginning.
+EARLIER = """
+import os, shutil, sys
+from pathlib import Path
+name = sys.argv[3]
+if not (Path(sys.argv[2]) / name).exists():
+    shutil.copy(Path(sys.argv[1]).with_name(name), Path(sys.argv[2]) / "copy")
+    os.replace(Path(sys.argv[2]) / "copy", Path(sys.argv[2]) / name)
+"""
 DUMP = """
 import sys
 import numpy as np
 import brianbridge as bb
+from brianbridge.io.spikes import writer
 from brianbridge.io.spikes.file import SpikeFileWriter
+writer.SHORT_LOG = 1 << 16  # so that the log is replaced often
 network = bb.load_network(sys.argv[1])
 x = np.random.default_rng(0).random((3000, 64))
 shapes = {p.name: p.shape for p in network.firing}
@@ -103,10 +115,13 @@ class Scenario:
         What the table calls it.
     command : callable
         From the folder of the inputs and that of the results to the arguments of Python.
+    keeps : str
+        A file that is there before the command begins to write, and must always be there.
     """
 
     name: str
     command: Callable[[Path, Path], Sequence[str]]
+    keeps: str = ""
 
 
 def _cli(*words: str) -> Callable[[Path, Path], list[str]]:
@@ -118,8 +133,8 @@ def _cli(*words: str) -> Callable[[Path, Path], list[str]]:
     return command
 
 
-def _script(name: str) -> Callable[[Path, Path], list[str]]:
-    return lambda given, out: [str(given / name), str(given / "network.h5"), str(out)]
+def _script(name: str, writes: str) -> Callable[[Path, Path], list[str]]:
+    return lambda given, out: [str(given / name), str(given / "network.h5"), str(out), writes]
 
 
 _VERIFY = ("verify", "GIVEN/network.h5", "--data", "digits", "--ladder")
@@ -129,8 +144,8 @@ SCENARIOS = (
     Scenario("verify, 2 workers", _cli(*_VERIFY, "GIVEN/ladder.toml", "--workers", "2")),
     Scenario("remedies", _cli(*_VERIFY, "GIVEN/remedies.toml")),
     Scenario("study", _cli("study", "run", "GIVEN/study.toml")),
-    Scenario("dump", _script("dump.py")),
-    Scenario("save", _script("save.py")),
+    Scenario("dump", _script("dump.py", "spikes.h5"), keeps="spikes.h5"),
+    Scenario("save", _script("save.py", "network.h5"), keeps="network.h5"),
 )
 
 
@@ -172,6 +187,31 @@ def results_of(folder: Path) -> dict[str, Any]:
     return found
 
 
+def check_files(out: Path, keeps: str) -> None:
+    """Check that an earlier file is there, and that the hidden file of a run opens.
+
+    Raises
+    ------
+    RuntimeError, InputError
+        If not.
+    """
+    from brianbridge.errors import InputError
+    from brianbridge.io.spikes.file import check_spikes, read_spikes
+
+    files = {path.name for path in out.iterdir()}
+    if keeps and files - {"copy"} and keeps not in files:
+        raise RuntimeError(f"'{keeps}' is lost; there are {sorted(files)}")
+    partial = out / ".spikes.h5.part"
+    if not (partial.exists() and partial.stat().st_size):
+        return
+    with suppress(InputError):  # killed after the file had its name, and before the log was removed
+        check_spikes(out / "spikes.h5")
+        return
+    check_spikes(partial)
+    if read_spikes(partial).complete:
+        raise RuntimeError("a killed run calls itself complete")
+
+
 def _members(file: h5py.File) -> dict[str, Any]:
     """Return datasets as bytes, texts as JSON, and the attributes that say what is there."""
     found: dict[str, Any] = {}
@@ -202,12 +242,13 @@ def _settled(value: Any) -> Any:
 def prepare(folder: Path) -> None:
     """Write the inputs of all scenarios."""
     texts = {"study.toml": STUDY, "ladder.toml": LADDER, "remedies.toml": REMEDIES}
-    texts |= {"dump.py": DUMP, "save.py": SAVE}
+    texts |= {"dump.py": EARLIER + DUMP, "save.py": EARLIER + SAVE}
     for name, text in texts.items():
         (folder / name).write_text(text)
     trained = folder / "trained"
     _finish(["-m", "brianbridge", "train", str(folder / "study.toml"), "--out", str(trained)])
     shutil.copy(trained / "network.h5", folder / "network.h5")
+    shutil.copy(trained / "network.h5", folder / "spikes.h5")  # an earlier file, of any kind
 
 
 def _environment() -> dict[str, str]:
@@ -294,6 +335,7 @@ def kill_and_rerun(
         problem = ""
         try:
             results_of(out)  # every file that is there opens
+            check_files(out, scenario.keeps)
             _finish(command)
             found = results_of(out)
             if found != wanted:
@@ -315,7 +357,13 @@ def _first_difference(found: Any, wanted: Any, where: str = "") -> str:
     return f"{where}: {str(found)[:80]} for {str(wanted)[:80]}"
 
 
-def run(kills: int, seed: int, jobs: int = 1, say: Callable[[str], None] = print) -> list[Outcome]:
+def run(
+    kills: int,
+    seed: int,
+    jobs: int = 1,
+    say: Callable[[str], None] = print,
+    scenarios: Sequence[Scenario] = SCENARIOS,
+) -> list[Outcome]:
     """Kill every scenario in turn until there were so many kills."""
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="kills-") as base:
@@ -323,7 +371,7 @@ def run(kills: int, seed: int, jobs: int = 1, say: Callable[[str], None] = print
         given.mkdir()
         prepare(given)
         undisturbed: dict[str, tuple[Any, Timing]] = {}
-        for scenario in SCENARIOS:
+        for scenario in scenarios:
             out = Path(base) / "undisturbed" / scenario.name.replace(" ", "")
             out.mkdir(parents=True)
             timing = _undisturbed(scenario.command(given, out), out)
@@ -333,7 +381,7 @@ def run(kills: int, seed: int, jobs: int = 1, say: Callable[[str], None] = print
         for number in range(kills):
             # Two kills in every third case, so that what goes on is interrupted too.
             times = [rng.random() for _ in range(2 if number % 3 == 2 else 1)]
-            plans.append((SCENARIOS[number % len(SCENARIOS)], times))
+            plans.append((scenarios[number % len(scenarios)], times))
 
         def work(plan: tuple[Scenario, list[float]]) -> Outcome:
             scenario, times = plan
@@ -364,8 +412,10 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--only", nargs="*", help="names of scenarios (default: all)")
     options = parser.parse_args()
-    outcomes = run(options.kills, options.seed, options.jobs)
+    chosen = [s for s in SCENARIOS if options.only is None or s.name in options.only]
+    outcomes = run(options.kills, options.seed, options.jobs, scenarios=chosen)
     print(table(outcomes))
     return int(any(outcome.problem for outcome in outcomes))
 

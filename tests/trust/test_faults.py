@@ -178,7 +178,7 @@ def test_a_disk_that_loses_what_it_took(tmp_path: Path, monkeypatch: pytest.Monk
     real = hdf5_out.write_at
 
     def forgetful(descriptor: int, data: memoryview, start: int) -> None:
-        real(descriptor, bytes(len(data)) if len(data) > 1000 else data, start)
+        real(descriptor, bytes(len(data)) if len(data) > 300 else data, start)
 
     monkeypatch.setattr(hdf5_out, "write_at", forgetful)
     with pytest.raises(InputError, match=r"the disk does not return what was written.*are kept in"):

@@ -9,42 +9,27 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+import os
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import h5py
 import numpy as np
 
-from brianbridge.io.spikes.layout import CHUNK
+from brianbridge.io.descriptor import read_at
+from brianbridge.io.spikes.layout import Place
 
 __all__ = [
     "COLUMN_DIGEST",
     "DIGEST",
-    "blocks_of",
-    "check_column",
     "check_description",
     "check_whole",
     "description_digest",
-    "digest",
 ]
 
 #: Root attribute, and attribute of a column.
 DIGEST, COLUMN_DIGEST = "digest", "sha256"
-_ROWS = 16 * CHUNK  # read at once
-
-
-def digest(blocks: Iterable[np.ndarray]) -> np.ndarray:
-    """Return the SHA-256 of a column given in blocks, uint8, shape ``(32,)``.
-
-    Examples
-    --------
-    >>> bytes(digest([np.array([1, 2]), np.array([3])])) == bytes(digest([np.array([1, 2, 3])]))
-    True
-    """
-    found = hashlib.sha256()
-    for block in blocks:
-        found.update(np.ascontiguousarray(block).data)
-    return np.frombuffer(found.digest(), np.uint8)
 
 
 def description_digest(file: h5py.File) -> np.ndarray:
@@ -75,25 +60,6 @@ def _items(file: h5py.File) -> Iterator[tuple[str, Any]]:
             yield f"/spikes/{name}/{column}", population[column]
 
 
-def blocks_of(dataset: h5py.Dataset, rows: int) -> Iterator[np.ndarray]:
-    """Yield the first `rows` of a column in blocks that fit into memory."""
-    for start in range(0, rows, _ROWS):
-        yield dataset[start : min(start + _ROWS, rows)]
-
-
-def check_column(name: str, blocks: Iterable[np.ndarray], wanted: bytes | None) -> None:
-    """Compare a column, given in blocks, with its digest if there is one.
-
-    Raises
-    ------
-    ValueError
-        If it differs.
-    """
-    found = digest(blocks)
-    if wanted is not None and bytes(found) != wanted:
-        raise ValueError(f"'{name}' differs from what was written")
-
-
 def check_description(file: h5py.File) -> None:
     """Compare the attributes of a file with their digest.
 
@@ -106,30 +72,42 @@ def check_description(file: h5py.File) -> None:
         raise ValueError("the description of the run differs from what was written")
 
 
-def check_whole(file: h5py.File, counts: Mapping[str, int], digests: Mapping[str, bytes]) -> None:
+def check_whole(descriptor: int, wanted: bytes, columns: Mapping[str, Sequence[Place]]) -> None:
     """Read a whole file, and compare it with what was written.
 
     Parameters
     ----------
-    file : h5py.File
+    descriptor : int
         The file.
-    counts : mapping of str to int
-        Spikes of each population.
-    digests : mapping of str to bytes
-        The digest of each column, by its path in the file.
+    wanted : bytes
+        The digest of its description.
+    columns : mapping of str to sequence of Place
+        The chunks of each column, by its path in the file.
 
     Raises
     ------
     OSError
         If it differs: the disk is at fault.
     """
+    stored = {path: [p for p in places if p.size] for path, places in columns.items()}
     try:
-        check_description(file)
-        for path, wanted in digests.items():
-            column = file[path]
-            count = counts[column.parent.name.removeprefix("/spikes/")]
-            if column.shape != (count,):
-                raise ValueError(f"'{path}' has {column.shape} spikes, not {count}")
-            check_column(path, blocks_of(column, count), wanted)
+        with os.fdopen(os.dup(descriptor), "rb") as again, h5py.File(again, "r") as file:
+            if bytes(description_digest(file)) != wanted:
+                raise ValueError("the description of the run")
+            for path, places in stored.items():
+                if _addresses(file[path]) != [(p.start, p.size, p.mask) for p in places]:
+                    raise ValueError(f"the places of '{path}'")
+        # Not in the block above: both descriptors have one position.
+        for path, places in stored.items():
+            if any(zlib.crc32(read_at(descriptor, p.start, p.size)) != p.crc for p in places):
+                raise ValueError(f"'{path}'")
     except (OSError, ValueError, RuntimeError, LookupError) as error:
         raise OSError(errno.EIO, f"the disk does not return what was written: {error}") from error
+
+
+def _addresses(column: h5py.Dataset) -> list[tuple[int, int, int]]:
+    """Return first byte, length and mask of each chunk, in the order of the column."""
+    found: list[Any] = []
+    column.id.chunk_iter(found.append)
+    found.sort(key=lambda chunk: chunk.chunk_offset)
+    return [(chunk.byte_offset, chunk.size, chunk.filter_mask) for chunk in found]

@@ -24,15 +24,21 @@ trials. `t_crossing` is the moment within that step at which the threshold was c
 clock. Spikes are in order of sample, step and neuron. As time restarts, that is neither of SONATA's
 orders (by time, by neuron), so `sorting` is none.
 
-While a run goes on, its spikes are in a hidden file beside the target, which only grows
-(`brianbridge.io.spikes.log`). When the run ends without an error, the target is made
-from it, read again, and compared with what was appended, before it gets its name.
+While a run goes on, its spikes are first in a hidden file beside the target, the log
+(`brianbridge.io.spikes.log`). If it is long, a thread moves them chunk by chunk into the spike
+file, which grows under a hidden name of its own (`brianbridge.io.spikes.growing`), and a short log
+takes the place of the long one. So a run needs little more disk than its file. When the run ends
+without an error, the file is read again, and compared with what was written, before it gets its
+name.
 
 Attributes are compared with their digest when the file is opened, a column when it is read, and all
 of the file by ``brianbridge inspect --check``. The digests are of values, not of bytes on disk: a
 copy without compression (``h5repack -f NONE spikes.h5 plain.h5``) still agrees with them.
-libsonata, whose wheels have no gzip, opens such a copy; ``brianbridge verify --plain-spikes``
-writes one directly.
+
+`timestamps` and `node_ids` are packed by HDF5's filter scale-offset, the other columns by gzip.
+libsonata reads the first two, and its wheels have no gzip. Packing keeps a time to the last bit or
+two; as it is a multiple of the step, `read_spikes` restores it exactly.
+``brianbridge verify --plain-spikes`` packs nothing.
 
 Strings have a fixed length. Others lie in the heap of HDF5, where damage can crash HDF5 itself.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -17,7 +17,10 @@ __all__ = [
     "MAGIC",
     "MILLISECONDS",
     "SORTING",
+    "STEP_TOLERANCE",
+    "Place",
     "absent",
+    "as_steps",
     "provenance_in",
     "provenance_texts",
 ]
@@ -35,7 +38,29 @@ COLUMNS: Mapping[str, tuple[str, float | None]] = {
 CHUNK = 16_384  # events; 128 KiB of float64
 # Of a fixed length: HDF5 crashes on strings of variable length if its heap is damaged.
 MILLISECONDS = np.array("milliseconds", h5py.string_dtype("utf-8", len("milliseconds")))
+#: Other programs write times as floats; one that means k*dt must not fall into step k - 1.
+STEP_TOLERANCE = 1e-6
 PART = 60_000  # bytes of text in one attribute; HDF5 allows 64 kB
+
+
+class Place(NamedTuple):
+    """Say where a chunk of a column is in its file.
+
+    Parameters
+    ----------
+    start, size : int
+        Its first byte and its length. A chunk of length 0 is not stored: each of its values is the
+        fill value of the column.
+    crc : int
+        CRC-32 of its bytes.
+    mask : int
+        The filters that it skips.
+    """
+
+    start: int
+    size: int
+    crc: int
+    mask: int
 
 
 def provenance_texts(text: str) -> dict[str, np.bytes_]:
@@ -79,3 +104,15 @@ def absent(column: str, count: int) -> np.ndarray:
     """
     dtype, value = COLUMNS[column]
     return np.full(count, value, dtype)
+
+
+def as_steps(timestamps: np.ndarray, dt_ms: float) -> np.ndarray:
+    """Return the steps in which timestamps lie, int64.
+
+    Examples
+    --------
+    >>> as_steps(np.array([0.3]), 0.1)  # 0.3/0.1 is below 3 in floating point
+    array([3])
+    """
+    with np.errstate(invalid="ignore", over="ignore"):  # damaged bytes may be anything
+        return np.floor(timestamps / dt_ms + STEP_TOLERANCE).astype(np.int64)

@@ -5,14 +5,15 @@ r"""Read spike logs, which hold the spikes of a run in progress in a file that o
     b"brianbridge spike log 1\n"
     uint64, uint64          length and CRC-32 of the JSON
     JSON                    the run: its populations, time step, provenance
+    uint64, ...             if the JSON has "stored": where those chunks are that the spike file,
+                            which grows beside the log, has already (see `.stored`)
     for each batch:
         uint64, ...         number of samples; for each population its number of spikes and the
                             CRC-32 of each column (2**32: absent); CRC-32 of all these numbers
         columns             one after the other, in the types of the spike file
 
-A kill, or a full disk, can only cut off the last batch; those before it stay as they are.
-`SpikeFileWriter` converts the log to HDF5 only when the run ends, because HDF5 crashes if the disk
-refuses a write.
+A kill, or a full disk, can only cut off the last batch; those before it stay as they are. When the
+log has become long, and its spikes are in the spike file, a new log with the rest takes its place.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from brianbridge.errors import InputError
 from brianbridge.io.descriptor import read_at
 from brianbridge.io.json_text import parse_json
 from brianbridge.io.spikes.layout import COLUMNS, absent
+from brianbridge.io.spikes.stored import StoredChunks
 
 __all__ = ["ABSENT", "MAGIC", "NUMBER", "SpikeLog", "is_log", "lock_file", "opened_log"]
 
@@ -52,6 +54,8 @@ class SpikeLog:
 
     Attributes
     ----------
+    stored : StoredChunks, optional
+        The spikes before those of the batches, in the growing spike file.
     batches : list of tuple of int and numpy.ndarray
         For each whole batch, the byte where its columns begin, and its table of numbers.
     end : int
@@ -63,45 +67,63 @@ class SpikeLog:
         self.descriptor = descriptor
         self.description = description
         self.names = [name for name, _ in description["shapes"]]
+        self.stored: StoredChunks | None = None
         self.batches: list[tuple[int, np.ndarray]] = []
         self.end = 0
 
     @property
     def samples(self) -> int:
-        """Number of samples in all whole batches."""
-        return sum(int(table[0]) for _, table in self.batches)
+        """Number of samples in all whole batches, and before them."""
+        before = 0 if self.stored is None else self.stored.samples
+        return before + sum(int(table[0]) for _, table in self.batches)
 
     def spikes(self, name: str) -> int:
-        """Return the number of spikes of a population in all whole batches."""
+        """Return the number of spikes of a population in all whole batches, and before them."""
         row = self.names.index(name)
-        return sum(int(self._parts(table)[0][row]) for _, table in self.batches)
-
-    def has(self, name: str, column: str) -> bool:
-        """Return whether any batch has the column."""
-        cell = self.names.index(name), list(COLUMNS).index(column)
-        return any(self._parts(table)[1][cell] != ABSENT for _, table in self.batches)
+        before = 0 if self.stored is None else self.stored.rows(name)
+        return before + sum(int(self._parts(table)[0][row]) for _, table in self.batches)
 
     def column(self, name: str, column: str) -> Iterator[np.ndarray]:
-        """Yield a column batch by batch, checked, shape ``(spikes of the batch,)``.
+        """Yield a column piece by piece, checked, shape ``(spikes of the piece,)``.
 
         Raises
         ------
         InputError
             If the bytes are damaged.
         """
-        dtype = COLUMNS[column][0]
+        if self.stored is not None:
+            yield from self.stored.column(self.path, self.description["dt"], name, column)
+        for number in range(len(self.batches)):
+            count, values = self._read(number, name, column)
+            yield absent(column, count) if values is None else values
+
+    def batch(self, number: int) -> dict[str, dict[str, np.ndarray]]:
+        """Return the known columns of one batch, checked.
+
+        Raises
+        ------
+        InputError
+            If the bytes are damaged.
+        """
+        read = {name: {c: self._read(number, name, c)[1] for c in COLUMNS} for name in self.names}
+        return {
+            name: {column: values for column, values in columns.items() if values is not None}
+            for name, columns in read.items()
+        }
+
+    def _read(self, number: int, name: str, column: str) -> tuple[int, np.ndarray | None]:
+        """Return the number of spikes in a batch, and one column, or None if it is not known."""
         cell = self.names.index(name), list(COLUMNS).index(column)
-        for number, (start, table) in enumerate(self.batches, start=1):
-            counts, checksums, ends = self._parts(table)
-            count, checksum = int(counts[cell[0]]), checksums[cell]
-            if checksum == ABSENT:
-                yield absent(column, count)
-                continue
-            length = count * np.dtype(dtype).itemsize
-            data = read_at(self.descriptor, start + int(ends[cell]) - length, length)
-            if zlib.crc32(data) != checksum:
-                raise InputError(f"'{self.path}' is damaged: batch {number}, {column} of '{name}'")
-            yield np.frombuffer(data, dtype)
+        start, table = self.batches[number]
+        counts, checksums, ends = self._parts(table)
+        count, checksum, dtype = int(counts[cell[0]]), checksums[cell], COLUMNS[column][0]
+        if checksum == ABSENT:
+            return count, None
+        length = count * np.dtype(dtype).itemsize
+        data = read_at(self.descriptor, start + int(ends[cell]) - length, length)
+        if zlib.crc32(data) != checksum:
+            raise InputError(f"'{self.path}' is damaged: batch {number + 1}, {column} of '{name}'")
+        return count, np.frombuffer(data, dtype)
 
     def table_size(self) -> int:
         """Return the bytes of a batch's table."""
@@ -161,6 +183,14 @@ def _read(path: Path, descriptor: int) -> SpikeLog:
         raise InputError(f"{damaged}the description of the run differs from what was written")
     log = SpikeLog(path, descriptor, parse_json(text, f"the description of '{path}'"))
     log.end = start + length
+    if "stored" in log.description:
+        summary = log.description["stored"]
+        places = read_at(descriptor, log.end, min(StoredChunks.table_size(summary), size))
+        try:
+            log.stored = StoredChunks.of(summary, places)
+        except ValueError as error:
+            raise InputError(f"{damaged}{error}") from None
+        log.end += len(places)
     while size - log.end >= log.table_size():
         data = read_at(descriptor, log.end, log.table_size())
         table = np.frombuffer(data, NUMBER)

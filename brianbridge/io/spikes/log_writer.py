@@ -15,6 +15,7 @@ import numpy as np
 from brianbridge.io.descriptor import OPEN_NEW, write_at
 from brianbridge.io.spikes.layout import COLUMNS
 from brianbridge.io.spikes.log import ABSENT, MAGIC, NUMBER, SpikeLog, lock_file
+from brianbridge.io.spikes.stored import StoredChunks
 
 __all__ = ["SpikeLogWriter"]
 
@@ -29,6 +30,8 @@ class SpikeLogWriter(SpikeLog):
         its file.
     description : mapping of str to JSON values
         The run; see `SpikeLog`.
+    stored : StoredChunks, optional
+        The spikes that the log need not hold, as the growing spike file has them.
 
     Raises
     ------
@@ -36,18 +39,57 @@ class SpikeLogWriter(SpikeLog):
         If the file cannot be written.
     """
 
-    def __init__(self, path: Path, description: Mapping[str, Any]) -> None:
+    def __init__(
+        self, path: Path, description: Mapping[str, Any], stored: StoredChunks | None = None
+    ) -> None:
         path.unlink(missing_ok=True)
+        _next_to(path).unlink(missing_ok=True)  # of a run that was killed
         super().__init__(path, os.open(path, OPEN_NEW, 0o666), description)
+        self.stored = stored
         try:
             lock_file(self.descriptor, exclusive=True)
-            text = json.dumps(description).encode()
-            head = np.array([len(text), zlib.crc32(text)], NUMBER).tobytes()
-            write_at(self.descriptor, MAGIC + head + text, 0)
+            self._write_head()
         except BaseException:
             self.close(remove=True)
             raise
-        self.end = len(MAGIC) + len(head) + len(text)
+
+    def _write_head(self) -> None:
+        """Write all that comes before the batches."""
+        run, table = dict(self.description), b""
+        if self.stored is not None:
+            run, table = {**run, "stored": self.stored.summary()}, self.stored.table()
+        text = json.dumps(run).encode()
+        head = np.array([len(text), zlib.crc32(text)], NUMBER).tobytes()
+        write_at(self.descriptor, MAGIC + head + text + table, 0)
+        self.end = len(MAGIC) + len(head) + len(text) + len(table)
+
+    def replaced(
+        self, stored: StoredChunks, rest: Mapping[str, Mapping[str, np.ndarray]]
+    ) -> SpikeLogWriter:
+        """Return a new log in the place of this one, which is closed.
+
+        Parameters
+        ----------
+        stored : StoredChunks
+            The spikes that the growing spike file has.
+        rest : mapping of str to mapping of str to numpy.ndarray
+            All others.
+
+        Raises
+        ------
+        OSError
+            If the disk refuses it. This log is then as before.
+        """
+        new = SpikeLogWriter(_next_to(self.path), self.description, stored)
+        try:
+            new.append(0, rest)
+            os.replace(new.path, self.path)
+        except BaseException:
+            new.close(remove=True)
+            raise
+        new.path = self.path
+        self.close(remove=False)
+        return new
 
     def append(self, samples: int, batch: Mapping[str, Mapping[str, np.ndarray]]) -> None:
         """Write a batch: the columns of each population that are known.
@@ -88,3 +130,8 @@ class SpikeLogWriter(SpikeLog):
                 self.path.unlink()
         with suppress(OSError):
             os.close(self.descriptor)
+
+
+def _next_to(path: Path) -> Path:
+    """Return where a log grows that will take the place of another."""
+    return path.with_name(f"{path.name}.new")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,15 +14,14 @@ import numpy as np
 
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.events import Events
-from brianbridge.io.spikes.digest import COLUMN_DIGEST, blocks_of, check_column
-from brianbridge.io.spikes.layout import COLUMNS, absent
+from brianbridge.io.spikes.digest import COLUMN_DIGEST
+from brianbridge.io.spikes.layout import CHUNK, COLUMNS, absent, as_steps
 from brianbridge.io.spikes.log import is_log, opened_log
 from brianbridge.readable import counted, milliseconds, printable, shape_text
 
 __all__ = ["PopulationSpikes", "opened", "population_in", "spikes_text"]
 
-# Other programs write times as floats; one that means k*dt must not fall into step k - 1.
-STEP_TOLERANCE = 1e-6
+ROWS = 16 * CHUNK  # read at once
 # Errors that damaged bytes may raise.
 DAMAGED = (
     OSError,
@@ -51,7 +51,8 @@ class PopulationSpikes:
     spikes : int
         Number of spikes.
     shape, dt, steps : tuple of int, float, int
-        As in `SpikeFileWriter` (`dt` in seconds); None in the files of other programs.
+        As in `SpikeFileWriter` (`dt` in seconds); None in the files of other programs, and `steps`
+        also in the file of a run without an end that was killed.
     digests : mapping of str to bytes
         The SHA-256 of each column, with which its values are compared. Empty in the files of other
         programs and of earlier versions.
@@ -84,17 +85,12 @@ class PopulationSpikes:
         """
         if name not in COLUMNS:
             raise InputError(f"a spike file has no column '{name}'. {did_you_mean(name, COLUMNS)}")
-        if is_log(self.path):
-            with opened_log(self.path) as log:
-                batches = [absent(name, 0), *log.column(self.name, name)]
-            return np.concatenate(batches)[: self.spikes]
-        with opened(self.path) as file:
-            group = file["spikes"][self.name]
-            if name not in group:
-                return absent(name, self.spikes)
-            values = group[name][: self.spikes]
-            check_column(group[name].name, [values], self.digests.get(name))
-            return values
+        return np.concatenate([absent(name, 0), *self._blocks(name)])[: self.spikes]
+
+    @property
+    def has_crossing(self) -> bool:
+        """Whether the time at which the threshold was crossed is known of any spike."""
+        return any(not np.isnan(block).all() for block in self._blocks("t_crossing"))
 
     def check(self) -> None:
         """Read every column, in blocks, and compare it with its digest, if it has one.
@@ -104,18 +100,35 @@ class PopulationSpikes:
         InputError
             If bytes are damaged.
         """
+        for name in COLUMNS:
+            for _ in self._blocks(name):
+                pass
+
+    def _blocks(self, name: str) -> Iterator[np.ndarray]:
+        """Yield a column in blocks, which begin and end at the same spikes in all columns."""
         if is_log(self.path):
             with opened_log(self.path) as log:
-                for name in COLUMNS:
-                    for _ in log.column(self.name, name):
-                        pass
+                yield from log.column(self.name, name)
             return
         with opened(self.path) as file:
             group = file["spikes"][self.name]
-            for name in COLUMNS:
-                if name in group:
-                    blocks = blocks_of(group[name], self.spikes)
-                    check_column(group[name].name, blocks, self.digests.get(name))
+            if name not in group:
+                for low in range(0, self.spikes, ROWS):
+                    yield absent(name, min(ROWS, self.spikes - low))
+                return
+            found = hashlib.sha256()
+            for low in range(0, self.spikes, ROWS):
+                block = group[name][low : min(low + ROWS, self.spikes)]
+                yield (values := self._settled(name, block))
+                found.update(np.ascontiguousarray(values).data)
+            if self.digests.get(name, found.digest()) != found.digest():
+                raise ValueError(f"'{group[name].name}' differs from what was written")
+
+    def _settled(self, column: str, values: np.ndarray) -> np.ndarray:
+        """Return times as they were before HDF5 packed them: multiples of the step, exactly."""
+        if column != "timestamps" or self.dt is None:
+            return values
+        return as_steps(values, self.dt * 1e3) * (self.dt * 1e3)
 
     def events(self, dt: float | None = None) -> Events:
         """Read the spikes as flat arrays, in the order of the file.
@@ -131,18 +144,45 @@ class PopulationSpikes:
         InputError
             If no step is known, or bytes are damaged.
         """
+        dt = self._step(dt)
+        columns = {name: self.column(name) for name in COLUMNS}
+        return _events(columns, dt)
+
+    def events_in_blocks(self, dt: float | None = None) -> Iterator[Events]:
+        """Yield the spikes block by block, in the order of the file; memory is bounded.
+
+        Parameters
+        ----------
+        dt : float, optional
+            As for `events`.
+
+        Raises
+        ------
+        InputError
+            If no step is known, or bytes are damaged: a digest is compared after the last block.
+        """
+        dt = self._step(dt)
+        for block in zip(*(self._blocks(name) for name in COLUMNS), strict=True):
+            yield _events(dict(zip(COLUMNS, block, strict=True)), dt)
+
+    def _step(self, dt: float | None) -> float:
         dt = self.dt if dt is None else dt
         if dt is None:
             raise InputError(f"'{self.path}' does not state its time step: give it, as in dt=1e-4")
-        crossing = self.column("t_crossing") / 1e3
-        return Events(
-            sample=self.column("sample").astype(np.int64),
-            node=self.column("node_ids").astype(np.int64),
-            step=np.floor(self.column("timestamps") / (dt * 1e3) + STEP_TOLERANCE).astype(np.int64),
-            value=self.column("spike_value").astype(np.float64),
-            dt=dt,
-            t_crossing=None if np.isnan(crossing).all() else crossing,
-        )
+        return dt
+
+
+def _events(columns: Mapping[str, np.ndarray], dt: float) -> Events:
+    """Return the spikes of columns as flat arrays."""
+    crossing = columns["t_crossing"] / 1e3
+    return Events(
+        sample=columns["sample"].astype(np.int64),
+        node=columns["node_ids"].astype(np.int64),
+        step=as_steps(columns["timestamps"], dt * 1e3),
+        value=columns["spike_value"].astype(np.float64),
+        dt=dt,
+        t_crossing=None if np.isnan(crossing).all() else crossing,
+    )
 
 
 def spikes_text(
@@ -157,7 +197,7 @@ def spikes_text(
     """
     known = [] if shape is None else [f"{shape_text(shape)} neurons"]
     if dt is not None:
-        known.append(f"{steps} steps of {milliseconds(dt)}")
+        known.append(f"{'' if steps is None else f'{steps} '}steps of {milliseconds(dt)}")
     return ", ".join([*known, counted(spikes, "spike")])
 
 
@@ -210,10 +250,10 @@ def population_in(path: Path, group: Any, written: int | None, whole: bool) -> P
 def _check_stored(path: Path, column: h5py.Dataset, fill: float | None) -> None:
     """Refuse numbers that are declared but not stored in this file."""
     stored = column.id.get_storage_size()
-    nothing = stored == 0 and fill is not None  # the fill value stands for all of it
     if column.is_virtual or column.external or column.file.filename != str(path):
         raise InputError(f"'{path}': '{column.name}' is not stored in this file")
-    if column.nbytes > stored * MOST_COMPRESSION and not nothing:
+    # Of a column with a fill value, chunks may be missing; it is as long as those without one.
+    if fill is None and column.nbytes > stored * MOST_COMPRESSION:
         raise InputError(
             f"'{path}' is damaged: '{column.name}' declares {column.nbytes} bytes of numbers but "
             f"stores {stored}"

@@ -13,23 +13,26 @@ import numpy as np
 from brianbridge.errors import InputError
 from brianbridge.io.atomic import writable_file
 from brianbridge.io.spikes.checks import as_int16, as_json, check_range, check_run
-from brianbridge.io.spikes.conversion import write_spike_file
+from brianbridge.io.spikes.filling import Filling
 from brianbridge.io.spikes.log_writer import SpikeLogWriter
 from brianbridge.io.write_errors import not_written
 from brianbridge.recording import Recording
 
 __all__ = ["SpikeFileWriter"]
 
+#: Bytes of a log whose spikes need not be in the spike file yet.
+SHORT_LOG = 4 << 20
+
 
 class SpikeFileWriter:
     """Write spikes to disk while a run goes on.
 
-    Memory is bounded by one batch, and each batch is on disk when `append` returns. The target
+    Memory is bounded by a few batches, and each batch is on disk when `append` returns. The target
     appears when the ``with`` block ends without an error, after it was compared with what was
     appended. Until then, and if the run is killed or fails, an earlier file at `path` stays as it
-    is, and the spikes are in the hidden file ``writer.partial``; `read_spikes` opens it and says
-    that it is not complete. The next run with the same `path` replaces it. If the run fails
-    because the disk is full, the hidden file is removed.
+    is, and the spikes are in the hidden file ``writer.partial``, and in a long run in another one
+    beside it; `read_spikes` opens it and says that it is not complete. The next run with the same
+    `path` replaces it. If the run fails because the disk is full, the hidden files are removed.
 
     Parameters
     ----------
@@ -39,13 +42,12 @@ class SpikeFileWriter:
         Shape of each population.
     dt : float
         Length of a step, in seconds.
-    steps : int
-        Steps of one presentation.
+    steps : int or None
+        Steps of one presentation; if None, as many as the longest recording that is appended has.
     provenance : mapping of str to JSON values
         The origin of the spikes: versions, seed, network, dataset.
     compress : bool
-        Whether to compress with gzip, which saves four fifths of the disk space. Set it to False
-        for the wheels of libsonata (0.2.2), which have no gzip.
+        Whether to pack the columns, which saves most of the disk space. libsonata opens both.
 
     Raises
     ------
@@ -75,19 +77,21 @@ class SpikeFileWriter:
         path: str | os.PathLike[str],
         shapes: Mapping[str, tuple[int, ...]],
         dt: float,
-        steps: int,
+        steps: int | None,
         provenance: Mapping[str, Any] = {},
         compress: bool = True,
     ) -> None:
         self.path = writable_file(path)
         self.partial = self.path.with_name(f".{self.path.name}.part")
         self._shapes = {name: tuple(int(n) for n in shape) for name, shape in shapes.items()}
-        self._dt, self._steps = float(dt), int(steps)
+        self._dt, self._steps = float(dt), None if steps is None else int(steps)
+        self._longest = 1
         self._provenance = as_json(provenance)
         self._compress = compress
         self._samples = 0
         self._going_on = False
         self._log: SpikeLogWriter | None = None
+        self._filling: Filling | None = None
         self._refused: InputError | None = None
         check_run(self.path, self._shapes, self._dt, self._steps)
 
@@ -111,17 +115,25 @@ class SpikeFileWriter:
         whole = False
         try:
             if kind is None:
-                write_spike_file(self.path, self._log, self._compress)
+                self._finish(self._log)
                 whole = True
-        except InputError as problem:
+        except (OSError, MemoryError) as problem:
+            refused = not_written(self.path, problem, self._room)
             raise InputError(
-                f"{problem}; the spikes are kept in '{self.partial}', which read_spikes opens"
+                f"{refused}; the spikes are kept in '{self.partial}', which read_spikes opens"
             ) from problem
         finally:
             # A log that filled the disk is of no use and would keep it full.
-            refused = error is not None and error is self._refused
-            self._log.close(remove=whole or refused)
-            self._log = None
+            useless = whole or (error is not None and error is self._refused)
+            if self._filling is not None:
+                self._filling.close(remove=useless or self._log.stored is None)
+            self._log.close(remove=useless)
+            self._log = self._filling = None
+
+    def _finish(self, log: SpikeLogWriter) -> None:
+        if self._filling is None:
+            self._filling = Filling(self.path, log, self._compress, threaded=False)
+        self._filling.finish(log.samples, self._steps or self._longest)
 
     def append(self, recording: Recording, *, goes_on: bool = False) -> None:
         """Write the spikes of the next batch of samples.
@@ -144,15 +156,38 @@ class SpikeFileWriter:
         """
         log = self._fitting_log(recording)
         batch = {name: self._columns(name, recording) for name in self._shapes}
+        size = sum(a.nbytes for columns in batch.values() for a in columns.values())
         try:
+            log = self._log = self._shortened(log, size)
             # A sample counts from its first spikes on, also if the run is killed.
             log.append(0 if self._going_on else recording.samples, batch)
         except (OSError, MemoryError) as error:
-            size = sum(a.nbytes for columns in batch.values() for a in columns.values())
-            self._refused = not_written(self.path, error, room=log.end + size)
+            self._refused = not_written(self.path, error, room=self._room + size)
             raise self._refused from error
+        if self._filling is not None:
+            self._filling.add(batch)
+        self._longest = max(self._longest, recording.steps)
         self._going_on = goes_on
         self._samples += 0 if goes_on else recording.samples
+
+    @property
+    def _room(self) -> int:
+        """Bytes on disk."""
+        log = 0 if self._log is None else self._log.end
+        return log + (0 if self._filling is None else self._filling.size)
+
+    def _shortened(self, log: SpikeLogWriter, size: int) -> SpikeLogWriter:
+        """If a batch of that size makes the log long, return a short one.
+
+        Its spikes are then in the spike file.
+        """
+        written = 0 if self._filling is None else self._filling.size
+        if not log.batches or log.end + size < SHORT_LOG + written // 10:
+            return log
+        if self._filling is None:
+            self._filling = Filling(self.path, log, self._compress)
+        self._filling.check()
+        return log.replaced(*self._filling.stored(log.samples))
 
     def _fitting_log(self, recording: Recording) -> SpikeLogWriter:
         """Return the log; refuse a recording of another run."""
@@ -160,7 +195,8 @@ class SpikeFileWriter:
             raise RuntimeError("append needs an open file: with SpikeFileWriter(...) as spikes:")
         shapes = {name: tuple(shape) for name, shape in recording.shapes.items()}
         expected = (self._shapes, self._dt, self._steps)
-        found = (shapes, recording.dt, recording.steps)
+        steps = None if self._steps is None else recording.steps
+        found = (shapes, recording.dt, steps)
         if found != expected:
             raise InputError(
                 f"the recording does not belong in '{self.path}': its shapes, dt and steps are "
@@ -172,7 +208,7 @@ class SpikeFileWriter:
         """Return the columns of a batch of one population, in the order of the file."""
         events = recording.events(name).sorted()
         check_range(name, "node", events.node, math.prod(self._shapes[name]))
-        check_range(name, "step", events.step, self._steps)
+        check_range(name, "step", events.step, recording.steps)
         check_range(name, "sample", events.sample, recording.samples)
         columns = {
             "timestamps": events.step * (self._dt * 1e3),
