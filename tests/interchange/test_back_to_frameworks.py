@@ -14,7 +14,7 @@ from torch import nn
 import brianbridge as bb
 from brianbridge.interchange.neuron_models import Firing, lif
 
-to_nir = pytest.importorskip("brianbridge.interchange.to_nir").to_nir
+to_nir = pytest.importorskip("brianbridge.interchange.nir.to_nir").to_nir
 pytest.importorskip("nir")
 pytest.importorskip("nirtorch")
 SAMPLES = spikes(20)

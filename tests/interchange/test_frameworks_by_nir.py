@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import brianbridge as bb
 
-from_nir = pytest.importorskip("brianbridge.interchange.from_nir").from_nir
+from_nir = pytest.importorskip("brianbridge.interchange.nir.from_nir").from_nir
 pytest.importorskip("nir")
 pytest.importorskip("nirtorch")
 SAMPLES = 2 * spikes(20)

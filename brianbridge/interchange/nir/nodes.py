@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from brianbridge.errors import InputError
-from brianbridge.interchange.conventions import Conventions
-from brianbridge.interchange.nir_fields import Fields
-from brianbridge.interchange.nir_forms import Form, form_of
-from brianbridge.interchange.nir_neurons import NeuronNode
+from brianbridge.interchange.nir.conventions import Conventions
+from brianbridge.interchange.nir.fields import Fields
+from brianbridge.interchange.nir.forms import Form, form_of
+from brianbridge.interchange.nir.neurons import NeuronNode
 from brianbridge.network import INPUT, Population, Projection, SpikingNetwork
 from brianbridge.network.connections import AllToAll, Convolution, OneToOne
 from brianbridge.network.images import image_shape

@@ -7,7 +7,7 @@ NIR's equations are those of continuous time::
     CubaLIF   tau_mem*dv/dt = v_leak - v + r*I,   tau_syn*dI/dt = -I + w_in*S
 
 What an input adds in one step depends on the framework that stepped them; see
-`brianbridge.interchange.conventions`.
+`brianbridge.interchange.nir.conventions`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from brianbridge.interchange.conventions import Conventions
 from brianbridge.interchange.graph import Population
 from brianbridge.interchange.layer_shapes import Shape, spread
 from brianbridge.interchange.neuron_models import Firing, cuba_lif, lif
-from brianbridge.interchange.nir_fields import Fields
+from brianbridge.interchange.nir.conventions import Conventions
+from brianbridge.interchange.nir.fields import Fields
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.regular import RegularCode
 from brianbridge.readable import milliseconds
