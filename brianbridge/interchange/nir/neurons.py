@@ -204,6 +204,12 @@ class NeuronNode:
         c, dt = self.conventions, self.conventions.dt
         tau, tau_syn = self.seconds("tau_mem"), self.seconds("tau_syn")
         r, w_in = self._value("r"), self._value("w_in")
+        if c.framework == "lava" and np.all(w_in == tau_syn) and np.all(r == 1):
+            raise self.fields.refuse(
+                "its r is 1 and its w_in is tau_syn: lava-dl's exporter writes 1/decay in place of "
+                "time constants",
+                "write them in seconds, r as tau_mem/dt and w_in as tau_syn/dt",
+            )
         decayed = c.rules.step == "exponential"
         if c.framework == "rockpool":  # the current reaches the membrane without a factor
             r = _shared(-1 / np.expm1(-dt / np.asarray(tau)))
