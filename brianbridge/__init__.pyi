@@ -22,10 +22,10 @@ from .encoding import Latency as Latency
 from .encoding import Poisson as Poisson
 from .errors import InputError as InputError
 from .fitting import fit as fit
-from .interchange.from_nir import from_nir as from_nir
-from .interchange.from_state_dict import from_state_dict as from_state_dict
-from .interchange.from_torch import from_torch as from_torch
-from .interchange.to_nir import to_nir as to_nir
+from .interchange.nir.from_nir import from_nir as from_nir
+from .interchange.nir.to_nir import to_nir as to_nir
+from .interchange.torch.from_state_dict import from_state_dict as from_state_dict
+from .interchange.torch.from_torch import from_torch as from_torch
 from .io.networks.file import load_network as load_network
 from .io.networks.file import save_network as save_network
 from .io.spikes.file import read_spikes as read_spikes

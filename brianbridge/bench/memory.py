@@ -12,6 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from brianbridge.io.networks.file import save_network
+from brianbridge.network import SpikingNetwork
+
 __all__ = [
     "give_back_memory", "peak_memory_mb", "peak_memory_of_simulation_mb", "resident_memory_mb",
 ]  # fmt: skip
@@ -54,25 +57,26 @@ _PROGRAM = """
 import re, sys
 import numpy as np
 import brianbridge as bb
-network, x = bb.load_network(sys.argv[1]), np.load(sys.argv[2])
-bb.simulate(network, x[np.arange(int(sys.argv[3])) % len(x)], keep=False)
+network, x = bb.load_network(sys.argv[1] + "/network.h5"), np.load(sys.argv[1] + "/x.npy")
+bb.simulate(network, x[np.arange(int(sys.argv[2])) % len(x)], keep=False)
 print(int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024)
 """
 
 
-def peak_memory_of_simulation_mb(file: Path, x: np.ndarray, samples: int) -> float:
+def peak_memory_of_simulation_mb(network: SpikingNetwork, x: np.ndarray, samples: int) -> float:
     """Return the peak memory of a process that only simulates, in MB.
 
     Parameters
     ----------
-    file : Path
-        The network file.
+    network : SpikingNetwork
+        The network.
     x : numpy.ndarray, shape (n, *shape)
         Samples, repeated if there are too few.
     samples : int
         Number of samples to simulate.
     """
     with tempfile.TemporaryDirectory() as folder:
+        save_network(network, Path(folder) / "network.h5")
         np.save(f"{folder}/x.npy", x)
-        command = [sys.executable, "-c", _PROGRAM, str(file), f"{folder}/x.npy", str(samples)]
+        command = [sys.executable, "-c", _PROGRAM, folder, str(samples)]
         return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)

@@ -7,7 +7,6 @@ ends with an error if one of them does not produce the spikes of the batched pat
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,7 +36,7 @@ def bench_simulate(
     samples: int = 10_000,
     divisors: Sequence[int] = DIVISORS,
     scaling: bool = True,
-    file: Path | None = None,
+    memory: bool = False,
     report: Report = lambda line: None,
 ) -> dict[str, Any]:
     """Measure the time of every contestant on a trained network and real samples.
@@ -54,8 +53,8 @@ def bench_simulate(
         Divisors of the twin's step, which give Brian2's steps.
     scaling : bool
         Whether to measure, too, how time grows with samples, width and steps.
-    file : Path, optional
-        Network file, to measure the peak memory of a process that only simulates.
+    memory : bool
+        Whether to measure the peak memory of a process that only simulates.
     report : callable
         Called with one line for each result.
 
@@ -79,9 +78,9 @@ def bench_simulate(
     }
     if scaling:
         result["scaling"] = scaling_of(network, data, report)
-    if file is not None:
-        memory = result["peak_memory_mb"] = peak_memory_of_simulation_mb(file, data.x, samples)
-        report(f"peak memory of {samples} samples: {memory:.0f} MB")
+    if memory:
+        peak = result["peak_memory_mb"] = peak_memory_of_simulation_mb(network, data.x, samples)
+        report(f"peak memory of {samples} samples: {peak:.0f} MB")
     result["provenance"] = collect(network=network.to_dict(), dataset=data.name)
     return result
 

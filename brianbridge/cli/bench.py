@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from brianbridge.cli.data_options import add_data_options, data_of, options_given
+from brianbridge.cli.interchange import add_nir_options, for_samples, network_of, nir_options
 from brianbridge.cli.parser import Namespace, add_command, add_group
 from brianbridge.cli.printing import command_line, printer
 from brianbridge.errors import InputError
@@ -21,7 +22,7 @@ def add_to(commands: Any) -> None:
     simulate = add_command(
         benches, "simulate", bench_simulate, "time every way to simulate a network, in one run"
     )
-    simulate.add_argument("network", type=Path, help="a network file (network.h5)")
+    simulate.add_argument("network", type=Path, help="a network file (network.h5), or a NIR file")
     add_data_options(simulate)
     simulate.add_argument("--out", type=Path, help="folder for simulate.json, .md and .png")
     simulate.add_argument(
@@ -30,6 +31,7 @@ def add_to(commands: Any) -> None:
     simulate.add_argument(
         "--quick", action="store_true", help="only at the twin's step, and without scaling"
     )
+    add_nir_options(simulate)
     _add_own(benches)
     parity = add_command(
         benches, "parity", bench_parity, "compare twin and Brian2 on random networks"
@@ -114,12 +116,12 @@ def bench_simulate(options: Namespace) -> int:
     from brianbridge.bench import simulate
     from brianbridge.bench.report import as_markdown, write_report
     from brianbridge.io.atomic import writable_folder
-    from brianbridge.io.networks.file import load_network
 
     if options.samples < 1:
         raise InputError(f"--samples {options.samples}; give at least 1")
-    network = load_network(options.network)
+    network = network_of(options, options.network)
     _, data = data_of(options, network.provenance)
+    network = for_samples(network, data.shape)
     if options.out is not None:
         writable_folder(options.out)
     try:
@@ -129,7 +131,7 @@ def bench_simulate(options: Namespace) -> int:
             samples=options.samples,
             divisors=simulate.DIVISORS[:1] if options.quick else simulate.DIVISORS,
             scaling=not options.quick,
-            file=options.network,
+            memory=True,
             report=printer(options.json),
         )
     except simulate.DifferentSpikesError as error:
@@ -137,7 +139,7 @@ def bench_simulate(options: Namespace) -> int:
         return 1
     result["provenance"]["command"] = command_line(
         ["bench", "simulate"], options.network, **options_given(options), samples=options.samples,
-        quick=options.quick,
+        quick=options.quick, **nir_options(options),
     )  # fmt: skip
     if options.out is not None:
         write_report(result, options.out)

@@ -56,7 +56,7 @@ def _from_nir(options: Namespace) -> int:
 
 
 def _to_nir(options: Namespace) -> int:
-    from brianbridge.interchange.to_nir import to_nir
+    from brianbridge.interchange.nir.to_nir import to_nir
     from brianbridge.io.networks.file import load_network
 
     given = {k: v for k, v in nir_options(options).items() if k != "reset"}

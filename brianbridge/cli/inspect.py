@@ -59,7 +59,7 @@ def inspect(options: Namespace) -> int:
 
 def _inspect_nir(options: Namespace) -> int:
     """Describe a NIR file: its nodes and, if its framework is known, how each is taken over."""
-    from brianbridge.interchange.describe import describe_nir, nir_text
+    from brianbridge.interchange.nir.describe import describe_nir, nir_text
 
     description = describe_nir(
         options.file, options.framework, dt=options.dt, reset=options.reset, spikes=options.pulse

@@ -11,7 +11,7 @@ from brianbridge.cli.parser import Namespace
 from brianbridge.errors import InputError
 
 if TYPE_CHECKING:
-    from brianbridge.interchange.from_nir import Imported
+    from brianbridge.interchange.nir.from_nir import Imported
     from brianbridge.network import SpikingNetwork
 
 __all__ = [
@@ -73,7 +73,7 @@ def is_nir(path: Path) -> bool:
 
 def read_nir(options: Namespace, path: Path) -> Imported:
     """Read a NIR file with the options of a command."""
-    from brianbridge.interchange.from_nir import import_nir
+    from brianbridge.interchange.nir.from_nir import import_nir
 
     return import_nir(path, **{name: getattr(options, _ATTRIBUTES[name]) for name in _OPTIONS})
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from brianbridge.cli.data_options import add_data_options, data_of
+from brianbridge.cli.interchange import add_nir_options, for_samples, network_of
 from brianbridge.cli.parser import Namespace, add_command
 
 __all__ = ["add_to", "sensitivity"]
@@ -17,7 +18,7 @@ def add_to(commands: Any) -> None:
         commands, "sensitivity", sensitivity,
         "say by how much an outcome changes with each parameter of neurons and synapses",
     )  # fmt: skip
-    parser.add_argument("network", type=Path, help="a network file (network.h5)")
+    parser.add_argument("network", type=Path, help="a network file (network.h5), or a NIR file")
     add_data_options(parser)
     parser.add_argument(
         "--of",
@@ -35,17 +36,18 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of random neurons (default: 0)")
     parser.add_argument("--out", type=Path, help="file for the result (sensitivity.json)")
+    add_nir_options(parser)
 
 
 def sensitivity(options: Namespace) -> int:
     """Print the sensitivity of a network."""
     from brianbridge.io.atomic import writable_file
-    from brianbridge.io.networks.file import load_network
     from brianbridge.ladder.progress import Progress
     from brianbridge.sensitivities.run import sensitivity as sensitivity_of
 
-    network = load_network(options.network)
+    network = network_of(options, options.network)
     _, data = data_of(options, network.provenance)
+    network = for_samples(network, data.shape)
     if options.out is not None:
         writable_file(options.out)
     found = sensitivity_of(

@@ -11,8 +11,9 @@ from brianbridge.arrays import as_array
 from brianbridge.datasets.arrays import from_arrays
 from brianbridge.datasets.dataset import Dataset
 from brianbridge.errors import InputError
+from brianbridge.network.spike_frames import are_spike_trains
 
-__all__ = ["as_dataset"]
+__all__ = ["as_dataset", "has_labels"]
 
 #: Name of a dataset that was given without one.
 _NAME = "given"
@@ -59,6 +60,26 @@ def as_dataset(data: Any, called: str = "the network") -> Dataset:
         f"{called}: the data are of type {type(data).__name__}, and not a Dataset; give "
         "bb.from_arrays('mine', x, y), or (x, y)"
     )
+
+
+def has_labels(data: Any) -> bool:
+    """Return whether data are of a kind with labels, which `as_dataset` takes, or samples alone.
+
+    Examples
+    --------
+    >>> x, y = [[0.1, 0.9], [0.7, 0.2]], [0, 1]
+    >>> has_labels((x, y)), has_labels(x)
+    (True, False)
+    """
+    if isinstance(data, tuple):
+        return len(data) == 2 and not are_spike_trains(data)
+    if "torch" in sys.modules:
+        from torch.utils.data import DataLoader
+        from torch.utils.data import Dataset as TorchDataset
+
+        if isinstance(data, DataLoader | TorchDataset):
+            return True
+    return isinstance(data, Dataset)
 
 
 def _of_loader(loader: Any, called: str) -> Dataset:

@@ -14,6 +14,7 @@ from brianbridge.ladder.verdict import Verdict
 from brianbridge.report import figures, sentences
 from brianbridge.report.ladder_text import ladder_text
 from brianbridge.report.one_sample import run_one_sample
+from brianbridge.report.origin import origin_of
 from brianbridge.report.sensitivity import sensitivity_figures
 from brianbridge.report.svg import Figure
 from brianbridge.sensitivities.result import Sensitivity
@@ -86,6 +87,7 @@ def page_of(verdict: Verdict, command: str = "", sensitivity: Sensitivity | None
         command=command,
         ladder_file=ladder_text(verdict.rungs),
         training=_training(evidence),
+        origin=origin_of(evidence.network.provenance),
     )
 
 

@@ -16,8 +16,8 @@ from brian2.units.fundamentalunits import get_dimensions
 from torch import Tensor
 
 from brianbridge.counters import checked_seed
-from brianbridge.datasets import Dataset
 from brianbridge.datasets.fit import fitted
+from brianbridge.datasets.given import has_labels
 from brianbridge.errors import InputError
 from brianbridge.ladder.progress import Progress
 from brianbridge.network import SpikingNetwork
@@ -66,8 +66,9 @@ def sensitivity(
     ----------
     network : SpikingNetwork
         The network.
-    data : Dataset, or what `brianbridge.simulate` takes
-        The samples. Only a dataset has the labels that accuracy and loss need.
+    data : Dataset, pair ``(x, y)``, torch Dataset or DataLoader, or samples alone
+        The samples, with the labels that accuracy and loss need, as `brianbridge.verify` takes
+        them; or without labels, as `brianbridge.simulate` takes them.
     of : str, callable, or sequence of both
         ``"counts"``, spikes of each neuron, by population; ``"loss"``, that of the training, else
         cross-entropy; ``"accuracy"``, which has no gradient; ``"potential"``, mean output of a
@@ -151,7 +152,7 @@ def _check(network: Any, samples: Any, step: Any, spike_function: Any) -> None:
 
 def _samples(network: SpikingNetwork, data: Any, samples: int) -> tuple[np.ndarray, Tensor | None]:
     """Return the first samples, and their labels if they have any."""
-    if not isinstance(data, Dataset):
+    if not has_labels(data):
         return checked_samples(network, data)[:samples], None
     data = fitted(network, data)
     return checked_samples(network, data.x)[:samples], torch.as_tensor(data.y[:samples])

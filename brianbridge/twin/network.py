@@ -13,10 +13,16 @@ import torch
 from torch import Tensor
 
 from brianbridge.counters import checked_seed
+from brianbridge.encoding import EncodedInput
 from brianbridge.errors import InputError
 from brianbridge.network import INPUT, SpikingNetwork
 from brianbridge.network.readouts import read_output
-from brianbridge.network.samples import checked_index, checked_samples, checked_variables
+from brianbridge.network.samples import (
+    check_encoded,
+    checked_index,
+    checked_samples,
+    checked_variables,
+)
 from brianbridge.recording import Recording
 from brianbridge.twin.export import export_network
 from brianbridge.twin.inputs import encoded_tensors
@@ -216,7 +222,7 @@ class NetworkTwin(NetworkModules):
 
         Parameters
         ----------
-        x : array, shape (samples, *input_shape)
+        x : array, shape (samples, *input_shape), or EncodedInput
             The samples, or what else `brianbridge.simulate` takes.
         record : sequence of str
             ``"spikes"`` and state variables.
@@ -228,17 +234,22 @@ class NetworkTwin(NetworkModules):
             Seed of the random numbers of neurons; `brianbridge.simulate` with the same seed draws
             the same numbers. A fresh one each time if not given.
         """
-        samples = checked_samples(self.network, x)
-        numbers = checked_index(index, len(samples))
+        encoded = isinstance(x, EncodedInput)
+        samples: Any = x if encoded else checked_samples(self.network, x)
+        if encoded:
+            check_encoded(self.network, x)
+        number = x.samples if encoded else len(samples)
+        numbers = checked_index(index, number)
         checked_variables(self.network, record)
         if batch_size < 1:
             raise InputError(f"batch_size = {batch_size}; give at least 1")
         seed = checked_seed(seed)
         exact = to_torch(self.to_network(), dtype=torch.float64)
         parts = []
-        for start in range(0, len(samples), batch_size):
-            chosen = slice(start, start + batch_size)
-            parts.append(exact.record_batch(samples[chosen], numbers[chosen], record, seed))
+        for low in range(0, number, batch_size):
+            high = min(low + batch_size, number)
+            part = samples.part(low, high) if encoded else samples[low:high]
+            parts.append(exact.record_batch(part, numbers[low:high], record, seed))
         return Recording.concatenate(parts)
 
     @torch.no_grad()

@@ -15,7 +15,7 @@ import brianbridge as bb
 from brianbridge.interchange.assemble import assemble
 from brianbridge.interchange.frameworks import Reading, reader_of
 from brianbridge.interchange.graph import Graph, Input, Linear, Output
-from brianbridge.interchange.torch_graph import add_cell
+from brianbridge.interchange.torch.graph import add_cell
 
 STEPS, SAMPLES = 30, 4
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.AvgPool1d, nn.AvgPool2d)

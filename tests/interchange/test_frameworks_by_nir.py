@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import brianbridge as bb
 
-from_nir = pytest.importorskip("brianbridge.interchange.from_nir").from_nir
+from_nir = pytest.importorskip("brianbridge.interchange.nir.from_nir").from_nir
 pytest.importorskip("nir")
 pytest.importorskip("nirtorch")
 SAMPLES = 2 * spikes(20)
@@ -175,6 +175,22 @@ def test_sinabs_leaves_out_that_the_input_is_not_normalised():
         graph = export.to_nir(net, torch.zeros(1, 3, 20))
         found = outputs(read(graph, "sinabs", dt="1 ms"), SAMPLES)
     assert all(np.abs(one).sum() < 0.6 * float(referee.abs().sum()) for one in found.values())
+
+
+def test_a_leak_of_sinabs_takes_input_that_is_not_normalised():
+    """The default of ExpLeak is ``norm_input=False``, that of LIF is True."""
+    export = pytest.importorskip("sinabs.nir")
+    torch.manual_seed(0)
+    with double(), torch.no_grad():
+        net = in_double(
+            nn.Sequential(
+                nn.Linear(20, 5), pytest.importorskip("sinabs.layers").ExpLeak(tau_mem=10.0)
+            )
+        )
+        referee = net(torch.tensor(SAMPLES))[:, -1]
+        net[1].reset_states()
+        graph = export.to_nir(net, torch.zeros(1, 3, 20))
+        assert_same(read(graph, "sinabs", dt="1 ms"), SAMPLES, referee)
 
 
 # ---------------------------------------------------------------------- Rockpool

@@ -1,4 +1,4 @@
-"""NIR files on the command line: convert, inspect and verify."""
+"""NIR files on the command line."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from nir_cases import chain, lif
 
 import brianbridge as bb
+from brianbridge.bench.contestants import CONTESTANTS
 from brianbridge.cli import main
 
 STATED = ["--from", "norse", "--steps", "12", "--input", "current"]
@@ -65,7 +66,32 @@ def test_verify_says_how_the_file_was_read(path, tmp_path, capsys) -> None:
     assert facts["conventions"]["dt"] == 1e-3
     assert facts["nodes"]["n1"] == {"kind": "LIF", "rating": "faithful", "note": ""}
     assert verdict["rungs"][0]["spike_mismatches"] == 0
-    assert "--from norse --steps 12 --input current" in (out / "report.html").read_text()
+    page = (out / "report.html").read_text()
+    assert "--from norse --steps 12 --input current" in page
+    assert "read from a NIR file, as norse steps: euler, dt 1 ms (its default)" in page
+    assert "6 nodes: none approximate, the others faithful" in page
+
+
+def test_sensitivity_takes_the_file(path, tmp_path, capsys) -> None:
+    network = str(tmp_path / "net.h5")
+    assert main(["convert", path, network, *STATED]) == 0
+    command = ["--data", "iris", "--of", "counts", "--samples", "3"]
+    assert main(["sensitivity", network, *command, "--out", f"{tmp_path}/one.json"]) == 0
+    capsys.readouterr()
+    assert main(["sensitivity", path, *command, *STATED, "--out", f"{tmp_path}/other.json"]) == 0
+    assert "as norse steps: euler" in capsys.readouterr().out
+    one, other = (json.loads((tmp_path / f"{k}.json").read_text()) for k in ("one", "other"))
+    assert one == other
+
+
+def test_bench_simulate_takes_the_file(path, tmp_path, monkeypatch) -> None:
+    for name in set(CONTESTANTS) - {"batched"}:
+        monkeypatch.delitem(CONTESTANTS, name)
+    command = ["bench", "simulate", path, "--data", "iris", "--samples", "5", "--quick"]
+    assert main([*command, *STATED, "--out", str(tmp_path)]) == 0
+    result = json.loads((tmp_path / "simulate.json").read_text())
+    assert result["peak_memory_mb"] > 10
+    assert "--from norse --steps 12 --input current" in result["provenance"]["command"]
 
 
 def test_images_without_an_axis_for_their_only_channel_fit(tmp_path, capsys) -> None:
@@ -86,6 +112,8 @@ def test_images_without_an_axis_for_their_only_channel_fit(tmp_path, capsys) -> 
         (["convert", "{path}", "{out}.nir", *STATED], "is a NIR file already"),
         (["verify", "{path}", "--data", "iris"], "state the framework"),
         (["verify", "{net}", "--data", "iris", "--from", "norse"], "--from is for NIR files"),
+        (["sensitivity", "{net}", "--data", "iris", "--dt", "1 ms"], "--dt is for NIR files"),
+        (["bench", "simulate", "{path}", "--data", "iris"], "state the framework"),
         (["inspect", "{net}", "--dt", "1 ms"], "--dt is for NIR files"),
         (["convert", "{net}", "{out}.nir", "--steps", "3"], "--steps says how a NIR file is read"),
         (["convert", "{net}", "{out}.nir", "--to", "nurse"], "Did you mean 'norse'"),

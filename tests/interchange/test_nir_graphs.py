@@ -9,7 +9,7 @@ from nir_cases import chain, lif, potentials, spikes_of
 
 import brianbridge as bb
 from brianbridge.errors import InputError
-from brianbridge.interchange.from_nir import import_nir
+from brianbridge.interchange.nir.from_nir import import_nir
 
 RNG = np.random.default_rng(3)
 DT, STEPS = 1e-3, 25

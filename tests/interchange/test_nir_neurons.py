@@ -200,6 +200,7 @@ def test_parameters_differ_between_neurons() -> None:
         (lif(6, tau=-1.0), "exact", {}, r"its 'tau' is not above 0"),
         (lif(6, v_reset=2.0), "exact", {}, r"v_reset is not below v_threshold"),
         (lif(5), "exact", {}, r"'n1' \(LIF\): its parameters have the shape \(5,\), but 6 inputs"),
+        (cuba(6, tau_mem=8.0, tau_syn=4.0, w_in=4.0, r=1.0), "lava", {}, r"lava-dl's exporter"),
         (lif(6), None, {}, r"state the framework .*snntorch, norse, .*exact"),
         (lif(6), "exact", {"dt": None}, r"state the one of training"),
         (lif(6), "nurse", {}, r"no framework 'nurse'. Did you mean 'norse'"),

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from brianbridge.interchange.conventions import FRAMEWORKS
-from brianbridge.interchange.nir_layers import LAYERS
-from brianbridge.interchange.nir_neurons import NEURONS
+from brianbridge.interchange.nir.conventions import FRAMEWORKS
+from brianbridge.interchange.nir.layers import LAYERS
+from brianbridge.interchange.nir.neurons import NEURONS
 
 PAGE = Path(__file__).parents[2] / "docs" / "nir.md"
 

@@ -44,11 +44,15 @@ def test_numbers_of_nir_come_back(kind: str, framework: str, tmp_path: Path) -> 
     back = nir.read(tmp_path / "back.nir", type_check=True)
     node = back.nodes[network.output.name]
     assert type(node).__name__ == kind
-    for key, values in given.to_dict().items():
+    wanted = given.to_dict()
+    if framework == "norse" and not kind.startswith("Cuba"):  # its importer takes r as 1
+        weight, bias = weight * given.r[:, None], bias * given.r
+        wanted["r"] = np.ones(6)
+    for key, values in wanted.items():
         if isinstance(values, np.ndarray):
             np.testing.assert_array_equal(getattr(node, key), values)
     layer = back.nodes[network.projections[0].name]
-    np.testing.assert_allclose(layer.weight, weight, rtol=1e-15)
+    np.testing.assert_allclose(layer.weight, weight, rtol=1e-14)
     np.testing.assert_allclose(layer.bias, bias, rtol=1e-14)
     assert back.metadata["dt"] == 1e-3
     assert back.metadata["framework"] == framework

@@ -10,6 +10,7 @@ import pytest
 import torch
 from brian2 import Network, NeuronGroup, Synapses, ms, mV
 from torch.nn.functional import cross_entropy
+from torch.utils.data import TensorDataset
 
 import brianbridge as bb
 from brianbridge.errors import InputError
@@ -229,6 +230,14 @@ def test_a_trained_network_says_what_matters(trained):
     assert hits.gradient is None
     assert "accuracy" in found.no_gradient
     assert found.outcomes["accuracy"] > 0.6
+
+
+def test_labels_may_be_given_beside_the_samples(trained):
+    net, test = trained
+    wanted = bb.sensitivity(net, test, samples=5)
+    tensors = TensorDataset(torch.tensor(test.x), torch.tensor(test.y))
+    for data in ((test.x, test.y), tensors):
+        assert bb.sensitivity(net, data, samples=5).outcomes == wanted.outcomes
 
 
 def test_the_loss_is_that_of_the_training(trained):

@@ -117,6 +117,10 @@ def test_a_raster_of_tensors_is_presented_as_it_is(name):
     assert raster.grad.any()
     given = EncodedInput(raster=raster.detach().numpy())
     assert np.array_equal(bb.simulate(twin.to_network(), given).output, output.detach())
+    recorded = twin.record(given, batch_size=2)
+    assert np.array_equal(recorded.output, output.detach())
+    with pytest.raises(bb.InputError, match="gives"):
+        twin.record(EncodedInput(raster=np.zeros((STEPS, 2, 5))))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The neurons of other frameworks, read from their modules.
 
 Each module here reads the neurons of one framework, by the names of their classes: no framework
-is imported. A new framework is a new file, with one line in `read_neurons`.
+is imported. A new framework is a new file, with one line in `FRAMEWORKS`.
 """
 
 from __future__ import annotations

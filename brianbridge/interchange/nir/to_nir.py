@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from brianbridge.errors import InputError
-from brianbridge.interchange.conventions import FRAMEWORKS, Conventions, conventions_for
-from brianbridge.interchange.nir_forms import form_of
-from brianbridge.interchange.nir_nodes import nir_nodes
-from brianbridge.interchange.own_file import own_metadata
+from brianbridge.interchange.nir.conventions import FRAMEWORKS, Conventions, conventions_for
+from brianbridge.interchange.nir.forms import form_of
+from brianbridge.interchange.nir.nodes import nir_nodes
+from brianbridge.interchange.nir.own_file import own_metadata
 from brianbridge.io.atomic import writable_file, write_whole
 from brianbridge.network import SpikingNetwork
 from brianbridge.network.given import check_network_given

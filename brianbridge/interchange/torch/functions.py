@@ -11,7 +11,7 @@ from torch import Tensor
 
 from brianbridge.interchange.frameworks.reading import numbers
 from brianbridge.interchange.graph import Flatten, Node, Scale
-from brianbridge.interchange.tags import SEQUENCE, Tag, combined, picked, reshaped
+from brianbridge.interchange.torch.tags import SEQUENCE, Tag, combined, picked, reshaped
 
 __all__ = ["Call", "tensors_in"]
 

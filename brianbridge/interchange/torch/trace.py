@@ -18,10 +18,10 @@ from torch.overrides import TorchFunctionMode
 
 from brianbridge.errors import InputError
 from brianbridge.interchange.frameworks import reader_of
-from brianbridge.interchange.functions import Call, tensors_in
 from brianbridge.interchange.graph import Node
-from brianbridge.interchange.tags import ALWAYS, SEQUENCE, Tag
-from brianbridge.interchange.torch_layers import is_layer
+from brianbridge.interchange.torch.functions import Call, tensors_in
+from brianbridge.interchange.torch.layers import is_layer
+from brianbridge.interchange.torch.tags import ALWAYS, SEQUENCE, Tag
 
 __all__ = ["Leaf", "Trace"]
 

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from brianbridge.errors import InputError, did_you_mean
-from brianbridge.interchange.conventions import Conventions
 from brianbridge.interchange.graph import Conv, Delay, Graph, Input, Node, Scale
 from brianbridge.interchange.layer_shapes import Shape, check_size, shape_after
-from brianbridge.interchange.nir_fields import Fields
-from brianbridge.interchange.nir_flatten import FlatGraph, flat_graph
-from brianbridge.interchange.nir_layers import LAYERS
-from brianbridge.interchange.nir_neurons import NEURONS, NeuronNode, parameter_shape
+from brianbridge.interchange.nir.conventions import Conventions
+from brianbridge.interchange.nir.fields import Fields
+from brianbridge.interchange.nir.flatten import FlatGraph, flat_graph
+from brianbridge.interchange.nir.layers import LAYERS
+from brianbridge.interchange.nir.neurons import NEURONS, NeuronNode, parameter_shape
 from brianbridge.interchange.rating import APPROXIMATE, NodeRating, Rating
 
 __all__ = ["ReadGraph", "graph_of_nir"]
@@ -53,7 +53,7 @@ def graph_of_nir(raw: Mapping[str, Any], conventions: Conventions) -> ReadGraph:
     Parameters
     ----------
     raw : mapping
-        The result of `brianbridge.interchange.nir_file.read_raw`.
+        The result of `brianbridge.interchange.nir.file.read_raw`.
     conventions : Conventions
         How the network was stepped.
 

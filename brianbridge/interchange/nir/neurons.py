@@ -7,7 +7,7 @@ NIR's equations are those of continuous time::
     CubaLIF   tau_mem*dv/dt = v_leak - v + r*I,   tau_syn*dI/dt = -I + w_in*S
 
 What an input adds in one step depends on the framework that stepped them; see
-`brianbridge.interchange.conventions`.
+`brianbridge.interchange.nir.conventions`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from brianbridge.interchange.conventions import Conventions
 from brianbridge.interchange.graph import Population
 from brianbridge.interchange.layer_shapes import Shape, spread
 from brianbridge.interchange.neuron_models import Firing, cuba_lif, lif
-from brianbridge.interchange.nir_fields import Fields
+from brianbridge.interchange.nir.conventions import Conventions
+from brianbridge.interchange.nir.fields import Fields
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.regular import RegularCode
 from brianbridge.readable import milliseconds
@@ -116,7 +116,7 @@ class NeuronNode:
         flat = (given if given.size == 1 else spread(given, self.shape, fields.what)).ravel()
         return float(flat[0]) if (flat == flat[0]).all() else flat
 
-    def _seconds(self, key: str) -> Values:
+    def seconds(self, key: str) -> Values:
         """Return a time constant in seconds, as the exporter means it."""
         tau, dt = self._value(key), self.conventions.dt
         if np.any(np.asarray(tau) <= 0):
@@ -182,12 +182,15 @@ class NeuronNode:
         if "tau" not in _PARAMETERS[self.fields.kind]:
             added = r if c.framework in ("norse", "sinabs") else r * dt
             return lif(np.inf, **options), _shared(added * (c.area / dt)), _shared(added)
-        tau = self._seconds("tau")
+        tau = self.seconds("tau")
         gain: Any
         lost = np.isinf(tau) & np.isinf(r)  # beta = 1: r/tau is 1/dt
         if c.rules.step == "euler" or (c.framework == "rockpool" and options["firing"] is None):
             with np.errstate(invalid="ignore"):
                 gain = np.where(lost, 1.0, r * dt / tau)
+            jump = gain * (c.area / dt)
+        elif c.framework == "sinabs" and self.fields.kind == "LI":  # ExpLeak: norm_input=False
+            gain = r * np.ones_like(tau)
             jump = gain * (c.area / dt)
         else:
             gain = -r * np.expm1(-dt / np.asarray(tau))
@@ -199,8 +202,14 @@ class NeuronNode:
     def _cuba(self, options: dict[str, Any]) -> tuple[NeuronModel, Values, Values]:
         """Return the model of CubaLIF and CubaLI, and what spikes and constant inputs add."""
         c, dt = self.conventions, self.conventions.dt
-        tau, tau_syn = self._seconds("tau_mem"), self._seconds("tau_syn")
+        tau, tau_syn = self.seconds("tau_mem"), self.seconds("tau_syn")
         r, w_in = self._value("r"), self._value("w_in")
+        if c.framework == "lava" and np.all(w_in == tau_syn) and np.all(r == 1):
+            raise self.fields.refuse(
+                "its r is 1 and its w_in is tau_syn: lava-dl's exporter writes 1/decay in place of "
+                "time constants",
+                "write them in seconds, r as tau_mem/dt and w_in as tau_syn/dt",
+            )
         decayed = c.rules.step == "exponential"
         if c.framework == "rockpool":  # the current reaches the membrane without a factor
             r = _shared(-1 / np.expm1(-dt / np.asarray(tau)))
@@ -234,9 +243,12 @@ class NeuronNode:
     def _remarks(self, jump: Values) -> tuple[str, str]:
         """Return what is approximate, and what was assumed."""
         c, kind = self.conventions, self.fields.kind
+        normalised = {
+            "LIF": "; tau in steps, norm_input=True",
+            "LI": "; tau in steps, norm_input=False",
+        }
         notes = {
-            "sinabs": "its exporter drops min_v_mem"
-            + ("; tau in steps, norm_input=True" if kind in ("LIF", "LI") else ""),
+            "sinabs": "its exporter drops min_v_mem" + normalised.get(kind, ""),
             "rockpool": "its exporter drops the neurons' own bias, recurrence and noise",
             "lava": "floating point; Loihi rounds weights and states",
         }

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from brianbridge.errors import InputError
-from brianbridge.interchange.conventions import FRAMEWORKS, conventions_for
-from brianbridge.interchange.nir_file import read_raw
-from brianbridge.interchange.nir_flatten import flat_graph
-from brianbridge.interchange.nir_read import graph_of_nir
-from brianbridge.interchange.own_file import KEY, is_own, own_network
+from brianbridge.interchange.nir.conventions import FRAMEWORKS, conventions_for
+from brianbridge.interchange.nir.file import read_raw
+from brianbridge.interchange.nir.flatten import flat_graph
+from brianbridge.interchange.nir.own_file import KEY, is_own, own_network
+from brianbridge.interchange.nir.read import graph_of_nir
 from brianbridge.readable import columns, printable, shape_text
 
 __all__ = ["describe_nir", "nir_text"]

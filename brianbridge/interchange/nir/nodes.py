@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from brianbridge.errors import InputError
-from brianbridge.interchange.conventions import Conventions
-from brianbridge.interchange.nir_fields import Fields
-from brianbridge.interchange.nir_forms import Form, form_of
-from brianbridge.interchange.nir_neurons import NeuronNode
+from brianbridge.interchange.nir.conventions import Conventions
+from brianbridge.interchange.nir.fields import Fields
+from brianbridge.interchange.nir.forms import Form, form_of
+from brianbridge.interchange.nir.neurons import NeuronNode
 from brianbridge.network import INPUT, Population, Projection, SpikingNetwork
 from brianbridge.network.connections import AllToAll, Convolution, OneToOne
 from brianbridge.network.images import image_shape
@@ -118,10 +118,34 @@ def _kept(
     entry = facts.get("parameters", {}).get(population.name)
     if entry is None or facts.get("conventions", {}).get("framework") != c.framework:
         return None
-    fields = Fields(population.name, entry["type"], entry)
-    recurrent = bool(entry.get("recurrent"))
-    built, _, _ = NeuronNode(fields, population.shape, c, recurrent=recurrent).population()
-    return entry if built.model == population.neuron else None
+    kind, recurrent = entry["type"], bool(entry.get("recurrent"))
+    node = NeuronNode(
+        Fields(population.name, kind, entry), population.shape, c, recurrent=recurrent
+    )
+    if node.population()[0].model != population.neuron:
+        return None
+    if c.framework not in ("norse", "sinabs") or kind.startswith("Cuba"):
+        return entry
+    tau = node.seconds("tau") if "tau" in entry else math.inf
+    return {**entry, **_as_imported(kind, tau, c)}
+
+
+def _as_imported(kind: str, tau: Values, c: Conventions) -> dict[str, Values]:
+    """Return ``tau`` and ``r`` as the framework's importer takes them.
+
+    An input of 1 adds 1 in a step, but in Norse, which takes ``r`` as 1 whatever a file says, as
+    sinabs does. sinabs takes ``tau`` in steps.
+    """
+    r: Values
+    if c.framework == "norse" or (c.framework == "sinabs" and kind != "LIF"):
+        r = 1.0
+    elif c.framework == "sinabs":  # read as with norm_input=True, which its importer turns off
+        r = -1 / np.expm1(-c.dt / np.asarray(tau))
+    else:
+        r = 1 / c.dt if np.all(np.isinf(tau)) else tau / c.dt
+    if np.all(np.isinf(tau)):
+        return {"r": r}
+    return {"tau": tau / c.dt if c.framework == "sinabs" else tau, "r": r}
 
 
 def _check_form(form: Form, name: str, c: Conventions) -> None:
@@ -148,12 +172,8 @@ def _fields(form: Form, name: str, dt: float, c: Conventions) -> tuple[dict[str,
         r = form.r if c.rules.step == "exact" else tau / c.dt
         scale = np.asarray(r) / np.asarray(form.r)
         fields |= {"tau_mem": tau, "tau_syn": tau_syn, "r": r, "w_in": tau_syn / c.dt}
-    elif np.all(np.isinf(form.tau)):
-        fields["r"] = 1.0 if c.framework in ("norse", "sinabs") else 1 / c.dt
-    elif c.framework == "sinabs":  # in steps
-        fields |= {"tau": tau / c.dt, "r": -1 / np.expm1(-c.dt / np.asarray(tau))}
-    else:  # Norse ignores r
-        fields |= {"tau": tau, "r": 1.0 if c.framework == "norse" else tau / c.dt}
+    else:
+        fields |= _as_imported(form.kind, tau, c)
     if form.kind not in ("I", "IF"):
         fields["v_leak"] = form.v_leak
     if form.threshold is not None:
@@ -255,6 +275,8 @@ def _add_weights(
             at = _flattened(found, projection, at, shape, target)
             matrix = _over(matrix, divisor.reshape(-1, 1))
             fields = {} if bias is None else {"bias": _over(bias, gain.ravel())}
+            if not fields and found.conventions.framework == "sinabs":  # imports no Linear
+                fields = {"bias": np.zeros(len(matrix))}
             node = found.add(name, "Affine" if fields else "Linear", weight=matrix, **fields)
     found.edges.append((at, node))
     found.weights[name] = (node, divisor)

@@ -15,9 +15,9 @@ from brianbridge.encoding import Current, Encoding, Frames, encoding_from_dict
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.interchange.assemble import assemble
 from brianbridge.interchange.frameworks import FRAMEWORKS, framework_of, reader_of
-from brianbridge.interchange.tags import ALWAYS, INPUT, SEQUENCE, Tag
-from brianbridge.interchange.torch_graph import graph_of
-from brianbridge.interchange.trace import Trace
+from brianbridge.interchange.torch.graph import graph_of
+from brianbridge.interchange.torch.tags import ALWAYS, INPUT, SEQUENCE, Tag
+from brianbridge.interchange.torch.trace import Trace
 from brianbridge.network import SpikingNetwork
 from brianbridge.neurons.quantities import seconds
 from brianbridge.readable import milliseconds

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from brianbridge.errors import InputError, did_you_mean
-from brianbridge.interchange.nir_fields import Fields
+from brianbridge.interchange.nir.fields import Fields
 
 __all__ = ["FlatGraph", "flat_graph"]
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from brianbridge.errors import InputError
-from brianbridge.interchange.conventions import Conventions, conventions_for
-from brianbridge.interchange.nir_flatten import flat_graph
-from brianbridge.interchange.nir_nodes import NirNodes, nir_nodes
+from brianbridge.interchange.nir.conventions import Conventions, conventions_for
+from brianbridge.interchange.nir.flatten import flat_graph
+from brianbridge.interchange.nir.nodes import NirNodes, nir_nodes
 from brianbridge.io.json_text import parse_json
 from brianbridge.io.networks.schema import check_entry
 from brianbridge.network import SpikingNetwork

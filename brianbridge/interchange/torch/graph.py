@@ -10,11 +10,11 @@ import numpy as np
 from brianbridge.errors import InputError
 from brianbridge.interchange.frameworks import Cell, reader_of
 from brianbridge.interchange.frameworks.reading import Reading
-from brianbridge.interchange.functions import tensors_in
 from brianbridge.interchange.graph import Graph, Input, Node, Output, Population, Scale
-from brianbridge.interchange.tags import INPUT, Tag
-from brianbridge.interchange.torch_layers import BatchNorm, folded, layer_node
-from brianbridge.interchange.trace import Leaf, Trace
+from brianbridge.interchange.torch.functions import tensors_in
+from brianbridge.interchange.torch.layers import BatchNorm, folded, layer_node
+from brianbridge.interchange.torch.tags import INPUT, Tag
+from brianbridge.interchange.torch.trace import Leaf, Trace
 
 __all__ = ["add_cell", "graph_of"]
 

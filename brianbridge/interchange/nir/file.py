@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from brianbridge.errors import InputError
-from brianbridge.interchange.text_heaps import TextHeaps
+from brianbridge.interchange.nir.text_heaps import TextHeaps
 from brianbridge.io.hdf5 import check_headers, kind_of, member, opened
 from brianbridge.paths import checked_path
 from brianbridge.preferences import how_to_raise, memory_budget

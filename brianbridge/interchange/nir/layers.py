@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from brianbridge.interchange.graph import Conv, Delay, Flatten, Linear, Node, Output, Pool, Scale
-from brianbridge.interchange.nir_fields import Fields
+from brianbridge.interchange.nir.fields import Fields
 
 __all__ = ["LAYERS"]
 

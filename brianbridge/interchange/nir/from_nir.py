@@ -10,10 +10,10 @@ from typing import Any
 from brianbridge.encoding import Encoding, encoding_from_dict, encoding_names
 from brianbridge.errors import InputError
 from brianbridge.interchange.assemble import assemble
-from brianbridge.interchange.conventions import FRAMEWORKS, Conventions, conventions_for
-from brianbridge.interchange.nir_file import raw_graph, read_raw
-from brianbridge.interchange.nir_read import graph_of_nir
-from brianbridge.interchange.own_file import is_own, own_network
+from brianbridge.interchange.nir.conventions import FRAMEWORKS, Conventions, conventions_for
+from brianbridge.interchange.nir.file import raw_graph, read_raw
+from brianbridge.interchange.nir.own_file import is_own, own_network
+from brianbridge.interchange.nir.read import graph_of_nir
 from brianbridge.interchange.rating import Rating
 from brianbridge.network import SpikingNetwork
 from brianbridge.readable import milliseconds
