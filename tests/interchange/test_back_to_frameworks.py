@@ -157,3 +157,10 @@ def test_what_was_read_with_an_r_is_written_for_importers_that_ignore_it(
     written = bb.to_nir(net)
     np.testing.assert_array_equal(there(output_of, written).sum(0).numpy(), ours)
     assert bb.from_nir(written).to_dict() == net.to_dict()
+
+
+def test_a_reset_that_an_importer_does_not_make_is_told():
+    with pytest.warns(UserWarning, match="'hidden' has the reset 'subtract'.*snntorch makes"):
+        bb.to_nir(network(bb.neuron_model("lif")), framework="snntorch")
+    with pytest.warns(UserWarning, match="'to_value', but the importer of sinabs makes"):
+        bb.to_nir(network(bb.neuron_model("lif_zero")), framework="sinabs")

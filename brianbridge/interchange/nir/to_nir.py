@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,14 @@ from brianbridge.network import SpikingNetwork
 from brianbridge.network.given import check_network_given
 
 __all__ = ["to_nir"]
+
+#: How neurons reset that a framework's importer makes, whatever a file says.
+_RESET_OF_IMPORTER = {
+    "snntorch": "to_value",
+    "norse": "to_value",
+    "spikingjelly": "to_value",
+    "sinabs": "subtract",
+}
 
 
 def to_nir(
@@ -55,6 +64,11 @@ def to_nir(
     InputError
         If NIR cannot hold the network, or the package ``nir`` is missing.
 
+    Warns
+    -----
+    UserWarning
+        If the framework's importer makes neurons with another reset.
+
     Examples
     --------
     >>> import brianbridge as bb
@@ -68,7 +82,9 @@ def to_nir(
     nir = _package()
     if path is not None:
         path = writable_file(path)
-    found = nir_nodes(network, _conventions(network, framework, reset))
+    conventions = _conventions(network, framework, reset)
+    found = nir_nodes(network, conventions)
+    _warn_of_reset(network, conventions)
     nodes = {name: _node(nir, fields) for name, fields in found.nodes.items()}
     graph = nir.NIRGraph(nodes, found.edges, own_metadata(found), type_check=False)
     if path is not None:
@@ -98,17 +114,38 @@ def _conventions(network: SpikingNetwork, framework: str | None, reset: str | No
             framework, dt=network.dt, reset=reset or read["reset"], spikes=read["spikes"]
         )
     if reset is None and framework in FRAMEWORKS:
-        found = {
-            form_of(
-                p.neuron, f"population '{p.name}'", p.size, network.dt, network.fires(p.name)
-            ).reset
-            for p in network.populations
-        } & set(FRAMEWORKS[framework].resets)
+        found = set(_resets(network).values()) & set(FRAMEWORKS[framework].resets)
         reset = next(iter(found)) if len(found) == 1 else None
     # snnTorch's importer takes a step of 0.1 ms whatever a file says: times are written in it.
     return conventions_for(
         framework, dt=None if framework == "snntorch" else network.dt, reset=reset
     )
+
+
+def _resets(network: SpikingNetwork) -> dict[str, str]:
+    """Return the reset of each population."""
+    return {
+        p.name: form_of(
+            p.neuron, f"population '{p.name}'", p.size, network.dt, network.fires(p.name)
+        ).reset
+        for p in network.populations
+    }
+
+
+def _warn_of_reset(network: SpikingNetwork, conventions: Conventions) -> None:
+    """Say if the neurons that an importer makes reset in another way."""
+    made = _RESET_OF_IMPORTER.get(conventions.framework)
+    if made is None:
+        return
+    for name, reset in _resets(network).items():
+        if reset not in ("none", made):
+            warnings.warn(
+                f"to_nir: population '{name}' has the reset '{reset}', but the importer of "
+                f"{conventions.framework} makes neurons with '{made}'; set their reset after the "
+                "import, or they fire differently",
+                stacklevel=3,
+            )
+            return
 
 
 def _node(nir: Any, fields: dict[str, Any]) -> Any:
