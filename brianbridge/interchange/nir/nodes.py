@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from brianbridge.errors import InputError
-from brianbridge.interchange.nir.conventions import Conventions
+from brianbridge.interchange.nir.conventions import FRAMEWORKS, Conventions
 from brianbridge.interchange.nir.fields import Fields
 from brianbridge.interchange.nir.forms import Form, form_of
 from brianbridge.interchange.nir.neurons import NeuronNode
@@ -151,9 +151,13 @@ def _as_imported(kind: str, tau: Values, c: Conventions) -> dict[str, Values]:
 def _check_form(form: Form, name: str, c: Conventions) -> None:
     """Refuse a reset that the reader would not apply."""
     if form.reset not in ("none", c.reset):
+        having = [one for one, rules in FRAMEWORKS.items() if form.reset in rules.resets]
+        remedy = f"write it for one of: {', '.join(having)}"
+        if c.framework in having:
+            remedy = f"give reset={form.reset!r}"
         raise InputError(
             f"population '{name}' has the reset {form.reset}, but the file is written for "
-            f"{c.framework} with {c.reset}; give reset={form.reset!r}, or another framework"
+            f"{c.framework} with {c.reset}; {remedy}"
         )
 
 
