@@ -17,9 +17,7 @@ __all__ = ["Call", "tensors_in"]
 
 #: What follows the shape of a tensor, and not its values.
 _SHAPED_LIKE = frozenset(
-    f"{kind}{name}"
-    for name in ("zeros", "ones", "empty", "full")
-    for kind in ("", "new_")
+    f"{kind}{name}" for name in ("zeros", "ones", "empty", "full") for kind in ("", "new_")
 ) | {f"{name}_like" for name in ("zeros", "ones", "empty", "full", "rand", "randn")}
 _SAME = frozenset(
     [

@@ -79,7 +79,7 @@ def test_what_would_be_another_network_is_refused(module: Callable[[], Any], mes
 
 def test_neurons_of_single_steps_are_given_no_sequence():
     module = nn.Sequential(nn.Linear(4, 3), snn.Leaky(beta=0.9, init_hidden=True))
-    with pytest.raises(bb.InputError, match="'1' .Leaky. takes a single step, but gets all"):
+    with pytest.raises(bb.InputError, match=r"'1' \(Leaky\) takes a single step, but gets all"):
         bb.from_torch(module, X, dt="1 ms")
 
 

@@ -186,7 +186,7 @@ def test_numbers_that_are_no_spikes_are_not_read(tmp_path: Path, chunks: tuple[i
             del file.attrs["digest"], file.attrs["written"]
     tracemalloc.start()
     try:
-        with pytest.raises(InputError, match="no population|smaller chunks"):
+        with pytest.raises(InputError, match=r"no population|smaller chunks"):
             check_spikes(path)
         assert tracemalloc.get_traced_memory()[1] < 40e6
     finally:
