@@ -69,9 +69,8 @@ def as_array(values: Any, what: str) -> npt.NDArray[Any]:
         values = values.detach().cpu()
         if values.is_floating_point() and values.element_size() < 4:
             values = values.float()
-        values = values.numpy()
     try:
-        return np.asarray(values)
+        return np.asarray(values.numpy() if hasattr(values, "detach") else values)
     except (TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{what} are not an array of numbers ({reason})") from None

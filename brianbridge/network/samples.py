@@ -74,12 +74,17 @@ def checked_samples(network: SpikingNetwork, x: Any, *, empty: bool = False) -> 
         x = spike_frames(network, x)
     samples = flat_samples(network, as_samples(x, np.float64, "the samples"))
     check_shape(network, samples.shape, empty=empty)
-    if not np.isfinite(samples).all():
-        bad = np.argwhere(~np.isfinite(samples))[0].tolist()
-        raise InputError(
-            f"the sample value at {bad} is not finite ({samples[tuple(bad)]}); remove or replace it"
-        )
+    _check_finite(samples, "sample")
     return samples
+
+
+def _check_finite(values: npt.NDArray[Any], what: str) -> None:
+    if values.dtype.kind != "f" or np.isfinite(values).all():
+        return
+    bad = np.argwhere(~np.isfinite(values))[0].tolist()
+    raise InputError(
+        f"the {what} value at {bad} is not finite ({values[tuple(bad)]}); remove or replace it"
+    )
 
 
 def check_shape(network: SpikingNetwork, shape: tuple[int, ...], *, empty: bool = False) -> None:
@@ -111,6 +116,9 @@ def check_encoded(
     InputError
         If it has another shape, or a current was given to a network that takes spikes.
     """
+    for values in (encoded.current, encoded.raster):
+        if isinstance(values, np.ndarray):
+            _check_finite(values, "encoded input's")
     spikes = any(network.delivers_spikes(p) for p in network.projections if p.source == INPUT)
     given = encoded.current if encoded.raster is None else encoded.raster
     if given is None or (encoded.current is not None and encoded.raster is not None):

@@ -63,6 +63,9 @@ def encoded_tensors(
     """
     if isinstance(x, EncodedInput):
         check_encoded(network, x, any_steps=any_steps)
+        for values in (x.current, x.raster):
+            if isinstance(values, Tensor):
+                _check_finite(values, "encoded input's")
         checked_index(index, x.samples)
         return as_tensors(x, like)
     encoding, given = network.encoding, _as_tensor(network, x)
@@ -121,11 +124,15 @@ def _as_tensor(network: SpikingNetwork, x: Any) -> Tensor | None:
 def _check_values(network: SpikingNetwork, x: Tensor) -> None:
     """Refuse a wrong shape, and values that are not finite."""
     check_shape(network, tuple(x.shape), empty=True)
-    if is_transformed(x):  # the values are not known
+    _check_finite(x, "sample")
+
+
+def _check_finite(x: Tensor, what: str) -> None:
+    if is_transformed(x) or not x.is_floating_point():  # the values are not known, or finite
         return
     finite = torch.isfinite(x)
     if not finite.all():
         bad = (~finite).nonzero()[0].tolist()
         raise InputError(
-            f"the sample value at {bad} is not finite ({x[tuple(bad)]}); remove or replace it"
+            f"the {what} value at {bad} is not finite ({x[tuple(bad)]}); remove or replace it"
         )

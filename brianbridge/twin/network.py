@@ -31,7 +31,7 @@ from brianbridge.twin.noise import Noise
 from brianbridge.twin.output import NetworkOutput, TwinOutputRun, recording_of
 from brianbridge.twin.scan import batch_of, run_in_turn, run_together
 from brianbridge.twin.spike_function import SpikeFunction
-from brianbridge.twin.state import TwinState
+from brianbridge.twin.state import TwinState, check_piece
 
 __all__ = ["NetworkOutput", "NetworkTwin", "to_torch"]
 
@@ -187,6 +187,8 @@ class NetworkTwin(NetworkModules):
         self, x: Any, index: Any, state: TwinState | None
     ) -> tuple[Tensor | None, Tensor | None, Noise]:
         """Return the encoded samples, and the noise that belongs to them."""
+        if state is not None:
+            check_piece(x, state)
         # Stream and seed 0 are those of evaluation.
         fresh = 1 + int(torch.randint(2**62, ())) if self.training and self._draws else 0
         stream = fresh if state is None or fresh else state.step

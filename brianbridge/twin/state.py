@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from brianbridge.encoding import EncodedInput
 from brianbridge.errors import InputError
 from brianbridge.twin.noise import Noise
 
@@ -111,3 +112,26 @@ class TwinState:
             whole = torch.cat([self.emitted[name], spikes]) if name in self.emitted else spikes
             found[name] = whole[max(0, len(whole) - longest) :]
         return found
+
+
+def check_piece(x: Any, state: Any) -> None:
+    """Refuse what is no state, and a piece of another number of samples than those before.
+
+    Raises
+    ------
+    InputError
+        If it is one of these.
+    """
+    if not isinstance(state, TwinState):
+        raise InputError(
+            f"state is a {type(state).__name__}; give TwinState() at the start, and then the state "
+            "that the twin returned"
+        )
+    shape = getattr(x, "shape", None)
+    given = x.samples if isinstance(x, EncodedInput) else shape[0] if shape else None
+    before = None if state.noise is None else len(state.noise.numbers)
+    if None not in (given, before) and given != before:
+        raise InputError(
+            f"the state is of {before} samples, but this piece has {given}; give as many as "
+            "before, or TwinState()"
+        )

@@ -86,6 +86,7 @@ REFUSED = {
     "objects": ("objects.npz", {}, ("Python objects",)),
     "other lengths": ("lengths.npz", {}, ("x has shape (40, 4) and y (39,)",)),
     "no zip": ("text.npz", {}, ("cannot be read",)),
+    "a single array": ("x.npy", {}, ("holds a single array; give an .npz file",)),
     "an unknown key": ("mine.npz", {"arrays": {"X": "x"}}, ("'X'", "'x'")),
     "a folder": ("mine.npz", {"folder": "x"}, ("folder is not for a file",)),
     "a name": ("digits", {"scale": 255}, ("scale is not for a dataset with a name",)),
@@ -100,6 +101,7 @@ def test_what_cannot_be_read_is_told(mine, refused, case):
     np.savez("objects.npz", x=np.array([{}, {}]), y=Y[:2])
     np.savez("lengths.npz", x=X, y=Y[1:])
     (mine.parent / "text.npz").write_text("hello")
+    np.save("x.npy", X)
     (mine.parent / "mine").mkdir()
     name, options, said = REFUSED[case]
     with refused(*said):

@@ -154,7 +154,8 @@ def judge(case: Case, bases: Bases) -> tuple[str, str]:
         return "traceback", f"exit {status}: {told[-600:]}"
     if (status == 2) != (len(errors) == 1):
         return "traceback", f"exit {status}, {len(errors)} lines: {told[-300:]}"
-    return ("memory", told[-300:]) if "not enough memory" in told else ("", "")
+    short = any(text in told for text in ("not enough memory", "Unable to allocate"))
+    return ("memory", told[-300:]) if short else ("", "")
 
 
 def _prepared(base: Path, cache: str) -> Bases:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -166,3 +167,27 @@ def test_numbers_that_are_declared_but_not_there(tmp_path: Path) -> None:
     assert os.path.getsize(path) < 100_000
     with pytest.raises(InputError, match="declares 8000000000000 bytes of numbers but stores 0"):
         read_spikes(path)
+
+
+@pytest.mark.parametrize("chunks", [None, (2**25,)])
+def test_numbers_that_are_no_spikes_are_not_read(tmp_path: Path, chunks: tuple[int] | None):
+    path = tmp_path / "spikes.h5"
+    write(path)
+    name = next(iter(SHAPES))
+    with h5py.File(path, "r+") as file:
+        if chunks is None:  # 38 GB in place of a population
+            del file[f"spikes/{name}"]
+            file["spikes"].create_dataset(name, (2**20, 2**12), "S9")
+        else:  # 268 MB that HDF5 would read at once
+            column = file[f"spikes/{name}/timestamps"][:]
+            del file[f"spikes/{name}/timestamps"]
+            size = {"maxshape": (None,), "chunks": (chunks[0] + 1,)}
+            file.create_dataset(f"spikes/{name}/timestamps", data=column, **size)
+            del file.attrs["digest"], file.attrs["written"]
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=r"no population|smaller chunks"):
+            check_spikes(path)
+        assert tracemalloc.get_traced_memory()[1] < 40e6
+    finally:
+        tracemalloc.stop()

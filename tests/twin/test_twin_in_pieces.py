@@ -192,3 +192,23 @@ def test_a_state_that_does_not_fit_is_refused():
     )  # fmt: skip
     with pytest.raises(bb.InputError, match="'first_spike' needs a whole presentation"):
         bb.to_torch(first)(np.ones((2, 4)), state=TwinState())
+
+
+def test_a_piece_of_other_samples_or_another_state_is_refused():
+    twin = bb.to_torch(stack(bb.Dense(3, LIF)))
+    _, state = twin(EncodedInput(raster=torch.zeros(4, 5, INPUTS)), state=TwinState())
+    with pytest.raises(bb.InputError, match="of 5 samples, but this piece has 3; give as many"):
+        twin(EncodedInput(raster=torch.zeros(4, 3, INPUTS)), state=state)
+    with pytest.raises(bb.InputError, match=r"state is a int; give TwinState\(\)"):
+        twin(torch.rand(5, INPUTS), state=3)
+
+
+@pytest.mark.parametrize("kind", [torch.as_tensor, np.asarray])
+def test_encoded_input_is_finite(kind):
+    network = stack(bb.Dense(3, LIF))
+    raster = np.zeros((STEPS, 2, INPUTS), np.float32)
+    raster[1, 0, 3] = np.nan
+    with pytest.raises(bb.InputError, match=r"encoded input's value at \[1, 0, 3\] is not finite"):
+        bb.to_torch(network)(EncodedInput(raster=kind(raster)))
+    with pytest.raises(bb.InputError, match="the samples are not an array of numbers"):
+        bb.to_torch(network)(torch.rand(2, INPUTS).to_sparse())

@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, cast
 
 import numpy as np
@@ -68,6 +69,12 @@ def array_names(path: Path) -> list[str]:
         return sorted(one.stem for one in path.glob("*.npy"))
 
     def names() -> list[str]:
+        with path.open("rb") as file:
+            if file.read(len(NPY)) == NPY:
+                raise InputError(
+                    f"{path}: holds a single array; give an .npz file (np.savez) or a folder with "
+                    "samples and labels"
+                )
         with zipfile.ZipFile(path) as archive:
             members = archive.namelist()
         return sorted(one.removesuffix(".npy") for one in members if one.endswith(".npy"))
@@ -187,10 +194,12 @@ def _check_header(file: Any, size: int) -> tuple[tuple[int, ...], str]:
 def _guarded(read: Callable[[], Any], path: Path) -> Any:
     try:
         return read()
+    except InputError:
+        raise  # it is a ValueError, too
     except _DAMAGED as error:
+        told = shorten(str(error), 200)
         raise InputError(
-            f"{path}: cannot be read ({' '.join(str(error).split())}); save the numbers again "
-            "with np.save or np.savez"
+            f"{path}: cannot be read ({told}); save the numbers again with np.save or np.savez"
         ) from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error

@@ -15,7 +15,7 @@ from brianbridge.interchange.frameworks.sinabs import SINABS
 from brianbridge.interchange.frameworks.snntorch import SNNTORCH
 from brianbridge.interchange.frameworks.spikingjelly import SPIKINGJELLY
 
-__all__ = ["FRAMEWORKS", "Cell", "Reading", "framework_of", "reader_of"]
+__all__ = ["FRAMEWORKS", "Cell", "Reading", "framework_of", "reader_of", "time_axis_of"]
 
 #: For each framework, the name of its package, its neurons by class, and how each is read.
 FRAMEWORKS: dict[str, dict[str, Callable[[Reading], Cell]]] = {
@@ -38,3 +38,16 @@ def framework_of(module: Any) -> str:
 def reader_of(module: Any) -> Callable[[Reading], Cell] | None:
     """Return what reads the neurons of a module; None if it is no known neuron."""
     return FRAMEWORKS.get(framework_of(module), {}).get(type(module).__name__)
+
+
+def time_axis_of(module: Any) -> int | None:
+    """Return the axis along which neurons take all steps; -1 if merged, None for single steps."""
+    name = type(module).__name__
+    match framework_of(module):
+        case "norse":
+            return None if name.endswith("Cell") else 0
+        case "spikingjelly":
+            return 0 if module.step_mode == "m" else None
+        case "sinabs":
+            return -1 if name.endswith("Squeeze") else 1
+    return None

@@ -73,9 +73,11 @@ class Reading:
         Raises
         ------
         InputError
-            If the values do not fit the shape of the neurons.
+            If the values do not fit the shape of the neurons, or are not numbers.
         """
         array = numbers(values)
+        if np.isnan(array).any():
+            raise self.refuse("one of its parameters is not a number (nan)", "train it again")
         if array.size == 1:
             return float(array.reshape(())[()])
         try:

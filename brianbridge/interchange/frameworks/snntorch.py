@@ -31,7 +31,13 @@ def _firing(reading: Reading, zero: str) -> Firing:
         "zero": zero if late else "to_value",
         "none": "none",
     }[module.reset_mechanism]
-    return Firing(reading.value(module.threshold), strict=True, reset=reset)
+    threshold = reading.value(module.threshold)
+    if late and np.any(np.asarray(threshold) < 0):
+        raise reading.refuse(
+            "with a threshold below 0, snnTorch resets neurons at rest in the first step",
+            "use a threshold of at least 0",
+        )
+    return Firing(threshold, strict=True, reset=reset)
 
 
 def _beta(reading: Reading, name: str = "beta") -> Values:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -82,21 +82,28 @@ def from_torch(
     >>> net.populations[0].neuron.equations
     'dv/dt = -v/tau + drive : 1\ndrive : Hz'
     """
+    if not isinstance(module, nn.Module) or not isinstance(example, Tensor):
+        raise InputError(
+            "from_torch: it takes a torch.nn.Module and an example of its input as a tensor, and "
+            f"not a {type(module).__name__} and a {type(example).__name__}"
+        )
+    module = getattr(module, "_orig_mod", module)  # of torch.compile
     lead, axis = _axes(axes, example)
     if isinstance(encoding, Encoding) and dt is None:
         dt = encoding.dt
     step = _step(module, dt)
-    trace = Trace(axis)
-    returned = _run(trace, module, example, Tag(((INPUT, _kind(axes)),), lead))
+    trace = Trace()
+    returned = _run(trace, module, example, Tag(((INPUT, _kind(axes)),), lead, axis=axis))
     graph = graph_of(trace, returned, tuple(example.shape[lead:]), step)
-    number = example.shape[axis] if axis >= 0 else steps or trace.steps
+    shown = example.shape[axis] if axis >= 0 else trace.steps
+    number = shown if steps is None or axis >= 0 or shown > 1 else steps
     if steps is None and axis < 0 and trace.steps < 2:
         raise InputError(
             "from_torch: the module runs a single step, and the example has no axis of time; state "
             "the number of steps of a presentation, such as steps=25"
         )
     if steps is not None and steps != number:
-        raise InputError(f"from_torch: steps = {steps}, but the example has {number}; leave it out")
+        raise InputError(f"from_torch: steps = {steps}, but the module runs {number}; leave it out")
     names = sorted({framework_of(one) for one in module.modules() if reader_of(one)})
     facts = {
         "format": "torch",
@@ -117,6 +124,11 @@ def _axes(axes: str, example: Tensor) -> tuple[int, int]:
         raise InputError(
             f"from_torch: the example has the shape {tuple(example.shape)}, of which axes = "
             f"{axes!r} takes {lead}; give an input with features, or other axes"
+        )
+    if not example.numel():
+        raise InputError(
+            f"from_torch: the example has the shape {tuple(example.shape)} and no values; give one "
+            "sample or more"
         )
     return lead, axis
 
@@ -146,8 +158,24 @@ def _step(module: nn.Module, dt: Any) -> float:
 def _run(trace: Trace, module: nn.Module, example: Tensor, tag: Tag) -> Any:
     """Run a network once, and return what it returns."""
     trace.set_tag(example, tag)
-    with _left_as_it_was(module), torch.no_grad(), trace.hooked(module), trace:
-        return module(example)
+    with _left_as_it_was(module), _uncompiled(), torch.no_grad(), trace.hooked(module), trace:
+        try:
+            return module(example)
+        except InputError:
+            raise
+        except Exception as error:
+            told = " ".join(str(error).split())
+            raise InputError(
+                f"from_torch: the module fails on an example of shape {tuple(example.shape)} and "
+                f"type {example.dtype}: {type(error).__name__}: {told:.300}; give an example on "
+                "which module(example) works"
+            ) from error
+
+
+def _uncompiled() -> AbstractContextManager[Any]:
+    """Let compiled modules inside the network run in Python, where torch (2.6 or newer) can."""
+    stance = getattr(torch.compiler, "set_stance", None)
+    return stance("force_eager") if stance else nullcontext()
 
 
 @contextmanager

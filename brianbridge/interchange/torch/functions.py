@@ -11,10 +11,22 @@ from torch import Tensor
 
 from brianbridge.interchange.frameworks.reading import numbers
 from brianbridge.interchange.graph import Flatten, Node, Scale
-from brianbridge.interchange.torch.tags import SEQUENCE, Tag, combined, picked, reshaped
+from brianbridge.interchange.torch.tags import (
+    ALWAYS,
+    SEQUENCE,
+    Tag,
+    combined,
+    picked,
+    reshaped,
+    turned,
+)  # fmt: skip
 
 __all__ = ["Call", "tensors_in"]
 
+#: What follows the shape of a tensor, and not its values.
+_SHAPED_LIKE = frozenset(
+    f"{kind}{name}" for name in ("zeros", "ones", "empty", "full") for kind in ("", "new_")
+) | {f"{name}_like" for name in ("zeros", "ones", "empty", "full", "rand", "randn")}
 _SAME = frozenset(
     [
         "detach",
@@ -30,7 +42,6 @@ _SAME = frozenset(
         "cuda",
         "requires_grad_",
         "dropout",
-        "__get__",
     ]
 )
 _SHAPE = frozenset(
@@ -40,7 +51,13 @@ _ADD = frozenset(["add", "add_", "__add__", "__radd__", "__iadd__"])
 _TIMES = frozenset(["mul", "mul_", "multiply", "__mul__", "__rmul__", "__imul__"])
 _OVER = frozenset(["div", "div_", "divide", "true_divide", "__truediv__", "__itruediv__"])
 _TOGETHER = frozenset(["stack", "cat", "concat", "concatenate"])
-_AXES = frozenset(["transpose", "permute", "swapaxes", "movedim"])
+#: ``__get__`` reads an attribute, such as ``.T`` or ``.data``.
+_AXES = frozenset(["transpose", "permute", "swapaxes", "movedim", "t", "__get__"])
+
+
+def given_to(args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...]:
+    """Return the operands of a function by place, also those that were given by name."""
+    return (*args, *(keywords[name] for name in ("input", "other", "tensors") if name in keywords))
 
 
 def tensors_in(values: Any) -> Iterator[Tensor]:
@@ -68,21 +85,23 @@ class Call:
         Its keyword arguments.
     tag_of : callable
         Returns the tag of a tensor, or None.
-    axis : int
-        The axis of time of the input.
+    steps : int
+        How many steps the network ran so far.
     """
 
     name: str
     args: tuple[Any, ...]
     keywords: dict[str, Any]
     tag_of: Callable[[Tensor], Tag | None]
-    axis: int
+    steps: int
 
     def result(self, made: Tensor, number: int) -> tuple[Tag, Node | None] | None:
         """Return the tag of one tensor of the result, and the node that the function stands for.
 
         None if it does not depend on the input. `number` is the place of the tensor in the result.
         """
+        if self.name in _SHAPED_LIKE:
+            return None
         tags = [tag for one in tensors_in([self.args, self.keywords]) if (tag := self.tag_of(one))]
         if not tags:
             return None
@@ -99,21 +118,29 @@ class Call:
             return self._scaled(tags[0])
         if tag is None or before is None:
             return self._unknown(tags[0]), None
+        if self.name == "dropout" and self._drops():
+            return replace(tag, problem="the function 'dropout' with training=True"), None
         if self.name in _SAME and made.shape == before.shape:
-            return tag, None
+            rounds = before.is_floating_point() and not made.is_floating_point()
+            return (replace(tag, problem=f"a cast to {made.dtype}") if rounds else tag), None
         if self.name in _SHAPE:
             return self._shaped(tag, before, made)
         if self.name == "__getitem__":
-            return picked(tag, before, self.args[1], self.axis), None
+            return picked(tag, before, self.args[1]), None
         if self.name == "unbind":
             axis = self.args[1] if len(self.args) > 1 else self.keywords.get("dim", 0)
-            return picked(tag, before, (*(slice(None),) * axis, number), self.axis), None
-        if self.name in _AXES and made.shape[tag.lead :] == before.shape[tag.lead :]:
-            return tag, None
+            return picked(tag, before, (*(slice(None),) * axis, number)), None
+        if self.name in _AXES and made.ndim == before.ndim:
+            return turned(tag, before, made), None
         lead = tag.lead - before.ndim + made.ndim
         if self.name in ("sum", "mean") and made.shape[max(lead, 0) :] == before.shape[tag.lead :]:
             return replace(tag, lead=lead, reduced=True), None
         return self._unknown(tag), None
+
+    def _drops(self) -> bool:
+        """Return whether a dropout is one of training."""
+        given = self.args[2] if len(self.args) > 2 else self.keywords.get("training", True)
+        return bool(given) and bool(self.keywords.get("p", (*self.args, 0.5)[1]))
 
     def _unknown(self, tag: Tag) -> Tag:
         return replace(tag, problem=f"the function '{self.name}'")
@@ -158,9 +185,16 @@ class Call:
 
     def _together(self, tags: list[Tag]) -> Tag:
         """Return the tag of the outputs of all steps."""
-        steps = self.args[0] if self.args else next(iter(self.keywords.values()))
+        parts = self.args[0]
         names = {tag.names for tag in tags}
-        if len(names) > 1 or len(tags) < len(steps) or self.name != "stack":
+        if len(names) > 1 or len(tags) < len(parts) or self.name != "stack":
             return self._unknown(tags[0])
-        terms = tuple((name, SEQUENCE) for name in tags[0].names)
-        return replace(tags[0], terms=terms, lead=tags[0].lead + 1)
+        steps = [step for tag in tags for _, step in tag.terms[:1] if step is not ALWAYS]
+        if steps and steps != list(range(self.steps)):
+            return replace(tags[0], problem="a choice or another order of the steps")
+        tag = tags[0]
+        place = self.args[1] if len(self.args) > 1 else self.keywords.get("dim", 0)
+        place %= parts[0].ndim + 1
+        terms = tuple((name, SEQUENCE) for name in tag.names)
+        among = place <= tag.lead
+        return replace(tag, terms=terms, lead=tag.lead + 1, axis=place, reduced=not among)

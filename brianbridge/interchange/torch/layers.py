@@ -8,6 +8,7 @@ import numpy as np
 from torch import nn
 
 from brianbridge.errors import InputError
+from brianbridge.interchange.frameworks import FRAMEWORKS
 from brianbridge.interchange.frameworks.reading import numbers
 from brianbridge.interchange.graph import Conv, Flatten, Linear, Node, Pool
 from brianbridge.network import fold_batch_norm
@@ -45,8 +46,14 @@ class BatchNorm:
 
 
 def is_layer(module: Any) -> bool:
-    """Return whether `layer_node` can read a module, or says why it cannot."""
-    return isinstance(module, _KINDS) or type(module).__name__ in _NOTHING
+    """Return whether `layer_node` can read a module, or says why it cannot.
+
+    A class of the user's own that computes something else than its base class is unknown.
+    """
+    if not isinstance(module, _KINDS):
+        return type(module).__name__ in _NOTHING
+    owner = next(base for base in type(module).__mro__ if "forward" in vars(base))
+    return owner.__module__.partition(".")[0] in ("torch", *FRAMEWORKS)
 
 
 def layer_node(module: Any, name: str, seen: Shape, made: Shape) -> Node | BatchNorm | None:

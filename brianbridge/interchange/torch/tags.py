@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-__all__ = ["ALWAYS", "INPUT", "SEQUENCE", "Tag", "combined", "picked", "reshaped"]
+__all__ = ["ALWAYS", "INPUT", "SEQUENCE", "Tag", "combined", "picked", "reshaped", "turned"]
 
 #: The node of the network's input; no module has this name.
 INPUT = "(input)"
@@ -36,6 +36,8 @@ class Tag:
         Whether it sums or averages over steps.
     problem : str
         Why it stands for nothing that can be read; empty if it does.
+    axis : int
+        Which of its first axes is that of time, if it has one by itself.
     """
 
     terms: tuple[Term, ...]
@@ -43,6 +45,7 @@ class Tag:
     state: bool = False
     reduced: bool = False
     problem: str = ""
+    axis: int = -1
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -63,7 +66,20 @@ def reshaped(tag: Tag, before: Tensor, after: Tensor) -> Tag:
     return replace(tag, lead=min(fits, key=lambda k: (after.shape[k:] != same, abs(k - tag.lead))))
 
 
-def picked(tag: Tag, before: Tensor, index: Any, steps_axis: int) -> Tag:
+def turned(tag: Tag, before: Tensor, after: Tensor) -> Tag:
+    """Return the tag of a tensor whose axes were exchanged; those of features must stay.
+
+    An axis is known by its size and its stride in memory.
+    """
+    was, now = (list(zip(one.shape, one.stride(), strict=True)) for one in (before, after))
+    if was == now:
+        return tag
+    if was[tag.lead :] != now[tag.lead :] or sorted(was) != sorted(now):
+        return replace(tag, problem="an exchange of axes other than those of time and batch")
+    return replace(tag, axis=now.index(was[tag.axis]) if tag.axis >= 0 else -1)
+
+
+def picked(tag: Tag, before: Tensor, index: Any) -> Tag:
     """Return the tag of a part of a tensor: one step, or an axis of time less."""
     parts = index if isinstance(index, tuple) else (index,)
     places = [k for k, part in enumerate(parts) if not _everything(part)]
@@ -73,7 +89,7 @@ def picked(tag: Tag, before: Tensor, index: Any, steps_axis: int) -> Tag:
     number = parts[place]
     if len(places) > 1 or place >= tag.lead or not isinstance(number, int):
         return replace(tag, problem="a choice of some of its values")
-    if any(term == (INPUT, SEQUENCE) for term in tag.terms) and place != steps_axis:
+    if any(step == SEQUENCE for _, step in tag.terms) and place != tag.axis:
         return replace(tag, problem="a choice of one sample")
     step = number % before.shape[place]
     terms = tuple((n, step if k == SEQUENCE else k) for n, k in tag.terms)
@@ -97,4 +113,5 @@ def combined(tags: list[Tag]) -> Tag:
         any(tag.state for tag in tags),
         any(tag.reduced for tag in tags),
         problem,
+        tags[0].axis,
     )

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from brianbridge.errors import InputError
-from brianbridge.interchange.frameworks import reader_of
+from brianbridge.interchange.frameworks import reader_of, time_axis_of
 from brianbridge.interchange.graph import Node
-from brianbridge.interchange.torch.functions import Call, tensors_in
+from brianbridge.interchange.torch.functions import Call, given_to, tensors_in
 from brianbridge.interchange.torch.layers import is_layer
 from brianbridge.interchange.torch.tags import ALWAYS, SEQUENCE, Tag
 
@@ -51,20 +51,14 @@ class Leaf:
 class Trace(TorchFunctionMode):
     """Follow the tensors of one run.
 
-    Parameters
-    ----------
-    axis : int
-        The axis of time of its input; -1 without one.
-
     Attributes
     ----------
     leaves : dict of str to Leaf
         What each module saw, in the order of the first calls.
     """
 
-    def __init__(self, axis: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._axis = axis
         self._tags: dict[int, tuple[Tensor, Tag]] = {}
         self._inside = 0
         self._steps: dict[str, int] = defaultdict(int)
@@ -93,7 +87,9 @@ class Trace(TorchFunctionMode):
         result = func(*args, **keywords)
         if self._inside:
             return result
-        call = Call(getattr(func, "__name__", str(func)), args, keywords, self.tag, self._axis)
+        operands = given_to(args, keywords)
+        name = getattr(func, "__name__", str(func))
+        call = Call(name, operands, keywords, self.tag, self.steps)
         for number, made in enumerate(tensors_in(result)):
             found = call.result(made, number)
             if found is not None:
@@ -174,6 +170,8 @@ class Trace(TorchFunctionMode):
         if tag.state:
             return replace(tag, problem=f"the state of {tag.names} as the input of '{name}'")
         step = _step_of(tag)
+        if neurons:
+            _check_time(module, name, tag, step)
         if neurons and step != SEQUENCE:
             step = self._steps[name]
             self._steps[name] += 1
@@ -190,7 +188,7 @@ class Trace(TorchFunctionMode):
                     "of its own in each place"
                 )
         leaf.calls[step] = self._edges(tag, step, name)
-        return Tag(((name, step),), lead)
+        return Tag(((name, step),), lead, axis=tag.axis)
 
     def _check_states(self, name: str, states: list[Tensor]) -> None:
         """Refuse states that come from elsewhere than the neurons' own step before."""
@@ -217,6 +215,27 @@ class Trace(TorchFunctionMode):
                     "read; pass values of the same step, or of the step before in a loop"
                 )
         return edges
+
+
+def _check_time(module: nn.Module, name: str, tag: Tag, step: int | None) -> None:
+    """Refuse a sequence for neurons that take a single step, and the reverse."""
+    what, axis = f"'{name}' ({type(module).__name__})", time_axis_of(module)
+    if axis is None and step == SEQUENCE:
+        raise InputError(
+            f"{what} takes a single step, but gets all steps at once; let the module loop over the "
+            "steps, or give one step as the example, with axes='b' and steps="
+        )
+    if axis is not None and step != SEQUENCE and tag.terms:
+        raise InputError(
+            f"{what} takes all steps at once, but gets a single one; give an example with an axis "
+            "of time, and let the module pass on all of it"
+        )
+    if axis is not None and axis >= 0 and tag.terms and (tag.lead, tag.axis) != (2, axis):
+        order = ("time and batch", "batch and time")[axis]
+        raise InputError(
+            f"{what} takes the axes {order} in this order, but gets others; give such an example, "
+            f"with axes={('tb', 'bt')[axis]!r}"
+        )
 
 
 def _step_of(tag: Tag) -> int | None:

@@ -95,7 +95,8 @@ def _quantity(value: Any) -> str:
         return str(value)
     unit = ""
     if getattr(value, "dim", None) is not None and not value.is_dimensionless:
-        best = value.get_best_unit()
+        with np.errstate(over="ignore"):  # of values near the largest float
+            best = value.get_best_unit()
         value, unit = value / best, f" {best}"
     numbers = np.asarray(value)
     if not numbers.ndim:

@@ -55,6 +55,8 @@ def _items(file: h5py.File) -> Iterator[tuple[str, Any]]:
     yield "/", file
     for name in sorted(file["spikes"]):
         population = file["spikes"][name]
+        if not isinstance(population, h5py.Group):  # to iterate over numbers would read them
+            raise ValueError(f"'/spikes/{name}' is no population")
         yield f"/spikes/{name}", population
         for column in sorted(population):
             yield f"/spikes/{name}/{column}", population[column]

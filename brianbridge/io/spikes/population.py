@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ DAMAGED = (
     ValueError,
     MemoryError,
 )
+# HDF5 reads whole chunks; ours have 128 KiB.
+LARGEST_CHUNK = 2**28
 # gzip turns at most 1,032 bytes into one. A file that declares more does not contain them, and
 # reading them would only fill memory.
 MOST_COMPRESSION = 1100
@@ -252,6 +255,12 @@ def _check_stored(path: Path, column: h5py.Dataset, fill: float | None) -> None:
     stored = column.id.get_storage_size()
     if column.is_virtual or column.external or column.file.filename != str(path):
         raise InputError(f"'{path}': '{column.name}' is not stored in this file")
+    chunk = math.prod(column.chunks or (1,)) * column.dtype.itemsize
+    if chunk > LARGEST_CHUNK:
+        raise InputError(
+            f"'{path}': '{column.name}' is stored in chunks of {chunk / 1e6:.4g} MB, of which each "
+            "is read at once; write it with smaller chunks, as with h5repack"
+        )
     # Of a column with a fill value, chunks may be missing; it is as long as those without one.
     if fill is None and column.nbytes > stored * MOST_COMPRESSION:
         raise InputError(
