@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import random_recording, same_events
+from random_recordings import random_recording, same_events
 
 import brianbridge as bb
 from brianbridge.cli import main

@@ -21,7 +21,7 @@ RUN = {"shapes": {"hidden": (2, 5, 4), "a first": (10,)}, "dt": 1e-4, "steps": 5
 ENDLESS = textwrap.dedent("""
     import itertools, sys
     sys.path.insert(0, sys.argv[2])
-    from conftest import SHAPES, STEPS, DT, random_recording
+    from random_recordings import SHAPES, STEPS, DT, random_recording
     from brianbridge.io.spikes.file import SpikeFileWriter
     with SpikeFileWriter(sys.argv[1], SHAPES, DT, STEPS, {"seed": 1}) as spikes:
         for seed in itertools.count():

@@ -112,7 +112,7 @@ def stored_place(partial: Path, name: str) -> int:
 ENDLESS = textwrap.dedent("""
     import itertools, sys
     sys.path.insert(0, sys.argv[2])
-    from conftest import SHAPES, STEPS, DT, random_recording
+    from random_recordings import SHAPES, STEPS, DT, random_recording
     from test_spike_spill import shorten
     from brianbridge.io.spikes.file import SpikeFileWriter
     shorten(setattr)
