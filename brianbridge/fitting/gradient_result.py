@@ -11,9 +11,8 @@ import numpy as np
 
 from brianbridge.fitting.by_gradient import FoundByGradient
 from brianbridge.fitting.loss_problem import LossProblem, Outcome
-from brianbridge.fitting.result import FitStart, FittedNeuron
+from brianbridge.fitting.result import FittedNeuron
 from brianbridge.fitting.verification import FitVerification, losses_anew
-from brianbridge.neurons.quantities import to_json
 
 __all__ = ["GradientFit"]
 
@@ -40,15 +39,6 @@ class GradientFit(FittedNeuron):
     def loss(self) -> float:
         """The least loss."""
         return float(self.found.losses[0])
-
-    @cached_property
-    def starts(self) -> tuple[FitStart, ...]:
-        """The best values of each start, the best start first."""
-        ranges = self.problem.ranges
-        return tuple(
-            FitStart(ranges.quantities(values), float(loss))
-            for values, loss in zip(ranges.values(self.found.z), self.found.losses, strict=True)
-        )
 
     @property
     def model(self) -> Any:
@@ -92,32 +82,10 @@ class GradientFit(FittedNeuron):
         unit = max(float(np.median(abs(first))), abs(self.loss))
         return losses_anew(self.loss, loss, only, unit=unit)
 
-    def report(self, path: str | Path) -> Path:
-        """Write an HTML page with parameters, traces, spikes, losses and a check in Brian2.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file.
-
-        Raises
-        ------
-        InputError
-            If matplotlib is not installed, or the file cannot be written.
-        """
+    def _report(self, path: str | Path) -> Path:
         from brianbridge.fitting.gradient_report import write_gradient_report
 
         return write_gradient_report(self, path)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the result in JSON values: parameters, losses and the neuron or the network."""
-        return {
-            "parameters": {name: to_json(one) for name, one in self.parameters.items()},
-            "loss": self.loss,
-            "losses_of_starts": [one.loss for one in self.starts],
-            "seconds": self.seconds,
-            "model": self.model.to_dict(),
-        }
 
     def __str__(self) -> str:
         lines = [f"loss {self.loss:.3g}, {self.seconds:.1f} s"]

@@ -11,7 +11,7 @@ import numpy as np
 
 from brianbridge.fitting.differential import Evolved
 from brianbridge.fitting.measured_problem import MeasuredProblem
-from brianbridge.fitting.result import FitStart, FittedNeuron
+from brianbridge.fitting.result import FittedNeuron
 from brianbridge.fitting.verification import FitVerification, losses_anew, recorded_alone
 from brianbridge.neurons.quantities import to_json
 
@@ -44,15 +44,6 @@ class MeasuredFit(FittedNeuron):
         the fitted neuron does not have, count as 10.
         """
         return self.starts[0].loss
-
-    @cached_property
-    def starts(self) -> tuple[FitStart, ...]:
-        """The sets of the last generation, the best one first."""
-        ranges = self.problem.ranges
-        return tuple(
-            FitStart(ranges.quantities(values), float(loss))
-            for values, loss in zip(ranges.values(self.found.z), self.found.losses, strict=True)
-        )
 
     @property
     def wanted(self) -> dict[str, Any]:
@@ -89,33 +80,15 @@ class MeasuredFit(FittedNeuron):
 
         return losses_anew(self.loss, loss, self.problem.population.method)
 
-    def report(self, path: str | Path) -> Path:
-        """Write an HTML page with parameters, measures of each sweep, losses and a check.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file.
-
-        Raises
-        ------
-        InputError
-            If matplotlib is not installed, or the file cannot be written.
-        """
+    def _report(self, path: str | Path) -> Path:
         from brianbridge.fitting.measured_report import write_measured_report
 
         return write_measured_report(self, path)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the result in JSON values: parameters, measures, losses and the neuron."""
+    def _compared(self) -> dict[str, Any]:
         return {
-            "parameters": {name: to_json(one) for name, one in self.parameters.items()},
             "wanted": {name: to_json(one) for name, one in self.wanted.items()},
             "measured": {name: to_json(one) for name, one in self.measured.items()},
-            "loss": self.loss,
-            "losses_of_starts": [one.loss for one in self.starts],
-            "seconds": self.seconds,
-            "model": self.model.to_dict(),
         }
 
     def __str__(self) -> str:

@@ -14,7 +14,6 @@ from brianbridge.fitting.following import Found
 from brianbridge.fitting.identified import Identified, identified
 from brianbridge.fitting.problem import Problem
 from brianbridge.fitting.verification import FitVerification, trace_in_brian2, verify_fit
-from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.quantities import to_json
 
 __all__ = ["Fit", "FitStart", "FittedNeuron"]
@@ -37,14 +36,29 @@ class FitStart:
 
 
 class FittedNeuron(ABC):
-    """The neuron that a fit to traces or to spikes found."""
+    """The neuron that a fit found, of any kind."""
 
     problem: Any
+    found: Any
+    seconds: float
+
+    @property
+    @abstractmethod
+    def loss(self) -> float:
+        """The least loss."""
+
+    @abstractmethod
+    def verify(self) -> FitVerification:
+        """Simulate the fitted neuron anew, also at a tenth of the step and by other methods."""
 
     @cached_property
-    @abstractmethod
     def starts(self) -> tuple[FitStart, ...]:
-        """What was found from each start, the best first."""
+        """What was found from each start, or the sets that were compared; the best one first."""
+        ranges = self.problem.ranges
+        return tuple(
+            FitStart(ranges.quantities(values), float(loss))
+            for values, loss in zip(ranges.values(self.found.z), self._losses, strict=True)
+        )
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -52,9 +66,48 @@ class FittedNeuron(ABC):
         return self.starts[0].parameters
 
     @property
-    def model(self) -> NeuronModel:
+    def model(self) -> Any:
         """The neuron that was given, with the learned parameters."""
         return self.problem.model.with_parameters(**self.parameters)
+
+    def report(self, path: str | Path) -> Path:
+        """Write an HTML page with parameters, what was compared, losses and a check in Brian2.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+
+        Raises
+        ------
+        InputError
+            If matplotlib is not installed, or the file cannot be written.
+        """
+        return self._report(path)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result in JSON values: parameters, what was compared, losses, the neuron."""
+        return {
+            "parameters": {name: to_json(one) for name, one in self.parameters.items()},
+            **self._compared(),
+            "loss": self.loss,
+            "losses_of_starts": [one.loss for one in self.starts],
+            "seconds": self.seconds,
+            "model": self.model.to_dict(),
+        }
+
+    @property
+    def _losses(self) -> np.ndarray:
+        """The loss of each start."""
+        return np.asarray(self.found.losses)
+
+    @abstractmethod
+    def _report(self, path: str | Path) -> Path:
+        """Write the page of this kind of fit."""
+
+    def _compared(self) -> dict[str, Any]:
+        """Return what was compared, in JSON values."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -83,16 +136,9 @@ class Fit(FittedNeuron):
         """
         return self.starts[0].loss
 
-    @cached_property
-    def starts(self) -> tuple[FitStart, ...]:
-        """The ends of the starts that ran to the end, the best one first."""
-        ranges = self.problem.ranges
-        return tuple(
-            FitStart(ranges.quantities(values), float(loss))
-            for values, loss in zip(
-                ranges.values(self.found.z), self.found.normal.loss, strict=True
-            )
-        )
+    @property
+    def _losses(self) -> np.ndarray:
+        return self.found.normal.loss
 
     @cached_property
     def rms(self) -> dict[str, Any]:
@@ -148,36 +194,18 @@ class Fit(FittedNeuron):
         """Simulate the fitted neuron anew, also at a tenth of the step and by other methods."""
         return verify_fit(self.problem, self.parameters, self.loss)
 
-    def report(self, path: str | Path) -> Path:
-        """Write an HTML page with parameters, traces, differences, losses and a check in Brian2.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file.
-
-        Raises
-        ------
-        InputError
-            If matplotlib is not installed, or the file cannot be written.
-        """
+    def _report(self, path: str | Path) -> Path:
         from brianbridge.fitting.trace_report import write_trace_report
 
         return write_trace_report(self, path)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the result in JSON values: parameters, intervals, losses and the neuron."""
+    def _compared(self) -> dict[str, Any]:
         return {
-            "parameters": {name: to_json(one) for name, one in self.parameters.items()},
             "intervals": {
                 name: [to_json(low), to_json(high)] for name, (low, high) in self.intervals.items()
             },
             "not_determined": [list(names) for names in self.free],
-            "loss": self.loss,
             "rms": {name: to_json(one) for name, one in self.rms.items()},
-            "losses_of_starts": [one.loss for one in self.starts],
-            "seconds": self.seconds,
-            "model": self.model.to_dict(),
         }
 
     def __str__(self) -> str:

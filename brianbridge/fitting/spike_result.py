@@ -11,7 +11,7 @@ import numpy as np
 
 from brianbridge.fitting.annealing import FoundSpikes
 from brianbridge.fitting.escape_noise import likelihood_loss, noise_dim
-from brianbridge.fitting.result import FitStart, FittedNeuron
+from brianbridge.fitting.result import FittedNeuron
 from brianbridge.fitting.spike_problem import SpikeProblem
 from brianbridge.fitting.verification import FitVerification, losses_anew, recorded_alone
 from brianbridge.neurons.quantities import to_json
@@ -69,15 +69,6 @@ class SpikeFit(FittedNeuron):
             return None
         return Quantity(self.found.widths[0], dim=noise_dim(self.problem))
 
-    @cached_property
-    def starts(self) -> tuple[FitStart, ...]:
-        """The parameters whose spikes were compared, the best ones first."""
-        ranges = self.problem.ranges
-        return tuple(
-            FitStart(ranges.quantities(values), float(loss))
-            for values, loss in zip(ranges.values(self.found.z), self.found.losses, strict=True)
-        )
-
     @property
     def trains(self) -> list[Any]:
         """The spike times of the fitted neuron in each sweep."""
@@ -123,33 +114,16 @@ class SpikeFit(FittedNeuron):
         loss = SpikeFit(other, self.found, 0.0)._simulated_loss()
         return 1 - loss if one.metric == "gamma" else loss
 
-    def report(self, path: str | Path) -> Path:
-        """Write an HTML page with parameters, spikes above each other, losses and a check.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file.
-
-        Raises
-        ------
-        InputError
-            If matplotlib is not installed, or the file cannot be written.
-        """
+    def _report(self, path: str | Path) -> Path:
         from brianbridge.fitting.spike_report import write_spike_report
 
         return write_spike_report(self, path)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the result in JSON values: parameters, coincidence factor and the neuron."""
+    def _compared(self) -> dict[str, Any]:
         return {
-            "parameters": {name: to_json(one) for name, one in self.parameters.items()},
             "coincidence": self.coincidence,
             "metric": self.problem.metric,
-            "loss": self.loss,
             "noise": None if self.noise is None else to_json(self.noise),
-            "seconds": self.seconds,
-            "model": self.model.to_dict(),
         }
 
     def __str__(self) -> str:
