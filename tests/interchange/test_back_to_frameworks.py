@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -160,7 +161,12 @@ def test_what_was_read_with_an_r_is_written_for_importers_that_ignore_it(
 
 
 def test_a_reset_that_an_importer_does_not_make_is_told():
-    with pytest.warns(UserWarning, match="'hidden' has the reset 'subtract'.*snntorch makes"):
+    other = "reset 'subtract', but the importer of snntorch makes.*'to_value'"
+    with pytest.warns(UserWarning, match=other):
         bb.to_nir(network(bb.neuron_model("lif")), framework="snntorch")
     with pytest.warns(UserWarning, match="'to_value', but the importer of sinabs makes"):
         bb.to_nir(network(bb.neuron_model("lif_zero")), framework="sinabs")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        bb.to_nir(network(bb.neuron_model("lif_zero")), framework="spikingjelly")
+    assert not [one for one in told if "importer" in str(one.message)]

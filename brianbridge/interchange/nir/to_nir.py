@@ -114,7 +114,11 @@ def _conventions(network: SpikingNetwork, framework: str | None, reset: str | No
             framework, dt=network.dt, reset=reset or read["reset"], spikes=read["spikes"]
         )
     if reset is None and framework in FRAMEWORKS:
-        found = set(_resets(network).values()) & set(FRAMEWORKS[framework].resets)
+        forms = (
+            form_of(p.neuron, f"population '{p.name}'", p.size, network.dt, network.fires(p.name))
+            for p in network.populations
+        )
+        found = {form.reset for form in forms} & set(FRAMEWORKS[framework].resets)
         reset = next(iter(found)) if len(found) == 1 else None
     # snnTorch's importer takes a step of 0.1 ms whatever a file says: times are written in it.
     return conventions_for(
@@ -122,30 +126,16 @@ def _conventions(network: SpikingNetwork, framework: str | None, reset: str | No
     )
 
 
-def _resets(network: SpikingNetwork) -> dict[str, str]:
-    """Return the reset of each population."""
-    return {
-        p.name: form_of(
-            p.neuron, f"population '{p.name}'", p.size, network.dt, network.fires(p.name)
-        ).reset
-        for p in network.populations
-    }
-
-
 def _warn_of_reset(network: SpikingNetwork, conventions: Conventions) -> None:
-    """Say if the neurons that an importer makes reset in another way."""
-    made = _RESET_OF_IMPORTER.get(conventions.framework)
-    if made is None:
-        return
-    for name, reset in _resets(network).items():
-        if reset not in ("none", made):
-            warnings.warn(
-                f"to_nir: population '{name}' has the reset '{reset}', but the importer of "
-                f"{conventions.framework} makes neurons with '{made}'; set their reset after the "
-                "import, or they fire differently",
-                stacklevel=3,
-            )
-            return
+    """Say if the neurons that an importer makes reset in another way than all of the network."""
+    made = _RESET_OF_IMPORTER.get(conventions.framework, conventions.reset)
+    if made != conventions.reset and any(network.fires(p.name) for p in network.populations):
+        warnings.warn(
+            f"to_nir: the neurons have the reset '{conventions.reset}', but the importer of "
+            f"{conventions.framework} makes neurons with '{made}'; set their reset after the "
+            "import, or they fire differently",
+            stacklevel=3,
+        )
 
 
 def _node(nir: Any, fields: dict[str, Any]) -> Any:
