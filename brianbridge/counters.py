@@ -21,7 +21,16 @@ import numpy as np
 from brianbridge.compiled import compiled
 from brianbridge.errors import InputError
 
-__all__ = ["checked_seed", "draw", "key_of", "sample_keys", "uniforms", "uniforms_at"]
+__all__ = [
+    "checked_seed",
+    "draw",
+    "key_of",
+    "sample_keys",
+    "uniform",
+    "uniforms",
+    "uniforms_at",
+    "uniforms_of_steps",
+]
 
 _compiled = compiled(nogil=True, error_model="numpy")
 _ODD = np.uint64(0x9E3779B97F4A7C15)
@@ -78,7 +87,7 @@ def draw(key: Any, counter: Any) -> Any:
 
 
 @_compiled
-def _uniform(bits: Any) -> Any:
+def uniform(bits: Any) -> Any:
     """Return a number between 0 and 1, both excluded, distributed symmetrically."""
     return (np.float64(bits >> np.uint64(12)) + 0.5) * 2.0**-52
 
@@ -98,7 +107,18 @@ def uniforms(keys: np.ndarray, neurons: int) -> np.ndarray:
     found = np.empty(keys.size * neurons)
     for b in range(keys.size):
         for i in range(neurons):
-            found[b * neurons + i] = _uniform(draw(keys[b], i))
+            found[b * neurons + i] = uniform(draw(keys[b], i))
+    return found
+
+
+@_compiled
+def uniforms_of_steps(
+    key: Any, numbers: np.ndarray, first: int, last: int, neurons: int
+) -> np.ndarray:
+    """Return uniform numbers of several steps, ``(last - first, samples*neurons)``."""
+    found = np.empty((last - first, numbers.size * neurons))
+    for k in range(last - first):
+        found[k] = uniforms(sample_keys(key, numbers, first + k), neurons)
     return found
 
 
@@ -108,5 +128,5 @@ def uniforms_at(keys: np.ndarray, neurons: int, indices: np.ndarray) -> np.ndarr
     found = np.empty(indices.size)
     for k in range(indices.size):
         b = indices[k] // neurons
-        found[k] = _uniform(draw(keys[b], indices[k] - b * neurons))
+        found[k] = uniform(draw(keys[b], indices[k] - b * neurons))
     return found

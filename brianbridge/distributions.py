@@ -1,4 +1,4 @@
-"""Normal and Poisson numbers from uniform ones, by inverting the distribution functions."""
+"""Normal, binomial and Poisson numbers from uniform ones, by inverting distribution functions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from brianbridge.compiled import compiled
 from brianbridge.errors import InputError
 
-__all__ = ["normals", "poisson_numbers"]
+__all__ = ["binomial_numbers", "normals", "poisson_numbers"]
 
 _compiled = compiled(nogil=True, error_model="numpy")
 
@@ -78,6 +78,42 @@ def normals(uniform: np.ndarray) -> np.ndarray:
         else:
             far = _ratio(r - 5.0, _FAR_TAIL[0], _FAR_TAIL[1])
         found[k] = -far if q < 0 else far
+    return found
+
+
+@_compiled
+def binomial_numbers(uniform: np.ndarray, trials: int, probability: np.ndarray) -> np.ndarray:
+    """Return binomially distributed numbers from uniform numbers in (0, 1).
+
+    The rarer outcome must have a mean of at most some hundreds, with which the time grows.
+
+    Parameters
+    ----------
+    uniform : numpy.ndarray of float64, shape (numbers,)
+        Uniform numbers.
+    trials : int
+        Number of trials, n.
+    probability : numpy.ndarray of float64, shape (numbers,)
+        Probability of success in each trial.
+
+    Examples
+    --------
+    >>> binomial_numbers(np.array([0.1, 0.5, 0.99]), 4, np.full(3, 0.5))
+    array([1, 2, 4])
+    """
+    found = np.empty(uniform.size, np.int64)
+    for k in range(uniform.size):
+        # The rarer outcome is counted, so that the probability of none is far from 0.
+        p, turned = probability[k], probability[k] > 0.5
+        below = 1.0 - uniform[k] if turned else uniform[k]
+        p = 1.0 - p if turned else p
+        term, number = (1.0 - p) ** trials, 0
+        total = term
+        while total < below and number < trials:
+            term *= (trials - number) / (number + 1.0) * (p / (1.0 - p))
+            number += 1
+            total += term
+        found[k] = trials - number if turned else number
     return found
 
 

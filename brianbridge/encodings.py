@@ -1,8 +1,9 @@
 """The encodings: how a sample becomes input over time.
 
 >>> from brianbridge import encodings
->>> encodings.encoding_names()
-('background', 'bernoulli', 'current', 'frames', 'latency', 'poisson', 'replay', 'sources')
+>>> encodings.encoding_names()  # doctest: +NORMALIZE_WHITESPACE
+('background', 'bernoulli', 'current', 'finer', 'frames', 'latency', 'poisson', 'replay',
+'sources', 'waiting')
 """
 
 from brianbridge.encoding import (
@@ -11,12 +12,14 @@ from brianbridge.encoding import (
     Current,
     EncodedInput,
     Encoding,
+    Finer,
     Frames,
     Latency,
     Poisson,
     Replay,
     Source,
     Sources,
+    Waiting,
     encoding_from_dict,
     encoding_names,
 )
@@ -28,12 +31,14 @@ __all__ = [
     "Current",
     "EncodedInput",
     "Encoding",
+    "Finer",
     "Frames",
     "Latency",
     "Poisson",
     "Replay",
     "Source",
     "Sources",
+    "Waiting",
     "encoding_from_dict",
     "encoding_names",
     "spike_frames",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["InputError", "did_you_mean"]
+__all__ = ["InputError", "ProcessEnded", "did_you_mean"]
 
 
 #: Number of characters of a name that are compared; the time grows with its square.
@@ -18,6 +18,10 @@ _LONGEST = 100
 
 class InputError(ValueError):
     """Report input that cannot be used, and say what to give instead."""
+
+
+class ProcessEnded(InputError):
+    """Report that another of several processes, which work together, has ended."""
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:

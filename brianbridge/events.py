@@ -65,6 +65,11 @@ class Events:
         return sum(array.nbytes for array in arrays if array is not None)
 
     @property
+    def columns(self) -> tuple[np.ndarray, ...]:
+        """Sample, node, step and value of each spike."""
+        return self.sample, self.node, self.step, self.value
+
+    @property
     def time(self) -> np.ndarray:
         """Start of each spike's step, in seconds from the start of the presentation."""
         return self.step * self.dt
@@ -88,7 +93,11 @@ class Events:
 
     def of_samples(self, low: int, high: int) -> Events:
         """Return the events of samples `low` to ``high - 1``, numbered from 0."""
-        kept = (self.sample >= low) & (self.sample < high)
+        from brianbridge.event_loops import places_of_samples
+
+        kept = places_of_samples(self.sample, low, high)
+        if len(kept) == len(self) and not low:
+            return self
         columns = (self.sample[kept] - low, self.node[kept], self.step[kept], self.value[kept])
         crossing = None if self.t_crossing is None else self.t_crossing[kept]
         return Events(*columns, self.dt, crossing)
@@ -109,8 +118,9 @@ class Events:
 
     def counts(self, samples: int, neurons: int) -> np.ndarray:
         """Return the summed spike values, float64, ``(samples, neurons)``."""
-        cell = self.sample.astype(np.int64) * neurons + self.node
-        return self._summed(cell, samples * neurons).reshape(samples, neurons)
+        from brianbridge.event_loops import summed_counts
+
+        return summed_counts(self.sample, self.node, self.value, (samples, neurons))
 
     def _summed(self, cell: np.ndarray, cells: int) -> np.ndarray:
         """Return the summed spike values of each cell, float64."""
@@ -132,17 +142,24 @@ class Events:
 
     def sorted(self) -> Events:
         """Return the events in order of sample, then step, then node."""
-        order = self._order()
-        if order is None:
+        if self._in_order():
             return self
+        order = self._order()
         crossing = None if self.t_crossing is None else self.t_crossing[order]
         return Events(
             self.sample[order], self.node[order], self.step[order], self.value[order], self.dt,
             crossing,
         )  # fmt: skip
 
-    def _order(self) -> np.ndarray | None:
-        """Return the indices that sort by sample, then step, then node; None if they are sorted."""
+    def _in_order(self) -> bool:
+        """Return whether the events are in order of sample, then step, then node."""
+        good = self.node[1:] >= self.node[:-1]
+        for column in (self.step, self.sample):
+            good = (column[1:] > column[:-1]) | ((column[1:] == column[:-1]) & good)
+        return bool(good.all())
+
+    def _order(self) -> np.ndarray:
+        """Return the indices that sort by sample, then step, then node."""
         columns = [c.astype(np.int64) for c in (self.sample, self.step, self.node)]
         if not len(self) or min(c.min() for c in columns) < 0:
             return np.lexsort(columns[::-1])
@@ -151,6 +168,4 @@ class Events:
             return np.lexsort(columns[::-1])
         # One key of all three sorts several times faster.
         key = (columns[0] * sizes[1] + columns[1]) * sizes[2] + columns[2]
-        if (key[1:] >= key[:-1]).all():
-            return None
         return np.argsort(key, kind="stable")

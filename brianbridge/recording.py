@@ -14,6 +14,7 @@ import numpy as np
 
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.events import Events
+from brianbridge.packed_events import PackedEvents
 from brianbridge.readable import columns, counted, milliseconds, shape_text
 
 __all__ = ["Events", "NotRecordedError", "Recording"]
@@ -98,7 +99,7 @@ class Recording:
             (
                 name,
                 f"{shape_text(shape)} neurons",
-                counted(len(self.events(name)), "spike"),
+                counted(self._number(name), "spike"),
                 ", ".join(self.traces.get(name, ())),
             )
             for name, shape in self.shapes.items()
@@ -142,20 +143,41 @@ class Recording:
 
     def _counts(self, name: str) -> np.ndarray:
         shape = self.shapes[name]
-        counts = self.events(name).counts(self.samples, int(np.prod(shape)))
+        neurons, events = int(np.prod(shape)), self.all_events
+        if isinstance(events, PackedEvents) and name in events:
+            counts = events.counts(name, neurons)
+        else:
+            counts = self.events(name).counts(self.samples, neurons)
         return counts.reshape(self.samples, *shape)
 
     def spikes_per_sample(self) -> dict[str, float]:
         """Return the mean number of spikes in a sample, by population."""
-        return {name: len(self.events(name)) / self.samples for name in self.shapes}
+        return {name: self._number(name) / self.samples for name in self.shapes}
+
+    def _number(self, name: str) -> int:
+        """Return the number of spikes of a population."""
+        events = self.all_events
+        if isinstance(events, PackedEvents) and name in events:
+            return events.number(name)
+        return len(self.events(name))
+
+    def packed(self) -> Recording:
+        """Return the recording with its spikes in few bytes each; see `PackedEvents`."""
+        if isinstance(self.all_events, PackedEvents):
+            return self
+        return replace(self, all_events=PackedEvents([(self.samples, self.all_events)]))
 
     def of_samples(self, low: int, high: int) -> Recording:
         """Return the recording of samples `low` to ``high - 1``."""
-        output = self.output[low:high]
+        output, events = self.output[low:high], self.all_events
+        if isinstance(events, PackedEvents):
+            chosen: Mapping[str, Events] = events.of_samples(low, high)
+        else:
+            chosen = {name: each.of_samples(low, high) for name, each in events.items()}
         return replace(
             self,
             samples=len(output),
-            all_events={n: events.of_samples(low, high) for n, events in self.all_events.items()},
+            all_events=chosen,
             output=output,
             traces={
                 name: {v: trace[:, low:high] for v, trace in variables.items()}
@@ -201,12 +223,15 @@ class Recording:
             name: {v: np.concatenate([p.traces[name][v] for p in parts], axis=1) for v in variables}
             for name, variables in first.traces.items()
         }
+        packed = [part.all_events for part in parts if isinstance(part.all_events, PackedEvents)]
         return cls(
             dt=first.dt,
             steps=first.steps,
             samples=int(starts[-1]),
             shapes=first.shapes,
-            all_events={name: joined(name) for name in first.shapes},
+            all_events=PackedEvents.joined(packed)
+            if len(packed) == len(parts)
+            else {name: joined(name) for name in first.shapes},
             output=np.concatenate([p.output for p in parts]),
             traces=traces,
         )

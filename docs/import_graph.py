@@ -31,6 +31,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("encoding",),
     ("network",),
     ("datasets", "io"),
+    ("kernels",),
     ("twin", "simulation", "interchange"),
     ("rules", "training", "perturbations", "measures", "plots"),
     ("ladder",),

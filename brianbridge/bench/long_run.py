@@ -153,7 +153,7 @@ def _objects(
             int(np.prod(network.shape_of(INPUT))), neuron[order], when[order] * second,
             clock=clock, sorted=True, name=INPUT, order=1,
         )  # fmt: skip
-    drives = Drives(network)(encoded)
+    drives = Drives(network)(encoded.current, encoded.samples)
     for population in network.populations:
         name = population.name
         group = population.neuron.group(

@@ -7,8 +7,10 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +18,8 @@ from brianbridge.io.networks.file import save_network
 from brianbridge.network import SpikingNetwork
 
 __all__ = [
-    "give_back_memory", "peak_memory_mb", "peak_memory_of_simulation_mb", "resident_memory_mb",
+    "added_peak_mb", "give_back_memory", "peak_memory_mb", "peak_memory_of_simulation_mb",
+    "resident_memory_mb",
 ]  # fmt: skip
 
 
@@ -28,6 +31,30 @@ def resident_memory_mb() -> float | None:
 def peak_memory_mb() -> float | None:
     """Return the peak memory of this process, in MB; None if the system does not report it."""
     return _status("VmHWM")
+
+
+def added_peak_mb(work: Callable[[], Any]) -> float | None:
+    """Return the peak memory of some work above what this process held before it, in MB.
+
+    Parameters
+    ----------
+    work : callable
+        The work.
+
+    Returns
+    -------
+    float or None
+        None if the system cannot reset the peak (only Linux can).
+    """
+    give_back_memory()
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets VmHWM
+    except OSError:
+        return None
+    before = resident_memory_mb()
+    work()
+    peak = peak_memory_mb()
+    return None if peak is None or before is None else peak - before
 
 
 def give_back_memory() -> None:

@@ -8,17 +8,16 @@ differs.
 
 from __future__ import annotations
 
-import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from brianbridge.bench.differing import DifferentSpikesError
+from brianbridge.bench.fresh_process import in_fresh_process
 from brianbridge.bench.memory import peak_memory_mb
 from brianbridge.bench.own_network import DT, random_network
 from brianbridge.provenance import collect
@@ -82,9 +81,9 @@ def bench_own(
     for neurons in sizes:
         how = (neurons, synapses, seconds, seed)
         row = {"neurons": neurons, "synapses": neurons * synapses}
-        row |= _in_fresh_process(_times, *how, rounds)
+        row |= in_fresh_process(_times, *how, rounds)
         for name, alone in (("plain", _plain_alone), ("ours", _ours_alone)):
-            row[f"{name}_mb"] = _in_fresh_process(alone, *how)
+            row[f"{name}_mb"] = in_fresh_process(alone, *how)
         rows.append(row)
         report(_line(row))
         if row["differing_spikes"]:
@@ -95,19 +94,12 @@ def bench_own(
     result: dict[str, Any] = {"rows": rows, "seconds": seconds, "rounds": rounds, "seed": seed}
     if stream:
         result["stream"] = [
-            _in_fresh_process(_streamed, length, synapses, seed) for length in (stream / 10, stream)
+            in_fresh_process(_streamed, length, synapses, seed) for length in (stream / 10, stream)
         ]
         for row in result["stream"]:
             report(_stream_line(row))
     result["provenance"] = collect(seed=seed)
     return result
-
-
-def _in_fresh_process(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Return the result of a function in a new Python, whose memory holds nothing else."""
-    fresh = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=fresh) as pool:
-        return pool.submit(function, *arguments).result()
 
 
 def _cpu_seconds(work: Callable[[], Any]) -> tuple[float, Any]:

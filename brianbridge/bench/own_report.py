@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from brianbridge.bench.report import machine_and_versions
 from brianbridge.io.atomic import writable_folder, write_whole
 
 __all__ = ["own_as_markdown", "write_own"]
@@ -34,14 +35,11 @@ def write_own(result: dict[str, Any], out: Path) -> list[Path]:
 def own_as_markdown(result: dict[str, Any]) -> str:
     """Return the tables as Markdown."""
     provenance = result["provenance"]
-    machine, versions = provenance["machine"], provenance["versions"]
-    libraries = ", ".join(f"{key} {versions[key]}" for key in sorted(versions) if versions[key])
     lines = [
         "# One presentation of a user's own network, beside plain Brian2",
         "",
         f"`{provenance.get('command', 'brianbridge bench own')}`, seed {result['seed']}, "
-        f"{provenance['date']}, {machine['cores']} cores, {machine['memory_gb']:.0f} GB, "
-        f"{machine['processor']}; {libraries}.",
+        f"{machine_and_versions(provenance)}.",
         "",
         f"Random networks of leaky neurons with two variables, {result['seconds']:g} s at 0.1 ms. "
         "Plain Brian2 (Cython) and brianbridge take turns in one process; times are CPU seconds. "

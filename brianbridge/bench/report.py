@@ -7,9 +7,19 @@ import json
 from pathlib import Path
 from typing import Any
 
+from brianbridge.bench.regimes import charged_line
 from brianbridge.io.atomic import writable_folder, write_whole
 
-__all__ = ["as_markdown", "write_report"]
+__all__ = ["as_markdown", "machine_and_versions", "write_report"]
+
+
+def machine_and_versions(provenance: dict[str, Any]) -> str:
+    """Return date, machine and versions of a result, in one line."""
+    machine, versions = provenance["machine"], provenance["versions"]
+    libraries = ", ".join(f"{key} {versions[key]}" for key in sorted(versions) if versions[key])
+    memory = f", {machine['memory_gb']:.0f} GB" if machine.get("memory_gb") else ""
+    size = f"{machine['cores']} cores{memory}, {machine['processor']}"
+    return f"{provenance['date']}, {size}; {libraries}"
 
 
 def write_report(result: dict[str, Any], out: Path, name: str = "simulate") -> list[Path]:
@@ -40,36 +50,51 @@ def write_report(result: dict[str, Any], out: Path, name: str = "simulate") -> l
 def as_markdown(result: dict[str, Any], name: str = "simulate") -> str:
     """Return the tables as Markdown."""
     samples, provenance = result["samples"], result["provenance"]
-    dts = sorted({row["dt_ms"] for row in result["rows"]}, reverse=True)
-    names = list(dict.fromkeys(row["name"] for row in result["rows"]))
-    cells = {(row["name"], row["dt_ms"]): row for row in result["rows"]}
-    ratios = {(r["name"], r["dt_ms"]): r["ratio"] for r in result["ratios"]}
-    machine, versions = provenance["machine"], provenance["versions"]
-    libraries = ", ".join(f"{key} {versions[key]}" for key in sorted(versions))
     lines = [
         f"# Seconds for {samples:,} samples",
         "",
-        f"`{provenance.get('command', 'brianbridge bench simulate')}`, {provenance['date']}, "
-        f"{machine['cores']} cores, {machine['processor']}; {libraries}. "
+        f"`{provenance.get('command', 'brianbridge bench simulate')}`, "
+        f"{machine_and_versions(provenance)}. "
         f"Data: {provenance['dataset']}, {result['input_spikes_per_sample']:.0f} input spikes per "
         "sample. In brackets: the ratio to the batched path, timed again before and after each. "
         "Slow paths were measured on the given number of samples and scaled; times of quick paths "
-        "are the median of three. Compiling and encoding are not included. All spikes were "
-        "compared, and none differs.",
-        "",
-        "| | " + " | ".join(f"dt = {dt:g} ms" for dt in dts) + " |",
-        "|---|" + "---|" * len(dts),
+        "are the median of three. Compiling is not included, and encoding only where it says so. "
+        "All spikes were compared, and none differs.",
     ]
-    for name_ in names:
-        row = [_cell(cells.get((name_, dt)), ratios.get((name_, dt)), samples) for dt in dts]
-        lines.append(f"| {name_} | " + " | ".join(row) + " |")
+    lines += _regime_lines(result, samples)
+    if "high_activity" in result:
+        busy = result["high_activity"]
+        hidden = f"{busy['hidden_spikes_per_sample']:,.0f} hidden spikes per sample"
+        lines += ["", f"## High activity: {hidden}", "", "The weights of the input are larger."]
+        lines += _regime_lines(busy, samples)
     lines += _scaling_lines(result.get("scaling", {}))
     if "peak_memory_mb" in result:
         lines += ["", f"Peak memory of a process that simulates {samples:,} samples: "
                   f"{result['peak_memory_mb']:.0f} MB."]  # fmt: skip
+    if "bytes_per_spike" in result:
+        lines += ["", f"Each spike that is kept takes {result['bytes_per_spike']:.1f} bytes of the "
+                  "peak memory."]  # fmt: skip
     if "scaling" in result:
         lines += ["", f"![Scaling]({name}.png)"]
     return "\n".join(lines) + "\n"
+
+
+def _regime_lines(result: dict[str, Any], samples: int) -> list[str]:
+    """Return the table of contestants at one activity, and the times with encoding."""
+    dts = sorted({row["dt_ms"] for row in result["rows"]}, reverse=True)
+    names = list(dict.fromkeys(row["name"] for row in result["rows"]))
+    cells = {(row["name"], row["dt_ms"]): row for row in result["rows"]}
+    ratios = {(r["name"], r["dt_ms"]): r["ratio"] for r in result["ratios"]}
+    lines = []
+    if names:
+        lines += ["", "| | " + " | ".join(f"dt = {dt:g} ms" for dt in dts) + " |"]
+        lines += ["|---|" + "---|" * len(dts)]
+    for name in names:
+        row = [_cell(cells.get((name, dt)), ratios.get((name, dt)), samples) for dt in dts]
+        lines.append(f"| {name} | " + " | ".join(row) + " |")
+    for found in result.get("with_encoding", []):
+        lines += ["", f"{charged_line(found)}."]
+    return lines
 
 
 def _cell(row: dict[str, Any] | None, ratio: float | None, samples: int) -> str:
@@ -83,9 +108,17 @@ def _cell(row: dict[str, Any] | None, ratio: float | None, samples: int) -> str:
 def _scaling_lines(scaling: dict[str, Any]) -> list[str]:
     lines = []
     for key, points in scaling.items():
-        times = ", ".join(f"{p[key]:,}: {p['seconds']:.2f} s" for p in points)
-        fixed = "" if key == "samples" else " (1,000 samples)"
-        lines += ["", f"Batched path over {key}{fixed}: {times}."]
+        times = ", ".join(
+            f"{p[key]:,}: {p['seconds']:.2f} s and {p['ns_per_operation']:.3f} ns an operation"
+            for p in points
+        )
+        lines += ["", f"Batched path over {key}: {times}."]
+    if scaling:
+        lines += [
+            "",
+            "An operation is a spike that arrives through a synapse, or the update of a neuron. "
+            "More steps have fewer samples, and neurons always have the same number of synapses.",
+        ]
     return lines
 
 
@@ -95,20 +128,19 @@ def _plot(result: dict[str, Any], path: Path) -> Path:
     scaling = result.get("scaling", {})
     figure = Figure(figsize=(4 + 3 * len(scaling), 3.4), layout="constrained")
     axes = figure.subplots(1, 1 + len(scaling), squeeze=False)[0]
-    bars, rows = axes[0], [r for r in result["rows"] if r["dt_ms"] == result["rows"][0]["dt_ms"]]
+    longest = max((row["dt_ms"] for row in result["rows"]), default=0.0)
+    bars, rows = axes[0], [row for row in result["rows"] if row["dt_ms"] == longest]
     rows = sorted(rows, key=lambda row: -row["seconds"])
     colours = ["#c44e52" if row["name"] == "batched" else "#8c8c8c" for row in rows]
     bars.barh([row["name"] for row in rows], [row["seconds"] for row in rows], color=colours)
     bars.set_xscale("log")
     bars.set_xlabel(f"seconds for {result['samples']:,} samples")
     for axis, (key, points) in zip(axes[1:], scaling.items(), strict=True):
-        x, y = [p[key] for p in points], [p["seconds"] for p in points]
-        axis.loglog(x, y, "o-", color="#c44e52")
-        # A line with time proportional to the variable.
-        axis.loglog(x, [y[-1] * a / x[-1] for a in x], ":", color="#8c8c8c", label="proportional")
+        x, y = [p[key] for p in points], [p["ns_per_operation"] for p in points]
+        axis.semilogx(x, y, "o-", color="#c44e52")
+        axis.set_ylim(bottom=0)
         axis.set_xlabel(key)
-        axis.set_ylabel("seconds, batched")
-        axis.legend(frameon=False, fontsize="small")
+        axis.set_ylabel("ns an operation, batched")
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
     content = io.BytesIO()

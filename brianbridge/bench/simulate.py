@@ -15,7 +15,19 @@ from brianbridge.bench.comparison import check_same
 from brianbridge.bench.contestants import CONTESTANTS, Outcome, kernel
 from brianbridge.bench.differing import DifferentSpikesError
 from brianbridge.bench.memory import peak_memory_of_simulation_mb
-from brianbridge.bench.scaling import Report, encoded, scaling_of, seconds_of_batched
+from brianbridge.bench.regimes import (
+    at_high_activity,
+    charged,
+    charged_line,
+    hidden_spikes,
+)
+from brianbridge.bench.scaling import (
+    Report,
+    bytes_per_spike,
+    encoded,
+    scaling_of,
+    seconds_of_batched,
+)
 from brianbridge.datasets import Dataset
 from brianbridge.encoding import EncodedInput
 from brianbridge.network import SpikingNetwork
@@ -52,7 +64,8 @@ def bench_simulate(
     divisors : sequence of int
         Divisors of the twin's step, which give Brian2's steps.
     scaling : bool
-        Whether to measure, too, how time grows with samples, width and steps.
+        Whether to measure, too, how time grows with samples, steps and neurons, and memory with
+        spikes.
     memory : bool
         Whether to measure the peak memory of a process that only simulates.
     report : callable
@@ -68,21 +81,40 @@ def bench_simulate(
     DifferentSpikesError
         If two paths do not produce the same spikes.
     """
+    x = data.x[np.arange(samples) % len(data)]
     given = encoded(network, data, samples)
-    rows = [row for divisor in divisors for row in _rows(network, given, divisor, report)]
-    result: dict[str, Any] = {
-        "samples": samples,
-        "rows": rows,
-        "ratios": _ratios(rows),
-        "input_spikes_per_sample": _input_spikes(given),
-    }
+    result: dict[str, Any] = {"samples": samples, "input_spikes_per_sample": _input_spikes(given)}
+    result |= _regime(network, x, given, divisors, report)
+    if divisors and result["input_spikes_per_sample"]:
+        busy = at_high_activity(network, x)
+        report(f"high activity: {hidden_spikes(busy, x):.0f} hidden spikes a sample")
+        result["high_activity"] = _regime(busy, x, given, divisors[:1], report)
     if scaling:
         result["scaling"] = scaling_of(network, data, report)
+        result["bytes_per_spike"] = bytes_per_spike(network, data, max(samples, 2))
+        report(f"{result['bytes_per_spike']:.1f} bytes of peak memory for each spike that is kept")
     if memory:
         peak = result["peak_memory_mb"] = peak_memory_of_simulation_mb(network, data.x, samples)
         report(f"peak memory of {samples} samples: {peak:.0f} MB")
     result["provenance"] = collect(network=network.to_dict(), dataset=data.name)
     return result
+
+
+def _regime(
+    network: SpikingNetwork, x: np.ndarray, given: EncodedInput, divisors: Sequence[int],
+    report: Report,
+) -> dict[str, Any]:  # fmt: skip
+    """Return the rows and ratios of a network, and its times with encoding."""
+    rows, with_encoding = [], []
+    for divisor in divisors:
+        here = _rows(network, given, divisor, report)
+        with_encoding.append(charged(network, x, here, divisor))
+        report(charged_line(with_encoding[-1]))
+        rows += here
+    return {
+        "hidden_spikes_per_sample": hidden_spikes(network, x) if rows else 0.0,
+        "rows": rows, "ratios": _ratios(rows), "with_encoding": with_encoding,
+    }  # fmt: skip
 
 
 def _rows(network: SpikingNetwork, given: EncodedInput, divisor: int, report: Report) -> list[Row]:

@@ -1,9 +1,10 @@
 """The command line: one module per command, and helpers of all commands.
 
 `parser` has options of several commands, `printing` helpers that print, `exits` the exit statuses;
-`terminal` protects standard output and error. A new command is a module with a function `add_to`,
-listed in `_COMMANDS`. Heavy libraries are imported by the command that needs them, so that
-``--help`` and ``models`` answer at once. May import everything.
+`terminal` protects standard output and error, and `several` runs a command in one of several
+processes. A new command is a module with a function `add_to`, listed in `_COMMANDS`. Heavy
+libraries are imported by the command that needs them, so that ``--help`` and ``models`` answer at
+once. May import everything.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from brianbridge.cli import (
 from brianbridge.cli.exits import ended
 from brianbridge.cli.parser import Parser
 from brianbridge.cli.printing import short_warnings
+from brianbridge.cli.several import one_of_several
 from brianbridge.cli.terminal import terminal
 from brianbridge.version import __version__
 
@@ -65,7 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             logging.raiseExceptions = False
             options = _parser().parse_args(given)
             command: Callable[[argparse.Namespace], int] = options.command
-            status = command(options)
+            with one_of_several():
+                status = command(options)
             sys.stdout.flush()
             return status
         except (Exception, KeyboardInterrupt) as error:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from brianbridge.cli.bench_train import add_train
 from brianbridge.cli.data_options import add_data_options, data_of, options_given
 from brianbridge.cli.interchange import add_nir_options, for_samples, network_of, nir_options
 from brianbridge.cli.parser import Namespace, add_command, add_group
@@ -31,7 +32,12 @@ def add_to(commands: Any) -> None:
     simulate.add_argument(
         "--quick", action="store_true", help="only at the twin's step, and without scaling"
     )
+    simulate.add_argument(
+        "--growth", action="store_true",
+        help="only how time and memory grow with samples, steps, neurons and spikes",
+    )  # fmt: skip
     add_nir_options(simulate)
+    add_train(benches)
     _add_own(benches)
     parity = add_command(
         benches, "parity", bench_parity, "compare twin and Brian2 on random networks"
@@ -119,6 +125,8 @@ def bench_simulate(options: Namespace) -> int:
 
     if options.samples < 1:
         raise InputError(f"--samples {options.samples}; give at least 1")
+    if options.growth and options.quick:
+        raise InputError("--quick leaves out what --growth measures; give one of them")
     network = network_of(options, options.network)
     _, data = data_of(options, network.provenance)
     network = for_samples(network, data.shape)
@@ -129,9 +137,9 @@ def bench_simulate(options: Namespace) -> int:
             network,
             data,
             samples=options.samples,
-            divisors=simulate.DIVISORS[:1] if options.quick else simulate.DIVISORS,
+            divisors=() if options.growth else simulate.DIVISORS[: 1 if options.quick else None],
             scaling=not options.quick,
-            memory=True,
+            memory=not options.growth,
             report=printer(options.json),
         )
     except simulate.DifferentSpikesError as error:
@@ -139,7 +147,7 @@ def bench_simulate(options: Namespace) -> int:
         return 1
     result["provenance"]["command"] = command_line(
         ["bench", "simulate"], options.network, **options_given(options), samples=options.samples,
-        quick=options.quick, **nir_options(options),
+        quick=options.quick, growth=options.growth, **nir_options(options),
     )  # fmt: skip
     if options.out is not None:
         write_report(result, options.out)

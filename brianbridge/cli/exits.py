@@ -20,7 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from brianbridge.cli.printing import print_error
-from brianbridge.errors import InputError
+from brianbridge.errors import InputError, ProcessEnded
+from brianbridge.launched import launched_rank
 
 __all__ = ["INTERRUPTED", "OF_OUTCOME", "ended"]
 
@@ -58,6 +59,8 @@ def ended(
     resumes : bool, optional
         Whether the same command resumes where this one stopped; None for a short command.
     """
+    if launched_rank() and isinstance(error, ProcessEnded):
+        return BAD_INPUT  # the first process says it
     if isinstance(error, InputError):
         return _report(str(error), BAD_INPUT)
     if isinstance(error, KeyboardInterrupt):
@@ -81,7 +84,8 @@ def ended(
 
 
 def _report(line: str, status: int) -> int:
-    print_error(line)
+    rank = launched_rank()
+    print_error(f"process {rank}: {line}" if rank else line)
     return status
 
 

@@ -17,6 +17,7 @@ from brianbridge.cli.parser import (
 )
 from brianbridge.cli.printing import command_line, print_entries, printer
 from brianbridge.cli.train import changed
+from brianbridge.launched import launched_rank
 
 __all__ = ["add_to", "list_studies", "run_study"]
 
@@ -50,11 +51,12 @@ def run_study(options: Namespace) -> int:
     seed = "" if options.seed is None else f"-{options.seed}"
     # A folder of its own, so that the whole study does not resume from a smoke test.
     quick = "-quick" if options.quick else ""
+    first = not launched_rank()  # one of several processes prints
     out = options.out or Path("runs") / f"{study.name}{seed}{quick}"
     summary = studies.run_study(
         study,
         out,
-        report=printer(options.json),
+        report=printer(options.json or not first),
         spikes=not options.no_spikes,
         command=command_line(
             ["study", "run"],
@@ -66,11 +68,14 @@ def run_study(options: Namespace) -> int:
         ),
         decide_by=options.decide_by,
     )
+    if not first:
+        return 0
     if options.json:
         print(json.dumps(summary, indent=2))
     else:
         _print_summary(summary, out)
-    return OF_OUTCOME[summary["outcome"]]
+    # torchrun takes every other status for a crash, and might start all processes again.
+    return OF_OUTCOME[summary["outcome"]] if launched_rank() is None else 0
 
 
 def _print_summary(summary: dict[str, Any], out: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from brianbridge.cli.parser import Namespace, add_command, add_training_options
 from brianbridge.errors import InputError
+from brianbridge.launched import launched_rank
 
 if TYPE_CHECKING:
     from brianbridge.study import Study
@@ -34,6 +35,8 @@ def train(options: Namespace) -> int:
 
     study = changed(read_study(options.study), options.seed, options.deterministic)
     network = train_study(study, options.out, load_split(study))
+    if launched_rank():
+        return 0  # the first of several processes prints
     rule = network.provenance["rule"]["name"]
     curve = {k: v[-1] for k, v in network.provenance["training_curve"].items()}
     if options.json:

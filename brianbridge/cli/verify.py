@@ -55,6 +55,14 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--scheduler", help="address of a Dask scheduler whose workers share the work"
     )
+    parser.add_argument(
+        "--after",
+        type=int,
+        help="steps after the input ends, for spikes that are still on their way",
+    )
+    parser.add_argument(
+        "--refractory", help='refractory period of neurons that have none, such as "1 ms"'
+    )
     parser.add_argument("--operations", action="store_true", help="also print the operation counts")
     add_nir_options(parser)
 
@@ -74,6 +82,10 @@ def _verify(options: Namespace) -> int:
     train, test = data_of(options, network.provenance)
     test = first_samples(test, options.samples)
     network = for_samples(network, test.shape)
+    if options.after is not None:
+        network = network.with_steps_after(options.after)
+    if options.refractory is not None:
+        network = network.with_refractory(options.refractory)
     if out is not None:
         for name in ("verdict.json", "report.html", "spikes.h5"):
             writable_file(out / name)
@@ -140,6 +152,7 @@ def _write(verdict: Verdict, options: Namespace) -> None:
     command = command_line(
         ["verify"], options.network, **options_given(options), ladder=options.ladder,
         samples=options.samples, seed=options.seed, decide_by=not_default(options.decide_by),
+        after=options.after, refractory=options.refractory,
         **nir_options(options),
     )  # fmt: skip
     report_beside(verdict, options.out, command, printer(options.json))

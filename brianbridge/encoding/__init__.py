@@ -8,11 +8,13 @@ from brianbridge.encoding.background import Background
 from brianbridge.encoding.base import EncodedInput, Encoding, encoding_from_dict, encoding_names
 from brianbridge.encoding.bernoulli import Bernoulli
 from brianbridge.encoding.current import Current
+from brianbridge.encoding.finer import Finer
 from brianbridge.encoding.frames import Frames
 from brianbridge.encoding.latency import Latency
 from brianbridge.encoding.poisson import Poisson
 from brianbridge.encoding.replay import Replay
 from brianbridge.encoding.sources import Source, Sources
+from brianbridge.encoding.waiting import Waiting
 
 __all__ = [
     "Background",
@@ -20,12 +22,14 @@ __all__ = [
     "Current",
     "EncodedInput",
     "Encoding",
+    "Finer",
     "Frames",
     "Latency",
     "Poisson",
     "Replay",
     "Source",
     "Sources",
+    "Waiting",
     "encoding_from_dict",
     "encoding_names",
 ]

@@ -8,8 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from brianbridge.counters import key_of, uniforms_of_steps
+from brianbridge.distributions import binomial_numbers, normals
 from brianbridge.encoding.base import EncodedInput, Encoding
 from brianbridge.encoding.blocks import joined, spans, steps_of_block
+from brianbridge.encoding.draws import Chances
 from brianbridge.errors import InputError
 from brianbridge.readable import counted
 
@@ -136,35 +139,41 @@ class Background(Encoding):
         self, x: np.ndarray, index: np.ndarray, block: int, stream: int = 0
     ) -> Iterator[EncodedInput]:
         """Yield rasters of numbers of spikes; see `Encoding.blocks`."""
+        key = key_of(self.seed, "background", str(stream), str(self.number))
+        numbers = np.asarray(index, np.int64)
+        if self.inputs > 1:
+            yield from self._counts(key, numbers, block)
+            return
+        of_rows = self._of_rows()
+        chances = Chances.of(np.broadcast_to(of_rows, (len(of_rows), self.size)))
+        since = np.asarray(self.since)
+        for first, last in spans(self.steps, block):
+            inside = since[(since > first) & (since < last)].tolist()
+            ends = [first, *inside, last]
+            rows = np.searchsorted(since, ends[:-1], side="right") - 1
+            parts = [
+                chances.raster(key, numbers, np.full(len(numbers), row), low, high)
+                for row, low, high in zip(rows, ends[:-1], ends[1:], strict=True)
+            ]
+            yield EncodedInput(raster=parts[0] if len(parts) == 1 else np.concatenate(parts))
+
+    def _counts(self, key: np.uint64, numbers: np.ndarray, block: int) -> Iterator[EncodedInput]:
+        """Yield rasters of how many of several sources fire."""
         inputs = self.inputs
         normal = bool(self._is_normal(self._of_rows()).any())
         kind = np.int8 if inputs <= np.iinfo(np.int8).max and not normal else np.float64
-        seeds = [(self.seed, stream, int(sample), self.number + 1) for sample in index]
-        # Each distribution has its own generator, so that blocks of any size draw the same.
-        generators = [(np.random.default_rng(s), np.random.default_rng((*s, 1))) for s in seeds]
         for first, last in spans(self.steps, block):
-            probability = self.probabilities(first, last)
-            raster = np.empty((last - first, len(index), self.size), kind)
-            for position, (counting, smooth) in enumerate(generators):
-                drawn = self._counted(counting, probability)
-                if normal:
-                    drawn = np.where(
-                        self._is_normal(probability), self._smooth(smooth, probability), drawn
-                    )
-                raster[:, position] = drawn
-            yield EncodedInput(raster=raster)
+            shape = last - first, len(numbers), self.size
+            uniform = uniforms_of_steps(key, numbers, first, last, self.size)
+            probability = np.broadcast_to(self.probabilities(first, last)[:, None], shape).ravel()
+            smooth = self._is_normal(probability)
+            drawn = binomial_numbers(uniform.ravel(), inputs, np.where(smooth, 0.0, probability))
+            if normal:
+                mean = inputs * probability
+                around = normals(uniform.ravel()) * np.sqrt(mean * (1 - probability))
+                drawn = np.where(smooth, mean + around, drawn)
+            yield EncodedInput(raster=drawn.reshape(shape).astype(kind))
 
     def _is_normal(self, probability: np.ndarray) -> np.ndarray:
         """Return where Brian2 replaces the binomial distribution by a normal one."""
-        if self.inputs == 1:
-            return np.zeros(probability.shape, bool)
         return (self.inputs * probability > 5) & (self.inputs * (1 - probability) > 5)
-
-    def _counted(self, generator: np.random.Generator, probability: np.ndarray) -> np.ndarray:
-        if self.inputs == 1:
-            return generator.random(probability.shape) < probability
-        return generator.binomial(self.inputs, probability)
-
-    def _smooth(self, generator: np.random.Generator, probability: np.ndarray) -> np.ndarray:
-        mean = self.inputs * probability
-        return generator.normal(mean, np.sqrt(mean * (1 - probability)))

@@ -19,7 +19,14 @@ from brianbridge.neurons.quantities import checked_step
 from brianbridge.neurons.quantity_text import parse_quantity, quantity_text
 from brianbridge.registry import Registry
 
-__all__ = ["ENCODINGS", "EncodedInput", "Encoding", "encoding_from_dict", "encoding_names"]
+__all__ = [
+    "ENCODINGS",
+    "EncodedInput",
+    "Encoding",
+    "StepEvents",
+    "encoding_from_dict",
+    "encoding_names",
+]
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,9 @@ class EncodedInput:
         )
 
 
+#: Where the spikes of each sample begin, int64 ``(samples + 1,)``, and the neuron of each spike,
+#: int32 ``(spikes,)``, ascending within a sample.
+StepEvents = tuple[np.ndarray, np.ndarray]
 #: Brian2 counts so many steps exactly.
 _MOST_STEPS = 10_000_000
 ENCODINGS: Registry[type[Encoding]] = Registry(
@@ -122,6 +132,16 @@ class Encoding(ABC):
                 f"encoding '{self.kind}': the value at {bad} is not finite; remove or replace it"
             )
         return samples
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the input is a constant current; otherwise it is spikes."""
+        return False
+
+    @property
+    def unit_step(self) -> float:
+        """The step in which currents and biases are counted, in seconds: `dt`, if not finer."""
+        return float(self.dt)
 
     def shape_of_input(self, sample_shape: Sequence[int]) -> tuple[int, ...]:
         """Return the shape of the input population: mostly the shape of a sample.
@@ -202,6 +222,25 @@ class Encoding(ABC):
             return
         for first in range(0, self.steps, block):
             yield EncodedInput(raster=whole.raster[first : first + block])
+
+    def events(
+        self, x: np.ndarray, index: np.ndarray, stream: int = 0
+    ) -> Iterator[StepEvents] | None:
+        """List the spikes of `encode`, all of value 1, step by step.
+
+        Returns
+        -------
+        iterator of StepEvents, or None
+            None if there is no way but to look for them in a raster.
+
+        Examples
+        --------
+        >>> from brianbridge.encoding import Bernoulli
+        >>> start, node = next(Bernoulli(5).events(np.array([[1.0, 0.0, 1.0]]), np.arange(1)))
+        >>> start.tolist(), node.tolist()
+        ([0, 2], [0, 2])
+        """
+        return None
 
     def __repr__(self) -> str:
         options = []

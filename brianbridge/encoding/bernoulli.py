@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from brianbridge.encoding.base import EncodedInput, Encoding
-from brianbridge.encoding.blocks import joined, spans, steps_of_block
+from brianbridge.counters import key_of
+from brianbridge.encoding.base import EncodedInput, Encoding, StepEvents
+from brianbridge.encoding.blocks import spans
+from brianbridge.encoding.draws import Chances
 from brianbridge.errors import InputError
 
 __all__ = ["Bernoulli"]
@@ -52,31 +55,51 @@ class Bernoulli(Encoding):
 
     def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
         """Return a raster of -1, 0 and 1; see `Encoding.encode`."""
-        x = self._samples(x, index)
-        block = steps_of_block(x.size)
-        return joined(self.blocks(x, index, block, stream), self.steps)
+        return next(self.blocks(x, index, self.steps, stream))
 
     def blocks(
         self, x: np.ndarray, index: np.ndarray, block: int, stream: int = 0
     ) -> Iterator[EncodedInput]:
         """Yield rasters of -1, 0 and 1; see `Encoding.blocks`."""
         x = self._samples(x, index)
-        if not self.signed and np.any(x < 0):
+        (chances, negative), key = self._chances(x), self._key(stream)
+        sign = np.sign(x).astype(np.int8) if negative else None
+        for first, last in spans(self.steps, block):
+            raster = chances.raster(key, index, np.arange(len(x)), first, last)
+            raster = raster.reshape(last - first, *x.shape)
+            if sign is not None:
+                raster *= sign
+            yield EncodedInput(raster=raster)
+
+    def events(
+        self, x: np.ndarray, index: np.ndarray, stream: int = 0
+    ) -> Iterator[StepEvents] | None:
+        """List the spikes if all are 1; see `Encoding.events`."""
+        x = self._samples(x, index)
+        (chances, negative), key = self._chances(x), self._key(stream)
+        if negative:
+            return None
+        rows = np.arange(len(x))
+        return (chances.events(key, index, rows, step) for step in range(self.steps))
+
+    def _chances(self, x: np.ndarray) -> tuple[Chances, bool]:
+        """Return the probabilities of samples, and whether some value is negative.
+
+        Samples that give no probability are refused.
+        """
+        low, high = x.min(initial=0.0), x.max(initial=0.0)
+        if not self.signed and low < 0:
             raise InputError(
-                f"encoding 'bernoulli': the smallest value is {x.min():g}; set signed = true, or "
+                f"encoding 'bernoulli': the smallest value is {low:g}; set signed = true, or "
                 "scale the data to [0, 1]"
             )
-        probability = self.gain * np.abs(x)
-        if np.any(probability > 1):
+        if self.gain * max(-low, high) > 1:
             raise InputError(
-                f"encoding 'bernoulli': gain*|x| reaches {probability.max():g}, which is not "
-                "a probability; lower the gain or scale the data"
+                f"encoding 'bernoulli': gain*|x| reaches {self.gain * max(-low, high):g}, which is "
+                "not a probability; lower the gain or scale the data"
             )
-        sign = np.sign(x).astype(np.int8)
-        generators = [np.random.default_rng((self.seed, stream, int(n))) for n in index]
-        for first, last in spans(self.steps, block):
-            raster = np.empty((last - first, *x.shape), np.int8)
-            for position, generator in enumerate(generators):
-                uniform = generator.random((last - first, *x.shape[1:]))
-                raster[:, position] = (uniform < probability[position]) * sign[position]
-            yield EncodedInput(raster=raster)
+        flat = x.reshape(len(x), math.prod(x.shape[1:]))
+        return Chances.of(flat, self.gain), bool(low < 0)
+
+    def _key(self, stream: int) -> np.uint64:
+        return key_of(self.seed, "encoding", str(stream))

@@ -29,6 +29,11 @@ class Current(Encoding):
     kind: ClassVar[str] = "current"
     draws: ClassVar[bool] = False
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the input is a constant current: True."""
+        return True
+
     def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
         """Return the samples as float64; see `Encoding.encode`."""
         return EncodedInput(current=self._samples(x, index))

@@ -49,6 +49,8 @@ class Latency(Encoding):
                 f"encoding 'latency': the data range from {x.min():g} to {x.max():g}; scale them "
                 "to [0, 1]"
             )
-        step = np.rint((1 - x) * (self.steps - 1)).astype(np.int64)
-        raster = np.arange(self.steps).reshape(-1, *(1,) * x.ndim) == step
-        return EncodedInput(raster=(raster & (x > self.silent)).astype(np.int8))
+        fires = np.flatnonzero(x > self.silent)
+        step = np.rint((1 - x.ravel()[fires]) * (self.steps - 1)).astype(np.int64)
+        raster = np.zeros((self.steps, *x.shape), np.int8)
+        raster.reshape(self.steps, -1)[step, fires] = 1
+        return EncodedInput(raster=raster)

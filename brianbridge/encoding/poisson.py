@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from brianbridge.encoding.base import EncodedInput, Encoding
+from brianbridge.encoding.base import EncodedInput, Encoding, StepEvents
 from brianbridge.encoding.bernoulli import Bernoulli
 from brianbridge.errors import InputError
 from brianbridge.neurons.quantities import parse_quantity, unit_name
@@ -75,6 +75,12 @@ class Poisson(Encoding):
     ) -> Iterator[EncodedInput]:
         """Yield rasters of 0 and 1; see `Encoding.blocks`."""
         return self._drawn(x, index).blocks(x, index, block, stream)
+
+    def events(
+        self, x: np.ndarray, index: np.ndarray, stream: int = 0
+    ) -> Iterator[StepEvents] | None:
+        """List the spikes; see `Encoding.events`."""
+        return self._drawn(x, index).events(x, index, stream)
 
     def _drawn(self, x: np.ndarray, index: np.ndarray) -> Bernoulli:
         self.rates(x, index, self.dt)

@@ -11,7 +11,6 @@ import numpy as np
 
 from brianbridge.encoding.base import EncodedInput, Encoding, encoding_from_dict
 from brianbridge.encoding.blocks import joined, steps_of_block
-from brianbridge.encoding.current import Current
 from brianbridge.errors import InputError
 
 __all__ = ["Source", "Sources"]
@@ -89,7 +88,7 @@ class Sources(Encoding):
             what, encoding = f"encoding 'sources', part '{part.name}'", part.encoding
             if names.count(part.name) > 1:
                 raise InputError(f"{what}: there are several parts of this name; rename one")
-            if isinstance(encoding, Current | Sources):
+            if encoding.is_current or isinstance(encoding, Sources):
                 raise InputError(f"{what}: encoding '{encoding.kind}' makes no spikes of one group")
             if (encoding.steps, encoding.dt) != (self.steps, self.dt):
                 raise InputError(

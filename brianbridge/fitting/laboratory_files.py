@@ -1,6 +1,6 @@
-"""Read sweeps from files of laboratories: NWB by pynwb, and other formats by Neo.
+"""Read sweeps from files of laboratories: NWB, and other formats by Neo.
 
-Both libraries are imported when such a file is read. Values have the units that their file tells.
+Neo is imported when such a file is read. Values have the units that their file tells.
 """
 
 from __future__ import annotations
@@ -11,11 +11,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from brianbridge.errors import InputError
+from brianbridge.io.hdf5 import member, opened, read_numbers
+from brianbridge.io.spikes.population import check_stored
+from brianbridge.io.text_heaps import attribute
+from brianbridge.preferences import how_to_raise, memory_budget
 
 __all__ = ["Sweep", "read_laboratory_file"]
+
+#: Where an NWB file has its series.
+_PLACES = {"acquisition": ("acquisition",), "stimulus": ("stimulus", "presentation")}
 
 
 @dataclass(frozen=True)
@@ -50,13 +58,13 @@ def read_laboratory_file(path: Path, names: Collection[str]) -> dict[str, list[S
     Raises
     ------
     InputError
-        If the library is not installed.
+        If an NWB file is damaged or too large, or Neo is not installed.
     """
-    library = "pynwb" if path.suffix == ".nwb" else "neo"
-    if find_spec(library) is None:
-        raise InputError(f"'{path}' needs {library}: pip install 'brianbridge[recordings]'")
+    nwb = path.suffix == ".nwb"
+    if not nwb and find_spec("neo") is None:
+        raise InputError(f"'{path}' needs neo: pip install 'brianbridge[recordings]'")
     found: dict[str, list[Sweep]] = {}
-    for name, sweep in _nwb(path, names) if library == "pynwb" else _neo(path):
+    for name, sweep in _nwb(path, names) if nwb else _neo(path):
         found.setdefault(name, []).extend([sweep] if sweep is not None and name in names else [])
     return found
 
@@ -84,26 +92,57 @@ def _neo(path: Path) -> Iterator[tuple[str, Sweep]]:
 
 
 def _nwb(path: Path, names: Collection[str]) -> Iterator[tuple[str, Sweep | None]]:
-    """Return each series with a known unit, as ``acquisition/NAME`` or ``stimulus/NAME``."""
+    """Return each series with a known unit, as ``acquisition/NAME`` or ``stimulus/NAME``.
+
+    The file is read as HDF5: pynwb would make classes of the descriptions that it contains, and
+    follow links into other files.
+    """
     from brian2 import amp, siemens, volt
-    from pynwb import NWBHDF5IO, TimeSeries
 
     dims = {"volts": volt.dim, "amperes": amp.dim, "siemens": siemens.dim}
-    with NWBHDF5IO(str(path), "r", load_namespaces=True) as file:
-        content = file.read()
-        for place in ("acquisition", "stimulus"):
-            for own, series in getattr(content, place).items():
-                if not isinstance(series, TimeSeries) or series.unit not in dims:
-                    continue
-                name = f"{place}/{own}"
-                yield name, _series(series, dims[series.unit]) if name in names else None
+    with opened(path, "NWB file") as file:
+        for place, folders in _PLACES.items():
+            group: h5py.Group = file
+            for folder in folders:
+                group = member(group, folder, h5py.Group)
+            for own in group:
+                unit = _unit(group, own)
+                if unit in dims:
+                    name = f"{place}/{own}"
+                    yield name, _series(group[own], dims[unit]) if name in names else None
 
 
-def _series(series: Any, dim: Any) -> Sweep:
+def _unit(group: h5py.Group, name: str) -> str:
+    """Return the unit of a series; none if it is no series, or its data are linked."""
+    for part, kind in ((name, h5py.Group), ("data", h5py.Dataset)):
+        if not isinstance(group.get(part, getlink=True), h5py.HardLink):
+            return ""
+        group = group[part]
+        if not isinstance(group, kind):
+            return ""
+    unit = attribute(group, "unit", "")
+    return unit.decode("utf-8", "replace") if isinstance(unit, bytes) else str(unit)
+
+
+def _series(series: h5py.Group, dim: Any) -> Sweep:
     """Return the values of a series of an NWB file, in SI units."""
-    values = np.asarray(series.data, float) * series.conversion + series.offset
-    if series.rate:
-        return Sweep(values, dim, 1 / series.rate)
-    between = np.diff(series.timestamps[:])
+    data = member(series, "data", h5py.Dataset)
+    conversion, offset = (
+        float(attribute(data, name, default))
+        for name, default in (("conversion", 1), ("offset", 0))
+    )
+    values = _numbers(series, "data") * conversion + offset
+    if "starting_time" in series:
+        rate = float(attribute(member(series, "starting_time", h5py.Dataset), "rate"))
+        return Sweep(values, dim, 1 / rate)
+    between = np.diff(_numbers(series, "timestamps"))
     dt = float(np.mean(between))
     return Sweep(values, dim, dt if np.ptp(between) < 0.01 * dt else np.nan)
+
+
+def _numbers(series: h5py.Group, name: str) -> np.ndarray:
+    dataset = member(series, name, h5py.Dataset)
+    check_stored(Path(dataset.file.filename), dataset)
+    if (needed := 8.0 * dataset.size) > memory_budget():
+        raise InputError(f"'{dataset.name}' needs {needed / 1e6:.4g} MB; {how_to_raise(needed)}")
+    return read_numbers(series, name).astype(float)

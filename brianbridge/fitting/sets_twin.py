@@ -143,15 +143,19 @@ class _SetWeights(ProjectionTwin):
         super().__init__(ones, source, target, torch.float64, dt=dt)
         self._has_model = projection.model is not None
 
-    def over_time(self, raster: Tensor, later: int) -> Tensor:
-        return self._weighted(super().over_time(raster, later))
+    def over_time(
+        self, raster: Tensor, later: int, noise: Noise | None = None, first: int = 0
+    ) -> Tensor:
+        return self._times(super().over_time(raster, later, noise, first))
 
-    def arrivals(self, later: int) -> Callable[[int, Sequence[Tensor]], Tensor | None]:
-        arriving = super().arrivals(later)
+    def arrivals(
+        self, later: int, noise: Noise | None = None, first: int = 0
+    ) -> Callable[[int, Sequence[Tensor]], Tensor | None]:
+        arriving = super().arrivals(later, noise, first)
 
         def weighted(k: int, emitted: Sequence[Tensor]) -> Tensor | None:
             found = arriving(k, emitted)
-            return None if found is None else self._weighted(found)
+            return None if found is None else self._times(found)
 
         return weighted
 
@@ -160,5 +164,5 @@ class _SetWeights(ProjectionTwin):
             return self.each.reshape(-1, 1), self.bias
         return super().effective()
 
-    def _weighted(self, values: Tensor) -> Tensor:
+    def _times(self, values: Tensor) -> Tensor:
         return values * self.each.reshape(-1, *(1 for _ in self.target))

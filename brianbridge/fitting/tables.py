@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from brianbridge.datasets.formats.numpy_files import array_names, read_arrays
+from brianbridge.datasets.formats.numpy_files import array_names, check_size, read_arrays
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.fitting.weights import real_array
 
@@ -16,6 +16,8 @@ __all__ = ["TABLES", "check_known", "read_table", "unreadable"]
 
 #: The ends of the names of such files.
 TABLES = (".npz", ".csv")
+#: Memory in which NumPy splits a byte of text.
+_CSV_MEMORY = 60
 
 
 def read_table(path: Path, names: Collection[str]) -> dict[str, np.ndarray | None]:
@@ -38,6 +40,8 @@ def read_table(path: Path, names: Collection[str]) -> dict[str, np.ndarray | Non
             held = array_names(path)
             found = read_arrays(path, path, [name for name in held if name in names])
             return {name: real_array(found[name]) if name in found else None for name in held}
+        stored = path.stat().st_size
+        check_size(_CSV_MEMORY * stored, stored, path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of an empty file
             table = np.genfromtxt(

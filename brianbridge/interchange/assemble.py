@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from brianbridge.encoding import Current, Encoding
+from brianbridge.encoding import Encoding
 from brianbridge.errors import InputError
 from brianbridge.interchange.chains import Chain, chain_of
 from brianbridge.interchange.graph import (
@@ -101,7 +101,7 @@ def assemble(
     projections = []
     used: set[str] = set()
     for route, chain in zip(routes, chains, strict=True):
-        is_constant = route.source == start and isinstance(encoding, Current)
+        is_constant = route.source == start and encoding.is_current
         back = route.source != start and order.index(route.source) >= order.index(route.target)
         ends = (INPUT if route.source == start else names[route.source], names[route.target])
         projection = projection_of(

@@ -16,6 +16,7 @@ import numpy as np
 from brianbridge.errors import InputError
 from brianbridge.io.json_text import parse_json
 from brianbridge.io.spikes.file import MAGIC
+from brianbridge.io.text_heaps import TextHeaps, attribute
 
 __all__ = [
     "NETWORK_FORMAT",
@@ -124,9 +125,9 @@ def kind_of(file: h5py.File) -> str:
     return f"HDF5 file with {listed}"
 
 
-def _is(file: h5py.File, attribute: str, value: bytes | int) -> bool:
+def _is(file: h5py.File, name: str, value: bytes | int) -> bool:
     # Other programs may write a scalar, an array of one value, or nothing.
-    return np.atleast_1d(file.attrs.get(attribute)).tolist() == [value]
+    return np.atleast_1d(attribute(file, name, None)).tolist() == [value]
 
 
 def check_headers(file: h5py.File) -> None:
@@ -229,6 +230,8 @@ def read_json(group: h5py.Group, name: str) -> dict[str, Any]:
     dataset = member(group, name, h5py.Dataset)
     if h5py.check_string_dtype(dataset.dtype) is None or dataset.size != 1:
         raise InputError(f"'{dataset.name}' holds {dataset.dtype}; expected one string")
+    if dataset.dtype.hasobject:
+        TextHeaps(dataset.file, "save the network again").check(dataset)
     entry = parse_json(np.ravel(dataset[()])[0], f"'{dataset.name}'")
     if not isinstance(entry, dict):
         raise InputError(f"'{dataset.name}' is not a JSON object")

@@ -36,6 +36,8 @@ class Hdf5Sink:
     ----------
     error : OSError, MemoryError or None
         The first error. From then on writes stay in memory, where HDF5 can read them again.
+    last : tuple of int and int
+        Start and length of the last write.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -44,6 +46,7 @@ class Hdf5Sink:
         self._size = 0
         self._kept: list[tuple[int, bytes]] = []
         self.error: OSError | MemoryError | None = None
+        self.last = (0, 0)
 
     def check(self) -> None:
         """Raise the first error, if there was one."""
@@ -73,6 +76,7 @@ class Hdf5Sink:
         """Write, or keep the error."""
         start, count = self._at, len(data)
         self._at += count
+        self.last = (start, count)
         self._size = max(self._size, self._at)
         if self.error is None:
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import reduce
 from operator import add
 from typing import Any
@@ -102,6 +102,7 @@ def measure_rung(
         undecided=tuple(name for name, one in judged.items() if one.outcome == "undecided"),
         judged=judged,
         exact=results.exact,
+        bridge=None if pooled.bridge is None else asdict(pooled.bridge),
         **_accuracy(results),
         **_differences(comparison, condition.network),
         **_synaptic_operations(condition, pooled, inputs, len(labels), len(runs)),

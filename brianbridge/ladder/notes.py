@@ -33,6 +33,7 @@ def notes_of(twin: TwinOutcome, rungs: Sequence[RungOutcome], samples: int) -> l
             for rung in rungs
             if rung.outcome in ("fell short", "undecided")
         ),
+        *_bridge(rungs),
         *_decisions(twin, rungs[:_DECISIONS]),
         *(
             f"Brian2, {rung.name}, {remedy.label}: {percent(remedy.accuracy)} "
@@ -42,6 +43,25 @@ def notes_of(twin: TwinOutcome, rungs: Sequence[RungOutcome], samples: int) -> l
         ),
         *_attributions(rungs),
     ]
+
+
+def _bridge(rungs: Sequence[RungOutcome]) -> Iterator[str]:
+    """Yield how far Brian2 and the twin of each rung agree: one line for all that agree."""
+    checked = [(rung.name, rung.bridge) for rung in rungs if rung.bridge is not None]
+    same = [found for _, found in checked if not found["mismatches"]]
+    if same:
+        spikes, samples = sum(found["spikes"] for found in same), same[0]["samples"]
+        word = "rung" if len(same) == 1 else "rungs"
+        yield (
+            f"Brian2 and the twin of the rung: 0 of {spikes:,} spikes differ on {len(same)} {word}"
+            f", first {samples} samples"
+        )
+    for name, found in checked:
+        if found["mismatches"]:
+            yield (
+                f"Brian2, {name}: {found['mismatches']:,} of {found['cells']:,} cells differ from "
+                f"the twin of the rung, first {found['samples']} samples"
+            )
 
 
 def _decisions(twin: TwinOutcome, rungs: Sequence[RungOutcome]) -> Iterator[str]:

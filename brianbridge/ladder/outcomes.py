@@ -154,6 +154,11 @@ class RungOutcome:
         was predicted.
     only_class : int, optional
         The class that is predicted for every sample, although there are several labels.
+    bridge : mapping, optional
+        Comparison with the twin of the rung, on the first samples, in which no spike should differ:
+        ``samples``, ``cells``, ``spikes`` and ``mismatches``
+        (`brianbridge.ladder.bridge_check.BridgeCheck`). None on a rung that changes nothing, and
+        where Brian2 draws the input itself.
     decision : mapping, optional
         When output neurons decided, how many spikes it took, and whether they fired in the twin's
         order; only for readout ``first_spike``. The keys are those of `Decision.to_dict` and
@@ -194,6 +199,7 @@ class RungOutcome:
     silent: float | None = None
     ties: float = 0.0
     only_class: int | None = None
+    bridge: Mapping[str, int] | None = None
     decision: Mapping[str, Any] | None = None
     attribution: Mapping[str, Mapping[str, Mapping[str, float]]] | None = None
     remedies: Mapping[str, RemedyOutcome] | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from brianbridge.ladder.bridge_check import BridgeCheck
 from brianbridge.ladder.twin_run import TwinRun, block_size
 from brianbridge.measures.decision import Decision
 from brianbridge.measures.first_spikes import FirstSpikeComparison
@@ -41,6 +42,8 @@ class RunResult:
         Decision times, and their comparison with the twin's; for readout ``first_spike``.
     distances : SpikeTrainDistances, optional
         Distances from the twin's spike trains, for the first samples.
+    bridge : BridgeCheck, optional
+        Comparison with the twin of the run's condition, for the first samples.
     seconds : float
         Time that the run took.
     """
@@ -53,6 +56,7 @@ class RunResult:
     decision: Decision | None = None
     first_spikes: FirstSpikeComparison | None = None
     distances: SpikeTrainDistances | None = None
+    bridge: BridgeCheck | None = None
     seconds: float = 0.0
 
     def __add__(self, other: RunResult) -> RunResult:
@@ -68,6 +72,7 @@ class RunResult:
             _sum(self.decision, other.decision),
             _sum(self.first_spikes, other.first_spikes),
             _sum(self.distances, other.distances),
+            _sum(self.bridge, other.bridge),
             self.seconds + other.seconds,
         )
 

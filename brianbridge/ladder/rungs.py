@@ -28,8 +28,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from brianbridge.errors import InputError
 from brianbridge.ladder.remedy import REMEDIES, Remedy
-from brianbridge.perturbations import Perturbation, perturbation
+from brianbridge.network import SpikingNetwork
+from brianbridge.perturbations import Perturbation, perturbation, perturbed
 from brianbridge.perturbations.base import PERTURBATIONS
+from brianbridge.perturbations.condition import Condition
 from brianbridge.schema import TablesByName, files_by_name, find_toml, read_toml, validated
 
 __all__ = ["Rung", "Tolerances", "check_ladder", "ladder_names", "read_ladder"]
@@ -137,6 +139,23 @@ class Rung(Tolerances):
     def perturbations(self) -> tuple[Perturbation, ...]:
         """The perturbations, with their options."""
         return tuple(perturbation(name, **options) for name, options in self.perturb.items())
+
+    def applied_to(self, network: SpikingNetwork, seed: int = 0) -> Condition:
+        """Return the condition of a network on this rung.
+
+        Parameters
+        ----------
+        network : SpikingNetwork
+            The network.
+        seed : int
+            Seed of the random numbers of the perturbations.
+
+        Raises
+        ------
+        InputError
+            If a perturbation does not fit the network.
+        """
+        return perturbed(Condition(network), self.perturbations, seed)
 
     @property
     def remedies(self) -> tuple[Remedy, ...]:

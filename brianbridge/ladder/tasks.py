@@ -19,6 +19,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from brianbridge.datasets import Dataset
+from brianbridge.ladder.bridge_check import BridgeChecker
 from brianbridge.ladder.results import ResultCollector, RunResult
 from brianbridge.ladder.twin_run import TwinRun
 from brianbridge.measures.spike_counts import input_spikes_by_step
@@ -32,7 +33,8 @@ __all__ = ["SHARD", "Shards", "Task", "run_task"]
 
 #: Samples in a shard: enough to make the start of a simulation cheap in comparison.
 SHARD = 2_500
-#: Largest number of samples whose spike trains are compared.
+#: Number of samples, from the first, whose spike trains are compared, and that the twin of the
+#: condition runs, too.
 TRAINS = 20
 
 
@@ -151,9 +153,13 @@ def run_task(
     low, high = shards.bounds(task.shard)
     collect = shards.collector(task.shard, twin)
     condition = perturbed(Condition(shards.network), task.perturbations, task.seed)
+    # Without a perturbation, all samples are compared with the same twin.
+    first = max(0, TRAINS - low) if task.perturbations else 0
+    check = BridgeChecker(condition, shards.data.x[low:high][:first], low, task.seed)
 
     def show(chunk: Recording) -> None:
         collect(chunk)
+        check(chunk)
         for function in on_chunk:
             function(chunk)
 
@@ -168,4 +174,5 @@ def run_task(
             on_chunk=show,
             keep=False,
         )
-    return replace(collect.result, seconds=time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    return replace(collect.result, bridge=check.found, seconds=seconds)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from brianbridge.ladder.bits import as_bits, from_bits
 from brianbridge.measures.spike_counts import SpikeCounts, add_spike_counts
 from brianbridge.network import SpikingNetwork
 from brianbridge.preferences import memory_budget
@@ -162,7 +163,7 @@ class _Packed:
             found = recording.events(name)
             cells = _cells(recording, name)
             if (found.value == 1).all() and math.prod(cells) < 8 * found.nbytes:
-                bits[name] = np.packbits(found.to_raster(*cells) != 0)
+                bits[name] = as_bits(found, cells)
             else:
                 events[name] = found
         return cls(replace(recording, all_events={}), events, bits)
@@ -178,9 +179,7 @@ class _Packed:
         """Return the original recording."""
         events = dict(self.events)
         for name, bits in self.bits.items():
-            cells = _cells(self.rest, name)
-            raster = np.unpackbits(bits, count=math.prod(cells)).reshape(cells)
-            events[name] = Events.from_raster(raster, self.rest.dt)
+            events[name] = from_bits(bits, _cells(self.rest, name), self.rest.dt)
         return replace(self.rest, all_events=events)
 
 

@@ -14,14 +14,15 @@ from fractions import Fraction
 
 import numpy as np
 
+from brianbridge.event_loops import differing_cells
 from brianbridge.recording import Recording
 
 __all__ = ["CountMoments", "SpikeComparison", "spike_differences"]
 
 #: Counts that span fewer whole numbers than this are tabulated without sorting.
 _TABLE_SIZE = 1000
-#: Largest number of cells of a dense raster that are compared at once.
-_CELLS = 10_000_000
+#: Largest number of cells that are compared at once.
+_CELLS = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -156,18 +157,12 @@ def spike_differences(twin: Recording, brian2: Recording) -> tuple[int, np.ndarr
         neurons = int(np.prod(shape))
         block = max(1, _CELLS // (steps * neurons))
         for low in range(0, twin.samples, block):
-            samples = min(block, twin.samples - low)
-            one, other = (
-                recording.events(name).of_samples(low, low + samples)
+            part = since[low : low + block]
+            ours, theirs = (
+                recording.events(name).of_samples(low, low + len(part)).columns
                 for recording in (twin, brian2)
             )
-            ours = one.to_raster(steps, samples, neurons)
-            differ = ours != other.to_raster(steps, samples, neurons, coarse)
-            if found := int(np.count_nonzero(differ)):
-                total += found
-                in_step = differ.any(axis=2)
-                first = np.where(in_step.any(axis=0), in_step.argmax(axis=0), steps)
-                np.minimum(since[low : low + samples], first, out=since[low : low + samples])
+            total += differing_cells(ours, theirs, coarse, part, neurons, steps)
     return total, since
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from brianbridge.encoding import Current, EncodedInput
+from brianbridge.encoding import EncodedInput
 from brianbridge.errors import InputError
 from brianbridge.network import INPUT, SpikingNetwork
 from brianbridge.recording import Events, Recording
@@ -75,6 +75,9 @@ class SpikeCounts:
         >>> SpikeCounts.of_events(events, neurons=2, samples=1).mass
         array([2., 3.])
         """
+        if events.value.dtype == np.int8 and (events.value == 1).all():
+            number = np.bincount(events.node, minlength=neurons)
+            return cls(samples, number, number.astype(float))
         found = cls(samples, np.zeros(neurons, np.int64), np.zeros(neurons))
         if (events.value % 1 != 0).any():
             events = events.sorted()  # sums of fractions depend on their order
@@ -159,7 +162,7 @@ def count_input_spikes(
     >>> count_input_spikes(net, np.array([[1.0, 0.5, 0.0]]))["input"].events
     array([1, 1, 0])
     """
-    if isinstance(network.encoding, Current):
+    if network.encoding.is_current:
         return {}
     neurons = int(np.prod(network.shape_of(INPUT)))
     found = SpikeCounts(0, np.zeros(neurons, np.int64), np.zeros(neurons))
@@ -194,7 +197,7 @@ def input_spikes_by_step(network: SpikingNetwork, x: Any, index: Any = None) -> 
     >>> input_spikes_by_step(net, np.array([[1.0, 0.5, 0.5]]))
     array([[1, 0, 2, 0, 0]])
     """
-    if isinstance(network.encoding, Current):
+    if network.encoding.is_current:
         return None
     blocks = [
         np.count_nonzero(raster.reshape(*raster.shape[:2], -1), axis=2).T

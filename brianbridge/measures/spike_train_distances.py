@@ -118,7 +118,7 @@ class SpikeTrainDistances:
         for name, shape in twin.shapes.items():
             size = int(np.prod(shape))
             chosen = np.unique(np.linspace(0, size - 1, min(size, _NEURONS)).astype(int))
-            ours, theirs = (_spike_trains(run, name, samples, size) for run in (twin, brian2))
+            ours, theirs = (_spike_trains(run, name, samples, chosen) for run in (twin, brian2))
             rossum[name], purpura[name] = np.zeros(samples), np.zeros(samples)
             for sample in range(samples):
                 for cell in (sample * size + chosen).tolist():
@@ -149,15 +149,23 @@ def _concatenated(
     return {name: np.concatenate([values, other[name]]) for name, values in one.items()}
 
 
-def _spike_trains(run: Recording, name: str, samples: int, size: int) -> dict[int, np.ndarray]:
-    """Return the spike times of each (sample, neuron) pair with spikes, by flat index.
+def _spike_trains(
+    run: Recording, name: str, samples: int, chosen: np.ndarray
+) -> dict[int, np.ndarray]:
+    """Return the spike times of each pair of a sample and a chosen neuron, by flat index.
+
+    Pairs without spikes are left out.
 
     Times are computed from steps in such a way that equal times are equal bit for bit in both runs.
     """
-    events = run.events(name).of_samples(0, samples)
-    cell = events.sample.astype(np.int64) * size + events.node
-    order = np.lexsort((events.step, cell))
-    cell, steps = cell[order], events.step[order]
+    events, size = run.events(name).of_samples(0, samples), int(np.prod(run.shapes[name]))
+    wanted = np.zeros(size, np.bool_)
+    wanted[chosen] = True
+    kept = np.flatnonzero(wanted[events.node])
+    cell = events.sample[kept].astype(np.int64) * size + events.node[kept]
+    steps = events.step[kept]
+    order = np.lexsort((steps, cell))
+    cell, steps = cell[order], steps[order]
     found, starts = np.unique(cell, return_index=True)
     presentation = run.steps * run.dt
     times = np.split(steps / run.steps * presentation, starts[1:])

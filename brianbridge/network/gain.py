@@ -45,12 +45,13 @@ def _computed(network: NetworkStructure, name: str) -> _Gain:
     if not population.neuron.drive:
         return "", None
     neurons = population.size if population.neuron.differ else 1
-    group = probe(population.neuron, neurons, fires=False, dt=network.dt * second)
+    group = probe(population.neuron, neurons, fires=False, dt=network.unit_step * second)
     exact = population.neuron.method == "exact"
     try:
         variable, gain = drive_gain(
-            group.equations, resolve_names(group), population.neuron.drive, network.dt, exact=exact
-        )
+            group.equations, resolve_names(group), population.neuron.drive, network.unit_step,
+            exact=exact,
+        )  # fmt: skip
     except ValueError as error:
         raise InputError(f"population '{name}': {error}") from None
     return variable, gain

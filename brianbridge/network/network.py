@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from brianbridge.encoding import Encoding, encoding_from_dict
+from brianbridge.encoding import Encoding, Waiting, encoding_from_dict
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network.checks import check_network
 from brianbridge.network.connections import connection_from_dict
@@ -27,6 +27,7 @@ from brianbridge.network.sign import sign_of
 from brianbridge.network.structure import NetworkStructure
 from brianbridge.network.synapses.model import SynapseModel
 from brianbridge.neurons.model import NeuronModel
+from brianbridge.neurons.quantities import as_time, seconds
 
 __all__ = ["SpikingNetwork"]
 
@@ -156,6 +157,51 @@ class SpikingNetwork(NetworkStructure):
             for p in self.projections
         )
         return replace(self, projections=projections)
+
+    def with_refractory(self, period: Any) -> SpikingNetwork:
+        """Return the network with a refractory period of all neurons that fire.
+
+        The potential keeps changing in this time. A period of one step of the network changes
+        nothing at this step; at a finer one it keeps a neuron from firing more often than here.
+
+        Parameters
+        ----------
+        period : Quantity or str
+            The period, such as ``"1 ms"``.
+
+        Raises
+        ------
+        InputError
+            If it is no time, or neurons have a refractory period of their own.
+        """
+        seconds(period, "refractory period")
+        changed = []
+        for population in self.populations:
+            neuron = population.neuron
+            if self.fires(population.name):
+                if neuron.refractory is not None:
+                    raise InputError(
+                        f"neurons of population '{population.name}' have a refractory period of "
+                        f"their own ({neuron.refractory})"
+                    )
+                neuron = replace(neuron, refractory=as_time(period), initial=neuron.initial)
+            changed.append(replace(population, neuron=neuron))
+        return replace(self, populations=tuple(changed))
+
+    def with_steps_after(self, after: int) -> SpikingNetwork:
+        """Return the network with steps that follow the input, so that late spikes arrive in time.
+
+        Parameters
+        ----------
+        after : int
+            Number of these steps; see `brianbridge.encodings.Waiting`.
+
+        Raises
+        ------
+        InputError
+            If the input is a current, which lasts as long as the presentation.
+        """
+        return replace(self, encoding=Waiting(encoding=self.encoding, after=after))
 
     def keep_signs(self) -> SpikingNetwork:
         """Return the network with signs that training must keep, those of the present weights.

@@ -97,8 +97,7 @@ class Projection:
         If given, training also learns the delays that the connection gives each synapse, from 0 to
         this; see `brianbridge.network.SpikingNetwork.learn_delays`.
     failure : Failure, optional
-        How spikes fail to arrive. Only simulations use it: the twin ignores it, and network files
-        do not store it.
+        How spikes fail to arrive, in simulations and in the twin. Network files do not store it.
     model : SynapseModel, optional
         What the synapses do, if that is more than to add their weight. The weight is then the
         initial value of the variable ``model.trained``, and the pathways have the delays.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from brianbridge.encoding import Current, Encoding
+from brianbridge.encoding import Encoding
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network.delays import steps_in
 from brianbridge.network.population import INPUT, Population
@@ -47,6 +47,11 @@ class NetworkStructure:
         return float(self.encoding.dt)
 
     @property
+    def unit_step(self) -> float:
+        """The step in which constant inputs are counted: `dt`, or more at a finer step."""
+        return self.encoding.unit_step
+
+    @property
     def output(self) -> Population:
         """The last population."""
         return self.populations[-1]
@@ -71,7 +76,7 @@ class NetworkStructure:
 
     def delivers_spikes(self, projection: Projection) -> bool:
         """Return whether a projection carries spikes rather than a constant current."""
-        return projection.source != INPUT or not isinstance(self.encoding, Current)
+        return projection.source != INPUT or not self.encoding.is_current
 
     @property
     def update_ranks(self) -> dict[str, int]:
@@ -121,7 +126,7 @@ class NetworkStructure:
         The delay of a feedback projection includes the step of the twin that it always takes.
         """
         step = self.dt if dt is None else dt
-        travel = projection.delay + (self.dt if projection.feedback else 0.0)
+        travel = projection.delay + (self.unit_step if projection.feedback else 0.0)
         return steps_in(travel, step, f"projection '{projection.name}': delay")
 
     @property

@@ -172,7 +172,9 @@ class CrossingFinder:
             s = linear * np.where(bend == 0, 1.0, np.log1p(bend) / bend)
             # Levels in the past were passed before; NaN means that a level is never reached.
             passed.append(np.clip(np.nan_to_num(s, nan=self._dt), 0.0, self._dt))
-        edges = np.sort(passed, axis=0)
+        # A single level lies between start and end; sorting would take most of the time.
+        one = len(passed) == 3
+        edges = np.array([passed[i] for i in (0, 2, 1)]) if one else np.sort(passed, axis=0)
         found, held = edges[-1], np.ones(len(x), dtype=bool)
         # Between two levels the condition does not change: go back while it is true.
         for before, after in zip(edges[-2::-1], edges[:0:-1], strict=True):

@@ -7,9 +7,9 @@ reason, by Brian2's `UnsupportedEquationsException`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -102,9 +102,16 @@ class LinearSystem:
         found: dict[Any, Any] = {}  # many entries are equal
         for (i, j), entry in self.matrix.todok().items():
             if entry not in found:
-                found[entry] = sp.lambdify(symbols, entry, modules=_FUNCTIONS)(*arguments)
+                found[entry] = _as_function(tuple(symbols), entry)(*arguments)
             result[..., i, j] = found[entry]
         return result
+
+
+@lru_cache(maxsize=256)
+def _as_function(symbols: tuple[Any, ...], expression: Any) -> Callable[..., Any]:
+    """Return a function of numbers; sympy takes milliseconds to write one."""
+    function: Callable[..., Any] = sp.lambdify(symbols, expression, modules=_FUNCTIONS)
+    return function
 
 
 def linear_system(

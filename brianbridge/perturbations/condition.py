@@ -7,17 +7,17 @@ Changes of the network itself (weights, neurons, delays) are already part of `Co
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from brianbridge.encoding import EncodedInput
+from brianbridge.encoding.finer import Finer
+from brianbridge.encoding.moments import Timing
+from brianbridge.errors import InputError
 from brianbridge.network import Schedule, SpikingNetwork
 from brianbridge.recording import Recording
-
-if TYPE_CHECKING:
-    from brianbridge.simulation.input_timing import Timing
 
 __all__ = ["Condition"]
 
@@ -53,6 +53,46 @@ class Condition:
     def dt(self) -> float:
         """Brian2's step, in seconds."""
         return self.network.dt / self.divisor
+
+    def unfolded(self, seed: int = 0) -> SpikingNetwork:
+        """Return a network whose own step and order of events are those of the condition.
+
+        Its twin is the twin of the condition: see `brianbridge.to_torch`.
+
+        Parameters
+        ----------
+        seed : int
+            Seed of the times of input spikes; that of `simulate`.
+
+        Raises
+        ------
+        InputError
+            If Brian2 draws the input spikes itself.
+
+        Examples
+        --------
+        >>> from brianbridge.encoding import Current
+        >>> from brianbridge.network import Dense
+        >>> from brianbridge.neurons.library import neuron_model
+        >>> layers = [Dense(2, neuron_model("if"))]
+        >>> net = SpikingNetwork.sequential((4,), layers, encoding=Current(5))
+        >>> Condition(net, divisor=10).unfolded().steps
+        50
+        """
+        if self.poisson:
+            raise InputError(
+                "with perturbation 'input_timing', kind = 'poisson', Brian2 draws the input spikes "
+                "itself, and no twin can have the same; give kind = 'uniform'"
+            )
+        network = self.network
+        if self.schedule is not None and self.schedule != network.schedule:
+            network = replace(network, schedule=self.schedule)
+        if self.divisor == 1:
+            return network
+        finer = Finer(
+            encoding=network.encoding, divisor=self.divisor, timing=self.timing, seed=seed
+        )
+        return replace(network, encoding=finer)
 
     def simulate(
         self,

@@ -10,7 +10,7 @@ import numpy as np
 from brianbridge.errors import InputError
 from brianbridge.network import Population
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.neurons.quantities import as_time, seconds
+from brianbridge.neurons.quantities import seconds
 from brianbridge.perturbations.base import Perturbation, Stage
 from brianbridge.perturbations.changes import with_neurons
 from brianbridge.perturbations.condition import Condition
@@ -39,16 +39,10 @@ class Refractory(Perturbation):
 
     def apply(self, condition: Condition, rng: np.random.Generator) -> Condition:
         """Set the refractory period."""
-        for population in condition.network.firing:
-            if population.neuron.refractory is not None:
-                raise InputError(
-                    f"perturbation '{self.name}': neurons of population '{population.name}' have a "
-                    "refractory period of their own; leave it out"
-                )
-        period = as_time(self.period)
-        return with_neurons(
-            condition, lambda p: replace(p.neuron, refractory=period, initial=p.neuron.initial)
-        )
+        try:
+            return replace(condition, network=condition.network.with_refractory(self.period))
+        except InputError as error:
+            raise InputError(f"perturbation '{self.name}': {error}; leave it out") from None
 
 
 @dataclass(frozen=True)

@@ -200,9 +200,11 @@ def fine_tune(
     """
     looped = InTheLoop(learning_rule(rule), tuple(perturbations), seed, threads)
     twin = to_torch(network, spike_function=spike_function, dtype=dtype)
+    # A verification by one of several processes may fine-tune, while the others wait for it.
     training = train(
-        twin, data, looped, seed=seed, options=options, checkpoint=checkpoint, **changes
-    )
+        twin, data, looped, seed=seed, options=options, checkpoint=checkpoint, together=False,
+        **changes,
+    )  # fmt: skip
     done = {**looped.to_dict(), "seed": seed, "best_epoch": training.best_epoch}
     # The rule of the network stays the one of its first training.
     first = network.provenance.get("rule", looped.rule.to_dict())

@@ -90,6 +90,13 @@ class InTheLoop(LearningRule):
                 "the twin does not see, so there is no gradient; give kind = 'uniform'"
             )
 
+    def check_recompute(self, twin: NetworkTwin) -> None:
+        """Refuse to run parts again, as the spikes of Brian2 are known for one pass."""
+        raise InputError(
+            "training in the loop: recompute = true would run the twin again, without the spikes "
+            "of Brian2; leave out recompute"
+        )
+
     def prepare(self, twin: NetworkTwin) -> None:
         """Check that training does nothing to the twin that Brian2 cannot do to the network."""
         check_runtime_device("training in the loop")
@@ -137,6 +144,7 @@ class InTheLoop(LearningRule):
         condition = self._condition(write_back(twin))
         recording = condition.simulate(
             EncodedInput(_array(current), _array(raster)),
+            index=None if twin.part is None else twin.part.numbers,
             record=("spikes",),
             seed=seed,
             threads=self.threads,

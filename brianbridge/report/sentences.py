@@ -86,6 +86,14 @@ def verdict_sentences(verdict: Verdict, evidence: Evidence) -> list[str]:
                 "differ between the torch twin and Brian2."
             )
             break
+    checked = [rung.bridge for rung in verdict.rungs if rung.bridge is not None]
+    if checked:
+        apart, cells = (sum(found[key] for found in checked) for key in ("mismatches", "cells"))
+        sentences.append(
+            f"Between Brian2 and the twin of the same rung, {apart:,} of {cells:,} cells differ "
+            f"({len(checked)} {_plural(len(checked), 'rung')}, first {checked[0]['samples']} "
+            "samples)."
+        )
     return sentences
 
 

@@ -7,7 +7,7 @@ A rule defines how a twin responds to a batch and what gradient that response ha
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
@@ -43,12 +43,15 @@ class Response:
         their mean over an epoch.
     loss_input : Tensor, shape (batch, ...), optional
         What the loss is computed from; the output if not given.
+    share : float
+        Share of the presentation whose spikes are counted.
     """
 
     output: Tensor
     spike_counts: Callable[[str], Tensor]
     metrics: dict[str, float] = field(default_factory=dict)
     loss_input: Tensor | None = None
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,9 @@ class LearningRule(ABC):
 
     A subclass sets `name` and defines `respond`; all other methods have defaults. It is registered
     under its name as soon as it is defined. Training calls the methods in this order: `check`,
-    `check_learn` and `prepare`; `before_training`, once; for each batch `respond`, `loss` and
-    `after_step`; after each epoch `after_epoch`. For a validation batch it calls `predict`,
-    `loss_input` and `loss`.
+    `check_learn` and `prepare`; `before_training`, once; for each batch `learn` (which calls
+    `respond` and `loss`) and `after_step`; after each epoch `after_epoch`. For a validation batch
+    it calls `predict`, `loss_input` and `loss`.
 
     Notes
     -----
@@ -89,6 +92,14 @@ class LearningRule(ABC):
     #: Whether `respond` has the gradient of neuron parameters (``learn`` of `to_torch`). A rule
     #: whose response is `NetworkTwin.run`, differentiated by torch, has it.
     learns_parameters: ClassVar[bool] = False
+    #: Whether `respond` keeps what every step computed, and can compute it again in the backward
+    #: pass instead (`NetworkTwin.recomputing`).
+    recomputes: ClassVar[bool] = False
+
+    @property
+    def steps_after_each_part(self) -> bool:
+        """Whether the optimiser takes a step after each part that `learn` yields; False."""
+        return False
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -119,6 +130,28 @@ class LearningRule(ABC):
                 raise InputError(
                     f"learning rule '{self.name}' has no gradient of '{chosen[0].name}' of "
                     f"'{owner}', which learn names; leave out learn, or use 'surrogate_gradient'"
+                )
+
+    def check_recompute(self, twin: NetworkTwin) -> None:
+        """Refuse to compute parts of a presentation again, if the rule or the twin cannot.
+
+        Raises
+        ------
+        InputError
+            If the rule keeps no graph of all steps, or a normalisation takes the mean of them all.
+        """
+        if not self.recomputes:
+            raise InputError(
+                f"training: recompute = true, but learning rule '{self.name}' keeps no graph of "
+                "all steps that could be computed again; leave out recompute, or use "
+                "'surrogate_gradient'"
+            )
+        for name in twin.projections:
+            if twin.projection(name).norm is not None:
+                raise InputError(
+                    f"training: recompute = true, but batch_norm normalises projection '{name}' by "
+                    "its mean input over a whole presentation, which no part of it knows; leave "
+                    "out recompute or batch_norm"
                 )
 
     def prepare(self, twin: NetworkTwin) -> None:
@@ -165,6 +198,33 @@ class LearningRule(ABC):
             The correct classes.
         """
         return cross_entropy(output, labels)
+
+    def learn(
+        self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None, labels: Tensor
+    ) -> Iterator[tuple[Response, Tensor]]:
+        """Yield the response and the loss of each part of a presentation; one part by default.
+
+        Training differentiates each loss before it asks for the next part, so that a rule which
+        learns forward in time needs the memory of one part alone. Gradients and losses of all parts
+        add up. The optimiser takes a step after the last part, or after each one
+        (`steps_after_each_part`). The output of the last response is that of the presentation.
+
+        Parameters
+        ----------
+        twin, current, raster
+            As in `respond`.
+        labels
+            As in `loss`.
+        """
+        # This generator waits while the loss is differentiated, and must not hold the response.
+        yield self._responded(twin, current, raster, labels)
+
+    def _responded(
+        self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None, labels: Tensor
+    ) -> tuple[Response, Tensor]:
+        response = self.respond(twin, current, raster)
+        given = response.loss_input
+        return response, self.loss(response.output if given is None else given, labels)
 
     def after_step(self, twin: NetworkTwin) -> None:
         """Correct the weights after a step of the optimiser; does nothing by default."""

@@ -57,7 +57,7 @@ def rules_for(network: SpikingNetwork) -> tuple[str, ...]:
     >>> import brianbridge as bb
     >>> layers = [bb.Dense(3, bb.neuron_model("lif")), bb.Dense(2, bb.neuron_model("lif"))]
     >>> rules_for(bb.SpikingNetwork.sequential((2,), layers, encoding=bb.Current(5)))
-    ('spike_count', 'surrogate_gradient')
+    ('ottt', 'spike_count', 'surrogate_gradient')
     """
     return tuple(name for name in rule_names() if _refusal(name, network, {}) is None)
 

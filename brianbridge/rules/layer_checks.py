@@ -74,6 +74,16 @@ def check_canonical(network: SpikingNetwork, rule: str) -> None:
         )
 
 
+def check_reliable(network: SpikingNetwork, rule: str) -> None:
+    """Refuse synapses at which spikes may fail to arrive, for rules that do not draw which do."""
+    for projection in network.projections:
+        if projection.failure is not None:
+            raise InputError(
+                f"learning rule '{rule}' does not draw which spikes fail to arrive, as those of "
+                f"projection '{projection.name}' do; use 'surrogate_gradient' or 'spike_count'"
+            )
+
+
 def check_threshold(network: SpikingNetwork, rule: str, threshold: str) -> None:
     """Refuse neurons that fire without a threshold parameter."""
     for population in network.firing:

@@ -21,9 +21,11 @@ from brianbridge.network.gain import driven_variable
 from brianbridge.network.scale import potential_unit, unit_of_variable
 from brianbridge.neurons.quantities import si_array
 from brianbridge.rules.base import Response
+from brianbridge.twin.constants import constant_tensor
 from brianbridge.twin.delays import shifted
 from brianbridge.twin.network import NetworkTwin
-from brianbridge.twin.scan import batch_of, inputs_of, total
+from brianbridge.twin.received import batch_of, inputs_of, total
+from brianbridge.twin.state import TwinState
 
 __all__ = [
     "LayerActivity",
@@ -69,11 +71,14 @@ class LayerActivity:
         Membrane potential at the end; None if the population fires.
     mask : Tensor or None, shape (batch, *shape)
         Dropout mask of this presentation.
+    state : mapping of str to Tensor, shape (batch, *shape)
+        State variables at the end.
     """
 
     spikes: Tensor | None
     potential: Tensor | None
     mask: Tensor | None
+    state: Mapping[str, Tensor]
 
     @property
     def counts(self) -> Tensor:
@@ -83,7 +88,13 @@ class LayerActivity:
 
 
 def run_layer(
-    twin: NetworkTwin, name: str, x: dict[str, Tensor], constant: Tensor | None, batch: int
+    twin: NetworkTwin,
+    name: str,
+    x: dict[str, Tensor],
+    constant: Tensor | None,
+    batch: int,
+    steps: int | None = None,
+    start: TwinState | None = None,
 ) -> LayerActivity:
     """Run one population through a presentation, without a gradient.
 
@@ -94,20 +105,28 @@ def run_layer(
     name : str
         Name of the population.
     x, constant
-        Input of the population; see `brianbridge.twin.scan.inputs_of`.
+        Input of the population; see `brianbridge.twin.received.inputs_of`.
     batch : int
         Number of samples.
+    steps : int, optional
+        Number of steps; those of the network if not given.
+    start : TwinState, optional
+        The state to continue from.
     """
-    population = twin.population(name)
+    population, start = twin.population(name), start or TwinState()
     with torch.no_grad():
         inputs = {variable: values.detach() for variable, values in x.items()}
         drive = twin.drive(name, None if constant is None else constant.detach())
-        ran = population.run(inputs or None, drive, steps=twin.network.steps, batch=batch)
+        ran = population.run(
+            inputs or None, drive, steps=steps or twin.network.steps, batch=batch,
+            state=start.values.get(name), first=start.step,
+        )  # fmt: skip
         if ran.spikes is None:
             potential = ran.state[population.model.require_potential("the output")]
             final = twin.final_output(potential.flatten(1)).reshape(potential.shape)
-            return LayerActivity(None, final, None)
-        return LayerActivity(twin.emitted_spikes(name, ran.spikes), None, twin.mask(name, batch))
+            return LayerActivity(None, final, None, ran.state)
+        spikes = twin.emitted_spikes(name, ran.spikes)
+        return LayerActivity(spikes, None, twin.mask(name, batch), ran.state)
 
 
 #: ``slope(twin, population, free potential, activity)``: the derivative of a spike count.
@@ -218,7 +237,7 @@ def mean_input(
     for projection in twin.network.incoming(name):
         weights = twin.projection(projection.name)
         weighted = weights(mean_of(projection))
-        weighted, constant = weights.normalised(weighted, weighted)
+        weighted, constant = weights.normalised(weighted)
         if natural:
             weighted = divided(weighted, weights.unit)
             constant = None if constant is None else divided(constant, weights.bias_unit)
@@ -240,7 +259,7 @@ def natural_input(
     name : str
         Name of the population.
     x, constant
-        Its input in SI units; see `brianbridge.twin.scan.inputs_of`.
+        Its input in SI units; see `brianbridge.twin.received.inputs_of`.
     """
     network = twin.network
     parts = [divided(values, unit_of_variable(network, name, v)) for v, values in x.items()]
@@ -304,5 +323,5 @@ def threshold_tensor(twin: NetworkTwin, name: str, parameter: str, like: Tensor)
 def parameter_tensor(twin: NetworkTwin, name: str, parameter: str, like: Tensor) -> Tensor:
     """Return a parameter of a population in SI units, which broadcasts to ``(batch, *shape)``."""
     values = np.asarray(twin.network.population(name).neuron.parameters[parameter])
-    tensor = torch.as_tensor(values, dtype=like.dtype, device=like.device)
+    tensor = constant_tensor(values, like)
     return tensor.reshape(like.shape[1:]) if tensor.ndim else tensor

@@ -30,7 +30,9 @@ this module takes the mean: a learning rate of the code is multiplied by the bat
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -53,37 +55,61 @@ from brianbridge.rules.layerwise import (
 )
 from brianbridge.rules.option_checks import require_above, require_choice
 from brianbridge.twin.network import NetworkTwin
-from brianbridge.twin.scan import batch_of, inputs_of
+from brianbridge.twin.pieces import Piece, in_parts
+from brianbridge.twin.received import batch_of, inputs_of
+from brianbridge.twin.state import TwinState
 
-__all__ = ["LeakyBackprop", "leak_corrected", "windowed_credit"]
+__all__ = ["LeakyBackprop", "leak_corrected", "leaky_trace", "windowed_credit"]
 
+#: The owner of what windows carry from piece to piece, beside a population.
+_CREDIT = "{}.credit"
 #: A neuron with a trace below this value counts as silent, as in the authors' code.
 _SILENT = 1e-3
 
 
-def leak_corrected(spikes: Tensor, leak: Tensor) -> Tensor:
-    """Return NG: the derivative of a neuron's activity times its threshold, ``(batch, *shape)``.
+def leaky_trace(spikes: Tensor, leak: Tensor, before: Tensor | None = None) -> Tensor:
+    """Return the trace ``sum over t of lambda**(T - t) o(t)`` of spikes, ``(batch, *shape)``.
 
     Parameters
     ----------
     spikes : Tensor, shape (T, batch, *shape)
-        Spikes of the neuron.
+        Spikes of a neuron.
     leak : Tensor
         ``lambda``, the factor by which a potential decays in a step; 1 without a leak.
+    before : Tensor, shape (batch, *shape), optional
+        The trace of the steps before.
+
+    Examples
+    --------
+    >>> leaky_trace(torch.tensor([[[1.0]], [[0.0]], [[1.0]]]), torch.tensor(0.5))
+    tensor([[1.2500]])
+    """
+    trace = torch.zeros_like(spikes[0]) if before is None else before
+    for emitted in spikes:
+        trace = leak * trace + emitted
+    return trace
+
+
+def leak_corrected(trace: Tensor, fired: Tensor, leak: Tensor) -> Tensor:
+    """Return NG: the derivative of a neuron's activity times its threshold, ``(batch, *shape)``.
+
+    Parameters
+    ----------
+    trace : Tensor, shape (batch, *shape)
+        The `leaky_trace` of the neuron's spikes.
+    fired : Tensor, shape (batch, *shape)
+        Their number.
+    leak : Tensor
+        ``lambda``, as in `leaky_trace`.
 
     Examples
     --------
     >>> import math
-    >>> spikes = torch.tensor([0.0, 1, 0, 1]).reshape(4, 1, 1)
     >>> trace = 0.9**2 + 0.9**0                                # spikes at T - t = 2 and 0
-    >>> found = leak_corrected(spikes, torch.tensor(0.9)).item()
+    >>> found = leak_corrected(torch.tensor(trace), torch.tensor(2.0), torch.tensor(0.9)).item()
     >>> abs(found - (1 + math.log(0.9)*trace/2)) < 1e-6
     True
     """
-    trace = torch.zeros_like(spikes[0])
-    for emitted in spikes:
-        trace = leak * trace + emitted
-    fired = spikes.sum(0)
     return (trace > _SILENT) + torch.log(leak) * trace / torch.where(fired < _SILENT, 1, fired)
 
 
@@ -91,23 +117,34 @@ class _Windowed(torch.autograd.Function):
     """Return `spikes`; spread the gradient of each spike over the input since the previous one."""
 
     @staticmethod
-    def forward(ctx: Any, spikes: Tensor, received: Tensor, factor: Tensor) -> Tensor:
-        ctx.save_for_backward(spikes, factor)
-        return spikes.clone()
+    def forward(
+        ctx: Any, spikes: Tensor, received: Tensor, after: Tensor, factor: Callable[[], Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(spikes)
+        ctx.factor = factor
+        ctx.set_materialize_grads(False)
+        return spikes.clone(), after.clone()
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor, None]:
-        spikes, factor = ctx.saved_tensors
-        (gradient,) = gradients
-        credit = torch.empty_like(gradient)
-        running = torch.zeros_like(gradient[0])
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[None, Tensor, Tensor, None]:
+        (spikes,) = ctx.saved_tensors
+        gradient, running = gradients
+        factor = ctx.factor()
+        credit = torch.empty_like(spikes)
+        if running is None:
+            running = torch.zeros_like(factor)
         for t in range(len(spikes) - 1, -1, -1):
-            running = torch.where(spikes[t] != 0, gradient[t] * factor, running)
+            if gradient is not None:
+                running = torch.where(spikes[t] != 0, gradient[t] * factor, running)
+            else:
+                running = torch.where(spikes[t] != 0, 0, running)
             credit[t] = running
-        return None, credit, None
+        return None, credit, running, None
 
 
-def windowed_credit(spikes: Tensor, received: Tensor, factor: Tensor) -> Tensor:
+def windowed_credit(
+    spikes: Tensor, received: Tensor, after: Tensor, factor: Callable[[], Tensor]
+) -> tuple[Tensor, Tensor]:
     """Return the spikes, each with a gradient to the input since the previous spike.
 
     Parameters
@@ -116,10 +153,20 @@ def windowed_credit(spikes: Tensor, received: Tensor, factor: Tensor) -> Tensor:
         Emitted spikes.
     received : Tensor, shape (T, batch, *shape)
         Input of every step, with its gradient.
-    factor : Tensor, shape (batch, *shape)
-        The derivative ``a'``.
+    after : Tensor, shape (batch, *shape)
+        Any values. The gradient of this argument is the credit of the first step, which the steps
+        before get until their last spike; so pieces of a presentation pass it on.
+    factor : callable
+        Returns the derivative ``a'``, ``(batch, *shape)``, in the backward pass.
+
+    Returns
+    -------
+    spikes : Tensor, shape (T, batch, *shape)
+        The spikes.
+    after : Tensor, shape (batch, *shape)
+        What to give as `after` with the steps that follow.
     """
-    found: Tensor = _Windowed.apply(spikes, received, factor)
+    found: tuple[Tensor, Tensor] = _Windowed.apply(spikes, received, after, factor)
     return found
 
 
@@ -145,6 +192,7 @@ class LeakyBackprop(LearningRule):
     name: ClassVar[str] = "leaky_backprop"
     takes: ClassVar[str] = "layers without loops, spikes of value 1, a silent output"
     learns_from_given_spikes: ClassVar[bool] = True
+    recomputes: ClassVar[bool] = True
 
     credit: Literal["windowed", "count"] = "windowed"
     correction: bool = True
@@ -157,6 +205,16 @@ class LeakyBackprop(LearningRule):
         require_choice(self, "credit", ("windowed", "count"))
         require_choice(self, "loss_function", ("squared", "cross_entropy"))
         require_above(self, "gain")
+
+    def check_recompute(self, twin: NetworkTwin) -> None:
+        """Refuse credit by counts, which keeps nothing of single steps, and normalisations."""
+        if self.credit == "count":
+            raise InputError(
+                f"training: recompute = true, but learning rule '{self.name}' with credit = "
+                "'count' keeps no graph of all steps that could be computed again; leave out "
+                "recompute"
+            )
+        super().check_recompute(twin)
 
     def check(self, network: SpikingNetwork) -> None:
         """Refuse loops, neurons without a threshold, graded spikes, and an output that fires."""
@@ -176,8 +234,10 @@ class LeakyBackprop(LearningRule):
 
     def respond(self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None) -> Response:
         """Run the spiking layers, with the gradient that `credit` selects."""
-        respond = respond_by_counts if self.credit == "count" else self._respond_by_windows
-        response = respond(twin, current, raster, self._factor)
+        if self.credit == "count":
+            response = respond_by_counts(twin, current, raster, self._slope)
+        else:
+            response = self._respond_by_windows(twin, current, raster)
         output = twin.natural_output(response.output)
         value = self._mean_output(twin, output.detach())
         # The leak is ignored in the gradient.
@@ -205,44 +265,95 @@ class LeakyBackprop(LearningRule):
             return torch.ones((), dtype=like.dtype, device=like.device)
         return torch.exp(-twin.network.dt / parameter_tensor(twin, name, self.tau, like))
 
-    def _factor(
+    def _slope(
         self, twin: NetworkTwin, name: str, potential: Tensor, activity: LayerActivity
     ) -> Tensor:
-        """Return ``a'`` of a population, shape ``(batch, *shape)``."""
+        """Return ``a'`` of a population, given its spikes."""
         assert activity.spikes is not None
+        return self._derivative(
+            twin, name, self._trace(twin, name, activity.spikes, None), activity.counts
+        )
+
+    def _trace(self, twin: NetworkTwin, name: str, spikes: Tensor, before: Tensor | None) -> Tensor:
+        """Return the trace of the spikes of a population, ``(batch, *shape)``."""
+        return leaky_trace(spikes, self._leak_of_trace(twin, name, spikes[0]), before)
+
+    def _leak_of_trace(self, twin: NetworkTwin, name: str, like: Tensor) -> Tensor:
+        leak = self._leak(twin, name, like)
+        return leak if self.correction else torch.ones_like(leak)
+
+    def _derivative(self, twin: NetworkTwin, name: str, trace: Tensor, fired: Tensor) -> Tensor:
+        """Return ``a'`` of a population, shape ``(batch, *shape)``."""
         if all(p.frozen for p in twin.network.incoming(name)):  # pooling neurons
-            return (activity.counts > 0).to(potential.dtype)
-        leak = self._leak(twin, name, potential)
-        leak = leak if self.correction else torch.ones_like(leak)
-        theta = threshold_tensor(twin, name, self.threshold, potential)
-        return leak_corrected(activity.spikes, leak) / theta
+            return (fired > 0).to(fired.dtype)
+        theta = threshold_tensor(twin, name, self.threshold, fired)
+        return leak_corrected(trace, fired, self._leak_of_trace(twin, name, fired)) / theta
 
     def _respond_by_windows(
-        self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None, factor: Any
+        self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None
     ) -> Response:
-        network, steps, batch = twin.network, twin.network.steps, batch_of(current, raster)
+        derivatives: dict[str, Tensor] = {}
+        batch, output = batch_of(current, raster), twin.network.output.name
+
+        def run_piece(
+            current: Tensor | None, raster: Tensor | None, start: TwinState, steps: int
+        ) -> Piece:
+            return self._piece(twin, current, raster, start, steps, batch, derivatives)
+
+        found = in_parts(twin, current, raster, run_piece)
+        # They depend on the spikes of all steps, and the backward pass is the first to need them.
+        for name, fired in found.summed.items():
+            if name != output:
+                trace = found.values[_CREDIT.format(name)]["trace"].detach()
+                derivatives[name] = self._derivative(twin, name, trace, fired.detach())
+        free = found.summed[output]
+        unit = potential_unit(twin.network, output)
+        potential = found.values[_CREDIT.format(output)]["potential"].detach()
+        response = with_gradient(potential, free, torch.full_like(free, unit))
+        return Response(response.flatten(1), found.summed.__getitem__)
+
+    def _piece(
+        self,
+        twin: NetworkTwin,
+        current: Tensor | None,
+        raster: Tensor | None,
+        start: TwinState,
+        steps: int,
+        batch: int,
+        derivatives: Mapping[str, Tensor],
+    ) -> Piece:
+        """Run some steps; what windows need beside the state of neurons is carried with it."""
+        network, longest = twin.network, twin.longest_delay()
         spikes = {} if raster is None else {INPUT: raster}
-        emitted: dict[str, Tensor] = {}
+        summed: dict[str, Tensor] = {}
+        values: dict[str, Mapping[str, Tensor]] = {}
         for population in network.layers:
             name = population.name
-            x, constant = inputs_of(twin, name, spikes, current)
+            x, constant = inputs_of(twin, name, spikes, current, start.emitted)
             if network.incoming(name):
                 received = natural_input(twin, name, x, constant)
             else:  # neurons that their equations alone drive
                 received = torch.zeros(
                     batch, *population.shape, dtype=twin.dtype, device=twin.device
                 )
-            activity = run_layer(twin, name, x, constant, batch)
+            activity = run_layer(twin, name, x, constant, batch, steps, start)
+            values[name] = activity.state
+            own = start.values.get(_CREDIT.format(name), {})
             if activity.spikes is None:
                 assert activity.potential is not None
-                free = received.sum(0) if x else steps * received
-                unit = potential_unit(network, name)
-                output = with_gradient(activity.potential, free, torch.full_like(free, unit))
-                return Response(output.flatten(1), emitted.__getitem__)
+                summed[name] = received.sum(0) if x else steps * received
+                values[_CREDIT.format(name)] = {"potential": activity.potential}
+                break
             if not x:
                 received = received.expand(steps, *received.shape)
-            derivative = factor(twin, name, activity.spikes[0], activity)
-            credited = windowed_credit(activity.spikes, received, derivative)
-            emitted[name] = credited.sum(0)
+            after = own.get("after", torch.zeros_like(activity.spikes[0]))
+            credited, after = windowed_credit(
+                activity.spikes, received, after, partial(derivatives.__getitem__, name)
+            )
+            with torch.no_grad():
+                trace = self._trace(twin, name, activity.spikes, own.get("trace"))
+            values[_CREDIT.format(name)] = {"after": after, "trace": trace}
+            summed[name] = credited.sum(0)
             spikes[name] = credited if activity.mask is None else credited * activity.mask
-        raise AssertionError("the output does not fire: see check")
+        sent = {name: emitted for name, emitted in spikes.items() if name != INPUT}
+        return Piece({}, summed, values, start.kept(sent, longest) if longest else {})

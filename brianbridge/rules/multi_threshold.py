@@ -85,6 +85,7 @@ class MultiThreshold(LearningRule):
     takes: ClassVar[str] = "graded spikes"
     learns_from_given_spikes: ClassVar[bool] = True
     learns_parameters: ClassVar[bool] = True
+    recomputes: ClassVar[bool] = True
 
     derivative: Derivative = "rectangle"
     width: float = 1.0

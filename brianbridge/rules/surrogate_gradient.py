@@ -8,6 +8,7 @@ derivative is replaced by a bump around the threshold (Neftci, Mostafa & Zenke 2
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from torch import Tensor
@@ -16,6 +17,7 @@ from brianbridge.errors import InputError
 from brianbridge.rules.base import LearningRule, Response
 from brianbridge.rules.option_checks import require_above
 from brianbridge.twin.network import NetworkTwin
+from brianbridge.twin.pieces import run_in_parts
 from brianbridge.twin.spike_function import SpikeFunction
 
 __all__ = ["SurrogateGradient", "respond_through_time"]
@@ -25,7 +27,8 @@ def respond_through_time(
     twin: NetworkTwin, current: Tensor | None, raster: Tensor | None, gain: float
 ) -> Response:
     """Run a twin with the gradient through all its steps, and multiply its output by `gain`."""
-    activity = twin.run(current, raster)
+    run = partial(run_in_parts, twin) if twin.recomputes else twin.run
+    activity = run(current, raster)
     output = gain * twin.natural_output(activity.output)
     return Response(output, activity.counts)
 
@@ -51,6 +54,7 @@ class SurrogateGradient(LearningRule):
     name: ClassVar[str] = "surrogate_gradient"
     learns_from_given_spikes: ClassVar[bool] = True
     learns_parameters: ClassVar[bool] = True
+    recomputes: ClassVar[bool] = True
 
     derivative: str = ""
     width: float = 1.0

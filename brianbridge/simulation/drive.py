@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from brianbridge.encoding import EncodedInput
 from brianbridge.network import INPUT, SpikingNetwork
 from brianbridge.network.gain import input_gain
 from brianbridge.simulation.batched.delivery import weighted
@@ -30,10 +29,17 @@ class Drives:
         gains = {p.name: input_gain(network, p.name) for p in network.populations}
         self._gains = {name: gain for name, gain in gains.items() if gain is not None}
 
-    def __call__(self, encoded: EncodedInput) -> dict[str, np.ndarray]:
+    def __call__(self, current: np.ndarray | None, samples: int) -> dict[str, np.ndarray]:
         """Return the drive of each population with a constant input, ``(samples, size)``.
 
         Other populations keep their initial drive.
+
+        Parameters
+        ----------
+        current : numpy.ndarray, shape (samples, *input_shape), optional
+            The input, unless it is spikes.
+        samples : int
+            Number of samples.
         """
         drives: dict[str, np.ndarray] = {}
         for name, gain in self._gains.items():
@@ -45,9 +51,9 @@ class Drives:
                     constant = constant + projection.connection.bias_of_neurons(
                         projection.bias, population.shape
                     )
-                if projection.source == INPUT and encoded.current is not None:
+                if projection.source == INPUT and current is not None:
                     has_input = True
-                    constant = constant + weighted(projection, encoded.current, population.shape)
+                    constant = constant + weighted(projection, current, population.shape)
             if has_input:
-                drives[name] = np.broadcast_to(constant / gain, (encoded.samples, population.size))
+                drives[name] = np.broadcast_to(constant / gain, (samples, population.size))
         return drives

@@ -16,6 +16,8 @@ _NUMBERS, _FLAGS = 5, 16
 #: Bytes of CPU cache for the state of a chunk, and the number of neurons that a chunk has at least.
 _CACHE = 12e6
 _LEAST_NEURONS = 100_000
+#: Samples of a chunk, if memory allows: Python takes some 0.3 ms for a step, whatever their number.
+_LEAST_SAMPLES = 12
 
 
 def fitting_batch(
@@ -53,7 +55,7 @@ def fitting_batch(
     sample += 2 * network.steps * neurons
     if synapse_bytes:
         sample += synapse_bytes * _synapses(network)
-    cached = max(_CACHE // state, _LEAST_NEURONS // neurons + 1)
+    cached = max(_CACHE // state, _LEAST_NEURONS // neurons + 1, _LEAST_SAMPLES)
     return int(max(1, min(memory_budget() / chunks // sample, cached)))
 
 

@@ -11,7 +11,9 @@ import numpy as np
 
 from brianbridge.counters import checked_seed
 from brianbridge.encoding import EncodedInput, Poisson
+from brianbridge.encoding.base import StepEvents
 from brianbridge.encoding.blocks import steps_of_block
+from brianbridge.encoding.moments import Moments, Timing, draw_fine_steps, moments_of
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.io.spikes.file import SpikeFileWriter
 from brianbridge.network import INPUT, SpikingNetwork
@@ -26,7 +28,6 @@ from brianbridge.network.samples import (
 from brianbridge.neurons.quantities import seconds
 from brianbridge.recording import Events, Recording
 from brianbridge.simulation.earlier_spikes import EarlierSpikes
-from brianbridge.simulation.input_timing import Timing, draw_fine_steps
 from brianbridge.simulation.output_run import SimulatedOutputRun
 from brianbridge.simulation.reference.builder import checked_schedule, steps_per_coarse_step
 
@@ -138,6 +139,12 @@ class Request:
             return self.samples.part(low, high)
         return self.network.encoding.encode(self.samples[low:high], self.numbers[low:high])
 
+    def input_events(self, low: int, high: int) -> Iterator[StepEvents] | None:
+        """List the input spikes of samples, step by step, if the encoding can; see `encode`."""
+        if isinstance(self.samples, EncodedInput):
+            return None
+        return self.network.encoding.events(self.samples[low:high], self.numbers[low:high])
+
     def encode_by_blocks(self, low: int, high: int) -> Iterator[EncodedInput]:
         """Yield the encoded samples from index `low` to `high`, exclusive, by blocks of steps."""
         if isinstance(self.samples, EncodedInput):
@@ -154,15 +161,19 @@ class Request:
         numbers = self.numbers[low:high]
         return replace(self, samples=part, numbers=numbers, on_chunk=None, spikes=None)
 
-    def fine_steps(self, encoded: EncodedInput, low: int, first: int = 0) -> np.ndarray | None:
-        """Return the fine step of each cell of a raster; None if all spikes occur in the first.
-
-        The first row of the raster is that of coarse step `first`.
-        """
+    def fine_steps(self, encoded: EncodedInput, low: int) -> np.ndarray | None:
+        """Return the fine step of each cell of a raster; None if all spikes occur in the first."""
         if self.timing == "start" or encoded.raster is None:
             return None
         numbers = self.numbers[low : low + encoded.samples]
-        return draw_fine_steps(encoded, numbers, self.coarse, self.seed, first)
+        return draw_fine_steps(encoded, numbers, self.coarse, self.seed)
+
+    def moments(self, low: int, high: int) -> Moments | None:
+        """Return when listed input spikes occur; None if all occur in the first fine step."""
+        if self.timing == "start":
+            return None
+        inputs = math.prod(self.network.shape_of(INPUT))
+        return moments_of(self.numbers[low:high], inputs, self.coarse, self.seed)
 
     def rates(self, low: int, high: int) -> np.ndarray:
         """Return the input rates of samples from index `low` to `high`, in Hz, flat."""
@@ -210,7 +221,10 @@ class Request:
         if self.spikes is not None:
             self.spikes.append(part)
             return replace(part.without_events(), traces=part.traces)
-        return part if self.keep else part.without_events()
+        if not self.keep:
+            return part.without_events()
+        # The only chunk of a small simulation stays as it is.
+        return part if part.samples == len(self.numbers) else part.packed()
 
 
 def check_choice(what: str, value: Any, choices: Any) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from brianbridge import preferences  # noqa: F401  (registers prefs.brianbridge.memory)
+from brianbridge.encoding.moments import Timing
 from brianbridge.errors import InputError
 from brianbridge.io.spikes.file import SpikeFileWriter
 from brianbridge.network import SpikingNetwork
@@ -25,7 +26,6 @@ from brianbridge.recording import Recording
 from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.cache_limit import trim_caches
 from brianbridge.simulation.device import check_runtime_device
-from brianbridge.simulation.input_timing import Timing
 from brianbridge.simulation.interrupts import interruptible
 from brianbridge.simulation.request import Request
 

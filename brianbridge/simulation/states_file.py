@@ -28,6 +28,7 @@ from brian2.units.fundamentalunits import get_or_create_dimension
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.io.hdf5 import check_headers, member, opened
 from brianbridge.io.hdf5_out import LIBVER
+from brianbridge.io.text_heaps import attribute
 from brianbridge.paths import checked_path
 
 __all__ = ["Hdf5ImportExport", "register"]
@@ -104,10 +105,10 @@ def register() -> None:
 
 def _digest(file: h5py.File) -> np.ndarray:
     """Return the SHA-256 of all variables, uint8, ``(32,)``."""
-    found = hashlib.sha256(np.asarray(file.attrs["group"]).tobytes())
+    found = hashlib.sha256(np.asarray(attribute(file, "group")).tobytes())
     for name in sorted(file):
         dataset = member(file, name, h5py.Dataset)
-        dimensions = np.asarray(dataset.attrs.get(_DIMENSIONS, []), float)
+        dimensions = np.asarray(attribute(dataset, _DIMENSIONS, []), float)
         found.update(f"{name} {dataset.dtype.str} {dataset.shape} {dimensions}\n".encode())
         found.update(np.ascontiguousarray(dataset[()]).tobytes())
     return np.frombuffer(found.digest(), np.uint8)
@@ -117,15 +118,15 @@ def _read(path: Path, units: bool) -> dict[str, Any]:
     """Return the variables of a file, with units if those are asked for."""
     values: dict[str, Any] = {}
     with opened(path, "states file") as file:
-        if np.atleast_1d(file.attrs.get("format")).tolist() != [_FORMAT.encode()]:
+        if np.atleast_1d(attribute(file, "format", None)).tolist() != [_FORMAT.encode()]:
             raise InputError("expected what get_states(format='brianbridge_hdf5') returns")
         check_headers(file)
         if any(member(file, name, h5py.Dataset).dtype.kind not in "iufb" for name in file):
             raise InputError("a variable does not hold numbers")
-        if bytes(_digest(file)) != bytes(file.attrs["digest"]):
+        if bytes(_digest(file)) != bytes(attribute(file, "digest")):
             raise InputError("it differs from what was written")
         for name in file:
-            value, exponents = file[name][()], file[name].attrs.get(_DIMENSIONS)
+            value, exponents = file[name][()], attribute(file[name], _DIMENSIONS, None)
             if units and exponents is None:
                 raise InputError(f"'{name}' has no units: give units=False, as it was written")
             if units:

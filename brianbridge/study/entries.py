@@ -9,10 +9,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from brianbridge.encoding.base import ENCODINGS
+from brianbridge.ladder.rungs import Rung, check_ladder, read_ladder
 from brianbridge.network.layer_files import LayerEntries, NeuronParameters
 from brianbridge.network.readouts import ReadoutName
-from brianbridge.schema import TableBy
+from brianbridge.schema import TableBy, validated
 from brianbridge.training.options import Share, TrainingOptions
+from brianbridge.training.perturbed import Under
 from brianbridge.twin.learn import Learn
 from brianbridge.twin.normalisation import Normalised
 from brianbridge.twin.quantisation import Quantisation
@@ -83,6 +85,11 @@ class NetworkEntry(Entry):
         Variance of initial weights times their fan-in; not allowed beside `start`.
     weight_mean : float
         Mean sum of the initial weights of a neuron; not allowed beside `start`.
+    refractory : str
+        Refractory period of all neurons that fire, such as ``"1 ms"``. One step of the network
+        changes nothing at this step, but keeps a neuron from firing more often at a finer one.
+    after : int
+        Number of steps after the input ends (`brianbridge.encodings.Waiting`).
     """
 
     model_config = ConfigDict(
@@ -99,6 +106,8 @@ class NetworkEntry(Entry):
     neurons: NeuronParameters = {}
     weight_gain: float | None = Field(default=None, gt=0)
     weight_mean: float | None = None
+    refractory: str | None = None
+    after: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _fits_together(self) -> NetworkEntry:
@@ -118,13 +127,51 @@ class NetworkEntry(Entry):
 
 
 @dataclass(frozen=True)
+class PerturbEntry:
+    """Describe the conditions under which to train; see `brianbridge.training.perturbed`.
+
+    Parameters
+    ----------
+    under : str
+        Name of a ladder, or the path of its file: train under its rungs.
+    rung : list of dict
+        Rungs of the study's own, as in a ladder file.
+    weights, clean, ramp, every
+        As in `brianbridge.training.Under`.
+    """
+
+    under: str = ""
+    rung: list[dict[str, Any]] = field(default_factory=list)
+    weights: dict[str, float] = field(default_factory=dict)
+    clean: float = 0.5
+    ramp: int = 0
+    every: int = 20
+
+    def __post_init__(self) -> None:
+        self.conditions()  # raises if something is wrong
+
+    def conditions(self) -> Under:
+        """Return the conditions.
+
+        Raises
+        ------
+        InputError
+            If there is no rung, no such ladder, or an option is out of range.
+        """
+        known = read_ladder(self.under) if self.under else ()
+        rungs = (*known, *(validated(Rung, one, "training.perturb.rung") for one in self.rung))
+        check_ladder(rungs, "training.perturb")
+        return Under(rungs, self.weights, clean=self.clean, ramp=self.ramp, every=self.every)
+
+
+@dataclass(frozen=True)
 class TrainingEntry(TrainingOptions):
     """Hold the options of the trainer, and those that change the twin in training.
 
     Parameters
     ----------
-    batch_norm : bool or "potential"
-        Whether to normalise the mean input of a presentation, or the potential.
+    batch_norm : bool, "potential" or "weights"
+        Whether to normalise the mean input of a presentation, the potential, or the weights.
     dropout : float or mapping of str to float
         Probability that a neuron is silent for a whole presentation, for each population by its
         name. A single number applies to every population that fires, except the output.
@@ -133,16 +180,23 @@ class TrainingEntry(TrainingOptions):
     learn : mapping of str to list of str or Learn
         Parameters of neurons and synapses that are trained, by the name of the population or
         projection.
+    perturb : PerturbEntry, optional
+        Conditions under which to train.
     """
 
     batch_norm: Normalised = False
     dropout: Share | Mapping[str, Share] = 0.0
     quantisation: Quantisation | None = None
     learn: Mapping[str, list[Learn | str]] = field(default_factory=dict)
+    perturb: PerturbEntry | None = None
 
     def options(self) -> TrainingOptions:
         """Return the options of the trainer."""
         return TrainingOptions(**{f.name: getattr(self, f.name) for f in fields(TrainingOptions)})
+
+    def under(self) -> Under | None:
+        """Return the conditions under which to train."""
+        return None if self.perturb is None else self.perturb.conditions()
 
     def of_twin(self) -> dict[str, Any]:
         """Return the options that change the twin in training, as arguments of `to_torch`."""

@@ -46,6 +46,14 @@ def build_network(entry: NetworkEntry, data: Dataset, seed: int) -> SpikingNetwo
     >>> build_network(entry, load_dataset("digits").train, seed=1).input_shape
     (8, 8)
     """
+    network = _described(entry, data, seed)
+    if entry.after:
+        network = network.with_steps_after(entry.after)
+    return network if entry.refractory is None else network.with_refractory(entry.refractory)
+
+
+def _described(entry: NetworkEntry, data: Dataset, seed: int) -> SpikingNetwork:
+    """Return the network of the layers, the model or the file."""
     if entry.start is not None:
         return _started(entry, Path(entry.start), data)
     if entry.model is not None:

@@ -16,20 +16,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from brianbridge.datasets import Split
 from brianbridge.io.atomic import writable_file, write_whole
 from brianbridge.io.networks.file import load_network
 from brianbridge.ladder.judgement import decided_by
 from brianbridge.ladder.rungs import Rung, read_ladder
 from brianbridge.ladder.verify import verify
+from brianbridge.network import SpikingNetwork
 from brianbridge.report import report_beside
 from brianbridge.study.data import first_samples, load_split
 from brianbridge.study.schema import Study
 from brianbridge.study.summary import numbers_of, summary_of
 from brianbridge.study.train import prepare, train_study
 from brianbridge.sweep import Sweep, delete_kept
+from brianbridge.training.processes import joined
 
 __all__ = ["ladder_of", "run_study"]
 
@@ -51,6 +57,9 @@ def run_study(
     decide_by: str = "interval",
 ) -> dict[str, Any]:
     """Carry out a study and return its summary; see the module's docstring for the files.
+
+    Several processes (`brianbridge.train`) train together. The first of them verifies and writes
+    the files, while the others wait for it; all return the summary.
 
     Parameters
     ----------
@@ -76,17 +85,32 @@ def run_study(
     folds: list[int | None] = list(range(study.dataset.folds)) if study.dataset.folds else [None]
     ladder = ladder_of(study)
     prepare(study, load_split(study, folds[0]).train)
+    with joined(torch.device("cpu")) as processes:
+        if processes.first:
+            _check_writable(out, folds)
+        report = report if processes.first else lambda line: None
+        parts = []
+        for fold in folds:
+            folder, split = _folder(out, fold), load_split(study, fold)
+            report(f"{study.title}: {split.train.split}; training on {len(split.train)} samples")
+            network = train_study(study, folder, split, fold)
+            verified = partial(
+                _verified, study, network, ladder, split, folder, report, spikes, command, decide_by
+            )
+            parts.append(processes.from_first(verified))
+        summary = summary_of(study, parts, decide_by)
+        if processes.first:
+            text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
+            write_whole(out / "summary.json", text)
+    return summary
+
+
+def _check_writable(out: Path, folds: list[int | None]) -> None:
+    """Refuse an output folder in which files cannot be written."""
     for fold in folds:
         for name in ("network.h5", "verdict.json", "report.html", "spikes.h5"):
             writable_file(_folder(out, fold) / name)
     writable_file(out / "summary.json")
-    parts = []
-    for fold in folds:
-        file = _folder(out, fold) / "spikes.h5" if spikes else None
-        parts.append(_run_fold(study, ladder, out, fold, report, file, command, decide_by))
-    summary = summary_of(study, parts, decide_by)
-    write_whole(out / "summary.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
-    return summary
 
 
 def _folder(out: Path, fold: int | None) -> Path:
@@ -94,20 +118,18 @@ def _folder(out: Path, fold: int | None) -> Path:
     return out if fold is None else out / f"fold{fold}"
 
 
-def _run_fold(
+def _verified(
     study: Study,
+    network: SpikingNetwork,
     ladder: tuple[Rung, ...],
-    out: Path,
-    fold: int | None,
+    split: Split,
+    folder: Path,
     report: Report,
-    spikes: Path | None,
+    spikes: bool,
     command: str,
     decide_by: str,
 ) -> dict[str, Any]:
-    """Train and verify once; return the numbers for the summary."""
-    folder, split = _folder(out, fold), load_split(study, fold)
-    report(f"{study.title}: {split.train.split}; training on {len(split.train)} samples")
-    network = train_study(study, folder, split, fold)
+    """Verify a trained network, write the files, and return the numbers for the summary."""
     test = first_samples(split.test, study.verification.samples)
     report(f"verifying {len(test)} samples in Brian2, {len(ladder)} rungs")
     start = study.network.start
@@ -116,7 +138,7 @@ def _run_fold(
         test,
         ladder,
         name=study.name,
-        spikes=spikes,
+        spikes=folder / "spikes.h5" if spikes else None,
         baseline=None if start is None else load_network(Path(start)),
         train=split.train,
         execution=Sweep(folder=folder / "unfinished"),

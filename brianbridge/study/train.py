@@ -18,6 +18,8 @@ from brianbridge.study.network import build_network
 from brianbridge.study.schema import Study
 from brianbridge.training import train
 from brianbridge.training.determinism import one_thread
+from brianbridge.training.perturbed import PerturbedTwins
+from brianbridge.training.processes import joined
 from brianbridge.twin.learn import checked_learn
 from brianbridge.twin.network import NetworkTwin, to_torch
 
@@ -51,7 +53,11 @@ def prepare(study: Study, data: Dataset) -> tuple[SpikingNetwork, LearningRule]:
     if training.spike_rate is not None:
         training.spike_rate.rates(network)
     # Raises if the twin cannot be built, or if the rule cannot train it.
-    rule.prepare(_twin_of(study, network))
+    twin = _twin_of(study, network)
+    rule.prepare(twin)
+    under = training.under()
+    if under is not None:
+        PerturbedTwins(under, twin, rule, study.seed)
     if training.validation_fraction > 0:
         by_fraction(data.name, data.y, training.validation_fraction, study.seed)
     return network, rule
@@ -59,6 +65,8 @@ def prepare(study: Study, data: Dataset) -> tuple[SpikingNetwork, LearningRule]:
 
 def train_study(study: Study, out: Path, split: Split, fold: int | None = None) -> SpikingNetwork:
     """Train, resuming from a checkpoint in `out`, and write ``network.h5``.
+
+    Several processes train together (`brianbridge.train`); the first of them writes.
 
     Parameters
     ----------
@@ -77,16 +85,19 @@ def train_study(study: Study, out: Path, split: Split, fold: int | None = None) 
         If something does not fit, or `out` cannot be written.
     """
     network, rule = prepare(study, split.train)
-    writable_file(out / "network.h5")
     twin = _twin_of(study, network)
-    result = train(
-        twin,
-        split.train,
-        rule,
-        seed=study.seed,
-        checkpoint=out / "checkpoint.pt",
-        options=study.training.options(),
-    )
+    with joined(twin.device) as processes:
+        if processes.first:
+            writable_file(out / "network.h5")
+        result = train(
+            twin,
+            split.train,
+            rule,
+            seed=study.seed,
+            checkpoint=out / "checkpoint.pt",
+            options=study.training.options(),
+            under=study.training.under(),
+        )
     with one_thread(study.training.deterministic):
         origin = collect()  # with the number of threads of the training
     trained = write_back(
@@ -106,9 +117,11 @@ def train_study(study: Study, out: Path, split: Split, fold: int | None = None) 
             "folds": study.dataset.folds if fold is not None else None,
             "fold": fold,
         },
+        **({"processes": processes.number} if processes.number > 1 else {}),
         **origin,
     )
-    save_network(trained, out / "network.h5")
+    if processes.first:
+        save_network(trained, out / "network.h5")
     return trained
 
 

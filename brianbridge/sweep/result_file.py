@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from brianbridge.io.atomic import write_whole
+from brianbridge.ladder.bridge_check import BridgeCheck
 from brianbridge.ladder.results import RunResult
 from brianbridge.measures.decision import Decision
 from brianbridge.measures.first_spikes import FirstSpikeComparison
@@ -32,7 +33,7 @@ __all__ = ["DAMAGED", "FORMAT", "read_result", "write_result"]
 DAMAGED = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, zlib.error)
 
 #: Version of the files. It is part of their names, so that those of another version are not found.
-FORMAT = 4
+FORMAT = 5
 
 _CLASSES = {
     cls.__name__: cls
@@ -45,6 +46,7 @@ _CLASSES = {
         SampleSummary,
         RunResult,
         SpikeTrainDistances,
+        BridgeCheck,
     )
 }
 

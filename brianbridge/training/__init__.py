@@ -10,6 +10,7 @@ from brianbridge.training.augmentation import Augmentation
 from brianbridge.training.history import TrainingResult
 from brianbridge.training.natural_units import natural_units
 from brianbridge.training.options import TrainingOptions
+from brianbridge.training.perturbed import Under
 from brianbridge.training.spike_rate import SpikeRate
 from brianbridge.training.trainer import train
 
@@ -18,6 +19,7 @@ __all__ = [
     "SpikeRate",
     "TrainingOptions",
     "TrainingResult",
+    "Under",
     "natural_units",
     "train",
 ]

@@ -9,6 +9,7 @@ from pydantic import NonNegativeInt
 
 from brianbridge.errors import InputError
 from brianbridge.schema import check_options
+from brianbridge.twin.part import Part
 
 __all__ = ["Augmentation"]
 
@@ -62,7 +63,9 @@ class Augmentation:
                 f"augmentation is for images, but the samples have shape {shape}; leave it out"
             )
 
-    def __call__(self, images: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    def __call__(
+        self, images: np.ndarray, random: np.random.Generator, part: Part | None = None
+    ) -> np.ndarray:
         """Return changed copies of images.
 
         Parameters
@@ -71,21 +74,25 @@ class Augmentation:
             The images.
         random : numpy.random.Generator
             The source of the random changes.
+        part : Part, optional
+            Which images of a batch these are, if not all. The changes are those that they have in
+            the whole batch.
         """
         if self == Augmentation():
             return images
         number, (height, width) = len(images), images.shape[-2:]
+        every, own = (number, slice(None)) if part is None else (part.batch, part.rows)
         rows = np.arange(height) + np.zeros((number, 1), int)
         columns = np.arange(width) + np.zeros((number, 1), int)
         if self.shift:
-            by = random.integers(-self.shift, self.shift + 1, (2, number, 1))
+            by = random.integers(-self.shift, self.shift + 1, (2, every, 1))[:, own]
             rows, columns = rows + by[0], columns + by[1]
         if self.flip:
-            flipped = random.random(number) < 0.5
+            flipped = random.random(every)[own] < 0.5
             columns[flipped] = columns[flipped, ::-1]
         inside = _inside(rows, height)[:, :, None] & _inside(columns, width)[:, None, :]
         if self.cut:
-            top, left = (random.integers(1 - self.cut, n, (number, 1)) for n in (height, width))
+            top, left = (random.integers(1 - self.cut, n, (every, 1))[own] for n in (height, width))
             inside &= ~(
                 _within(np.arange(height), top, self.cut)[:, :, None]
                 & _within(np.arange(width), left, self.cut)[:, None, :]

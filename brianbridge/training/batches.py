@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from brianbridge.datasets import Dataset
 from brianbridge.training.options import TrainingOptions
+from brianbridge.training.processes import ONE, Processes
 from brianbridge.twin.network import NetworkTwin
 
 __all__ = ["Batch", "batches"]
@@ -30,6 +32,8 @@ def batches(
     options: TrainingOptions,
     seed: int,
     stream: int,
+    processes: Processes = ONE,
+    twins: Iterator[NetworkTwin] | None = None,
 ) -> Iterator[Batch]:
     """Yield encoded input and labels, batch by batch.
 
@@ -48,12 +52,21 @@ def batches(
     stream : int
         The epoch, counted from 1, which determines the random numbers. 0 is for evaluation: without
         augmentation, and in batches of at least 500 samples.
+    processes : Processes
+        The processes that share the batches. Each reads and encodes its part of every batch, and
+        the twin knows which it is (`NetworkTwin.part`) until the next one.
+    twins : iterator of NetworkTwin, optional
+        The twin that encodes and computes each batch, if that is not always the same.
     """
     random = np.random.default_rng((seed, stream, _AUGMENTATION))
     size = options.batch_size if stream else max(options.batch_size, _EVALUATED)
     for start in range(0, len(order), size):
         chosen = order[start : start + size]
-        x = data.x[chosen]
-        x = options.augmentation(x, random) if stream else x
-        inputs = twin.encode(x, chosen, stream)
-        yield inputs, torch.as_tensor(data.y[chosen], device=twin.device)
+        part = processes.part(len(chosen))
+        own = chosen if part is None else chosen[part.rows]
+        x = data.x[own]
+        x = options.augmentation(x, random, part) if stream else x
+        runs = twin if twins is None else next(twins)
+        with twin.computing(part), nullcontext() if runs is twin else runs.computing(part):
+            inputs = runs.encode(x, own, stream)
+            yield inputs, torch.as_tensor(data.y[own]).to(twin.device, non_blocking=True)

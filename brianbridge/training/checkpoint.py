@@ -11,7 +11,7 @@ import torch
 from brianbridge.errors import InputError
 from brianbridge.io.atomic import write_whole
 
-__all__ = ["read_checkpoint", "write_checkpoint"]
+__all__ = ["checkpoint_from", "file_content", "write_checkpoint"]
 
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -22,13 +22,25 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     write_whole(path, content.getbuffer())
 
 
-def read_checkpoint(path: Path, fingerprint: str) -> dict[str, Any] | None:
-    """Return the checkpoint at `path`, or None if there is none.
+def file_content(path: Path | None) -> bytes | None:
+    """Return the bytes of a checkpoint; None if there is no such file."""
+    if path is None or not path.exists():
+        return None
+    try:
+        return path.read_bytes()
+    except OSError:  # such as a folder: it is no checkpoint, as `checkpoint_from` will say
+        return b""
+
+
+def checkpoint_from(content: bytes, path: Path, fingerprint: str) -> dict[str, Any]:
+    """Return the checkpoint that the bytes of a file hold.
 
     Parameters
     ----------
+    content : bytes
+        The content of the file.
     path : Path
-        The file.
+        The file, for messages.
     fingerprint : str
         Identifies data, network, rule and options. Any other checkpoint is refused.
 
@@ -37,10 +49,8 @@ def read_checkpoint(path: Path, fingerprint: str) -> dict[str, Any] | None:
     InputError
         If the file is not a checkpoint, or belongs to another training run.
     """
-    if not path.exists():
-        return None
     try:
-        state: dict[str, Any] = torch.load(path, weights_only=True)
+        state: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True)
         found = state["fingerprint"]
     except Exception:  # torch.load raises many kinds of error
         raise InputError(

@@ -11,13 +11,19 @@ from brianbridge.arrays import as_array
 from brianbridge.datasets import Dataset
 from brianbridge.rules.base import LearningRule
 from brianbridge.training.options import TrainingOptions
+from brianbridge.training.perturbed import Under
 from brianbridge.twin.network import NetworkTwin
 
 __all__ = ["fingerprint_of"]
 
 
 def fingerprint_of(
-    twin: NetworkTwin, data: Dataset, rule: LearningRule, seed: int, options: TrainingOptions
+    twin: NetworkTwin,
+    data: Dataset,
+    rule: LearningRule,
+    seed: int,
+    options: TrainingOptions,
+    under: Under | None = None,
 ) -> str:
     """Return a digest of everything that determines the result of training.
 
@@ -27,7 +33,7 @@ def fingerprint_of(
         The twin with its initial weights.
     data : Dataset
         The training samples.
-    rule, seed, options
+    rule, seed, options, under
         The arguments of `brianbridge.train`.
     """
     description = json.dumps(
@@ -35,6 +41,7 @@ def fingerprint_of(
             twin.network.to_dict(), str(twin.spike_function), rule.to_dict(), str(options), seed,
             data.sha256, data.split, len(data), data.classes, twin.dropout, str(twin.quantisation),
             *([str(twin.learn)] if twin.learn else []),
+            *([] if under is None else [repr(under)]),
         ],
         sort_keys=True,
     )  # fmt: skip

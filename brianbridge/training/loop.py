@@ -6,6 +6,9 @@ end of an epoch thus gives the same weights as an uninterrupted one.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,14 +23,17 @@ from brianbridge.datasets.fit import CLASSES, fitted
 from brianbridge.errors import InputError
 from brianbridge.rules.base import LearningRule, Response
 from brianbridge.training.average import moving_average
-from brianbridge.training.batches import batches
-from brianbridge.training.checkpoint import read_checkpoint, write_checkpoint
+from brianbridge.training.average_gradients import average_gradients
+from brianbridge.training.batches import Batch, batches
+from brianbridge.training.checkpoint import checkpoint_from, file_content, write_checkpoint
 from brianbridge.training.determinism import seeded
 from brianbridge.training.fingerprint import fingerprint_of
 from brianbridge.training.history import History, TrainingResult
 from brianbridge.training.natural_units import check_scales, natural_units
 from brianbridge.training.no_gradient import warn_of_no_gradient
 from brianbridge.training.options import TrainingOptions
+from brianbridge.training.perturbed import ByCondition, PerturbedTwins, Under
+from brianbridge.training.processes import ONE, Processes
 from brianbridge.twin.network import NetworkTwin
 
 __all__ = ["Trainer"]
@@ -50,9 +56,13 @@ class Trainer:
         rule: LearningRule,
         seed: int,
         options: TrainingOptions,
+        processes: Processes = ONE,
+        under: Under | None = None,
     ) -> None:
         rule.check(twin.network)
         rule.check_learn(twin.learn)
+        if options.recompute:
+            rule.check_recompute(twin)
         check_scales(twin.network)
         data = fitted(twin.network, data)
         if seed < 0:
@@ -69,7 +79,11 @@ class Trainer:
         if options.channels_last:
             twin.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.twin, self.rule, self.seed, self.options = twin, rule, seed, options
-        self.fingerprint = fingerprint_of(twin, data, rule, seed, options)
+        self._runs, self._condition = twin, ""  # what computes the present batch, and its rung
+        self.perturbed = None if under is None else PerturbedTwins(under, twin, rule, seed)
+        self.fingerprint = fingerprint_of(twin, data, rule, seed, options, under)
+        self.processes = processes
+        processes.check_same(self.fingerprint, options.batch_size)
         self.train_data, self.classes = data, list(data.classes)
         self.validation: Dataset | None = None
         if options.validation_fraction > 0:
@@ -97,19 +111,21 @@ class Trainer:
 
     def run(self, checkpoint: Path | None) -> TrainingResult:
         """Train to the end, resuming from and writing to `checkpoint`."""
-        state = None if checkpoint is None else read_checkpoint(checkpoint, self.fingerprint)
-        if state is None:
+        file = checkpoint if self.processes.first else None
+        content = self.processes.from_first(lambda: file_content(checkpoint))
+        if content is None:
             self._begin()
         else:
-            self._restore(state)
+            self._restore(checkpoint_from(content, checkpoint or Path(), self.fingerprint))
         progress = tqdm(
-            total=self.options.epochs, initial=self.epoch, unit="epoch", disable=None, leave=False
-        )
+            total=self.options.epochs, initial=self.epoch, unit="epoch", leave=False,
+            disable=None if self.processes.first else True,
+        )  # fmt: skip
         with progress:
             while self.epoch < self.options.epochs and not self._stalled():
                 self._one_epoch()
-                if checkpoint is not None:
-                    write_checkpoint(checkpoint, self._state())
+                if file is not None:
+                    write_checkpoint(file, self._state())
                 progress.update()
                 progress.set_postfix({k: f"{v[-1]:.3f}" for k, v in self.history.curve.items()})
         self.twin.load_state_dict(self.history.best)
@@ -133,6 +149,7 @@ class Trainer:
             ):
                 self.rule.before_training(self.twin, *inputs)
                 self.twin.keep_bounds()
+        self.processes.copy_first(self.twin)
         if self.average is not None:
             self.average.module.load_state_dict(self.twin.state_dict())
         self.history.best = self._weights()
@@ -147,12 +164,15 @@ class Trainer:
         self.twin.train()
         # All random numbers from torch's generator depend on seed and epoch alone.
         with seeded(self.twin.device, self.seed, self.epoch):
-            losses, hits, metrics = self._train_on_all()
+            total, hits, metrics = self._train_on_all()
+            losses = total.item()
+            if not np.isfinite(losses):
+                raise self._diverged(f"the loss became {losses}")
             # The loss may not show NaN: a potential that is NaN never crosses a threshold.
             for name, values in self.twin.named_parameters():
                 if not torch.isfinite(values).all():
                     raise self._diverged(f"'{name}' became infinite or NaN")
-            if self.epoch == 0:
+            if self.epoch == 0 and self.processes.first:
                 warn_of_no_gradient(self.twin)
             if self.epoch + 1 < self.options.epochs:
                 self.rule.after_epoch(self.twin)
@@ -162,34 +182,104 @@ class Trainer:
             history.add(name, value)
         score = float(self.epoch + 1)  # without validation samples the last epoch is kept
         if self.validation is not None:
-            history.add_part("validation", *self._evaluate(self.validation), len(self.validation))
-            score = history.curve["validation_accuracy"][-1]
+            score = self._validate(self.validation)
         self.epoch += 1
         history.finish(self.epoch, score, self._weights())
 
-    def _train_on_all(self) -> tuple[float, int, dict[str, float]]:
-        """Take a step on every batch; return summed loss, hits and mean metrics of the rule."""
-        losses, hits = 0.0, 0
+    def _validate(self, data: Dataset) -> float:
+        """Evaluate on the validation samples, on every rung, too; return the score of the epoch."""
+        history, samples = self.history, len(data)
+        history.add_part("validation", *self._evaluate(self._kept, data), samples)
+        score = history.curve["validation_accuracy"][-1]
+        if self.perturbed is None:
+            return score
+        clean = self.perturbed.under.clean
+        score *= clean
+        for name, probability, twin in self.perturbed.evaluated(self._kept):
+            accuracy = self._evaluate(twin, data)[1] / samples  # hits of all processes
+            history.add(f"validation_accuracy, {name}", accuracy)
+            score += (1 - clean) * probability * accuracy
+        return score
+
+    def _train_on_all(self) -> tuple[Tensor, int, dict[str, float]]:
+        """Take a step on every batch; return summed loss, hits and mean metrics of the rule.
+
+        Loss and hits are tensors until then, so that nothing waits for a GPU before the end.
+        """
+        losses = torch.zeros((), dtype=torch.float64, device=self.twin.device)
+        hits = torch.zeros((), dtype=torch.int64, device=self.twin.device)
         metrics: dict[str, float] = {}
         samples = len(self.train_data)
         order = np.random.default_rng((self.seed, self.epoch)).permutation(samples)
-        for inputs, labels in batches(
-            self.twin, self.train_data, order, self.options, self.seed, stream=self.epoch + 1
+        twins = None if self.perturbed is None else self._twins(self.perturbed)
+        by_condition = ByCondition()
+        for inputs, labels in self._batches(
+            self.twin, self.train_data, order, self.epoch + 1, twins
         ):
-            response, loss = self._loss(inputs, labels)
-            if not torch.isfinite(loss):
-                raise self._diverged(f"the loss became {loss.item()}")
-            self._step(loss)
-            losses += loss.item() * len(labels)
-            hits += int((response.output.argmax(1) == labels).sum())
+            response, loss = self._learn(inputs, labels)
+            number, whole = self._numbers(self.twin, labels)
+            losses += loss * whole
+            right = (response.output.argmax(1) == labels)[:number].sum()
+            hits += right
+            by_condition.add(self._condition, right, number)
             for name, value in response.metrics.items():
-                metrics[name] = metrics.get(name, 0.0) + value * len(labels) / samples
-        return losses, hits, metrics
+                metrics[name] = metrics.get(name, 0.0) + value * number / samples
+        every, *values = self.processes.sums(int(hits), *metrics.values())
+        metrics = dict(zip(metrics, values, strict=True))
+        if self.perturbed is not None:
+            metrics |= by_condition.accuracies(self.perturbed.names, self.processes.sums)
+        return losses, int(every), metrics
 
-    def _step(self, loss: Tensor) -> None:
-        """Take a step of the optimiser."""
+    def _batches(
+        self,
+        twin: NetworkTwin,
+        data: Dataset,
+        order: np.ndarray,
+        stream: int,
+        twins: Iterator[NetworkTwin] | None = None,
+    ) -> Iterator[Batch]:
+        """Yield this process's part of each batch."""
+        return batches(twin, data, order, self.options, self.seed, stream, self.processes, twins)
+
+    def _twins(self, perturbed: PerturbedTwins) -> Iterator[NetworkTwin]:
+        """Yield the twin of each batch of the epoch."""
+        perturbed.start_epoch(self.epoch)
+        while True:
+            self._condition, self._runs = perturbed.next()
+            yield self._runs
+
+    @staticmethod
+    def _numbers(twin: NetworkTwin, labels: Tensor) -> tuple[int, int]:
+        """Return how many samples of a batch count in this process, and how many in all."""
+        part = twin.part
+        return (len(labels), len(labels)) if part is None else (part.counted, part.batch)
+
+    def _learn(
+        self, inputs: tuple[Tensor | None, Tensor | None], labels: Tensor
+    ) -> tuple[Response, Tensor]:
+        """Learn from an encoded batch; return the response at its end, and its mean loss."""
+        total = torch.zeros((), dtype=torch.float64, device=self.twin.device)
         self.optimizer.zero_grad()
-        loss.backward()
+        for response, loss in self._parts(inputs, labels):
+            last = response
+            # The mean over all processes, so that all of them find out together.
+            mean = self.twin.batch_mean(loss.detach())
+            # A processor knows at once; for a GPU, the end of the epoch is early enough.
+            if mean.device.type == "cpu" and not torch.isfinite(mean):
+                raise self._diverged(f"the loss became {mean.item()}")
+            loss.backward()
+            total += mean
+            if self.rule.steps_after_each_part:
+                self._step()
+                self.optimizer.zero_grad()
+        if not self.rule.steps_after_each_part:
+            self._step()
+        return last, total
+
+    def _step(self) -> None:
+        """Take a step of the optimiser, by the gradient of the whole batch."""
+        if self.twin.part is not None:
+            average_gradients(list(self.twin.parameters()), self.twin.part)
         with natural_units(self.twin):
             if self.options.gradient_clip:
                 torch.nn.utils.clip_grad_norm_(self.twin.parameters(), self.options.gradient_clip)
@@ -207,36 +297,48 @@ class Trainer:
             + (f" or weight_decay ({options.weight_decay:g})" if options.weight_decay else "")
         )
 
-    def _loss(
+    def _parts(
         self, inputs: tuple[Tensor | None, Tensor | None], labels: Tensor
-    ) -> tuple[Response, Tensor]:
-        """Return response and loss of an encoded batch, ready for the backward pass."""
+    ) -> Iterator[tuple[Response, Tensor]]:
+        """Yield response and loss of each part of a batch, ready for the backward pass."""
         options = self.options
-        kind = self.twin.device.type
-        with torch.autocast(kind, torch.bfloat16, enabled=options.autocast == "bfloat16"):
-            response = self.rule.respond(self.twin, *inputs)
-            given = response.loss_input
-            loss = self.rule.loss(response.output if given is None else given, labels)
-        if options.spike_rate is not None:
-            counts = {name: response.spike_counts(name) for name in self.constrained}
-            loss = loss + options.spike_rate.penalty(counts, self.twin.network.steps)
-        return response, loss
+        runs = self._runs
+        parts = self.rule.learn(runs, *inputs, labels)
+        while True:
+            kind = self.twin.device.type
+            lower = options.autocast == "bfloat16"
+            precision = torch.autocast(kind, torch.bfloat16) if lower else nullcontext()
+            with precision, runs.recomputing(options.recompute):
+                part = next(parts, None)
+            if part is None:
+                return
+            response, loss = part
+            if options.spike_rate is not None:
+                counts = {name: response.spike_counts(name) for name in self.constrained}
+                steps = self.twin.network.steps * response.share
+                loss = loss + response.share * options.spike_rate.penalty(
+                    counts, steps, self.twin.batch_mean
+                )
+                del counts
+            # Spikes that no graph needs are free before the backward pass.
+            del part
+            response = replace(response, spike_counts=_no_counts)
+            yield response, loss
 
-    def _evaluate(self, data: Dataset) -> tuple[float, int]:
+    def _evaluate(self, twin: NetworkTwin, data: Dataset) -> tuple[float, int]:
         """Return summed loss and hits of the network as it will be deployed."""
-        twin = self._kept
         twin.eval()
         losses, hits = 0.0, 0
         every = np.arange(len(data))
         with torch.no_grad(), seeded(twin.device, self.seed, self.epoch, _EVALUATION):
-            for inputs, labels in batches(
-                self.twin, data, every, self.options, self.seed, stream=0
-            ):
+            for inputs, labels in self._batches(twin, data, every, stream=0):
+                number, _ = self._numbers(twin, labels)
                 output = self.rule.predict(twin, *inputs)
                 loss_input = self.rule.loss_input(twin, output)
-                losses += self.rule.loss(loss_input, labels).item() * len(labels)
-                hits += int((output.argmax(1) == labels).sum())
-        return losses, hits
+                losses += self.rule.loss(loss_input, labels).item() * number
+                hits += int((output.argmax(1) == labels)[:number].sum())
+        loss, every_hit = self.processes.sums(losses, hits)
+        return loss, int(every_hit)
 
     # ------------------------------------------------------------------ checkpoints
 
@@ -255,3 +357,7 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
+
+
+def _no_counts(name: str) -> Tensor:
+    raise AssertionError(f"the spikes of '{name}' are counted before the backward pass")

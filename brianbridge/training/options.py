@@ -65,6 +65,9 @@ class TrainingOptions:
         Whether kernels are stored with channels last; some processors convolve these faster.
     autocast : {"none", "bfloat16"}
         Whether training computes products in lower precision. Evaluation never does.
+    recompute : bool
+        Whether a rule that learns through time keeps the state at about ``sqrt(T)`` steps alone,
+        and computes the others again in the backward pass; see `brianbridge.twin.recompute`.
     validation_fraction : float
         Share of the training samples that is held out to choose the best epoch. With 0 the last
         epoch is kept.
@@ -100,6 +103,7 @@ class TrainingOptions:
     validation_fraction: Share = 0.1
     patience: NonNegativeInt = 0
     deterministic: bool = False
+    recompute: bool = False
 
     def __post_init__(self) -> None:
         check_options(self, "training")
@@ -129,4 +133,9 @@ class TrainingOptions:
                 momentum=self.momentum,
                 weight_decay=self.weight_decay,
             )
-        return torch.optim.AdamW(parameters, lr=self.learning_rate, weight_decay=self.weight_decay)
+        parameters = list(parameters)
+        # One pass over all numbers instead of ten; it would copy other memory formats.
+        fused = all(p.is_contiguous() for p in parameters)
+        return torch.optim.AdamW(
+            parameters, lr=self.learning_rate, weight_decay=self.weight_decay, fused=fused
+        )

@@ -13,7 +13,7 @@ A budget counts only populations with ``r > rate``. The penalty has the gradient
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -95,18 +95,27 @@ class SpikeRate:
             )
         return chosen
 
-    def penalty(self, counts: Mapping[str, Tensor], steps: int) -> Tensor:
+    def penalty(
+        self,
+        counts: Mapping[str, Tensor],
+        steps: float,
+        over_batch: Callable[[Tensor], Tensor] = lambda mean: mean,
+    ) -> Tensor:
         """Return the penalty that is added to the loss.
 
         Parameters
         ----------
         counts : mapping of str to Tensor, shape (batch, *shape)
             Summed spike values of the populations of `rates`, with the gradient of a rule.
-        steps : int
-            Number of steps of a presentation, T.
+        steps : float
+            Number of steps in which these spikes were emitted: T for a whole presentation.
+        over_batch : callable
+            Returns the mean over a whole batch from that over the samples given
+            (`NetworkTwin.batch_mean`); these are the whole batch if not given.
         """
         wanted = self.rate if isinstance(self.rate, Mapping) else dict.fromkeys(counts, self.rate)
-        excess = [counts[name].mean() / (steps * rate) - 1 for name, rate in wanted.items()]
+        means = {name: over_batch(counts[name].mean()) for name in wanted}
+        excess = [means[name] / (steps * rate) - 1 for name, rate in wanted.items()]
         if self.kind == "budget":
             excess = [e.clamp(min=0) for e in excess]
         return self.weight * torch.stack(excess).square().sum()

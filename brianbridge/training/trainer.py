@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from brianbridge.training.determinism import one_thread
 from brianbridge.training.history import TrainingResult
 from brianbridge.training.loop import Trainer
 from brianbridge.training.options import TrainingOptions
+from brianbridge.training.perturbed import Under
+from brianbridge.training.processes import joined
 from brianbridge.twin.network import NetworkTwin
 
 __all__ = ["TrainingResult", "train"]
@@ -29,6 +32,8 @@ def train(
     seed: int = 0,
     checkpoint: str | Path | None = None,
     options: TrainingOptions | None = None,
+    under: Under | Sequence[Any] | None = None,
+    together: bool = True,
     **changes: Any,
 ) -> TrainingResult:
     """Train a twin on data. Afterwards it has its best weights and is in evaluation mode.
@@ -50,8 +55,17 @@ def train(
         Seed of the order of samples, of their encoding and of the validation split.
     checkpoint : str or Path, optional
         File that is written after every epoch. If it exists, training resumes from it.
+        Of several processes, the first one reads and writes it.
     options : TrainingOptions, optional
         Options of training.
+    under : Under or sequence of Rung, optional
+        Conditions under which to train: each batch is computed by the network itself, or by the
+        twin of one of these rungs; see `brianbridge.training.perturbed`. Half of the batches have
+        no condition, unless an `Under` says otherwise.
+    together : bool
+        Whether the processes that torchrun started, or that belong to torch's process group, train
+        this twin together: each computes a part of every batch, and all of them end with the same
+        weights. Otherwise each trains by itself.
     **changes
         Single options that replace those of `options`, such as ``epochs=10``.
 
@@ -62,7 +76,8 @@ def train(
     Raises
     ------
     InputError
-        If data and network do not fit, or an option is unknown or out of range.
+        If data and network do not fit, or an option is unknown or out of range. Of several
+        processes, if they do not train the same, or one of them ended (`ProcessEnded`).
     """
     if not isinstance(twin, NetworkTwin):
         raise InputError(
@@ -79,6 +94,7 @@ def train(
             raise InputError(f"training has no option '{name}'. {did_you_mean(name, known)}")
     chosen = replace(options or TrainingOptions(), **changes)
     file = None if checkpoint is None else Path(checkpoint)
-    with one_thread(chosen.deterministic):
+    with one_thread(chosen.deterministic), joined(twin.device, together) as processes:
         named = chosen_rule(twin.network, twin.learn) if rule is None else learning_rule(rule)
-        return Trainer(twin, data, named, seed, chosen).run(file)
+        conditions = under if under is None or isinstance(under, Under) else Under(under)
+        return Trainer(twin, data, named, seed, chosen, processes, conditions).run(file)

@@ -217,7 +217,7 @@ class Arrivals:
         self._product = SparseProduct(
             source, group * targets + target, sources, len(self._delays) * targets
         ).to(weight.device)
-        self._weighted: dict[int, Tensor] = {}
+        self._weighted: dict[int, Sequence[Tensor]] = {}
 
     def at(self, k: int, emitted: Sequence[Tensor]) -> Tensor | None:
         """Return what arrives in step `k`, ``(batch, targets)``; None if nothing can.
@@ -237,8 +237,9 @@ class Arrivals:
             if then not in self._weighted:
                 flat = emitted[then].reshape(len(emitted[then]), -1)
                 weighted = self._product(self._weight, flat)
-                self._weighted[then] = weighted.reshape(len(flat), -1, self._targets)
-            arriving = self._weighted[then][:, group]
+                # Its gradient is one stack; that of `[:, group]` would fill all groups each time.
+                self._weighted[then] = weighted.reshape(len(flat), -1, self._targets).unbind(1)
+            arriving = self._weighted[then][group]
             found = arriving if found is None else found + arriving
         self._weighted.pop(k - int(self._delays[-1]), None)
         return found

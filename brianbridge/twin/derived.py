@@ -22,6 +22,7 @@ from brianbridge.neurons.coefficients import REFRACTORY, Propagator, coefficient
 from brianbridge.neurons.drive import drive_term
 from brianbridge.neurons.linear import LinearSystem
 from brianbridge.neurons.matrix_exponential import balance
+from brianbridge.twin.constants import constant_tensor
 from brianbridge.twin.torch_functions import TORCH_FUNCTIONS
 
 __all__ = ["Coefficients", "DriveGain"]
@@ -174,7 +175,7 @@ class _TorchSystem:
         if self._system.is_diagonal:
             return self._diagonal(entries, like)
         shape = torch.broadcast_shapes(*(e.shape for e in entries.values()))
-        level = torch.as_tensor(self._level, device=like.device)
+        level = constant_tensor(self._level, like.double())
         units = level[:, None] / level
         augmented = torch.zeros((*shape, 2 * n, 2 * n), dtype=torch.float64, device=like.device)
         for (i, j), entry in entries.items():
@@ -217,8 +218,7 @@ def _shaped(value: Any, shape: tuple[int, ...]) -> Any:
 def _tensor(value: Any, like: Tensor) -> Tensor:
     if isinstance(value, Tensor):
         return value.to(like.dtype)
-    found = torch.as_tensor(np.asarray(value, dtype=np.float64), device=like.device)
-    return found.to(like.dtype)
+    return constant_tensor(np.asarray(value, dtype=np.float64), like)
 
 
 def _numbers(variable: Any) -> Any:

@@ -15,6 +15,8 @@ encoding      input of step t                                             gradie
 `Background`  does not depend on the samples                              0
 `Replay`      does not depend on the samples                              0
 `Sources`     that of each part
+`Finer`       that of the other encoding, in its first step or shared by all
+`Waiting`     that of the other encoding, and then 0
 ============  ==========================================================  =========
 
 To register one for an encoding of your own::
@@ -36,11 +38,13 @@ from brianbridge.encoding import (
     Bernoulli,
     Current,
     Encoding,
+    Finer,
     Frames,
     Latency,
     Poisson,
     Replay,
     Sources,
+    Waiting,
 )
 from brianbridge.errors import InputError
 
@@ -49,6 +53,8 @@ __all__ = ["expected_input", "is_exact"]
 
 def is_exact(encoding: Encoding) -> bool:
     """Return whether `expected_input` is the encoded input itself, so that NumPy is not needed."""
+    if isinstance(encoding, Finer) and encoding.timing == "start":
+        return is_exact(encoding.encoding)
     return type(encoding) in (Current, Frames)
 
 
@@ -122,6 +128,25 @@ def _latency(encoding: Latency, x: Tensor) -> Tensor:
 def _without_data(encoding: Background | Replay, x: Tensor) -> Tensor:
     none = 0 * x.flatten(1).sum(1, keepdim=True)
     return none.expand(encoding.steps, len(x), encoding.size)
+
+
+@expected_input.register
+def _finer(encoding: Finer, x: Tensor) -> Tensor:
+    coarse = expected_input(encoding.encoding, x)
+    if encoding.is_current:
+        return coarse
+    fine = coarse.new_zeros(len(coarse), encoding.divisor, *coarse.shape[1:])
+    if encoding.timing == "start":
+        fine[:, 0] = coarse
+    else:
+        fine = fine + coarse[:, None] / encoding.divisor
+    return fine.flatten(0, 1)
+
+
+@expected_input.register
+def _waiting(encoding: Waiting, x: Tensor) -> Tensor:
+    sent = expected_input(encoding.encoding, x)
+    return torch.cat([sent, sent.new_zeros(encoding.after, *sent.shape[1:])])
 
 
 @expected_input.register

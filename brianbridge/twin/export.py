@@ -14,7 +14,7 @@ from brianbridge.network import Population, SpikingNetwork
 from brianbridge.network.learned_parameters import with_learned
 from brianbridge.neurons.quantities import si_array
 from brianbridge.twin.modules import NetworkModules
-from brianbridge.twin.scan import total
+from brianbridge.twin.received import total
 
 __all__ = ["export_network"]
 

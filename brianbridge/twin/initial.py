@@ -6,13 +6,13 @@ import ast
 from collections.abc import Collection, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from brianbridge.neurons.expressions import names_in, parse_expression
 from brianbridge.neurons.initial_values import is_expression
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.quantities import si_array
+from brianbridge.twin.constants import constant_tensor
 
 __all__ = ["InitialExpressions"]
 
@@ -69,7 +69,7 @@ class InitialExpressions:
         like = next(iter(values.values()))
         scope: dict[str, Any] = {"__builtins__": {}}
         for name, value in self._constants.items():
-            tensor = torch.as_tensor(value).to(like)
+            tensor = constant_tensor(value, like)
             scope[name] = tensor.reshape(shape) if tensor.numel() > 1 else tensor.reshape(())
         # The model has checked that there are only names, numbers and operators.
         return {variable: eval(code, {**scope, **values}) for variable, code in self._codes.items()}

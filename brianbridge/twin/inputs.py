@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from brianbridge.encoding import Current, EncodedInput, Encoding, Sources
+from brianbridge.encoding import EncodedInput, Encoding, Sources
 from brianbridge.errors import InputError
 from brianbridge.network import SpikingNetwork
 from brianbridge.network.samples import (
@@ -97,16 +97,18 @@ def as_tensors(encoded: EncodedInput, like: Tensor) -> Tensors:
     def tensor(values: Any) -> Tensor | None:
         if values is None:
             return None
-        if not isinstance(values, Tensor):
-            # torch does not accept negative strides.
-            values = torch.as_tensor(np.ascontiguousarray(values))
-        return values.to(device=like.device, dtype=like.dtype)
+        if isinstance(values, Tensor):
+            return values.to(device=like.device, dtype=like.dtype)
+        # torch does not accept negative strides. The processor need not wait until a GPU has a
+        # copy, and a small type takes less time on the way.
+        found = torch.as_tensor(np.ascontiguousarray(values))
+        return found.to(like.device, non_blocking=True).to(like.dtype)
 
     return tensor(encoded.current), tensor(encoded.raster)
 
 
 def _placed(encoding: Encoding, values: Tensor) -> Tensors:
-    return (values, None) if isinstance(encoding, Current) else (None, values)
+    return (values, None) if encoding.is_current else (None, values)
 
 
 def _as_tensor(network: SpikingNetwork, x: Any) -> Tensor | None:

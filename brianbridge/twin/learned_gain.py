@@ -37,7 +37,7 @@ def _gain(network: SpikingNetwork, name: str) -> DriveGain | None:
     if not model.drive:
         return None
     neurons = population.size if model.differ else 1
-    group = probe(model, neurons, fires=False, dt=network.dt * second)
+    group = probe(model, neurons, fires=False, dt=network.unit_step * second)
     variables = resolve_names(group)
     exact = exact_propagator(group.equations, variables) if model.method == "exact" else None
-    return DriveGain(group.equations, variables, model.drive, network.dt, exact)
+    return DriveGain(group.equations, variables, model.drive, network.unit_step, exact)

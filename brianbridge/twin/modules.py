@@ -24,6 +24,7 @@ from brianbridge.twin.learned_gain import learned_gains
 from brianbridge.twin.noise import Noise
 from brianbridge.twin.normalisation import Normalised
 from brianbridge.twin.parameters import LearnedParameters, check_used, learned_parameters
+from brianbridge.twin.part import Part
 from brianbridge.twin.population import PopulationTwin
 from brianbridge.twin.presentation import Presentation
 from brianbridge.twin.projections import ProjectionTwin
@@ -47,6 +48,9 @@ class NetworkModules(nn.Module):
 
     _like: Tensor
     _recorded: RecordedSpikes | None = None
+    #: The part of a batch that is computed; see `computing`.
+    part: Part | None = None
+    _recomputes = False
 
     def __init__(
         self,
@@ -264,11 +268,42 @@ class NetworkModules(nn.Module):
         It is 0 for silenced neurons and ``1/(1 - p)`` for the others, so that the expected input
         stays the same.
         """
-        probability = self.dropout.get(name, 0.0)
-        if not self.training or not probability:
+        if not self.drops(name):
             return None
-        like = self._like.new_ones((batch, *self.network.population(name).shape))
-        return torch.nn.functional.dropout(like, probability)
+        probability = self.dropout[name]
+        rows = batch if self.part is None else self.part.batch
+        like = self._like.new_ones((rows, *self.network.population(name).shape))
+        mask = torch.nn.functional.dropout(like, probability)
+        return mask if self.part is None else mask[self.part.rows]
+
+    @contextmanager
+    def computing(self, part: Part | None) -> Iterator[None]:
+        """Take the samples of the ``with`` block as part of a batch; see `brianbridge.twin.part`.
+
+        Parameters
+        ----------
+        part : Part, optional
+            The part; nothing changes if there is none.
+        """
+        if part is None:
+            yield
+            return
+        own: list[Any] = [module for module in self.modules() if hasattr(module, "part")]
+        for module in own:
+            module.part = part
+        try:
+            yield
+        finally:
+            for module in own:
+                module.part = None
+
+    def batch_sum(self, values: Tensor) -> Tensor:
+        """Return a sum over a batch, from that over the samples given: by `Part.sum`."""
+        return values if self.part is None else self.part.sum(values)
+
+    def batch_mean(self, values: Tensor) -> Tensor:
+        """Return a mean over a batch, from that over the samples given: by `Part.mean`."""
+        return values if self.part is None else self.part.mean(values)
 
     @contextmanager
     def replace_spikes(self, recorded: RecordedSpikes) -> Iterator[None]:
@@ -281,6 +316,24 @@ class NetworkModules(nn.Module):
             yield
         finally:
             self._recorded = None
+
+    @contextmanager
+    def recomputing(self, wanted: bool = True) -> Iterator[None]:
+        """Let rules that learn through time run each part of a presentation again, backward.
+
+        Their responses within the ``with`` block then need memory that grows with the square root
+        of the number of steps; see `brianbridge.twin.recompute`.
+        """
+        before, self._recomputes = self._recomputes, wanted
+        try:
+            yield
+        finally:
+            self._recomputes = before
+
+    @property
+    def recomputes(self) -> bool:
+        """Whether a response that has a graph is to be computed again in the backward pass."""
+        return self._recomputes and torch.is_grad_enabled()
 
     def emitted_spikes(self, name: str, computed: Tensor, step: int | None = None) -> Tensor:
         """Return the spikes that a population emits: recorded ones if there are any.
@@ -298,6 +351,25 @@ class NetworkModules(nn.Module):
             return computed
         spikes = self._recorded.spikes[name]
         return straight_through(spikes if step is None else spikes[step], computed)
+
+    @property
+    def replaces_spikes(self) -> bool:
+        """Whether the twin's spikes are replaced by recorded ones."""
+        return self._recorded is not None
+
+    @property
+    def normalises(self) -> bool:
+        """Whether any projection normalises its input."""
+        return any(self.projection(name).norm is not None for name in self.projections)
+
+    @property
+    def like(self) -> Tensor:
+        """A number of the type and on the device of the twin."""
+        return self._like
+
+    def drops(self, name: str) -> bool:
+        """Whether neurons of a population are silenced in training."""
+        return self.training and bool(self.dropout.get(name, 0.0))
 
     def final_output(self, computed: Tensor) -> Tensor:
         """Return the output ``(batch, classes)``: the recorded one if there is any."""

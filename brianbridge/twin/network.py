@@ -6,7 +6,7 @@ Its spikes are those of the network in both orders of computation; see `brianbri
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -29,11 +29,23 @@ from brianbridge.twin.inputs import encoded_tensors
 from brianbridge.twin.modules import NetworkModules
 from brianbridge.twin.noise import Noise
 from brianbridge.twin.output import NetworkOutput, TwinOutputRun, recording_of
-from brianbridge.twin.scan import batch_of, run_in_turn, run_together
+from brianbridge.twin.received import batch_of
+from brianbridge.twin.scan import run
 from brianbridge.twin.spike_function import SpikeFunction
 from brianbridge.twin.state import TwinState, check_piece
 
-__all__ = ["NetworkOutput", "NetworkTwin", "to_torch"]
+__all__ = ["Conditional", "NetworkOutput", "NetworkTwin", "to_torch"]
+
+
+class _Applied(Protocol):
+    def unfolded(self, seed: int) -> SpikingNetwork: ...
+
+
+class Conditional(Protocol):
+    """What a twin may be under: a rung of a ladder, for instance."""
+
+    def applied_to(self, network: SpikingNetwork, seed: int) -> _Applied:
+        """Return the condition of a network."""
 
 
 class NetworkTwin(NetworkModules):
@@ -47,9 +59,9 @@ class NetworkTwin(NetworkModules):
         How to differentiate through a spike.
     dtype : torch.dtype, optional
         Floating point type; torch's default type if not given.
-    batch_norm : bool or "potential"
+    batch_norm : bool, "potential" or "weights"
         Whether to normalise dense and convolutional projections to neurons that fire in training,
-        or the potentials of these neurons; see `brianbridge.twin.normalisation`.
+        the potentials of these neurons, or the weights; see `brianbridge.twin.normalisation`.
     dropout : float, or mapping of str to float
         Probability that a neuron is silenced for a whole presentation in training: one mask for
         all steps. A number applies to every population that fires, except the output.
@@ -121,13 +133,15 @@ class NetworkTwin(NetworkModules):
                 )
             # Normalisation changes the initial potentials, which belong to the neuron models.
             deployed = to_torch(self.to_network(), dtype=self.dtype, device=self.device)
-            return deployed.run(current, raster, record, noise, state)
+            with deployed.computing(self.part):
+                return deployed.run(current, raster, record, noise, state)
         batch = batch_of(current, raster)
         if state is not None:
             state.check(self, batch)
-            noise = state.noise or noise or Noise.fresh(batch)
-        scan = run_together if self.network.has_loops else run_in_turn
-        spikes, values, traces = scan(self, current, raster, batch, record, noise, state)
+            noise = state.noise or noise or Noise.fresh(batch, self.part)
+        elif noise is None and self._fails:
+            noise = Noise.fresh(batch, self.part)
+        spikes, values, traces = run(self, current, raster, batch, record, noise, state)
         last = self.network.output
         steps = self.network.steps if raster is None else len(raster)
         last_run = TwinOutputRun(last.neuron, steps, spikes.get(last.name), values[last.name])
@@ -201,13 +215,23 @@ class NetworkTwin(NetworkModules):
         current, raster = encoded_tensors(
             self.network, x, index, stream, self._like, any_steps=state is not None
         )
-        return current, raster, Noise(fresh, checked_index(index, batch_of(current, raster)))
+        return (
+            current,
+            raster,
+            Noise(fresh, checked_index(index, batch_of(current, raster)), own=fresh > 0),
+        )
 
     @property
     def _draws(self) -> bool:
         """Whether a presentation may draw random numbers."""
         neurons = (self.population(name) for name in self.populations)
-        return self.network.encoding.draws or any(one.rendered.draws for one in neurons)
+        fails = self._fails
+        return fails or self.network.encoding.draws or any(one.rendered.draws for one in neurons)
+
+    @property
+    def _fails(self) -> bool:
+        """Whether spikes may fail to arrive."""
+        return any(p.failure is not None for p in self.network.projections)
 
     # ------------------------------------------------------------------ recording
 
@@ -285,17 +309,25 @@ class NetworkTwin(NetworkModules):
 def to_torch(
     network: SpikingNetwork,
     *,
+    condition: Conditional | None = None,
+    seed: int = 0,
     spike_function: SpikeFunction | None = None,
     dtype: torch.dtype | None = None,
     device: Any = None,
     **training: Any,
 ) -> NetworkTwin:
-    """Return the torch twin of a spiking network.
+    """Return the torch twin of a spiking network, or of the network under a condition.
 
     Parameters
     ----------
     network : SpikingNetwork
         The description, with its weights.
+    condition : Rung, optional
+        The rung of a ladder: the twin is that of the network with its perturbations, and has the
+        spikes that Brian2 has on the rung. Weights and delays are those after the perturbation, and
+        the steps are Brian2's.
+    seed : int
+        Seed of the random numbers of the condition, as that of `brianbridge.verify`.
     spike_function : SpikeFunction, optional
         How to differentiate through a spike; arctan if not given.
     dtype : torch.dtype, optional
@@ -305,6 +337,29 @@ def to_torch(
     **training
         Options that matter in training: ``learn``, ``batch_norm``, ``dropout`` and
         ``quantisation``; see `NetworkTwin`.
+
+    Raises
+    ------
+    InputError
+        If a perturbation does not fit the network, or Brian2 draws the input spikes itself.
+
+    Examples
+    --------
+    >>> from brianbridge.encoding import Current
+    >>> from brianbridge.ladder.rungs import Rung
+    >>> from brianbridge.network import Dense
+    >>> from brianbridge.neurons.library import neuron_model
+    >>> net = SpikingNetwork.sequential((4,), [Dense(2, neuron_model("if"))], encoding=Current(5))
+    >>> finer = Rung(name="dt/10", perturb={"finer_dt": {"divisor": 10}})
+    >>> to_torch(net, condition=finer).network.steps
+    50
     """
+    if condition is not None:
+        if not hasattr(condition, "applied_to"):
+            raise InputError(
+                f"to_torch: condition = {condition!r:.80} is not a rung; give brianbridge.Rung("
+                'name="dt/10", perturb={"finer_dt": {"divisor": 10}})'
+            )
+        network = condition.applied_to(network, seed).unfolded(seed)
     twin = NetworkTwin(network, spike_function=spike_function, dtype=dtype, **training)
     return twin if device is None else twin.to(device)

@@ -16,6 +16,7 @@ from torch import Tensor
 from brianbridge.counters import checked_seed, draw, key_of, sample_keys, uniforms
 from brianbridge.distributions import normals, poisson_numbers
 from brianbridge.twin.draws import Draw
+from brianbridge.twin.part import Part
 
 __all__ = ["Noise", "poisson"]
 
@@ -30,6 +31,9 @@ class Noise:
         Seed of at least 0, as that of `brianbridge.simulate`.
     numbers : numpy.ndarray of int, shape (batch,)
         Number of each sample in its data set.
+    own : bool
+        Whether spikes that fail to arrive do so for this presentation alone, as in training; in a
+        simulation, they do not depend on the seed.
 
     Raises
     ------
@@ -45,14 +49,24 @@ class Noise:
 
     seed: int
     numbers: np.ndarray
+    own: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "seed", checked_seed(self.seed))
 
     @classmethod
-    def fresh(cls, batch: int) -> Noise:
-        """Return noise with a seed from torch's generator, as dropout has its masks from it."""
-        return cls(int(torch.randint(2**62, ())), np.arange(batch))
+    def fresh(cls, batch: int, part: Part | None = None) -> Noise:
+        """Return noise with a seed from torch's generator, as dropout has its masks from it.
+
+        Parameters
+        ----------
+        batch : int
+            Number of samples.
+        part : Part, optional
+            Which samples of a batch these are; all of them if not given.
+        """
+        numbers = np.arange(batch) if part is None else part.numbers
+        return cls(int(torch.randint(2**62, ())), numbers, own=True)
 
     def drawn(
         self, population: str, one: Draw, step: int, shape: tuple[int, ...], like: Tensor

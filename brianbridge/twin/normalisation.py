@@ -17,6 +17,9 @@ normalised (``batch_norm = "potential"``), over steps, batch and space. The cons
 initial potential. No constant input remains, which at a finer time step would arrive partly before
 and partly after the spikes of a coarse step.
 
+With ``batch_norm = "weights"`` the weights are standardised instead
+(`brianbridge.twin.standardisation`), which needs no statistics of a batch.
+
 A twin in evaluation mode computes with the folded weights, so that the evaluated network is the
 one that is written back.
 """
@@ -28,10 +31,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from brianbridge.twin.part import Part
+
 __all__ = ["BatchNorm", "Normalised"]
 
-#: Whether to normalise the mean input of a presentation, or the potential.
-Normalised = bool | Literal["potential"]
+#: Whether to normalise the mean input of a presentation, the potential, or the weights.
+Normalised = bool | Literal["potential", "weights"]
 
 
 class BatchNorm(nn.Module):
@@ -60,6 +65,8 @@ class BatchNorm(nn.Module):
 
     mean: Tensor
     variance: Tensor
+    #: The part of a batch that is normalised, whose statistics are those of the whole batch.
+    part: Part | None = None
 
     def __init__(
         self,
@@ -89,12 +96,16 @@ class BatchNorm(nn.Module):
         weighted : Tensor, shape (batch, channels, *space)
             The mean input of each sample.
         """
-        number = weighted.numel() // len(self.mean)
+        number, part = weighted.numel() // len(self.mean), self.part
+        if part is not None:
+            number = number // len(part.numbers) * part.batch
         if number == 1:
             return self.running()
         axes = [d for d in range(weighted.ndim) if d != 1]
         # The precision under autocast is too low for sums of squares.
         variance, mean = torch.var_mean(weighted.to(self.mean.dtype), axes, correction=0)
+        if part is not None:
+            variance, mean = part.moments(variance, mean)
         if torch.is_grad_enabled():
             with torch.no_grad():
                 self.mean.lerp_(mean, self.momentum)

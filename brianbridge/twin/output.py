@@ -10,14 +10,15 @@ import torch
 from torch import Tensor
 
 from brianbridge.arrays import as_array
+from brianbridge.kernels.rasters import events_of
 from brianbridge.network import SpikingNetwork
 from brianbridge.network.readouts import OutputRun
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.recording import Events, Recording
+from brianbridge.recording import Recording
 from brianbridge.twin.scan import first_steps
 from brianbridge.twin.state import TwinState
 
-__all__ = ["NetworkOutput", "TwinOutputRun", "recording_of"]
+__all__ = ["NetworkOutput", "TwinOutputRun", "recording_of", "summed_sizes"]
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,19 @@ class NetworkOutput:
         Autograd follows them also where no spike came: a neuron that is silent counts as one that
         may send a spike above 0.
         """
-        values = self.spikes[name]
-        # The derivative of abs() is 0 at 0, and a silent population would stay silent.
-        return torch.where(values < 0, -values, values).sum(0)
+        return summed_sizes(self.spikes[name])
+
+
+def summed_sizes(values: Tensor) -> Tensor:
+    """Return the sizes of spike values ``(T, batch, *shape)``, summed over the steps.
+
+    Examples
+    --------
+    >>> summed_sizes(torch.tensor([[[1.0, 0.0]], [[-2.0, 0.0]]]))
+    tensor([[3., 0.]])
+    """
+    # The derivative of abs() is 0 at 0, and a silent population would stay silent.
+    return torch.where(values < 0, -values, values).sum(0)
 
 
 class TwinOutputRun(OutputRun):
@@ -117,9 +128,7 @@ def recording_of(network: SpikingNetwork, result: NetworkOutput) -> Recording:
     """
     shapes = {p.name: p.shape for p in network.firing}
     events = {
-        name: Events.from_raster(
-            as_array(result.spikes[name].flatten(2), "recorded spikes"), network.dt
-        )
+        name: events_of(as_array(result.spikes[name].flatten(2), "recorded spikes"), network.dt)
         for name in shapes
     }
     traces = {

@@ -31,6 +31,7 @@ from brianbridge.errors import InputError
 from brianbridge.network import SpikingNetwork
 from brianbridge.neurons.quantities import parse_quantity, si_array, unit_name
 from brianbridge.neurons.quantity_text import quantity_text
+from brianbridge.twin.constants import constant_tensor
 from brianbridge.twin.learn import Learn
 from brianbridge.twin.owners import Owner, owner_of, shared_values
 from brianbridge.twin.parameter_range import range_of
@@ -63,7 +64,8 @@ class Ranged(nn.Module):
 
     def forward(self, raw: Tensor) -> Tensor:
         """Return the value. It is exactly the initial one where `raw` is 0."""
-        start, low, high = self._start.to(raw), self._low, self._high
+        start = constant_tensor(self._start.numpy(), raw)
+        low, high = self._low, self._high
         if low is not None and high is not None:
             first = torch.logit((start - low) / (high - low))
             # A factor keeps the relative precision of small values, which never become 0.

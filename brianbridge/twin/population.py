@@ -19,9 +19,12 @@ from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.quantities import seconds, si_array
 from brianbridge.neurons.quantity_text import quantity_text
 from brianbridge.twin.draws import Draw
+from brianbridge.twin.fused.recurrent import Feedback
+from brianbridge.twin.fused.scan import FusedScan
 from brianbridge.twin.initial import InitialExpressions
 from brianbridge.twin.learned import checked_learned, start_value
 from brianbridge.twin.noise import Noise
+from brianbridge.twin.part import Part
 from brianbridge.twin.presentation import Presentation
 from brianbridge.twin.render import RenderedStep, render
 from brianbridge.twin.spike_function import SpikeFunction
@@ -92,6 +95,9 @@ class PopulationTwin(nn.Module):
 
     _like: Tensor
 
+    #: The part of a batch that is computed, on whose rows random numbers depend.
+    part: Part | None = None
+
     def __init__(
         self,
         model: NeuronModel,
@@ -121,6 +127,7 @@ class PopulationTwin(nn.Module):
             received=self.received, schedule=schedule,
             learned=[name for name in self.learned if name in model.parameters],
         )  # fmt: skip
+        self._fused = FusedScan(self.rendered, spike_function or SpikeFunction(), self.received)
         self._starts = InitialExpressions(model, self.learned)
         self.register_buffer("_like", torch.zeros((), dtype=dtype), persistent=False)
         # A time constant may be in no line of the step, but in coefficients derived from it.
@@ -187,7 +194,7 @@ class PopulationTwin(nn.Module):
                 raise InputError(f"neuron model '{self.model.name}' {why}")
             constants[len(rendered.arrays) + rendered.inputs.index(self.model.drive)] = drive
         if noise is None and rendered.draws:
-            noise = Noise.fresh(batch)
+            noise = Noise.fresh(batch, self.part)
         shape = (batch, *self.shape)
 
         def draw(one: Draw, step: int) -> Tensor:
@@ -203,6 +210,7 @@ class PopulationTwin(nn.Module):
             state=tuple((self.initial_state(batch, given) if state is None else state).values()),
             draw=draw,
             like=self._like.expand(shape),
+            fused=self._fused,
         )
 
     def _derived_too(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -232,6 +240,7 @@ class PopulationTwin(nn.Module):
         parameters: Mapping[str, Tensor] | None = None,
         state: Mapping[str, Tensor] | None = None,
         first: int = 0,
+        feedback: Feedback | None = None,
     ) -> PopulationOutput:
         """Present one batch of samples.
 
@@ -255,6 +264,8 @@ class PopulationTwin(nn.Module):
             one if not given.
         first : int
             Number of steps before this piece of the presentation.
+        feedback : Feedback, optional
+            Synapses of the population with itself, which add to a variable of `x`.
 
         Raises
         ------
@@ -269,21 +280,8 @@ class PopulationTwin(nn.Module):
                     f"'{name}' is not a state variable of {self}; it has {self.rendered.state}"
                 )
         presentation = self.present(drive, batch, noise, parameters, state)
-        spikes: list[Tensor] = []
-        traces: dict[str, list[Tensor]] = {name: [] for name in record}
-        # The gradient of `unbind` is one stack; that of `values[k]` fills all steps in each step.
-        in_steps = {name: values.unbind(0) for name, values in inputs.items()}
-        for k in range(steps):
-            emitted = presentation.step(first + k, {n: values[k] for n, values in in_steps.items()})
-            if emitted is not None:
-                spikes.append(emitted)
-            for name in record:
-                traces[name].append(presentation[name])
-        return PopulationOutput(
-            spikes=torch.stack(spikes) if self.fires else None,
-            state=presentation.states(),
-            traces={name: torch.stack(values) for name, values in traces.items()},
-        )
+        spikes, traces = presentation.run(first, steps, inputs, record, feedback)
+        return PopulationOutput(spikes, presentation.states(), traces)
 
     def _sizes(
         self,

@@ -21,14 +21,17 @@ import torch
 from torch import Tensor, nn
 
 from brianbridge.errors import InputError
-from brianbridge.network import Pooling, Projection
-from brianbridge.network.images import image_shape
+from brianbridge.network import Projection
+from brianbridge.network.connections import AllToAll
 from brianbridge.network.sign import allowed_signs
 from brianbridge.twin.delays import DelayedSynapses, shifted
 from brianbridge.twin.lag import Arriving, lagging, lagging_arrivals
+from brianbridge.twin.noise import Noise
 from brianbridge.twin.normalisation import BatchNorm, Normalised
 from brianbridge.twin.quantisation import Quantisation
-from brianbridge.twin.weighting import weighting
+from brianbridge.twin.standardisation import StandardisedWeights
+from brianbridge.twin.unreliable import UnreliableWeights
+from brianbridge.twin.weighting import pooling, weighting
 
 __all__ = ["ProjectionTwin"]
 
@@ -46,8 +49,8 @@ class ProjectionTwin(nn.Module):
         Shapes of the populations.
     dtype : torch.dtype
         Floating point type.
-    batch_norm : bool or "potential"
-        Whether to normalise the weighted input in training; with "potential", its sum over steps.
+    batch_norm : bool, "potential" or "weights"
+        Whether to normalise the weighted input in training, its sum over steps, or the weights.
     quantisation : Quantisation, optional
         How to round the weights.
     theta : float
@@ -110,8 +113,12 @@ class ProjectionTwin(nn.Module):
         self._sign, self._what = projection.sign, f"projection '{projection.name}'"
         self.check_signs("change these weights, or give sign = 'kept' or 'any'")
         connection, seen = projection.connection, projection.pooled_shape(source)
-        self._pool = None if projection.pool is None else _pooling(projection.pool, source)
+        self._pool = None if projection.pool is None else pooling(projection.pool, source)
+        self._all_to_all = type(connection) is AllToAll
         self._apply_weight = weighting(connection, projection.weight.shape, seen, target)
+        self._unreliable: UnreliableWeights | None = None
+        if projection.failure is not None:
+            self._unreliable = UnreliableWeights(projection, source, target, dt)
         self._delayed: DelayedSynapses | None = None
         self._dt, self._longest = dt, projection.longest_delay
         # The last step that a delay may be rounded to.
@@ -126,10 +133,16 @@ class ProjectionTwin(nn.Module):
         # One channel for each bias; without channels, that is one for each neuron.
         self._channels = math.prod(connection.bias_shape(target))
         self._each = math.prod(target) // self._channels
-        self.norm = BatchNorm(self._channels, dtype, unit=unit) if batch_norm else None
+        by_weights = batch_norm == "weights"
+        self.norm: BatchNorm | None = None
+        if batch_norm and not by_weights:
+            self.norm = BatchNorm(self._channels, dtype, unit=unit)
+        self.standardised = StandardisedWeights(self.weight) if by_weights else None
         self.of_potential = batch_norm == "potential"
 
-    def over_time(self, raster: Tensor, later: int) -> Tensor:
+    def over_time(
+        self, raster: Tensor, later: int, noise: Noise | None = None, first: int = 0
+    ) -> Tensor:
         """Return the weighted input of a whole presentation, without the bias.
 
         Parameters
@@ -138,28 +151,42 @@ class ProjectionTwin(nn.Module):
             The spikes of the source.
         later : int
             Steps after which all of them arrive, on top of the delays of single synapses.
+        noise : Noise, optional
+            Decides which spikes fail to arrive, if some do; fresh if not given.
+        first : int
+            The step of the presentation in which the first of them are sent.
 
         Returns
         -------
         Tensor, shape (T, batch, *target)
         """
-        raster = shifted(raster, later)
-        if self._delayed is None:
-            found = self(raster)
+        raster, weight = shifted(raster, later), self._applied_weight()
+        if self._unreliable is None:
+            found = self._all_over_time(raster, weight)
         else:
-            flat = raster.flatten(2)
-            parts = (self._delayed(w, steps, flat) for w, steps in self._delayed_parts())
-            found = functools.reduce(operator.add, parts)
-            found = found.reshape(*raster.shape[:2], *self.target)
+            found = self._unreliable.over_time(weight, raster, noise, first)
+            if raster.requires_grad and torch.is_grad_enabled():
+                mean = self._all_over_time(raster, weight.detach())
+                found = self._unreliable.with_mean(found, mean)
         return found if self.lag is None else lagging(found, shifted(found, 1), self.lag)
 
-    def arrivals(self, later: int) -> Arriving:
+    def _all_over_time(self, raster: Tensor, weight: Tensor) -> Tensor:
+        """Return the weighted input if all spikes arrive."""
+        if self._delayed is None:
+            return self.weighted(raster, weight)
+        flat = raster.flatten(2)
+        parts = (self._delayed(w, steps, flat) for w, steps in self._delayed_parts(weight))
+        return functools.reduce(operator.add, parts).reshape(*raster.shape[:2], *self.target)
+
+    def arrivals(self, later: int, noise: Noise | None = None, first: int = 0) -> Arriving:
         """Start a presentation whose spikes become known step by step.
 
         Parameters
         ----------
-        later : int
+        later, noise
             As in `over_time`.
+        first : int
+            The step of the presentation that ``k = 0`` stands for.
 
         Returns
         -------
@@ -167,13 +194,18 @@ class ProjectionTwin(nn.Module):
             ``arriving(k, emitted)`` returns the weighted input in step k, ``(batch, *target)``,
             from the spikes of all steps so far; None before the first spike can arrive.
         """
-        arriving = self._arrivals(later)
+        weight = self._applied_weight()
+        arriving = self._arrivals(later, weight if self._unreliable is None else weight.detach())
+        if self._unreliable is not None:
+            arriving = self._unreliable.arrivals(weight, later, arriving, noise, first)
         return arriving if self.lag is None else lagging_arrivals(arriving, self.lag)
 
-    def _arrivals(self, later: int) -> Arriving:
+    def _arrivals(self, later: int, weight: Tensor) -> Arriving:
         if self._delayed is None:
-            return lambda k, emitted: self(emitted[k - later]) if k >= later else None
-        run = self._delayed.arrivals(self._delayed_parts())
+            return lambda k, emitted: (
+                self.weighted(emitted[k - later], weight) if k >= later else None
+            )
+        run = self._delayed.arrivals(self._delayed_parts(weight))
 
         def arriving(k: int, emitted: Sequence[Tensor]) -> Tensor | None:
             found = run.at(k - later, emitted)
@@ -181,13 +213,12 @@ class ProjectionTwin(nn.Module):
 
         return arriving
 
-    def _delayed_parts(self) -> list[tuple[Tensor, Tensor]]:
+    def _delayed_parts(self, weight: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Return weights and delays in steps of all synapses; what they deliver is added.
 
         In training, a learned delay between two steps delivers a part of the weight in each.
         """
         assert self._delayed is not None
-        weight = self._rounded() if self._normalises else self.effective()[0]
         each = self._delayed.each(weight)
         if self._longest is None:
             return [(each, self._steps)]
@@ -231,23 +262,34 @@ class ProjectionTwin(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the weighted input without the bias, ``(..., *target)`` for ``(..., *source)``.
 
-        All synapses deliver `x`, also those with a delay of their own; see `over_time`.
+        All synapses deliver `x`, also those with a delay of their own; see `over_time`. Where
+        spikes may fail to arrive, the result is what arrives on average.
         """
+        found = self.weighted(x, self._applied_weight())
+        return found if self._unreliable is None else self._unreliable.arriving * found
+
+    def weighted(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Return the input ``(..., *target)`` by other weights, of the same shape."""
         lead = x.shape[: x.ndim - len(self.source)]
         flat = x.reshape(math.prod(lead), *self.source)
         pooled = flat if self._pool is None else self._pool(flat)
-        weight = self._rounded() if self._normalises else self.effective()[0]
         return self._apply_weight(weight, pooled).reshape(*lead, *self.target)
 
-    def normalised(self, weighted: Tensor, mean: Tensor) -> tuple[Tensor, Tensor | None]:
+    def _applied_weight(self) -> Tensor:
+        """Return the weight that input is multiplied with."""
+        return self._rounded() if self._normalises else self.effective()[0]
+
+    def normalised(
+        self, weighted: Tensor, *, over_time: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
         """Return the weighted input that reaches the neurons, and the constant input added to it.
 
         Parameters
         ----------
-        weighted : Tensor, shape (..., *target)
+        weighted : Tensor, shape ([T,] batch, *target)
             The result of `forward`.
-        mean : Tensor, shape (batch, *target)
-            Mean over the presentation, from which training takes its statistics.
+        over_time : bool
+            Whether its first axis is time; statistics are then those of the mean over all steps.
 
         Returns
         -------
@@ -259,6 +301,7 @@ class ProjectionTwin(nn.Module):
         if not self._normalises:
             return weighted, self.bias_of_neurons()
         assert self.norm is not None
+        mean = weighted.mean(0) if over_time else weighted
         scale, shift = self.norm(mean.reshape(len(mean), self._channels, -1))
         return weighted * self._spread(scale), self._spread(shift)
 
@@ -331,29 +374,27 @@ class ProjectionTwin(nn.Module):
     def natural_units(self) -> dict[str, float]:
         """Return one natural unit of each parameter, in SI units, by the parameter's name."""
         units = {"weight": self.unit, "bias": self.bias_unit}
-        units |= {"norm.gamma": self.unit, "norm.beta": self.unit}
+        units |= dict.fromkeys(("norm.gamma", "norm.beta", "standardised.gain"), self.unit)
         # A delay has its whole range to move in.
         units |= {} if self._longest is None else {"delay": self._longest}
         return {name: units[name] for name, _ in self.named_parameters() if name in units}
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether each spike only adds its row of a matrix of weights."""
+        special = self._pool, self._delayed, self._unreliable, self.lag, self.norm
+        return self._all_to_all and all(one is None for one in special)
 
     @property
     def _normalises(self) -> bool:
         return self.norm is not None and self.training
 
     def _rounded(self) -> Tensor:
-        quantisation = self._quantisation
-        return self.weight if quantisation is None else quantisation(self.weight, self._theta)
+        weight = self.weight if self.standardised is None else self.standardised(self.weight)
+        return weight if self._quantisation is None else self._quantisation(weight, self._theta)
 
     def _spread(self, values: Tensor) -> Tensor:
         """Return one value per neuron, shape `target`, from one value per channel."""
         return values.repeat_interleave(self._each * self._channels // values.numel()).reshape(
             self.target
         )
-
-
-def _pooling(pool: Pooling, source: Shape) -> nn.Module:
-    image = image_shape(source, "pooling")
-    # The mean times the size may differ from the sum in the last bit.
-    divisor = 1 if pool.mode == "sum" else None
-    windows = nn.AvgPool2d(pool.size, pool.stride, pool.padding, divisor_override=divisor)
-    return nn.Sequential(nn.Flatten(), nn.Unflatten(1, image), windows)

@@ -26,7 +26,7 @@ the spike.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -81,6 +81,8 @@ class RenderedStep:
         Random numbers of a step, arguments of `step`, `fire` and `settle` after the time.
     derived : callable, optional
         Computes what the step derives from learned parameters; None if it is nothing.
+    numbers : dict of str to float
+        Constants in the source that all neurons share.
     again : callable, optional
         Renders the same step, where a pickled one is loaded.
     """
@@ -96,6 +98,7 @@ class RenderedStep:
     initial: dict[str, np.ndarray]
     draws: tuple[Draw, ...] = ()
     derived: Coefficients | None = None
+    numbers: dict[str, float] = field(default_factory=dict)
     again: Callable[[], RenderedStep] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -206,6 +209,7 @@ def render(
         initial=_initial(group, (*variables.state, *variables.inputs)),
         draws=code.draws,
         derived=derived,
+        numbers=variables.numbers,
         again=again,
     )
 

@@ -110,7 +110,8 @@ class TwinState:
         found = {}
         for name, spikes in emitted.items():
             whole = torch.cat([self.emitted[name], spikes]) if name in self.emitted else spikes
-            found[name] = whole[max(0, len(whole) - longest) :]
+            # A view would hold the spikes of the whole piece.
+            found[name] = whole[max(0, len(whole) - longest) :].clone()
         return found
 
 

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from brianbridge.twin.constants import constant_tensor
+
 __all__ = ["TORCH_FUNCTIONS", "register_torch_function"]
 
 TORCH_FUNCTIONS: dict[str, Callable[..., Any]] = {}
@@ -57,7 +59,7 @@ def for_numbers_too(function: Callable[..., Any]) -> Callable[..., Any]:
         like = numbers[0] if numbers else torch.zeros((), dtype=torch.float64)
         result = function(
             *(
-                x if isinstance(x, Tensor) else torch.as_tensor(x, dtype=like.dtype).to(like.device)
+                x if isinstance(x, Tensor) else constant_tensor(np.asarray(x), like)
                 for x in arguments
             )
         )

@@ -54,11 +54,11 @@ def projections_to_normalise(network: SpikingNetwork, batch_norm: Normalised) ->
         If the network has loops, or a population that takes no constant input with its spikes. With
         ``"potential"``, if neurons may fire more than once or have biases.
     """
-    if batch_norm not in (True, False, "potential"):
-        raise InputError(f"batch_norm = {batch_norm!r}; give true, false or 'potential'")
+    if batch_norm not in (True, False, "potential", "weights"):
+        raise InputError(f"batch_norm = {batch_norm!r}; give true, false, 'potential' or 'weights'")
     if not batch_norm:
         return frozenset()
-    if network.has_loops:
+    if network.has_loops and batch_norm != "weights":
         raise InputError(
             "batch_norm: in a network with feedback the mean input of a presentation is known "
             "only at its end; leave batch_norm out"
@@ -76,6 +76,13 @@ def projections_to_normalise(network: SpikingNetwork, batch_norm: Normalised) ->
                     f"batch_norm = 'potential': neurons of population '{projection.target}' must "
                     f"fire once and have no biases; give a single-spike model, not '{model.name}', "
                     "and bias = false"
+                )
+        elif projection.name in chosen and batch_norm == "weights":
+            if projection.sign != "any":
+                raise InputError(
+                    f"batch_norm = 'weights': it gives the weights of projection "
+                    f"'{projection.name}' a mean of 0, but they have sign = '{projection.sign}'; "
+                    "give sign = 'any', or leave batch_norm out"
                 )
         elif projection.name in chosen:
             _check_drive(network, projection)

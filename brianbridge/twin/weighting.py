@@ -18,9 +18,10 @@ from collections.abc import Callable
 from functools import partial, singledispatch
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from brianbridge.network import Pooling
 from brianbridge.network.connections import (
     AllToAll,
     Connection,
@@ -29,9 +30,11 @@ from brianbridge.network.connections import (
     TransposedConvolution,
 )
 from brianbridge.network.images import image_shape
+from brianbridge.twin.products.convolution import spike_convolution
+from brianbridge.twin.products.dense import spike_product
 from brianbridge.twin.sparse import ListedWeights
 
-__all__ = ["Apply", "weighting"]
+__all__ = ["Apply", "pooling", "weighting"]
 
 Shape = tuple[int, ...]
 #: ``apply(weight, x)`` returns one value per target neuron, for x of shape ``(batch, *source)``.
@@ -82,7 +85,7 @@ def _matching(connection: OneToOne, weight: Shape, source: Shape, target: Shape)
 def _convolution(connection: Convolution, weight: Shape, source: Shape, target: Shape) -> Apply:
     image = image_shape(source, "source of a convolution")
     options = (connection.stride, connection.padding, connection.dilation, connection.groups)
-    return partial(_convolve, F.conv2d, image, options)
+    return partial(_convolve, spike_convolution, image, options)
 
 
 @weighting.register(TransposedConvolution)
@@ -92,15 +95,16 @@ def _transposed_convolution(
     image = image_shape(source, "source of a transposed convolution")
     extra = connection.output_padding(source, target, (weight[2], weight[3]))
     options = (connection.stride, connection.padding, extra, connection.groups, connection.dilation)
-    return partial(_convolve, F.conv_transpose2d, image, options)
+    return partial(_convolve, _transposed, image, options)
 
 
 def _dense(weight: Tensor, x: Tensor) -> Tensor:
-    return F.linear(_flat(x), weight)
+    return spike_product(_flat(x), weight)
 
 
 def _one_by_one(weight: Tensor, x: Tensor) -> Tensor:
-    return _flat(x) * weight
+    shape = x.shape[1:]  # images keep their order in memory
+    return x * weight.expand(math.prod(shape)).reshape(shape)
 
 
 def _flat(x: Tensor) -> Tensor:
@@ -114,4 +118,19 @@ def _convolve(
     weight: Tensor,
     x: Tensor,
 ) -> Tensor:
-    return function(x.reshape(len(x), *image), weight, None, *options)
+    return function(x.reshape(len(x), *image), weight, *options)
+
+
+def _transposed(x: Tensor, weight: Tensor, *options: Any) -> Tensor:
+    return F.conv_transpose2d(x, weight, None, *options)
+
+
+def pooling(pool: Pooling, source: Shape) -> nn.Module:
+    """Return the module that pools images of a population before its weights apply."""
+    image = image_shape(source, "pooling")
+    # The mean times the size may differ from the sum in the last bit.
+    divisor = 1 if pool.mode == "sum" else None
+    windows = nn.AvgPool2d(pool.size, pool.stride, pool.padding, divisor_override=divisor)
+    return (
+        windows if source == image else nn.Sequential(nn.Flatten(), nn.Unflatten(1, image), windows)
+    )

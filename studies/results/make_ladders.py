@@ -16,7 +16,7 @@ from typing import Any
 
 import brianbridge as bb
 from brianbridge.report import write_report
-from brianbridge.study.data import first_samples, split_of
+from brianbridge.study.data import first_samples, held_out
 from brianbridge.sweep import Sweep, connected
 
 STUDIES = Path(__file__).parents[1]
@@ -26,7 +26,7 @@ FOLDER = STUDIES / "results" / "ladders"
 def run_ladder(name: str, samples: int, client: Any) -> None:
     """Verify a kept network, and write verdict and report."""
     network = bb.load_network(STUDIES / "trained" / f"{name}.h5")
-    test = split_of(network.provenance, network.provenance["dataset"]["name"]).test
+    test = held_out(network.provenance, network.provenance["dataset"]["name"])
     verdict = bb.verify(
         network, first_samples(test, samples), "default", name=name,
         execution=Sweep(client=client, folder=STUDIES.parent / "runs" / "ladders"),

@@ -25,12 +25,12 @@ FOLDER = STUDIES / "results" / "remedies"
 def run_ladder(name: str, samples: int) -> None:
     """Verify a kept network with the remedies of its ladder, and write the verdict."""
     network = bb.load_network(STUDIES / "trained" / f"{name}.h5")
-    split = split_of(network.provenance, network.provenance["dataset"]["name"])
+    train, test = split_of(network.provenance, network.provenance["dataset"]["name"])
     out = STUDIES.parent / "runs" / "remedies" / name
     out.mkdir(parents=True, exist_ok=True)
     verdict = bb.verify(
-        network, first_samples(split.test, samples), STUDIES / "remedies" / f"{name}.toml",
-        name=name, train=split.train, execution=Sweep(folder=out / "unfinished"),
+        network, first_samples(test, samples), STUDIES / "remedies" / f"{name}.toml",
+        name=name, train=train, execution=Sweep(folder=out / "unfinished"),
         on_rung=lambda found: print(name, found.name, f"{found.accuracy:.2%}", flush=True),
     )  # fmt: skip
     verdict.save(out / "verdict.json")

@@ -21,7 +21,7 @@ def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
 
-    monkeypatch.setattr(own, "_in_fresh_process", run)
+    monkeypatch.setattr(own, "in_fresh_process", run)
 
 
 @pytest.mark.usefixtures("one_process")
@@ -55,7 +55,7 @@ def test_a_spike_that_differs_is_an_error(
 
 
 def test_memory_is_that_of_a_process_of_its_own() -> None:
-    assert own._in_fresh_process(divmod, 7, 2) == (3, 1)
+    assert own.in_fresh_process(divmod, 7, 2) == (3, 1)
 
 
 def test_senseless_options_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from brianbridge.bench import contestants
+from brianbridge.bench import contestants, scaling
 from brianbridge.bench import simulate as bench
 from brianbridge.bench.contestants import CONTESTANTS
 from brianbridge.bench.report import as_markdown, write_report
@@ -108,12 +108,14 @@ def test_the_long_runs_have_the_same_spikes(encoding):
 def test_scaling_and_memory_are_told():
     result = {
         "samples": 10, "rows": [], "ratios": [], "input_spikes_per_sample": 1.0,
-        "scaling": {"samples": [{"samples": 1000, "seconds": 0.5}]}, "peak_memory_mb": 12.3,
+        "scaling": {"samples": [{"samples": 1000, "seconds": 0.5, "ns_per_operation": 0.25}]},
+        "peak_memory_mb": 12.3, "bytes_per_spike": 5.5,
         "provenance": {"machine": {"cores": 2, "processor": "x"}, "versions": {}, "date": "today",
                        "dataset": "mine"},
     }  # fmt: skip
     text = as_markdown(result)
-    assert "1,000: 0.50 s" in text
+    assert "1,000: 0.50 s and 0.250 ns an operation" in text
+    assert "5.5 bytes" in text
     assert "12 MB" in text
 
 
@@ -122,3 +124,24 @@ def test_short_work_is_repeated():
     seconds, last = contestants.timed(lambda: calls.append(1) or len(calls))
     assert (len(calls), last) == (3, 3)
     assert seconds >= 0
+
+
+def test_growth_alone_has_no_contestants(monkeypatch, tmp_path):
+    point = {"seconds": 0.5, "ns_per_operation": 0.25, "measured_samples": 3}
+    monkeypatch.setattr(bench, "scaling_of", lambda *_: {"steps": [{"steps": 10, **point}]})
+    monkeypatch.setattr(bench, "bytes_per_spike", lambda *_: 5.5)
+    result = bench_simulate(network(), DATA, samples=10, divisors=())
+    assert result["rows"] == []
+    for path in write_report(result, tmp_path):
+        assert path.stat().st_size > 500
+    assert "Batched path over steps: 10: 0.50 s" in as_markdown(result)
+
+
+def test_an_operation_is_a_synaptic_event_or_an_update():
+    given = network().encoding.encode(DATA.x, np.arange(6))
+    point = scaling._point("samples", 6, network(), given, lambda line: None)
+    # 5 inputs onto 4 neurons, these onto 2, and 6 neurons that are updated in 6 steps.
+    outcome = contestants.CONTESTANTS["batched"][0](network(), given, 1e-3)
+    spikes = given.raster.sum() * 4 + len(outcome.events["hidden"]) * 2
+    operations = spikes + 6 * 6 * 6
+    assert point["ns_per_operation"] == pytest.approx(1e9 * point["seconds"] / operations)

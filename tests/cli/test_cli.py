@@ -118,6 +118,19 @@ def test_a_rung_that_falls_short_is_exit_1(finished, tmp_path):
     )
     arguments = ["verify", str(tmp_path / "saturated.h5"), "--data", "iris"]
     assert main([*arguments, "--ladder", str(ladder)]) == 1
+    # A refractory period of one step keeps it from that.
+    held = [*arguments, "--ladder", str(ladder), "--decide-by", "estimate", "--refractory", "1 ms"]
+    assert main([*held, "--out", str(tmp_path / "out")]) == 0
+    assert "--refractory &#39;1 ms&#39;" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_steps_after_a_current_are_refused(finished, capsys):
+    arguments = ["verify", str(finished / "network.h5"), "--data", "iris"]
+    for options, message in (
+        (["--after", "3"], "gives a current"), (["--refractory", "soon"], "refractory period"),
+    ):  # fmt: skip
+        assert main([*arguments, *options]) == 2
+        assert message in capsys.readouterr().err
 
 
 def test_train_then_inspect(study, tmp_path, capsys):

@@ -43,6 +43,7 @@ def recording():
     return current, [monitor.t[monitor.i == k] for k in range(4)]
 
 
+@pytest.mark.slow
 def test_parameters_and_width_of_a_noisy_neuron_are_found_and_verified():
     current, trains = recording()
     found = bb.fit(

@@ -174,6 +174,7 @@ def test_a_threshold_is_found_by_evolution_only(refused, monkeypatch):
     assert found.verify().same
 
 
+@pytest.mark.slow
 def test_a_fit_in_a_narrow_valley_goes_on_to_the_minimum():
     """The loss is least where the fit ends, so it is at most that of the truth."""
     equations = """

@@ -9,15 +9,16 @@ import json
 import random
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+from hostile_bases import Bases
+from hostile_tables import change_arrays, change_csv, change_parquet
 
-__all__ = ["KINDS", "Bases", "Case", "make_bases", "make_case"]
+__all__ = ["KINDS", "Case", "make_case"]
 
 #: Code that no file may get run; it leaves a file.
 CANARY = "canary"
@@ -110,24 +111,6 @@ _CHECKED = ("networks", "spikes")
 
 
 @dataclass(frozen=True)
-class Bases:
-    """Hold valid files, from which cases are made.
-
-    Parameters
-    ----------
-    networks, spikes : tuple of Path
-        Network files and spike files.
-    foreign, own : tuple of Path
-        NIR files of another tool, and those that brianbridge wrote.
-    """
-
-    networks: tuple[Path, ...]
-    spikes: tuple[Path, ...]
-    foreign: tuple[Path, ...]
-    own: tuple[Path, ...]
-
-
-@dataclass(frozen=True)
 class Case:
     """Hold one hostile file.
 
@@ -146,77 +129,6 @@ class Case:
     base: Path | None = None
 
 
-def make_bases(folder: Path) -> Bases:
-    """Write valid network and spike files."""
-    import brianbridge as bb
-    from brianbridge.io.spikes.file import SpikeFileWriter
-
-    lif = bb.neuron_model("lif", theta=np.linspace(0.5, 1.5, 6))
-    dense = bb.SpikingNetwork.sequential(
-        (4,), [bb.Dense(6, lif), bb.Dense(3, bb.neuron_model("if"))], encoding=bb.Current(5), seed=1
-    )
-    image = bb.SpikingNetwork.sequential(
-        (1, 4, 4),
-        [bb.Conv2d(2, 3, bb.neuron_model("ternary_lif")), bb.Dense(3, bb.neuron_model("if"))],
-        encoding=bb.Bernoulli(5),
-        seed=1,
-    )
-    networks, spikes = [], []
-    training = {"epochs": 2, "curve": [1.0, 0.5]}
-    facts = {"seed": 1, "dataset": {"name": "iris", "folds": None}, "training": training}
-    for name, network in (("dense", dense), ("image", image)):
-        network = replace(network, provenance=facts)
-        networks.append(folder / f"{name}.h5")
-        bb.save_network(network, networks[-1])
-        x = np.random.default_rng(1).random((4, *network.input_shape))
-        recording = bb.to_torch(network).record(x)
-        for compress in (True, False):
-            path = folder / f"{name}-spikes-{compress}.h5"
-            shapes = {p.name: p.shape for p in network.firing}
-            with SpikeFileWriter(
-                path, shapes, network.dt, network.steps, {"seed": 1}, compress
-            ) as writer:
-                writer.append(recording)
-            spikes.append(path)
-    own = folder / "own.nir"
-    bb.to_nir(bb.load_network(networks[0]), own)
-    return Bases(tuple(networks), tuple(spikes), (_foreign_nir(folder),), (own,))
-
-
-def _foreign_nir(folder: Path) -> Path:
-    """Write a NIR file with a convolution, a subgraph with a loop, and a delay."""
-    import nir
-
-    one = np.ones(4)
-    inner = nir.NIRGraph(
-        {
-            "in": nir.Input(np.array([4])),
-            "w": nir.Linear(np.eye(4)),
-            "out": nir.Output(np.array([4])),
-            "lif": nir.CubaLIF(0.01 * one, 0.02 * one, one, 0 * one, one, 0 * one),
-        },
-        [("in", "lif"), ("lif", "w"), ("w", "lif"), ("lif", "out")],
-        type_check=False,
-    )  # fmt: skip
-    nodes = {
-        "input": nir.Input(np.array([1, 6, 6])),
-        "conv": nir.Conv2d(np.array([6, 6]), np.ones((2, 1, 3, 3)), 1, 0, 1, 1, np.ones(2)),
-        "pool": nir.AvgPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 0])),
-        "if": nir.IF(np.ones((2, 2, 2)), np.ones((2, 2, 2))),
-        "flatten": nir.Flatten(np.array([2, 2, 2]), 0),
-        "delay": nir.Delay(np.full(8, 0.002)),
-        "affine": nir.Affine(np.ones((4, 8)), one),
-        "scale": nir.Scale(2 * one),
-        "sub": inner,
-        "li": nir.LI(0.01 * one, one, 0 * one),
-        "output": nir.Output(np.array([4])),
-    }
-    edges = list(pairwise(nodes))
-    path = folder / "foreign.nir"
-    nir.write(path, nir.NIRGraph(nodes, edges, type_check=False))
-    return path
-
-
 def make_case(bases: Bases, folder: Path, seed: int, number: int) -> Case:
     """Write the file of a case into a folder."""
     rng = random.Random(f"{seed} {number}")
@@ -228,7 +140,7 @@ def make_case(bases: Bases, folder: Path, seed: int, number: int) -> Case:
 
 
 def _copied(base: Path, folder: Path) -> Path:
-    path = folder / "case.h5"
+    path = folder / f"case{base.suffix}"
     shutil.copyfile(base, path)
     return path
 
@@ -419,6 +331,21 @@ def _change_line(lines: list[str], rng: random.Random) -> None:
             lines[number] = f"{line.partition('=')[0]}= {rng.choice(TOKENS)}"
 
 
+def _changed_table(of: str) -> Callable[..., Case]:
+    def make(bases: Bases, folder: Path, rng: random.Random, kind: str) -> Case:
+        path = _copied(rng.choice(getattr(bases, of)), folder)
+        match of:
+            case "csv":
+                change_csv(path, rng)
+            case "parquet":
+                change_parquet(path, rng)
+            case _:
+                change_arrays(path, rng, f"touch {CANARY}")
+        return Case(kind, path)
+
+    return make
+
+
 _MAKERS: dict[str, Callable[..., Case]] = {
     "network file, bytes": _flipped("networks"),
     "network file, cut": _cut("networks"),
@@ -432,6 +359,19 @@ _MAKERS: dict[str, Callable[..., Case]] = {
     "NIR file, members": _changed_member("foreign"),
     "own NIR file, bytes": _flipped("own"),
     "own NIR file, members": _changed_member("own"),
+    "SONATA file, bytes": _flipped("sonata"),
+    "SONATA file, members": _changed_member("sonata"),
+    "CSV file, bytes": _flipped("csv"),
+    "CSV file, table": _changed_table("csv"),
+    "Parquet file, bytes": _flipped("parquet"),
+    "Parquet file, cut": _cut("parquet"),
+    "Parquet file, table": _changed_table("parquet"),
+    "NWB file, bytes": _flipped("nwb"),
+    "NWB file, cut": _cut("nwb"),
+    "NWB file, members": _changed_member("nwb"),
+    "npz file, bytes": _flipped("npz"),
+    "npz file, cut": _cut("npz"),
+    "npz file, arrays": _changed_table("npz"),
     "neuron": _changed_text("neuron"),
     "network": _changed_text("network"),
     "study": _changed_text("study"),

@@ -3,15 +3,17 @@
     python tests/hostile/run.py --cases 100000 --seed 1 --jobs 2
 
 Each case may end with exit status 0 to 3 and at most one line of error. Counted are tracebacks
-(also status 70), code that was run, more than 1 GB of memory, more than 10 seconds of processor
-time, processes that died, and silent changes: a file whose bytes were changed and that is read as
-if it said something else.
+(also status 70), code that was run, more than 1 GB of memory of the process with all its imports
+(a file may use 256 MB: `BRIANBRIDGE_MEMORY`), more than 10 seconds of processor time, processes
+that died, and silent changes: a file whose bytes were changed and that is read as if it said
+something else.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import io
 import multiprocessing
 import os
@@ -24,6 +26,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,14 +34,16 @@ from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from corpus import CANARY, KINDS, Bases, Case, make_bases, make_case
+from corpus import CANARY, KINDS, Case, make_case
+from hostile_bases import Bases, make_bases
 
 #: Seconds of processor time that a case may take; of the clock, several times as many, for the
 #: machine may have other work.
 SECONDS, BY_THE_CLOCK = 10.0, 300.0
-MEMORY = 1_000_000_000
-#: Cases that one process runs; a process that dies loses no others.
-SHARE = 2_000
+#: Bytes that a process may take with all its imports, and megabytes that it may take for a file.
+MEMORY, MEGABYTES = 1_000_000_000, 256
+#: Cases that one process runs; a process that dies loses no others. Imports take half a minute.
+SHARE = 5_000
 
 
 class _TooLongError(BaseException):
@@ -73,6 +78,12 @@ def command_of(case: Case, bases: Bases) -> list[str]:
     """Return the command that reads a case."""
     if case.kind.startswith(("network file", "spike file")):
         return ["inspect", str(case.path), "--check"]
+    if case.kind.startswith("npz file"):
+        return ["verify", str(bases.networks[0]), "--data", str(case.path), "--samples", "3"]
+    if case.kind.startswith(("SONATA", "CSV", "Parquet", "NWB")):
+        out = "out.csv" if "members" in case.kind else "out.h5"
+        step = ["--dt", "0.1 ms"] if "SONATA" in case.kind else []
+        return ["spikes", "convert", str(case.path), str(case.path.parent / out), *step]
     if "NIR file" in case.kind:
         out = str(case.path.parent / "out.h5")
         stated = ["--from", "norse", "--steps", "3", "--input", "frames"]
@@ -119,6 +130,17 @@ def _no_training(*_: Any, **__: Any) -> None:
     raise InputError("training begins here")
 
 
+def _shortcuts() -> dict[str, Any]:
+    """Return what cases need not do each anew: training, the parser of arguments, and git."""
+    from brianbridge import cli
+
+    return {
+        "brianbridge.study.train.train": _no_training,
+        "brianbridge.cli._parser": functools.cache(cli._parser),
+        "brianbridge.provenance._commit": lambda *_: None,
+    }
+
+
 def _interrupt(*_: Any) -> None:
     raise _TooLongError
 
@@ -158,10 +180,18 @@ def judge(case: Case, bases: Bases) -> tuple[str, str]:
     return ("memory", told[-300:]) if short else ("", "")
 
 
+def peak_memory() -> int:
+    """Return the most memory of this process since the last call, in bytes."""
+    status = Path("/proc/self/status").read_text()
+    Path("/proc/self/clear_refs").write_text("5")
+    return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+
+
 def _prepared(base: Path, cache: str) -> Bases:
     """Import all that cases need, write the bases, and bound this process's memory."""
     os.chdir(base)
     os.environ["XDG_CACHE_HOME"] = cache
+    os.environ["BRIANBRIDGE_MEMORY"] = str(MEGABYTES)
     from brianbridge.cli import main
 
     bases = make_bases(base)
@@ -183,69 +213,77 @@ def _run_share(numbers: range, seed: int, cache: str, results: Any) -> None:
         base = Path(text)
         bases = _prepared(base, cache)
         results.send(None)
-        with patch("brianbridge.study.train.train", _no_training):
+        with contextlib.ExitStack() as patches:
+            for target, other in _shortcuts().items():
+                patches.enter_context(patch(target, other))
             for number in numbers:
                 folder = base / "case"
                 folder.mkdir()
                 case = make_case(bases, folder, seed, number)
-                started = time.perf_counter()
+                peak_memory()
                 what, detail = judge(case, bases)
-                results.send((number, case.kind, what, detail, time.perf_counter() - started))
+                if (peak := peak_memory()) > MEMORY and not what:
+                    what, detail = "memory", f"{peak / 1e6:.0f} MB"
+                results.send((number, case.kind, what, detail, peak))
                 shutil.rmtree(folder)
         os.chdir("/")
 
 
 def run(
     cases: int, seed: int, jobs: int = 1, say: Callable[[str], None] = print, first: int = 0
-) -> tuple[Counter[str], list[Fault]]:
-    """Run cases; return how many of each kind there were, and what must not have happened."""
-    context = multiprocessing.get_context("spawn")
-    cache = tempfile.TemporaryDirectory(prefix="hostile-cache-")  # of compiled code, for all
-    todo = [
+) -> tuple[Counter[str], list[Fault], int]:
+    """Run cases; return the number of each kind, what must not have happened, and most memory."""
+    shares = [
         range(low, min(low + SHARE, first + cases)) for low in range(first, first + cases, SHARE)
     ]
     counts: Counter[str] = Counter()
     faults: list[Fault] = []
-    running: list[tuple[Any, Any, range]] = []
+    peaks = [0]
+    # A thread for each process: one that nobody listens to stands still when its pipe is full.
+    with (
+        tempfile.TemporaryDirectory(prefix="hostile-cache-") as cache,  # of compiled code, for all
+        ThreadPoolExecutor(jobs) as pool,
+    ):
+        for results in pool.map(lambda numbers: _results(numbers, seed, cache, say), shares):
+            for number, kind, what, detail, peak in results:
+                counts[kind] += 1
+                peaks.append(peak)
+                if what:
+                    faults.append(Fault(seed, number, kind, what, detail))
+    return counts, faults, max(peaks)
 
-    def start(numbers: range) -> None:
+
+def _results(
+    numbers: range, seed: int, cache: str, say: Callable[[str], None]
+) -> list[tuple[int, str, str, str, int]]:
+    """Run cases in a process, and those after one in which it dies in another."""
+    context = multiprocessing.get_context("spawn")
+    found: list[tuple[int, str, str, str, int]] = []
+
+    def add(number: int, kind: str, what: str, detail: str, peak: int) -> None:
+        found.append((number, kind, what, detail, peak))
+        if what:
+            say(f"--seed {seed} --first {number} --cases 1: {kind}: {what}: {detail}")
+
+    while left := numbers[len(found) :]:
         here, there = context.Pipe(duplex=False)
-        process = context.Process(
-            target=_run_share, args=(numbers, seed, cache.name, there), daemon=True
-        )
+        process = context.Process(target=_run_share, args=(left, seed, cache, there), daemon=True)
         process.start()
         there.close()
-        running.append((process, here, numbers))
-
-    def collect(process: Any, here: Any, numbers: range) -> None:
-        done = numbers.start
-        for number, kind, what, detail, _ in _received(here, process):
-            counts[kind] += 1
-            done = number + 1
-            if what:
-                faults.append(Fault(seed, number, kind, what, detail))
-                say(f"--seed {seed} --first {number} --cases 1: {kind}: {what}: {detail}")
+        for result in _received(here, process):
+            add(*result)
         process.join()
-        if done < numbers.stop:
-            kind = KINDS[done % len(KINDS)]
+        if len(found) < len(numbers):
+            number = numbers[len(found)]
             what = "time" if process.exitcode == -signal.SIGKILL else "died"
-            faults.append(Fault(seed, done, kind, what, f"exit status {process.exitcode}"))
-            counts[kind] += 1
-            say(f"--seed {seed} --first {done} --cases 1: {kind}: {what}: {process.exitcode}")
-            if done + 1 < numbers.stop:
-                todo.insert(0, range(done + 1, numbers.stop))
-
-    with cache:
-        while todo or running:
-            while todo and len(running) < jobs:
-                start(todo.pop(0))
-            collect(*running.pop(0))
-    return counts, faults
+            add(number, KINDS[number % len(KINDS)], what, f"exit status {process.exitcode}", 0)
+    say(f"{len(found):,} cases from {numbers.start:,} are done")
+    return found
 
 
-def _received(here: Any, process: Any) -> Iterator[tuple[int, str, str, str, float]]:
+def _received(here: Any, process: Any) -> Iterator[tuple[int, str, str, str, int]]:
     """Yield what a process sends; kill one that is silent for long, in code that no alarm ends."""
-    patience = 600.0  # until it is ready: it may have to compile
+    patience = 3600.0  # until it is ready: it may have to compile, on a machine with other work
     while here.poll(patience):
         try:
             result = here.recv()
@@ -278,9 +316,9 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args()
     started = time.perf_counter()
-    counts, faults = run(options.cases, options.seed, options.jobs, first=options.first)
+    counts, faults, peak = run(options.cases, options.seed, options.jobs, first=options.first)
     print(table(counts, faults))
-    print(f"{time.perf_counter() - started:.0f} s")
+    print(f"most memory of a process: {peak / 1e6:.0f} MB; {time.perf_counter() - started:.0f} s")
     return int(bool(faults))
 
 

@@ -17,7 +17,7 @@ from brianbridge.cli import main
 from brianbridge.errors import InputError
 from brianbridge.io.spikes.file import SpikeFileWriter, check_spikes, read_spikes
 from brianbridge.io.spikes.layout import COLUMNS
-from brianbridge.recording import Recording
+from brianbridge.recording import Events, Recording
 
 
 def everything(path: Path) -> dict[str, Any]:
@@ -191,3 +191,16 @@ def test_numbers_that_are_no_spikes_are_not_read(tmp_path: Path, chunks: tuple[i
         assert tracemalloc.get_traced_memory()[1] < 40e6
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("column", ["spike_value", "t_crossing"])
+def test_a_column_of_which_nothing_is_known_must_stay_so(tmp_path: Path, column: str) -> None:
+    cells = np.arange(10)
+    events = Events(0 * cells, cells, cells, np.ones(10), 1e-3)
+    rec = Recording(1e-3, 10, 1, {"hidden": (10,)}, {"hidden": events}, np.zeros((1, 0)))
+    path = write(tmp_path / "s.h5", rec, shapes=rec.shapes, dt=1e-3, steps=10)
+    assert check_spikes(path) == "all is as it was written"
+    with h5py.File(path, "r+") as file:
+        file[f"spikes/hidden/{column}"][3] = 2
+    with pytest.raises(InputError, match=f"'/spikes/hidden/{column}' differs from what"):
+        check_spikes(path)

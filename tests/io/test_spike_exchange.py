@@ -182,7 +182,7 @@ def test_files_of_other_programs_need_a_step(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ending", ["csv", "parquet", "nwb"])
 def test_files_that_are_none_of_ours(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"s.{ending}"
-    with pytest.raises(InputError, match="there is no file"):
+    with pytest.raises(InputError, match=r"there is no (such )?file"):
         read_recording(path)
     path.write_bytes(b"sample,neuron\n1,2\n")
     with pytest.raises(InputError, match=rf"s\.{ending}'") as caught:
@@ -207,6 +207,26 @@ def test_damage_of_a_table_is_told(tmp_path: Path) -> None:
         with pytest.raises(InputError) as caught:
             read_recording(path)
         assert "\n" not in str(caught.value)
+
+
+def test_columns_whose_names_are_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "s.csv"
+    write_spikes(random_recording(9, 20), path)
+    path.write_bytes(path.read_bytes().replace(b'"neuron"', b'"neur\xee"'))
+    with pytest.raises(InputError, match="cannot be read or is damaged"):
+        read_recording(path)
+
+
+def test_steps_too_long_for_a_number_of_32_bits(tmp_path: Path) -> None:
+    one = np.zeros(1, np.int64)
+    events = Events(one, one, one + 3, one + 1, dt=1e4)
+    recording = replace(
+        random_recording(9, 0), dt=1e4, steps=9, samples=1, shapes={"a": (1,)}, output=None,
+        all_events={"a": events}, traces={},
+    )  # fmt: skip
+    write_spikes(recording, tmp_path / "s.csv")
+    convert_spikes(tmp_path / "s.csv", tmp_path / "s.h5")
+    assert read_recording(tmp_path / "s.h5").events("a").step.tolist() == [3]
 
 
 def test_endings_that_are_not_known(tmp_path: Path) -> None:

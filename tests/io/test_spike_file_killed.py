@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import zlib
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from brianbridge.errors import InputError
@@ -90,3 +94,31 @@ def test_a_file_cut_off_anywhere_keeps_every_whole_batch(tmp_path: Path, recordi
         left.write_bytes(contents[:length])
         with pytest.raises(InputError, match=r"left\.part' is damaged"):
             read_spikes(left)
+
+
+def test_a_log_of_version_1_is_read(tmp_path: Path, recording, same) -> None:
+    """Its columns have the types of the spike file, and its times are in ms."""
+    rec, path = recording(1, 100), tmp_path / ".s.h5.part"
+    run = {**RUN, "shapes": list(RUN["shapes"].items()), "provenance": {"seed": 1}}
+    text, numbers, columns = json.dumps(run).encode(), [rec.samples], b""
+    for name in RUN["shapes"]:
+        events = rec.events(name).sorted()
+        numbers.append(len(events))
+        for values in (
+            (events.step * (RUN["dt"] * 1e3)).astype("<f8"),
+            events.node.astype("<u8"),
+            events.sample.astype("<u4"),
+            events.value.astype("<i2"),
+        ):
+            numbers.append(zlib.crc32(values.tobytes()))
+            columns += values.tobytes()
+        numbers.append(1 << 32)  # no crossing
+    head = np.array([len(text), zlib.crc32(text)], "<u8").tobytes()
+    table = np.array(numbers, "<u8").tobytes()
+    crc = np.array([zlib.crc32(table)], "<u8").tobytes()
+    path.write_bytes(b"brianbridge spike log 1\n" + head + text + table + crc + columns)
+    file = read_spikes(path)
+    assert (file.complete, file.samples, file.provenance) == (False, rec.samples, {"seed": 1})
+    for name, population in file.populations.items():
+        wanted = replace(rec.events(name).sorted(), t_crossing=None)
+        assert same(population.events(), wanted)

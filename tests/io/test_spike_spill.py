@@ -14,7 +14,8 @@ import pytest
 from spike_files import RUN, write
 
 from brianbridge.errors import InputError
-from brianbridge.io.spikes import chunks, growing, layout, stored, writer
+from brianbridge.io.hdf5_out import Hdf5Sink
+from brianbridge.io.spikes import chunks, digest, growing, layout, stored, writer
 from brianbridge.io.spikes.file import SpikeFileWriter, check_spikes, read_spikes
 from brianbridge.recording import Recording
 
@@ -23,7 +24,7 @@ ROWS = 64  # of a chunk
 
 def shorten(set_attribute, rows: int = ROWS) -> None:
     """Make chunks and logs short."""
-    for module in (chunks, growing, layout, stored):
+    for module in (chunks, digest, growing, layout, stored):
         set_attribute(module, "CHUNK", rows)
     set_attribute(writer, "SHORT_LOG", 500)
 
@@ -106,7 +107,7 @@ def stored_place(partial: Path, name: str) -> int:
 
     with opened_log(partial) as log:
         assert log.stored is not None
-        return log.stored.places[name]["node_ids"][0].start
+        return int(log.stored.places[name]["node_ids"][0, 0])
 
 
 ENDLESS = textwrap.dedent("""
@@ -158,3 +159,17 @@ def test_a_table_that_is_damaged(tmp_path: Path, recording) -> None:
             read_spikes(spikes.partial)
         told += 1
     assert told == 60
+
+
+def test_the_place_of_a_chunk_is_found_if_hdf5_writes_more_than_it(
+    tmp_path: Path, recording, same, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_more(sink: Hdf5Sink, data: bytes) -> int:
+        count = plain(sink, data)
+        sink.last = (0, 0)
+        return count
+
+    plain = Hdf5Sink.write
+    monkeypatch.setattr(Hdf5Sink, "write", write_more)
+    wanted = batches(recording)
+    check_equal(read_spikes(write(tmp_path / "s.h5", *wanted)), wanted, same)

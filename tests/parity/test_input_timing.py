@@ -5,8 +5,8 @@ import pytest
 
 import brianbridge as bb
 from brianbridge.encoding import Bernoulli, EncodedInput
+from brianbridge.encoding.moments import draw_fine_steps
 from brianbridge.errors import InputError
-from brianbridge.simulation.input_timing import draw_fine_steps
 
 X = np.random.default_rng(0).random((7, 5))
 DT, COARSE = 1e-3, 4
@@ -76,3 +76,18 @@ def test_places_follow_the_number_of_a_sample():
 def test_unknown_timing_is_refused():
     with pytest.raises(InputError, match=r"there is no timing 'unifrom'.*uniform"):
         run(timing="unifrom")
+
+
+@pytest.mark.parametrize("timing", ["start", "uniform"])
+@pytest.mark.parametrize("batch_size", [1, 3, 7])
+def test_listed_spikes_and_rasters_are_the_same_input(timing, batch_size):
+    """Samples become lists of spikes, and encoded samples are looked through for theirs."""
+    net, options = network(0.99), {"dt": DT / COARSE, "timing": timing, "seed": 3}
+    backend = bb.Backend(batch_size=batch_size, threads=1)
+    listed = bb.simulate(net, X, backend=backend, **options)
+    encoded = net.encoding.encode(X, np.arange(len(X)))
+    given = bb.simulate(net, encoded, backend=backend, **options)
+    reference = bb.simulate(net, X, backend=bb.Backend(path="reference"), **options)
+    assert listed.counts["output"].any()
+    for other in (given, reference):
+        np.testing.assert_array_equal(other.raster("output"), listed.raster("output"))

@@ -8,6 +8,7 @@ from scipy.integrate import solve_ivp
 from brianbridge.encoding import Bernoulli, Current
 from brianbridge.errors import InputError
 from brianbridge.io.networks.file import save_network
+from brianbridge.kernels.fates import fate
 from brianbridge.network import (
     AvgPool2d,
     Conv2d,
@@ -37,7 +38,6 @@ from brianbridge.perturbations import (
 from brianbridge.perturbations.condition import Condition
 from brianbridge.simulation.backend import Backend
 from brianbridge.simulation.batched.failure import UnreliableDelivery
-from brianbridge.simulation.batched.fates import fate
 from brianbridge.simulation.batched.spikes import SpikeList
 from brianbridge.simulation.simulate import simulate
 

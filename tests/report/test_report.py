@@ -221,8 +221,10 @@ def test_the_sample_looked_at_is_the_first_that_brian2_takes_for_another_class(v
 
 def test_a_sample_of_spikes_is_drawn_as_in_the_verification():
     found = verify(network(encoding=Bernoulli(12)), samples(seed=2), LADDER[:2])
-    sample = run_one_sample(found.evidence, found.rungs[1].name)
-    assert sample.sample == 7
+    name = found.rungs[1].name
+    differ = found.evidence.twin.prediction != found.evidence.rungs[name].prediction
+    sample = run_one_sample(found.evidence, name)
+    assert sample.sample == np.flatnonzero(differ)[0] > 0
     assert sample.twin.prediction[0] == found.evidence.twin.prediction[sample.sample]
     assert not sample.differs
 

@@ -21,7 +21,7 @@ from brianbridge.rules import (
     rules_for,
 )
 from brianbridge.rules.layerwise import run_layer
-from brianbridge.twin.scan import inputs_of
+from brianbridge.twin.received import inputs_of
 
 LOOPS = r"which feedback does not allow.*'surrogate_gradient'"
 
@@ -145,4 +145,4 @@ def test_the_default_of_our_own_networks_stays():
     layers = [bb.Dense(4, bb.neuron_model("lif")), bb.Dense(2, bb.neuron_model("lif"))]
     net = bb.SpikingNetwork.sequential((3,), layers, encoding=bb.Current(5))
     assert chosen_rule(net) == SpikeCount()
-    assert rules_for(net) == ("spike_count", "surrogate_gradient")
+    assert rules_for(net) == ("ottt", "spike_count", "surrogate_gradient")

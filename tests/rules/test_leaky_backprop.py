@@ -15,7 +15,7 @@ from brianbridge.network import AvgPool2d, Conv2d, Dense, Recurrent, SpikingNetw
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.rules import LeakyBackprop, learning_rule
-from brianbridge.rules.leaky_backprop import leak_corrected, windowed_credit
+from brianbridge.rules.leaky_backprop import leak_corrected, leaky_trace, windowed_credit
 from brianbridge.training import train
 from brianbridge.twin.network import to_torch
 
@@ -239,10 +239,14 @@ def train_of(*steps_of_spikes, steps=10):
     return spikes
 
 
+def corrected(trains, leak):
+    return leak_corrected(leaky_trace(trains, leak), trains.sum(0), leak)
+
+
 @pytest.mark.parametrize("leak", [0.99, 0.9, 0.6])
 def test_the_derivative_is_the_closed_formula(leak):
     trains = [(9,), (0,), (2, 5, 9), (0, 1, 2, 3), tuple(range(10))]
-    found = leak_corrected(train_of(*trains), torch.tensor(leak, dtype=torch.float64))
+    found = corrected(train_of(*trains), torch.tensor(leak, dtype=torch.float64))
     expected = [
         1 + math.log(leak) * sum(leak ** (9 - t) for t in when) / len(when) for when in trains
     ]
@@ -252,21 +256,21 @@ def test_the_derivative_is_the_closed_formula(leak):
 def test_silent_neurons_have_no_derivative_and_those_without_a_leak_have_1():
     trains = train_of((), (3,), (1, 2, 8))
     for leak, expected in ((0.8, 0.0), (1.0, 0.0)):
-        assert leak_corrected(trains, torch.tensor(leak))[0, 0] == expected
-    assert leak_corrected(trains, torch.tensor(1.0))[0].tolist() == [0.0, 1.0, 1.0]
+        assert corrected(trains, torch.tensor(leak))[0, 0] == expected
+    assert corrected(trains, torch.tensor(1.0))[0].tolist() == [0.0, 1.0, 1.0]
 
 
 def test_a_spike_that_has_leaked_away_counts_as_silence():
     # 0.4**9 is below 0.001: of the formula only the correction is left.
-    found = leak_corrected(train_of((0,), (1,)), torch.tensor(0.4, dtype=torch.float64))
+    found = corrected(train_of((0,), (1,)), torch.tensor(0.4, dtype=torch.float64))
     assert found[0, 0].item() == pytest.approx(math.log(0.4) * 0.4**9)
-    found = leak_corrected(train_of((0,)), torch.tensor(0.5, dtype=torch.float64))
+    found = corrected(train_of((0,)), torch.tensor(0.5, dtype=torch.float64))
     assert found[0, 0].item() == pytest.approx(1 + math.log(0.5) * 0.5**9)
 
 
 def test_leaks_may_differ_from_neuron_to_neuron():
     leak = torch.tensor([0.9, 0.5], dtype=torch.float64)
-    found = leak_corrected(train_of((4, 9), (4, 9)), leak)[0]
+    found = corrected(train_of((4, 9), (4, 9)), leak)[0]
     expected = 1 + torch.log(leak) * (1 + leak**5) / 2
     torch.testing.assert_close(found, expected)
 
@@ -278,10 +282,22 @@ def test_a_spike_credits_the_steps_since_the_spike_before_and_the_rest_get_nothi
     spikes = train_of((2, 5), steps=8)
     received = torch.zeros_like(spikes, requires_grad=True)
     factor = torch.full((1, 1), 0.5, dtype=torch.float64)
-    emitted = windowed_credit(spikes, received, factor)
+    emitted, _ = windowed_credit(spikes, received, torch.zeros(1, 1), lambda: factor)
     assert torch.equal(emitted, spikes)
     gradient = torch.arange(1.0, 9, dtype=torch.float64).reshape(8, 1, 1)
     emitted.backward(gradient)
+    assert received.grad.flatten().tolist() == [1.5, 1.5, 1.5, 3.0, 3.0, 3.0, 0.0, 0.0]
+
+
+def test_pieces_pass_credit_to_the_steps_before():
+    spikes = train_of((2, 5), steps=8)
+    received = torch.zeros_like(spikes, requires_grad=True)
+    after, emitted = torch.zeros(1, 1, dtype=torch.float64, requires_grad=True), []
+    factor = torch.full((1, 1), 0.5, dtype=torch.float64)
+    for some, given in zip(spikes.split(4), received.split(4), strict=True):
+        found, after = windowed_credit(some, given, after, lambda: factor)
+        emitted.append(found)
+    torch.cat(emitted).backward(torch.arange(1.0, 9, dtype=torch.float64).reshape(8, 1, 1))
     assert received.grad.flatten().tolist() == [1.5, 1.5, 1.5, 3.0, 3.0, 3.0, 0.0, 0.0]
 
 

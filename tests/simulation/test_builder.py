@@ -51,7 +51,7 @@ def namespace_of(network: SpikingNetwork, x: np.ndarray) -> dict[str, TimedArray
 
 def set_drives(network: SpikingNetwork, built, x: np.ndarray) -> None:
     encoded = network.encoding.encode(x, np.arange(len(x)))
-    for name, values in Drives(network)(encoded).items():
+    for name, values in Drives(network)(encoded.current, encoded.samples).items():
         built.groups[name].drive = values.ravel() * Hz
 
 
@@ -174,7 +174,7 @@ def test_projections_that_skip_a_population_are_connected():
 def test_drives_are_the_current_that_gives_the_input_of_a_step():
     network = network_of(CURRENT)
     encoded = EncodedInput(current=X)
-    drives = Drives(network)(encoded)
+    drives = Drives(network)(encoded.current, encoded.samples)
     first, second_ = network.projections
     # A leaky integrator moves by tau*(1 - exp(-dt/tau)) for a unit current over one step.
     gain = 0.01 * (1 - np.exp(-1e-3 / 0.01))
@@ -184,7 +184,7 @@ def test_drives_are_the_current_that_gives_the_input_of_a_step():
 
 def test_spikes_leave_the_bias_as_the_only_drive():
     network = network_of(SPIKES)
-    drives = Drives(network)(SPIKES.encode(X, np.arange(2)))
+    drives = Drives(network)(None, 2)
     gain = 0.01 * (1 - np.exp(-1e-3 / 0.01))
     np.testing.assert_allclose(
         drives["hidden"] * gain, np.tile(network.projections[0].bias, (2, 1))

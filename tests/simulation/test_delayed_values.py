@@ -22,7 +22,7 @@ def network(delay: float, feedback: float) -> SpikingNetwork:
         Dense(4, GRADED, delay=delay),
         Feedback("hidden", delay=feedback),
     ]
-    encoding = Bernoulli(15, signed=True, seed=2)
+    encoding = Bernoulli(15, signed=True, seed=1)
     net = SpikingNetwork.sequential((6,), layers, encoding=encoding)
     rng = np.random.default_rng(3)
     return net.with_weights(

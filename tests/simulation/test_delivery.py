@@ -12,10 +12,17 @@ import numpy as np
 import pytest
 from projection_cases import PROJECTIONS, matrix, random
 
-from brianbridge.network import AllToAll, Connection, Convolution, Pairs, Pooling, Projection
-from brianbridge.simulation.batched import costs
+from brianbridge.kernels import costs
+from brianbridge.network import (
+    AllToAll,
+    Connection,
+    Convolution,
+    OneToOne,
+    Pairs,
+    Pooling,
+    Projection,
+)
 from brianbridge.simulation.batched.delivery import delivery, weighted
-from brianbridge.simulation.batched.image_kernels import pooled
 from brianbridge.simulation.batched.kernels import NO_MASK
 from brianbridge.simulation.batched.spikes import SpikeList, from_dense, split
 from brianbridge.simulation.batched.two_ways import TwoWays
@@ -170,10 +177,11 @@ def test_the_spikes_of_a_group_are_split_by_sample(samples, share):
 def test_windows_are_summed(size, stride, padding, graded):
     source = (2, 5, 4)
     pool = Pooling("sum", size, stride, padding)
-    x, out = raster(BATCH, 40, graded), pool.output_shape(source)
-    found = pooled(*listed(x, graded), source, out, size, stride, padding, np.empty(0))
+    x, windows = raster(BATCH, 40, graded), int(np.prod(pool.output_shape(source)))
+    passed = Projection("a", "b", np.ones(1), None, OneToOne(), pool)
+    found, expected = np.zeros((2, BATCH, windows))
+    delivery(passed, source, (windows,)).add(found, listed(x, graded))
     table = pool.synapses(source)
-    expected = np.zeros((BATCH, int(np.prod(out))))
     for b in range(BATCH):
         np.add.at(expected[b], table.target, x[b, table.source])
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
@@ -193,20 +201,20 @@ def measure(key: str, monkeypatch: pytest.MonkeyPatch) -> tuple[float, int]:
     """Return a crossover, and how many times something was timed for it."""
     timed: list[object] = []
 
-    def seconds(work: object) -> float:
-        timed.append(work)
-        return (0.1, 0.3, 0.5)[len(timed) - 1]
+    def seconds(*works: object) -> tuple[float, ...]:
+        timed.extend(works)
+        return 0.1, 0.3, 0.5
 
     monkeypatch.setattr(costs, "_seconds", seconds)
     return costs.crossover(key, lambda density: None, lambda: None), len(timed)
 
 
 def test_costs_are_measured_once_and_kept(cache, monkeypatch):
-    # Idle 0.1 s, a tenth active 0.2 s more, the product 0.4 s more: worth it from a fifth on.
-    assert measure("a", monkeypatch) == (pytest.approx(0.2), 3)
-    assert measure("a", monkeypatch) == (pytest.approx(0.2), 0)
+    # 0.1 s at 5 % of active neurons, 0.3 s at 25 %, the product 0.5 s: worth it from 45 % on.
+    assert measure("a", monkeypatch) == (pytest.approx(0.45), 3)
+    assert measure("a", monkeypatch) == (pytest.approx(0.45), 0)
     monkeypatch.setattr(costs, "_measured", {})  # another process
-    assert measure("a", monkeypatch) == (pytest.approx(0.2), 0)
+    assert measure("a", monkeypatch) == (pytest.approx(0.45), 0)
     assert measure("b", monkeypatch)[1] == 3
     kept = json.loads(cache.read_text())
     assert [key.split(" | ")[0] for key in kept] == ["a", "b"]
@@ -229,7 +237,7 @@ def test_a_cost_that_is_none_is_measured_again(cache, monkeypatch, value):
     (key,) = json.loads(cache.read_text())
     cache.write_text(json.dumps({key: value, "another": 0.25}))
     monkeypatch.setattr(costs, "_measured", {})
-    assert measure("a", monkeypatch) == (pytest.approx(0.2), 3)
+    assert measure("a", monkeypatch) == (pytest.approx(0.45), 3)
     assert json.loads(cache.read_text())["another"] == 0.25
 
 

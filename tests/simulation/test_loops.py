@@ -24,8 +24,9 @@ from brian2 import (
 )
 from library_units import by_unit, scale_of_input
 
+from brianbridge.kernels import generated
 from brianbridge.neurons.library import model_names, neuron_model
-from brianbridge.simulation.batched import loop_generator, loops
+from brianbridge.simulation.batched import loop_generator
 from brianbridge.simulation.batched.loops import LoopCodeObject, run_as_loops
 
 pytest.importorskip("numba")
@@ -40,9 +41,9 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         base = tmp_path_factory.mktemp("cache")
         patch.setenv("XDG_CACHE_HOME", str(base))
         # Loops that tests before these have loaded lie in another folder.
-        loops._module.cache_clear()
+        generated.import_source.cache_clear()
         yield base / "brianbridge" / "loops"
-    loops._module.cache_clear()
+    generated.import_source.cache_clear()
 
 
 @pytest.fixture(autouse=True)
@@ -330,6 +331,22 @@ def test_store_and_restore():
         np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.parametrize("alike", [True, False])
+def test_a_variable_that_nothing_changes_may_be_read_once(alike):
+    drive = np.full(40, 150.0) if alike else np.linspace(0, 200, 40)
+
+    def made(loops: bool) -> dict[str, np.ndarray]:
+        group = NeuronGroup(40, LEAKY, threshold="v > 1", reset="v = 0", method="exact")
+        group.drive = drive * Hz
+        if loops:
+            assert run_as_loops(group, ("drive",)) == {}
+        return run(group, 30)
+
+    found, expected = made(True), made(False)
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values)
+
+
 def test_another_group_of_a_model_finds_the_compiled_loops(own_cache):
     def make(name: str, theta: float) -> NeuronGroup:
         group = neuron_model("lif", theta=theta).group(30, name=name)
@@ -341,7 +358,7 @@ def test_another_group_of_a_model_finds_the_compiled_loops(own_cache):
     files = {path: path.stat().st_mtime_ns for path in own_cache.glob("*.py")}
     modules = [name for name in sys.modules if name.startswith("brianbridge_loop_")]
     # As another process would: nothing loaded yet.
-    loops._module.cache_clear()
+    generated.import_source.cache_clear()
     for name in modules:
         del sys.modules[name]
     group = make("second", 1.25)
@@ -355,16 +372,16 @@ def test_folder_that_cannot_be_written_is_replaced(tmp_path, monkeypatch):
     taken = tmp_path / "file"
     taken.write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(taken))
-    assert loops._cache_folder(str(taken)).is_dir()
+    assert generated._cache_folder(str(taken)).is_dir()
 
 
 def test_damaged_file_is_written_anew(own_cache):
     source = "value = 3\n"
-    assert loops._module(source).value == 3
+    assert generated.import_source(source).value == 3
     (path,) = [p for p in own_cache.glob("*.py") if p.read_text() == source]
     path.write_text("")
-    loops._module.cache_clear()
-    assert loops._module(source).value == 3
+    generated.import_source.cache_clear()
+    assert generated.import_source(source).value == 3
 
 
 def test_units_are_no_obstacle():

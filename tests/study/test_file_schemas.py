@@ -39,7 +39,7 @@ def test_a_table_has_all_options_and_their_defaults(cls):
 def test_training_has_the_options_of_trainer_and_twin():
     trainer = {field.name for field in fields(TrainingOptions)}
     twin = set(inspect.signature(NetworkTwin).parameters) & set(TrainingEntry().of_twin())
-    assert {field.name for field in fields(TrainingEntry)} == trainer | twin
+    assert {field.name for field in fields(TrainingEntry)} == trainer | twin | {"perturb"}
     assert twin == set(TrainingEntry().of_twin())
     assert TrainingEntry().options() == TrainingOptions()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 
 import pytest
 import torch
@@ -56,10 +56,12 @@ autocast = "bfloat16"
 validation_fraction = 0.25
 patience = 7
 deterministic = true
+recompute = true
 """
 OPTIONS = TrainingOptions(
     3, 32, "sgd", 0.25, 0.5, 0.125, "step", (1, 2), 0.5, 1, 2.0, 0.75, Augmentation(1, True, 2),
     SpikeRate({"hidden": 0.3}, 0.5, "target"), True, "bfloat16", 0.25, 7, True,
+    True,
 )  # fmt: skip
 
 
@@ -129,12 +131,13 @@ def test_keys_reach_twin_and_trainer(study, training, tmp_path, monkeypatch):
         return original(twin, *arguments, **keywords)
 
     monkeypatch.setattr(study_train, "train", train)
-    chosen = study(EVERYTHING + training)
+    # The rule has no graph that could be computed again.
+    chosen = study(EVERYTHING.replace("recompute = true\n", "") + training)
     assert chosen.training.of_twin() == TWINS[training]
     split = load_split(chosen)
     network = train_study(chosen, tmp_path / "out", split)
     twin, expected = seen["twin"], TWINS[training]
-    assert seen["keywords"]["options"] == OPTIONS
+    assert seen["keywords"]["options"] == replace(OPTIONS, recompute=False)
     assert seen["keywords"]["seed"] == 3
     dropout = expected["dropout"]
     assert twin.dropout == (dropout if isinstance(dropout, dict) else {"hidden": dropout})

@@ -162,7 +162,7 @@ def test_every_epoch_sees_other_images_that_follow_from_the_seed(monkeypatch):
     net = SpikingNetwork.sequential((8, 8), [Dense(10, neuron)], encoding=Current(2))
     call, seen = Augmentation.__call__, []
 
-    def noting(self, images, random):
+    def noting(self, images, random, part=None):
         state = random.bit_generator.state["state"]["state"]
         found = call(self, images, random)
         seen.append((state, found))

@@ -22,7 +22,7 @@ import brianbridge as bb
 from brianbridge.connections import AllToAll, Population, Projection, Sparse
 from brianbridge.simulation.backend import Backend
 from brianbridge.training.natural_units import natural_units
-from brianbridge.twin.scan import run_together
+from brianbridge.twin.together import run_together
 
 LIF = bb.neuron_model("lif", theta=0.5)
 

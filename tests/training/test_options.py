@@ -86,6 +86,12 @@ def test_what_is_in_range_is_taken_and_no_option_is_forgotten():
     for option, values in INSIDE.items():
         for value in values:
             assert getattr(TrainingOptions(**{option: value}), option) == value
-    checked_elsewhere = {"augmentation", "spike_rate", "channels_last", "deterministic"}
+    checked_elsewhere = {
+        "augmentation",
+        "spike_rate",
+        "channels_last",
+        "deterministic",
+        "recompute",
+    }
     assert {f.name for f in fields(TrainingOptions)} == {*OUTSIDE} | checked_elsewhere
     assert {*OUTSIDE} == {*INSIDE}

@@ -13,7 +13,7 @@ from brianbridge.rules import learning_rule
 from brianbridge.rules.layerwise import run_layer
 from brianbridge.simulation.reader.write_back import write_back
 from brianbridge.twin.network import NetworkTwin, to_torch
-from brianbridge.twin.scan import inputs_of
+from brianbridge.twin.received import inputs_of
 
 IF = neuron_model("if")
 STEPS, NEURONS, BATCH = 6, 40, 30

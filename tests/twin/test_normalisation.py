@@ -32,7 +32,7 @@ from brianbridge.simulation.reader.write_back import write_back
 from brianbridge.simulation.simulate import simulate
 from brianbridge.twin.network import NetworkTwin, to_torch
 from brianbridge.twin.normalisation import BatchNorm
-from brianbridge.twin.scan import inputs_of
+from brianbridge.twin.received import inputs_of
 
 IF, LIF = neuron_model("if"), neuron_model("lif")
 IMAGE = (2, 7, 6)
@@ -196,7 +196,7 @@ def test_every_projection_into_a_population_is_normalised_by_itself():
     for projection in network.incoming("conv2"):
         weights = twin.projection(projection.name)
         weighted = weights(spikes["conv1"])
-        alone, shift = weights.normalised(weighted, weighted.mean(0))
+        alone, shift = weights.normalised(weighted, over_time=True)
         variance = (alone + shift).mean(0).var((0, 2, 3), correction=0)
         torch.testing.assert_close(variance, torch.ones_like(variance), rtol=1e-3, atol=0)
 

@@ -13,7 +13,8 @@ from brianbridge.encoding import Bernoulli
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.twin.network import to_torch
-from brianbridge.twin.scan import run_in_turn, run_together
+from brianbridge.twin.scan import run
+from brianbridge.twin.together import run_together
 
 LEAKY = NeuronModel(
     "dv/dt = -v/(10*ms) : 1 (unless refractory)\nu : 1", threshold="v > 0.4", reset="v = 0; u += 1",
@@ -42,7 +43,7 @@ def test_feed_forward_populations_may_run_in_turn(schedule, delay):
     assert not net.has_loops
     twin = to_torch(net, dtype=torch.float64)
     x = np.random.default_rng(1).random((7, 3))
-    turn, together = (gradients(twin, scan, x) for scan in (run_in_turn, run_together))
+    turn, together = (gradients(twin, scan, x) for scan in (run, run_together))
     assert all(values.any() for values in turn[0].values())
     for of_turn, of_together in zip(turn[:3], together[:3], strict=True):
         torch.testing.assert_close(of_turn, of_together, rtol=0, atol=0)

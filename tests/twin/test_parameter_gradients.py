@@ -139,6 +139,7 @@ def test_every_parameter_of_200_random_models(name, seed):
     assert_gradients_of_random_model(name, seed)
 
 
+@pytest.mark.slow
 def test_hodgkin_huxley_over_an_action_potential():
     drive = torch.tensor([[0.5e-9, 0.9e-9]], dtype=torch.float64)
 

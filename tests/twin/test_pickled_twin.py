@@ -24,10 +24,12 @@ ENCODINGS = {
     "background": bb.encoding.Background(5, size=4, rates=((300.0,),)),
     "bernoulli": bb.Bernoulli(5),
     "current": bb.Current(5),
+    "finer": bb.encoding.Finer(encoding=bb.Latency(5), divisor=3),
     "frames": bb.encoding.Frames(5),
     "latency": bb.Latency(5),
     "poisson": bb.encoding.Poisson(5),
     "replay": bb.encoding.Replay(5, size=4, step=(0, 2), node=(1, 3)),
+    "waiting": bb.encoding.Waiting(encoding=bb.Latency(3), after=2),
     "sources": Sources(5, parts=(Source("mine", (4,), bb.Latency(5)),)),
 }
 

@@ -16,9 +16,11 @@ STEPS = 8
 ENCODINGS = {
     "bernoulli": bb.Bernoulli(STEPS),
     "current": bb.Current(STEPS),
+    "finer": bb.encoding.Finer(encoding=bb.Latency(STEPS // 2), divisor=2),
     "frames": bb.encoding.Frames(STEPS),
     "latency": bb.Latency(STEPS),
     "poisson": bb.encoding.Poisson(STEPS, rate=500.0),
+    "waiting": bb.encoding.Waiting(encoding=bb.Latency(STEPS - 2), after=2),
 }
 NOISY = bb.NeuronModel(
     "dv/dt = -v/(10*ms) + drive + 5*xi*Hz**0.5 : 1\ndrive : Hz", name="noisy",
@@ -106,7 +108,7 @@ def test_simulate_still_refuses_no_samples():
 # ---------------------------------------------------------------------- rasters
 
 
-@pytest.mark.parametrize("name", ["bernoulli", "frames", "latency"])
+@pytest.mark.parametrize("name", ["bernoulli", "finer", "frames", "latency", "waiting"])
 def test_a_raster_of_tensors_is_presented_as_it_is(name):
     twin = bb.to_torch(network(ENCODINGS[name]), dtype=torch.float64).eval()
     x = samples(twin)

@@ -24,6 +24,10 @@ __all__ = ["NPY", "NPZ", "array_names", "array_shapes", "check_size", "read_arra
 #: First bytes of the files.
 NPY, NPZ = b"\x93NUMPY", b"PK\x03\x04"
 
+#: Bytes that state the length of an array's header, by version of the format.
+_LENGTH_BYTES = {(1, 0): 2, (2, 0): 4}
+#: As NumPy allows; it parses headers as Python literals.
+_LONGEST_HEADER = 10_000
 #: Errors that NumPy raises for damaged files; a damaged header may ask for any amount of memory.
 _DAMAGED = (
     ValueError, EOFError, KeyError, MemoryError, NotImplementedError, RuntimeError, SyntaxError,
@@ -174,12 +178,17 @@ def read_npy(source: Path | bytes, path: Path) -> npt.NDArray[Any]:
 def _check_header(file: Any, size: int) -> tuple[tuple[int, ...], str]:
     """Return shape and type; check that a file has as many bytes, before memory is allocated."""
     version = np.lib.format.read_magic(file)
+    if version not in _LENGTH_BYTES:
+        raise ValueError(f"version {version} of the format is not known")
+    # NumPy would read a header of any length, up to 4 GB, before it refuses it.
+    stated = file.read(_LENGTH_BYTES[version])
+    text = file.read(min(int.from_bytes(stated, "little"), _LONGEST_HEADER + 1))
+    if len(text) > _LONGEST_HEADER:
+        raise ValueError(f"its header has more than {_LONGEST_HEADER} characters")
     read = {
         (1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0,
-    }.get(version)  # fmt: skip
-    if read is None:
-        raise ValueError(f"version {version} of the format is not known")
-    shape, _, dtype = read(file)
+    }[version]  # fmt: skip
+    shape, _, dtype = read(io.BytesIO(stated + text))
     if dtype.hasobject:
         raise ValueError("it has Python objects, which are stored as a pickle")
     # Python's whole numbers, so that no product overflows.

@@ -13,8 +13,8 @@ import h5py
 import numpy as np
 
 from brianbridge.errors import InputError
-from brianbridge.interchange.nir.text_heaps import TextHeaps
 from brianbridge.io.hdf5 import check_headers, kind_of, member, opened
+from brianbridge.io.text_heaps import TextHeaps
 from brianbridge.paths import checked_path
 from brianbridge.preferences import how_to_raise, memory_budget
 from brianbridge.readable import printable
@@ -46,7 +46,8 @@ def read_raw(path: str | os.PathLike[str]) -> Raw:
         if kind != "NIR graph":
             raise InputError(f"expected a NIR graph, but this is a {kind}")
         check_headers(file)
-        root = _Reader(TextHeaps(file)).node(member(file, "node", h5py.Group), 0)
+        heaps = TextHeaps(file, "save the graph again with the package 'nir'")
+        root = _Reader(heaps).node(member(file, "node", h5py.Group), 0)
         if root["type"] != "NIRGraph":
             raise InputError(f"expected a NIRGraph, but it holds a single {root['type']}")
         return root

@@ -44,6 +44,7 @@ from brianbridge.io.hdf5 import (
 from brianbridge.io.hdf5_out import hdf5_file
 from brianbridge.io.json_text import parse_json
 from brianbridge.io.networks.schema import check_entry, upgraded
+from brianbridge.io.text_heaps import attribute
 from brianbridge.network import SpikingNetwork
 from brianbridge.network.connections import CONNECTIONS
 from brianbridge.network.given import check_network_given
@@ -156,7 +157,7 @@ def load_network(path: str | os.PathLike[str]) -> SpikingNetwork:
         _check_format(file)
         check_headers(file)
         entry = read_json(file, "network")
-        if file.attrs["schema"] == 1:
+        if attribute(file, "schema") == 1:
             entry = upgraded(entry)
         check_entry(entry, "/network")
         arrays = _read_projections(file, entry)
@@ -172,7 +173,7 @@ def _check_format(file: h5py.File) -> None:
     if kind != "network":
         found = "a spike file (SONATA)" if kind == "spikes" else f"a {kind}"
         raise InputError(f"expected a network that brianbridge saved, but this is {found}")
-    schema = file.attrs.get("schema")
+    schema = attribute(file, "schema", None)
     if not isinstance(schema, np.integer) or schema < 1:
         raise InputError(f"expected root attribute schema = {SCHEMA}, found {schema!r}")
     if schema > SCHEMA:

@@ -15,7 +15,8 @@
         spike_value         int16: 1; -1 or +1 (ternary); 1..s_max (multi-threshold)
         t_crossing          float64, ms; NaN where unknown
 
-Each column has the attribute ``sha256``, the digest of its values.
+Each column has the attribute ``sha256``, the digest of its values. Two columns may have none: if
+each spike value is 1, or no time of crossing is known, nothing of the column is stored.
 
 A timestamp is ``step * dt_ms``: the *start* of the step in which the neuron fired, as in Brian2,
 counted from the start of the presentation of **its own sample**. Time begins again at zero with

@@ -7,8 +7,9 @@ end. Until then the *table* says where each chunk is; the log of the run holds a
 
 from __future__ import annotations
 
-import hashlib
+import math
 import os
+import struct
 import zlib
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
@@ -19,11 +20,17 @@ import h5py
 import numpy as np
 
 from brianbridge.io.atomic import give_name
-from brianbridge.io.hdf5_out import hdf5_into
+from brianbridge.io.hdf5_out import Hdf5Sink, hdf5_into
 from brianbridge.io.part_file import lock_kept, open_part
 from brianbridge.io.spikes.checks import as_json
 from brianbridge.io.spikes.chunks import Packing
-from brianbridge.io.spikes.digest import COLUMN_DIGEST, DIGEST, check_whole, description_digest
+from brianbridge.io.spikes.digest import (
+    COLUMN_DIGEST,
+    DIGEST,
+    ColumnDigest,
+    check_whole,
+    description_digest,
+)
 from brianbridge.io.spikes.layout import (
     CHUNK,
     COLUMNS,
@@ -32,10 +39,15 @@ from brianbridge.io.spikes.layout import (
     SORTING,
     Place,
     absent,
+    all_absent,
+    narrow_types,
     provenance_texts,
 )
+from brianbridge.io.spikes.stored import places_of
 
 __all__ = ["GrowingColumn", "GrowingSpikeFile"]
+
+_PLACE = struct.Struct("<4Q")
 
 
 class GrowingColumn:
@@ -45,8 +57,12 @@ class GrowingColumn:
     ----------
     group : h5py.Group
         The population.
+    sink : Hdf5Sink
+        Where HDF5 writes.
     name : str
         The column.
+    dtype : str
+        The type of values that are added, of `narrow_types`.
     packing : Packing
         How its chunks are encoded.
 
@@ -54,70 +70,84 @@ class GrowingColumn:
     ----------
     path : str
         Its place in the file.
-    places : list of Place
-        Where its chunks are.
+    rows : int
+        Number of values in chunks.
+    size : int
+        Bytes of its chunks.
     """
 
-    def __init__(self, group: h5py.Group, name: str, packing: Packing) -> None:
+    def __init__(
+        self, group: h5py.Group, sink: Hdf5Sink, name: str, dtype: str, packing: Packing
+    ) -> None:
         self.path = f"{group.name}/{name}"
-        self.places: list[Place] = []
-        self._group, self._name, self._packing = group, name, packing
-        self._dataset: h5py.Dataset | None = None
-        self._sha = hashlib.sha256()
-        self._held: list[np.ndarray] = []
+        self.rows = self.size = 0
+        self._group, self._sink, self._name, self._packing = group, sink, name, packing
+        self._dataset: Any = None
+        self._chunk = 0  # rows of a chunk
+        self._table = bytearray()  # of places
+        # Of a column that every spike has, none is no array: an empty one.
+        self._held: list[tuple[np.ndarray | None, int]] = []
+        if COLUMNS[name][1] is None:
+            self._held = [(np.zeros(0, dtype), 0)]
         self._count = 0
 
     @property
-    def rows(self) -> int:
-        """Number of values."""
-        return 0 if self._dataset is None else int(self._dataset.shape[0])
+    def places(self) -> np.ndarray:
+        """Where its chunks are: in each row, the fields of a `Place`."""
+        return places_of(self._table)
 
     @property
-    def pending(self) -> np.ndarray:
-        """The values that are in no chunk yet."""
-        return np.concatenate([absent(self._name, 0), *self._held])
+    def pending(self) -> np.ndarray | None:
+        """The values that are in no chunk yet; None if all are absent."""
+        if all(values is None for values, _ in self._held):
+            return None
+        return np.concatenate(
+            [absent(self._name, n) if values is None else values for values, n in self._held]
+        )
 
-    def add(self, values: np.ndarray) -> None:
-        """Take values, and write all chunks that are whole."""
-        self._held.append(np.ascontiguousarray(values, COLUMNS[self._name][0]))
-        self._count += len(values)
+    def add(self, values: np.ndarray | None, count: int) -> None:
+        """Take values, or None if these are absent, and write all chunks that are whole."""
+        self._held.append((values, count))
+        self._count += count
         if self._count >= CHUNK:
-            joined = self.pending
-            whole = self._count - self._count % CHUNK
-            for start in range(0, whole, CHUNK):
-                self._write(joined[start : start + CHUNK])
-            self._held, self._count = [joined[whole:].copy()], self._count - whole
+            joined, whole = self.pending, self._count - self._count % CHUNK
+            self._write(joined, whole)
+            self._count -= whole
+            self._held = [(None if joined is None else joined[whole:].copy(), self._count)]
 
-    def finish(self) -> None:
-        """Write the last chunk and the digest."""
-        if self._count:
-            self._write(self.pending)
+    def finish(self, digest: np.ndarray | None) -> None:
+        """Write the last chunk, and the digest if any value is known."""
+        self._write(self.pending, self._count)
         self._held, self._count = [], 0
-        dataset = self._created(0) if self._dataset is None else self._dataset
-        dataset.attrs[COLUMN_DIGEST] = np.frombuffer(self._sha.digest(), np.uint8)
+        if digest is not None:
+            self._dataset.attrs[COLUMN_DIGEST] = digest
 
-    def _write(self, values: np.ndarray) -> None:
-        """Write one chunk; only the last one may have fewer rows than a whole one."""
+    def _write(self, values: np.ndarray | None, count: int) -> None:
+        """Write chunks; only the last one of the file may have fewer rows than a whole one."""
         if self._dataset is None:
-            self._dataset = self._created(len(values))
-        self._sha.update(values.data)
-        start, rows = len(self.places) * CHUNK, self._dataset.chunks[0]
-        self._dataset.resize((start + len(values),))
-        if self._all_fill(values):
-            self.places.append(Place(0, 0, 0, 0))
-            return
-        if len(values) < rows:
-            values = np.pad(values, (0, rows - len(values)), mode="edge")
-        data, mask = self._packing.encode(self._name, values)
-        self._dataset.id.write_direct_chunk((start,), data, mask)
-        info = self._dataset.id.get_chunk_info_by_coord((start,))
-        self.places.append(Place(info.byte_offset, info.size, zlib.crc32(data), mask))
+            self._dataset, self._chunk = self._created(min(count, CHUNK)), min(count, CHUNK)
+        low, self.rows = self.rows, self.rows + count
+        self._dataset.resize((self.rows,))
+        for start in range(0, count, CHUNK):
+            rows = min(CHUNK, count - start)
+            part = None if values is None else values[start : start + rows]
+            if part is None or all_absent(self._name, part):
+                place = Place(0, 0, 0, 0)
+            else:
+                place = self._stored(part, low + start)
+            self.size += place.size
+            self._table += _PLACE.pack(*place)
 
-    def _all_fill(self, values: np.ndarray) -> bool:
-        """Return whether all values are those of a chunk that is not stored."""
-        if COLUMNS[self._name][1] is None:
-            return False
-        return np.array_equal(values, absent(self._name, len(values)), equal_nan=True)
+    def _stored(self, values: np.ndarray, start: int) -> Place:
+        """Write one chunk."""
+        missing = self._chunk - len(values)
+        padded = np.pad(values, (0, missing), mode="edge") if missing else values
+        data, mask = self._packing.encode(self._name, padded)
+        self._dataset.id.write_direct_chunk((start,), data, mask)
+        address, size = self._sink.last
+        if size != len(data):  # HDF5 wrote more than that; it searches chunks one by one
+            address = self._dataset.id.get_chunk_info_by_coord((start,)).byte_offset
+        return Place(address, len(data), zlib.crc32(data), mask)
 
     def _created(self, rows: int) -> h5py.Dataset:
         """Create the column; if it ends within its first chunk, that is no longer than needed."""
@@ -156,6 +186,7 @@ class GrowingSpikeFile:
         self._stack = ExitStack()
         self._file, self._sink = self._stack.enter_context(hdf5_into(self.descriptor))
         packing = Packing(run["dt"] * 1e3, compress)
+        self._digests: dict[str, dict[str, ColumnDigest]] = {}
         self.columns: dict[str, dict[str, GrowingColumn]] = {}
         for name, shape in run["shapes"]:
             group = self._file.create_group(f"spikes/{name}")
@@ -163,19 +194,18 @@ class GrowingSpikeFile:
             # Both, as dt_ms/1e3 may differ from dt in the last bit.
             group.attrs.update(dt_ms=run["dt"] * 1e3, dt_s=run["dt"])
             group.attrs["shape"] = np.array(shape, np.int64)
+            self._digests[name] = {
+                column: ColumnDigest(column, packing.dt_ms) for column in COLUMNS
+            }
             self.columns[name] = {
-                column: GrowingColumn(group, column, packing) for column in COLUMNS
+                column: GrowingColumn(group, self._sink, column, dtype, packing)
+                for column, dtype in narrow_types(math.prod(shape), run["steps"]).items()
             }
 
     @property
     def size(self) -> int:
         """Bytes that were written."""
-        return sum(
-            place.size
-            for columns in self.columns.values()
-            for column in columns.values()
-            for place in column.places
-        )
+        return sum(column.size for columns in self.columns.values() for column in columns.values())
 
     def add(self, batch: Mapping[str, Mapping[str, np.ndarray]]) -> None:
         """Take the next spikes of each population, and write all chunks that are whole.
@@ -185,7 +215,13 @@ class GrowingSpikeFile:
         for name, given in batch.items():
             count = len(given["node_ids"])
             for column, growing in self.columns[name].items():
-                growing.add(given[column] if column in given else absent(column, count))
+                growing.add(given.get(column), count)
+
+    def digest(self, batch: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+        """Take the same spikes for the digests; in a thread of its own, if that is of use."""
+        for name, given in batch.items():
+            for column, digest in self._digests[name].items():
+                digest.add(given.get(column), len(given["node_ids"]))
 
     def check(self) -> None:
         """Write what the disk refused before.
@@ -212,8 +248,8 @@ class GrowingSpikeFile:
         """
         counts = {}
         for name, columns in self.columns.items():
-            for column in columns.values():
-                column.finish()
+            for key, column in columns.items():
+                column.finish(self._digests[name][key].value())
                 self._sink.check()
             counts[name] = columns["node_ids"].rows
             self._file[f"spikes/{name}"].attrs["steps"] = steps

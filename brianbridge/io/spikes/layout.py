@@ -10,6 +10,7 @@ import numpy as np
 
 from brianbridge.errors import InputError
 from brianbridge.io.json_text import parse_json
+from brianbridge.io.text_heaps import attribute
 
 __all__ = [
     "CHUNK",
@@ -20,7 +21,10 @@ __all__ = [
     "STEP_TOLERANCE",
     "Place",
     "absent",
+    "all_absent",
     "as_steps",
+    "as_stored",
+    "narrow_types",
     "provenance_in",
     "provenance_texts",
 ]
@@ -78,12 +82,12 @@ def provenance_texts(text: str) -> dict[str, np.bytes_]:
     return {_part(number): np.bytes_(part) for number, part in enumerate(parts)}
 
 
-def provenance_in(attributes: h5py.AttributeManager) -> dict[str, Any]:
+def provenance_in(file: h5py.File) -> dict[str, Any]:
     """Read what `provenance_texts` made; in older files, one string of variable length."""
-    first = attributes[_part(0)]
+    first = attribute(file, _part(0))
     parts = [first.encode() if isinstance(first, str) else first]
-    while (name := _part(len(parts))) in attributes:
-        parts.append(attributes[name])
+    while (name := _part(len(parts))) in file.attrs:
+        parts.append(attribute(file, name))
     try:
         return dict(parse_json(b"".join(parts), "the provenance"))
     except InputError as error:
@@ -92,6 +96,36 @@ def provenance_in(attributes: h5py.AttributeManager) -> dict[str, Any]:
 
 def _part(number: int) -> str:
     return f"provenance_{number}" if number else "provenance"
+
+
+def narrow_types(neurons: int, steps: int | None) -> Mapping[str, str]:
+    """Return the types of columns that wait to be stored, where a time is the number of its step.
+
+    They hold all indices below these numbers. If `steps` is None, any step may come.
+
+    Examples
+    --------
+    >>> narrow_types(300, 100)["node_ids"], narrow_types(300, 100)["timestamps"]
+    ('<u2', '|u1')
+    """
+    types = {column: dtype for column, (dtype, _) in COLUMNS.items()}
+    types["node_ids"] = np.min_scalar_type(max(neurons - 1, 0)).newbyteorder("<").str
+    if steps is None:
+        return {**types, "timestamps": "<u8"}
+    return {**types, "timestamps": np.min_scalar_type(steps - 1).newbyteorder("<").str}
+
+
+def as_stored(column: str, narrow: np.ndarray, dt_ms: float) -> np.ndarray:
+    """Return a column of `narrow_types` as the file stores it.
+
+    Examples
+    --------
+    >>> as_stored("timestamps", np.array([3], np.uint8), 0.1)
+    array([0.3])
+    """
+    if column == "timestamps":
+        return narrow * dt_ms
+    return np.ascontiguousarray(narrow, COLUMNS[column][0])
 
 
 def absent(column: str, count: int) -> np.ndarray:
@@ -104,6 +138,20 @@ def absent(column: str, count: int) -> np.ndarray:
     """
     dtype, value = COLUMNS[column]
     return np.full(count, value, dtype)
+
+
+def all_absent(column: str, values: np.ndarray) -> bool:
+    """Return whether all values are those of a column that a file lacks.
+
+    Examples
+    --------
+    >>> all_absent("spike_value", np.array([1, 1]))
+    True
+    """
+    value = COLUMNS[column][1]
+    if value is None:
+        return False
+    return bool((np.isnan(values) if np.isnan(value) else values == value).all())
 
 
 def as_steps(timestamps: np.ndarray, dt_ms: float) -> np.ndarray:

@@ -2,7 +2,7 @@ r"""Read spike logs, which hold the spikes of a run in progress in a file that o
 
 ::
 
-    b"brianbridge spike log 1\n"
+    b"brianbridge spike log 2\n"
     uint64, uint64          length and CRC-32 of the JSON
     JSON                    the run: its populations, time step, provenance
     uint64, ...             if the JSON has "stored": where those chunks are that the spike file,
@@ -10,7 +10,9 @@ r"""Read spike logs, which hold the spikes of a run in progress in a file that o
     for each batch:
         uint64, ...         number of samples; for each population its number of spikes and the
                             CRC-32 of each column (2**32: absent); CRC-32 of all these numbers
-        columns             one after the other, in the types of the spike file
+        columns             one after the other, in `narrow_types`; a time is its step
+
+Logs of version 1 have the types of the spike file.
 
 A kill, or a full disk, can only cut off the last batch; those before it stay as they are. When the
 log has become long, and its spikes are in the spike file, a new log with the rest takes its place.
@@ -18,9 +20,10 @@ log has become long, and its spikes are in the spike file, a new log with the re
 
 from __future__ import annotations
 
+import math
 import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,12 +33,13 @@ import numpy as np
 from brianbridge.errors import InputError
 from brianbridge.io.descriptor import read_at
 from brianbridge.io.json_text import parse_json
-from brianbridge.io.spikes.layout import COLUMNS, absent
+from brianbridge.io.spikes.layout import COLUMNS, absent, as_stored, narrow_types
 from brianbridge.io.spikes.stored import StoredChunks
 
 __all__ = ["ABSENT", "MAGIC", "NUMBER", "SpikeLog", "is_log", "lock_file", "opened_log"]
 
-MAGIC = b"brianbridge spike log 1\n"
+MAGIC = b"brianbridge spike log 2\n"
+_FORMER_MAGIC = b"brianbridge spike log 1\n"
 ABSENT = 1 << 32  # the checksum of a column that a batch does not have
 NUMBER = np.dtype("<u8")
 
@@ -51,6 +55,8 @@ class SpikeLog:
         The open file.
     description : mapping of str to JSON values
         The run; ``shapes`` is a list of pairs of a name and a shape.
+    former : bool
+        Whether the log is of version 1.
 
     Attributes
     ----------
@@ -62,11 +68,21 @@ class SpikeLog:
         Length of the whole batches, in bytes.
     """
 
-    def __init__(self, path: Path, descriptor: int, description: Mapping[str, Any]) -> None:
+    def __init__(
+        self, path: Path, descriptor: int, description: Mapping[str, Any], former: bool = False
+    ) -> None:
         self.path = path
         self.descriptor = descriptor
         self.description = description
         self.names = [name for name, _ in description["shapes"]]
+        self._former = former
+        self._types = {
+            name: _types(shape, description["steps"], former)
+            for name, shape in description["shapes"]
+        }
+        self._sizes = np.array(
+            [[dtype.itemsize for dtype in types.values()] for types in self._types.values()], NUMBER
+        )
         self.stored: StoredChunks | None = None
         self.batches: list[tuple[int, np.ndarray]] = []
         self.end = 0
@@ -91,14 +107,18 @@ class SpikeLog:
         InputError
             If the bytes are damaged.
         """
+        dt_ms = self.description["dt"] * 1e3
         if self.stored is not None:
-            yield from self.stored.column(self.path, self.description["dt"], name, column)
+            yield from self.stored.column(self.path, dt_ms, name, column)
         for number in range(len(self.batches)):
             count, values = self._read(number, name, column)
-            yield absent(column, count) if values is None else values
+            if values is None:
+                yield absent(column, count)
+            else:
+                yield values if self._former else as_stored(column, values, dt_ms)
 
     def batch(self, number: int) -> dict[str, dict[str, np.ndarray]]:
-        """Return the known columns of one batch, checked.
+        """Return the known columns of one batch, checked, in the types of the log.
 
         Raises
         ------
@@ -116,10 +136,10 @@ class SpikeLog:
         cell = self.names.index(name), list(COLUMNS).index(column)
         start, table = self.batches[number]
         counts, checksums, ends = self._parts(table)
-        count, checksum, dtype = int(counts[cell[0]]), checksums[cell], COLUMNS[column][0]
+        count, checksum, dtype = int(counts[cell[0]]), checksums[cell], self._types[name][column]
         if checksum == ABSENT:
             return count, None
-        length = count * np.dtype(dtype).itemsize
+        length = count * dtype.itemsize
         data = read_at(self.descriptor, start + int(ends[cell]) - length, length)
         if zlib.crc32(data) != checksum:
             raise InputError(f"'{self.path}' is damaged: batch {number + 1}, {column} of '{name}'")
@@ -137,16 +157,22 @@ class SpikeLog:
         """Return the counts of a batch, the checksums of its columns, and where each one ends."""
         numbers = table[1:-1].reshape(len(self.names), 1 + len(COLUMNS))
         counts, checksums = numbers[:, 0], numbers[:, 1:]
-        sizes = np.array([np.dtype(dtype).itemsize for dtype, _ in COLUMNS.values()], NUMBER)
-        lengths = np.where(checksums == ABSENT, 0, counts[:, None] * sizes)
+        lengths = np.where(checksums == ABSENT, 0, counts[:, None] * self._sizes)
         return counts, checksums, np.cumsum(lengths).reshape(checksums.shape)
+
+
+def _types(shape: Sequence[int], steps: int | None, former: bool) -> dict[str, np.dtype]:
+    if former:
+        return {column: np.dtype(dtype) for column, (dtype, _) in COLUMNS.items()}
+    narrow = narrow_types(math.prod(shape), steps)
+    return {column: np.dtype(dtype) for column, dtype in narrow.items()}
 
 
 def is_log(path: Path) -> bool:
     """Return whether the first bytes of a file are those of a spike log."""
     try:
         with path.open("rb") as file:
-            return file.read(len(MAGIC)) == MAGIC
+            return file.read(len(MAGIC)) in (MAGIC, _FORMER_MAGIC)
     except OSError:
         return False
 
@@ -181,7 +207,8 @@ def _read(path: Path, descriptor: int) -> SpikeLog:
     text = read_at(descriptor, start, length) if length <= size - start else b""
     if not text or zlib.crc32(text) != checksum:
         raise InputError(f"{damaged}the description of the run differs from what was written")
-    log = SpikeLog(path, descriptor, parse_json(text, f"the description of '{path}'"))
+    former = read_at(descriptor, 0, len(MAGIC)) == _FORMER_MAGIC
+    log = SpikeLog(path, descriptor, parse_json(text, f"the description of '{path}'"), former)
     log.end = start + length
     if "stored" in log.description:
         summary = log.description["stored"]

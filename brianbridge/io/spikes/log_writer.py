@@ -92,7 +92,7 @@ class SpikeLogWriter(SpikeLog):
         return new
 
     def append(self, samples: int, batch: Mapping[str, Mapping[str, np.ndarray]]) -> None:
-        """Write a batch: the columns of each population that are known.
+        """Write a batch: the columns of each population that are known, in `narrow_types`.
 
         Raises
         ------
@@ -102,10 +102,10 @@ class SpikeLogWriter(SpikeLog):
         numbers, columns = [samples], []
         for name in self.names:
             numbers.append(len(batch[name]["node_ids"]))
-            for column, (dtype, _) in COLUMNS.items():
+            for column in COLUMNS:
                 checksum = ABSENT
                 if column in batch[name]:
-                    columns.append(np.ascontiguousarray(batch[name][column], dtype))
+                    columns.append(np.ascontiguousarray(batch[name][column]))
                     checksum = zlib.crc32(columns[-1].data)
                 numbers.append(checksum)
         table = np.array(numbers, NUMBER)

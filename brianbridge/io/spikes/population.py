@@ -16,11 +16,12 @@ import numpy as np
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.events import Events
 from brianbridge.io.spikes.digest import COLUMN_DIGEST
-from brianbridge.io.spikes.layout import CHUNK, COLUMNS, absent, as_steps
+from brianbridge.io.spikes.layout import CHUNK, COLUMNS, absent, all_absent, as_steps
 from brianbridge.io.spikes.log import is_log, opened_log
+from brianbridge.io.text_heaps import attribute
 from brianbridge.readable import counted, milliseconds, printable, shape_text
 
-__all__ = ["PopulationSpikes", "opened", "population_in", "spikes_text"]
+__all__ = ["PopulationSpikes", "check_stored", "opened", "population_in", "spikes_text"]
 
 ROWS = 16 * CHUNK  # read at once
 # Errors that damaged bytes may raise.
@@ -119,12 +120,15 @@ class PopulationSpikes:
                 for low in range(0, self.spikes, ROWS):
                     yield absent(name, min(ROWS, self.spikes - low))
                 return
-            found = hashlib.sha256()
+            wanted, found, same = self.digests.get(name), hashlib.sha256(), True
             for low in range(0, self.spikes, ROWS):
                 block = group[name][low : min(low + ROWS, self.spikes)]
                 yield (values := self._settled(name, block))
-                found.update(np.ascontiguousarray(values).data)
-            if self.digests.get(name, found.digest()) != found.digest():
+                if wanted is not None:
+                    found.update(np.ascontiguousarray(values).data)
+                elif self.digests:  # no digest, as no value was known
+                    same = same and all_absent(name, values)
+            if not same or wanted not in (None, found.digest()):
                 raise ValueError(f"'{group[name].name}' differs from what was written")
 
     def _settled(self, column: str, values: np.ndarray) -> np.ndarray:
@@ -178,9 +182,11 @@ class PopulationSpikes:
 def _events(columns: Mapping[str, np.ndarray], dt: float) -> Events:
     """Return the spikes of columns as flat arrays."""
     crossing = columns["t_crossing"] / 1e3
+    with np.errstate(invalid="ignore"):  # other programs may write indices as floats, also NaN
+        sample, node = (columns[name].astype(np.int64) for name in ("sample", "node_ids"))
     return Events(
-        sample=columns["sample"].astype(np.int64),
-        node=columns["node_ids"].astype(np.int64),
+        sample=sample,
+        node=node,
         step=as_steps(columns["timestamps"], dt * 1e3),
         value=columns["spike_value"].astype(np.float64),
         dt=dt,
@@ -231,7 +237,7 @@ def population_in(path: Path, group: Any, written: int | None, whole: bool) -> P
         if needed and not (column in group and group[column].dtype.kind in "iuf"):
             raise InputError(f"'{path}' lacks numbers: expected them in '{group.name}/{column}'")
         if column in group:
-            _check_stored(path, group[column], value)
+            check_stored(path, group[column], value)
     shapes = {column: group[column].shape for column in COLUMNS if column in group}
     spikes = shapes["node_ids"][0] if written is None else written
     # In the file of a run that was killed, columns may be longer than the whole batches.
@@ -239,19 +245,34 @@ def population_in(path: Path, group: Any, written: int | None, whole: bool) -> P
         raise InputError(
             f"'{path}' is damaged: expected {spikes} spikes per column, found {shapes}"
         )
-    units = group["timestamps"].attrs.get("units", "ms")
+    units = attribute(group["timestamps"], "units", "ms")
     if units not in UNITS:
         raise InputError(f"'{path}' has timestamps in {units!r}: expected milliseconds")
     if written is None:
         return PopulationSpikes(path, name, spikes, shape=None, dt=None, steps=None)
-    shape, dt, steps = (group.attrs[key].tolist() for key in ("shape", "dt_s", "steps"))
-    found = {column: group[column].attrs.get(COLUMN_DIGEST) for column in COLUMNS}
+    shape, dt, steps = (attribute(group, key).tolist() for key in ("shape", "dt_s", "steps"))
+    found = {column: attribute(group[column], COLUMN_DIGEST, None) for column in COLUMNS}
     digests = {column: bytes(value) for column, value in found.items() if value is not None}
     return PopulationSpikes(path, name, spikes, tuple(shape), dt, steps, digests)
 
 
-def _check_stored(path: Path, column: h5py.Dataset, fill: float | None) -> None:
-    """Refuse numbers that are declared but not stored in this file."""
+def check_stored(path: Path, column: h5py.Dataset, fill: float | None = None) -> None:
+    """Refuse numbers that are declared but not stored in this file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    column : h5py.Dataset
+        The numbers.
+    fill : float, optional
+        The value of those that may be missing.
+
+    Raises
+    ------
+    InputError
+        If they are stored elsewhere, or not at all, or in chunks that are too large.
+    """
     stored = column.id.get_storage_size()
     if column.is_virtual or column.external or column.file.filename != str(path):
         raise InputError(f"'{path}': '{column.name}' is not stored in this file")

@@ -16,6 +16,7 @@ from brianbridge.io.spikes.digest import DIGEST, check_description
 from brianbridge.io.spikes.layout import MAGIC, provenance_in
 from brianbridge.io.spikes.log import is_log, opened_log
 from brianbridge.io.spikes.population import PopulationSpikes, opened, population_in, spikes_text
+from brianbridge.io.text_heaps import attribute
 from brianbridge.paths import checked_path
 from brianbridge.readable import columns, counted, printable
 
@@ -80,7 +81,7 @@ def read_spikes(path: str | os.PathLike[str]) -> SpikeFile:
     if is_log(path):
         return _of_log(path)
     with opened(path) as file:
-        if np.atleast_1d(file.attrs.get("magic", 0)).tolist() != [MAGIC]:
+        if np.atleast_1d(attribute(file, "magic", 0)).tolist() != [MAGIC]:
             raise InputError(f"'{path}' is HDF5 but not SONATA: expected root magic=0x0A7A")
         spikes = file.get("spikes")
         if not isinstance(spikes, h5py.Group):
@@ -92,10 +93,10 @@ def read_spikes(path: str | os.PathLike[str]) -> SpikeFile:
         if "written" not in file.attrs:
             populations = {name: population_in(path, spikes[name], None, True) for name in spikes}
             return SpikeFile(path, True, 1, populations, provenance={})
-        complete, written = bool(file.attrs["complete"]), file.attrs["written"]
+        complete, written = bool(attribute(file, "complete")), attribute(file, "written")
         counts = zip(written["spikes"].dtype.names, written["spikes"].tolist(), strict=True)
         populations = {name: population_in(path, spikes[name], n, complete) for name, n in counts}
-        provenance = provenance_in(file.attrs)
+        provenance = provenance_in(file)
         return SpikeFile(path, complete, int(written["samples"]), populations, provenance)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,14 @@ from brianbridge.io.descriptor import read_at
 from brianbridge.io.spikes.chunks import MOST_BYTES, Packing
 from brianbridge.io.spikes.layout import CHUNK, COLUMNS, Place, absent
 
-__all__ = ["StoredChunks"]
+__all__ = ["StoredChunks", "places_of"]
 
-_PLACE = np.dtype("<u8"), (len(Place._fields),)
+_NUMBER = np.dtype("<u8")
+
+
+def places_of(table: bytes | bytearray) -> np.ndarray:
+    """Return the fields of places, one after the other, as rows."""
+    return np.frombuffer(bytes(table), _NUMBER).reshape(-1, len(Place._fields))
 
 
 @dataclass(frozen=True)
@@ -33,14 +38,15 @@ class StoredChunks:
         Whether it is compressed.
     samples : int
         Number of the samples that began before the batches of the log.
-    places : mapping of str to mapping of str to sequence of Place
-        The chunks, by population and column. Each has `CHUNK` rows.
+    places : mapping of str to mapping of str to numpy.ndarray of uint64, shape (chunks, 4)
+        The chunks, by population and column: in each row, the fields of a `Place`. A chunk has
+        `CHUNK` spikes.
     """
 
     file: str
     compress: bool
     samples: int
-    places: Mapping[str, Mapping[str, Sequence[Place]]]
+    places: Mapping[str, Mapping[str, np.ndarray]]
 
     def rows(self, name: str) -> int:
         """Return the number of spikes of a population in all chunks."""
@@ -54,19 +60,15 @@ class StoredChunks:
 
     def table(self) -> bytes:
         """Return the places of all chunks."""
-        places = [
-            place
-            for columns in self.places.values()
-            for column in COLUMNS
-            for place in columns[column]
-        ]
-        return np.array(places, _PLACE[0]).tobytes()
+        return b"".join(
+            columns[column].tobytes() for columns in self.places.values() for column in COLUMNS
+        )
 
     @staticmethod
     def table_size(summary: Mapping[str, Any]) -> int:
         """Return the length of the table that belongs to a summary, in bytes."""
         chunks = sum(summary["chunks"].values()) * len(COLUMNS)
-        return int(chunks) * len(Place._fields) * _PLACE[0].itemsize
+        return int(chunks) * len(Place._fields) * _NUMBER.itemsize
 
     @classmethod
     def of(cls, summary: Mapping[str, Any], table: bytes) -> StoredChunks:
@@ -79,15 +81,14 @@ class StoredChunks:
         """
         if zlib.crc32(table) != summary["crc"]:
             raise ValueError("the list of chunks differs from what was written")
-        numbers = iter(np.frombuffer(table, _PLACE[0]).reshape(-1, _PLACE[1][0]).tolist())
-        places = {
-            name: {column: [Place(*next(numbers)) for _ in range(count)] for column in COLUMNS}
-            for name, count in summary["chunks"].items()
-        }
+        rows, places = places_of(table), {}
+        for name, count in summary["chunks"].items():
+            places[name] = {c: rows[i * count : (i + 1) * count] for i, c in enumerate(COLUMNS)}
+            rows = rows[count * len(COLUMNS) :]
         return cls(summary["file"], summary["compress"], summary["samples"], places)
 
-    def column(self, log: Path, dt: float, name: str, column: str) -> Iterator[np.ndarray]:
-        """Yield a column chunk by chunk, checked, shape ``(CHUNK,)``.
+    def column(self, log: Path, dt_ms: float, name: str, column: str) -> Iterator[np.ndarray]:
+        """Yield a column chunk by chunk, checked, shape ``(CHUNK,)``, in the type of the file.
 
         Raises
         ------
@@ -95,7 +96,7 @@ class StoredChunks:
             If the file is not there, or its bytes are damaged.
         """
         path = log.with_name(Path(self.file).name)
-        packing = Packing(dt * 1e3, self.compress)
+        packing = Packing(dt_ms, self.compress)
         try:
             descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         except OSError as error:
@@ -104,7 +105,8 @@ class StoredChunks:
                 "move both files together; or remove the first, if the run ended and has its file"
             ) from None
         try:
-            for number, place in enumerate(self.places[name][column]):
+            for number, row in enumerate(self.places[name][column].tolist()):
+                place = Place(*row)
                 if not place.size:
                     yield absent(column, CHUNK)
                     continue

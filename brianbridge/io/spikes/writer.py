@@ -14,6 +14,7 @@ from brianbridge.errors import InputError
 from brianbridge.io.atomic import writable_file
 from brianbridge.io.spikes.checks import as_int16, as_json, check_range, check_run
 from brianbridge.io.spikes.filling import Filling
+from brianbridge.io.spikes.layout import narrow_types
 from brianbridge.io.spikes.log_writer import SpikeLogWriter
 from brianbridge.io.write_errors import not_written
 from brianbridge.recording import Recording
@@ -205,17 +206,23 @@ class SpikeFileWriter:
         return self._log
 
     def _columns(self, name: str, recording: Recording) -> dict[str, np.ndarray]:
-        """Return the columns of a batch of one population, in the order of the file."""
+        """Return the columns of a batch of one population, in the order of the file.
+
+        They have the types of `narrow_types`. Columns of which no value is known, and spike values
+        that are all 1, are left out.
+        """
         events = recording.events(name).sorted()
         check_range(name, "node", events.node, math.prod(self._shapes[name]))
         check_range(name, "step", events.step, recording.steps)
         check_range(name, "sample", events.sample, recording.samples)
         columns = {
-            "timestamps": events.step * (self._dt * 1e3),
+            "timestamps": events.step,
             "node_ids": events.node,
             "sample": events.sample + self._samples,
-            "spike_value": as_int16(name, events.value),
         }
+        if not (events.value == 1).all():
+            columns["spike_value"] = as_int16(name, events.value)
         if events.t_crossing is not None:
             columns["t_crossing"] = events.t_crossing * 1e3
-        return columns
+        types = narrow_types(math.prod(self._shapes[name]), self._steps)
+        return {column: values.astype(types[column]) for column, values in columns.items()}

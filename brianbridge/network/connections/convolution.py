@@ -62,6 +62,13 @@ class SlidingKernel(Connection):
         size = (kernel[0], kernel[1])
         return slide(image, size, self.stride, self.padding, self.dilation, what)
 
+    def kernels_by_source(self, weight: np.ndarray) -> np.ndarray:
+        """Return the kernels as ``(in, height, width, out/groups)``, contiguous."""
+        if self.transposed:
+            return np.ascontiguousarray(weight.transpose(0, 2, 3, 1))
+        grouped = weight.reshape(self.groups, -1, *weight.shape[1:]).transpose(0, 2, 3, 4, 1)
+        return np.ascontiguousarray(grouped.reshape(-1, *grouped.shape[2:]))
+
     def unrolled(self, weight: Shape, image: Image, out: Image) -> Pairs:
         """Return the synapses of a convolution from `image` to `out`, in no particular order."""
         outputs, inputs, high, wide = weight

@@ -207,11 +207,14 @@ class EquilibriumRule(LearningRule):
         self, twin: NetworkTwin, equilibrium: Equilibrium, inputs: Mapping[str, Tensor]
     ) -> None:
         """Store the mean distance of rates from the equilibrium, over neurons that fire."""
-        distance, number = 0.0, 0
+        distance, number = 0.0, 0.0
         for name, x in inputs.items():
             rate = equilibrium.rates[name] / self.dropout_scale(twin, name)
             fires = rate > 0
             expected = (x / self.reset_amount(twin.network, name)).clamp(0, 1)
             distance += float((rate - expected).abs()[fires].sum())
-            number += int(fires.sum())
+            number += float(fires.sum())
+        if twin.part is not None:
+            sums = torch.tensor([distance, number], dtype=torch.float64, device=twin.device)
+            distance, number = twin.batch_sum(sums).tolist()
         equilibrium.metrics["equilibrium_distance"] = distance / max(number, 1)

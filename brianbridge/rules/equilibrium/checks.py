@@ -7,11 +7,16 @@ import torch
 
 from brianbridge.errors import InputError
 from brianbridge.network import Population, SpikingNetwork
-from brianbridge.rules.layer_checks import check_canonical, check_fixed_delays, check_threshold
+from brianbridge.rules.layer_checks import (
+    check_canonical,
+    check_fixed_delays,
+    check_reliable,
+    check_threshold,
+)
 from brianbridge.rules.layerwise import initial_potential, leak_factor
 from brianbridge.twin.population import PopulationTwin
 
-__all__ = ["check_equilibrium", "reset_amount"]
+__all__ = ["check_equilibrium", "reset_amount", "sums_and_subtracts"]
 
 #: Steps of the simulation that tests a neuron model.
 _STEPS = 30
@@ -47,6 +52,7 @@ def check_equilibrium(
     if network.readout != "potential":
         raise InputError(f"{what}: the output must not fire; give readout = 'potential'")
     check_canonical(network, rule)
+    check_reliable(network, rule)
     check_fixed_delays(network, rule)
     check_threshold(network, rule, threshold)
     _check_same_values(network, what, (threshold, rest, tau))
@@ -60,7 +66,7 @@ def check_equilibrium(
     for population in network.populations:
         name = population.name
         amount = reset_amount(network, name, threshold, rest) if name in firing else None
-        if not _sums_and_subtracts(population, network.dt, leaks[name], amount):
+        if not sums_and_subtracts(population, network.dt, leaks[name], amount):
             raise InputError(
                 f"{what}: population '{name}' has neuron model '{population.neuron.name}', but "
                 "needs one that sums its input, otherwise changes only by its leak, may fire in "
@@ -80,7 +86,7 @@ def _check_same_values(network: SpikingNetwork, what: str, parameters: tuple[str
                 )
 
 
-def _sums_and_subtracts(
+def sums_and_subtracts(
     population: Population, dt: float, leak: float, amount: float | None
 ) -> bool:
     """Return whether ``v = leak*v + x``, and each spike is worth 1 and subtracts `amount`.

@@ -15,7 +15,8 @@ from brianbridge.rules.single_spike.crossing_by_steps import crossing_by_steps, 
 from brianbridge.rules.single_spike.first_crossing import FirstCrossing, TimeGradient
 from brianbridge.rules.single_spike.max_pooling import earliest_of_windows, fires_with_first_input
 from brianbridge.twin.network import NetworkTwin
-from brianbridge.twin.scan import first_steps, total
+from brianbridge.twin.received import total
+from brianbridge.twin.scan import first_steps
 
 __all__ = ["forward_at_spike"]
 

@@ -11,6 +11,7 @@ from brianbridge.network import Population, SpikingNetwork
 from brianbridge.rules.layer_checks import (
     check_canonical,
     check_feedforward,
+    check_reliable,
     check_same_delays,
     check_threshold,
 )
@@ -47,6 +48,7 @@ def check_first_spike_network(
     check_feedforward(network, rule)
     check_threshold(network, rule, threshold)
     check_canonical(network, rule)
+    check_reliable(network, rule)
     check_same_delays(network, rule)
     if network.readout != "first_spike":
         raise InputError(

@@ -29,7 +29,8 @@ def count_samples(twin: NetworkTwin, name: str, fired: Tensor) -> None:
     channels = fired.flatten(2).amax(2) if fired.ndim > 2 else fired
     counts = _counts.setdefault(twin, {})
     before, samples = counts.get(name, (0, 0))
-    counts[name] = (before + (channels > 0).sum(0), samples + len(fired))
+    number = len(fired) if twin.part is None else twin.part.batch
+    counts[name] = (before + twin.batch_sum((channels > 0).sum(0)), samples + number)
 
 
 @torch.no_grad()

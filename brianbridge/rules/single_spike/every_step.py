@@ -13,9 +13,10 @@ from brianbridge.rules.single_spike.cumulative_spikes import cumulative_spikes, 
 from brianbridge.rules.single_spike.first_crossing import FirstCrossing
 from brianbridge.rules.single_spike.initial_weights import set_initial_weights
 from brianbridge.rules.single_spike.max_pooling import fires_with_first_input
+from brianbridge.twin.constants import constant_tensor
 from brianbridge.twin.delays import shifted
 from brianbridge.twin.network import NetworkTwin
-from brianbridge.twin.scan import total
+from brianbridge.twin.received import total
 
 __all__ = ["forward_every_step", "initialize_every_step"]
 
@@ -107,5 +108,5 @@ def _potential(twin: NetworkTwin, population: Population, sources: Mapping[str, 
             parts.append(steps.reshape(-1, *(1,) * (bias.ndim + 1)) * bias)
     found = total(parts)
     assert found is not None
-    start = torch.as_tensor(initial_potential(population), dtype=found.dtype, device=found.device)
+    start = constant_tensor(initial_potential(population), found)
     return found + (start.reshape(population.shape) if start.ndim else start)

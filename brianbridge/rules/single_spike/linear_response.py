@@ -23,6 +23,7 @@ from torch import Tensor
 
 from brianbridge.errors import InputError
 from brianbridge.neurons.model import NeuronModel
+from brianbridge.twin.constants import constant_tensor
 from brianbridge.twin.population import PopulationTwin
 
 __all__ = ["LinearResponse", "linear_response"]
@@ -69,14 +70,14 @@ class LinearResponse:
         """
         parts = []
         for name, values in x.items():
-            response = self.spike[name].to(values)
+            response = constant_tensor(self.spike[name].numpy(), values)
             steps = torch.arange(len(response), device=values.device)
             since = steps.unsqueeze(1) - steps
             matrix = torch.where(since < 0, 0.0, response[since.clamp(min=0)])
             parts.append((matrix @ values.flatten(1)).reshape(values.shape))
         if drive is not None:
             assert self.drive is not None, "a twin refuses a drive that its model does not have"
-            steps_of = self.drive.to(drive).reshape(-1, *(1,) * drive.ndim)
+            steps_of = constant_tensor(self.drive.numpy(), drive).reshape(-1, *(1,) * drive.ndim)
             constant = steps_of * drive
             if parts and constant.ndim < parts[0].ndim:
                 constant = constant.unsqueeze(1)  # the same for all samples

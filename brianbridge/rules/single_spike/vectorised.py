@@ -37,6 +37,7 @@ from brianbridge.rules.base import LearningRule, Response
 from brianbridge.rules.layer_checks import (
     check_canonical,
     check_feedforward,
+    check_reliable,
     check_same_delays,
     check_threshold,
 )
@@ -47,7 +48,7 @@ from brianbridge.rules.single_spike.initial_weights import set_initial_weights
 from brianbridge.rules.single_spike.linear_response import LinearResponse, linear_response
 from brianbridge.twin.delays import shifted
 from brianbridge.twin.network import NetworkTwin
-from brianbridge.twin.scan import inputs_of
+from brianbridge.twin.received import inputs_of
 from brianbridge.twin.spike_function import SpikeFunction
 
 __all__ = ["SingleSpikeVectorised", "first_crossings"]
@@ -113,6 +114,7 @@ class SingleSpikeVectorised(LearningRule):
         check_feedforward(network, self.name)
         check_threshold(network, self.name, self.threshold)
         check_canonical(network, self.name)
+        check_reliable(network, self.name)
         check_same_delays(network, self.name)
         if network.readout != "potential":
             raise InputError(

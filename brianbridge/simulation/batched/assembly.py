@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 from brian2 import Clock, Network, PoissonGroup, hertz, second
+from brian2.utils.stringtools import get_identifiers
 
-from brianbridge.network import INPUT, SpikingNetwork
+from brianbridge.network import INPUT, Population, SpikingNetwork
 from brianbridge.simulation.batched.delivery import Delivery, delivery
 from brianbridge.simulation.batched.failure import UnreliableDelivery, UnreliableProjection
+from brianbridge.simulation.batched.input_source import InputSource
 from brianbridge.simulation.batched.loops import run_as_loops
-from brianbridge.simulation.batched.presentation import BatchedNetwork, RasterSource
+from brianbridge.simulation.batched.presentation import BatchedNetwork
 from brianbridge.simulation.batched.projections import BatchedProjection
 from brianbridge.simulation.random.code_objects import Presentation, draw_by_counter
 from brianbridge.simulation.recorder import SpikeRecorder, StateWatch, TraceRecorder
@@ -120,13 +122,15 @@ def _input_source(request: Request, batch: int, dtype: np.dtype, clock: Clock) -
         rates = np.zeros(inputs * batch) * hertz
         # Before all populations.
         return PoissonGroup(inputs * batch, rates, clock=clock, order=-1, name=INPUT)
-    return RasterSource(inputs, batch, request.coarse, dtype, clock=clock, when="start")
+    return InputSource(inputs, batch, request.coarse, dtype, clock=clock, when="start")
 
 
 def _groups(request: Request, batch: int, dtype: np.dtype, clock: Clock) -> dict[str, Any]:
     """Return the group of each population; large ones run as compiled loops."""
     network, groups = request.network, {}
     steps = request.steps * -(-len(request.numbers) // batch)
+    # Small groups share the loops of large ones with the same code.
+    compiled = {_code(p) for p in network.populations if batch * p.size >= SMALL}
     for population in network.populations:
         group = population.neuron.group(
             batch * population.size,
@@ -136,10 +140,26 @@ def _groups(request: Request, batch: int, dtype: np.dtype, clock: Clock) -> dict
             name=population.name,
         )
         worth = request.schedule == "default" and group.N * steps >= _WORTH
-        if (group.N >= SMALL or worth) and dtype == np.float64:
-            run_as_loops(group)
+        if (_code(population) in compiled or worth) and dtype == np.float64:
+            run_as_loops(group, _fixed(network, population))
         groups[population.name] = group
     return groups
+
+
+def _code(population: Population) -> tuple[str, ...]:
+    """Return what the compiled loops of a population are made of."""
+    neuron = population.neuron
+    return neuron.equations, neuron.emit, neuron.reset, neuron.method
+
+
+def _fixed(network: SpikingNetwork, population: Population) -> tuple[str, ...]:
+    """Return the variables that nothing changes: the drive of neurons without constant input."""
+    neuron, incoming = population.neuron, network.incoming(population.name)
+    changed = neuron.regular or neuron.events or neuron.drive in get_identifiers(neuron.reset)
+    for projection in incoming:
+        constant = projection.bias is not None or not network.delivers_spikes(projection)
+        changed = changed or constant or network.receive_of(projection) == neuron.drive
+    return () if changed or not neuron.drive else (neuron.drive,)
 
 
 def _projections(

@@ -13,14 +13,13 @@ from functools import singledispatch
 import numpy as np
 
 from brianbridge.network import AllToAll, Connection, Pooling, Projection
-from brianbridge.network.images import image_shape
 from brianbridge.simulation.batched import (
     deliveries,  # noqa: F401  registers the faster ways
     image_kernels,
 )
 from brianbridge.simulation.batched.kernels import NO_MASK
-from brianbridge.simulation.batched.listed import Delivery, Shape, weight_delivery
-from brianbridge.simulation.batched.spikes import SpikeList, from_dense
+from brianbridge.simulation.batched.listed import Delivery, Shape, SortedSynapses, weight_delivery
+from brianbridge.simulation.batched.spikes import SpikeList
 
 __all__ = ["Delivery", "delivery", "weighted"]
 
@@ -30,20 +29,20 @@ class _Pooled(Delivery):
 
     def __init__(self, pool: Pooling, source: Shape, rest: Delivery, dtype: np.dtype) -> None:
         super().__init__(math.prod(source), rest.targets)
-        self.pool, self.rest, self.empty = pool, rest, np.empty(0, dtype)
-        self.image, self.out = image_shape(source, "pooling"), pool.output_shape(source)
+        self.pool, self.rest, self.dtype = pool, rest, dtype
+        table = pool.synapses(source)
+        windows = SortedSynapses.of(table.source, table.target, self.sources)
+        self.first, self.windows = windows.first.astype(np.int32), windows.reached
 
     def prepare(self) -> None:
         self.rest.prepare()
 
     def add(self, target: np.ndarray, spikes: SpikeList, mask: np.ndarray = NO_MASK) -> None:
-        pool = self.pool
-        sums = image_kernels.pooled(
-            *spikes, self.image, self.out, pool.size, pool.stride, pool.padding, self.empty
-        )
-        if pool.mode == "average":
-            sums /= pool.size[0] * pool.size[1]  # as torch does, to the last bit
-        self.rest.add(target, SpikeList(*from_dense(sums, self.empty, True)), mask)
+        sums = np.zeros((len(target), self.rest.sources), self.dtype)
+        image_kernels.pooled(*spikes, self.first, self.windows, sums)
+        if self.pool.mode == "average":
+            sums /= math.prod(self.pool.size)  # as torch does, to the last bit
+        self.rest.add_values(target, sums, mask)
 
 
 def delivery(
@@ -114,6 +113,5 @@ def _by_matrix(
 def _by_delivery(projection: Projection, current: np.ndarray, target: Shape) -> np.ndarray:
     flat = current.reshape(len(current), -1)
     total = np.zeros((len(flat), math.prod(target)))
-    spikes = SpikeList(*from_dense(flat, np.empty(0), True))
-    delivery(projection, current.shape[1:], target).add(total, spikes)
+    delivery(projection, current.shape[1:], target).add_values(total, flat)
     return total

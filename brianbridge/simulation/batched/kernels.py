@@ -17,7 +17,10 @@ import numpy as np
 
 from brianbridge.compiled import compiled
 
-__all__ = ["NO_MASK", "add_dense", "add_matching", "add_open", "add_product", "add_sparse"]
+__all__ = [
+    "NO_MASK", "add_dense", "add_matching", "add_matching_values", "add_open", "add_product",
+    "add_sparse",
+]  # fmt: skip
 
 #: Targets are visited one by one if there are so many times as many neurons as synapses.
 _FEW = 4
@@ -175,6 +178,24 @@ def add_matching(
             if mask.size == 0 or mask[b * outputs + i]:
                 scale = value[k] if graded else real(1)
                 target[b, i] += scale * real(weight[i if weight.size > 1 else 0])
+
+
+@_compiled
+def add_matching_values(
+    target: np.ndarray, weight: np.ndarray, values: np.ndarray, mask: np.ndarray
+) -> None:
+    """Add the weighted value of every neuron to the neuron with the same index, unless it is 0."""
+    samples, outputs = target.shape
+    real = target.dtype.type
+    one, first = weight.size == 1, real(weight[0])
+    for b in range(samples):
+        row = target[b]
+        for i in range(outputs):
+            value = real(values[b, i])
+            weighted = value * (first if one else real(weight[i]))
+            # Without a branch: a processor cannot predict which neurons spike.
+            arrives = value != 0 and (mask.size == 0 or mask[b * outputs + i])
+            row[i] = row[i] + weighted if arrives else row[i]
 
 
 @_compiled

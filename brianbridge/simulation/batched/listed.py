@@ -22,7 +22,7 @@ from brianbridge.compiled import compiled
 from brianbridge.network import Connection
 from brianbridge.simulation.batched import kernels
 from brianbridge.simulation.batched.kernels import NO_MASK
-from brianbridge.simulation.batched.spikes import SpikeList
+from brianbridge.simulation.batched.spikes import SpikeList, from_dense
 
 __all__ = ["Delivery", "ListedDelivery", "Shape", "SortedSynapses", "weight_delivery"]
 
@@ -58,6 +58,21 @@ class Delivery(ABC):
         mask : numpy.ndarray of bool, shape (samples*targets,) or (0,)
             Neurons that receive; all if empty.
         """
+
+    def add_values(
+        self, target: np.ndarray, values: np.ndarray, mask: np.ndarray = NO_MASK
+    ) -> None:
+        """Add the weighted values of all sources, most of them 0.
+
+        Parameters
+        ----------
+        target, mask
+            As in `add`.
+        values : numpy.ndarray, shape (samples, sources)
+            The values.
+        """
+        spikes = from_dense(values, np.empty(0, target.dtype), True)
+        self.add(target, SpikeList(*spikes), mask)
 
 
 @singledispatch

@@ -106,7 +106,7 @@ class LoopGenerator(NumpyCodeGenerator):
         scalars, body = [], []
         for name in (*sorted(indices), *sorted(read)):
             index = self.variable_indices[name]
-            if self.variables[name].scalar or index == "0":
+            if self.variables[name].scalar or index == "0" or self._is_uniform(name):
                 scalars.append(f"{name} = {array(name)}[0]")
             else:
                 body.append(f"{name} = {array(name)}[{index}]")
@@ -140,6 +140,15 @@ class LoopGenerator(NumpyCodeGenerator):
         source = getattr(self.loops, self.template_name)(None, None, **parts) if needed else ""
         space = self.get_array_name(self.variables[space]) if space else ""
         return Loop(source, "\n".join(scalar_code), [*arrays], numbers, space)
+
+    def _is_uniform(self, name: str) -> bool:
+        """Return whether all neurons have the same value of a variable that nothing changes."""
+        variable = self.variables[name]
+        # The variable must be the group's own, as another group may change a linked one.
+        if name not in self.owner._fixed or variable.owner.name != self.owner.name:
+            return False
+        values = variable.get_value()
+        return bool((values == values[0]).all())
 
     def _expression(self, statement: Any) -> str:
         """Write the expression of a statement, with the same operations as the NumPy target."""

@@ -11,24 +11,15 @@ Compiled loops are kept in ``$XDG_CACHE_HOME/brianbridge/loops``.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import os
-import sys
-import tempfile
 from collections.abc import Iterable
-from contextlib import suppress
-from functools import cache
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from brian2.core.functions import DEFAULT_FUNCTIONS
 
-from brianbridge.errors import InputError
-from brianbridge.io.atomic import writable_folder, write_whole
+from brianbridge.kernels.generated import import_source
 from brianbridge.simulation.batched.loop_generator import (
     FUNCTIONS,
     LOOP,
@@ -55,78 +46,53 @@ class LoopCodeObject(NumpyCodeObject):
         if self._loop is not None:
             self.namespace.update(_numpy=np, _vectorisation_idx=1)
             self._scalar_code = compile(self._loop.scalar_code, f"<{self.name}>", "exec")
-            self._module = _module(self._loop.source) if self._loop.source else None
+            self._module = import_source(self._loop.source) if self._loop.source else None
 
     def run(self) -> Any:
         """Run one step."""
         if self._loop is None:
             return super().run()
+        if self._compiled:
+            return self._step(self._loop)
         try:
             self._step(self._loop)
             self._compiled = True
         except Exception as reason:
-            if self._compiled:
-                raise
             # No neuron has changed. Shared variables may be assigned twice, which does no harm.
             warn(self.owner.name, self.template_name, f"{type(reason).__name__}: {reason}")
             self._loop = None
             return super().run()
 
     def _step(self, loop: Loop) -> None:
-        exec(self._scalar_code, self.namespace)
+        namespace = self.namespace
+        if loop.scalar_code:
+            exec(self._scalar_code, namespace)
         if self._module is None:
             return
-        values = [self.namespace[name] for name in loop.arrays]
-        values += [np.asarray(self.namespace[name]).item() for name in loop.numbers]
-        space: Any = self.namespace.get(loop.space)
+        values = [namespace[name] for name in loop.arrays]
+        values += [_number(namespace[name]) for name in loop.numbers]
+        space: Any = namespace.get(loop.space)
         count = int(space[-1]) if self.template_name == "reset" else self.namespace["N"]
         found = self._module.loop(count, *values)
         if self.template_name == "threshold":
             space[-1] = found
 
 
-@cache
-def _module(source: str) -> ModuleType:
-    """Import `source` from a file; numba stores the compiled code beside it."""
-    import numba
-
-    from brianbridge.version import __version__
-
-    key = hashlib.sha256(f"{__version__} {numba.__version__}\n{source}".encode()).hexdigest()
-    name = f"brianbridge_loop_{key}"
-    folder = _cache_folder(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
-    if folder is None:
-        module = ModuleType(name)
-        exec(compile(source, f"<{name}>", "exec"), module.__dict__)
-        return module
-    path = folder / f"{key}.py"
-    # An existing file is left alone: numba compiles anew if its date changes.
-    if not path.is_file() or path.read_text() != source:
-        write_whole(path, source)
-    spec: Any = importlib.util.spec_from_file_location(name, path)
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def _number(value: Any) -> Any:
+    """Return a Python number, for which numba compiles once."""
+    return value if type(value) in (float, int, bool) else np.asarray(value).item()
 
 
-@cache
-def _cache_folder(base: str) -> Path | None:
-    """Return the user's folder for compiled loops, or one for this process, or None."""
-    try:
-        return writable_folder(Path(base).expanduser() / "brianbridge" / "loops")
-    except (InputError, RuntimeError):  # RuntimeError: no home folder
-        with suppress(OSError):
-            return Path(tempfile.mkdtemp(prefix="brianbridge-loops-"))
-    return None
-
-
-def run_as_loops(group: Any) -> dict[str, str]:
+def run_as_loops(group: Any, fixed: Iterable[str] = ()) -> dict[str, str]:
     """Let compiled loops update the neurons of a group, and apply its threshold and reset.
 
     Parameters
     ----------
     group : brian2.NeuronGroup
         Any group; worthwhile from about ten thousand neurons.
+    fixed : iterable of str
+        Variables that nothing changes in a run. Where all neurons have the same value, loops read
+        it once.
 
     Returns
     -------
@@ -140,6 +106,7 @@ def run_as_loops(group: Any) -> dict[str, str]:
     >>> run_as_loops(group)
     {'reset': 'rand() has no compiled form'}
     """
+    group._fixed = frozenset(fixed)
     left = {}
     for name, (runner, code) in code_runners(group).items():
         if reason := _why_not(runner, code, group):

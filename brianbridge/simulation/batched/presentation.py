@@ -2,100 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import numpy as np
 from brian2 import BrianObject, Clock, Network, PoissonGroup
 from brian2.core.variables import ArrayVariable
 
-from brianbridge.encoding import EncodedInput
-from brianbridge.network import INPUT
+from brianbridge.simulation.batched.input_source import (
+    InputSource,
+    lists_of_events,
+    lists_of_rasters,
+)
 from brianbridge.simulation.batched.projections import BatchedProjection
-from brianbridge.simulation.batched.spikes import SpikeList, from_dense
 from brianbridge.simulation.drive import Drives
 from brianbridge.simulation.random.code_objects import Presentation
 from brianbridge.simulation.recorder import SpikeRecorder, TraceRecorder
 from brianbridge.simulation.request import Request
 
-__all__ = ["BatchedNetwork", "ChunkLoader", "InputBlock", "RasterSource", "padded"]
+__all__ = ["BatchedNetwork", "ChunkLoader"]
 
 _FIRST = -(10**6)
-
-
-@dataclass(frozen=True)
-class InputBlock:
-    """Hold the input spikes of some coarse steps.
-
-    Parameters
-    ----------
-    raster : numpy.ndarray, shape (steps, samples, *inputs)
-        Spike values.
-    fine_steps : numpy.ndarray of int, shape (steps, samples, *inputs), optional
-        The fine step in which each spike occurs; all occur in the first if not given.
-    """
-
-    raster: np.ndarray
-    fine_steps: np.ndarray | None = None
-
-
-class RasterSource(BrianObject):
-    """Replay the input spikes of a chunk.
-
-    Parameters
-    ----------
-    inputs : int
-        Number of input neurons.
-    samples : int
-        Samples in a chunk.
-    coarse : int
-        Number of steps that make one step of the raster.
-    dtype : numpy.dtype
-        Type of spike values.
-    """
-
-    def __init__(self, inputs: int, samples: int, coarse: int, dtype: Any, **keywords: Any) -> None:
-        super().__init__(name=INPUT, **keywords)
-        self.N, self._samples = inputs * samples, samples
-        self._coarse, self._empty = coarse, np.empty(0, dtype)
-        self._silent = SpikeList(
-            np.zeros(samples + 1, np.int64), np.empty(0, np.int32), self._empty
-        )
-        self.variables: dict[str, Any] = {}
-        self._block: InputBlock | None = None
-        self.rewind(iter(()))
-
-    def rewind(self, blocks: Iterator[InputBlock]) -> None:
-        """Start again with the input of a chunk, block by block."""
-        self._blocks, self._block, self._first, self._step = blocks, None, 0, 0
-        self.spike_list = self._silent
-
-    def run(self) -> None:
-        """Emit the spikes of this step."""
-        step, fine_step = divmod(self._step, self._coarse)
-        self._step += 1
-        if self._block is None or step == self._first + len(self._block.raster):
-            self._block, self._first = next(self._blocks, None), step
-            self._graded = self._block is not None and _graded(self._block.raster)
-        block = self._block
-        if block is None or (fine_step and block.fine_steps is None):
-            self.spike_list = self._silent
-            return
-        raster = block.raster[step - self._first]
-        if block.fine_steps is not None:
-            raster = np.where(block.fine_steps[step - self._first] == fine_step, raster, 0)
-        raster = raster.reshape(self._samples, -1)
-        found = from_dense(raster, self._empty, self._graded)
-        self.spike_list = SpikeList(*found)
-
-
-def _graded(raster: np.ndarray) -> bool:
-    """Return whether any spike value is not 1."""
-    if raster.dtype.kind == "f":
-        return bool(((raster != 0) & (raster != 1)).any())
-    return bool((raster.max() > 1) or (raster.min() < 0))
 
 
 @dataclass(frozen=True)
@@ -104,7 +32,7 @@ class BatchedNetwork:
 
     brian2: Network
     groups: Mapping[str, Any]
-    source: RasterSource | PoissonGroup | None
+    source: InputSource | PoissonGroup | None
     projections: tuple[BatchedProjection, ...]
     spikes: Mapping[str, SpikeRecorder]
     traces: Mapping[str, TraceRecorder]
@@ -176,39 +104,32 @@ class ChunkLoader(BrianObject):
             spikes.rewind()
         for traces in built.traces.values():
             traces.rewind()
-        blocks = request.encode_by_blocks(self._low, self._low + built.batch)
-        encoded = next(blocks)
-        for name, values in self._drives(encoded).items():
+        current = self._load_input(self._low, len(numbers))
+        for name, values in self._drives(current, len(numbers)).items():
             group = built.groups[name]
             drive = group.variables[request.network.population(name).neuron.drive].get_value()
             rows = drive.reshape(built.batch, -1)
-            rows[: encoded.samples] = values
-            rows[encoded.samples :] = 0
-        if isinstance(built.source, RasterSource):
-            built.source.rewind(self._padded(chain([encoded], blocks), self._low))
-        elif built.source is not None:
-            rates = built.source.variables["rates"].get_value().reshape(built.batch, -1)
-            rates[: encoded.samples] = request.rates(self._low, self._low + encoded.samples)
-            rates[encoded.samples :] = 0
+            rows[: len(numbers)] = values
+            rows[len(numbers) :] = 0
 
-    def _padded(self, blocks: Iterable[EncodedInput], low: int) -> Iterator[InputBlock]:
-        """Yield blocks of input that have room for all samples of a chunk."""
-        first, batch = 0, self._built.batch
-        for encoded in blocks:
-            fine_steps = self._request.fine_steps(encoded, low, first)
-            raster = padded(encoded.raster, batch)
-            yield InputBlock(raster, None if fine_steps is None else padded(fine_steps, batch))
-            first += len(raster)
-
-
-def padded(given: np.ndarray | None, batch: int) -> np.ndarray:
-    """Return a raster ``(steps, batch, *inputs)``; it is 0 for samples that are missing."""
-    assert given is not None
-    if given.shape[1] == batch:
-        return given
-    raster = np.zeros((len(given), batch, *given.shape[2:]), given.dtype)
-    raster[:, : given.shape[1]] = given
-    return raster
+    def _load_input(self, low: int, samples: int) -> np.ndarray | None:
+        """Hand the input of a chunk to its source; return the current, if it is one."""
+        request, source, batch = self._request, self._built.source, self._built.batch
+        high = low + samples
+        if source is None:
+            return next(request.encode_by_blocks(low, high)).current
+        # Nothing is drawn yet, but samples that cannot be encoded are refused.
+        events = request.input_events(low, high)
+        if isinstance(source, PoissonGroup):
+            rates = source.variables["rates"].get_value().reshape(batch, -1)
+            rates[:samples] = request.rates(low, high)
+            rates[samples:] = 0
+        elif events is None:
+            blocks = request.encode_by_blocks(low, high)
+            source.rewind(lists_of_rasters(blocks, batch, source.dtype), request.moments(low, high))
+        else:
+            source.rewind(lists_of_events(events, batch, source.dtype), request.moments(low, high))
+        return None
 
 
 def _changing(group: Any) -> dict[str, np.ndarray]:

@@ -3,7 +3,7 @@
 Event by event, the weights of the neurons that fired are added, so that silence costs nothing. The
 dense product multiplies the spikes of the whole batch, silent neurons included, as one matrix.
 Which way is cheaper depends on activity and machine. It is measured
-(`brianbridge.simulation.batched.costs`).
+(`brianbridge.kernels.costs`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from abc import abstractmethod
 
 import numpy as np
 
+from brianbridge.kernels.costs import crossover
 from brianbridge.simulation.batched import kernels
-from brianbridge.simulation.batched.costs import crossover
 from brianbridge.simulation.batched.kernels import NO_MASK
 from brianbridge.simulation.batched.listed import Delivery
 from brianbridge.simulation.batched.spikes import SpikeList, from_dense

@@ -25,8 +25,8 @@ from brianbridge.counters import (
 )
 from brianbridge.distributions import normals, poisson_numbers
 from brianbridge.errors import InputError
+from brianbridge.kernels.fates import copies_of, fates
 from brianbridge.network.connections import SynapseTable
-from brianbridge.simulation.batched.fates import copies_of, fates
 from brianbridge.simulation.code_runners import called_functions, code_runners, random_functions
 
 __all__ = ["Presentation", "draw_by_counter", "fates_by_counter"]

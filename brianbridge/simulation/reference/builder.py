@@ -26,12 +26,12 @@ from brian2 import (
     second,
 )
 
+from brianbridge.encoding.moments import Timing
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network import INPUT, Schedule, SpikingNetwork
 from brianbridge.network.connections import SynapseTable
 from brianbridge.neurons.crossing import CrossingFinder
 from brianbridge.neurons.model import SPIKE_VALUE
-from brianbridge.simulation.input_timing import Timing
 from brianbridge.simulation.reference.monitors import (
     spike_monitors,
     start_monitors,

@@ -83,7 +83,8 @@ def _run(
 ) -> None:
     network = request.network
     built.brian2.restore("start")
-    for name, values in padded_drives(drives(encoded), built.batch).items():
+    given = drives(encoded.current, encoded.samples)
+    for name, values in padded_drives(given, built.batch).items():
         drive = network.population(name).neuron.drive
         built.groups[name].variables[drive].set_value(values)
     namespace: dict[str, Any] = {}

@@ -82,7 +82,8 @@ def run_standalone(request: Request, *, batch_size: int | None = None) -> Record
             for low in range(0, number, batch):
                 encoded = request.encode(low, low + batch)
                 arguments: dict[Any, np.ndarray] = {}
-                for name, values in padded_drives(drives(encoded), batch).items():
+                given = drives(encoded.current, encoded.samples)
+                for name, values in padded_drives(given, batch).items():
                     variable = network.population(name).neuron.drive
                     view = getattr(built.groups[name], variable)
                     arguments[view] = Quantity.with_dimensions(values, view.dim)

@@ -113,7 +113,7 @@ def _stream(path: str | os.PathLike[str], dt: float | None) -> SpikeStream:
     path = checked_path(path)
     if is_log(path):  # the hidden file of a run that was killed
         return stream_of_file(read_spikes(path), dt)
-    return _READERS[_format(path, _READERS)](path, dt)
+    return _READERS[_format(path, _READERS)](path, dt).checked(path)
 
 
 def _written(stream: SpikeStream, path: str | os.PathLike[str]) -> None:

@@ -8,25 +8,33 @@ the notes of the file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import h5py
 import numpy as np
 
 from brianbridge.errors import InputError
 from brianbridge.events import Events
 from brianbridge.io.atomic import atomic_descriptor
+from brianbridge.io.hdf5 import member, opened
 from brianbridge.io.hdf5_out import hdf5_into
 from brianbridge.io.spikes.exchange.stream import Run, SpikeStream
 from brianbridge.io.spikes.layout import as_steps
+from brianbridge.io.spikes.population import check_stored
+from brianbridge.io.text_heaps import TextHeaps
+from brianbridge.preferences import how_to_raise, memory_budget
 
 __all__ = ["read_nwb", "write_nwb"]
 
 _AT_ONCE = 1 << 20  # spikes that are sorted by neuron at once
 _BUFFER = 1 << 20  # values that pynwb takes at once
+_ROW_BYTES = 200  # memory of a unit or a trial that is written
+_SPIKE_BYTES = 64  # memory of a spike that is read
+_RAGGED = ("spike_times", "spike_value", "t_crossing")  # columns of one value for each spike
 
 
 def write_nwb(stream: SpikeStream, path: Path) -> None:
@@ -46,6 +54,12 @@ def write_nwb(stream: SpikeStream, path: Path) -> None:
     """
     pynwb = _pynwb()
     run = stream.run
+    needed = _ROW_BYTES * float(run.samples + sum(map(run.neurons, run.shapes)))
+    if needed > memory_budget():
+        raise InputError(
+            f"'{path}' has a row for each neuron and each of {run.samples} samples; "
+            f"{how_to_raise(needed)}"
+        )
     file = pynwb.NWBFile(
         session_description="Spikes of a network, written by brianbridge",
         identifier=str(uuid4()),
@@ -64,6 +78,9 @@ def write_nwb(stream: SpikeStream, path: Path) -> None:
 def read_nwb(path: Path, dt: float | None = None) -> SpikeStream:
     """Read spikes that `write_nwb` wrote, one population at a time.
 
+    The file is read as HDF5: pynwb would make classes of the descriptions that it contains, and
+    follow its links.
+
     Parameters
     ----------
     path : pathlib.Path
@@ -74,29 +91,20 @@ def read_nwb(path: Path, dt: float | None = None) -> SpikeStream:
     Raises
     ------
     InputError
-        If pynwb is not there, or the file was not written by `write_nwb`.
+        If the file is damaged, or was not written by `write_nwb`.
     """
-    pynwb = _pynwb()
-    if not path.is_file():
-        raise InputError(f"there is no file '{path}'")
-    with _opened(pynwb, path) as io:
-        file = io.read()
-        if not str(file.notes).startswith('{"brianbridge"') or file.units is None:
-            raise InputError(
-                f"'{path}' does not describe a run: give a file that write_spikes has written"
-            )
-        run = Run.from_json(file.notes)
-        crossing = "t_crossing" in file.units.colnames
+    with opened(path, "NWB file") as file:
+        run, columns, places = _described(file)
     if dt is not None and dt != run.dt:
         raise InputError(f"'{path}' states its time step, {run.dt} s: drop dt={dt}")
 
     def pieces(only: str | None = None) -> Iterator[tuple[str, Events]]:
-        with _opened(pynwb, path) as io:
-            units = io.read().units
-            for name in run.shapes if only is None else [only]:
-                yield name, _events(units, run, name)
+        for name in run.shapes if only is None else [only]:
+            with opened(path, "NWB file") as file:
+                events = _events(member(file, "units", h5py.Group), run, places[name], columns)
+            yield name, events
 
-    return SpikeStream(run, pieces, crossing)
+    return SpikeStream(run, pieces, "t_crossing" in columns)
 
 
 def _pynwb() -> Any:
@@ -107,14 +115,6 @@ def _pynwb() -> Any:
             "NWB files need pynwb: install it by pip install 'brianbridge[recordings]'"
         ) from None
     return pynwb
-
-
-def _opened(pynwb: Any, path: Path) -> Any:
-    try:
-        return pynwb.NWBHDF5IO(str(path), "r")
-    except OSError as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"'{path}' is damaged or not an NWB file: {reason}") from None
 
 
 def _units(stream: SpikeStream) -> Any:
@@ -209,23 +209,91 @@ def _chunks(pieces: Iterator[np.ndarray], count: int) -> Any:
     return Column(buffer_shape=(size,), chunk_shape=(min(size, 1 << 14),))
 
 
-def _events(units: Any, run: Run, name: str) -> Events:
+def _described(file: h5py.File) -> tuple[Run, frozenset[str], dict[str, np.ndarray]]:
+    """Return the run, the ragged columns, and which units are those of each population."""
+    heaps = TextHeaps(file, "convert the spikes again")
+    if "general" not in file or "units" not in file:
+        raise _of_others()
+    # A dataset in the place of the group would be read, value by value, in search of the name.
+    general = member(file, "general", h5py.Group)
+    if "notes" not in general:
+        raise _of_others()
+    notes = _texts(member(general, "notes", h5py.Dataset), heaps)
+    if notes.shape or not str(notes).startswith('{"brianbridge"'):
+        raise _of_others()
+    run = Run.from_json(str(notes))
+    units = member(file, "units", h5py.Group)
+    population = member(units, "population", h5py.Dataset)
+    # Told by the run before the names are read: there may be millions of them.
+    if (population.size or 0) > sum(map(run.neurons, run.shapes)):
+        raise InputError(
+            f"it has units of shape {population.shape}, not one for each neuron of the run"
+        )
+    names = _texts(population, heaps)
+    columns = frozenset(_RAGGED) & set(units)
+    places = {name: np.flatnonzero(names == name) for name in run.shapes}
+    if sum(map(len, places.values())) != names.size:
+        raise InputError("it has units of no population of the run")
+    return run, columns, places
+
+
+def _of_others() -> InputError:
+    return InputError("it does not describe a run: give a file that write_spikes has written")
+
+
+def _texts(dataset: h5py.Dataset, heaps: TextHeaps) -> np.ndarray:
+    if h5py.check_string_dtype(dataset.dtype) is None or dataset.shape is None:
+        raise InputError(f"'{dataset.name}' holds {dataset.dtype}; expected text")
+    if dataset.dtype.hasobject:
+        heaps.check(dataset)
+    else:
+        check_stored(Path(dataset.file.filename), dataset)
+        if (needed := 4.0 * dataset.nbytes) > memory_budget():  # as Python's text
+            raise InputError(f"'{dataset.name}' has {dataset.nbytes} bytes; {how_to_raise(needed)}")
+    return np.asarray(dataset.asstr(errors="replace")[()], object)
+
+
+def _events(units: h5py.Group, run: Run, rows: np.ndarray, columns: Collection[str]) -> Events:
     """Return the spikes of one population, in order of sample, step and neuron."""
-    rows = np.flatnonzero(np.asarray(units["population"].data[:]) == name)
     if not len(rows):
         nothing = np.zeros(0, np.int64)
         return Events(nothing, nothing, nothing, np.zeros(0), run.dt)
-    ends = np.asarray(units["spike_times"].data[:], np.int64)
-    starts = np.concatenate([[0], ends[:-1]])
-    low, high = int(starts[rows[0]]), int(ends[rows[-1]])  # units of a population are neighbours
-    times = units["spike_times"].target.data[low:high]
-    neurons = np.asarray(units["neuron"].data[:])[rows]
-    node = np.repeat(neurons, (ends - starts)[rows]).astype(np.int64)
+    found = {name: _ragged(units, name, rows) for name in columns}
+    counts = np.diff(_ends(units, "spike_times"), prepend=0)[rows]
+    node = np.repeat(_numbers(units, "neuron", "iu")[:].astype(np.int64)[rows], counts)
+    times = found["spike_times"]
     sample, step = np.divmod(as_steps(times, run.dt), run.steps)
-    value, crossing = np.ones(len(node)), None
-    if "spike_value" in units.colnames:
-        value = units["spike_value"].target.data[low:high].astype(np.float64)
-    if "t_crossing" in units.colnames:
-        crossing = units["t_crossing"].target.data[low:high] - sample * run.steps * run.dt
+    value = found.get("spike_value", np.ones(len(node))).astype(np.float64)
+    crossing = found.get("t_crossing")
+    if crossing is not None:
+        crossing = crossing - sample * run.steps * run.dt
         crossing = None if np.isnan(crossing).all() else crossing
     return Events(sample, node, step, value, run.dt, crossing).sorted()
+
+
+def _ragged(units: h5py.Group, name: str, rows: np.ndarray) -> np.ndarray:
+    """Return a column of the spikes of some units, which are neighbours."""
+    ends, values = _ends(units, name), _numbers(units, name)
+    low, high = int(ends[rows[0] - 1]) if rows[0] else 0, int(ends[rows[-1]])
+    if rows[-1] - rows[0] + 1 != len(rows) or ends[-1] != len(values):
+        raise InputError(f"'{values.name}' has not the spikes of neuron after neuron")
+    if (needed := _SPIKE_BYTES * (high - low)) > memory_budget():
+        raise InputError(f"a population has {high - low} spikes; {how_to_raise(needed)}")
+    return np.asarray(values[low:high])
+
+
+def _ends(units: h5py.Group, name: str) -> np.ndarray:
+    """Return where the values of each unit end, which never goes back."""
+    ends = _numbers(units, f"{name}_index", "iu")[:].astype(np.int64)
+    if (np.diff(ends, prepend=0) < 0).any() or ends.shape != _numbers(units, "neuron", "iu").shape:
+        raise InputError(f"'{units.name}/{name}_index' does not grow from neuron to neuron")
+    return ends
+
+
+def _numbers(units: h5py.Group, name: str, kinds: str = "iuf") -> h5py.Dataset:
+    """Return a column of numbers that the file stores."""
+    column = member(units, name, h5py.Dataset)
+    if column.dtype.kind not in kinds or column.ndim != 1:
+        raise InputError(f"'{column.name}' is no column of numbers")
+    check_stored(Path(column.file.filename), column)
+    return column

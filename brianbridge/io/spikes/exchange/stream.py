@@ -7,6 +7,8 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import index
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,11 +16,16 @@ import numpy as np
 from brianbridge.errors import InputError
 from brianbridge.events import Events
 from brianbridge.io.json_text import parse_json
+from brianbridge.io.spikes.checks import as_int16, check_range
 from brianbridge.io.spikes.reader import SpikeFile
 from brianbridge.io.spikes.writer import SpikeFileWriter
+from brianbridge.preferences import how_to_raise, memory_budget
 from brianbridge.recording import Recording
 
 __all__ = ["Run", "SpikeStream", "stream_of_file", "stream_of_recording"]
+
+#: Steps and neurons are counted with 64 bits.
+_LARGEST = 2**62
 
 
 @dataclass(frozen=True)
@@ -63,9 +70,16 @@ class Run:
         """
         entry = parse_json(text, "the description of the run")
         try:
-            shapes = {str(name): tuple(map(int, s)) for name, s in entry["shapes"].items()}
-            dt, steps, samples = float(entry["dt"]), int(entry["steps"]), int(entry["samples"])
-            return cls(shapes, dt, steps, samples, dict(entry["provenance"]))
+            shapes = {str(name): tuple(map(index, s)) for name, s in entry["shapes"].items()}
+            steps, samples = index(entry["steps"]), index(entry["samples"])
+            run = cls(shapes, float(entry["dt"]), steps, samples, dict(entry["provenance"]))
+            if not (0 < run.dt < math.inf and steps > 0 and samples >= 0 and shapes):
+                raise ValueError(f"{samples} samples of {steps} steps of {run.dt} s")
+            if max(steps * max(samples, 1), *map(run.neurons, shapes)) > _LARGEST:
+                raise ValueError("more steps or neurons than can be counted")
+            if any(number < 1 for shape in shapes.values() for number in shape):
+                raise ValueError(f"shapes {shapes!s:.80}")
+            return run
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"the description of the run is damaged: {error!r}") from None
 
@@ -93,8 +107,38 @@ class SpikeStream:
     pieces: Callable[..., Iterator[tuple[str, Events]]]
     has_crossing: bool
 
+    def checked(self, path: Path) -> SpikeStream:
+        """Return the same spikes; those that the run cannot have are refused when they are read."""
+
+        def pieces(*only: str) -> Iterator[tuple[str, Events]]:
+            for name, events in self.pieces(*only):
+                try:
+                    check_range(name, "sample", events.sample, self.run.samples)
+                    check_range(name, "neuron", events.node, self.run.neurons(name))
+                    check_range(name, "step", events.step, self.run.steps)
+                    as_int16(name, events.value)
+                    if events.t_crossing is not None and np.isinf(events.t_crossing).any():
+                        raise InputError(f"population '{name}' crosses a threshold at no time")
+                except InputError as error:
+                    raise InputError(f"'{path}' is damaged: {error}") from None
+                yield name, events
+
+        return SpikeStream(self.run, pieces, self.has_crossing)
+
     def recording(self) -> Recording:
-        """Read all spikes; the output is the summed spikes of the last population."""
+        """Read all spikes; the output is the summed spikes of the last population.
+
+        Raises
+        ------
+        InputError
+            If the output needs more than ``prefs.brianbridge.memory``.
+        """
+        needed = 8.0 * self.run.samples * self.run.neurons(list(self.run.shapes)[-1])
+        if needed > memory_budget():
+            raise InputError(
+                f"the counts of {self.run.samples} samples need {needed / 1e6:.4g} MB; "
+                f"{how_to_raise(needed)}"
+            )
         held: dict[str, list[Events]] = {name: [_none(self.run.dt)] for name in self.run.shapes}
         for name, events in self.pieces():
             held[name].append(events)

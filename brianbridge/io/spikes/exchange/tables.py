@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 from brianbridge.errors import InputError
 from brianbridge.events import Events
 from brianbridge.io.atomic import atomic_descriptor
+from brianbridge.io.spikes.exchange.parquet_footer import codecs
 from brianbridge.io.spikes.exchange.stream import Run, SpikeStream
 from brianbridge.io.spikes.layout import as_steps
 
@@ -26,6 +28,10 @@ __all__ = ["read_table", "write_table"]
 _KEY = b"brianbridge"
 _MARK = b"# "
 _LONGEST_LINE = 1 << 24
+_INDICES = ("sample", "neuron")
+_LONGEST_MESSAGE = 300
+#: No compression, and snappy, which turns a byte into at most some twenty.
+_CODECS = {0, 1}
 
 
 def write_table(stream: SpikeStream, path: Path) -> None:
@@ -75,16 +81,16 @@ def read_table(path: Path, dt: float | None = None) -> SpikeStream:
     arrow = _pyarrow()
     open_batches = _csv_batches if path.suffix == ".csv" else _parquet_batches
     run, batches = _opened(arrow, open_batches, path)
-    crossing = any("t_crossing_ms" in batch.schema.names for batch in batches)
+    with _told(path):
+        crossing = any("t_crossing_ms" in batch.schema.names for batch in batches)
     if dt is not None and dt != run.dt:
         raise InputError(f"'{path}' states its time step, {run.dt} s: drop dt={dt}")
 
     def pieces(only: str | None = None) -> Iterator[tuple[str, Events]]:
         for batch in _opened(arrow, open_batches, path)[1]:
-            try:
-                yield from _events(batch, run, only)
-            except (KeyError, ValueError, TypeError) as error:
-                raise InputError(f"'{path}' is damaged: {error}") from None
+            with _told(path):
+                found = list(_events(arrow, batch, run, only))
+            yield from found
 
     return SpikeStream(run, pieces, crossing)
 
@@ -156,28 +162,47 @@ def _opened(arrow: Any, open_batches: Callable[..., Any], path: Path) -> tuple[R
     """Return the run and the batches of a table; report damage in one line."""
     if not path.is_file():
         raise InputError(f"there is no file '{path}'")
-    try:
+    with _told(path):
         text, batches = open_batches(arrow, path)
-    except (arrow.ArrowInvalid, OSError) as error:
-        raise InputError(f"'{path}' cannot be read: {' '.join(str(error).split())}") from None
     if text is None:
         raise InputError(
             f"'{path}' does not describe a run: give a table that write_spikes has written"
         )
-    return Run.from_json(text), _told(arrow, path, batches)
+    return Run.from_json(text), _each(path, batches)
 
 
-def _told(arrow: Any, path: Path, batches: Iterator[Any]) -> Iterator[Any]:
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Report any error as damage of a file, in one line."""
     try:
-        yield from batches
-    except (arrow.ArrowInvalid, OSError) as error:
-        raise InputError(f"'{path}' is damaged: {' '.join(str(error).split())}") from None
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # pyarrow raises many kinds of error
+        text = shorten(str(error) or type(error).__name__, _LONGEST_MESSAGE)
+        raise InputError(f"'{path}' cannot be read or is damaged: {text}") from None
+
+
+def _each(path: Path, batches: Iterator[Any]) -> Iterator[Any]:
+    while True:
+        with _told(path):
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch
 
 
 def _parquet_batches(arrow: Any, path: Path) -> tuple[bytes | None, Iterator[Any]]:
-    file = arrow.parquet.ParquetFile(path)
+    if odd := codecs(path) - _CODECS:
+        raise ValueError(
+            f"it has compression {min(odd)} of Parquet, which may turn a small file into any "
+            "amount of memory; write it with that of pandas and pyarrow, snappy"
+        )
+    # Texts as a dictionary: a page may name a long text a million times.
+    file = arrow.parquet.ParquetFile(path, read_dictionary=["population"])
     text = (file.schema_arrow.metadata or {}).get(_KEY)
-    return text, file.iter_batches()
+    names = {name for name, _ in _fields(arrow, True)} & set(file.schema_arrow.names)
+    return text, file.iter_batches(columns=sorted(names))
 
 
 def _csv_batches(arrow: Any, path: Path) -> tuple[bytes | None, Iterator[Any]]:
@@ -188,19 +213,38 @@ def _csv_batches(arrow: Any, path: Path) -> tuple[bytes | None, Iterator[Any]]:
         return None, iter(())
     types = dict(_fields(arrow, True)) | {"population": arrow.string()}
     options = arrow.csv.ConvertOptions(column_types=types)
-    return line.removeprefix(_MARK), arrow.csv.open_csv(file, convert_options=options)
+    batches = arrow.csv.open_csv(file, convert_options=options)
+    return line.removeprefix(_MARK), iter(batches)
 
 
-def _events(batch: Any, run: Run, only: str | None) -> Iterator[tuple[str, Events]]:
+def _columns(arrow: Any, batch: Any) -> dict[str, Any]:
+    """Return the columns of a batch by name; refuse missing, double and odd ones."""
+    names = batch.schema.names
+    found = {}
+    for name, _ in _fields(arrow, "t_crossing_ms" in names):
+        if names.count(name) != 1:
+            raise ValueError(f"it has {names.count(name)} columns '{name}'; expected one")
+        column = found[name] = batch.column(name)
+        whole = arrow.types.is_integer(column.type)
+        number = whole or (name not in _INDICES and arrow.types.is_floating(column.type))
+        if name != "population" and not number:
+            wanted = "whole numbers" if name in _INDICES else "numbers"
+            raise ValueError(f"column '{name}' holds {column.type!s:.80}; expected {wanted}")
+        if name != "t_crossing_ms" and column.null_count:
+            raise ValueError(f"column '{name}' has a row without a value")
+    return found
+
+
+def _events(arrow: Any, batch: Any, run: Run, only: str | None) -> Iterator[tuple[str, Events]]:
     """Yield the spikes of a batch, by population."""
-    columns = {name: batch.column(name) for name in batch.schema.names}
+    columns = _columns(arrow, batch)
     population = columns.pop("population")
-    if hasattr(population, "dictionary"):
-        population = population.cast(population.type.value_type)
-    population = population.dictionary_encode()
+    if not hasattr(population, "dictionary"):
+        population = population.dictionary_encode()
     which = population.indices.to_numpy(zero_copy_only=False)
     values = {name: c.to_numpy(zero_copy_only=False) for name, c in columns.items()}
-    for number, name in enumerate(population.dictionary.to_pylist()):
+    for number in np.unique(which):
+        name = population.dictionary[int(number)].as_py()
         if name not in run.shapes:
             raise ValueError(f"there is no population '{name!s:.80}'")
         if only is not None and name != only:

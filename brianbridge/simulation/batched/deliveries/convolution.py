@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from brianbridge.kernels.windows import KernelRows
 from brianbridge.network import Convolution, TransposedConvolution
 from brianbridge.network.connections.convolution import SlidingKernel
 from brianbridge.network.images import image_shape
@@ -15,31 +16,23 @@ from brianbridge.simulation.batched.listed import Delivery, Shape, weight_delive
 from brianbridge.simulation.batched.spikes import SpikeList
 from brianbridge.simulation.batched.two_ways import TwoWays
 
-__all__ = ["kernels_by_source"]
-
-
-def kernels_by_source(how: SlidingKernel, weight: np.ndarray) -> np.ndarray:
-    """Return the kernels of a convolution as ``(in, height, width, out/groups)``."""
-    if how.transposed:
-        return np.ascontiguousarray(weight.transpose(0, 2, 3, 1))
-    grouped = weight.reshape(how.groups, -1, *weight.shape[1:]).transpose(0, 2, 3, 4, 1)
-    return np.ascontiguousarray(grouped.reshape(-1, *grouped.shape[2:]))
+__all__: list[str] = []
 
 
 class _Kernels(Delivery):
     """Add the kernels of a convolution, or of its transpose, event by event."""
 
-    def __init__(self, weight: np.ndarray, image: Shape, out: Shape, how: SlidingKernel) -> None:
+    def __init__(
+        self, weight: np.ndarray, image: Shape, out: Shape, how: SlidingKernel, dtype: np.dtype
+    ) -> None:
         super().__init__(math.prod(image), math.prod(out))
-        self.image, self.out, self.how = image, out, how
-        self.kernels = kernels_by_source(how, weight)
+        self.rows = KernelRows(
+            how.kernels_by_source(weight), image, out, how.stride, how.padding, how.dilation,
+            how.groups, how.transposed, dtype,
+        )  # fmt: skip
 
     def add(self, target: np.ndarray, spikes: SpikeList, mask: np.ndarray = NO_MASK) -> None:
-        how = self.how
-        image_kernels.add_conv(
-            target, self.kernels, self.image, self.out, how.stride, how.padding, how.dilation,
-            how.groups, how.transposed, *spikes, mask,
-        )  # fmt: skip
+        self.rows.add(target, *spikes, mask)
 
 
 class _Convolved(TwoWays):
@@ -49,12 +42,12 @@ class _Convolved(TwoWays):
         self, weight: np.ndarray, image: Shape, out: Shape, how: Convolution, dtype: np.dtype
     ) -> None:
         super().__init__(math.prod(image), math.prod(out))
-        self.events = _Kernels(weight, image, out, how)
+        self.events = _Kernels(weight, image, out, how, dtype)
         self.dtype, self.image, self.out, self.how = dtype, image, out, how
         self.weights = weight.size * out[1] * out[2]
         self.matrix = weight.astype(dtype).reshape(how.groups, out[0] // how.groups, -1)
         self.kernel = weight.shape[2:]
-        self.key = f"{how} {weight.shape} {image} {weight.dtype} {dtype}"
+        self.key = f"rows of {how} {weight.shape} {image} {weight.dtype} {dtype}"
 
     def add_events(self, target: np.ndarray, spikes: SpikeList, mask: np.ndarray) -> None:
         self.events.add(target, spikes, mask)
@@ -88,4 +81,5 @@ def _by_kernels(
     dtype: np.dtype,
 ) -> Delivery:  # fmt: skip
     # A dense product would also multiply the zeros between the pixels; events do not.
-    return _Kernels(weight, image_shape(source, ""), image_shape(target, ""), connection)
+    ends = image_shape(source, ""), image_shape(target, "")
+    return _Kernels(weight, *ends, connection, dtype)

@@ -25,6 +25,11 @@ class _MatchingDelivery(Delivery):
     def add(self, target: np.ndarray, spikes: SpikeList, mask: np.ndarray = NO_MASK) -> None:
         kernels.add_matching(target, self.weight, *spikes, mask)
 
+    def add_values(
+        self, target: np.ndarray, values: np.ndarray, mask: np.ndarray = NO_MASK
+    ) -> None:
+        kernels.add_matching_values(target, self.weight, values, mask)
+
 
 @weight_delivery.register(OneToOne)
 def _matching(

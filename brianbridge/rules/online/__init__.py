@@ -1,0 +1,1 @@
+"""What the rule ``ottt`` consists of: steps with traces, their decay, and running statistics."""

@@ -1,0 +1,1 @@
+"""Products of spikes and weights whose cost follows the number of spikes."""
