@@ -112,6 +112,7 @@ def test_the_loop_of_training_reads_nothing_before_the_end_of_an_epoch(options):
     labels = torch.zeros(BATCH, dtype=torch.int64, device=META)
     trainer = Trainer.__new__(Trainer)
     trainer.twin, trainer.rule, trainer.options, trainer.average = twin, rule, chosen, None
+    trainer._runs = twin
     trainer.optimizer = chosen.make_optimizer(twin.parameters())
     with _Copies() as copies:
         response, loss = trainer._learn(tuple(inputs), labels)

@@ -157,8 +157,8 @@ def test_early_stop_keeps_the_best_epoch(monkeypatch):
     scores = iter([0.5, 0.9, 0.8, 0.7, 0.6, 0.5])
     kept = []
 
-    def evaluate(self, data):
-        kept.append(weights(self.twin))
+    def evaluate(self, twin, data):
+        kept.append(weights(twin))
         return 1.0, next(scores) * len(data)
 
     monkeypatch.setattr(Trainer, "_evaluate", evaluate)
@@ -171,7 +171,7 @@ def test_early_stop_keeps_the_best_epoch(monkeypatch):
 
 def test_a_plateau_stops_and_keeps_its_last_epoch(monkeypatch):
 
-    monkeypatch.setattr(Trainer, "_evaluate", lambda self, data: (1.0, len(data)))
+    monkeypatch.setattr(Trainer, "_evaluate", lambda self, twin, data: (1.0, len(data)))
     result = train(iris_twin(), load_dataset("iris").train, epochs=9, patience=2)
     assert len(result.curve["train_loss"]) == 3
     assert result.best_epoch == 3
@@ -316,9 +316,9 @@ def test_the_average_is_what_is_evaluated(monkeypatch):
     seen = []
     evaluate = Trainer._evaluate
 
-    def noting(self, data):
-        seen.append((weights(self._kept), weights(self.twin)))
-        return evaluate(self, data)
+    def noting(self, twin, data):
+        seen.append((weights(twin), weights(self.twin)))
+        return evaluate(self, twin, data)
 
     monkeypatch.setattr(Trainer, "_evaluate", noting)
     twin = iris_twin()
