@@ -8,7 +8,7 @@ from typing import Any
 from brianbridge.encoding.base import Encoding, encoding_from_dict
 from brianbridge.errors import InputError
 
-__all__ = ["OfAnother", "inner_encoding"]
+__all__ = ["OfAnother", "inner_encoding", "innermost"]
 
 
 class OfAnother:
@@ -57,3 +57,17 @@ def inner_encoding(given: Any, kind: str, refused: Sequence[str]) -> Encoding:
     # The text of what is nested too deeply would take all of Python's stack.
     what = f"one of kind '{found:.40}'" if found else f"{given!r:.80}"
     raise InputError(f"encoding '{kind}': encoding is {what}; give another encoding")
+
+
+def innermost(encoding: Encoding) -> Encoding:
+    """Return the encoding that makes the input, without those that only present it.
+
+    Examples
+    --------
+    >>> from brianbridge.encoding import Finer, Latency
+    >>> innermost(Finer(encoding=Latency(steps=4), divisor=10)).kind
+    'latency'
+    """
+    while isinstance(encoding, OfAnother):
+        encoding = encoding.encoding
+    return encoding

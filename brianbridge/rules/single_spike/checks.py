@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from brianbridge.encoding import Latency
+from brianbridge.encoding.of_another import innermost
 from brianbridge.errors import InputError
 from brianbridge.network import Population, SpikingNetwork
 from brianbridge.rules.layer_checks import (
@@ -35,8 +36,8 @@ def check_first_spike_network(
     threshold : str
         The parameter of the neuron models that holds the threshold.
     slope : str
-        Option of `FirstSpike`. With any but ``"every_step"``, potentials must start at 0 and
-        neurons without input must be silent.
+        Option of `FirstSpike`. With any but ``"every_step"``, potentials must start at 0, neurons
+        without input must be silent, and all spikes must arrive.
 
     Raises
     ------
@@ -48,14 +49,15 @@ def check_first_spike_network(
     check_feedforward(network, rule)
     check_threshold(network, rule, threshold)
     check_canonical(network, rule)
-    check_reliable(network, rule)
+    if slope != "every_step":
+        check_reliable(network, rule)
     check_same_delays(network, rule)
     if network.readout != "first_spike":
         raise InputError(
             f"{what} needs the readout 'first_spike', but the network has '{network.readout}'; "
             "give readout = 'first_spike'"
         )
-    if not isinstance(network.encoding, Latency):
+    if not isinstance(innermost(network.encoding), Latency):
         raise InputError(
             f"{what} needs inputs that fire once, but the encoding is '{network.encoding.kind}'; "
             "use the encoding 'latency'"

@@ -16,6 +16,7 @@ from brianbridge.rules.single_spike.max_pooling import fires_with_first_input
 from brianbridge.twin.constants import constant_tensor
 from brianbridge.twin.delays import shifted
 from brianbridge.twin.network import NetworkTwin
+from brianbridge.twin.noise import Noise
 from brianbridge.twin.received import total
 
 __all__ = ["forward_every_step", "initialize_every_step"]
@@ -46,10 +47,12 @@ def forward_every_step(
     """
     network = twin.network
     sources = {INPUT: raster.cumsum(0)}
+    fails = any(p.failure is not None for p in network.projections)
+    noise = Noise.fresh(raster.shape[1], twin.part) if fails else None
     crossings = {}
     for population in network.layers:
         name = population.name
-        potential = _potential(twin, population, sources)
+        potential = _potential(twin, population, sources, noise)
         theta = parameter_tensor(twin, name, threshold, potential[0])
         fired = _cumulative_spikes(network, name, potential, theta, width)
         times = network.steps - fired.sum(0)
@@ -95,13 +98,27 @@ def _cumulative_spikes(
     return cumulative_spikes(potential, theta, width)
 
 
-def _potential(twin: NetworkTwin, population: Population, sources: Mapping[str, Tensor]) -> Tensor:
-    """Return potentials ``(T, batch, *shape)`` from the cumulative spikes of their sources."""
+def _potential(
+    twin: NetworkTwin,
+    population: Population,
+    sources: Mapping[str, Tensor],
+    noise: Noise | None = None,
+) -> Tensor:
+    """Return potentials ``(T, batch, *shape)`` from the cumulative spikes of their sources.
+
+    Where spikes may fail to arrive, `noise` decides which do; without it, all count for what
+    arrives on average.
+    """
     network, parts = twin.network, []
     for projection in network.incoming(population.name):
-        weights = twin.projection(projection.name)
-        received = shifted(sources[projection.source], network.delay_steps(projection))
-        parts.append(weights.normalised_potential(weights(received)))
+        weights, later = twin.projection(projection.name), network.delay_steps(projection)
+        fired = sources[projection.source]
+        if noise is None or projection.failure is None:
+            received = weights(shifted(fired, later))
+        else:  # which spikes arrive is drawn for each of them
+            spikes = torch.diff(fired, dim=0, prepend=torch.zeros_like(fired[:1]))
+            received = weights.over_time(spikes, later, noise).cumsum(0)
+        parts.append(weights.normalised_potential(received))
         bias = weights.bias_of_neurons()
         if bias is not None:
             steps = torch.arange(1, network.steps + 1, dtype=bias.dtype, device=bias.device)
