@@ -102,18 +102,14 @@ def _draw(recording: Recording, path: Path) -> None:
     """Write a raster plot."""
     from io import BytesIO
 
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     from brianbridge.io.atomic import write_whole
     from brianbridge.plots import plot_spikes
 
     if path.suffix != ".png":
         raise InputError(f"--raster {path}; give a name that ends in .png")
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise InputError(
-            'a plot needs matplotlib, which is not installed: pip install "brianbridge[plot]"'
-        ) from None
     figure = Figure(figsize=(7.0, 4.0), layout="constrained")
     plot_spikes(recording, ax=figure.add_subplot())
     content = BytesIO()

@@ -155,7 +155,7 @@ def _write(verdict: Verdict, options: Namespace) -> None:
         after=options.after, refractory=options.refractory,
         **nir_options(options),
     )  # fmt: skip
-    report_beside(verdict, options.out, command, printer(options.json))
+    report_beside(verdict, options.out, command)
 
 
 def _print(verdict: Verdict, options: Namespace) -> None:
