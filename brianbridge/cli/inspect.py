@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brianbridge.cli.interchange import add_nir_options, is_nir, nir_options
-from brianbridge.cli.parser import Namespace, add_command
+from brianbridge.cli.parser import Namespace, add_command, network_file
 from brianbridge.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ _CHOICES = ("population", "samples", "time", "raster")
 def add_to(commands: Any) -> None:
     """Add the command to the parser."""
     parser = add_command(commands, "inspect", inspect, "describe a network, spike or NIR file")
-    parser.add_argument("file", type=Path, help="a network, spike or NIR file")
+    parser.add_argument(
+        "file", type=network_file, help="a network, spike or NIR file, or the name of a trained network"
+    )
     parser.add_argument(
         "--check", action="store_true", help="read the whole file and compare it with its digests"
     )
