@@ -23,7 +23,9 @@ def add_to(commands: Any) -> None:
     """Add the command to the parser."""
     parser = add_command(commands, "inspect", inspect, "describe a network, spike or NIR file")
     parser.add_argument(
-        "file", type=network_file, help="a network, spike or NIR file, or the name of a trained network"
+        "file",
+        type=network_file,
+        help="a network, spike or NIR file, or the name of a trained network",
     )
     parser.add_argument(
         "--check", action="store_true", help="read the whole file and compare it with its digests"
