@@ -1,4 +1,4 @@
-"""Find the models, studies, trained networks and dataset descriptions that ship with brianbridge."""
+"""Find what ships with brianbridge: models, studies, trained networks, descriptions of data."""
 
 from __future__ import annotations
 

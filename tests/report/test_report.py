@@ -12,7 +12,6 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from brianbridge import report
 from brianbridge.datasets import from_arrays
 from brianbridge.encoding import Bernoulli, Current
 from brianbridge.ladder.judgement import Judgement
