@@ -48,6 +48,15 @@ class Late(Readout):
         return sum(1.1**step * spikes for step, spikes in enumerate(run.raster()))
 
 
+class First(Readout):
+    """Read first spikes, counted in steps of the run, in a way that few other errors give."""
+
+    name = "first_of_a_test"
+
+    def output(self, run):
+        return (run.steps - run.first_steps()) / run.grid % 5
+
+
 class Untold(Readout):
     """Read a variable, and do not tell."""
 
@@ -64,11 +73,11 @@ class Untold(Readout):
 @pytest.fixture(scope="module", autouse=True)
 def _forget():
     yield
-    for cls in (Late, Untold):
+    for cls in (Late, First, Untold):
         READOUTS._entries.pop(cls.name, None)
 
 
-READOUTS_HERE = ["counts", "potential", "first_spike", Late.name]
+READOUTS_HERE = ["counts", "potential", "first_spike", Late.name, First.name]
 
 
 def network(readout, steps=STEPS, neuron="lif"):
