@@ -221,12 +221,12 @@ def test_a_verdict_ends_with_the_accuracy_of_each_rung_whatever_the_parts(readou
     assert verdict.to_dict()["rungs"][1]["over_time"] == finer
 
 
-def test_another_output_neuron_is_read_by_its_own_potential():
-    """The rung's neurons, not those of the twin, say which variables are recorded."""
-    net = network("potential", neuron="if")
-    rung = Rung(name="other", perturb={"other_neuron": {"model": "izhikevich"}})
-    found = verify(net, samples(10), [rung]).rungs[0]
-    assert found.over_time["accuracy"][-1] == found.accuracy
+def test_the_neurons_of_a_rung_say_which_variables_are_recorded():
+    """Those of the twin keep the potential at the spike; those of the rung do not."""
+    rung = Rung(name="other", perturb={"other_neuron": {"model": "lif", "populations": ["output"]}})
+    verdict = verify(network("first_spike"), samples(10), [rung])
+    assert verdict.rungs[0].over_time["accuracy"][-1] == verdict.rungs[0].accuracy
+    assert verdict.rungs[0].over_time["accuracy"] != verdict.twin.over_time["accuracy"]
 
 
 def test_a_readout_that_does_not_tell_what_it_reads_has_no_accuracy_over_time():
