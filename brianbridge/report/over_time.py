@@ -92,10 +92,10 @@ def about_over_time(twin: Curve, known: Sequence[tuple[str, Curve]]) -> str:
 def _furthest_behind(twin: Curve, known: Sequence[tuple[str, Curve]]) -> str:
     """Say which rung is furthest behind the twin at the same time, and when."""
     behind = np.array([np.subtract(twin["accuracy"], found["accuracy"]) for _, found in known])
-    rung, k = np.unravel_index(behind.argmax(), behind.shape)
+    rung, k = divmod(int(behind.argmax()), behind.shape[1])
     if behind[rung, k] <= 0:
         return "No rung is behind the torch twin at any time."
-    name, found = known[int(rung)]
+    name, found = known[rung]
     ours, theirs = (percent(one["accuracy"][k]) for one in (twin, found))
     return (
         f"Furthest behind the torch twin: {name}, {theirs} instead of {ours} after "
