@@ -15,6 +15,7 @@ from brianbridge.plots.confusion import plot_confusion
 from brianbridge.plots.counts import plot_counts
 from brianbridge.plots.ladder import plot_ladder
 from brianbridge.plots.rasters import plot_rasters
+from brianbridge.plots.robustness import plot_robustness
 from brianbridge.plots.sensitivity import plot_sensitivity
 from brianbridge.plots.spikes import plot_spikes
 from brianbridge.plots.traces import plot_traces
@@ -25,6 +26,7 @@ __all__ = [
     "plot_counts",
     "plot_ladder",
     "plot_rasters",
+    "plot_robustness",
     "plot_sensitivity",
     "plot_spikes",
     "plot_traces",

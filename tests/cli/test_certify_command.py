@@ -21,7 +21,7 @@ def command(tmp_path):
     )
     net = net.with_weights({"input_to_output": (0.35 * np.eye(2), None)})
     bb.save_network(net, tmp_path / "pair.h5")
-    # Spikes of both neurons: 3 and 0, 3 and 3 (a tie, which no bound tells apart), 3 and 1, 0 and 3.
+    # Both fire 3 and 0 times, 3 and 3 (a tie, which no bound tells apart), 3 and 1, 0 and 3.
     x = np.array([[1, 0], [1, 0.9], [1, 0.5], [0, 1]], dtype=np.float32)
     np.savez(tmp_path / "four.npz", x=x, y=np.array([0, 0, 1, 1]))
     return ["certify", str(tmp_path / "pair.h5"), "--data", str(tmp_path / "four.npz")]
