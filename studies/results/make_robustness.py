@@ -64,10 +64,10 @@ def paired(
     return [(verdict,) for name, verdict in known.items() if name not in used] + pairs
 
 
-def as_result(verdict: Mapping[str, Any]) -> SimpleNamespace:
-    """Return what is needed of a verdict, with the short name of its network."""
+def as_result(name: str, verdict: Mapping[str, Any]) -> SimpleNamespace:
+    """Return what is needed of a verdict; its file tells the name of the network."""
     return SimpleNamespace(
-        network=verdict["network"],
+        network=name,
         samples=verdict["dataset"]["samples"],
         twin=SimpleNamespace(accuracy=verdict["twin"]["accuracy"]),
         rungs=[SimpleNamespace(**rung) for rung in verdict["rungs"]],
@@ -161,8 +161,8 @@ def figure(histories: Sequence[Sequence[Any]]) -> Any:
 
 def main() -> None:
     """Write the page and its figure."""
-    verdicts = kept(FOLDER)
-    histories = paired(map(as_result, verdicts))
+    verdicts, names = kept(FOLDER), [path.stem for path in sorted(FOLDER.glob("*.json"))]
+    histories = paired(map(as_result, names, verdicts))
     figure(histories).savefig(RESULTS / "robustness.png", dpi=200)
     (RESULTS / "robustness.md").write_text(page(histories, when_and_where(verdicts)))
 

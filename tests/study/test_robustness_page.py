@@ -17,8 +17,7 @@ def program(monkeypatch):
 
 
 def verdict(program, name, clean, samples=100, skipped=None, **rungs):
-    return program.as_result({
-        "network": name,
+    return program.as_result(name, {
         "dataset": {"samples": samples},
         "twin": {"accuracy": clean},
         "rungs": [
