@@ -33,8 +33,6 @@ IMAGES = {
     "fashion_mnist_spike_count_cnn": 500,
     "fashion_mnist_spike_count_budget": 500,
     "fashion_mnist_spike_count_held": 500,
-    "fashion_mnist_spike_count_4bit": 500,
-    "mnist_5k_spike_count_cnn": 500,
 }
 ERRORS = (0.001, 0.003, 0.01, 0.03)
 DRAWS, SEED, BATCH = 20, 0, 100
