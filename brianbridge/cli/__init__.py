@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 
 from brianbridge.cli import (
     bench,
+    certify,
     convert,
     data,
     fit,
@@ -39,8 +40,8 @@ from brianbridge.version import __version__
 __all__ = ["main"]
 
 _COMMANDS = (
-    study, train, verify, convert, fit, sensitivity, inspect, spikes, models, perturbations, data,
-    schema,
+    study, train, verify, convert, fit, sensitivity, certify, inspect, spikes, models,
+    perturbations, data, schema,
     bench,
 )  # fmt: skip
 

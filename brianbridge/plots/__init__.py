@@ -16,6 +16,7 @@ from brianbridge.plots.counts import plot_counts
 from brianbridge.plots.ladder import plot_ladder
 from brianbridge.plots.over_time import plot_over_time
 from brianbridge.plots.rasters import plot_rasters
+from brianbridge.plots.robustness import plot_robustness
 from brianbridge.plots.sensitivity import plot_sensitivity
 from brianbridge.plots.spikes import plot_spikes
 from brianbridge.plots.traces import plot_traces
@@ -27,6 +28,7 @@ __all__ = [
     "plot_ladder",
     "plot_over_time",
     "plot_rasters",
+    "plot_robustness",
     "plot_sensitivity",
     "plot_spikes",
     "plot_traces",
