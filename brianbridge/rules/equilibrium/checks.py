@@ -64,14 +64,17 @@ def check_equilibrium(
         )
     firing = {population.name for population in network.firing}
     for population in network.populations:
-        name = population.name
-        amount = reset_amount(network, name, threshold, rest) if name in firing else None
-        if not sums_and_subtracts(population, network.dt, leaks[name], amount):
+        name, amount, level = population.name, None, None
+        if name in firing:
+            amount = reset_amount(network, name, threshold, rest)
+            level = float(population.neuron.parameters[threshold])
+        if not sums_and_subtracts(population, network.dt, leaks[name], amount, level):
             raise InputError(
                 f"{what}: population '{name}' has neuron model '{population.neuron.name}', but "
-                "needs one that sums its input, otherwise changes only by its leak, may fire in "
-                f"every step with spikes of value 1, and loses {threshold} - {rest} per spike; use "
-                "'if_rest' or 'lif_rest'"
+                "needs one that sums its input, otherwise changes only by its leak, fires in "
+                "each step in which it reaches its threshold, with spikes of value 1, and loses "
+                f"{threshold} - {rest} per spike; use 'if_rest' or 'lif_rest' without a refractory "
+                "period of several steps"
             )
 
 
