@@ -1,9 +1,13 @@
-# make demo | test | lint | coverage: each sets up .venv by itself and is quick the second time.
+# make demo | test | test-versions | lint | coverage: each sets up .venv by itself and is quick the second time.
 PYTHON ?= python3
 BIN    := .venv/bin
 STAMP  := .venv/installed
+SENSITIVE := tests/parity/test_plain_brian2.py tests/parity/test_schedule_parity.py \
+	tests/fitting/test_circuits.py tests/fitting/test_rates.py tests/neurons/test_library.py \
+	tests/simulation/test_spike_file_monitor.py tests/simulation/test_states_file.py \
+	tests/simulation/test_written_weights.py tests/twin/test_fused_scan.py tests/twin/test_render.py
 
-.PHONY: demo test slow coverage lint format clean
+.PHONY: demo test test-versions test-second slow coverage lint format clean
 
 demo: $(STAMP)
 	$(BIN)/brianbridge study run digits_spike_count --out runs/demo
@@ -11,6 +15,14 @@ demo: $(STAMP)
 # One process for each core, each with one thread.
 test: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m "not slow"
+
+# Each Python, the oldest and the newest packages, and the wheel alone: see noxfile.py. Takes hours.
+test-versions: $(STAMP)
+	$(BIN)/nox
+
+# The second version of CI, and the tests that depend most on the versions.
+test-second: $(STAMP)
+	$(BIN)/nox -s "tests(3.13-brian2-2.10)" -- $(SENSITIVE)
 
 slow: $(STAMP)
 	$(BIN)/pytest -m slow

@@ -1,4 +1,4 @@
-"""Find the models, studies and dataset descriptions that ship with brianbridge."""
+"""Find the models, studies, trained networks and dataset descriptions that ship with brianbridge."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from brianbridge.errors import InputError, did_you_mean
 
-__all__ = ["share_folder"]
+__all__ = ["kept_networks", "share_folder"]
 
 _KINDS = ("models", "studies", "data")
 _PACKAGE = Path(__file__).resolve().parent
@@ -48,3 +48,16 @@ def share_folder(kind: str) -> Path:
         f"brianbridge's folder {kind!r} is neither at {installed} nor in a source tree at {root}: "
         "the installation is incomplete, install brianbridge again"
     )
+
+
+def kept_networks() -> dict[str, Path]:
+    """Return the files of the trained networks that are here, by name.
+
+    The source tree has them all, an installed wheel the smallest ones.
+
+    Examples
+    --------
+    >>> kept_networks()["digits_spike_count"].name
+    'digits_spike_count.h5'
+    """
+    return {path.stem: path for path in (share_folder("studies") / "trained").glob("*.h5")}

@@ -223,6 +223,6 @@ def _events(network: SpikingNetwork, parts: dict[str, Any], dt: float) -> dict[s
     for population in network.firing:
         monitor = parts[f"{population.name}_spikes"]
         sample, step = np.divmod(np.rint(np.asarray(monitor.t_[:]) / dt).astype(np.int64), steps)
-        node = np.asarray(monitor.i[:])
+        node = np.array(monitor.i[:])
         found[population.name] = Events(sample, node, step, np.ones(len(step), np.int8), dt)
     return found

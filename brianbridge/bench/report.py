@@ -23,7 +23,7 @@ def machine_and_versions(provenance: dict[str, Any]) -> str:
 
 
 def write_report(result: dict[str, Any], out: Path, name: str = "simulate") -> list[Path]:
-    """Write ``NAME.json``, ``NAME.md`` and, if matplotlib is installed, ``NAME.png``.
+    """Write ``NAME.json``, ``NAME.md`` and ``NAME.png``.
 
     Parameters
     ----------
@@ -39,10 +39,6 @@ def write_report(result: dict[str, Any], out: Path, name: str = "simulate") -> l
     written = []
     for suffix, text in texts.items():
         written.append(write_whole(out / f"{name}.{suffix}", text))
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        return written
     written.append(_plot(result, out / f"{name}.png"))
     return written
 

@@ -21,7 +21,7 @@ _HEAD = (
 
 
 def write_train(result: dict[str, Any], out: Path) -> list[Path]:
-    """Write ``train.json``, ``train.md`` and, if matplotlib is installed, ``train.png``.
+    """Write ``train.json``, ``train.md`` and ``train.png``.
 
     Parameters
     ----------
@@ -34,10 +34,6 @@ def write_train(result: dict[str, Any], out: Path) -> list[Path]:
     text = json.dumps(result, indent=2) + "\n"
     texts = {"train.json": text, "train.md": train_as_markdown(result)}
     written = [write_whole(out / name, text) for name, text in texts.items()]
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        return written
     return [*written, _plot(result, out / "train.png")]
 
 

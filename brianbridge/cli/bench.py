@@ -10,7 +10,7 @@ from typing import Any
 from brianbridge.cli.bench_train import add_train
 from brianbridge.cli.data_options import add_data_options, data_of, options_given
 from brianbridge.cli.interchange import add_nir_options, for_samples, network_of, nir_options
-from brianbridge.cli.parser import Namespace, add_command, add_group
+from brianbridge.cli.parser import Namespace, add_command, add_group, add_network
 from brianbridge.cli.printing import command_line, printer
 from brianbridge.errors import InputError
 
@@ -23,7 +23,7 @@ def add_to(commands: Any) -> None:
     simulate = add_command(
         benches, "simulate", bench_simulate, "time every way to simulate a network, in one run"
     )
-    simulate.add_argument("network", type=Path, help="a network file (network.h5), or a NIR file")
+    add_network(simulate)
     add_data_options(simulate)
     simulate.add_argument("--out", type=Path, help="folder for simulate.json, .md and .png")
     simulate.add_argument(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brianbridge.cli.interchange import add_nir_options, is_nir, nir_options
-from brianbridge.cli.parser import Namespace, add_command
+from brianbridge.cli.parser import Namespace, add_command, network_file
 from brianbridge.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,7 +22,11 @@ _CHOICES = ("population", "samples", "time", "raster")
 def add_to(commands: Any) -> None:
     """Add the command to the parser."""
     parser = add_command(commands, "inspect", inspect, "describe a network, spike or NIR file")
-    parser.add_argument("file", type=Path, help="a network, spike or NIR file")
+    parser.add_argument(
+        "file",
+        type=network_file,
+        help="a network, spike or NIR file, or the name of a trained network",
+    )
     parser.add_argument(
         "--check", action="store_true", help="read the whole file and compare it with its digests"
     )
@@ -102,18 +106,14 @@ def _draw(recording: Recording, path: Path) -> None:
     """Write a raster plot."""
     from io import BytesIO
 
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     from brianbridge.io.atomic import write_whole
     from brianbridge.plots import plot_spikes
 
     if path.suffix != ".png":
         raise InputError(f"--raster {path}; give a name that ends in .png")
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise InputError(
-            'a plot needs matplotlib, which is not installed: pip install "brianbridge[plot]"'
-        ) from None
     figure = Figure(figsize=(7.0, 4.0), layout="constrained")
     plot_spikes(recording, ax=figure.add_subplot())
     content = BytesIO()

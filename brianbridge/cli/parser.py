@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 from argparse import Namespace
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
-from brianbridge.errors import InputError
+from brianbridge.errors import InputError, did_you_mean
+from brianbridge.share import kept_networks
 
 __all__ = [
     "Namespace",
@@ -15,7 +17,9 @@ __all__ = [
     "add_command",
     "add_decide_by",
     "add_group",
+    "add_network",
     "add_training_options",
+    "network_file",
     "not_default",
 ]
 
@@ -87,3 +91,31 @@ def add_decide_by(parser: argparse.ArgumentParser) -> None:
 def not_default(decide_by: str) -> str | None:
     """Return the value of ``--decide-by`` for a command line; None if it is the default."""
     return None if decide_by == "interval" else decide_by
+
+
+def add_network(parser: argparse.ArgumentParser) -> None:
+    """Add the network that a command reads."""
+    parser.add_argument(
+        "network",
+        type=network_file,
+        help="a network file (network.h5), the name of a trained network, or a NIR file",
+    )
+
+
+def network_file(given: str) -> Path:
+    """Return the path of a file, or of the kept network of that name.
+
+    Raises
+    ------
+    ArgumentTypeError
+        If a name is neither.
+    """
+    path = Path(given)
+    if path.suffix or len(path.parts) != 1 or path.exists():
+        return path
+    kept = kept_networks()
+    if given not in kept:
+        raise argparse.ArgumentTypeError(
+            f"there is no file and no trained network '{given}'. {did_you_mean(given, kept)}"
+        )
+    return kept[given]

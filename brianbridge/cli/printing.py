@@ -40,7 +40,8 @@ def printer(silent: bool) -> Callable[[Any], None]:
 
     # A pipe has no width of its own; do not squeeze tables into 80 columns there.
     width = None if sys.stdout.isatty() else 160
-    console = Console(file=sys.stdout, width=width, highlight=False)
+    # Names of files and of neurons may have brackets or colons; nothing of a line is markup.
+    console = Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False)
     return console.print
 
 

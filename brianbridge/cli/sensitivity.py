@@ -7,7 +7,7 @@ from typing import Any
 
 from brianbridge.cli.data_options import add_data_options, data_of
 from brianbridge.cli.interchange import add_nir_options, for_samples, network_of
-from brianbridge.cli.parser import Namespace, add_command
+from brianbridge.cli.parser import Namespace, add_command, add_network
 
 __all__ = ["add_to", "sensitivity"]
 
@@ -18,7 +18,7 @@ def add_to(commands: Any) -> None:
         commands, "sensitivity", sensitivity,
         "say by how much an outcome changes with each parameter of neurons and synapses",
     )  # fmt: skip
-    parser.add_argument("network", type=Path, help="a network file (network.h5), or a NIR file")
+    add_network(parser)
     add_data_options(parser)
     parser.add_argument(
         "--of",

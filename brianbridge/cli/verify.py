@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from brianbridge.cli.data_options import add_data_options, data_of, options_given
 from brianbridge.cli.exits import OF_OUTCOME
 from brianbridge.cli.interchange import add_nir_options, for_samples, network_of, nir_options
-from brianbridge.cli.parser import Namespace, add_command, add_decide_by, not_default
+from brianbridge.cli.parser import Namespace, add_command, add_decide_by, add_network, not_default
 from brianbridge.cli.printing import command_line, printer
 from brianbridge.errors import InputError
 
@@ -27,7 +27,7 @@ def add_to(commands: Any) -> None:
         commands, "verify", _verify, "run a network in Brian2 and judge what held",
         resumes=lambda options: options.out is not None,
     )  # fmt: skip
-    parser.add_argument("network", type=Path, help="a network file (network.h5), or a NIR file")
+    add_network(parser)
     add_data_options(parser)
     parser.add_argument(
         "--ladder",
@@ -155,7 +155,7 @@ def _write(verdict: Verdict, options: Namespace) -> None:
         after=options.after, refractory=options.refractory,
         **nir_options(options),
     )  # fmt: skip
-    report_beside(verdict, options.out, command, printer(options.json))
+    report_beside(verdict, options.out, command)
 
 
 def _print(verdict: Verdict, options: Namespace) -> None:

@@ -33,7 +33,7 @@ def write_gradient_report(fit: Any, path: str | Path) -> Path:
     Raises
     ------
     InputError
-        If matplotlib is not installed, or the file cannot be written.
+        If the file cannot be written.
     """
     return write_report(fit, path, f"Loss: {fit.loss:.3g}.", _figures(fit))
 

@@ -28,7 +28,7 @@ def write_measured_report(fit: Any, path: str | Path) -> Path:
     Raises
     ------
     InputError
-        If matplotlib is not installed, or the file cannot be written.
+        If the file cannot be written.
     """
     return write_report(fit, path, f"Mean squared difference: {fit.loss:.3g}.", _figures(fit))
 

@@ -69,7 +69,7 @@ class MeasuredFit(FittedNeuron):
 
         made = recorded_alone(problem, self.parameters, monitor, finer, method)
         if variable:
-            return np.asarray(getattr(made, f"{variable}_"))
+            return np.array(getattr(made, f"{variable}_"))  # its memory ends with the monitor
         return [made.t_[made.i == k] for k in range(problem.sweeps)]
 
     def verify(self) -> FitVerification:

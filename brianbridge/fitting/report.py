@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from brianbridge.errors import InputError
 from brianbridge.io.atomic import write_whole
 from brianbridge.neurons.quantity_text import quantity_text
 from brianbridge.plots.style import BLUE, hide_frame
@@ -65,10 +63,8 @@ def write_report(
     Raises
     ------
     InputError
-        If matplotlib is not installed, or the file cannot be written.
+        If the file cannot be written.
     """
-    if find_spec("matplotlib") is None:
-        raise InputError("a report needs matplotlib: pip install 'brianbridge[plot]'")
     model = fit.problem.model
     name = getattr(model, "name", "") or ("a neuron" if hasattr(model, "name") else "a circuit")
     left = "".join(f"<p>Not determined: {escape(' with '.join(one))}.</p>" for one in free)

@@ -81,7 +81,7 @@ class FittedNeuron(ABC):
         Raises
         ------
         InputError
-            If matplotlib is not installed, or the file cannot be written.
+            If the file cannot be written.
         """
         return self._report(path)
 

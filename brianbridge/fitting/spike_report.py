@@ -32,7 +32,7 @@ def write_spike_report(fit: Any, path: str | Path) -> Path:
     Raises
     ------
     InputError
-        If matplotlib is not installed, or the file cannot be written.
+        If the file cannot be written.
     """
     problem = fit.problem
     noise = "" if fit.noise is None else f" Width of the noise: {quantity_text(fit.noise)}."

@@ -36,7 +36,7 @@ def write_trace_report(fit: Any, path: str | Path) -> Path:
     Raises
     ------
     InputError
-        If matplotlib is not installed, or the file cannot be written.
+        If the file cannot be written.
     """
     left = ", ".join(f"{name}: {quantity_text(one)}" for name, one in fit.rms.items())
     summary = (

@@ -116,4 +116,5 @@ class Traces:
         with np.errstate(all="ignore"):
             self._network.run(self._duration, namespace={})
         shape = (*self._shape, -1)
-        return [getattr(self._monitor, f"{n}_").reshape(shape) for n in self._variables]
+        # Copies, because the next run takes back the monitor's memory.
+        return [np.array(getattr(self._monitor, f"{n}_")).reshape(shape) for n in self._variables]

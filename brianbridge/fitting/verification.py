@@ -107,7 +107,8 @@ def trace_in_brian2(
         return StateMonitor(group, tuple(problem.targets), record=True, dt=period)
 
     made = recorded_alone(problem, parameters, monitor, finer, method)
-    return [getattr(made, f"{name}_")[None] for name in problem.targets]
+    # Copies, because Brian2 frees the memory with the monitor.
+    return [np.array(getattr(made, f"{name}_"))[None] for name in problem.targets]
 
 
 def recorded_alone(

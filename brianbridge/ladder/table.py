@@ -73,17 +73,17 @@ def rung_row(rung: RungOutcome) -> Row:
 
 def as_rich_table(title: str, rows: Iterable[Row], notes: Iterable[str]) -> Any:
     """Return a `rich` table for the terminal, with notes below it."""
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=escape(title), caption=escape("\n".join(notes)) or None)
+    # A `Text` is shown as it is; rich reads markup and emoji codes in a `str`.
+    caption = "\n".join(notes)
+    table = Table(title=Text(title), caption=Text(caption) if caption else None)
     for heading in _HEADINGS:
         table.add_column(heading, justify="left" if heading == "condition" else "right")
     for row in rows:
         *cells, outcome = astuple(row)
-        colour = _COLOURS.get(outcome)
-        coloured = f"[{colour}]{outcome}[/{colour}]" if colour else outcome
-        table.add_row(*map(escape, cells), coloured)
+        table.add_row(*map(Text, cells), Text(outcome, style=_COLOURS.get(outcome, "")))
     return table
 
 

@@ -198,6 +198,7 @@ class Operations:
     def table(self, model: EnergyModel = FP32_45NM) -> Any:
         """Return a `rich` table for the terminal, with the energy by `model` as its caption."""
         from rich.table import Table
+        from rich.text import Text
 
         energy = {name: f"{value:,.1f} nJ" for name, value in self.energy(model).items()}
         table = Table(
@@ -217,7 +218,7 @@ class Operations:
             if p is self:
                 table.add_section()
             table.add_row(
-                name, f"{p.synops:,.1f}", f"{p.synops_by_mass:,.1f}", f"{p.macs:,}",
+                Text(name), f"{p.synops:,.1f}", f"{p.synops_by_mass:,.1f}", f"{p.macs:,}",
                 f"{p.ann_macs:,}",
             )  # fmt: skip
         return table

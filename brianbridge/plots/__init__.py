@@ -1,6 +1,6 @@
 """Plots of verdicts and recordings; each function takes ``ax=`` and returns it.
 
-They need matplotlib (``pip install "brianbridge[plot]"``). Text has matplotlib's text colour;
+Text has matplotlib's text colour;
 everything else has the colours of Okabe and Ito, which people with any colour vision can tell
 apart. Whatever a colour shows, a shape or a pattern shows too. Plots take plain data: they may
 import `brianbridge.recording` and `brianbridge.errors`, and no other room. A new plot is one file

@@ -32,7 +32,7 @@ def plot_spikes(recording: Recording, *, ax: Any = None) -> Any:
     Raises
     ------
     InputError
-        If there are more than half a million spikes, or matplotlib is not installed.
+        If there are more than half a million spikes.
     """
     number = sum(len(recording.events(name)) for name in recording.shapes)
     if number > _MOST:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from brianbridge.errors import InputError
-
 __all__ = [
     "BLUE",
     "GREEN",
@@ -26,21 +24,11 @@ ORANGE, PURPLE = "#e69f00", "#cc79a7"
 
 
 def axes_or_new(ax: Any, width: float, height: float) -> Any:
-    """Return `ax`, or the axes of a new figure of this size in inches.
-
-    Raises
-    ------
-    InputError
-        If matplotlib is not installed.
-    """
+    """Return `ax`, or the axes of a new figure of this size in inches."""
     if ax is not None:
         return ax
-    try:
-        from matplotlib import pyplot
-    except ImportError:
-        raise InputError(
-            'a plot needs matplotlib, which is not installed: pip install "brianbridge[plot]"'
-        ) from None
+    from matplotlib import pyplot
+
     return pyplot.subplots(figsize=(width, height), layout="constrained")[1]
 
 

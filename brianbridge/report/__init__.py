@@ -8,8 +8,6 @@ to `page` and the template.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 from brianbridge.errors import InputError
@@ -18,9 +16,6 @@ from brianbridge.ladder.verdict import Verdict
 from brianbridge.sensitivities.result import Sensitivity
 
 __all__ = ["report_beside", "write_report"]
-
-#: Packages that only a report needs; they come with the extra ``plot``.
-NEEDS = ("jinja2", "matplotlib")
 
 
 def write_report(
@@ -55,25 +50,21 @@ def write_report(
     Raises
     ------
     InputError
-        If the verdict has no evidence, a package is missing, or the file cannot be written.
+        If the verdict has no evidence, or the file cannot be written.
     """
     if verdict.evidence is None:
         raise InputError(
             f"the verdict of '{verdict.network}' has no evidence to draw figures from, because it "
             "was read from a file. Run brianbridge.verify again and report on the new verdict"
         )
-    if missing := _missing():
-        raise InputError(_how_to_install(missing))
     from brianbridge.report.page import page_of
 
     text = page_of(verdict, command, sensitivity)
     return write_whole(path, text)
 
 
-def report_beside(
-    verdict: Verdict, folder: Path, command: str, say: Callable[[str], None]
-) -> Path | None:
-    """Write ``report.html`` into the folder of a verdict, or say which package is missing.
+def report_beside(verdict: Verdict, folder: Path, command: str) -> Path:
+    """Write ``report.html`` into the folder of a verdict.
 
     Parameters
     ----------
@@ -83,21 +74,5 @@ def report_beside(
         The folder of ``verdict.json``.
     command : str
         The command line that made the verdict.
-    say : callable
-        Called with a line if there will be no report.
     """
-    if missing := _missing():
-        say(_how_to_install(missing))
-        return None
     return write_report(verdict, folder / "report.html", command)
-
-
-def _missing() -> list[str]:
-    return [name for name in NEEDS if find_spec(name) is None]
-
-
-def _how_to_install(missing: list[str]) -> str:
-    return (
-        f"report.html needs {' and '.join(missing)}, not installed here: "
-        'pip install "brianbridge[plot]"'
-    )

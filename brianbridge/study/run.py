@@ -6,7 +6,7 @@ OUT/unfinished      finished tasks of an interrupted verification, from which it
 OUT/network.h5      the trained network, with its training curve and provenance
 OUT/spikes.h5       every spike of the first rung
 OUT/verdict.json    what held in Brian2
-OUT/report.html     the verdict as a page with figures, if matplotlib and jinja2 are installed
+OUT/report.html     the verdict as a page with figures
 OUT/summary.json    the main numbers; for a study with folds, those of all folds and their means
 ```
 A study with folds writes all but the last into ``OUT/fold0``, ``OUT/fold1``, ...
@@ -147,5 +147,5 @@ def _verified(
     verdict.save(folder / "verdict.json")
     delete_kept(folder / "unfinished")
     report(verdict.table())
-    report_beside(verdict, folder, command, report)
+    report_beside(verdict, folder, command)
     return numbers_of(network, split.test, verdict, all_samples=len(test) == len(split.test))

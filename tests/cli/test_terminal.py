@@ -4,13 +4,17 @@ import io
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 from rich.table import Table
 
 from brianbridge.cli import main
+from brianbridge.cli.printing import printer
 from brianbridge.cli.terminal import plain, terminal
+from brianbridge.ladder.outcomes import TwinOutcome
+from brianbridge.ladder.table import as_rich_table, twin_row
 
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
@@ -120,3 +124,17 @@ def test_main_leaves_the_streams_as_they_were(capsys):
     assert main(["models"]) == 0
     assert (sys.stdout, sys.stderr) == before
     assert "lif" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ['pip install "brianbridge[red]"', "a :smile: [/b] [link=x]"])
+def test_nothing_that_is_printed_is_read_as_markup(text, capsys):
+    printer(silent=False)(text)
+    assert capsys.readouterr().out == f"{text}\n"
+
+
+def test_a_table_shows_every_name_as_it_is():
+    name = "[red]:smile:[/b]"
+    row = replace(twin_row(name, TwinOutcome(0.5, {"hidden": 1.0})), outcome=name)
+    console = Console(width=300, file=io.StringIO())  # that of a user reads markup
+    console.print(as_rich_table(name, [row], [name]))
+    assert console.file.getvalue().count(name) == 4

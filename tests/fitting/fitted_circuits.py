@@ -55,7 +55,7 @@ def recorded(network: Network, group: str, duration: Any) -> Any:
     monitor = StateMonitor(network[group], "v", record=True)
     network.add(monitor)
     network.run(duration)
-    return monitor.v[:]
+    return monitor.v[:].copy()  # Brian2 frees its memory with the monitor
 
 
 def pair(drive: float = 1.6, weight: float = 0.3) -> Network:

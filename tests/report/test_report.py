@@ -403,16 +403,6 @@ def test_a_verdict_without_evidence_is_refused(verdict, refused, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_missing_is_said_in_a_line(verdict, refused, tmp_path, monkeypatch):
-    monkeypatch.setattr(report, "find_spec", lambda name: None if name == "jinja2" else name)
-    with refused("jinja2", 'pip install "brianbridge[plot]"'):
-        write_report(verdict, tmp_path / "r.html")
-    said = []
-    assert report.report_beside(verdict, tmp_path, "", said.append) is None
-    assert len(said) == 1
-    assert list(tmp_path.iterdir()) == []
-
-
 # The page in a frame as wide as a phone or a desktop; headless windows cannot be that narrow.
 FRAME = """<!doctype html><body><iframe id="f" width="{width}" height="{height}" srcdoc="{page}">
 </iframe><p id="found"></p><script>

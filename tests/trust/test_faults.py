@@ -42,7 +42,6 @@ def write_spikes(path: Path, seed: int) -> None:
 
 
 def write_plot(path: Path, seed: int) -> None:
-    pytest.importorskip("matplotlib")
     row = {"name": "batched", "dt_ms": 1.0, "seconds": 1.0 + seed}
     _plot({"samples": 10, "rows": [row]}, path)
 
