@@ -33,6 +33,9 @@ class Execution:
         Number of samples that run together; this affects only memory and time.
     progress : Progress
         How progress is shown; by default bars on a terminal.
+    threads : int, optional
+        Threads of a simulation in this process; one for each core if None. They only affect the
+        time.
 
     Raises
     ------
@@ -47,6 +50,7 @@ class Execution:
 
     shard: int = SHARD
     progress: Progress = field(default_factory=Progress, repr=False)
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         if self.shard < 1:
@@ -54,7 +58,7 @@ class Execution:
 
     def start(self, network: SpikingNetwork, data: Dataset, seed: int = 0) -> TaskRunner:
         """Return a runner for the tasks of one verification; `seed` is that of the twin."""
-        return TaskRunner(Shards(network, data, self.shard, seed), self.progress)
+        return TaskRunner(Shards(network, data, self.shard, seed), self.progress, self.threads)
 
 
 class TaskRunner:
@@ -66,16 +70,20 @@ class TaskRunner:
         The network and its samples.
     progress : Progress, optional
         How progress is shown.
+    threads : int, optional
+        Threads of a simulation in this process.
     """
 
-    def __init__(self, shards: Shards, progress: Progress | None = None) -> None:
-        self.shards = shards
+    def __init__(
+        self, shards: Shards, progress: Progress | None = None, threads: int | None = None
+    ) -> None:
+        self.shards, self.threads = shards, threads
         self.progress = progress or Progress()
         self._done: dict[str, RunResult] = {}
 
     def beside(self, network: SpikingNetwork) -> TaskRunner:
         """Return a runner for a changed network, to be compared with the original's twin."""
-        return TaskRunner(self.shards.beside(network), self.progress)
+        return TaskRunner(self.shards.beside(network), self.progress, self.threads)
 
     def run(
         self,
@@ -153,7 +161,7 @@ class TaskRunner:
         for task in tasks:
             twin = self.shards.twin(task.shard)[0]
             try:
-                result: RunResult | InputError = run_task(self.shards, task, twin)
+                result: RunResult | InputError = run_task(self.shards, task, twin, threads=self.threads)
             except InputError as error:
                 result = error
             yield task, result

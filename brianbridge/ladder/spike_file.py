@@ -70,7 +70,9 @@ def write_spikes(plan: RungPlan, runner: TaskRunner, path: Path, compress: bool)
             for task in plan.first_run:
                 twin = shards.twin(task.shard)[0]
                 try:
-                    result = run_task(shards, task, twin, on_chunk=[append])
+                    result = run_task(
+                        shards, task, twin, threads=runner.threads, on_chunk=[append]
+                    )
                 except InputError as error:
                     if append.failed:
                         raise

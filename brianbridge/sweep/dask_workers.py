@@ -12,22 +12,19 @@ from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
-from brian2 import prefs
-
 from brianbridge.errors import InputError
 from brianbridge.ladder.results import RunResult
 from brianbridge.ladder.tasks import Shards, Task, run_task
 from brianbridge.ladder.twin_run import TwinRun
 from brianbridge.sweep.cluster import Cluster
 from brianbridge.sweep.fingerprint import digest_of
+from brianbridge.sweep.settings import set_settings, settings
 
 if TYPE_CHECKING:
     from distributed import Client
 
 __all__ = ["Workers"]
 
-#: Preferences that affect the result of a task.
-_PREFERENCES = ("brianbridge.memory", "codegen.target")
 #: What a worker gets: the samples, and the values of these preferences.
 Sent = tuple[Shards, dict[str, Any]]
 
@@ -65,22 +62,13 @@ class Workers:
     def _sent_once(self, shards: Shards) -> Any:
         """Send shards to every worker."""
         workers = self._cluster.prepare()
-        settings = {name: prefs[name] for name in _PREFERENCES}
         with warnings.catch_warnings():
             # Scattered data are lost with the last worker that has them; data in the task graph
             # are not. They are large, but sent only once.
             warnings.filterwarnings("ignore", message="Sending large graph")
-            sent = self._cluster.submit(_send, (shards, settings))
+            sent = self._cluster.submit(_send, (shards, settings()))
         # Each worker gets a copy, because tasks go where their data are.
-        copies = [
-            self._cluster.submit(
-                _receive, sent, digest_of(shards.data), workers=[worker], allow_other_workers=True
-            )
-            for worker in workers
-        ]
-        for _, outcome in self._cluster.outcomes(copies):
-            if isinstance(outcome, InputError):
-                raise outcome
+        self._cluster.everywhere(workers, _receive, sent, digest_of(shards.data))
         return sent
 
     def _submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -133,7 +121,6 @@ def _work(sent: Sent, task: Task, twin: tuple[TwinRun, RunResult]) -> RunResult:
 
 def _received_shards(sent: Sent) -> Shards:
     """Return the shards, after setting the preferences of the process that sent them."""
-    shards, settings = sent
-    for name, value in settings.items():
-        prefs[name] = value
+    shards, preferences = sent
+    set_settings(preferences)
     return shards

@@ -37,7 +37,7 @@ class Sweep(Execution):
         Client of the cluster (`connected`); simulations run in this process if None.
     folder : Path, optional
         Folder for finished results, from which an interrupted verification resumes.
-    shard, progress
+    shard, progress, threads
         As for `Execution`.
 
     Examples
@@ -56,7 +56,7 @@ class Sweep(Execution):
         if self.client is not None:
             self.progress.say("preparing workers, and sending them network and samples")
             workers = Workers(self.client, shards)
-        return SweepRunner(shards, self.progress, workers, self.folder)
+        return SweepRunner(shards, self.progress, workers, self.folder, self.threads)
 
 
 class SweepRunner(TaskRunner):
@@ -72,12 +72,19 @@ class SweepRunner(TaskRunner):
         Workers that run the tasks; this process runs them if None.
     folder : Path, optional
         Folder for finished results.
+    threads : int, optional
+        Threads of a simulation in this process.
     """
 
     def __init__(
-        self, shards: Shards, progress: Progress, workers: Workers | None, folder: Path | None
+        self,
+        shards: Shards,
+        progress: Progress,
+        workers: Workers | None,
+        folder: Path | None,
+        threads: int | None = None,
     ) -> None:
-        super().__init__(shards, progress)
+        super().__init__(shards, progress, threads)
         self._workers, self._folder = workers, folder
         self._kept = None if folder is None else KeptFiles(folder, shards)
 
@@ -85,7 +92,7 @@ class SweepRunner(TaskRunner):
         """Return a runner for a changed network, to be compared with the original's twin."""
         shards = self.shards.beside(network)
         workers = None if self._workers is None else self._workers.beside(shards)
-        return SweepRunner(shards, self.progress, workers, self._folder)
+        return SweepRunner(shards, self.progress, workers, self._folder, self.threads)
 
     def add(self, task: Task, result: RunResult) -> None:
         """Hold the result of a task, and keep it."""

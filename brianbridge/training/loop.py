@@ -6,6 +6,7 @@ end of an epoch thus gives the same weights as an uninterrupted one.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
@@ -119,7 +120,8 @@ class Trainer:
             self._restore(checkpoint_from(content, checkpoint or Path(), self.fingerprint))
         progress = tqdm(
             total=self.options.epochs, initial=self.epoch, unit="epoch", leave=False,
-            disable=None if self.processes.first else True,
+            # The variable is tqdm's own, and worker processes have it.
+            disable=True if not self.processes.first or os.environ.get("TQDM_DISABLE") else None,
         )  # fmt: skip
         with progress:
             while self.epoch < self.options.epochs and not self._stalled():

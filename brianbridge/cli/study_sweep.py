@@ -1,0 +1,109 @@
+"""``brianbridge study sweep``: carry out a study with other options and seeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from brianbridge.cli.parser import Namespace, add_command, add_decide_by
+from brianbridge.cli.printing import print_error, printer
+from brianbridge.cli.workers import add_worker_options, check_worker_options, client_of
+from brianbridge.errors import InputError
+
+if TYPE_CHECKING:
+    from brianbridge.study import Study
+    from brianbridge.study.over import Over
+
+__all__ = ["add_sweep"]
+
+
+def add_sweep(studies: Any) -> None:
+    """Add the command to the parser of ``brianbridge study``."""
+    parser = add_command(
+        studies, "sweep", _sweep, "carry out a study with other options and seeds",
+        resumes=lambda options: True,
+    )  # fmt: skip
+    parser.add_argument("study", help="a study's name, or the path of its .toml file")
+    parser.add_argument(
+        "--over",
+        action="append",
+        default=[],
+        metavar="KEY=VALUES",
+        help="an option of the study and its values (training.epochs=5,10) or its range "
+        "(training.learning_rate=log:1e-4..1e-2); give it again for a further option",
+    )
+    parser.add_argument(
+        "--seeds", type=int, default=1, help="number of seeds for each trial (default: 1)"
+    )
+    parser.add_argument(
+        "--search",
+        choices=("grid", "random"),
+        default="grid",
+        help="try all combinations (default), or random ones",
+    )
+    parser.add_argument("--trials", type=int, help="number of combinations that a search tries")
+    parser.add_argument("--out", type=Path, help="output folder (default: runs/STUDY-sweep)")
+    parser.add_argument("--quick", action="store_true", help="smoke test: 2 epochs, 50 samples")
+    add_decide_by(parser)
+    add_worker_options(parser)
+
+
+def _sweep(options: Namespace) -> int:
+    from brianbridge.ladder.progress import Progress
+    from brianbridge.study import read_study
+    from brianbridge.study.over import read_over
+    from brianbridge.study.sweep import StudySweep
+
+    _check(options)
+    over = read_over(options.over)
+
+    def read(changes: Mapping[str, Any]) -> Study:
+        study = read_study(options.study, changes)
+        return study.quick() if options.quick else study
+
+    first = read({})
+    quick = "-quick" if options.quick else ""
+    out = options.out or Path("runs") / f"{first.name}-sweep{quick}"
+    progress = Progress(lines=True)
+    with ExitStack() as stack:
+        table = StudySweep(
+            read=read,
+            over=tuple(over),
+            out=out,
+            seeds=options.seeds,
+            client=client_of(options, stack, progress),
+            decide_by=options.decide_by,
+            progress=progress,
+        ).run(_combinations(options, over, first.seed))
+    failed = [row for row in table.rows if row["outcome"] == "failed"]
+    if options.json:
+        print(json.dumps(table.rows, indent=2))
+    else:
+        say = printer(False)
+        say(table.text())
+        say(f"the table of {len(table.rows)} trials is {out / 'trials.csv'}")
+    if failed:
+        print_error(f"{len(failed)} of {len(table.rows)} trials failed; one: {failed[0]['reason']}")
+    return 2 if failed else 0
+
+
+def _check(options: Namespace) -> None:
+    """Refuse options that do not fit together, before any work."""
+    check_worker_options(options)
+    if options.search == "grid" and options.trials is not None:
+        raise InputError("--trials is for a search; a grid tries all: give --search random too")
+    if options.search != "grid" and (options.trials is None or options.trials < 1):
+        given = "" if options.trials is None else f" {options.trials}"
+        raise InputError(f"--trials{given}: a search needs a number of at least 1; give --trials 20")
+    if options.search != "grid" and not options.over:
+        raise InputError(f"--search {options.search} has nothing to vary; give --over KEY=VALUES")
+
+
+def _combinations(options: Namespace, over: Over, seed: int) -> Iterator[dict[str, Any]]:
+    """Yield the combinations of options that are tried."""
+    from brianbridge.study.over import grid, random_options
+
+    return grid(over) if options.search == "grid" else random_options(over, options.trials, seed)
