@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,6 @@ from brianbridge.errors import InputError
 
 if TYPE_CHECKING:
     from brianbridge.study import Study
-    from brianbridge.study.over import Over
 
 __all__ = ["add_sweep"]
 
@@ -40,9 +40,9 @@ def add_sweep(studies: Any) -> None:
     )
     parser.add_argument(
         "--search",
-        choices=("grid", "random"),
+        choices=("grid", "random", "optuna"),
         default="grid",
-        help="try all combinations (default), or random ones",
+        help="try all combinations (default), random ones, or those that optuna chooses",
     )
     parser.add_argument("--trials", type=int, help="number of combinations that a search tries")
     parser.add_argument("--out", type=Path, help="output folder (default: runs/STUDY-sweep)")
@@ -54,7 +54,8 @@ def add_sweep(studies: Any) -> None:
 def _sweep(options: Namespace) -> int:
     from brianbridge.ladder.progress import Progress
     from brianbridge.study import read_study
-    from brianbridge.study.over import read_over
+    from brianbridge.study.over import grid, random_options, read_over
+    from brianbridge.study.search import OptunaSearch
     from brianbridge.study.sweep import StudySweep
 
     _check(options)
@@ -68,16 +69,21 @@ def _sweep(options: Namespace) -> int:
     quick = "-quick" if options.quick else ""
     out = options.out or Path("runs") / f"{first.name}-sweep{quick}"
     progress = Progress(lines=True)
+    sweep = StudySweep(
+        read=read, over=tuple(over), out=out, seeds=options.seeds, decide_by=options.decide_by,
+        progress=progress,
+    )  # fmt: skip
+    combinations = {
+        "grid": lambda: grid(over),
+        "random": lambda: random_options(over, options.trials, first.seed),
+    }
+    chosen = combinations[options.search]() if options.search in combinations else None
     with ExitStack() as stack:
-        table = StudySweep(
-            read=read,
-            over=tuple(over),
-            out=out,
-            seeds=options.seeds,
-            client=client_of(options, stack, progress),
-            decide_by=options.decide_by,
-            progress=progress,
-        ).run(_combinations(options, over, first.seed))
+        sweep = replace(sweep, client=client_of(options, stack, progress))
+        if chosen is None:
+            table = OptunaSearch(sweep, over, options.trials).run()
+        else:
+            table = sweep.run(chosen)
     failed = [row for row in table.rows if row["outcome"] == "failed"]
     if options.json:
         print(json.dumps(table.rows, indent=2))
@@ -97,13 +103,8 @@ def _check(options: Namespace) -> None:
         raise InputError("--trials is for a search; a grid tries all: give --search random too")
     if options.search != "grid" and (options.trials is None or options.trials < 1):
         given = "" if options.trials is None else f" {options.trials}"
-        raise InputError(f"--trials{given}: a search needs a number of at least 1; give --trials 20")
+        raise InputError(
+            f"--trials{given}: a search needs a number of at least 1; give --trials 20"
+        )
     if options.search != "grid" and not options.over:
         raise InputError(f"--search {options.search} has nothing to vary; give --over KEY=VALUES")
-
-
-def _combinations(options: Namespace, over: Over, seed: int) -> Iterator[dict[str, Any]]:
-    """Yield the combinations of options that are tried."""
-    from brianbridge.study.over import grid, random_options
-
-    return grid(over) if options.search == "grid" else random_options(over, options.trials, seed)

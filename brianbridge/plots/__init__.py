@@ -18,6 +18,7 @@ from brianbridge.plots.rasters import plot_rasters
 from brianbridge.plots.sensitivity import plot_sensitivity
 from brianbridge.plots.spikes import plot_spikes
 from brianbridge.plots.traces import plot_traces
+from brianbridge.plots.trials import plot_trials
 
 __all__ = [
     "plot_attribution",
@@ -28,4 +29,5 @@ __all__ = [
     "plot_sensitivity",
     "plot_spikes",
     "plot_traces",
+    "plot_trials",
 ]

@@ -69,8 +69,8 @@ def read_over(texts: Sequence[str]) -> Over:
     ----------
     texts : sequence of str
         For each option its key, an equals sign, and values with commas between them, or a range:
-        ``1e-4..1e-2``, or ``log:1e-4..1e-2`` for equal factors. Values are written as in TOML; texts
-        need no quotation marks.
+        ``1e-4..1e-2``, or ``log:1e-4..1e-2`` for equal factors. Values are written as in TOML;
+        texts need no quotation marks.
 
     Raises
     ------

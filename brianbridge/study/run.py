@@ -36,6 +36,7 @@ from brianbridge.study.schema import Study
 from brianbridge.study.summary import numbers_of, summary_of
 from brianbridge.study.train import prepare, train_study
 from brianbridge.sweep import Sweep, delete_kept
+from brianbridge.training.history import OnEpoch
 from brianbridge.training.processes import joined
 
 __all__ = ["ladder_of", "run_study"]
@@ -57,6 +58,7 @@ def run_study(
     command: str = "",
     decide_by: str = "interval",
     execution: Sweep | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> dict[str, Any]:
     """Carry out a study and return its summary; see the module's docstring for the files.
 
@@ -79,6 +81,8 @@ def run_study(
         How tolerances are judged; see `brianbridge.verify`.
     execution : Sweep, optional
         Where the verification runs; finished tasks are kept in the output folder in any case.
+    on_epoch : callable, optional
+        Called with the training curve after each epoch; see `brianbridge.train`.
 
     Raises
     ------
@@ -97,7 +101,7 @@ def run_study(
         for fold in folds:
             folder, split = _folder(out, fold), load_split(study, fold)
             report(f"{study.title}: {split.train.split}; training on {len(split.train)} samples")
-            network = train_study(study, folder, split, fold)
+            network = train_study(study, folder, split, fold, on_epoch)
             verified = partial(
                 _verified, study, network, ladder, split, folder, report, spikes, command,
                 decide_by, execution or Sweep(),

@@ -5,14 +5,15 @@ OUT/trials.csv      a row for each trial; trials.parquet is the same table, if p
 OUT/trials.svg      accuracy against each option, if matplotlib is installed
 OUT/trials/KEY      the folder of a trial, with the files of `brianbridge.study.run`
 ```
-The key of a trial stands for its study, data and code. A finished trial is therefore found again and
-not run twice, and one that was interrupted goes on from its checkpoint.
+The key of a trial stands for its study, data and code. A finished trial is therefore found again
+and not run twice, and one that was interrupted goes on from its checkpoint.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +76,7 @@ class StudySweep:
     seeds: int = 1
     client: Client | None = None
     decide_by: str = "interval"
-    progress: Progress = Progress()
+    progress: Progress = field(default_factory=Progress)
 
     def __post_init__(self) -> None:
         decided_by(self.decide_by)
@@ -95,36 +96,40 @@ class StudySweep:
         """
         self.progress.say("checking the trials")
         trials = list(trials_of(self.read, options, self.seeds))
-        with only_writer(self.out):
-            rows = self._rows(trials)
-            table = self._table(trials, rows)
-            if len(rows) == len(trials):
-                return table
-            jobs = Jobs(self.client)
-            write_whole(self.out / MARK, "")
-            # On a worker, or beside the cores of this machine, one thread is one worker's share.
-            threads = None if self.client is None else 1
-            left = [
-                TrialJob(trial, self.out.resolve(), self.decide_by, threads)
-                for trial in trials
-                if trial.key not in rows
-            ]
-            jobs.everywhere(check_folder, self.out.resolve())
+        with self.opened() as jobs:
+            found = {t.key: summary_in(self.out / t.folder, self.decide_by) for t in trials}
+            rows = {t.key: row_of(t, one) for t in trials if (one := found[t.key]) is not None}
+            left = [self.job(trial) for trial in trials if trial.key not in rows]
+            table = self._in_order(trials, rows)
             with self.progress.count("trials", len(left)) as step:
-                for job, found in jobs.run(run_trial, left):
-                    rows[job.trial.key] = row_of(job.trial, found)
-                    table = self._table(trials, rows)
+                for job, summary in jobs.run(run_trial, left):
+                    rows[job.trial.key] = row_of(job.trial, summary)
+                    table = self._in_order(trials, rows)
                     step()
+        table.draw(self.out)
         return table
 
-    def _rows(self, trials: Iterable[Trial]) -> dict[str, dict[str, Any]]:
-        """Return the rows of finished trials, by their keys."""
-        found = {t.key: summary_in(self.out / t.folder, self.decide_by) for t in trials}
-        return {t.key: row_of(t, one) for t in trials if (one := found[t.key]) is not None}
+    @contextmanager
+    def opened(self) -> Iterator[Jobs]:
+        """Keep other sweeps from the folder, and yield the workers, which all see it."""
+        with only_writer(self.out):
+            write_whole(self.out / MARK, "")
+            jobs = Jobs(self.client)
+            jobs.everywhere(check_folder, self.out.resolve())
+            yield jobs
 
-    def _table(self, trials: Iterable[Trial], rows: Mapping[str, Any]) -> TrialTable:
-        """Write the rows that are known, in the order of the trials, and return the table."""
-        table = TrialTable(self.over, [rows[t.key] for t in trials if t.key in rows])
-        if table.rows:
+    def job(self, trial: Trial) -> TrialJob:
+        """Return what a process needs for a trial; a worker has one thread."""
+        threads = None if self.client is None else 1
+        return TrialJob(trial, self.out.resolve(), self.decide_by, threads)
+
+    def written(self, rows: Sequence[Mapping[str, Any]]) -> TrialTable:
+        """Write the table of some rows, and return it."""
+        table = TrialTable(self.over, rows)
+        if rows:
             table.write(self.out)
         return table
+
+    def _in_order(self, trials: Sequence[Trial], rows: Mapping[str, Any]) -> TrialTable:
+        """Write the rows that are known, in the order of the trials, and return the table."""
+        return self.written([rows[t.key] for t in trials if t.key in rows])

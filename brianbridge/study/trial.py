@@ -19,6 +19,7 @@ from brianbridge.study.schema import Study
 from brianbridge.study.train import prepare
 from brianbridge.sweep import Sweep
 from brianbridge.sweep.fingerprint import digest_of, fingerprint
+from brianbridge.training.history import OnEpoch
 
 __all__ = [
     "MARK",
@@ -137,8 +138,15 @@ def key_of(study: Study) -> str:
     return hashlib.sha256(json.dumps(described).encode()).hexdigest()
 
 
-def run_trial(job: TrialJob) -> dict[str, Any]:
+def run_trial(job: TrialJob, on_epoch: OnEpoch | None = None) -> dict[str, Any]:
     """Carry out a trial, or go on where another process left it; return its summary.
+
+    Parameters
+    ----------
+    job : TrialJob
+        The trial.
+    on_epoch : callable, optional
+        Called with the training curve after each epoch; see `brianbridge.train`.
 
     Raises
     ------
@@ -153,12 +161,12 @@ def run_trial(job: TrialJob) -> dict[str, Any]:
         if found is None:
             if key_of(trial.study) != trial.key:
                 raise InputError(
-                    f"a worker has other samples of '{trial.study.dataset.name}', or other files of "
-                    "the study, than the process that sent the trial; give both the same files"
+                    f"a worker has other samples of '{trial.study.dataset.name}', or other files "
+                    "of the study, than the process that sent the trial; give both the same files"
                 )
             found = run_study(
                 trial.study, folder, spikes=False, decide_by=job.decide_by,
-                execution=Sweep(threads=job.threads),
+                execution=Sweep(threads=job.threads), on_epoch=on_epoch,
             )  # fmt: skip
     return found
 

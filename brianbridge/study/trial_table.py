@@ -14,6 +14,7 @@ import numpy as np
 
 from brianbridge.io.atomic import write_whole
 from brianbridge.measures.confidence_intervals import Interval, mean_interval
+from brianbridge.plots.trials import plot_trials
 
 __all__ = ["TrialTable"]
 
@@ -105,10 +106,29 @@ class TrialTable:
         import pyarrow
         from pyarrow import parquet
 
-        columns = {name: _of_one_type([row.get(name) for row in self.rows]) for name in self.columns}
+        columns = {
+            name: _of_one_type([row.get(name) for row in self.rows]) for name in self.columns
+        }
         buffer = io.BytesIO()
         parquet.write_table(pyarrow.table(columns), buffer)
         write_whole(folder / "trials.parquet", buffer.getbuffer())
+
+    def draw(self, folder: Path) -> None:
+        """Write ``trials.svg`` if matplotlib is installed and an option was varied."""
+        if find_spec("matplotlib") is None or not (self.options and self.accuracies):
+            return
+        from matplotlib import rc_context
+        from matplotlib.figure import Figure
+
+        # The same table gives the same file.
+        with rc_context({"svg.fonttype": "none", "svg.hashsalt": "trials"}):
+            canvas = Figure(figsize=(4.4 * len(self.options), 3.4), layout="constrained")
+            axes = canvas.subplots(1, len(self.options), squeeze=False)[0]
+            for option, ax in zip(self.options, axes, strict=True):
+                plot_trials(self, option, ax=ax)
+            buffer = io.BytesIO()
+            canvas.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        write_whole(folder / "trials.svg", buffer.getbuffer())
 
     def text(self) -> Any:
         """Return the means as a table for `rich`, the best worst rung first."""

@@ -16,8 +16,9 @@ from brianbridge.errors import InputError
 from brianbridge.ladder.execution import Execution, TaskRunner
 from brianbridge.ladder.progress import Progress
 from brianbridge.ladder.results import RunResult
-from brianbridge.ladder.tasks import Shards, Task
+from brianbridge.ladder.tasks import Shards, Task, shard_size
 from brianbridge.network import SpikingNetwork
+from brianbridge.recording import Recording
 from brianbridge.sweep.dask_workers import Workers
 from brianbridge.sweep.kept import KeptFiles
 
@@ -49,9 +50,15 @@ class Sweep(Execution):
     client: Client | None = field(default=None, repr=False)
     folder: Path | None = None
 
+    def shards(self, network: SpikingNetwork, data: Dataset, seed: int = 0) -> Shards:
+        """Cut samples into shards, which are smaller if workers share them."""
+        shared = self.shard is None and self.client is not None
+        size = shard_size(network, shared=True) if shared else self.shard
+        return Shards(network, data, size, seed)
+
     def start(self, network: SpikingNetwork, data: Dataset, seed: int = 0) -> TaskRunner:
         """Send network and samples to the workers, and return a runner."""
-        shards = Shards(network, data, self.shard, seed)
+        shards = self.shards(network, data, seed)
         workers = None
         if self.client is not None:
             self.progress.say("preparing workers, and sending them network and samples")
@@ -99,6 +106,19 @@ class SweepRunner(TaskRunner):
         super().add(task, result)
         if self._kept is not None:
             self._kept.write(task, result)
+
+    def begin(self, tasks: Iterable[Task]) -> None:
+        """Let workers begin with tasks that have no result yet."""
+        if self._workers is not None:
+            self._workers.begin([task for task in tasks if not self._has(task)])
+
+    def recorded(
+        self, tasks: Sequence[Task], on_chunk: Callable[[Recording], None]
+    ) -> Iterator[RunResult | InputError]:
+        """Run tasks, and yield the result of each, or its error, in their order."""
+        if self._workers is None:
+            return super().recorded(tasks, on_chunk)
+        return self._workers.recorded(tasks, on_chunk)
 
     def changed_network(
         self, key: str, train: Dataset, make: Callable[[Path | None], SpikingNetwork]
