@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -122,10 +121,6 @@ class Shards:
         self.reference = network
         self._runs: dict[int, tuple[TwinRun, RunResult]] = {}
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out samples and the twin's runs, which are sent shard by shard (`part`)."""
-        return {**vars(self), "data": None, "_runs": {}}
-
     def __len__(self) -> int:
         return -(-self._samples // self.size)
 
@@ -133,6 +128,12 @@ class Shards:
         """Return the samples of a shard."""
         low, high = self.bounds(shard)
         return self.data.subset(range(low - self._first, high - self._first))
+
+    def without_samples(self) -> Shards:
+        """Return the shards for another process, which gets the samples one by one (`part`)."""
+        found = copy(self)
+        found.data, found._runs = None, {}  # type: ignore[assignment]
+        return found
 
     def with_part(self, shard: int, part: Dataset) -> Shards:
         """Return the shards with the samples of one of them alone, in another process."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from brianbridge.errors import InputError
 
 __all__ = ["Over", "Range", "grid", "random_options", "read_over"]
 
-#: What separates the ends of a range.
+#: What separates the ends of a range, and stands before equal factors.
 _TO, _LOG = "..", "log:"
+_RANGE = re.compile(r"(log:)?[-+\w.]*\w\.\.[-+\w.]+")
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,7 @@ def read_over(texts: Sequence[str]) -> Over:
             raise InputError(f"--over '{text}': seeds are not an option; give --seeds NUMBER")
         if key in found:
             raise InputError(f"--over '{text}': '{key}' is given twice; give all values at once")
-        is_range = _TO in values and "," not in values and values[0] not in "\"'"
-        found[key] = _range(values, text) if is_range else _values(values, text)
+        found[key] = (_range if _RANGE.fullmatch(values) else _values)(values, text)
     return found
 
 

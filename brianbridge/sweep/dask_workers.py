@@ -76,7 +76,7 @@ class Workers:
         workers = self._cluster.prepare()
         # Scattered data are lost with the last worker that has them; data in the task graph are
         # not.
-        sent = self._large(_send, (shards, settings()))
+        sent = self._large(_send, (shards.without_samples(), settings()))
         # Each worker gets a copy, because tasks go where their data are.
         self._cluster.everywhere(workers, _receive, sent)
         return sent

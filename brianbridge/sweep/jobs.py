@@ -69,7 +69,8 @@ class Jobs:
             Whether to take a job from `jobs` only when a worker is free for it, so that it may
             depend on the results so far.
         """
-        if self._cluster is None:
+        cluster = self._cluster
+        if cluster is None:
             for job in jobs:
                 yield job, _outcome(function, job)
             return
@@ -78,12 +79,12 @@ class Jobs:
 
         def more() -> Iterator[Any]:
             while len(running) < most and (found := next(left, None)) is not None:
-                future = self._cluster.submit(_work, sent, function, found)
+                future = cluster.submit(_work, sent, function, found)
                 running[future] = found
                 yield future
 
         try:
-            for future, outcome in self._cluster.outcomes(more(), more):
+            for future, outcome in cluster.outcomes(more(), more):
                 yield running.pop(future), outcome
                 future.release()
         finally:

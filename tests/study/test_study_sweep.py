@@ -57,7 +57,7 @@ def test_values_are_read_as_toml_or_as_texts():
     assert read_over(["a.b=1,2.5,true", "c=x, y", "d=1,1", 'e="u,v"', "f=[1,2],[3]"]) == {
         "a.b": (1, 2.5, True), "c": ("x", "y"), "d": (1,), "e": ("u,v",), "f": ([1, 2], [3]),
     }  # fmt: skip
-    assert read_over(["n=1..9"]) == {"n": Range(1, 9)}
+    assert read_over(["n=1..9", "p=../x.h5"]) == {"n": Range(1, 9), "p": ("../x.h5",)}
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_finished_trials_are_kept_and_the_table_has_all(tmp_path, carried_out):
     rows = rows_of(tmp_path)
     assert [row["worst_rung"] for row in rows] == ["dt/10"] * 4
     assert float(rows[3]["worst_accuracy"]) == pytest.approx(0.72)
-    assert (tmp_path / "trials.svg").read_text().count("training.learning_rate") == 1
+    assert "training.learning_rate" in (tmp_path / "trials.svg").read_text()
     carried_out.clear()
     assert main([*command, *RATES]) == 0
     assert carried_out == []
