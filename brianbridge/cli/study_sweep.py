@@ -13,6 +13,7 @@ from brianbridge.cli.parser import Namespace, add_command, add_decide_by
 from brianbridge.cli.printing import print_error, printer
 from brianbridge.cli.workers import add_worker_options, check_worker_options, client_of
 from brianbridge.errors import InputError
+from brianbridge.launched import launched_rank
 
 if TYPE_CHECKING:
     from brianbridge.study import Study
@@ -99,6 +100,8 @@ def _sweep(options: Namespace) -> int:
 def _check(options: Namespace) -> None:
     """Refuse options that do not fit together, before any work."""
     check_worker_options(options)
+    if launched_rank() is not None:
+        raise InputError("a sweep shares out whole trials; give --workers instead of torchrun")
     if options.search == "grid" and options.trials is not None:
         raise InputError("--trials is for a search; a grid tries all: give --search random too")
     if options.search != "grid" and (options.trials is None or options.trials < 1):

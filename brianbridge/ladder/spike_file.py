@@ -51,7 +51,10 @@ def file_of_rung(path: Path, number: int, name: str) -> Path:
 
 
 def unwritten_tasks(plans: Sequence[RungPlan], of: SpikesOf | None) -> list[Task]:
-    """Return the tasks whose spikes are not written; all of them if no rung is chosen."""
+    """Return the tasks whose spikes are not written; all of them if no rung is chosen.
+
+    Workers may begin with them at once, before the twin's results and those spikes are here.
+    """
     written = [] if of is None else plans[:1] if of == "first" else plans
     keys = {task.key for plan in written for task in plan.first_run}
     return [task for plan in plans for task in plan.tasks if task.key not in keys]

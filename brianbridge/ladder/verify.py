@@ -120,7 +120,6 @@ def verify(
     check_any_left(plans, skipped, name)
     execution.progress.say(f"verifying '{name}' on {len(data)} samples, {len(plans)} rungs")
     runner = execution.start(network, data, seed)
-    # Workers need not wait for the twin, nor for the spikes that are written.
     runner.begin(unwritten_tasks(plans, None if spikes is None else spikes_of))
     twin, inputs = runner.twin(), count_input_spikes(network, data.x)
     work = Verification(name, runner, plans, skipped, twin, inputs, by, train, on_rung)
