@@ -19,6 +19,7 @@ from brianbridge.measures.spike_counts import SpikeCounts, add_spike_counts
 from brianbridge.measures.spike_train_distances import SpikeTrainDistances
 from brianbridge.network import READOUTS, SpikingNetwork
 from brianbridge.recording import Recording
+from brianbridge.tree_sum import TreeSum
 
 __all__ = ["ResultCollector", "RunResult"]
 
@@ -126,7 +127,7 @@ class ResultCollector:
         self._twin, self._trains = twin, trains
         self._block, self._waiting = block_size(network), list[Recording]()
         self._samples = 0
-        self._sum: RunResult | None = None
+        self._sum = TreeSum()
 
     def __call__(self, chunk: Recording) -> None:
         """Take the next chunk of the run."""
@@ -167,11 +168,12 @@ class ResultCollector:
             block.prediction, activity, outputs, comparison, latency, decision, first, distances,
             early=EarlyHits.of(block, self._ran, self._labels[here]),
         )  # fmt: skip
-        self._sum = _sum(self._sum, found)
+        self._sum.add(found)
 
     @property
     def result(self) -> RunResult:
         """The result over all samples, once all chunks have come."""
-        assert self._sum is not None, "no chunk came"
+        result: RunResult | None = self._sum.result
+        assert result is not None, "no chunk came"
         assert not self._waiting, "chunks are missing"
-        return self._sum
+        return result

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -106,8 +107,19 @@ class TwinRun:
         return to_torch(self._network, dtype=torch.float64)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the twin itself; it is built again if a block has to run again."""
-        return {name: value for name, value in vars(self).items() if name != "_twin"}
+        """Leave out what `placed` gives back in another process, and what is made again."""
+        left_out = ("_twin", "_latest", "_network", "_x")
+        return {name: value for name, value in vars(self).items() if name not in left_out}
+
+    def __sizeof__(self) -> int:
+        """Return the bytes that move with the run, for Dask, which moves tasks to their data."""
+        return sum(packed.nbytes for packed in self._kept.values()) + self.outcome.output.nbytes
+
+    def placed(self, network: SpikingNetwork, x: np.ndarray) -> TwinRun:
+        """Return the run with its network and samples, which were sent on other ways."""
+        found = copy(self)
+        found._network, found._x, found._latest = network, x, None
+        return found
 
     def part(self, low: int, high: int) -> Recording:
         """Return the recording of samples `low` to `high`, without `high`."""

@@ -15,7 +15,7 @@ from brianbridge.ladder.measure import measure_twin
 from brianbridge.ladder.outcomes import RungOutcome
 from brianbridge.ladder.plan import check_any_left, plan_ladder
 from brianbridge.ladder.rungs import Rung, check_ladder, read_ladder
-from brianbridge.ladder.spike_file import SpikesOf, check_spikes_of
+from brianbridge.ladder.spike_file import SpikesOf, check_spikes_of, unwritten_tasks
 from brianbridge.ladder.tasks import Shards
 from brianbridge.ladder.verdict import Verdict
 from brianbridge.ladder.verification import Verification
@@ -115,11 +115,12 @@ def verify(
         raise InputError(f"seed = {seed}; give 0 or more")
     rungs = read_ladder(ladder) if isinstance(ladder, str | Path) else tuple(ladder)
     check_ladder(rungs)
-    shards = len(Shards(network, data, execution.shard))
+    shards = len(execution.shards(network, data, seed))
     plans, skipped = plan_ladder(network, rungs, seed, train, shards)
     check_any_left(plans, skipped, name)
     execution.progress.say(f"verifying '{name}' on {len(data)} samples, {len(plans)} rungs")
     runner = execution.start(network, data, seed)
+    runner.begin(unwritten_tasks(plans, None if spikes is None else spikes_of))
     twin, inputs = runner.twin(), count_input_spikes(network, data.x)
     work = Verification(name, runner, plans, skipped, twin, inputs, by, train, on_rung)
     if spikes is not None:

@@ -20,6 +20,7 @@ from brianbridge.plots.robustness import plot_robustness
 from brianbridge.plots.sensitivity import plot_sensitivity
 from brianbridge.plots.spikes import plot_spikes
 from brianbridge.plots.traces import plot_traces
+from brianbridge.plots.trials import plot_trials
 
 __all__ = [
     "plot_attribution",
@@ -32,4 +33,5 @@ __all__ = [
     "plot_sensitivity",
     "plot_spikes",
     "plot_traces",
+    "plot_trials",
 ]

@@ -6,6 +6,7 @@ end of an epoch thus gives the same weights as an uninterrupted one.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
@@ -28,7 +29,7 @@ from brianbridge.training.batches import Batch, batches
 from brianbridge.training.checkpoint import checkpoint_from, file_content, write_checkpoint
 from brianbridge.training.determinism import seeded
 from brianbridge.training.fingerprint import fingerprint_of
-from brianbridge.training.history import History, TrainingResult
+from brianbridge.training.history import History, OnEpoch, TrainingResult
 from brianbridge.training.natural_units import check_scales, natural_units
 from brianbridge.training.no_gradient import warn_of_no_gradient
 from brianbridge.training.options import TrainingOptions
@@ -109,7 +110,7 @@ class Trainer:
 
     # ------------------------------------------------------------------ the loop
 
-    def run(self, checkpoint: Path | None) -> TrainingResult:
+    def run(self, checkpoint: Path | None, on_epoch: OnEpoch | None = None) -> TrainingResult:
         """Train to the end, resuming from and writing to `checkpoint`."""
         file = checkpoint if self.processes.first else None
         content = self.processes.from_first(lambda: file_content(checkpoint))
@@ -119,13 +120,16 @@ class Trainer:
             self._restore(checkpoint_from(content, checkpoint or Path(), self.fingerprint))
         progress = tqdm(
             total=self.options.epochs, initial=self.epoch, unit="epoch", leave=False,
-            disable=None if self.processes.first else True,
+            # The variable is tqdm's own, and worker processes have it.
+            disable=True if not self.processes.first or os.environ.get("TQDM_DISABLE") else None,
         )  # fmt: skip
         with progress:
             while self.epoch < self.options.epochs and not self._stalled():
                 self._one_epoch()
                 if file is not None:
                     write_checkpoint(file, self._state())
+                if on_epoch is not None:
+                    on_epoch(self.history.curve)
                 progress.update()
                 progress.set_postfix({k: f"{v[-1]:.3f}" for k, v in self.history.curve.items()})
         self.twin.load_state_dict(self.history.best)
