@@ -72,8 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
             return status
         except (Exception, KeyboardInterrupt) as error:
-            resumes = options.resumes(options) if "resumes" in options else None
-            return ended(error, given, getattr(options, "out", None), resumes)
+            return ended(error, given, options)
 
 
 def _parser() -> Parser:

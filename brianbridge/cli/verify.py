@@ -14,8 +14,8 @@ from brianbridge.cli.printing import command_line, printer
 from brianbridge.errors import InputError
 
 if TYPE_CHECKING:
-    from brianbridge.ladder.progress import Progress
     from brianbridge.ladder.verdict import Verdict
+    from brianbridge.progress import Progress
     from brianbridge.sweep import Sweep
 
 __all__ = ["add_to"]
@@ -70,9 +70,9 @@ def add_to(commands: Any) -> None:
 def _verify(options: Namespace) -> int:
     from brianbridge.io.atomic import writable_file
     from brianbridge.io.lock import only_writer
-    from brianbridge.ladder.progress import Progress
     from brianbridge.ladder.rungs import read_ladder
     from brianbridge.ladder.verify import verify
+    from brianbridge.progress import Progress
     from brianbridge.study.data import first_samples
 
     _check(options)

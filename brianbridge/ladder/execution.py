@@ -15,10 +15,10 @@ from pathlib import Path
 
 from brianbridge.datasets import Dataset
 from brianbridge.errors import InputError
-from brianbridge.ladder.progress import Progress
 from brianbridge.ladder.results import RunResult
 from brianbridge.ladder.tasks import SHARD, Shards, Task, run_task
 from brianbridge.network import SpikingNetwork
+from brianbridge.progress import Progress
 
 __all__ = ["Execution", "TaskRunner"]
 
@@ -100,21 +100,21 @@ class TaskRunner:
             If a simulation fails, for instance because potentials diverge.
         """
         wanted = [task for task in {t.key: t for t in tasks}.values() if not self._has(task)]
-        with self.progress.count("Brian2", len(wanted)) as step:
-            for task, result in self._results(wanted):
+        samples = sum(self.shards.samples(task.shard) for task in wanted)
+        with self.progress.count("Brian2", samples, "samples") as told:
+            for task, result in self._results(wanted, told):
                 if not isinstance(result, InputError):
                     self.add(task, result)
                 elif on_error is None:
                     raise result
                 else:
                     on_error(task, result)
-                step()
                 on_result()
 
     def twin(self) -> RunResult:
         """Return the results of the twin on all samples."""
-        with self.progress.count("twin", len(self.shards)) as step:
-            return reduce(add, self._twin_results(step))
+        with self.progress.count("twin", len(self.shards.data), "samples") as told:
+            return reduce(add, self._twin_results(told))
 
     def add(self, task: Task, result: RunResult) -> None:
         """Hold the result of a task."""
@@ -148,18 +148,22 @@ class TaskRunner:
     def _has(self, task: Task) -> bool:
         return task.key in self._done
 
-    def _results(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, RunResult | InputError]]:
-        """Run tasks and yield the result of each, or its error, in any order."""
+    def _results(
+        self, tasks: Sequence[Task], told: Callable[[int], object]
+    ) -> Iterator[tuple[Task, RunResult | InputError]]:
+        """Run tasks and yield the result of each, or its error, in any order.
+
+        Numbers of samples that are done are told.
+        """
         for task in tasks:
             twin = self.shards.twin(task.shard)[0]
             try:
-                result: RunResult | InputError = run_task(self.shards, task, twin)
+                result: RunResult | InputError = run_task(self.shards, task, twin, told=told)
             except InputError as error:
                 result = error
             yield task, result
 
-    def _twin_results(self, step: Callable[[], object]) -> Iterable[RunResult]:
-        """Yield the results of the twin shard by shard, and call `step` after each."""
+    def _twin_results(self, told: Callable[[int], object]) -> Iterable[RunResult]:
+        """Yield the results of the twin shard by shard; numbers of samples are told."""
         for shard in range(len(self.shards)):
-            yield self.shards.twin(shard)[1]
-            step()
+            yield self.shards.twin(shard, told)[1]

@@ -65,18 +65,17 @@ def write_spikes(plan: RungPlan, runner: TaskRunner, path: Path, compress: bool)
     """
     shards = runner.shards
     with _writer(plan, runner, path, compress) as writer:
-        append = _Append(writer)
-        with runner.progress.count(f"spikes of '{plan.rung.name}'", len(shards)) as step:
+        append, what = _Append(writer), f"spikes of '{plan.rung.name}'"
+        with runner.progress.count(what, len(shards.data), "samples") as told:
             for task in plan.first_run:
                 twin = shards.twin(task.shard)[0]
                 try:
-                    result = run_task(shards, task, twin, on_chunk=[append])
+                    result = run_task(shards, task, twin, on_chunk=[append], told=told)
                 except InputError as error:
                     if append.failed:
                         raise
                     raise NotSimulated(str(error)) from None
                 runner.add(task, result)
-                step()
 
 
 def _writer(plan: RungPlan, runner: TaskRunner, path: Path, compress: bool) -> SpikeFileWriter:

@@ -86,15 +86,15 @@ class Workers:
     def _submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return self._cluster.submit(function, self._sent, *arguments)
 
-    def twins(self, step: Callable[[], object] = lambda: None) -> list[RunResult]:
-        """Return the twin's results shard by shard; `step` is called after each."""
+    def twins(self, told: Callable[[int], object] = lambda samples: None) -> list[RunResult]:
+        """Return the twin's results shard by shard; the samples of each are told."""
         futures = [self._submit(_result_of, twin) for twin in self._twins]
         found = {}
         for future, outcome in self._cluster.outcomes(futures):
             if isinstance(outcome, InputError):
                 raise outcome
             found[future] = outcome
-            step()
+            told(len(outcome.prediction))
         return [found[future] for future in futures]
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, RunResult | InputError]]:

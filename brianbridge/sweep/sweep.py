@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from brianbridge.datasets import Dataset
 from brianbridge.errors import InputError
 from brianbridge.ladder.execution import Execution, TaskRunner
-from brianbridge.ladder.progress import Progress
 from brianbridge.ladder.results import RunResult
 from brianbridge.ladder.tasks import Shards, Task
 from brianbridge.network import SpikingNetwork
+from brianbridge.progress import Progress
 from brianbridge.sweep.dask_workers import Workers
 from brianbridge.sweep.kept import KeptFiles
 
@@ -110,12 +110,17 @@ class SweepRunner(TaskRunner):
         super().add(task, result)
         return True
 
-    def _results(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, RunResult | InputError]]:
+    def _results(
+        self, tasks: Sequence[Task], told: Callable[[int], object]
+    ) -> Iterator[tuple[Task, RunResult | InputError]]:
         if self._workers is None:
-            return super()._results(tasks)
-        return self._workers.run(tasks)
+            yield from super()._results(tasks, told)
+            return
+        for task, result in self._workers.run(tasks):
+            told(self.shards.samples(task.shard))
+            yield task, result
 
-    def _twin_results(self, step: Callable[[], object]) -> Iterable[RunResult]:
+    def _twin_results(self, told: Callable[[int], object]) -> Iterable[RunResult]:
         if self._workers is None:
-            return super()._twin_results(step)
-        return self._workers.twins(step)
+            return super()._twin_results(told)
+        return self._workers.twins(told)
