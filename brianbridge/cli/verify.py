@@ -163,6 +163,7 @@ def _print(verdict: Verdict, options: Namespace) -> None:
         print(verdict.to_json())
         return
     say = printer(False)
+    say(verdict.spike_table())
     say(verdict.table())
     if options.operations and verdict.operations is not None:
         say(verdict.operations.table())

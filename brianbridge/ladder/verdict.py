@@ -14,7 +14,16 @@ from brianbridge.ladder.evidence import Evidence
 from brianbridge.ladder.judgement import worst_outcome
 from brianbridge.ladder.notes import notes_of
 from brianbridge.ladder.outcomes import RungOutcome, TwinOutcome
-from brianbridge.ladder.table import Row, as_html, as_rich_table, percent, rung_row, twin_row
+from brianbridge.ladder.table import (
+    OF_SPIKES,
+    WHAT_HELD,
+    Row,
+    as_html,
+    as_rich_table,
+    percent,
+    rung_row,
+    twin_row,
+)
 from brianbridge.measures.operations import Operations
 from brianbridge.measures.sample_summary import why_uninformative
 from brianbridge.network import SpikingNetwork
@@ -116,8 +125,12 @@ class Verdict:
         write_whole(path, self.to_json() + "\n")
 
     def table(self) -> Any:
-        """Return a `rich` table for the terminal."""
-        return as_rich_table(self._title, self._rows, self._notes)
+        """Return what held as a `rich` table for the terminal, with notes below it."""
+        return as_rich_table(self._title, self._rows, WHAT_HELD, self._notes)
+
+    def spike_table(self) -> Any:
+        """Return how the spikes differ from the twin's as a `rich` table for the terminal."""
+        return as_rich_table("How the spikes differ", self._rows, OF_SPIKES)
 
     def __repr__(self) -> str:
         """Return the outcome, and a line for the twin and each rung."""
