@@ -28,7 +28,7 @@ from brianbridge.measures.operations import Operations
 from brianbridge.measures.sample_summary import why_uninformative
 from brianbridge.network import SpikingNetwork
 
-__all__ = ["Verdict"]
+__all__ = ["SCHEMA", "Verdict"]
 
 #: Version of ``verdict.json``. 2: a rung may be undecided, and says how each tolerance was judged.
 #: 3: the key ``surrogate`` became ``twin``.
@@ -61,6 +61,8 @@ class Verdict:
         Whether tolerances were judged by 95 % intervals or by estimates.
     remedied : mapping of str to SpikingNetwork
         Networks that remedies changed, by the name of the file that `save_network` writes.
+    about : mapping
+        Which network this is (`brianbridge.ladder.about`).
     evidence : Evidence, optional
         The results behind the verdict, for a report; they are not saved.
     """
@@ -74,6 +76,7 @@ class Verdict:
     skipped: Mapping[str, str] = field(default_factory=dict)
     baseline: TwinOutcome | None = None
     decide_by: str = "interval"
+    about: Mapping[str, Any] = field(default_factory=dict)
     remedied: Mapping[str, SpikingNetwork] = field(default_factory=dict, compare=False)
     evidence: Evidence | None = field(default=None, compare=False)
 

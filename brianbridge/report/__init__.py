@@ -38,8 +38,7 @@ def write_report(
     Parameters
     ----------
     verdict : Verdict
-        A verdict that `brianbridge.verify` returned. One that was read from a file has no results
-        to draw figures from.
+        The verdict. One that was read from a file has no figures of single samples and neurons.
     path : str or Path
         The file to write.
     command : str
@@ -55,13 +54,8 @@ def write_report(
     Raises
     ------
     InputError
-        If the verdict has no evidence, a package is missing, or the file cannot be written.
+        If a package is missing, or the file cannot be written.
     """
-    if verdict.evidence is None:
-        raise InputError(
-            f"the verdict of '{verdict.network}' has no evidence to draw figures from, because it "
-            "was read from a file. Run brianbridge.verify again and report on the new verdict"
-        )
     if missing := _missing():
         raise InputError(_how_to_install(missing))
     from brianbridge.report.page import page_of
