@@ -68,17 +68,19 @@ def test_a_resumed_count_estimates_by_what_it_did_itself(clock, capsys):
 
 def test_a_terminal_has_a_bar_with_the_time_left_that_goes_away(clock, monkeypatch):
     monkeypatch.setattr(tqdm.std, "time", lambda: clock[0])
-    count = Progress().count
-    with on_a_terminal() as terminal, suppress(KeyboardInterrupt):
-        with count("Brian2", 100, "samples") as step:
-            step(1)
-            assert terminal.getvalue() == ""  # it may be over in a moment
-            clock[0] += 30
-            step(49)
-            shown = terminal.getvalue()
-            assert "Brian2:  50 %|" in shown
-            assert "| 50 of 100 samples, 00:30 left" in shown
-            raise KeyboardInterrupt
+    with (
+        on_a_terminal() as terminal,
+        suppress(KeyboardInterrupt),
+        Progress().count("Brian2", 100, "samples") as step,
+    ):
+        step(1)
+        assert terminal.getvalue() == ""  # it may be over in a moment
+        clock[0] += 30
+        step(49)
+        shown = terminal.getvalue()
+        assert "Brian2:  50 %|" in shown
+        assert "| 50 of 100 samples, 00:30 left" in shown
+        raise KeyboardInterrupt
     assert terminal.getvalue().rsplit("\r", 1)[1] == ""
     assert "\n" not in terminal.getvalue()
 

@@ -16,12 +16,14 @@ from collections.abc import Callable, Sequence
 
 from brianbridge.cli import (
     bench,
+    completion,
     convert,
     data,
     fit,
     inspect,
     models,
     perturbations,
+    report,
     schema,
     sensitivity,
     spikes,
@@ -39,9 +41,8 @@ from brianbridge.version import __version__
 __all__ = ["main"]
 
 _COMMANDS = (
-    study, train, verify, convert, fit, sensitivity, inspect, spikes, models, perturbations, data,
-    schema,
-    bench,
+    study, train, verify, report, convert, fit, sensitivity, inspect, spikes, models, perturbations,
+    data, schema, bench, completion,
 )  # fmt: skip
 
 

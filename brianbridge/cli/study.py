@@ -65,6 +65,7 @@ def run_study(options: Namespace) -> int:
             seed=options.seed,
             decide_by=not_default(options.decide_by),
             deterministic=options.deterministic,
+            out=options.out,
         ),
         decide_by=options.decide_by,
     )

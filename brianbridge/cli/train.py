@@ -35,9 +35,8 @@ def train(options: Namespace) -> int:
     from brianbridge.study.data import load_split
 
     study = changed(read_study(options.study), options.seed, options.deterministic)
-    split = load_split(study)
-    Progress(lines=True).say(f"{study.title}: training on {len(split.train):,} samples")
-    network = train_study(study, options.out, split)
+    say = Progress(lines=True).say
+    network = train_study(study, options.out, load_split(study), say=say)
     if launched_rank():
         return 0  # the first of several processes prints
     rule = network.provenance["rule"]["name"]

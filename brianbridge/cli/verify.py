@@ -153,6 +153,7 @@ def _write(verdict: Verdict, options: Namespace) -> None:
         ["verify"], options.network, **options_given(options), ladder=options.ladder,
         samples=options.samples, seed=options.seed, decide_by=not_default(options.decide_by),
         after=options.after, refractory=options.refractory,
+        out=options.out,
         **nir_options(options),
     )  # fmt: skip
     report_beside(verdict, options.out, command, printer(options.json))

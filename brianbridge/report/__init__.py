@@ -1,14 +1,14 @@
 """The report of a verdict: one HTML page that needs no other file.
 
 `sentences` makes its text, `figures` draws with `brianbridge.plots`, ``report.html`` is its layout,
-and `page` puts these together. May import `sensitivities`, `ladder`, `plots` and all below
-them. A new section goes
-to `page` and the template.
+and `page` puts these together; `side_by_side` makes a page of several verdicts. May import
+`sensitivities`, `ladder`, `plots` and all below them. A new section goes to `page` and the
+template.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from brianbridge.io.atomic import write_whole
 from brianbridge.ladder.verdict import Verdict
 from brianbridge.sensitivities.result import Sensitivity
 
-__all__ = ["report_beside", "write_report"]
+__all__ = ["report_beside", "write_report", "write_side_by_side"]
 
 #: Packages that only a report needs; they come with the extra ``plot``.
 NEEDS = ("jinja2", "matplotlib")
@@ -62,6 +62,35 @@ def write_report(
 
     text = page_of(verdict, command, sensitivity)
     return write_whole(path, text)
+
+
+def write_side_by_side(verdicts: Sequence[Verdict], path: str | Path) -> Path:
+    """Write several verdicts side by side as one HTML file: before and after, or networks.
+
+    Parameters
+    ----------
+    verdicts : sequence of Verdict
+        At least two verdicts; columns are in their order.
+    path : str or Path
+        The file to write.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two verdicts, a package is missing, or the file cannot be written.
+    """
+    if len(verdicts) < 2:
+        raise InputError(f"verdicts has {len(verdicts)}; give at least two to compare")
+    if missing := _missing():
+        raise InputError(_how_to_install(missing))
+    from brianbridge.report.side_by_side import side_by_side
+
+    return write_whole(path, side_by_side(verdicts))
 
 
 def report_beside(

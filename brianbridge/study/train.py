@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -63,7 +64,13 @@ def prepare(study: Study, data: Dataset) -> tuple[SpikingNetwork, LearningRule]:
     return network, rule
 
 
-def train_study(study: Study, out: Path, split: Split, fold: int | None = None) -> SpikingNetwork:
+def train_study(
+    study: Study,
+    out: Path,
+    split: Split,
+    fold: int | None = None,
+    say: Callable[[str], object] = lambda line: None,
+) -> SpikingNetwork:
     """Train, resuming from a checkpoint in `out`, and write ``network.h5``.
 
     Several processes train together (`brianbridge.train`); the first of them writes.
@@ -78,6 +85,8 @@ def train_study(study: Study, out: Path, split: Split, fold: int | None = None) 
         Its data; see `brianbridge.study.data.load_split`.
     fold : int, optional
         Number of the fold, if the study has folds.
+    say : callable
+        Called with a line when the training begins.
 
     Raises
     ------
@@ -89,6 +98,7 @@ def train_study(study: Study, out: Path, split: Split, fold: int | None = None) 
     with joined(twin.device) as processes:
         if processes.first:
             writable_file(out / "network.h5")
+        say(f"{study.title}: training on {len(split.train):,} samples")
         result = train(
             twin,
             split.train,
