@@ -17,13 +17,13 @@ declare -A _brianbridge_words=(
 {words}
 )
 _brianbridge() {{
-    local words=("${{COMP_WORDS[@]:1:COMP_CWORD-1}}") last= path= word
+    local words=("${{COMP_WORDS[@]:1:COMP_CWORD-1}}") last= path=brianbridge word
     for word in "${{words[@]}}"; do
         [[ -v "_brianbridge_words[$path $word]" && $word != -* ]] && path+=" $word"
         last=$word
     done
-    local known=${{_brianbridge_words["$path $last"]-${{_brianbridge_words["$path"]}}}}
-    [[ $last == -* ]] || known=${{_brianbridge_words["$path"]}}
+    local known=${{_brianbridge_words["$path"]}}
+    [[ $last == -* ]] && known=${{_brianbridge_words["$path $last"]-$known}}
     COMPREPLY=($(compgen -W "$known" -- "${{COMP_WORDS[COMP_CWORD]}}"))
 }}
 complete -o default -F _brianbridge brianbridge"""
@@ -51,9 +51,9 @@ def script(commands: dict[str, argparse.ArgumentParser]) -> str:
     commands : dict of str to argparse.ArgumentParser
         The commands.
     """
-    lines = [("", " ".join(commands))]
+    lines = [("brianbridge", " ".join(commands))]
     for name, parser in commands.items():
-        lines += _words(parser, f" {name}")
+        lines += _words(parser, f"brianbridge {name}")
     words = "\n".join(f"    [{shlex.quote(path)}]={shlex.quote(known)}" for path, known in lines)
     return _SCRIPT.format(words=words)
 
@@ -64,7 +64,7 @@ def _words(parser: argparse.ArgumentParser, path: str) -> Iterator[tuple[str, st
     for action in parser._actions:
         choices = _choices(action)
         here += action.option_strings or choices
-        if action.option_strings and choices:
+        if action.nargs != 0:  # after an option with a value comes the value, perhaps a file
             yield from ((f"{path} {name}", " ".join(choices)) for name in action.option_strings)
         if isinstance(action, argparse._SubParsersAction):
             for name, inner in action.choices.items():
