@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 
 from brianbridge.cli import (
     bench,
+    certify,
     completion,
     convert,
     data,
@@ -41,8 +42,8 @@ from brianbridge.version import __version__
 __all__ = ["main"]
 
 _COMMANDS = (
-    study, train, verify, report, convert, fit, sensitivity, inspect, spikes, models, perturbations,
-    data, schema, bench, completion,
+    study, train, verify, report, convert, fit, sensitivity, certify, inspect, spikes, models,
+    perturbations, data, schema, bench, completion,
 )  # fmt: skip
 
 

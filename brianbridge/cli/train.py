@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,8 @@ def train(options: Namespace) -> int:
     if launched_rank():
         return 0  # the first of several processes prints
     rule = network.provenance["rule"]["name"]
-    curve = {k: v[-1] for k, v in network.provenance["training_curve"].items()}
+    last = {k: v[-1] for k, v in network.provenance["training_curve"].items()}
+    curve = {k: v if math.isfinite(v) else None for k, v in last.items()}  # JSON has no NaN
     if options.json:
         print(json.dumps({"network": str(options.out / "network.h5"), "rule": rule, **curve}))
     else:

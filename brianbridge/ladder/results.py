@@ -12,6 +12,7 @@ from brianbridge.ladder.twin_run import TwinRun, block_size
 from brianbridge.measures.decision import Decision
 from brianbridge.measures.first_spikes import FirstSpikeComparison
 from brianbridge.measures.latency import decision_latency
+from brianbridge.measures.over_time import EarlyHits
 from brianbridge.measures.sample_summary import SampleSummary
 from brianbridge.measures.spike_comparison import SpikeComparison
 from brianbridge.measures.spike_counts import SpikeCounts, add_spike_counts
@@ -44,6 +45,8 @@ class RunResult:
         Distances from the twin's spike trains, for the first samples.
     bridge : BridgeCheck, optional
         Comparison with the twin of the run's condition, for the first samples.
+    early : EarlyHits, optional
+        Whether samples are right if their presentation ends earlier; None if nobody knows.
     seconds : float
         Time that the run took.
     """
@@ -57,6 +60,7 @@ class RunResult:
     first_spikes: FirstSpikeComparison | None = None
     distances: SpikeTrainDistances | None = None
     bridge: BridgeCheck | None = None
+    early: EarlyHits | None = None
     seconds: float = 0.0
 
     def __add__(self, other: RunResult) -> RunResult:
@@ -73,6 +77,7 @@ class RunResult:
             _sum(self.first_spikes, other.first_spikes),
             _sum(self.distances, other.distances),
             _sum(self.bridge, other.bridge),
+            _sum(self.early, other.early),
             self.seconds + other.seconds,
         )
 
@@ -103,6 +108,8 @@ class ResultCollector:
         The twin's run on the same samples; None while the twin itself runs.
     trains : int
         Number of samples, counted from the first, whose spike trains are compared.
+    ran : SpikingNetwork, optional
+        The network under the condition of the run, if that is another one.
     """
 
     def __init__(
@@ -112,7 +119,9 @@ class ResultCollector:
         inputs: np.ndarray | None,
         twin: TwinRun | None,
         trains: int,
+        ran: SpikingNetwork | None = None,
     ) -> None:
+        self._ran = ran or network
         self._network, self._labels, self._inputs = network, labels, inputs
         self._twin, self._trains = twin, trains
         self._block, self._waiting = block_size(network), list[Recording]()
@@ -155,8 +164,9 @@ class ResultCollector:
                 distances = SpikeTrainDistances.of(twin, block, self._trains - low)
         activity, outputs = add_spike_counts({}, block), SampleSummary.of(block, output)
         found = RunResult(
-            block.prediction, activity, outputs, comparison, latency, decision, first, distances
-        )
+            block.prediction, activity, outputs, comparison, latency, decision, first, distances,
+            early=EarlyHits.of(block, self._ran, self._labels[here]),
+        )  # fmt: skip
         self._sum = _sum(self._sum, found)
 
     @property

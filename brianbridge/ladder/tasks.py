@@ -22,6 +22,7 @@ from brianbridge.datasets import Dataset
 from brianbridge.ladder.bridge_check import BridgeChecker
 from brianbridge.ladder.results import ResultCollector, RunResult
 from brianbridge.ladder.twin_run import TwinRun
+from brianbridge.measures.over_time import recorded_for
 from brianbridge.measures.spike_counts import input_spikes_by_step
 from brianbridge.network import READOUTS, SpikingNetwork
 from brianbridge.neurons.quantities import plain
@@ -120,7 +121,7 @@ class Shards:
         self, shard: int, told: Callable[[int], object] = lambda samples: None
     ) -> tuple[TwinRun, RunResult]:
         """Run the twin on a shard; `told` is called with numbers of samples that are done."""
-        collect = self.collector(shard, None)
+        collect = self.collector(shard, None, self.reference)
 
         def show(block: Recording) -> None:
             collect(block)
@@ -128,16 +129,21 @@ class Shards:
 
         low, high = self.bounds(shard)
         samples, share = self.data.x[low:high], 1 / len(self)
-        run = TwinRun(self.reference, samples, show, first=low, share=share, seed=self.seed)
+        run = TwinRun(
+            self.reference, samples, show, first=low, share=share, seed=self.seed,
+            record=recorded_for(self.reference),
+        )  # fmt: skip
         return run, collect.result
 
-    def collector(self, shard: int, twin: TwinRun | None) -> ResultCollector:
-        """Return an object that adds up the chunks of a run on a shard."""
+    def collector(
+        self, shard: int, twin: TwinRun | None, ran: SpikingNetwork | None = None
+    ) -> ResultCollector:
+        """Return an object that adds up the chunks of a run of a network on a shard."""
         low, high = self.bounds(shard)
         labels, inputs = self.data.y[low:high], None
         if READOUTS[self.network.readout].first_spike_decides:
             inputs = input_spikes_by_step(self.network, self.data.x[low:high], np.arange(low, high))
-        return ResultCollector(self.network, labels, inputs, twin, max(0, TRAINS - low))
+        return ResultCollector(self.network, labels, inputs, twin, max(0, TRAINS - low), ran)
 
 
 def run_task(
@@ -168,8 +174,8 @@ def run_task(
     """
     started = time.perf_counter()
     low, high = shards.bounds(task.shard)
-    collect = shards.collector(task.shard, twin)
     condition = perturbed(Condition(shards.network), task.perturbations, task.seed)
+    collect = shards.collector(task.shard, twin, condition.network)
     # Without a perturbation, all samples are compared with the same twin.
     first = max(0, TRAINS - low) if task.perturbations else 0
     check = BridgeChecker(condition, shards.data.x[low:high][:first], low, task.seed)
@@ -181,12 +187,13 @@ def run_task(
             function(chunk)
         told(chunk.samples)
 
+    recorded = ("spikes", "t_crossing") if on_chunk else ("spikes",)
     # Rounding in numerical libraries depends on their number of threads.
     with threadpool_limits(limits=1, user_api="blas"):
         condition.simulate(
             shards.data.x[low:high],
             index=np.arange(low, high),
-            record=("spikes", "t_crossing") if on_chunk else ("spikes",),
+            record=(*recorded, *recorded_for(condition.network)),
             seed=task.seed,
             threads=threads,
             on_chunk=show,

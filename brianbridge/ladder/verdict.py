@@ -31,8 +31,8 @@ from brianbridge.network import SpikingNetwork
 __all__ = ["SCHEMA", "Verdict"]
 
 #: Version of ``verdict.json``. 2: a rung may be undecided, and says how each tolerance was judged.
-#: 3: the key ``surrogate`` became ``twin``.
-SCHEMA = 3
+#: 3: the key ``surrogate`` became ``twin``. 4: ``over_time`` of the twin and of each rung.
+SCHEMA = 4
 
 
 @dataclass(frozen=True, repr=False)

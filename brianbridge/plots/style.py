@@ -9,6 +9,8 @@ from brianbridge.errors import InputError
 __all__ = [
     "BLUE",
     "GREEN",
+    "ORANGE",
+    "PURPLE",
     "SKY",
     "VERMILLION",
     "axes_or_new",
@@ -20,6 +22,7 @@ __all__ = [
 
 # Okabe & Ito, "Color Universal Design" (2008).
 BLUE, VERMILLION, GREEN, SKY = "#0072b2", "#d55e00", "#009e73", "#56b4e9"
+ORANGE, PURPLE = "#e69f00", "#cc79a7"
 
 
 def axes_or_new(ax: Any, width: float, height: float) -> Any:

@@ -16,6 +16,7 @@ from brianbridge.report import figures, sentences
 from brianbridge.report.ladder_text import ladder_text
 from brianbridge.report.one_sample import run_one_sample
 from brianbridge.report.origin import origin_of
+from brianbridge.report.over_time import over_time_figure
 from brianbridge.report.sensitivity import sensitivity_figures
 from brianbridge.report.svg import Figure
 from brianbridge.sensitivities.result import Sensitivity
@@ -78,6 +79,7 @@ def page_of(verdict: Verdict, command: str = "", sensitivity: Sensitivity | None
         costliest=sentences.costliest(verdict),
         reasons={rung.name: rung.reasons(verdict.dataset["samples"]) for rung in verdict.rungs},
         ladder=figures.ladder_figure(verdict),
+        over_time=over_time_figure(verdict),
         twin=twin,
         shown=[d for d in details if d.rung in shown],
         others=[d for d in details if d.rung not in shown],

@@ -17,7 +17,7 @@ from brianbridge.encoding.blocks import steps_of_block
 from brianbridge.encoding.moments import Moments, Timing, draw_fine_steps, moments_of
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.io.spikes.file import SpikeFileWriter
-from brianbridge.network import INPUT, SpikingNetwork
+from brianbridge.network import INPUT, Population, SpikingNetwork
 from brianbridge.network.readouts import read_output
 from brianbridge.network.samples import (
     CROSSING,
@@ -25,6 +25,7 @@ from brianbridge.network.samples import (
     checked_index,
     checked_samples,
     checked_variables,
+    recorded_of,
 )
 from brianbridge.neurons.quantities import seconds
 from brianbridge.recording import Events, Recording
@@ -59,7 +60,7 @@ class Request:
     coarse : int
         Number of Brian2's steps in a step of the twin.
     variables : tuple of str
-        State variables to record.
+        State variables to record, each alone or as ``population.variable``.
     crossing : bool
         Whether to compute when, within a step, potentials crossed their threshold.
     schedule : {"canonical", "default"}
@@ -143,6 +144,16 @@ class Request:
     def steps(self) -> int:
         """Number of Brian2's steps in a presentation."""
         return self.network.steps * self.coarse
+
+    def variables_of(self, population: Population) -> list[str]:
+        """Return the state variables to record in a population."""
+        return recorded_of(population.name, population.neuron.traceable_variables, self.variables)
+
+    @property
+    def traced(self) -> int:
+        """Number of values of state variables that are recorded in a step of the twin."""
+        of_all = (p.size * len(self.variables_of(p)) for p in self.network.populations)
+        return self.coarse * sum(of_all)
 
     def encode(self, low: int, high: int) -> EncodedInput:
         """Return the encoded samples from index `low` to `high`, exclusive."""

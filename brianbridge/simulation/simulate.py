@@ -69,7 +69,8 @@ def simulate(
         do not depend on it; `timing` says when input spikes occur.
     record : sequence of str
         ``"spikes"``; ``"t_crossing"``, the times within a step at which potentials crossed their
-        threshold; and state variables, recorded in all populations that have them.
+        threshold; and state variables, recorded in all populations that have them, or in one:
+        ``"output.v"``.
     index : array of int, shape (samples,), optional
         Number of each sample in its data set; 0, 1, 2, ... if not given.
     schedule : {"canonical", "default"}, optional

@@ -72,7 +72,7 @@ def refusal(capsys, *arguments):
 
 def test_study_leaves_network_spikes_and_verdict(finished):
     verdict = json.loads((finished / "verdict.json").read_text())
-    assert verdict["schema"] == 3
+    assert verdict["schema"] == 4
     assert (verdict["outcome"], verdict["passed"]) == ("undecided", False)
     summary = json.loads((finished / "summary.json").read_text())
     assert (summary["outcome"], summary["parts"][0]["outcome"]) == ("undecided", "undecided")

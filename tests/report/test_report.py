@@ -27,6 +27,7 @@ from brianbridge.plots import plot_ladder
 from brianbridge.report import sentences, write_report, write_side_by_side
 from brianbridge.report.ladder_text import ladder_text
 from brianbridge.report.one_sample import run_one_sample
+from brianbridge.report.over_time import over_time_figure
 from brianbridge.report.page import page_of
 from brianbridge.report.side_by_side import side_by_side
 
@@ -129,7 +130,7 @@ def test_verdict_comes_first_and_all_sections_are_there(read, page, verdict):
     assert page.count("? undecided") == unknown
     assert sentence in main
     assert main.index(sentence) < main.index("<nav")
-    sections = ["ladder", "closer", "others", "attribution", "provenance", "reproduce"]
+    sections = ["ladder", "time", "closer", "others", "attribution", "provenance", "reproduce"]
     assert [i for i in read.ids if i in sections] == sections
     links = [a["href"].removeprefix("#") for a in read.all("a")]
     assert links == ["main", *sections]
@@ -163,7 +164,7 @@ def test_every_figure_has_a_title_and_its_numbers_in_words(read, page, verdict):
     figures = [ElementTree.fromstring(f"<svg{part.split('</svg>')[0]}</svg>")
                for part in page.split("<svg")[1:]]  # fmt: skip
     rungs, layers, looked_at = len(verdict.rungs), 2, 2
-    assert len(figures) == 2 + rungs * (layers + 1) + 2 * looked_at + 1
+    assert len(figures) == 3 + rungs * (layers + 1) + 2 * looked_at + 1
     for figure in figures:
         assert figure.get("role") == "img"
         title, desc = list(figure)[:2]
@@ -207,6 +208,38 @@ def test_words_tell_the_numbers_of_the_verdict(verdict, page):
         assert sentences.costliest(verdict)[0].startswith(worst.name)
     for rung in verdict.rungs:
         assert f"{100 * rung.accuracy:.2f} %" in page
+
+
+def test_accuracy_over_time_is_told_and_drawn_for_each_rung(verdict, page):
+    figure = over_time_figure(verdict)
+    assert f">{figure.title}.</strong> {html.escape(figure.caption, quote=False)}" in page.replace(
+        "&#39;", "'"
+    )
+    for run in (verdict.twin, *verdict.rungs):
+        quarters = [f"{100 * run.over_time['accuracy'][k]:.2f} %" for k in (2, 5, 8, 11)]
+        name = "torch twin" if run is verdict.twin else run.name
+        assert f"{name}: {', '.join(quarters)}." in html.unescape(figure.svg)
+    assert "if presentations end after 3, 6, 9, 12 ms" in figure.svg
+    known = [(rung.name, np.array(rung.over_time["accuracy"])) for rung in verdict.rungs]
+    twin = np.array(verdict.twin.over_time["accuracy"])
+    lost, name = max((max(twin - found), name) for name, found in known)
+    found = dict(known)[name]
+    k = int((twin - found).argmax())
+    assert lost > 0
+    assert figure.caption.startswith(
+        f"Furthest behind the torch twin: {name}, {100 * found[k]:.2f} % instead of "
+        f"{100 * twin[k]:.2f} % after {k + 1} ms."
+    )
+
+
+def test_one_rung_that_is_not_behind_and_accuracy_over_time_that_nobody_knows(verdict):
+    one = replace(verdict, rungs=verdict.rungs[:1])
+    assert over_time_figure(one).caption.startswith("No rung is behind the torch twin at any time.")
+    unknown = replace(verdict.rungs[0], over_time=None)
+    text = page_of(replace(verdict, rungs=(unknown,), twin=replace(verdict.twin, over_time=None)))
+    assert "Not available: the readout of the network reads a variable" in text
+    three = over_time_figure(replace(verdict, rungs=(unknown, *verdict.rungs[1:])))
+    assert "parity:" not in three.svg
 
 
 def test_the_sample_looked_at_is_the_first_that_brian2_takes_for_another_class(verdict):

@@ -65,7 +65,7 @@ def run_batched(
     request = replace(request, network=split_by_delay(request.network, request.dt))
     network, number = request.network, len(request.numbers)
     workers = threads or worthwhile_threads(network, request.steps * number)
-    traced = len(request.variables)
+    traced = request.traced
     if request.spikes is not None and request.steps * _neurons(network) > _LONG:
         workers = batch_size = 1  # the spikes of one sample leave before its end
     batch = batch_size or fitting_batch(network, traced=traced, chunks=workers, by_blocks=True)

@@ -42,9 +42,7 @@ def run_reference(request: Request, *, batch_size: int | None = None) -> Recordi
         Samples in a chunk; as many as memory allows if not given.
     """
     network, number = request.network, len(request.numbers)
-    batch = batch_size or fitting_batch(
-        network, synapse_bytes=SYNAPSE, traced=len(request.variables)
-    )
+    batch = batch_size or fitting_batch(network, synapse_bytes=SYNAPSE, traced=request.traced)
     batch = min(number, batch)
     parts = []
     with strict_arithmetic(), little_garbage():

@@ -56,9 +56,7 @@ def run_standalone(request: Request, *, batch_size: int | None = None) -> Record
         )
     _check_functions(request.network)
     network, number = request.network, len(request.numbers)
-    fitting = batch_size or fitting_batch(
-        network, synapse_bytes=SYNAPSE, traced=len(request.variables)
-    )
+    fitting = batch_size or fitting_batch(network, synapse_bytes=SYNAPSE, traced=request.traced)
     batch = min(number, fitting)
     drives = Drives(network)
     parts = []
