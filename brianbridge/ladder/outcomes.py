@@ -197,7 +197,7 @@ class RungOutcome:
     synops_per_sample: float
     synops_by_mass_per_sample: float
     seconds: float
-    tolerances: Mapping[str, float | None]
+    tolerances: Mapping[str, int | float | None]
     fell_short: tuple[str, ...]
     undecided: tuple[str, ...] = ()
     judged: Mapping[str, Judgement] = field(default_factory=dict)

@@ -62,7 +62,8 @@ def page_of(verdict: Verdict, command: str = "", sensitivity: Sensitivity | None
         By how much outcomes change with the parameters of the network.
     """
     shown, evidence = _shown_closely(verdict), verdict.evidence
-    details, twin = [], None
+    details: list[Detail] = []
+    twin: Figure | None = None
     if evidence is not None:
         details = [
             _detail(f"rung{number}", evidence, rung, with_sample=rung in shown)
