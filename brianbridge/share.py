@@ -1,4 +1,4 @@
-"""Find the models, studies, trained networks and dataset descriptions that ship with brianbridge."""
+"""Find the models, studies, trained networks and data descriptions that ship with brianbridge."""
 
 from __future__ import annotations
 

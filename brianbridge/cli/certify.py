@@ -91,12 +91,14 @@ def _counted(
     network: SpikingNetwork, data: Dataset, errors: list[tuple[float, float]]
 ) -> dict[str, Any]:
     """Return the numbers of certified samples as JSON values."""
-    from brianbridge.ladder.progress import Progress
     from brianbridge.measures import certify as certified_by
+    from brianbridge.progress import Progress
     from brianbridge.provenance import collect
 
     found = []
-    with Progress(lines=True).count(f"errors, {len(data)} samples each", len(errors)) as step:
+    with Progress(lines=True).count(
+        f"certify, {len(data)} samples each", len(errors), "errors"
+    ) as step:
         for weight, threshold in errors:
             found.append(
                 certified_by(network, data.x, weight_error=weight, threshold_error=threshold)

@@ -50,7 +50,7 @@ def add_to(commands: Any) -> None:
 def run_study(options: Namespace) -> int:
     """Run a study."""
     from brianbridge import study as studies
-    from brianbridge.ladder.progress import Progress
+    from brianbridge.progress import Progress
     from brianbridge.sweep import Sweep
 
     check_worker_options(options)
@@ -76,6 +76,7 @@ def run_study(options: Namespace) -> int:
                 seed=options.seed,
                 decide_by=not_default(options.decide_by),
                 deterministic=options.deterministic,
+                out=options.out,
             ),
             decide_by=options.decide_by,
             execution=Sweep(client=client),

@@ -53,7 +53,7 @@ def add_sweep(studies: Any) -> None:
 
 
 def _sweep(options: Namespace) -> int:
-    from brianbridge.ladder.progress import Progress
+    from brianbridge.progress import Progress
     from brianbridge.study import read_study
     from brianbridge.study.over import grid, random_options, read_over
     from brianbridge.study.search import OptunaSearch

@@ -15,8 +15,8 @@ from brianbridge.cli.workers import add_worker_options, check_worker_options, cl
 from brianbridge.errors import InputError
 
 if TYPE_CHECKING:
-    from brianbridge.ladder.progress import Progress
     from brianbridge.ladder.verdict import Verdict
+    from brianbridge.progress import Progress
     from brianbridge.sweep import Sweep
 
 __all__ = ["add_to"]
@@ -67,9 +67,9 @@ def add_to(commands: Any) -> None:
 def _verify(options: Namespace) -> int:
     from brianbridge.io.atomic import writable_file
     from brianbridge.io.lock import only_writer
-    from brianbridge.ladder.progress import Progress
     from brianbridge.ladder.rungs import read_ladder
     from brianbridge.ladder.verify import verify
+    from brianbridge.progress import Progress
     from brianbridge.study.data import first_samples
 
     _check(options)
@@ -138,6 +138,7 @@ def _write(verdict: Verdict, options: Namespace) -> None:
         ["verify"], options.network, **options_given(options), ladder=options.ladder,
         samples=options.samples, seed=options.seed, decide_by=not_default(options.decide_by),
         after=options.after, refractory=options.refractory,
+        out=options.out,
         **nir_options(options),
     )  # fmt: skip
     report_beside(verdict, options.out, command)
@@ -148,6 +149,7 @@ def _print(verdict: Verdict, options: Namespace) -> None:
         print(verdict.to_json())
         return
     say = printer(False)
+    say(verdict.spike_table())
     say(verdict.table())
     if options.operations and verdict.operations is not None:
         say(verdict.operations.table())

@@ -12,7 +12,7 @@ from brianbridge.errors import InputError
 if TYPE_CHECKING:
     from distributed import Client
 
-    from brianbridge.ladder.progress import Progress
+    from brianbridge.progress import Progress
 
 __all__ = ["add_worker_options", "check_worker_options", "client_of"]
 

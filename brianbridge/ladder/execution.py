@@ -13,10 +13,10 @@ from pathlib import Path
 
 from brianbridge.datasets import Dataset
 from brianbridge.errors import InputError
-from brianbridge.ladder.progress import Progress
 from brianbridge.ladder.results import RunResult
 from brianbridge.ladder.tasks import Shards, Task, run_task
 from brianbridge.network import SpikingNetwork
+from brianbridge.progress import Progress
 from brianbridge.recording import Recording
 from brianbridge.tree_sum import tree_sum
 
@@ -113,22 +113,25 @@ class TaskRunner:
             If a simulation fails, for instance because potentials diverge.
         """
         wanted = [task for task in {t.key: t for t in tasks}.values() if not self._has(task)]
-        with self.progress.count("Brian2", len(wanted)) as step:
-            for task, result in self._results(wanted):
+        samples = sum(self.shards.number(task.shard) for task in wanted)
+        with self.progress.count("Brian2", samples, "samples") as told:
+            for task, result in self._results(wanted, told):
                 if not isinstance(result, InputError):
                     self.add(task, result)
                 elif on_error is None:
                     raise result
                 else:
                     on_error(task, result)
-                step()
                 on_result()
 
     def begin(self, tasks: Iterable[Task]) -> None:
         """Let workers begin with tasks whose results `run` will ask for; here, nothing happens."""
 
     def recorded(
-        self, tasks: Sequence[Task], on_chunk: Callable[[Recording], None]
+        self,
+        tasks: Sequence[Task],
+        on_chunk: Callable[[Recording], None],
+        told: Callable[[int], object],
     ) -> Iterator[RunResult | InputError]:
         """Run tasks, and yield the result of each, or its error, in their order.
 
@@ -138,14 +141,16 @@ class TaskRunner:
             The tasks; they run whether there are results or not.
         on_chunk : callable
             Called with the recordings of each task, in the order of the samples.
+        told : callable
+            Called with numbers of samples that are done.
         """
         for task in tasks:
-            yield self._done_here(task, [on_chunk])
+            yield self._done_here(task, told, [on_chunk])
 
     def twin(self) -> RunResult:
         """Return the results of the twin on all samples."""
-        with self.progress.count("twin", len(self.shards)) as step:
-            found: RunResult = tree_sum(self._twin_results(step))
+        with self.progress.count("twin", len(self.shards.data), "samples") as told:
+            found: RunResult = tree_sum(self._twin_results(told))
             return found
 
     def add(self, task: Task, result: RunResult) -> None:
@@ -181,23 +186,32 @@ class TaskRunner:
     def _has(self, task: Task) -> bool:
         return task.key in self._done
 
-    def _results(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, RunResult | InputError]]:
-        """Run tasks and yield the result of each, or its error, in any order."""
+    def _results(
+        self, tasks: Sequence[Task], told: Callable[[int], object]
+    ) -> Iterator[tuple[Task, RunResult | InputError]]:
+        """Run tasks and yield the result of each, or its error, in any order.
+
+        Numbers of samples that are done are told.
+        """
         for task in tasks:
-            yield task, self._done_here(task)
+            yield task, self._done_here(task, told)
 
     def _done_here(
-        self, task: Task, on_chunk: Sequence[Callable[[Recording], None]] = ()
+        self,
+        task: Task,
+        told: Callable[[int], object],
+        on_chunk: Sequence[Callable[[Recording], None]] = (),
     ) -> RunResult | InputError:
         """Run a task in this process; return its result or its error."""
         twin = self.shards.twin(task.shard)[0]
         try:
-            return run_task(self.shards, task, twin, threads=self.threads, on_chunk=on_chunk)
+            return run_task(
+                self.shards, task, twin, threads=self.threads, on_chunk=on_chunk, told=told
+            )
         except InputError as error:
             return error
 
-    def _twin_results(self, step: Callable[[], object]) -> Iterable[RunResult]:
-        """Yield the results of the twin shard by shard, and call `step` after each."""
+    def _twin_results(self, told: Callable[[int], object]) -> Iterable[RunResult]:
+        """Yield the results of the twin shard by shard; numbers of samples are told."""
         for shard in range(len(self.shards)):
-            yield self.shards.twin(shard)[1]
-            step()
+            yield self.shards.twin(shard, told)[1]

@@ -84,10 +84,8 @@ class RemedyOutcome:
     file: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the outcome for JSON, with options and facts beside the numbers."""
-        found = asdict(self)
-        del found["remedy"], found["label"]
-        return {**found.pop("options"), **found.pop("facts"), **found}
+        """Return the outcome for JSON; options and facts are also beside the numbers."""
+        return {**self.options, **self.facts, **asdict(self)}
 
 
 @dataclass(frozen=True, repr=False)
@@ -180,7 +178,7 @@ class RungOutcome:
 
     name: str
     dt_ms: float
-    perturbations: Mapping[str, Any]
+    perturbations: Mapping[str, Mapping[str, Any]]
     runs: int
     accuracy: float
     accuracy_by_run: tuple[float, ...]
@@ -199,7 +197,7 @@ class RungOutcome:
     synops_per_sample: float
     synops_by_mass_per_sample: float
     seconds: float
-    tolerances: Mapping[str, Any]
+    tolerances: Mapping[str, int | float | None]
     fell_short: tuple[str, ...]
     undecided: tuple[str, ...] = ()
     judged: Mapping[str, Judgement] = field(default_factory=dict)

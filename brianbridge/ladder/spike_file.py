@@ -82,16 +82,15 @@ def write_spikes(plan: RungPlan, runner: TaskRunner, path: Path, compress: bool)
         If the file cannot be written.
     """
     with _writer(plan, runner, path, compress) as writer:
-        append = _Append(writer)
-        with runner.progress.count(f"spikes of '{plan.rung.name}'", plan.shards) as step:
-            tasks = plan.first_run
-            for task, result in zip(tasks, runner.recorded(tasks, append), strict=True):
+        append, what = _Append(writer), f"spikes of '{plan.rung.name}'"
+        tasks = plan.first_run
+        with runner.progress.count(what, len(runner.shards.data), "samples") as told:
+            for task, result in zip(tasks, runner.recorded(tasks, append, told), strict=True):
                 if append.failed is not None:
                     raise append.failed
                 if isinstance(result, InputError):
                     raise NotSimulated(str(result))
                 runner.add(task, result)
-                step()
 
 
 def _writer(plan: RungPlan, runner: TaskRunner, path: Path, compress: bool) -> SpikeFileWriter:

@@ -146,24 +146,38 @@ class Shards:
         """Return the number of the first sample of a shard, and of the first one after it."""
         return shard * self.size, min((shard + 1) * self.size, self._samples)
 
+    def number(self, shard: int) -> int:
+        """Return the number of samples of a shard."""
+        low, high = self.bounds(shard)
+        return high - low
+
     def beside(self, network: SpikingNetwork) -> Shards:
         """Return the shards of a changed network, to be compared with the original's twin."""
         found = copy(self)
         found.network = network
         return found
 
-    def twin(self, shard: int) -> tuple[TwinRun, RunResult]:
+    def twin(
+        self, shard: int, told: Callable[[int], object] = lambda samples: None
+    ) -> tuple[TwinRun, RunResult]:
         """Return the twin's run on a shard and its result; the twin runs once."""
         if shard not in self._runs:
-            self._runs[shard] = self.run_twin(shard)
+            self._runs[shard] = self.run_twin(shard, told)
         return self._runs[shard]
 
-    def run_twin(self, shard: int) -> tuple[TwinRun, RunResult]:
-        """Run the twin on a shard."""
+    def run_twin(
+        self, shard: int, told: Callable[[int], object] = lambda samples: None
+    ) -> tuple[TwinRun, RunResult]:
+        """Run the twin on a shard; `told` is called with numbers of samples that are done."""
         collect = self.collector(shard, None, self.reference)
+
+        def show(block: Recording) -> None:
+            collect(block)
+            told(block.samples)
+
         x, low, share = self.samples(shard)[0], self.bounds(shard)[0], 1 / len(self)
         run = TwinRun(
-            self.reference, x, collect, first=low, share=share, seed=self.seed,
+            self.reference, x, show, first=low, share=share, seed=self.seed,
             record=recorded_for(self.reference),
         )  # fmt: skip
         return run, collect.result
@@ -193,6 +207,7 @@ def run_task(
     *,
     threads: int | None = None,
     on_chunk: Sequence[Callable[[Recording], None]] = (),
+    told: Callable[[int], object] = lambda samples: None,
 ) -> RunResult:
     """Simulate a shard in Brian2 and compare it with the twin.
 
@@ -208,6 +223,8 @@ def run_task(
         Threads of the simulation; one for each core if None. They only affect the time.
     on_chunk : sequence of callable
         Functions that are also called with each recording.
+    told : callable
+        Called with the number of samples of each recording.
     """
     started = time.perf_counter()
     low, high = shards.bounds(task.shard)
@@ -223,6 +240,7 @@ def run_task(
         check(chunk)
         for function in on_chunk:
             function(chunk)
+        told(chunk.samples)
 
     recorded = ("spikes", "t_crossing") if on_chunk else ("spikes",)
     # Rounding in numerical libraries depends on their number of threads.

@@ -9,6 +9,7 @@ from typing import Any
 from brianbridge.datasets.fit import fitted
 from brianbridge.datasets.given import as_dataset
 from brianbridge.errors import InputError
+from brianbridge.ladder.about import about_network
 from brianbridge.ladder.execution import Execution, TaskRunner
 from brianbridge.ladder.judgement import decided_by
 from brianbridge.ladder.measure import measure_twin
@@ -144,6 +145,7 @@ def verify(
         skipped=skipped,
         baseline=compared,
         decide_by=by,
+        about=about_network(network),
         remedied=work.remedied,
         evidence=work.evidence(),
     )  # fmt: skip

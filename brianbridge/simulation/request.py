@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
+from brian2 import second
 
 from brianbridge.counters import checked_seed
 from brianbridge.encoding import EncodedInput, Poisson
@@ -33,6 +34,13 @@ from brianbridge.simulation.output_run import SimulatedOutputRun
 from brianbridge.simulation.reference.builder import checked_schedule, steps_per_coarse_step
 
 __all__ = ["Request", "check_choice"]
+
+#: Time between two reports of a run.
+_REPORTS = 1 * second
+
+
+def _nothing(samples: int) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,8 @@ class Request:
         Whether spikes and traces are kept after the call of `on_chunk`.
     spikes : SpikeFileWriter, optional
         The file that takes the spikes; they are then not kept.
+    told : callable
+        Called with a number of samples when so many more are done; threads may call it.
     """
 
     network: SpikingNetwork
@@ -85,6 +95,7 @@ class Request:
     on_chunk: Callable[[Recording], None] | None
     keep: bool
     spikes: SpikeFileWriter | None = None
+    told: Callable[[int], object] = _nothing
 
     @classmethod
     def checked(
@@ -170,7 +181,21 @@ class Request:
         given = self.samples
         part = given.part(low, high) if isinstance(given, EncodedInput) else given[low:high]
         numbers = self.numbers[low:high]
-        return replace(self, samples=part, numbers=numbers, on_chunk=None, spikes=None)
+        return replace(
+            self, samples=part, numbers=numbers, on_chunk=None, spikes=None, told=_nothing
+        )
+
+    def reporting(self, samples: int) -> dict[str, Any]:
+        """Return the arguments by which a run of Brian2 tells how many samples are done."""
+        before = 0
+
+        def report(elapsed: Any, completed: float, start: Any, duration: Any) -> None:
+            nonlocal before
+            done = int(samples * completed)
+            self.told(done - before)
+            before = done
+
+        return {"report": report, "report_period": _REPORTS}
 
     def fine_steps(self, encoded: EncodedInput, low: int) -> np.ndarray | None:
         """Return the fine step of each cell of a raster; None if all spikes occur in the first."""

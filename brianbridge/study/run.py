@@ -156,6 +156,7 @@ def _verified(
     )
     verdict.save(folder / "verdict.json")
     delete_kept(folder / "unfinished")
+    report(verdict.spike_table())
     report(verdict.table())
     report_beside(verdict, folder, command)
     return numbers_of(network, split.test, verdict, all_samples=len(test) == len(split.test))

@@ -142,7 +142,7 @@ class OptunaSearch:
         known = _opened(self.sweep.out, name, base.study.seed)
         left = sum(not t.state.is_finished() for t in known.trials)
         left += max(0, self.number - len(known.trials))
-        with self.sweep.progress.count("combinations", left) as step:
+        with self.sweep.progress.count("sweep", left, "combinations") as step:
             for job, found in jobs.run(run_search_job, self._jobs(known, name), as_needed=True):
                 self._tell(known, job, found)
                 self._table(name)

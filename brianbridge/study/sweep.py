@@ -21,7 +21,7 @@ from brianbridge.errors import InputError
 from brianbridge.io.atomic import write_whole
 from brianbridge.io.lock import only_writer
 from brianbridge.ladder.judgement import decided_by
-from brianbridge.ladder.progress import Progress
+from brianbridge.progress import Progress
 from brianbridge.study.schema import Study
 from brianbridge.study.trial import (
     MARK,
@@ -101,7 +101,7 @@ class StudySweep:
             rows = {t.key: row_of(t, one) for t in trials if (one := found[t.key]) is not None}
             left = [self.job(trial) for trial in trials if trial.key not in rows]
             table = self._in_order(trials, rows)
-            with self.progress.count("trials", len(left)) as step:
+            with self.progress.count("sweep", len(left), "trials") as step:
                 for job, summary in jobs.run(run_trial, left):
                     rows[job.trial.key] = row_of(job.trial, summary)
                     table = self._in_order(trials, rows)

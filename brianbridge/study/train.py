@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -70,6 +71,7 @@ def train_study(
     split: Split,
     fold: int | None = None,
     on_epoch: OnEpoch | None = None,
+    say: Callable[[str], object] = lambda line: None,
 ) -> SpikingNetwork:
     """Train, resuming from a checkpoint in `out`, and write ``network.h5``.
 
@@ -87,6 +89,8 @@ def train_study(
         Number of the fold, if the study has folds.
     on_epoch : callable, optional
         Called with the training curve after each epoch; see `brianbridge.train`.
+    say : callable
+        Called with a line when the training begins.
 
     Raises
     ------
@@ -98,6 +102,7 @@ def train_study(
     with joined(twin.device) as processes:
         if processes.first:
             writable_file(out / "network.h5")
+        say(f"{study.title}: training on {len(split.train):,} samples")
         result = train(
             twin,
             split.train,

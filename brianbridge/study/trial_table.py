@@ -133,18 +133,23 @@ class TrialTable:
     def text(self) -> Any:
         """Return the means as a table for `rich`, the best worst rung first."""
         from rich.table import Table
+        from rich.text import Text
 
         shown = [name for name in ("twin_accuracy", *self.accuracies) if name in self.columns]
         table = Table(box=None, pad_edge=False)
         for name in (*self.options, "seeds"):
-            table.add_column(name, justify="left")
+            table.add_column(Text(name), justify="left")
         for name in shown:
-            table.add_column(name.removesuffix("_accuracy"), justify="right")
-        found = {name: {repr(o): rest for o, *rest in self.means(name)} for name in shown}
+            table.add_column(Text(name.removesuffix("_accuracy")), justify="right")
+        found = {
+            name: {repr(o): _cell(mean, interval) for o, _, mean, interval in self.means(name)}
+            for name in shown
+        }
         ranked = sorted(self.means(shown[-1]), key=lambda one: -one[2]) if shown else []
         for options, seeds, *_ in ranked:
-            cells = [_cell(*found[name][repr(options)][1:]) for name in shown]
-            table.add_row(*(str(value) for value in options.values()), str(seeds), *cells)
+            cells = [*map(str, options.values()), str(seeds)]
+            cells += [found[name][repr(options)] for name in shown]
+            table.add_row(*map(Text, cells))
         return table
 
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from brianbridge.datasets import Dataset
 from brianbridge.errors import InputError
 from brianbridge.ladder.execution import Execution, TaskRunner
-from brianbridge.ladder.progress import Progress
 from brianbridge.ladder.results import RunResult
 from brianbridge.ladder.tasks import Shards, Task, shard_size
 from brianbridge.network import SpikingNetwork
+from brianbridge.progress import Progress
 from brianbridge.recording import Recording
 from brianbridge.sweep.dask_workers import Workers
 from brianbridge.sweep.kept import KeptFiles
@@ -113,12 +113,19 @@ class SweepRunner(TaskRunner):
             self._workers.begin([task for task in tasks if not self._has(task)])
 
     def recorded(
-        self, tasks: Sequence[Task], on_chunk: Callable[[Recording], None]
+        self,
+        tasks: Sequence[Task],
+        on_chunk: Callable[[Recording], None],
+        told: Callable[[int], object],
     ) -> Iterator[RunResult | InputError]:
         """Run tasks, and yield the result of each, or its error, in their order."""
         if self._workers is None:
-            return super().recorded(tasks, on_chunk)
-        return self._workers.recorded(tasks, on_chunk)
+            yield from super().recorded(tasks, on_chunk, told)
+            return
+        results = self._workers.recorded(tasks, on_chunk)
+        for task, result in zip(tasks, results, strict=True):
+            told(self.shards.number(task.shard))
+            yield result
 
     def changed_network(
         self, key: str, train: Dataset, make: Callable[[Path | None], SpikingNetwork]
@@ -137,12 +144,17 @@ class SweepRunner(TaskRunner):
         super().add(task, result)
         return True
 
-    def _results(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, RunResult | InputError]]:
+    def _results(
+        self, tasks: Sequence[Task], told: Callable[[int], object]
+    ) -> Iterator[tuple[Task, RunResult | InputError]]:
         if self._workers is None:
-            return super()._results(tasks)
-        return self._workers.run(tasks)
+            yield from super()._results(tasks, told)
+            return
+        for task, result in self._workers.run(tasks):
+            told(self.shards.number(task.shard))
+            yield task, result
 
-    def _twin_results(self, step: Callable[[], object]) -> Iterable[RunResult]:
+    def _twin_results(self, told: Callable[[int], object]) -> Iterable[RunResult]:
         if self._workers is None:
-            return super()._twin_results(step)
-        return self._workers.twins(step)
+            return super()._twin_results(told)
+        return self._workers.twins(told)

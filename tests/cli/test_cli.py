@@ -213,8 +213,8 @@ def test_progress_is_told_from_the_beginning(finished, capsys):
     out, err = capsys.readouterr()
     assert json.loads(out)["rungs"]
     assert err.startswith("verifying 'network.h5' on ")
-    assert "twin: 1 to do" in err
-    assert "Brian2: 2 to do" in err
+    assert "twin: 30 samples to do" in err
+    assert "Brian2: 60 samples to do" in err
 
 
 def test_study_list(capsys):

@@ -134,13 +134,16 @@ class _Plan:
         runs = len(lows) if time_matters else 1
         if runs > 1:
             built.brian2.store("start")
+        samples = sum(min(self.batch, number - low) for low in lows) // runs
         for _ in range(runs):
             if runs > 1:
                 built.brian2.restore("start")
             length = request.steps * (len(lows) // runs)
             # Brian2 compares single precision with a bound that only double precision can hold.
             with np.errstate(over="ignore" if self.dtype == np.float32 else "warn"):
-                built.brian2.run(length * request.dt * second, namespace={})
+                built.brian2.run(
+                    length * request.dt * second, namespace={}, **request.reporting(samples)
+                )
             loader.close()  # before anything is reset
 
     def _stream(self, built: BatchedNetwork, clock: Clock) -> SpikeStream | None:
