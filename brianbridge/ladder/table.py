@@ -114,7 +114,7 @@ def as_rich_table(
     for row in rows:
         cells = {name: Text(getattr(row, name)) for name in shown}
         if "outcome" in cells:
-            cells["outcome"].stylize(_COLOURS.get(row.outcome, ""))
+            cells["outcome"].style = _COLOURS.get(row.outcome, "")
         table.add_row(*cells.values())
     return table
 

@@ -139,9 +139,7 @@ def verify(
         twin=measure_twin(twin, data.y),
         rungs=tuple(work.outcomes.values()),
         provenance=collect(seed=seed, **_foreign(network)),
-        operations=count_operations(
-            network, {**twin.activity, **inputs}, len(data), network.steps
-        ),
+        operations=count_operations(network, {**twin.activity, **inputs}, len(data), network.steps),
         skipped=skipped,
         baseline=compared,
         decide_by=by,
