@@ -1,4 +1,4 @@
-"""Find what ships with brianbridge: models, studies, trained networks, descriptions of data."""
+"""Find the models, studies, trained networks and data descriptions that ship with brianbridge."""
 
 from __future__ import annotations
 

@@ -16,12 +16,15 @@ from collections.abc import Callable, Sequence
 
 from brianbridge.cli import (
     bench,
+    certify,
+    completion,
     convert,
     data,
     fit,
     inspect,
     models,
     perturbations,
+    report,
     schema,
     sensitivity,
     spikes,
@@ -39,9 +42,8 @@ from brianbridge.version import __version__
 __all__ = ["main"]
 
 _COMMANDS = (
-    study, train, verify, convert, fit, sensitivity, inspect, spikes, models, perturbations, data,
-    schema,
-    bench,
+    study, train, verify, report, convert, fit, sensitivity, certify, inspect, spikes, models,
+    perturbations, data, schema, bench, completion,
 )  # fmt: skip
 
 
@@ -72,8 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
             return status
         except (Exception, KeyboardInterrupt) as error:
-            resumes = options.resumes(options) if "resumes" in options else None
-            return ended(error, given, getattr(options, "out", None), resumes)
+            return ended(error, given, options)
 
 
 def _parser() -> Parser:

@@ -20,6 +20,7 @@ def add_to(commands: Any) -> None:
         "convert",
         convert,
         "make a network file of a NIR file, or a NIR file of a network",
+        resumes=lambda options: False,
     )
     parser.add_argument("source", type=Path, help="a NIR file or a network file")
     parser.add_argument(

@@ -47,7 +47,11 @@ def show_data(options: Namespace) -> int:
         state = f"here ({entry.where})" if entry.available else f"not here: {entry.how}"
         shape = "x".join(str(n) for n in entry.shape)
         print(f"{entry.name:15} {entry.title}; {shape}, {len(entry.classes)} classes")
-        print(f"{'':15} {entry.samples} samples, licence: {entry.licence}")
+        samples = " and ".join(
+            f"{number:,} samples" if part == "all" else f"{number:,} {part} samples"
+            for part, number in entry.samples.items()
+        )
+        print(f"{'':15} {samples}, licence: {entry.licence}")
         print(f"{'':15} {state}")
     return 0
 

@@ -16,6 +16,7 @@ import shlex
 import sys
 import tempfile
 import traceback
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,12 +31,6 @@ BAD_INPUT = 2
 #: The exit status for each outcome of a verdict.
 OF_OUTCOME = {"held": 0, "no limit": 0, "fell short": 1, "undecided": 3}
 
-#: The end of the line about an interrupted command, by whether it resumes.
-_AFTER = {
-    True: "; the same command resumes where it stopped",
-    False: "; nothing is kept",
-    None: "",
-}
 #: Largest number of characters of an error, and of a command line, that are shown.
 _LONGEST = 300
 
@@ -43,8 +38,7 @@ _LONGEST = 300
 def ended(
     error: BaseException,
     arguments: Sequence[str],
-    out: Path | None = None,
-    resumes: bool | None = None,
+    options: Namespace,
 ) -> int:
     """Print the reason why a command ended, in one line on standard error; return the exit status.
 
@@ -54,17 +48,16 @@ def ended(
         The error that ended the command.
     arguments : sequence of str
         Arguments of the command line.
-    out : Path, optional
-        Output folder of the command. A traceback is written there.
-    resumes : bool, optional
-        Whether the same command resumes where this one stopped; None for a short command.
+    options : Namespace
+        The parsed command line, as far as it was parsed. A traceback is written into the folder
+        that is its `out`.
     """
     if launched_rank() and isinstance(error, ProcessEnded):
         return BAD_INPUT  # the first process says it
     if isinstance(error, InputError):
         return _report(str(error), BAD_INPUT)
     if isinstance(error, KeyboardInterrupt):
-        return _report(f"interrupted{_AFTER[resumes]}", INTERRUPTED)
+        return _report(f"interrupted{_what_is_kept(options)}", INTERRUPTED)
     command = _short(shlex.join(["brianbridge", *arguments]))
     if _lacks_memory(error):
         return _report(
@@ -75,12 +68,25 @@ def ended(
     if isinstance(error, OSError):
         return _report(_of_system(error, command), BAD_INPUT)
     name = type(error).__name__
-    where = _keep_traceback(error, command, out)
+    where = _keep_traceback(error, command, getattr(options, "out", None))
     return _report(
         f"an error of brianbridge itself in '{command}': {_short(f'{name}: {error}')}; the "
         f"traceback is {where}; files that were already finished are complete",
         INTERNAL,
     )
+
+
+def _what_is_kept(options: Namespace) -> str:
+    """Say what an interrupted command keeps, and how to go on; nothing for a short command."""
+    if "resumes" not in options:
+        return ""
+    place = getattr(options, options.kept_by, None)
+    if options.resumes(options):
+        where = f" in '{place}'" if place else ""
+        return f"; what is finished is kept{where}, the same command resumes where it stopped"
+    if options.kept_by in options:
+        return f"; nothing is kept: give --{options.kept_by}, and the command resumes next time"
+    return "; nothing is kept"
 
 
 def _report(line: str, status: int) -> int:

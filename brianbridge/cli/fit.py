@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ def add_to(commands: Any) -> None:
     """Add the command to the parser."""
     parser = add_command(
         commands, "fit", run_fit, "fit a neuron to recordings",
-        resumes=lambda options: options.checkpoint is not None,
+        resumes=lambda options: options.checkpoint is not None, kept_by="checkpoint",
     )  # fmt: skip
     parser.add_argument("file", help="the path of the .toml file of the fit")
     parser.add_argument("--verify", action="store_true", help="simulate the fitted neuron anew")
@@ -34,8 +32,7 @@ def run_fit(options: Namespace) -> int:
     from brianbridge.fitting.file import fit_file
     from brianbridge.io.atomic import write_whole
 
-    progress = _progress() if sys.stderr.isatty() else None
-    found = fit_file(options.file, progress, options.checkpoint)
+    found = fit_file(options.file, checkpoint=options.checkpoint)
     entries = found.to_dict()
     print(json.dumps(entries, indent=2) if options.json else found)
     if options.verify:
@@ -45,14 +42,3 @@ def run_fit(options: Namespace) -> int:
     if options.result is not None:
         write_whole(options.result, json.dumps(entries, indent=2) + "\n")
     return 0
-
-
-def _progress() -> Callable[[int, int, float], None]:
-    """Return what prints the loss and the longest time that is left, on one line."""
-    began = time.perf_counter()
-
-    def told(number: int, most: int, loss: float) -> None:
-        left = (time.perf_counter() - began) / number * (most - number)
-        print(f"\rloss {loss:.3g}, at most {left:.0f} s left  ", end="", file=sys.stderr)
-
-    return told

@@ -43,6 +43,7 @@ def add_command(
     command: Callable[[Namespace], int],
     help: str,
     resumes: Callable[[Namespace], bool] | None = None,
+    kept_by: str = "out",
 ) -> argparse.ArgumentParser:
     """Add a command and return its parser.
 
@@ -59,11 +60,13 @@ def add_command(
     resumes : callable, optional
         Tells whether the command resumes when it is run again after an interruption; only for long
         commands.
+    kept_by : str
+        The option that says where finished work is kept.
     """
     parser: argparse.ArgumentParser = parent.add_parser(name, help=help, description=help)
     parser.set_defaults(command=command)
     if resumes is not None:
-        parser.set_defaults(resumes=resumes)
+        parser.set_defaults(resumes=resumes, kept_by=kept_by)
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     return parser
 

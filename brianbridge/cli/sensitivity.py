@@ -17,6 +17,7 @@ def add_to(commands: Any) -> None:
     parser = add_command(
         commands, "sensitivity", sensitivity,
         "say by how much an outcome changes with each parameter of neurons and synapses",
+        resumes=lambda options: False, kept_by="",
     )  # fmt: skip
     add_network(parser)
     add_data_options(parser)
@@ -42,7 +43,7 @@ def add_to(commands: Any) -> None:
 def sensitivity(options: Namespace) -> int:
     """Print the sensitivity of a network."""
     from brianbridge.io.atomic import writable_file
-    from brianbridge.ladder.progress import Progress
+    from brianbridge.progress import Progress
     from brianbridge.sensitivities.run import sensitivity as sensitivity_of
 
     network = network_of(options, options.network)

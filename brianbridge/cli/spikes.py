@@ -15,8 +15,9 @@ def add_to(commands: Any) -> None:
     """Add the commands to the parser."""
     group = add_group(commands, "spikes", "convert files of spikes")
     parser = add_command(
-        group, "convert", convert, "convert a file of spikes to the format of another tool"
-    )
+        group, "convert", convert, "convert a file of spikes to the format of another tool",
+        resumes=lambda options: False,
+    )  # fmt: skip
     parser.add_argument("source", type=Path, help="a file of spikes: .h5, .csv, .parquet or .nwb")
     parser.add_argument("target", type=Path, help="the file to write; its ending is its format")
     parser.add_argument("--dt", help="time step, such as '0.1 ms', for files of other programs")

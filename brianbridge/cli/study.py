@@ -1,8 +1,9 @@
-"""``brianbridge study``: run studies and list them."""
+"""``brianbridge study``: run studies, sweep over their options, and list them."""
 
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from brianbridge.cli.parser import (
     not_default,
 )
 from brianbridge.cli.printing import command_line, print_entries, printer
+from brianbridge.cli.study_sweep import add_sweep
 from brianbridge.cli.train import changed
+from brianbridge.cli.workers import add_worker_options, check_worker_options, client_of
 from brianbridge.launched import launched_rank
 
 __all__ = ["add_to", "list_studies", "run_study"]
@@ -24,7 +27,7 @@ __all__ = ["add_to", "list_studies", "run_study"]
 
 def add_to(commands: Any) -> None:
     """Add the commands to the parser."""
-    studies = add_group(commands, "study", "run or list studies: train, write back, verify")
+    studies = add_group(commands, "study", "run, sweep or list studies: train, write back, verify")
     run = add_command(
         studies, "run", run_study, "train, write back and verify the network of a study file",
         resumes=lambda options: True,
@@ -39,13 +42,18 @@ def add_to(commands: Any) -> None:
         action="store_true",
         help="do not write spikes.h5, which takes gigabytes for a large network",
     )
+    add_worker_options(run)
+    add_sweep(studies)
     add_command(studies, "list", list_studies, "list the studies that come with the package")
 
 
 def run_study(options: Namespace) -> int:
     """Run a study."""
     from brianbridge import study as studies
+    from brianbridge.progress import Progress
+    from brianbridge.sweep import Sweep
 
+    check_worker_options(options)
     study = changed(studies.read_study(options.study), options.seed, options.deterministic)
     study = study.quick() if options.quick else study
     seed = "" if options.seed is None else f"-{options.seed}"
@@ -53,21 +61,26 @@ def run_study(options: Namespace) -> int:
     quick = "-quick" if options.quick else ""
     first = not launched_rank()  # one of several processes prints
     out = options.out or Path("runs") / f"{study.name}{seed}{quick}"
-    summary = studies.run_study(
-        study,
-        out,
-        report=printer(options.json or not first),
-        spikes=not options.no_spikes,
-        command=command_line(
-            ["study", "run"],
-            options.study,
-            quick=options.quick,
-            seed=options.seed,
-            decide_by=not_default(options.decide_by),
-            deterministic=options.deterministic,
-        ),
-        decide_by=options.decide_by,
-    )
+    with ExitStack() as stack:
+        # Of several processes the first one verifies.
+        client = client_of(options, stack, Progress(lines=True)) if first else None
+        summary = studies.run_study(
+            study,
+            out,
+            report=printer(options.json or not first),
+            spikes=not options.no_spikes,
+            command=command_line(
+                ["study", "run"],
+                options.study,
+                quick=options.quick,
+                seed=options.seed,
+                decide_by=not_default(options.decide_by),
+                deterministic=options.deterministic,
+                out=options.out,
+            ),
+            decide_by=options.decide_by,
+            execution=Sweep(client=client),
+        )
     if not first:
         return 0
     if options.json:

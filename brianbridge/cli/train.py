@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from brianbridge.cli.parser import Namespace, add_command, add_training_options
 from brianbridge.errors import InputError
 from brianbridge.launched import launched_rank
+from brianbridge.progress import Progress
 
 if TYPE_CHECKING:
     from brianbridge.study import Study
@@ -34,16 +36,27 @@ def train(options: Namespace) -> int:
     from brianbridge.study.data import load_split
 
     study = changed(read_study(options.study), options.seed, options.deterministic)
-    network = train_study(study, options.out, load_split(study))
+    say = Progress(lines=True).say
+    network = train_study(study, options.out, load_split(study), say=say)
     if launched_rank():
         return 0  # the first of several processes prints
     rule = network.provenance["rule"]["name"]
-    curve = {k: v[-1] for k, v in network.provenance["training_curve"].items()}
+    last = {k: v[-1] for k, v in network.provenance["training_curve"].items()}
+    curve = {k: v if math.isfinite(v) else None for k, v in last.items()}  # JSON has no NaN
     if options.json:
         print(json.dumps({"network": str(options.out / "network.h5"), "rule": rule, **curve}))
     else:
-        print(f"wrote {options.out / 'network.h5'}, trained with the rule '{rule}'")
+        print(f"wrote {options.out / 'network.h5'}, trained with the rule '{rule}': {_end(curve)}")
     return 0
+
+
+def _end(curve: dict[str, float | None]) -> str:
+    """Return the accuracies at the end of training."""
+    return ", ".join(
+        f"{name.replace('_', ' ')} {100 * value:.2f} %"
+        for name, value in curve.items()
+        if "accuracy" in name and value is not None
+    )
 
 
 def changed(study: Study, seed: int | None, deterministic: bool) -> Study:

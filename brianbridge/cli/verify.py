@@ -11,11 +11,12 @@ from brianbridge.cli.exits import OF_OUTCOME
 from brianbridge.cli.interchange import add_nir_options, for_samples, network_of, nir_options
 from brianbridge.cli.parser import Namespace, add_command, add_decide_by, add_network, not_default
 from brianbridge.cli.printing import command_line, printer
+from brianbridge.cli.workers import add_worker_options, check_worker_options, client_of
 from brianbridge.errors import InputError
 
 if TYPE_CHECKING:
-    from brianbridge.ladder.progress import Progress
     from brianbridge.ladder.verdict import Verdict
+    from brianbridge.progress import Progress
     from brianbridge.sweep import Sweep
 
 __all__ = ["add_to"]
@@ -50,11 +51,7 @@ def add_to(commands: Any) -> None:
         "--seed", type=int, default=0, help="seed of random perturbations (default: 0)"
     )
     add_decide_by(parser)
-    parser.add_argument("--workers", type=int, help="number of processes that share the work")
-    parser.add_argument("--worker-memory", help="memory limit of each worker (default: 4 GB)")
-    parser.add_argument(
-        "--scheduler", help="address of a Dask scheduler whose workers share the work"
-    )
+    add_worker_options(parser)
     parser.add_argument(
         "--after",
         type=int,
@@ -70,9 +67,9 @@ def add_to(commands: Any) -> None:
 def _verify(options: Namespace) -> int:
     from brianbridge.io.atomic import writable_file
     from brianbridge.io.lock import only_writer
-    from brianbridge.ladder.progress import Progress
     from brianbridge.ladder.rungs import read_ladder
     from brianbridge.ladder.verify import verify
+    from brianbridge.progress import Progress
     from brianbridge.study.data import first_samples
 
     _check(options)
@@ -118,27 +115,15 @@ def _check(options: Namespace) -> None:
         raise InputError(f"--samples {options.samples}; give at least 1")
     if options.seed < 0:
         raise InputError(f"--seed {options.seed}; give 0 or more")
-    if options.workers is not None and options.scheduler is not None:
-        raise InputError("--workers starts processes, --scheduler uses running ones; give one")
-    if options.worker_memory is not None and options.workers is None:
-        raise InputError("--worker-memory is for processes of --workers; give --workers too")
+    check_worker_options(options)
 
 
 def _execution(options: Namespace, stack: ExitStack, progress: Progress) -> Sweep:
     """Return where the tasks run; `stack` stops the workers that are started here."""
-    from brianbridge.sweep import Sweep, connected
+    from brianbridge.sweep import Sweep
 
-    client = None
-    if options.workers is not None or options.scheduler is not None:
-        progress.say(
-            f"starting {options.workers} workers"
-            if options.scheduler is None
-            else f"connecting to {options.scheduler}"
-        )
-        client = stack.enter_context(
-            connected(options.workers, options.scheduler, options.worker_memory or "4 GB")
-        )
     unfinished = None if options.out is None else options.out / "unfinished"
+    client = client_of(options, stack, progress)
     return Sweep(client=client, folder=unfinished, progress=progress)
 
 
@@ -153,6 +138,7 @@ def _write(verdict: Verdict, options: Namespace) -> None:
         ["verify"], options.network, **options_given(options), ladder=options.ladder,
         samples=options.samples, seed=options.seed, decide_by=not_default(options.decide_by),
         after=options.after, refractory=options.refractory,
+        out=options.out,
         **nir_options(options),
     )  # fmt: skip
     report_beside(verdict, options.out, command)
@@ -163,6 +149,7 @@ def _print(verdict: Verdict, options: Namespace) -> None:
         print(verdict.to_json())
         return
     say = printer(False)
+    say(verdict.spike_table())
     say(verdict.table())
     if options.operations and verdict.operations is not None:
         say(verdict.operations.table())

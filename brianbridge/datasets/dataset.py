@@ -76,6 +76,10 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.y)
 
+    def __sizeof__(self) -> int:
+        """Return the bytes of the samples, for Dask, which moves tasks to their data."""
+        return self.x.nbytes + self.y.nbytes
+
     def __repr__(self) -> str:
         samples = f"{counted(len(self), 'sample')} of {shape_text(self.shape)} values"
         names = printable(", ".join(self.classes), _NAMES)

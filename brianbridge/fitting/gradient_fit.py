@@ -13,6 +13,7 @@ from brianbridge.fitting.by_gradient import FoundByGradient, descend_by_gradient
 from brianbridge.fitting.gradient_problem import Targets, problem_of_circuit, problem_of_neuron
 from brianbridge.fitting.gradient_result import GradientFit
 from brianbridge.fitting.loss_problem import LossProblem
+from brianbridge.fitting.shown import telling
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.simulation.arithmetic import little_garbage
 
@@ -43,13 +44,9 @@ def fit_by_gradient(options: Mapping[str, Any], namespace: Mapping[str, Any]) ->
             options["model"], targets=targets, namespace=namespace, **given
         )
     began = time.perf_counter()
-    with little_garbage():
+    with little_garbage(), telling(options["progress"]) as progress:
         found = descend_by_gradient(
-            problem,
-            options["starts"],
-            options["seed"],
-            options["iterations"],
-            options["progress"],
+            problem, options["starts"], options["seed"], options["iterations"], progress
         )
     _check_found(problem, found)
     return GradientFit(problem, found, time.perf_counter() - began)

@@ -183,7 +183,7 @@ def fit(
         Steps of Adam, for a loss or a circuit.
     progress : callable, optional
         Called after each simulation with its number, the largest number of simulations and the
-        least loss.
+        least loss; if not given, progress is shown.
     optimizer : str
         For traces: ``"least_squares"``, or ``"evolution"`` for parameters on which only spike times
         depend, such as a threshold.

@@ -18,6 +18,7 @@ from brianbridge.fitting.measured_problem import MeasuredProblem
 from brianbridge.fitting.measured_result import MeasuredFit
 from brianbridge.fitting.problem import Problem
 from brianbridge.fitting.result import Fit
+from brianbridge.fitting.shown import telling
 from brianbridge.fitting.spike_problem import LIKELIHOOD, SpikeProblem
 from brianbridge.fitting.spike_result import SpikeFit
 from brianbridge.simulation.arithmetic import little_garbage
@@ -101,6 +102,6 @@ def _searched(
         own = digests(problem, search.__name__, starts, seed)
         keep = Checkpoint(options["checkpoint"], own)
     began = time.perf_counter()
-    with little_garbage(), interruptible():
-        found = search(problem, starts, seed, options["progress"], keep)
+    with little_garbage(), interruptible(), telling(options["progress"]) as progress:
+        found = search(problem, starts, seed, progress, keep)
     return found, time.perf_counter() - began

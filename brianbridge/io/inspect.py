@@ -128,6 +128,7 @@ def _network_rows(network: Mapping[str, Any]) -> Rows:
         yield name, f"{arrays}, weights {values}{unit}{sign}"
     yield "readout", network["readout"]
     yield "parameters", f"{network['parameters']:,}"
+    yield "SHA-256", network["sha256"]
 
 
 def _population_rows(name: str, population: Mapping[str, Any]) -> Rows:

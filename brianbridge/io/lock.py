@@ -18,7 +18,7 @@ _LOCK, _HOLDER = ".brianbridge.lock", ".brianbridge.pid"
 
 
 @contextmanager
-def only_writer(folder: str | os.PathLike[str]) -> Iterator[None]:
+def only_writer(folder: str | os.PathLike[str], *, wait: bool = False) -> Iterator[None]:
     """Keep other processes from writing into a folder.
 
     The operating system holds the lock, and releases it when the process ends in any way.
@@ -27,11 +27,13 @@ def only_writer(folder: str | os.PathLike[str]) -> Iterator[None]:
     ----------
     folder : path-like
         The folder; it is created if there is none.
+    wait : bool
+        Whether to wait for another process, instead of raising an error.
 
     Raises
     ------
     InputError
-        If another process writes into the folder.
+        If another process writes into the folder, unless `wait` is set.
 
     Examples
     --------
@@ -43,7 +45,7 @@ def only_writer(folder: str | os.PathLike[str]) -> Iterator[None]:
     folder = writable_folder(folder)
     lock, holder = FileLock(folder / _LOCK), folder / _HOLDER
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=-1 if wait else 0)
     except Timeout:
         number = ""
         with suppress(OSError):

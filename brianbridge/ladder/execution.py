@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
-from operator import add
 from pathlib import Path
 
 from brianbridge.datasets import Dataset
 from brianbridge.errors import InputError
-from brianbridge.ladder.progress import Progress
 from brianbridge.ladder.results import RunResult
-from brianbridge.ladder.tasks import SHARD, Shards, Task, run_task
+from brianbridge.ladder.tasks import Shards, Task, run_task
 from brianbridge.network import SpikingNetwork
+from brianbridge.progress import Progress
+from brianbridge.recording import Recording
+from brianbridge.tree_sum import tree_sum
 
 __all__ = ["Execution", "TaskRunner"]
 
@@ -29,10 +29,14 @@ class Execution:
 
     Parameters
     ----------
-    shard : int
-        Number of samples that run together; this affects only memory and time.
+    shard : int, optional
+        Number of samples that run together; it is chosen if not given. This affects only memory
+        and time.
     progress : Progress
         How progress is shown; by default bars on a terminal.
+    threads : int, optional
+        Threads of a simulation in this process; one for each core if None. They only affect the
+        time.
 
     Raises
     ------
@@ -45,16 +49,21 @@ class Execution:
     100
     """
 
-    shard: int = SHARD
+    shard: int | None = None
     progress: Progress = field(default_factory=Progress, repr=False)
+    threads: int | None = None
 
     def __post_init__(self) -> None:
-        if self.shard < 1:
+        if self.shard is not None and self.shard < 1:
             raise InputError(f"shard = {self.shard}; give at least 1 sample")
+
+    def shards(self, network: SpikingNetwork, data: Dataset, seed: int = 0) -> Shards:
+        """Cut samples into shards."""
+        return Shards(network, data, self.shard, seed)
 
     def start(self, network: SpikingNetwork, data: Dataset, seed: int = 0) -> TaskRunner:
         """Return a runner for the tasks of one verification; `seed` is that of the twin."""
-        return TaskRunner(Shards(network, data, self.shard, seed), self.progress)
+        return TaskRunner(self.shards(network, data, seed), self.progress, self.threads)
 
 
 class TaskRunner:
@@ -66,16 +75,20 @@ class TaskRunner:
         The network and its samples.
     progress : Progress, optional
         How progress is shown.
+    threads : int, optional
+        Threads of a simulation in this process.
     """
 
-    def __init__(self, shards: Shards, progress: Progress | None = None) -> None:
-        self.shards = shards
+    def __init__(
+        self, shards: Shards, progress: Progress | None = None, threads: int | None = None
+    ) -> None:
+        self.shards, self.threads = shards, threads
         self.progress = progress or Progress()
         self._done: dict[str, RunResult] = {}
 
     def beside(self, network: SpikingNetwork) -> TaskRunner:
         """Return a runner for a changed network, to be compared with the original's twin."""
-        return TaskRunner(self.shards.beside(network), self.progress)
+        return TaskRunner(self.shards.beside(network), self.progress, self.threads)
 
     def run(
         self,
@@ -100,21 +113,45 @@ class TaskRunner:
             If a simulation fails, for instance because potentials diverge.
         """
         wanted = [task for task in {t.key: t for t in tasks}.values() if not self._has(task)]
-        with self.progress.count("Brian2", len(wanted)) as step:
-            for task, result in self._results(wanted):
+        samples = sum(self.shards.number(task.shard) for task in wanted)
+        with self.progress.count("Brian2", samples, "samples") as told:
+            for task, result in self._results(wanted, told):
                 if not isinstance(result, InputError):
                     self.add(task, result)
                 elif on_error is None:
                     raise result
                 else:
                     on_error(task, result)
-                step()
                 on_result()
+
+    def begin(self, tasks: Iterable[Task]) -> None:
+        """Let workers begin with tasks whose results `run` will ask for; here, nothing happens."""
+
+    def recorded(
+        self,
+        tasks: Sequence[Task],
+        on_chunk: Callable[[Recording], None],
+        told: Callable[[int], object],
+    ) -> Iterator[RunResult | InputError]:
+        """Run tasks, and yield the result of each, or its error, in their order.
+
+        Parameters
+        ----------
+        tasks : sequence of Task
+            The tasks; they run whether there are results or not.
+        on_chunk : callable
+            Called with the recordings of each task, in the order of the samples.
+        told : callable
+            Called with numbers of samples that are done.
+        """
+        for task in tasks:
+            yield self._done_here(task, told, [on_chunk])
 
     def twin(self) -> RunResult:
         """Return the results of the twin on all samples."""
-        with self.progress.count("twin", len(self.shards)) as step:
-            return reduce(add, self._twin_results(step))
+        with self.progress.count("twin", len(self.shards.data), "samples") as told:
+            found: RunResult = tree_sum(self._twin_results(told))
+            return found
 
     def add(self, task: Task, result: RunResult) -> None:
         """Hold the result of a task."""
@@ -126,7 +163,8 @@ class TaskRunner:
 
     def result(self, tasks: Sequence[Task]) -> RunResult:
         """Return the results of finished tasks, added up in the order of the tasks."""
-        return reduce(add, (self._done[task.key] for task in tasks))
+        found: RunResult = tree_sum(self._done[task.key] for task in tasks)
+        return found
 
     def changed_network(
         self, key: str, train: Dataset, make: Callable[[Path | None], SpikingNetwork]
@@ -148,18 +186,32 @@ class TaskRunner:
     def _has(self, task: Task) -> bool:
         return task.key in self._done
 
-    def _results(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, RunResult | InputError]]:
-        """Run tasks and yield the result of each, or its error, in any order."""
-        for task in tasks:
-            twin = self.shards.twin(task.shard)[0]
-            try:
-                result: RunResult | InputError = run_task(self.shards, task, twin)
-            except InputError as error:
-                result = error
-            yield task, result
+    def _results(
+        self, tasks: Sequence[Task], told: Callable[[int], object]
+    ) -> Iterator[tuple[Task, RunResult | InputError]]:
+        """Run tasks and yield the result of each, or its error, in any order.
 
-    def _twin_results(self, step: Callable[[], object]) -> Iterable[RunResult]:
-        """Yield the results of the twin shard by shard, and call `step` after each."""
+        Numbers of samples that are done are told.
+        """
+        for task in tasks:
+            yield task, self._done_here(task, told)
+
+    def _done_here(
+        self,
+        task: Task,
+        told: Callable[[int], object],
+        on_chunk: Sequence[Callable[[Recording], None]] = (),
+    ) -> RunResult | InputError:
+        """Run a task in this process; return its result or its error."""
+        twin = self.shards.twin(task.shard)[0]
+        try:
+            return run_task(
+                self.shards, task, twin, threads=self.threads, on_chunk=on_chunk, told=told
+            )
+        except InputError as error:
+            return error
+
+    def _twin_results(self, told: Callable[[int], object]) -> Iterable[RunResult]:
+        """Yield the results of the twin shard by shard; numbers of samples are told."""
         for shard in range(len(self.shards)):
-            yield self.shards.twin(shard)[1]
-            step()
+            yield self.shards.twin(shard, told)[1]

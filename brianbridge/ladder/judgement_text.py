@@ -1,12 +1,14 @@
-"""Describe in one line how a tolerance was judged."""
+"""Describe tolerances, and how one was judged, in one line."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from brianbridge.ladder.judgement import Judgement
 
-__all__ = ["describe_judgement"]
+__all__ = ["describe_judgement", "describe_tolerances"]
 
 #: For each tolerance: name of the number, how it is written, what is allowed, and the unit.
 _TEXTS = {
@@ -16,6 +18,45 @@ _TEXTS = {
     "max_spikes_change": ("spikes per sample changed by", "percent", "at most {} allowed", " %"),
     "max_spike_mismatches": ("differing cells:", "count", "at most {} allowed", ""),
 }
+
+#: For each tolerance: how it is told before anything is measured.
+_LIMITS = {
+    "max_accuracy_drop": "accuracy may drop by at most {} points",
+    "min_agreement": "at least {} % of the predictions must be the twin's",
+    "min_count_correlation": "spike counts must correlate with the twin's by at least {}",
+    "max_spikes_change": "the number of spikes may change by at most {} %",
+    "max_spike_mismatches": "at most {} cells may differ",
+}
+_NONE_ALLOWED = {
+    "max_accuracy_drop": "accuracy must not drop",
+    "max_spike_mismatches": "no cell may differ",
+}
+
+
+def describe_tolerances(tolerances: Mapping[str, Any]) -> str:
+    """Say what a rung must keep.
+
+    Parameters
+    ----------
+    tolerances : mapping
+        The limits by name; one that is None, or a drop of accuracy by 1, is no limit.
+
+    Examples
+    --------
+    >>> describe_tolerances({"max_accuracy_drop": 0.02, "max_spike_mismatches": 0})
+    'accuracy may drop by at most 2 points; no cell may differ'
+    >>> describe_tolerances({"max_accuracy_drop": 1.0})
+    'no limit'
+    """
+    texts = []
+    for name, limit in tolerances.items():
+        if limit is None or name not in _LIMITS or (name == "max_accuracy_drop" and limit >= 1):
+            continue
+        if not limit and name in _NONE_ALLOWED:
+            texts.append(_NONE_ALLOWED[name])
+        else:
+            texts.append(_LIMITS[name].format(_limit(limit, _TEXTS[name][1])))
+    return "; ".join(texts) or "no limit"
 
 
 def describe_judgement(name: str, judged: Judgement, samples: int, runs: int) -> str:

@@ -23,6 +23,7 @@ from brianbridge.measures.accuracy_change import (
 )
 from brianbridge.measures.confidence_intervals import score_interval
 from brianbridge.measures.operation_counting import count_operations
+from brianbridge.measures.over_time import accuracy_over_time
 from brianbridge.measures.sample_summary import count_silent_and_tied
 from brianbridge.measures.spike_comparison import SpikeComparison
 from brianbridge.measures.spike_counts import SpikeCounts
@@ -47,6 +48,7 @@ def measure_twin(twin: RunResult, labels: np.ndarray) -> TwinOutcome:
         accuracy=float(np.mean(twin.prediction == labels)),
         spikes_per_sample=_spikes_per_sample(twin),
         decision=None if twin.decision is None else twin.decision.to_dict(),
+        over_time=_over_time([twin]),
         **count_silent_and_tied([twin.outputs], twin.prediction[None], labels),
     )
 
@@ -103,6 +105,7 @@ def measure_rung(
         judged=judged,
         exact=results.exact,
         bridge=None if pooled.bridge is None else asdict(pooled.bridge),
+        over_time=_over_time(runs),
         **_accuracy(results),
         **_differences(comparison, condition.network),
         **_synaptic_operations(condition, pooled, inputs, len(labels), len(runs)),
@@ -139,6 +142,12 @@ def _accuracy(results: RungResults) -> dict[str, Any]:
         "accuracy_change_bootstrap95": bootstrap_interval(pairs),
         "mcnemar_p": mcnemar(pairs),
     }
+
+
+def _over_time(runs: Sequence[RunResult]) -> dict[str, list[float]] | None:
+    """Return the accuracy over time; None if nobody knows it."""
+    early = [run.early for run in runs if run.early is not None]
+    return accuracy_over_time(early) if early else None
 
 
 def _differences(comparison: SpikeComparison, network: SpikingNetwork) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -27,6 +27,8 @@ class TwinOutcome:
     decision : mapping, optional
         When output neurons decided; only for networks with readout ``first_spike``
         (`brianbridge.measures.decision.Decision`).
+    over_time : mapping, optional
+        As in `RungOutcome`.
     """
 
     accuracy: float
@@ -35,6 +37,7 @@ class TwinOutcome:
     ties: float = 0.0
     only_class: int | None = None
     decision: Mapping[str, Any] | None = None
+    over_time: Mapping[str, Sequence[float]] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the outcome for JSON; ``decision`` only if there is one."""
@@ -81,10 +84,8 @@ class RemedyOutcome:
     file: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the outcome for JSON, with options and facts beside the numbers."""
-        found = asdict(self)
-        del found["remedy"], found["label"]
-        return {**found.pop("options"), **found.pop("facts"), **found}
+        """Return the outcome for JSON; options and facts are also beside the numbers."""
+        return {**self.options, **self.facts, **asdict(self)}
 
 
 @dataclass(frozen=True, repr=False)
@@ -166,13 +167,18 @@ class RungOutcome:
     attribution : mapping, optional
         Cost of each perturbation, first by ``accuracy`` and ``agreement``, then by name: ``alone``,
         ``last`` and ``share`` (`brianbridge.measures.attribution`).
+    over_time : mapping of str to sequence of float, optional
+        Accuracy if every presentation ended earlier, at most at 100 times: ``time_ms``,
+        ``accuracy``, and its 95 % interval, ``low`` and ``high``
+        (`brianbridge.measures.over_time`). Times are the same on all rungs. None if the readout
+        reads what was not recorded.
     remedies : mapping of str to RemedyOutcome, optional
         Outcomes of the remedies that were tried, such as ``calibrated``.
     """
 
     name: str
     dt_ms: float
-    perturbations: Mapping[str, Any]
+    perturbations: Mapping[str, Mapping[str, Any]]
     runs: int
     accuracy: float
     accuracy_by_run: tuple[float, ...]
@@ -191,7 +197,7 @@ class RungOutcome:
     synops_per_sample: float
     synops_by_mass_per_sample: float
     seconds: float
-    tolerances: Mapping[str, Any]
+    tolerances: Mapping[str, int | float | None]
     fell_short: tuple[str, ...]
     undecided: tuple[str, ...] = ()
     judged: Mapping[str, Judgement] = field(default_factory=dict)
@@ -202,6 +208,7 @@ class RungOutcome:
     bridge: Mapping[str, int] | None = None
     decision: Mapping[str, Any] | None = None
     attribution: Mapping[str, Mapping[str, Mapping[str, float]]] | None = None
+    over_time: Mapping[str, Sequence[float]] | None = None
     remedies: Mapping[str, RemedyOutcome] | None = None
 
     @property

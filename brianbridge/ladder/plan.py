@@ -15,7 +15,7 @@ from brianbridge.network import SpikingNetwork
 from brianbridge.perturbations import Perturbation, perturbed
 from brianbridge.perturbations.condition import Condition
 
-__all__ = ["RungPlan", "check_any_left", "plan_ladder"]
+__all__ = ["RungPlan", "check_any_left", "plan_ladder", "why_left_out"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +111,13 @@ def plan_ladder(
         except InputError as error:
             if not rung.optional:
                 raise InputError(f"rung '{rung.name}': {error}") from None
-            skipped[rung.name] = str(error)
+            skipped[rung.name] = why_left_out(error)
     return plans, skipped
+
+
+def why_left_out(error: InputError) -> str:
+    """Return why a rung was left out; the remedy of some errors, to leave it out, was taken."""
+    return str(error).removesuffix("; leave it out")
 
 
 def check_any_left(plans: Sequence[RungPlan], skipped: Mapping[str, str], name: str) -> None:

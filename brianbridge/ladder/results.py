@@ -12,12 +12,14 @@ from brianbridge.ladder.twin_run import TwinRun, block_size
 from brianbridge.measures.decision import Decision
 from brianbridge.measures.first_spikes import FirstSpikeComparison
 from brianbridge.measures.latency import decision_latency
+from brianbridge.measures.over_time import EarlyHits
 from brianbridge.measures.sample_summary import SampleSummary
 from brianbridge.measures.spike_comparison import SpikeComparison
 from brianbridge.measures.spike_counts import SpikeCounts, add_spike_counts
 from brianbridge.measures.spike_train_distances import SpikeTrainDistances
 from brianbridge.network import READOUTS, SpikingNetwork
 from brianbridge.recording import Recording
+from brianbridge.tree_sum import TreeSum
 
 __all__ = ["ResultCollector", "RunResult"]
 
@@ -44,6 +46,8 @@ class RunResult:
         Distances from the twin's spike trains, for the first samples.
     bridge : BridgeCheck, optional
         Comparison with the twin of the run's condition, for the first samples.
+    early : EarlyHits, optional
+        Whether samples are right if their presentation ends earlier; None if nobody knows.
     seconds : float
         Time that the run took.
     """
@@ -57,6 +61,7 @@ class RunResult:
     first_spikes: FirstSpikeComparison | None = None
     distances: SpikeTrainDistances | None = None
     bridge: BridgeCheck | None = None
+    early: EarlyHits | None = None
     seconds: float = 0.0
 
     def __add__(self, other: RunResult) -> RunResult:
@@ -73,6 +78,7 @@ class RunResult:
             _sum(self.first_spikes, other.first_spikes),
             _sum(self.distances, other.distances),
             _sum(self.bridge, other.bridge),
+            _sum(self.early, other.early),
             self.seconds + other.seconds,
         )
 
@@ -103,6 +109,8 @@ class ResultCollector:
         The twin's run on the same samples; None while the twin itself runs.
     trains : int
         Number of samples, counted from the first, whose spike trains are compared.
+    ran : SpikingNetwork, optional
+        The network under the condition of the run, if that is another one.
     """
 
     def __init__(
@@ -112,12 +120,14 @@ class ResultCollector:
         inputs: np.ndarray | None,
         twin: TwinRun | None,
         trains: int,
+        ran: SpikingNetwork | None = None,
     ) -> None:
+        self._ran = ran or network
         self._network, self._labels, self._inputs = network, labels, inputs
         self._twin, self._trains = twin, trains
         self._block, self._waiting = block_size(network), list[Recording]()
         self._samples = 0
-        self._sum: RunResult | None = None
+        self._sum = TreeSum()
 
     def __call__(self, chunk: Recording) -> None:
         """Take the next chunk of the run."""
@@ -155,13 +165,15 @@ class ResultCollector:
                 distances = SpikeTrainDistances.of(twin, block, self._trains - low)
         activity, outputs = add_spike_counts({}, block), SampleSummary.of(block, output)
         found = RunResult(
-            block.prediction, activity, outputs, comparison, latency, decision, first, distances
-        )
-        self._sum = _sum(self._sum, found)
+            block.prediction, activity, outputs, comparison, latency, decision, first, distances,
+            early=EarlyHits.of(block, self._ran, self._labels[here]),
+        )  # fmt: skip
+        self._sum.add(found)
 
     @property
     def result(self) -> RunResult:
         """The result over all samples, once all chunks have come."""
-        assert self._sum is not None, "no chunk came"
+        result: RunResult | None = self._sum.result
+        assert result is not None, "no chunk came"
         assert not self._waiting, "chunks are missing"
-        return self._sum
+        return result

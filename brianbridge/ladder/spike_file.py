@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
@@ -11,11 +12,18 @@ from brianbridge.errors import InputError, did_you_mean
 from brianbridge.io.spikes.file import SpikeFileWriter
 from brianbridge.ladder.execution import TaskRunner
 from brianbridge.ladder.plan import RungPlan
-from brianbridge.ladder.tasks import run_task
+from brianbridge.ladder.tasks import Task
 from brianbridge.provenance import collect
 from brianbridge.recording import Recording
 
-__all__ = ["NotSimulated", "SpikesOf", "check_spikes_of", "file_of_rung", "write_spikes"]
+__all__ = [
+    "NotSimulated",
+    "SpikesOf",
+    "check_spikes_of",
+    "file_of_rung",
+    "unwritten_tasks",
+    "write_spikes",
+]
 
 #: Rungs whose spikes are written: the first, those whose spikes differ from the twin's, or all.
 SpikesOf = Literal["first", "changed", "all"]
@@ -42,8 +50,18 @@ def file_of_rung(path: Path, number: int, name: str) -> Path:
     return path.with_stem(f"{path.stem}-{number}-{re.sub(r'[^A-Za-z0-9.]+', '-', name)[:80]}")
 
 
+def unwritten_tasks(plans: Sequence[RungPlan], of: SpikesOf | None) -> list[Task]:
+    """Return the tasks whose spikes are not written; all of them if no rung is chosen.
+
+    Workers may begin with them at once, before the twin's results and those spikes are here.
+    """
+    written = [] if of is None else plans[:1] if of == "first" else plans
+    keys = {task.key for plan in written for task in plan.first_run}
+    return [task for plan in plans for task in plan.tasks if task.key not in keys]
+
+
 def write_spikes(plan: RungPlan, runner: TaskRunner, path: Path, compress: bool) -> None:
-    """Run a rung in this process, in the order of the samples, and write its spikes.
+    """Run a rung, and write its spikes in the order of the samples.
 
     Parameters
     ----------
@@ -63,20 +81,16 @@ def write_spikes(plan: RungPlan, runner: TaskRunner, path: Path, compress: bool)
     InputError
         If the file cannot be written.
     """
-    shards = runner.shards
     with _writer(plan, runner, path, compress) as writer:
-        append = _Append(writer)
-        with runner.progress.count(f"spikes of '{plan.rung.name}'", len(shards)) as step:
-            for task in plan.first_run:
-                twin = shards.twin(task.shard)[0]
-                try:
-                    result = run_task(shards, task, twin, on_chunk=[append])
-                except InputError as error:
-                    if append.failed:
-                        raise
-                    raise NotSimulated(str(error)) from None
+        append, what = _Append(writer), f"spikes of '{plan.rung.name}'"
+        tasks = plan.first_run
+        with runner.progress.count(what, len(runner.shards.data), "samples") as told:
+            for task, result in zip(tasks, runner.recorded(tasks, append, told), strict=True):
+                if append.failed is not None:
+                    raise append.failed
+                if isinstance(result, InputError):
+                    raise NotSimulated(str(result))
                 runner.add(task, result)
-                step()
 
 
 def _writer(plan: RungPlan, runner: TaskRunner, path: Path, compress: bool) -> SpikeFileWriter:
@@ -92,11 +106,11 @@ class _Append:
     """Append recordings to a file, and remember whether that failed."""
 
     writer: SpikeFileWriter
-    failed: bool = field(default=False, init=False)
+    failed: InputError | None = field(default=None, init=False)
 
     def __call__(self, chunk: Recording) -> None:
         try:
             self.writer.append(chunk)
-        except InputError:
-            self.failed = True
+        except InputError as error:
+            self.failed = error
             raise

@@ -1,20 +1,40 @@
-"""The table of a verdict: rows of text, for a terminal and for a notebook."""
+"""The tables of a verdict: rows of text, for a terminal and for a notebook.
+
+A terminal has two tables, each of which fits 80 columns: what held, and how the spikes differ.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from html import escape as escape_html
-from typing import Any
+from typing import Any, Literal
 
 from brianbridge.ladder.outcomes import RungOutcome, TwinOutcome
 
-__all__ = ["Row", "as_html", "as_rich_table", "count", "percent", "rung_row", "twin_row"]
+__all__ = [
+    "OF_SPIKES", "WHAT_HELD", "Row", "as_html", "as_rich_table", "count", "p_value", "percent",
+    "rung_row", "twin_row",
+]  # fmt: skip
 
-_HEADINGS = (
-    "condition", "dt", "accuracy", "change, 95 %", "agreement", "silent, tied", "spikes/sample",
-    "spikes differ", "counts differ", "seconds", "",
-)  # fmt: skip
+_HEADINGS = {
+    "rung": "rung",
+    "dt": "dt",
+    "accuracy": "accuracy",
+    "change": "change, 95 %",
+    "agreement": "agreement",
+    "silent_and_tied": "silent,\ntied",
+    "spikes": "spikes\nper sample",
+    "spikes_differ": "spikes\ndiffer",
+    "counts_differ": "counts\ndiffer",
+    "seconds": "seconds",
+    "outcome": "outcome",
+}
+#: The columns of both tables for a terminal.
+WHAT_HELD = ("rung", "accuracy", "change", "agreement", "outcome")
+OF_SPIKES = ("rung", "dt", "silent_and_tied", "spikes", "spikes_differ", "counts_differ")
+#: Cells that say nothing; a column of nothing else is left out.
+_NOTHING = {"", "-, 0", "0, 0"}
 _COLOURS = {"held": "green", "fell short": "red", "undecided": "yellow"}
 
 
@@ -22,7 +42,7 @@ _COLOURS = {"held": "green", "fell short": "red", "undecided": "yellow"}
 class Row:
     """Hold the cells of one row as text, one for each heading."""
 
-    condition: str
+    rung: str
     dt: str
     accuracy: str
     change: str
@@ -38,7 +58,7 @@ class Row:
 def twin_row(label: str, twin: TwinOutcome) -> Row:
     """Return the row of a twin."""
     return Row(
-        condition=label,
+        rung=label,
         dt="",
         accuracy=percent(twin.accuracy),
         change="",
@@ -56,7 +76,7 @@ def rung_row(rung: RungOutcome) -> Row:
     """Return the row of a rung."""
     low, high = rung.accuracy_change_ci95
     return Row(
-        condition=f"Brian2, {rung.name}",
+        rung=rung.name,
         dt=f"{rung.dt_ms:g} ms",
         accuracy=percent(rung.accuracy),
         # If a rung is exact, the change is known and not estimated.
@@ -71,24 +91,41 @@ def rung_row(rung: RungOutcome) -> Row:
     )
 
 
-def as_rich_table(title: str, rows: Iterable[Row], notes: Iterable[str]) -> Any:
-    """Return a `rich` table for the terminal, with notes below it."""
+def as_rich_table(
+    title: str, rows: Sequence[Row], columns: Sequence[str], notes: Iterable[str] = ()
+) -> Any:
+    """Return some columns as a `rich` table for the terminal, with notes below it."""
     from rich.table import Table
     from rich.text import Text
 
     # A `Text` is shown as it is; rich reads markup and emoji codes in a `str`.
     caption = "\n".join(notes)
-    table = Table(title=Text(title), caption=Text(caption) if caption else None)
-    for heading in _HEADINGS:
-        table.add_column(heading, justify="left" if heading == "condition" else "right")
+    table = Table(
+        title=Text(title),
+        caption=Text(caption) if caption else None,
+        title_justify="left",
+        caption_justify="left",
+    )
+    shown = _with_content(rows, columns)
+    for name in shown:
+        # A cell that does not fit goes on in the next line, and is never cut.
+        justify: Literal["left", "right"] = "left" if name == "rung" else "right"
+        table.add_column(_HEADINGS[name], justify=justify, overflow="fold")
     for row in rows:
-        *cells, outcome = astuple(row)
-        table.add_row(*map(Text, cells), Text(outcome, style=_COLOURS.get(outcome, "")))
+        cells = {name: Text(getattr(row, name)) for name in shown}
+        if "outcome" in cells:
+            cells["outcome"].style = _COLOURS.get(row.outcome, "")
+        table.add_row(*cells.values())
     return table
 
 
-def as_html(title: str, rows: Iterable[Row], notes: Iterable[str]) -> str:
-    """Return the table as HTML, in which every text is escaped.
+def _with_content(rows: Sequence[Row], columns: Sequence[str]) -> list[str]:
+    """Return the columns that say something."""
+    return [c for c in columns if any(getattr(row, c) not in _NOTHING for row in rows)]
+
+
+def as_html(title: str, rows: Sequence[Row], notes: Iterable[str]) -> str:
+    """Return one table of all columns as HTML, in which every text is escaped.
 
     Examples
     --------
@@ -100,10 +137,12 @@ def as_html(title: str, rows: Iterable[Row], notes: Iterable[str]) -> str:
     def line(tag: str, cells: Iterable[str]) -> str:
         return f"<tr>{''.join(f'<{tag}>{escape_html(cell)}</{tag}>' for cell in cells)}</tr>"
 
-    body = "".join(line("td", astuple(row)) for row in rows)
+    shown = _with_content(rows, list(_HEADINGS))
+    headings = line("th", [_HEADINGS[name].replace("\n", " ") for name in shown])
+    body = "".join(line("td", [getattr(row, name) for name in shown]) for row in rows)
     below = "".join(f"<p>{escape_html(note)}</p>" for note in notes)
     return (
-        f"<table><caption>{escape_html(title)}</caption><thead>{line('th', _HEADINGS)}</thead>"
+        f"<table><caption>{escape_html(title)}</caption><thead>{headings}</thead>"
         f"<tbody>{body}</tbody></table>{below}"
     )
 
@@ -119,6 +158,19 @@ def count(number: float | None) -> str:
     if number is None:
         return "-"
     return f"{number:,.0f}" if number == int(number) else f"{number:,.1f}"
+
+
+def p_value(p: float | None) -> str:
+    """Return a p-value as text, which is never 0; a dash if there is none.
+
+    Examples
+    --------
+    >>> p_value(0.0312), p_value(0.0), p_value(None)
+    ('0.031', '< 0.0001', '–')
+    """
+    if p is None:
+        return "–"
+    return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
 
 
 def percent(share: float) -> str:

@@ -8,8 +8,9 @@ recording is needed.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -48,6 +49,8 @@ class TwinRun:
         Share of the memory budget that the kept spikes may take.
     seed : int
         Seed of the random numbers of neurons.
+    record : sequence of str
+        State variables of the output that `on_block` needs; they are not kept.
 
     Examples
     --------
@@ -69,8 +72,10 @@ class TwinRun:
         first: int = 0,
         share: float = 1.0,
         seed: int = 0,
+        record: Sequence[str] = (),
     ) -> None:
-        check_sample_fits(network, dense=True)  # before the twin takes memory for it
+        traced = network.output.size * len(record)
+        check_sample_fits(network, dense=True, traced=traced)  # before the twin takes memory for it
         self._network = network
         self._x, self._first, self._seed = np.asarray(x), first, seed
         self._size = block_size(network)
@@ -81,11 +86,14 @@ class TwinRun:
         #: Spike counts of each neuron over all samples, by population.
         self.activity: dict[str, SpikeCounts] = {}
         for number in range(-(-len(self._x) // self._size)):
-            block = self._block(number)
-            outcomes.append(block.without_events())
-            self.activity = add_spike_counts(self.activity, block)
+            self._latest = None  # keeping two blocks would take twice the memory
+            block = self._run(number, record)
             if on_block is not None:
                 on_block(block)
+            block = replace(block, traces={})
+            self._latest = number, block
+            outcomes.append(block.without_events())
+            self.activity = add_spike_counts(self.activity, block)
             if room > 0:
                 packed = _Packed.of(block)
                 room -= packed.nbytes
@@ -99,8 +107,19 @@ class TwinRun:
         return to_torch(self._network, dtype=torch.float64)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the twin itself; it is built again if a block has to run again."""
-        return {name: value for name, value in vars(self).items() if name != "_twin"}
+        """Leave out what `placed` gives back in another process, and what is made again."""
+        left_out = ("_twin", "_latest", "_network", "_x")
+        return {name: value for name, value in vars(self).items() if name not in left_out}
+
+    def __sizeof__(self) -> int:
+        """Return the bytes that move with the run, for Dask, which moves tasks to their data."""
+        return sum(packed.nbytes for packed in self._kept.values()) + self.outcome.output.nbytes
+
+    def placed(self, network: SpikingNetwork, x: np.ndarray) -> TwinRun:
+        """Return the run with its network and samples, which were sent on other ways."""
+        found = copy(self)
+        found._network, found._x, found._latest = network, x, None
+        return found
 
     def part(self, low: int, high: int) -> Recording:
         """Return the recording of samples `low` to `high`, without `high`."""
@@ -122,13 +141,14 @@ class TwinRun:
         return self._latest[1]
 
     def _unpacked_or_run(self, number: int) -> Recording:
-        if number in self._kept:
-            return self._kept[number].recording()
+        return self._kept[number].recording() if number in self._kept else self._run(number)
+
+    def _run(self, number: int, record: Sequence[str] = ()) -> Recording:
         low = number * self._size
         x = self._x[low : low + self._size]
         with _one_thread():
             numbers = self._first + np.arange(low, low + len(x))
-            return self._twin.record_batch(x, numbers, seed=self._seed)
+            return self._twin.record_batch(x, numbers, ("spikes", *record), self._seed)
 
 
 def block_size(network: SpikingNetwork) -> int:

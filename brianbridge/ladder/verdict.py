@@ -14,16 +14,25 @@ from brianbridge.ladder.evidence import Evidence
 from brianbridge.ladder.judgement import worst_outcome
 from brianbridge.ladder.notes import notes_of
 from brianbridge.ladder.outcomes import RungOutcome, TwinOutcome
-from brianbridge.ladder.table import Row, as_html, as_rich_table, percent, rung_row, twin_row
+from brianbridge.ladder.table import (
+    OF_SPIKES,
+    WHAT_HELD,
+    Row,
+    as_html,
+    as_rich_table,
+    percent,
+    rung_row,
+    twin_row,
+)
 from brianbridge.measures.operations import Operations
 from brianbridge.measures.sample_summary import why_uninformative
 from brianbridge.network import SpikingNetwork
 
-__all__ = ["Verdict"]
+__all__ = ["SCHEMA", "Verdict"]
 
 #: Version of ``verdict.json``. 2: a rung may be undecided, and says how each tolerance was judged.
-#: 3: the key ``surrogate`` became ``twin``.
-SCHEMA = 3
+#: 3: the key ``surrogate`` became ``twin``. 4: ``over_time`` of the twin and of each rung.
+SCHEMA = 4
 
 
 @dataclass(frozen=True, repr=False)
@@ -52,6 +61,8 @@ class Verdict:
         Whether tolerances were judged by 95 % intervals or by estimates.
     remedied : mapping of str to SpikingNetwork
         Networks that remedies changed, by the name of the file that `save_network` writes.
+    about : mapping
+        Which network this is (`brianbridge.ladder.about`).
     evidence : Evidence, optional
         The results behind the verdict, for a report; they are not saved.
     """
@@ -65,6 +76,7 @@ class Verdict:
     skipped: Mapping[str, str] = field(default_factory=dict)
     baseline: TwinOutcome | None = None
     decide_by: str = "interval"
+    about: Mapping[str, Any] = field(default_factory=dict)
     remedied: Mapping[str, SpikingNetwork] = field(default_factory=dict, compare=False)
     evidence: Evidence | None = field(default=None, compare=False)
 
@@ -116,8 +128,12 @@ class Verdict:
         write_whole(path, self.to_json() + "\n")
 
     def table(self) -> Any:
-        """Return a `rich` table for the terminal."""
-        return as_rich_table(self._title, self._rows, self._notes)
+        """Return what held as a `rich` table for the terminal, with notes below it."""
+        return as_rich_table(self._title, self._rows, WHAT_HELD, self._notes)
+
+    def spike_table(self) -> Any:
+        """Return how the spikes differ from the twin's as a `rich` table for the terminal."""
+        return as_rich_table("How the spikes differ", self._rows, OF_SPIKES)
 
     def __repr__(self) -> str:
         """Return the outcome, and a line for the twin and each rung."""

@@ -15,7 +15,7 @@ from brianbridge.ladder.execution import TaskRunner
 from brianbridge.ladder.judgement import DecideBy
 from brianbridge.ladder.measure import measure_rung
 from brianbridge.ladder.outcomes import RungOutcome
-from brianbridge.ladder.plan import RungPlan, check_any_left
+from brianbridge.ladder.plan import RungPlan, check_any_left, why_left_out
 from brianbridge.ladder.remedy_trial import try_remedies
 from brianbridge.ladder.results import RunResult
 from brianbridge.ladder.spike_file import NotSimulated, SpikesOf, file_of_rung, write_spikes
@@ -180,6 +180,6 @@ class Verification:
         """Leave out a rung that failed; raise the error if the rung is not optional."""
         if not plan.rung.optional:
             raise InputError(f"rung '{plan.rung.name}': {error}") from None
-        self.skipped[plan.rung.name] = str(error)
+        self.skipped[plan.rung.name] = why_left_out(error)
         self.plans.remove(plan)
         check_any_left(self.plans, self.skipped, self.name)

@@ -9,13 +9,14 @@ from typing import Any
 from brianbridge.datasets.fit import fitted
 from brianbridge.datasets.given import as_dataset
 from brianbridge.errors import InputError
+from brianbridge.ladder.about import about_network
 from brianbridge.ladder.execution import Execution, TaskRunner
 from brianbridge.ladder.judgement import decided_by
 from brianbridge.ladder.measure import measure_twin
 from brianbridge.ladder.outcomes import RungOutcome
 from brianbridge.ladder.plan import check_any_left, plan_ladder
 from brianbridge.ladder.rungs import Rung, check_ladder, read_ladder
-from brianbridge.ladder.spike_file import SpikesOf, check_spikes_of
+from brianbridge.ladder.spike_file import SpikesOf, check_spikes_of, unwritten_tasks
 from brianbridge.ladder.tasks import Shards
 from brianbridge.ladder.verdict import Verdict
 from brianbridge.ladder.verification import Verification
@@ -115,11 +116,12 @@ def verify(
         raise InputError(f"seed = {seed}; give 0 or more")
     rungs = read_ladder(ladder) if isinstance(ladder, str | Path) else tuple(ladder)
     check_ladder(rungs)
-    shards = len(Shards(network, data, execution.shard))
+    shards = len(execution.shards(network, data, seed))
     plans, skipped = plan_ladder(network, rungs, seed, train, shards)
     check_any_left(plans, skipped, name)
     execution.progress.say(f"verifying '{name}' on {len(data)} samples, {len(plans)} rungs")
     runner = execution.start(network, data, seed)
+    runner.begin(unwritten_tasks(plans, None if spikes is None else spikes_of))
     twin, inputs = runner.twin(), count_input_spikes(network, data.x)
     work = Verification(name, runner, plans, skipped, twin, inputs, by, train, on_rung)
     if spikes is not None:
@@ -137,12 +139,11 @@ def verify(
         twin=measure_twin(twin, data.y),
         rungs=tuple(work.outcomes.values()),
         provenance=collect(seed=seed, **_foreign(network)),
-        operations=count_operations(
-            network, {**twin.activity, **inputs}, len(data), network.steps
-        ),
+        operations=count_operations(network, {**twin.activity, **inputs}, len(data), network.steps),
         skipped=skipped,
         baseline=compared,
         decide_by=by,
+        about=about_network(network),
         remedied=work.remedied,
         evidence=work.evidence(),
     )  # fmt: skip

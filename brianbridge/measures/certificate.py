@@ -27,10 +27,9 @@ import torch
 from torch import Tensor
 
 from brianbridge.errors import InputError
-from brianbridge.network import INPUT, SpikingNetwork
+from brianbridge.network import INPUT, Population, SpikingNetwork
 from brianbridge.network.samples import checked_index, checked_samples
 from brianbridge.rules.equilibrium.checks import sums_and_subtracts
-from brianbridge.rules.layer_checks import check_canonical, check_feedforward, check_reliable
 from brianbridge.rules.layerwise import initial_potential
 from brianbridge.twin.delays import shifted
 from brianbridge.twin.network import NetworkTwin, to_torch
@@ -84,8 +83,8 @@ def certify(
     Parameters
     ----------
     network : SpikingNetwork
-        A network without loops, of neurons that sum their input, may fire once a step and lose
-        their threshold per spike (``if``), and input that is never negative.
+        A network without loops, of neurons that sum their input, fire in each step in which they
+        reach their threshold and lose it per spike (``if``), and input that is never negative.
     x : array, shape (samples, *input_shape)
         The samples.
     weight_error : float
@@ -136,34 +135,42 @@ def certify(
 
 
 def _check(network: SpikingNetwork) -> None:
-    what = "certify"
-    check_feedforward(network, what)
-    check_canonical(network, what)
-    check_reliable(network, what)
-    if network.readout not in ("potential", "counts"):
-        raise InputError(
-            f"certify: readout = '{network.readout}' is decided by single spikes, which these "
-            "bounds do not follow; give a network with readout 'potential' or 'counts'"
-        )
-    for projection in network.projections:
-        if projection.connection.delays is not None:
+    projections = network.projections
+    for refused, why in (
+        (not network.layers, "its populations form a loop"),
+        (network.schedule != "canonical", "its schedule is Brian2's own"),
+        (network.readout not in ("potential", "counts"), f"its readout is '{network.readout}'"),
+        (bool(network.modelled), "its synapses have a model"),
+        (any(p.failure is not None for p in projections), "spikes fail at its synapses"),
+        (any(p.connection.delays is not None for p in projections), "synapses have a delay each"),
+        (any(p.longest_delay is not None for p in projections), "its delays are learned"),
+    ):
+        if refused:
             raise InputError(
-                f"certify: synapses of projection '{projection.name}' have a delay each; give them "
-                "one delay"
+                f"certify: there are no bounds for this network, because {why}; give one without "
+                "loops, in the canonical schedule, with readout 'potential' or 'counts', and "
+                "synapses that only add their weights"
             )
     for population in network.populations:
-        neuron, fires = population.neuron, network.fires(population.name)
-        theta = neuron.parameters.get("theta")
-        amount = float(np.max(theta)) if fires and theta is not None else None
-        uniform = theta is None or np.ptp(np.asarray(theta)) == 0
-        if (fires and amount is None) or not (
-            uniform and sums_and_subtracts(population, network.dt, 1.0, amount)
-        ):
+        if not _has_bounds(population, network.dt, network.fires(population.name)):
             raise InputError(
-                f"certify: neurons '{neuron.name}' of population '{population.name}' do not only "
-                "sum their input, fire with spikes of value 1 and lose their threshold 'theta' per "
-                "spike; use 'if'"
+                f"certify: neurons '{population.neuron.name}' of population '{population.name}' do "
+                "not only sum their input, fire at 'theta' in any step, with spikes of value 1, "
+                "and lose 'theta' per spike; use 'if'"
             )
+
+
+def _has_bounds(population: Population, dt: float, fires: bool) -> bool:
+    """Return whether the neurons of a population do what the module says above."""
+    theta = population.neuron.parameters.get("theta")
+    if not fires:
+        return sums_and_subtracts(population, dt, 1.0, None)
+    if theta is None or np.ptp(np.asarray(theta)) != 0 or np.min(theta) <= 0:
+        return False
+    refractory, theta = population.neuron.refractory, float(np.max(theta))
+    if isinstance(refractory, str) or float(refractory or 0.0) > dt * (1 + 1e-9):
+        return False
+    return sums_and_subtracts(population, dt, 1.0, amount=theta, threshold=theta)
 
 
 class _Presentation:

@@ -189,10 +189,12 @@ class Operations:
 
     def summary(self) -> str:
         """Return one line that compares the network with an ordinary one."""
-        current = f" and {self.macs:,} MACs of the current" if self.macs else ""
+        current = (
+            f" and {self.macs:,} MACs (multiply-adds) of its constant input" if self.macs else ""
+        )
         return (
-            f"a sample takes {self.synops:,.0f} synaptic operations{current}; an ordinary network "
-            f"of this shape takes {self.ann_macs:,} MACs"
+            f"a sample takes {self.synops:,.0f} synaptic operations (one for each spike at each "
+            f"synapse){current}; the same layers without spikes take {self.ann_macs:,} MACs"
         )
 
     def table(self, model: EnergyModel = FP32_45NM) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +27,7 @@ __all__ = [
     "checked_samples",
     "checked_variables",
     "flat_samples",
+    "recorded_of",
 ]
 
 #: What can be recorded besides state variables.
@@ -232,8 +233,12 @@ def checked_index(index: Any, samples: int) -> np.ndarray:
 
 
 def checked_variables(network: SpikingNetwork, record: Sequence[str]) -> list[str]:
-    """Return the state variables to record; each must exist in some population."""
+    """Return the state variables to record; each must exist in some population.
+
+    A name is that of a variable, for all populations that have it, or ``population.variable``.
+    """
     known = {v for p in network.populations for v in p.neuron.recordable_variables}
+    known |= {f"{p.name}.{v}" for p in network.populations for v in p.neuron.traceable_variables}
     variables = [name for name in record if name not in (SPIKES, CROSSING)]
     for name in variables:
         if name not in known:
@@ -242,3 +247,24 @@ def checked_variables(network: SpikingNetwork, record: Sequence[str]) -> list[st
                 + did_you_mean(name, {SPIKES, CROSSING, *known})
             )
     return variables
+
+
+def recorded_of(population: str, known: Collection[str], record: Iterable[str]) -> list[str]:
+    """Return which of its variables are recorded in a population.
+
+    Parameters
+    ----------
+    population : str
+        Name of the population.
+    known : collection of str
+        Its variables.
+    record : iterable of str
+        Names of variables, each alone or as ``population.variable``.
+
+    Examples
+    --------
+    >>> recorded_of("output", ("v", "w"), ["v", "output.w", "hidden.w"])
+    ['v', 'w']
+    """
+    names = (name.removeprefix(f"{population}.") for name in record)
+    return list(dict.fromkeys(name for name in names if name in known))

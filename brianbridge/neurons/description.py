@@ -170,6 +170,11 @@ class NeuronDescription:
         return any(re.search(rf"\b{flag}\s*=\s*True\b", self.reset) for flag in flags)
 
     @property
+    def traceable_variables(self) -> tuple[str, ...]:
+        """The variables that may change in a run: recordable ones, and those statements may set."""
+        return tuple(dict.fromkeys((*self.recordable_variables, *self.settable_variables)))
+
+    @property
     def derived_potential(self) -> str:
         """The membrane potential as the equations show it; see `derived_potential`."""
         return derived_potential(self.equations, self.emit, self.receive or "")

@@ -14,18 +14,24 @@ from brianbridge.plots.attribution import plot_attribution
 from brianbridge.plots.confusion import plot_confusion
 from brianbridge.plots.counts import plot_counts
 from brianbridge.plots.ladder import plot_ladder
+from brianbridge.plots.over_time import plot_over_time
 from brianbridge.plots.rasters import plot_rasters
+from brianbridge.plots.robustness import plot_robustness
 from brianbridge.plots.sensitivity import plot_sensitivity
 from brianbridge.plots.spikes import plot_spikes
 from brianbridge.plots.traces import plot_traces
+from brianbridge.plots.trials import plot_trials
 
 __all__ = [
     "plot_attribution",
     "plot_confusion",
     "plot_counts",
     "plot_ladder",
+    "plot_over_time",
     "plot_rasters",
+    "plot_robustness",
     "plot_sensitivity",
     "plot_spikes",
     "plot_traces",
+    "plot_trials",
 ]

@@ -7,6 +7,8 @@ from typing import Any
 __all__ = [
     "BLUE",
     "GREEN",
+    "ORANGE",
+    "PURPLE",
     "SKY",
     "VERMILLION",
     "axes_or_new",
@@ -18,6 +20,7 @@ __all__ = [
 
 # Okabe & Ito, "Color Universal Design" (2008).
 BLUE, VERMILLION, GREEN, SKY = "#0072b2", "#d55e00", "#009e73", "#56b4e9"
+ORANGE, PURPLE = "#e69f00", "#cc79a7"
 
 
 def axes_or_new(ax: Any, width: float, height: float) -> Any:

@@ -1,13 +1,14 @@
 """The report of a verdict: one HTML page that needs no other file.
 
 `sentences` makes its text, `figures` draws with `brianbridge.plots`, ``report.html`` is its layout,
-and `page` puts these together. May import `sensitivities`, `ladder`, `plots` and all below
-them. A new section goes
-to `page` and the template.
+and `page` puts these together; `side_by_side` makes a page of several verdicts. May import
+`sensitivities`, `ladder`, `plots` and all below them. A new section goes to `page` and the
+template.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from brianbridge.errors import InputError
@@ -15,7 +16,7 @@ from brianbridge.io.atomic import write_whole
 from brianbridge.ladder.verdict import Verdict
 from brianbridge.sensitivities.result import Sensitivity
 
-__all__ = ["report_beside", "write_report"]
+__all__ = ["report_beside", "write_report", "write_side_by_side"]
 
 
 def write_report(
@@ -33,8 +34,7 @@ def write_report(
     Parameters
     ----------
     verdict : Verdict
-        A verdict that `brianbridge.verify` returned. One that was read from a file has no results
-        to draw figures from.
+        The verdict. One that was read from a file has no figures of single samples and neurons.
     path : str or Path
         The file to write.
     command : str
@@ -50,17 +50,39 @@ def write_report(
     Raises
     ------
     InputError
-        If the verdict has no evidence, or the file cannot be written.
+        If the file cannot be written.
     """
-    if verdict.evidence is None:
-        raise InputError(
-            f"the verdict of '{verdict.network}' has no evidence to draw figures from, because it "
-            "was read from a file. Run brianbridge.verify again and report on the new verdict"
-        )
     from brianbridge.report.page import page_of
 
     text = page_of(verdict, command, sensitivity)
     return write_whole(path, text)
+
+
+def write_side_by_side(verdicts: Sequence[Verdict], path: str | Path) -> Path:
+    """Write several verdicts side by side as one HTML file: before and after, or networks.
+
+    Parameters
+    ----------
+    verdicts : sequence of Verdict
+        At least two verdicts; columns are in their order.
+    path : str or Path
+        The file to write.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two verdicts, or the file cannot be written.
+    """
+    if len(verdicts) < 2:
+        raise InputError(f"verdicts has {len(verdicts)}; give at least two to compare")
+    from brianbridge.report.side_by_side import side_by_side
+
+    return write_whole(path, side_by_side(verdicts))
 
 
 def report_beside(verdict: Verdict, folder: Path, command: str) -> Path:

@@ -45,13 +45,23 @@ _ATTRIBUTION = (
 )
 
 
-def ladder_figure(verdict: Verdict) -> Figure | None:
-    """Return the accuracy on each rung; None without rungs."""
+def ladder_figure(verdict: Verdict, name: str = "ladder", whose: str = "") -> Figure | None:
+    """Return the accuracy on each rung; None without rungs.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        The verdict.
+    name : str
+        Unique name on the page.
+    whose : str
+        Begin of the title, if the page has several.
+    """
     if not verdict.rungs:
         return None
     return draw(
-        "ladder",
-        "Accuracy on each rung",
+        name,
+        f"{whose}accuracy on each rung" if whose else "Accuracy on each rung",
         sentences.about_ladder(verdict),
         lambda ax: plots.plot_ladder(verdict, ax=ax),
         height=0.8 + 0.42 * len(verdict.rungs),

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 from brianbridge.ladder.evidence import Evidence
-from brianbridge.ladder.outcomes import RungOutcome
-from brianbridge.ladder.table import count
+from brianbridge.ladder.judgement_text import describe_tolerances
+from brianbridge.ladder.outcomes import RungOutcome, TwinOutcome
+from brianbridge.ladder.table import count, p_value
 from brianbridge.ladder.verdict import Verdict
+from brianbridge.perturbations.words import change_in_words
 from brianbridge.report import figures, sentences
 from brianbridge.report.ladder_text import ladder_text
 from brianbridge.report.one_sample import run_one_sample
 from brianbridge.report.origin import origin_of
+from brianbridge.report.over_time import over_time_figure
 from brianbridge.report.sensitivity import sensitivity_figures
 from brianbridge.report.svg import Figure
 from brianbridge.sensitivities.result import Sensitivity
 
-__all__ = ["page_of"]
+__all__ = ["page_of", "template"]
 
 
 @dataclass(frozen=True)
@@ -59,54 +61,89 @@ def page_of(verdict: Verdict, command: str = "", sensitivity: Sensitivity | None
     sensitivity : Sensitivity, optional
         By how much outcomes change with the parameters of the network.
     """
-    evidence = verdict.evidence
-    assert evidence is not None, "checked by write_report"
-    shown = _shown_closely(verdict)
-    details = [
-        _detail(f"rung{number}", evidence, rung, with_sample=rung in shown)
-        for number, rung in enumerate(verdict.rungs)
-    ]
-    return _template().render(
+    shown, evidence = _shown_closely(verdict), verdict.evidence
+    details: list[Detail] = []
+    twin: Figure | None = None
+    if evidence is not None:
+        details = [
+            _detail(f"rung{number}", evidence, rung, with_sample=rung in shown)
+            for number, rung in enumerate(verdict.rungs)
+        ]
+        found = evidence.twin.prediction
+        twin = figures.confusion_figure("twin", "The torch twin", found, evidence)
+    return template("report.html").render(
         verdict=verdict,
         headline=sentences.headline(verdict),
-        sentences=sentences.verdict_sentences(verdict, evidence),
+        sentences=sentences.verdict_sentences(verdict),
+        has=_columns(verdict),
+        changes={rung.name: _changes(rung) for rung in verdict.rungs},
         costliest=sentences.costliest(verdict),
         reasons={rung.name: rung.reasons(verdict.dataset["samples"]) for rung in verdict.rungs},
         ladder=figures.ladder_figure(verdict),
-        twin=figures.confusion_figure("twin", "The torch twin", evidence.twin.prediction, evidence),
+        over_time=over_time_figure(verdict),
+        twin=twin,
         shown=[d for d in details if d.rung in shown],
         others=[d for d in details if d.rung not in shown],
         attributions=list(figures.attribution_figures(verdict)),
         sensitivities=[] if sensitivity is None else list(sensitivity_figures(sensitivity)),
         sensitivity_notes=[] if sensitivity is None else sensitivity.notes,
-        network=_network(evidence),
+        about=verdict.about,
         decisions=_decisions(verdict),
         remedies=[
             (rung, found) for rung in verdict.rungs for found in (rung.remedies or {}).values()
         ],
         command=command,
         ladder_file=ladder_text(verdict.rungs),
-        training=_training(evidence),
-        origin=origin_of(evidence.network.provenance),
+        origin=origin_of(verdict.provenance),
     )
 
 
-def _template() -> Any:
-    """Return the template, with functions that write numbers."""
-    from jinja2 import Environment, StrictUndefined
+def template(name: str) -> Any:
+    """Return a template of this folder, with functions that write numbers."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=PackageLoader("brianbridge.report", ""),
     )
     environment.filters.update(
         percent=sentences.percent,
         points=sentences.points,
         cost=sentences.cost,
         by_layer=sentences.by_layer,
+        capitalize_first=sentences.capitalized,
         count=count,
+        day=sentences.day,
+        p_value=p_value,
+        tolerances=describe_tolerances,
     )
-    text = (files(__package__) / "report.html").read_text(encoding="utf-8")
-    return environment.from_string(text)
+    return environment.get_template(name)
+
+
+def _changes(rung: RungOutcome) -> list[str]:
+    """Say what a rung changes, in a sentence for each perturbation."""
+    found = [change_in_words(name, options) for name, options in rung.perturbations.items()]
+    return found or ["Nothing."]
+
+
+def _columns(verdict: Verdict) -> Mapping[str, bool]:
+    """Tell which columns of the tables have something to say."""
+    rungs = verdict.rungs
+    runs: list[TwinOutcome | RungOutcome] = [verdict.twin, *rungs]
+    return {
+        "p": any(rung.mcnemar_p is not None for rung in rungs),
+        "silent": any(run.silent is not None for run in runs),
+        "tied": any(run.ties for run in runs),
+        "runs": any(rung.runs > 1 for rung in rungs),
+        "correlation": any(rung.count_correlation for rung in rungs),
+        "divergence": any(rung.first_divergence.get("median_ms") is not None for rung in rungs),
+        "van_rossum": any(rung.distances.get("van_rossum") for rung in rungs),
+        "victor_purpura": any(rung.distances.get("victor_purpura") for rung in rungs),
+        "latency": any(rung.latency_ms is not None for rung in rungs),
+    }
 
 
 def _shown_closely(verdict: Verdict) -> list[RungOutcome]:
@@ -140,31 +177,8 @@ def _detail(name: str, evidence: Evidence, rung: RungOutcome, *, with_sample: bo
     )
 
 
-def _network(evidence: Evidence) -> dict[str, Any]:
-    """Return a short description of the network."""
-    network = evidence.network
-    return {
-        "populations": [
-            (p.name, " × ".join(map(str, p.shape)), p.neuron.name or "custom equations")
-            for p in network.populations
-        ],
-        "encoding": f"{network.encoding.kind}, {network.steps} steps of {network.dt * 1e3:g} ms",
-        "readout": network.readout,
-        "dt_ms": network.dt * 1e3,
-    }
-
-
 def _decisions(verdict: Verdict) -> list[tuple[str, Mapping[str, Any]]]:
     """Return when each run decided; only for networks with readout ``first_spike``."""
     runs = [("torch twin", verdict.twin.decision)]
     runs += [(rung.name, rung.decision) for rung in verdict.rungs]
     return [(name, found) for name, found in runs if found is not None]
-
-
-def _training(evidence: Evidence) -> Mapping[str, str]:
-    """Return how the network was trained, as far as its provenance says."""
-    known = evidence.network.provenance
-    rule = known.get("rule")
-    name = rule.get("name") if isinstance(rule, Mapping) else rule
-    found = {"study": known.get("study"), "rule": name, "training seed": known.get("seed")}
-    return {key: str(value) for key, value in found.items() if value is not None}

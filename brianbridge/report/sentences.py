@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from brianbridge.ladder.evidence import Evidence
 from brianbridge.ladder.outcomes import RungOutcome
 from brianbridge.ladder.table import percent
 from brianbridge.ladder.verdict import Verdict
@@ -14,8 +13,8 @@ from brianbridge.report.one_sample import OneSample
 
 __all__ = [
     "about_attribution", "about_confusion", "about_counts", "about_ladder", "about_raster",
-    "about_traces", "by_layer", "cost", "costliest", "number", "percent", "points",
-    "sample_sentence", "verdict_sentences",
+    "about_traces", "by_layer", "capitalized", "cost", "costliest", "day", "number", "percent",
+    "points", "sample_sentence", "verdict_sentences",
 ]  # fmt: skip
 
 
@@ -36,6 +35,22 @@ def _hundredths(share: float) -> float:
 def number(count: int) -> str:
     """Return a whole number as text; "none" for 0."""
     return f"{count:,}" if count else "none"
+
+
+def capitalized(text: str) -> str:
+    """Return a text that begins with a capital; other letters stay as they are."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def day(date: str) -> str:
+    """Return a date of ISO 8601 without its seconds.
+
+    Examples
+    --------
+    >>> day("2026-03-01T15:22:48+00:00")
+    '2026-03-01, 15:22 UTC'
+    """
+    return f"{date[:10]}, {date[11:16]} UTC" if date.endswith("+00:00") else date
 
 
 def by_layer(values: Mapping[str, float | None], digits: int = 3) -> str:
@@ -64,7 +79,7 @@ def headline(verdict: Verdict) -> str:
     return "every rung with a limit held" if "held" in outcomes else "no rung had a limit"
 
 
-def verdict_sentences(verdict: Verdict, evidence: Evidence) -> list[str]:
+def verdict_sentences(verdict: Verdict) -> list[str]:
     """Say how many rungs held, and whether Brian2 and the twin agree spike for spike."""
     outcomes = [rung.outcome for rung in verdict.rungs]
     free, skipped = outcomes.count("no limit"), len(verdict.skipped)
@@ -79,29 +94,27 @@ def verdict_sentences(verdict: Verdict, evidence: Evidence) -> list[str]:
     sentences = [f"{first}."]
     for rung in verdict.rungs:
         if not rung.perturbations:
-            cells = cells_of(evidence, rung)
-            where = rung.name[:1].upper() + rung.name[1:]
+            name, cells = capitalized(rung.name), _of_cells(verdict, rung)
             sentences.append(
-                f"{where}: {rung.spike_mismatches:,} of {cells:,} cells (step, sample and neuron) "
-                "differ between the torch twin and Brian2."
+                f"{name}: {rung.spike_mismatches:,}{cells} cells (step, sample and neuron) differ "
+                "between the torch twin and Brian2."
             )
             break
     checked = [rung.bridge for rung in verdict.rungs if rung.bridge is not None]
     if checked:
-        apart, cells = (sum(found[key] for found in checked) for key in ("mismatches", "cells"))
+        apart, of = (sum(found[key] for found in checked) for key in ("mismatches", "cells"))
         sentences.append(
-            f"Between Brian2 and the twin of the same rung, {apart:,} of {cells:,} cells differ "
-            f"({len(checked)} {_plural(len(checked), 'rung')}, first {checked[0]['samples']} "
-            "samples)."
+            f"Each rung that changes something has a twin of its own, too: between that twin and "
+            f"Brian2, {apart:,} of {of:,} cells differ ({len(checked)} "
+            f"{_plural(len(checked), 'rung')}, first {checked[0]['samples']} samples)."
         )
     return sentences
 
 
-def cells_of(evidence: Evidence, rung: RungOutcome) -> int:
+def _of_cells(verdict: Verdict, rung: RungOutcome) -> str:
     """Return the number of (step, sample, neuron) cells of a rung that were compared."""
-    network = evidence.network
-    neurons = sum(p.size for p in network.firing)
-    return network.steps * neurons * len(evidence.data) * rung.runs
+    each = verdict.about.get("cells")
+    return "" if each is None else f" of {each * verdict.dataset['samples'] * rung.runs:,}"
 
 
 def costliest(verdict: Verdict, most: int = 3) -> list[str]:

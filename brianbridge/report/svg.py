@@ -57,6 +57,7 @@ def draw(
     height: float,
     width: float = 4.4,
     caption: str = "",
+    grid: tuple[int, int] = (1, 1),
 ) -> Figure:
     """Draw a figure.
 
@@ -72,12 +73,14 @@ def draw(
         Size in inches; an inch is about a quarter of a phone's width.
     caption : str
         How to read the figure.
+    grid : (int, int)
+        Rows and columns of axes, which share their scales; `plot` gets an array of several.
     """
     from matplotlib.figure import Figure as Canvas
 
     with _style(name):
         canvas = Canvas(figsize=(width, height), layout="constrained")
-        plot(canvas.subplots())
+        plot(canvas.subplots(*grid, sharex=True, sharey=True))
         file = io.StringIO()
         canvas.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     return Figure(_inline(file.getvalue(), name, title, description), title, caption)

@@ -19,11 +19,11 @@ from brianbridge.counters import checked_seed
 from brianbridge.datasets.fit import fitted
 from brianbridge.datasets.given import has_labels
 from brianbridge.errors import InputError
-from brianbridge.ladder.progress import Progress
 from brianbridge.network import SpikingNetwork
 from brianbridge.network.given import check_network_given
 from brianbridge.network.samples import checked_samples
 from brianbridge.neurons.quantity_text import quantity_text
+from brianbridge.progress import Progress
 from brianbridge.recording import Recording
 from brianbridge.sensitivities.difference import Difference, difference
 from brianbridge.sensitivities.estimates import agreement, elasticity
@@ -123,7 +123,7 @@ def sensitivity(
     slopes = _gradients(twin, x, labels, outcomes, seed, progress)
     runs = sum(1 + (p.down != 0) for p in parameters)
     progress.say(f"{runs} simulations of {len(x)} samples, at most {runs * seconds:.0f} s")
-    with progress.count("parameters", runs) as done:
+    with progress.count("parameters", runs, "simulations") as done:
         found = [difference(network, p, outcomes, labels, run, base, done) for p in parameters]
     rows = [
         _row(outcome, p, base[o], slopes.get((o, p.owner, p.name)), _of(d, o))
@@ -174,7 +174,7 @@ def _gradients(
     smooth = [(o, outcome) for o, outcome in enumerate(outcomes) if not outcome.no_gradient]
     if not (smooth and twin.changing):
         return {}
-    with progress.count("gradients", -(-len(x) // _BATCH)) as done:
+    with progress.count("gradients", -(-len(x) // _BATCH), "batches") as done:
         slopes = derivatives(
             twin, x, labels, [outcome for _, outcome in smooth],
             seed=seed, batch_size=_BATCH, step=done,

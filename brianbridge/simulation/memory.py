@@ -37,7 +37,7 @@ def fitting_batch(
     synapse_bytes : int
         Bytes of a synapse per sample; 0 if all samples share the weights.
     traced : int
-        Number of variables that are recorded in every step.
+        Number of values of state variables that are recorded in a step of the twin.
     chunks : int
         Number of chunks in memory at the same time; one sample must fit the whole budget.
     by_blocks : bool
@@ -69,7 +69,7 @@ def check_sample_fits(
     network : SpikingNetwork
         The network.
     traced : int
-        Number of variables that are recorded in every step.
+        Number of values of state variables that are recorded in a step of the twin.
     dense : bool
         Whether spikes are recorded as a raster, as in the twin. A simulation records them one by
         one, and nobody knows how many there will be.
@@ -88,7 +88,7 @@ def check_sample_fits(
     >>> from brianbridge.neurons.library import neuron_model
     >>> layers = [Dense(2, neuron_model("lif"))]
     >>> net = SpikingNetwork.sequential((1000,), layers, encoding=Poisson(10**7))
-    >>> check_sample_fits(net, traced=100)  # doctest: +ELLIPSIS
+    >>> check_sample_fits(net, traced=200)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     brianbridge.errors.InputError: one sample of the network takes about 3.6e+04 MB, ...
     """
@@ -100,7 +100,7 @@ def check_sample_fits(
     if by_blocks and network.encoding.by_blocks:
         steps = min(steps, steps_of_block(inputs))
     encoded = 2 * inputs * steps * spikes + 16 * inputs
-    recorded = network.steps * neurons * (2 * dense + 8 * traced)
+    recorded = network.steps * (2 * dense * neurons + 8 * traced)
     sample = _state(network) + encoded + recorded
     _check(sample)
     return sample

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
+from brian2 import second
 
 from brianbridge.counters import checked_seed
 from brianbridge.encoding import EncodedInput, Poisson
@@ -16,7 +17,7 @@ from brianbridge.encoding.blocks import steps_of_block
 from brianbridge.encoding.moments import Moments, Timing, draw_fine_steps, moments_of
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.io.spikes.file import SpikeFileWriter
-from brianbridge.network import INPUT, SpikingNetwork
+from brianbridge.network import INPUT, Population, SpikingNetwork
 from brianbridge.network.readouts import read_output
 from brianbridge.network.samples import (
     CROSSING,
@@ -24,6 +25,7 @@ from brianbridge.network.samples import (
     checked_index,
     checked_samples,
     checked_variables,
+    recorded_of,
 )
 from brianbridge.neurons.quantities import seconds
 from brianbridge.recording import Events, Recording
@@ -32,6 +34,13 @@ from brianbridge.simulation.output_run import SimulatedOutputRun
 from brianbridge.simulation.reference.builder import checked_schedule, steps_per_coarse_step
 
 __all__ = ["Request", "check_choice"]
+
+#: Time between two reports of a run.
+_REPORTS = 1 * second
+
+
+def _nothing(samples: int) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,7 @@ class Request:
     coarse : int
         Number of Brian2's steps in a step of the twin.
     variables : tuple of str
-        State variables to record.
+        State variables to record, each alone or as ``population.variable``.
     crossing : bool
         Whether to compute when, within a step, potentials crossed their threshold.
     schedule : {"canonical", "default"}
@@ -68,6 +77,8 @@ class Request:
         Whether spikes and traces are kept after the call of `on_chunk`.
     spikes : SpikeFileWriter, optional
         The file that takes the spikes; they are then not kept.
+    told : callable
+        Called with a number of samples when so many more are done; threads may call it.
     """
 
     network: SpikingNetwork
@@ -84,6 +95,7 @@ class Request:
     on_chunk: Callable[[Recording], None] | None
     keep: bool
     spikes: SpikeFileWriter | None = None
+    told: Callable[[int], object] = _nothing
 
     @classmethod
     def checked(
@@ -133,6 +145,16 @@ class Request:
         """Number of Brian2's steps in a presentation."""
         return self.network.steps * self.coarse
 
+    def variables_of(self, population: Population) -> list[str]:
+        """Return the state variables to record in a population."""
+        return recorded_of(population.name, population.neuron.traceable_variables, self.variables)
+
+    @property
+    def traced(self) -> int:
+        """Number of values of state variables that are recorded in a step of the twin."""
+        of_all = (p.size * len(self.variables_of(p)) for p in self.network.populations)
+        return self.coarse * sum(of_all)
+
     def encode(self, low: int, high: int) -> EncodedInput:
         """Return the encoded samples from index `low` to `high`, exclusive."""
         if isinstance(self.samples, EncodedInput):
@@ -159,7 +181,21 @@ class Request:
         given = self.samples
         part = given.part(low, high) if isinstance(given, EncodedInput) else given[low:high]
         numbers = self.numbers[low:high]
-        return replace(self, samples=part, numbers=numbers, on_chunk=None, spikes=None)
+        return replace(
+            self, samples=part, numbers=numbers, on_chunk=None, spikes=None, told=_nothing
+        )
+
+    def reporting(self, samples: int) -> dict[str, Any]:
+        """Return the arguments by which a run of Brian2 tells how many samples are done."""
+        before = 0
+
+        def report(elapsed: Any, completed: float, start: Any, duration: Any) -> None:
+            nonlocal before
+            done = int(samples * completed)
+            self.told(done - before)
+            before = done
+
+        return {"report": report, "report_period": _REPORTS}
 
     def fine_steps(self, encoded: EncodedInput, low: int) -> np.ndarray | None:
         """Return the fine step of each cell of a raster; None if all spikes occur in the first."""

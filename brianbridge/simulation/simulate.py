@@ -21,6 +21,7 @@ from brianbridge.errors import InputError
 from brianbridge.io.spikes.file import SpikeFileWriter
 from brianbridge.network import SpikingNetwork
 from brianbridge.network.given import check_network_given
+from brianbridge.progress import Progress
 from brianbridge.provenance import collect
 from brianbridge.recording import Recording
 from brianbridge.simulation.backend import Backend
@@ -68,7 +69,8 @@ def simulate(
         do not depend on it; `timing` says when input spikes occur.
     record : sequence of str
         ``"spikes"``; ``"t_crossing"``, the times within a step at which potentials crossed their
-        threshold; and state variables, recorded in all populations that have them.
+        threshold; and state variables, recorded in all populations that have them, or in one:
+        ``"output.v"``.
     index : array of int, shape (samples,), optional
         Number of each sample in its data set; 0, 1, 2, ... if not given.
     schedule : {"canonical", "default"}, optional
@@ -139,7 +141,9 @@ def simulate(
         network, x, dt=dt, record=record, index=index, schedule=schedule, poisson=poisson,
         timing=timing, seed=seed, on_chunk=on_chunk, keep=keep,
     )  # fmt: skip
-    with _ONE_AT_A_TIME, interruptible():
+    progress = Progress().count("Brian2", len(request.numbers), "samples", alone=True)
+    with _ONE_AT_A_TIME, interruptible(), progress as told:
+        request = replace(request, told=told)
         try:
             if spikes is None:
                 return _run(request, chosen)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from brianbridge.study.schema import Study
 from brianbridge.study.summary import numbers_of, summary_of
 from brianbridge.study.train import prepare, train_study
 from brianbridge.sweep import Sweep, delete_kept
+from brianbridge.training.history import OnEpoch
 from brianbridge.training.processes import joined
 
 __all__ = ["ladder_of", "run_study"]
@@ -55,6 +57,8 @@ def run_study(
     spikes: bool = True,
     command: str = "",
     decide_by: str = "interval",
+    execution: Sweep | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> dict[str, Any]:
     """Carry out a study and return its summary; see the module's docstring for the files.
 
@@ -75,6 +79,10 @@ def run_study(
         The command line that was given, for ``report.html``.
     decide_by : {"interval", "estimate"}
         How tolerances are judged; see `brianbridge.verify`.
+    execution : Sweep, optional
+        Where the verification runs; finished tasks are kept in the output folder in any case.
+    on_epoch : callable, optional
+        Called with the training curve after each epoch; see `brianbridge.train`.
 
     Raises
     ------
@@ -93,10 +101,11 @@ def run_study(
         for fold in folds:
             folder, split = _folder(out, fold), load_split(study, fold)
             report(f"{study.title}: {split.train.split}; training on {len(split.train)} samples")
-            network = train_study(study, folder, split, fold)
+            network = train_study(study, folder, split, fold, on_epoch)
             verified = partial(
-                _verified, study, network, ladder, split, folder, report, spikes, command, decide_by
-            )
+                _verified, study, network, ladder, split, folder, report, spikes, command,
+                decide_by, execution or Sweep(),
+            )  # fmt: skip
             parts.append(processes.from_first(verified))
         summary = summary_of(study, parts, decide_by)
         if processes.first:
@@ -128,6 +137,7 @@ def _verified(
     spikes: bool,
     command: str,
     decide_by: str,
+    execution: Sweep,
 ) -> dict[str, Any]:
     """Verify a trained network, write the files, and return the numbers for the summary."""
     test = first_samples(split.test, study.verification.samples)
@@ -141,11 +151,12 @@ def _verified(
         spikes=folder / "spikes.h5" if spikes else None,
         baseline=None if start is None else load_network(Path(start)),
         train=split.train,
-        execution=Sweep(folder=folder / "unfinished"),
+        execution=replace(execution, folder=folder / "unfinished"),
         decide_by=decide_by,
     )
     verdict.save(folder / "verdict.json")
     delete_kept(folder / "unfinished")
+    report(verdict.spike_table())
     report(verdict.table())
     report_beside(verdict, folder, command)
     return numbers_of(network, split.test, verdict, all_samples=len(test) == len(split.test))

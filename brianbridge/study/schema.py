@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -76,8 +77,16 @@ def study_names() -> tuple[str, ...]:
     return tuple(files_by_name(share_folder("studies")))
 
 
-def read_study(name: str) -> Study:
+def read_study(name: str, changes: Mapping[str, Any] | None = None) -> Study:
     """Read a study that comes with the package, by its name, or any other, by its path.
+
+    Parameters
+    ----------
+    name : str
+        Name or path of the study.
+    changes : mapping of str, optional
+        Values that replace those of the file, by their keys with dots between the parts, such as
+        ``training.epochs`` or, in the first layer, ``network.layers.0.units``.
 
     Raises
     ------
@@ -88,9 +97,13 @@ def read_study(name: str) -> Study:
     --------
     >>> read_study("digits_spike_count").dataset.name
     'digits'
+    >>> read_study("digits_spike_count", {"training.epochs": 3}).training.epochs
+    3
     """
     path = find_toml(name, files_by_name(share_folder("studies")), "study")
     entries = read_toml(path, "study file")
+    for key, value in (changes or {}).items():
+        _set(entries, key, value, f"study file '{path}'")
     study = validated(Study, {"name": path.stem, **entries}, f"study file '{path}'")
     if study.rule and "name" not in study.rule:
         raise InputError(f"study file '{path}': the key 'rule.name' is missing")
@@ -99,3 +112,23 @@ def read_study(name: str) -> Study:
         dataset = study.dataset.model_copy(update={"name": file})
         return study.model_copy(update={"dataset": dataset})
     return study
+
+
+def _set(entries: dict[str, Any], key: str, value: Any, what: str) -> None:
+    """Give a key of a file, which may be in a table or a list of tables, another value."""
+    *parts, last = key.split(".")
+    here: Any = entries
+    for part in parts:
+        if isinstance(here, dict):
+            here = here.setdefault(part, {})
+        elif isinstance(here, list) and part.isdecimal() and int(part) < len(here):
+            here = here[int(part)]
+        else:
+            here = None
+            break
+    if not isinstance(here, dict) or not last:
+        raise InputError(
+            f"{what} has no table for the key '{key}'; give the keys of a table with dots between "
+            "them, and the number of an entry of a list, from 0"
+        )
+    here[last] = value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from brianbridge.study.network import build_network
 from brianbridge.study.schema import Study
 from brianbridge.training import train
 from brianbridge.training.determinism import one_thread
+from brianbridge.training.history import OnEpoch
 from brianbridge.training.perturbed import PerturbedTwins
 from brianbridge.training.processes import joined
 from brianbridge.twin.learn import checked_learn
@@ -63,7 +65,14 @@ def prepare(study: Study, data: Dataset) -> tuple[SpikingNetwork, LearningRule]:
     return network, rule
 
 
-def train_study(study: Study, out: Path, split: Split, fold: int | None = None) -> SpikingNetwork:
+def train_study(
+    study: Study,
+    out: Path,
+    split: Split,
+    fold: int | None = None,
+    on_epoch: OnEpoch | None = None,
+    say: Callable[[str], object] = lambda line: None,
+) -> SpikingNetwork:
     """Train, resuming from a checkpoint in `out`, and write ``network.h5``.
 
     Several processes train together (`brianbridge.train`); the first of them writes.
@@ -78,6 +87,10 @@ def train_study(study: Study, out: Path, split: Split, fold: int | None = None) 
         Its data; see `brianbridge.study.data.load_split`.
     fold : int, optional
         Number of the fold, if the study has folds.
+    on_epoch : callable, optional
+        Called with the training curve after each epoch; see `brianbridge.train`.
+    say : callable
+        Called with a line when the training begins.
 
     Raises
     ------
@@ -89,6 +102,7 @@ def train_study(study: Study, out: Path, split: Split, fold: int | None = None) 
     with joined(twin.device) as processes:
         if processes.first:
             writable_file(out / "network.h5")
+        say(f"{study.title}: training on {len(split.train):,} samples")
         result = train(
             twin,
             split.train,
@@ -97,6 +111,7 @@ def train_study(study: Study, out: Path, split: Split, fold: int | None = None) 
             checkpoint=out / "checkpoint.pt",
             options=study.training.options(),
             under=study.training.under(),
+            on_epoch=on_epoch,
         )
     with one_thread(study.training.deterministic):
         origin = collect()  # with the number of threads of the training

@@ -1,12 +1,14 @@
-"""Run the tasks of a verification elsewhere, and keep finished results.
+"""Share out work to processes or to a Dask cluster, and keep finished results.
 
-Tasks run in processes of this machine or on a Dask cluster; results are kept in a folder. `Sweep`
-holds the options, `connected` starts the processes or finds them. May import `ladder` and all below
-it. A new way to run tasks is a subclass of `brianbridge.ladder.execution.Execution`.
+`connected` starts the processes or finds them. `Sweep` holds the options by which the tasks of a
+verification run there, with a folder for their results; `Jobs` runs any other jobs. May import
+`ladder` and all below it. A new way to run tasks is a subclass of
+`brianbridge.ladder.execution.Execution`.
 """
 
 from brianbridge.sweep.connection import connected
+from brianbridge.sweep.jobs import Jobs
 from brianbridge.sweep.kept import delete_kept
 from brianbridge.sweep.sweep import Sweep
 
-__all__ = ["Sweep", "connected", "delete_kept"]
+__all__ = ["Jobs", "Sweep", "connected", "delete_kept"]

@@ -95,8 +95,36 @@ class Cluster:
                 raise
             self._disconnected(error)
 
-    def outcomes(self, futures: Iterable[Future]) -> Iterator[tuple[Future, Any]]:
+    def everywhere(
+        self, workers: Iterable[str], function: Callable[..., Any], *arguments: Any
+    ) -> None:
+        """Run a task on each of some workers.
+
+        Raises
+        ------
+        InputError
+            If the task raises one, or as `outcomes`.
+        """
+        futures = [
+            # A worker that died meanwhile must not stop the others.
+            self.submit(function, *arguments, workers=[worker], allow_other_workers=True)
+            for worker in workers
+        ]
+        for _, outcome in self.outcomes(futures):
+            if isinstance(outcome, InputError):
+                raise outcome
+
+    def outcomes(
+        self, futures: Iterable[Future], more: Callable[[], Iterable[Future]] = tuple
+    ) -> Iterator[tuple[Future, Any]]:
         """Yield tasks as they end, each with its result or the `InputError` that it raised.
+
+        Parameters
+        ----------
+        futures : iterable of Future
+            The tasks.
+        more : callable
+            Returns further tasks; called whenever the outcome of one was taken.
 
         Raises
         ------
@@ -111,6 +139,7 @@ class Cluster:
             for future in done:
                 yield future, self._outcome(future)
                 self._last_available = time.monotonic()  # however long the caller took
+                waiting.update(more())
 
     def _done(self, waiting: set[Future]) -> set[Future]:
         """Wait until some of the tasks end, but not longer than `LOOK` seconds."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 
-import numpy as np
-
 from brianbridge.datasets import Dataset
 from brianbridge.ladder.tasks import Shards
+from brianbridge.network.digest import digest_of_network
 from brianbridge.sweep.result_file import FORMAT
 from brianbridge.sweep.worker import facts
 
@@ -20,6 +19,7 @@ def digest_of(data: Dataset) -> str:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from brianbridge.datasets import from_arrays
     >>> data = from_arrays("mine", np.eye(4), np.array([0, 1, 0, 1]))
     >>> digest_of(data) == digest_of(data.subset(np.array([1, 0, 2, 3])))
@@ -32,15 +32,7 @@ def fingerprint(shards: Shards) -> str:
     """Return a digest of the network, the samples, the versions and the source files."""
     digest = hashlib.sha256(json.dumps(facts(), sort_keys=True).encode())
     for network in (shards.network, shards.reference):
-        described = json.dumps(network.to_dict(), sort_keys=True, default=repr)
-        digest.update(described.encode())
-        for projection in network.projections:
-            arrays = {"weight": projection.weight, "bias": projection.bias}
-            if projection.model is not None:
-                arrays |= projection.model.arrays()
-            for name, array in (arrays | dict(projection.connection.arrays())).items():
-                digest.update(name.encode())
-                digest.update(b"" if array is None else np.asarray(array).tobytes())
+        digest.update(digest_of_network(network).encode())
     digest.update(digest_of(shards.data).encode())
     digest.update(str((FORMAT, shards.size, shards.seed)).encode())
     return digest.hexdigest()

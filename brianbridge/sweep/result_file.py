@@ -22,6 +22,7 @@ from brianbridge.ladder.bridge_check import BridgeCheck
 from brianbridge.ladder.results import RunResult
 from brianbridge.measures.decision import Decision
 from brianbridge.measures.first_spikes import FirstSpikeComparison
+from brianbridge.measures.over_time import EarlyHits
 from brianbridge.measures.sample_summary import SampleSummary
 from brianbridge.measures.spike_comparison import CountMoments, SpikeComparison
 from brianbridge.measures.spike_counts import SpikeCounts
@@ -33,7 +34,7 @@ __all__ = ["DAMAGED", "FORMAT", "read_result", "write_result"]
 DAMAGED = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, zlib.error)
 
 #: Version of the files. It is part of their names, so that those of another version are not found.
-FORMAT = 5
+FORMAT = 6
 
 _CLASSES = {
     cls.__name__: cls
@@ -47,6 +48,7 @@ _CLASSES = {
         RunResult,
         SpikeTrainDistances,
         BridgeCheck,
+        EarlyHits,
     )
 }
 

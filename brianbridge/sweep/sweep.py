@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from brianbridge.datasets import Dataset
 from brianbridge.errors import InputError
 from brianbridge.ladder.execution import Execution, TaskRunner
-from brianbridge.ladder.progress import Progress
 from brianbridge.ladder.results import RunResult
-from brianbridge.ladder.tasks import Shards, Task
+from brianbridge.ladder.tasks import Shards, Task, shard_size
 from brianbridge.network import SpikingNetwork
+from brianbridge.progress import Progress
+from brianbridge.recording import Recording
 from brianbridge.sweep.dask_workers import Workers
 from brianbridge.sweep.kept import KeptFiles
 
@@ -37,7 +38,7 @@ class Sweep(Execution):
         Client of the cluster (`connected`); simulations run in this process if None.
     folder : Path, optional
         Folder for finished results, from which an interrupted verification resumes.
-    shard, progress
+    shard, progress, threads
         As for `Execution`.
 
     Examples
@@ -49,14 +50,20 @@ class Sweep(Execution):
     client: Client | None = field(default=None, repr=False)
     folder: Path | None = None
 
+    def shards(self, network: SpikingNetwork, data: Dataset, seed: int = 0) -> Shards:
+        """Cut samples into shards, which are smaller if workers share them."""
+        shared = self.shard is None and self.client is not None
+        size = shard_size(network, shared=True) if shared else self.shard
+        return Shards(network, data, size, seed)
+
     def start(self, network: SpikingNetwork, data: Dataset, seed: int = 0) -> TaskRunner:
         """Send network and samples to the workers, and return a runner."""
-        shards = Shards(network, data, self.shard, seed)
+        shards = self.shards(network, data, seed)
         workers = None
         if self.client is not None:
             self.progress.say("preparing workers, and sending them network and samples")
             workers = Workers(self.client, shards)
-        return SweepRunner(shards, self.progress, workers, self.folder)
+        return SweepRunner(shards, self.progress, workers, self.folder, self.threads)
 
 
 class SweepRunner(TaskRunner):
@@ -72,12 +79,19 @@ class SweepRunner(TaskRunner):
         Workers that run the tasks; this process runs them if None.
     folder : Path, optional
         Folder for finished results.
+    threads : int, optional
+        Threads of a simulation in this process.
     """
 
     def __init__(
-        self, shards: Shards, progress: Progress, workers: Workers | None, folder: Path | None
+        self,
+        shards: Shards,
+        progress: Progress,
+        workers: Workers | None,
+        folder: Path | None,
+        threads: int | None = None,
     ) -> None:
-        super().__init__(shards, progress)
+        super().__init__(shards, progress, threads)
         self._workers, self._folder = workers, folder
         self._kept = None if folder is None else KeptFiles(folder, shards)
 
@@ -85,13 +99,33 @@ class SweepRunner(TaskRunner):
         """Return a runner for a changed network, to be compared with the original's twin."""
         shards = self.shards.beside(network)
         workers = None if self._workers is None else self._workers.beside(shards)
-        return SweepRunner(shards, self.progress, workers, self._folder)
+        return SweepRunner(shards, self.progress, workers, self._folder, self.threads)
 
     def add(self, task: Task, result: RunResult) -> None:
         """Hold the result of a task, and keep it."""
         super().add(task, result)
         if self._kept is not None:
             self._kept.write(task, result)
+
+    def begin(self, tasks: Iterable[Task]) -> None:
+        """Let workers begin with tasks that have no result yet."""
+        if self._workers is not None:
+            self._workers.begin([task for task in tasks if not self._has(task)])
+
+    def recorded(
+        self,
+        tasks: Sequence[Task],
+        on_chunk: Callable[[Recording], None],
+        told: Callable[[int], object],
+    ) -> Iterator[RunResult | InputError]:
+        """Run tasks, and yield the result of each, or its error, in their order."""
+        if self._workers is None:
+            yield from super().recorded(tasks, on_chunk, told)
+            return
+        results = self._workers.recorded(tasks, on_chunk)
+        for task, result in zip(tasks, results, strict=True):
+            told(self.shards.number(task.shard))
+            yield result
 
     def changed_network(
         self, key: str, train: Dataset, make: Callable[[Path | None], SpikingNetwork]
@@ -110,12 +144,17 @@ class SweepRunner(TaskRunner):
         super().add(task, result)
         return True
 
-    def _results(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, RunResult | InputError]]:
+    def _results(
+        self, tasks: Sequence[Task], told: Callable[[int], object]
+    ) -> Iterator[tuple[Task, RunResult | InputError]]:
         if self._workers is None:
-            return super()._results(tasks)
-        return self._workers.run(tasks)
+            yield from super()._results(tasks, told)
+            return
+        for task, result in self._workers.run(tasks):
+            told(self.shards.number(task.shard))
+            yield task, result
 
-    def _twin_results(self, step: Callable[[], object]) -> Iterable[RunResult]:
+    def _twin_results(self, told: Callable[[int], object]) -> Iterable[RunResult]:
         if self._workers is None:
-            return super()._twin_results(step)
-        return self._workers.twins(step)
+            return super()._twin_results(told)
+        return self._workers.twins(told)

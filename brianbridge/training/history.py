@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
 
-__all__ = ["History", "TrainingResult"]
+__all__ = ["History", "OnEpoch", "TrainingResult"]
+
+#: Called with the training curve after each epoch.
+OnEpoch = Callable[[Mapping[str, Sequence[float]]], None]
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
-from tqdm import tqdm
 
 from brianbridge.datasets import Dataset, train_validation
 from brianbridge.datasets.fit import CLASSES, fitted
 from brianbridge.errors import InputError
+from brianbridge.progress import Counter, Progress
 from brianbridge.rules.base import LearningRule, Response
 from brianbridge.training.average import moving_average
 from brianbridge.training.average_gradients import average_gradients
@@ -28,7 +28,7 @@ from brianbridge.training.batches import Batch, batches
 from brianbridge.training.checkpoint import checkpoint_from, file_content, write_checkpoint
 from brianbridge.training.determinism import seeded
 from brianbridge.training.fingerprint import fingerprint_of
-from brianbridge.training.history import History, TrainingResult
+from brianbridge.training.history import History, OnEpoch, TrainingResult
 from brianbridge.training.natural_units import check_scales, natural_units
 from brianbridge.training.no_gradient import warn_of_no_gradient
 from brianbridge.training.options import TrainingOptions
@@ -96,6 +96,7 @@ class Trainer:
             average = moving_average(options.ema)
             self.average = AveragedModel(twin, multi_avg_fn=average, use_buffers=True)
         self.epoch = 0
+        self._step_done: Counter = Counter(0)
         self.history = History(self._weights())
 
     def _weights(self) -> dict[str, Tensor]:
@@ -109,7 +110,7 @@ class Trainer:
 
     # ------------------------------------------------------------------ the loop
 
-    def run(self, checkpoint: Path | None) -> TrainingResult:
+    def run(self, checkpoint: Path | None, on_epoch: OnEpoch | None = None) -> TrainingResult:
         """Train to the end, resuming from and writing to `checkpoint`."""
         file = checkpoint if self.processes.first else None
         content = self.processes.from_first(lambda: file_content(checkpoint))
@@ -117,17 +118,17 @@ class Trainer:
             self._begin()
         else:
             self._restore(checkpoint_from(content, checkpoint or Path(), self.fingerprint))
-        progress = tqdm(
-            total=self.options.epochs, initial=self.epoch, unit="epoch", leave=False,
-            disable=None if self.processes.first else True,
-        )  # fmt: skip
-        with progress:
+        each = -(-len(self.train_data) // self.options.batch_size)
+        progress = Progress(shown=self.processes.first).count(
+            "training", self.options.epochs * each, "batches", done=self.epoch * each
+        )
+        with progress as self._step_done:
             while self.epoch < self.options.epochs and not self._stalled():
                 self._one_epoch()
                 if file is not None:
                     write_checkpoint(file, self._state())
-                progress.update()
-                progress.set_postfix({k: f"{v[-1]:.3f}" for k, v in self.history.curve.items()})
+                if on_epoch is not None:
+                    on_epoch(self.history.curve)
         self.twin.load_state_dict(self.history.best)
         self.twin.eval()
         # Rule, and class names of the outputs, which `write_back` passes on.
@@ -153,6 +154,12 @@ class Trainer:
         if self.average is not None:
             self.average.module.load_state_dict(self.twin.state_dict())
         self.history.best = self._weights()
+
+    def _latest(self) -> str:
+        """Return the epoch, and the accuracy of the one before."""
+        curve = self.history.curve
+        found = (f"{k.replace('_', ' ')} {v[-1]:.3f}" for k, v in curve.items() if "accuracy" in k)
+        return ", ".join([f"epoch {self.epoch + 1} of {self.options.epochs}", *found])
 
     def _stalled(self) -> bool:
         patience = self.options.patience
@@ -212,7 +219,7 @@ class Trainer:
         samples = len(self.train_data)
         order = np.random.default_rng((self.seed, self.epoch)).permutation(samples)
         twins = None if self.perturbed is None else self._twins(self.perturbed)
-        by_condition = ByCondition()
+        by_condition, latest = ByCondition(), self._latest()
         for inputs, labels in self._batches(
             self.twin, self.train_data, order, self.epoch + 1, twins
         ):
@@ -224,6 +231,7 @@ class Trainer:
             by_condition.add(self._condition, right, number)
             for name, value in response.metrics.items():
                 metrics[name] = metrics.get(name, 0.0) + value * number / samples
+            self._step_done(note=latest)
         every, *values = self.processes.sums(int(hits), *metrics.values())
         metrics = dict(zip(metrics, values, strict=True))
         if self.perturbed is not None:

@@ -11,7 +11,7 @@ from brianbridge.errors import InputError, did_you_mean
 from brianbridge.rules.base import LearningRule, learning_rule
 from brianbridge.rules.choice import chosen_rule
 from brianbridge.training.determinism import one_thread
-from brianbridge.training.history import TrainingResult
+from brianbridge.training.history import OnEpoch, TrainingResult
 from brianbridge.training.loop import Trainer
 from brianbridge.training.options import TrainingOptions
 from brianbridge.training.perturbed import Under
@@ -34,6 +34,7 @@ def train(
     options: TrainingOptions | None = None,
     under: Under | Sequence[Any] | None = None,
     together: bool = True,
+    on_epoch: OnEpoch | None = None,
     **changes: Any,
 ) -> TrainingResult:
     """Train a twin on data. Afterwards it has its best weights and is in evaluation mode.
@@ -66,6 +67,9 @@ def train(
         Whether the processes that torchrun started, or that belong to torch's process group, train
         this twin together: each computes a part of every batch, and all of them end with the same
         weights. Otherwise each trains by itself.
+    on_epoch : callable, optional
+        Called after each epoch, when its checkpoint is written, with the training curve so far. An
+        error that it raises ends the training.
     **changes
         Single options that replace those of `options`, such as ``epochs=10``.
 
@@ -97,4 +101,4 @@ def train(
     with one_thread(chosen.deterministic), joined(twin.device, together) as processes:
         named = chosen_rule(twin.network, twin.learn) if rule is None else learning_rule(rule)
         conditions = under if under is None or isinstance(under, Under) else Under(under)
-        return Trainer(twin, data, named, seed, chosen, processes, conditions).run(file)
+        return Trainer(twin, data, named, seed, chosen, processes, conditions).run(file, on_epoch)

@@ -251,7 +251,7 @@ class NetworkTwin(NetworkModules):
         x : array, shape (samples, *input_shape), or EncodedInput
             The samples, or what else `brianbridge.simulate` takes.
         record : sequence of str
-            ``"spikes"`` and state variables.
+            ``"spikes"`` and state variables, as `brianbridge.simulate` takes them.
         index : array of int, shape (samples,), optional
             Number of each sample in its data set; counted from 0 if not given.
         batch_size : int

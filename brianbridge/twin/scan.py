@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from brianbridge.network import INPUT, SpikingNetwork
+from brianbridge.network.samples import recorded_of
 from brianbridge.twin.fused.recurrent import Feedback
 from brianbridge.twin.modules import NetworkModules
 from brianbridge.twin.noise import Noise
@@ -88,7 +89,7 @@ def run(
         name = part[0]
         x, constant = inputs_of(twin, name, sources, current, start.emitted, noise, start.step)
         population = twin.population(name)
-        wanted = [v for v in record if v in population.rendered.state]
+        wanted = recorded_of(name, population.rendered.state, record)
         for feedback in loops:
             if feedback.variable not in x:
                 x[feedback.variable] = twin.like.new_zeros(steps, batch, *population.shape)

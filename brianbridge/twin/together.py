@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from brianbridge.network import INPUT
+from brianbridge.network.samples import recorded_of
 from brianbridge.twin.lag import Arriving
 from brianbridge.twin.modules import NetworkModules
 from brianbridge.twin.noise import Noise
@@ -58,7 +59,7 @@ def run_together(
         emitted[INPUT] = [*start.emitted.get(INPUT, ()), *raster.unbind(0)]
     before = start.known
     traces: dict[str, dict[str, list[Tensor]]] = {
-        n: {v: [] for v in record if v in twin.population(n).rendered.state} for n in names
+        n: {v: [] for v in recorded_of(n, twin.population(n).rendered.state, record)} for n in names
     }
     incoming = {name: _spike_projections(twin, name, sources, start, noise) for name in drives}
     coupling = Coupling(twin, running, start)

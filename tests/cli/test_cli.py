@@ -72,7 +72,7 @@ def refusal(capsys, *arguments):
 
 def test_study_leaves_network_spikes_and_verdict(finished):
     verdict = json.loads((finished / "verdict.json").read_text())
-    assert verdict["schema"] == 3
+    assert verdict["schema"] == 4
     assert (verdict["outcome"], verdict["passed"]) == ("undecided", False)
     summary = json.loads((finished / "summary.json").read_text())
     assert (summary["outcome"], summary["parts"][0]["outcome"]) == ("undecided", "undecided")
@@ -213,8 +213,8 @@ def test_progress_is_told_from_the_beginning(finished, capsys):
     out, err = capsys.readouterr()
     assert json.loads(out)["rungs"]
     assert err.startswith("verifying 'network.h5' on ")
-    assert "twin: 1 to do" in err
-    assert "Brian2: 2 to do" in err
+    assert "twin: 30 samples to do" in err
+    assert "Brian2: 60 samples to do" in err
 
 
 def test_study_list(capsys):

@@ -103,6 +103,29 @@ def test_only_what_resumes_is_said_to_go_on(fails, arguments, command, resumes):
     assert ("resumes where it stopped" in line) == resumes
 
 
+@pytest.mark.parametrize(
+    ("arguments", "command", "told"),
+    [
+        (
+            ["verify", "a.h5", "--data", "iris", "--out", "x"],
+            "verify._verify",
+            "; what is finished is kept in 'x', the same command resumes where it stopped",
+        ),
+        (
+            ["fit", "a.toml"],
+            "fit.run_fit",
+            "; nothing is kept: give --checkpoint, and the command resumes next time",
+        ),
+        (["convert", "a.nir", "a.h5"], "convert.convert", "; nothing is kept"),
+        (["study", "list"], "study.list_studies", ""),
+    ],
+)
+def test_an_interrupted_command_says_in_one_line_what_is_kept(fails, arguments, command, told):
+    assert fails(KeyboardInterrupt(), arguments, command)[1] == (
+        f"brianbridge: interrupted{told}\n"
+    )
+
+
 def test_each_outcome_has_its_status():
     assert OF_OUTCOME == {"held": 0, "no limit": 0, "fell short": 1, "undecided": 3}
 

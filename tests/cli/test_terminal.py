@@ -136,5 +136,5 @@ def test_a_table_shows_every_name_as_it_is():
     name = "[red]:smile:[/b]"
     row = replace(twin_row(name, TwinOutcome(0.5, {"hidden": 1.0})), outcome=name)
     console = Console(width=300, file=io.StringIO())  # that of a user reads markup
-    console.print(as_rich_table(name, [row], [name]))
+    console.print(as_rich_table(name, [row], ["rung", "accuracy", "outcome"], [name]))
     assert console.file.getvalue().count(name) == 4

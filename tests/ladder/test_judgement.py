@@ -198,7 +198,7 @@ def test_a_network_without_weights_is_told_to_say_nothing(readout):
         for run in ("torch twin", "Brian2, parity")
     ]
     assert verdict.to_dict()["warnings"] == verdict.warnings
-    assert "warning: torch twin" in verdict.table().caption
+    assert "warning: torch twin" in str(verdict.table().caption)
 
 
 def test_silent_samples_and_ties_are_counted_in_each_run():

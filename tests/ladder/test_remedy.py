@@ -54,7 +54,7 @@ def test_a_new_remedy_is_known_to_ladders_and_told_in_the_verdict(shrink):
     written = verdict.to_dict()["rungs"][0]["remedies"]["shrunk"]
     assert written["factor"] == 0.0
     assert written["accuracy"] == tried.accuracy
-    assert "label" not in written
+    assert written["label"] == "shrunk"
 
 
 def test_those_that_start_from_another_come_last(refused):

@@ -1,7 +1,16 @@
 """How a verdict and its rungs print themselves."""
 
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from brianbridge.errors import InputError
 from brianbridge.ladder.outcomes import RungOutcome, TwinOutcome
+from brianbridge.ladder.plan import why_left_out
 from brianbridge.ladder.rungs import Rung
+from brianbridge.ladder.table import p_value
 from brianbridge.ladder.verdict import Verdict
 
 DATA = {"name": "digits", "split": "test", "samples": 300}
@@ -48,6 +57,49 @@ def test_a_notebook_shows_the_ladder_as_a_table_of_escaped_text():
     assert text.count("&lt;script&gt;") == 2
     assert text.count("<tr>") == 3  # headings, twin, rung
     assert "<td>97.50 %</td><td>-2.00 to +1.00</td><td>99.00 %</td>" in text
+
+
+NAMES = (
+    "parity", "conductance-based synapses, dt/10", "a chip: 10 % mismatch, 4 bits, dt/10",
+    "one spike in ten fails at a synapse",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_tables_fit_the_terminal_and_no_word_is_cut(width):
+    runs = [replace(rung(name), spike_mismatches=12_345_678, silent=3.0) for name in NAMES]
+    found = verdict(*runs, name="fashion_mnist_multi_threshold.h5")
+    for table, words in (
+        (found.table(), ("accuracy", "change, 95 %", "agreement", "outcome", "-2.00 to +1.00")),
+        (found.spike_table(), ("silent", "per sample", "counts", "12,345,678", "1 ms")),
+    ):
+        console = Console(width=width, record=True, file=StringIO())
+        console.print(table)
+        text = console.export_text()
+        assert "…" not in text
+        assert max(map(len, text.splitlines())) <= width
+        for word in (*words, "conductance-based", "mismatch"):
+            assert word in text
+    assert "\x1b" not in text
+
+
+def test_a_column_that_says_nothing_is_left_out():
+    found = verdict(rung("parity"))
+    headings = [column.header for column in found.spike_table().columns]
+    assert headings == ["rung", "dt", "spikes\nper sample", "spikes\ndiffer", "counts\ndiffer"]
+    assert "silent" not in found._repr_html_()
+
+
+def test_a_p_value_is_never_0():
+    assert [p_value(p) for p in (0.0, 1e-300, 1e-4, 0.25, 1.0, None)] == [
+        "< 0.0001", "< 0.0001", "0.0001", "0.25", "1", "–",
+    ]  # fmt: skip
+
+
+def test_what_is_left_out_has_no_remedy_to_leave_it_out():
+    error = InputError("perturbation 'x': there are no spikes; leave it out")
+    assert why_left_out(error) == "perturbation 'x': there are no spikes"
+    assert why_left_out(InputError("give 3")) == "give 3"
 
 
 def test_a_twin_writes_decisions_only_if_there_are_some():

@@ -213,7 +213,7 @@ def test_names_are_no_markup():
     console.print(verdict.table())
     text = console.export_text()
     assert "net[x].h5 on 4 samples" in text
-    assert "Brian2, a [/x] [red] b" in text
+    assert "│ a [/x] [red] b" in text
 
 
 def test_quantities_in_a_rung_are_written_and_told_apart(tmp_path):

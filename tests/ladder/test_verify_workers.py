@@ -31,13 +31,40 @@ def two_workers() -> Iterator[Any]:
         yield client
 
 
-def test_every_worker_has_the_samples_before_work_is_shared_out(two_workers):
+def test_every_worker_has_the_network_and_samples_are_sent_where_they_are_used(two_workers):
     from brianbridge.sweep.dask_workers import Workers
 
     net = network()
-    workers = Workers(two_workers, tasks.Shards(net, data_of(net), 4))
+    data = data_of(net)
+    workers = Workers(two_workers, tasks.Shards(net, data, 4))
     (holders,) = two_workers.who_has([workers._sent]).values()
     assert len(holders) == 2
+    workers.twins()
+    # Dask knows how much it would move.
+    sizes = two_workers.nbytes([future.key for future in workers._twins], summary=False)
+    assert len(sizes) == 6
+    assert min(sizes.values()) > 4 * data.x[0].nbytes
+
+
+def test_workers_hand_over_the_spikes_that_are_written(two_workers, tmp_path, monkeypatch):
+    from brianbridge.io.spikes.file import read_spikes
+
+    net = network()
+    data, ladder = data_of(net), [Rung(name="parity"), CHIP]
+    expected = told(verify(net, data, ladder, spikes=tmp_path / "here.h5", spikes_of="all"))
+    monkeypatch.setattr(execution, "run_task", None)  # not in this process
+    sweep = Sweep(client=two_workers, shard=4)
+    found = verify(
+        net, data, ladder, spikes=tmp_path / "there.h5", spikes_of="all", execution=sweep
+    )
+    assert told(found) == expected
+    for ending in (".h5", "-2-chip.h5"):
+        ours, theirs = (read_spikes(tmp_path / f"{name}{ending}") for name in ("here", "there"))
+        assert ours.samples == theirs.samples == len(data)
+        for name, population in ours.populations.items():
+            for column in ("timestamps", "node_ids", "sample"):
+                other = theirs.populations[name].column(column)
+                assert (population.column(column) == other).all()
 
 
 def test_an_optional_rung_that_workers_cannot_simulate_is_left_out(two_workers):
@@ -96,7 +123,7 @@ def test_workers_that_die_for_lack_of_memory_are_told(refused, monkeypatch):
     from brianbridge.sweep import cluster, connected
     from brianbridge.sweep import dask_workers as on_dask
 
-    def takes_a_gigabyte(sent, task, twin):
+    def takes_a_gigabyte(sent, task, twin, record):
         held = np.ones(1_000_000_000, np.uint8)
         time.sleep(5)
         return held.size

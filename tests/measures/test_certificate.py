@@ -147,3 +147,23 @@ def test_what_has_no_bounds_is_refused():
             certify(net, x, **options)
     with pytest.raises(InputError, match="negative"):
         certify(network("current"), -x)
+
+
+def test_neurons_that_do_not_fire_whenever_they_reach_theta_are_refused():
+    """Their counts are no function of what they received: the bounds would be wrong."""
+    net = SpikingNetwork.sequential((1,), [Dense(2, IF)], encoding=Current(10), readout="counts")
+    net = net.with_weights({"input_to_output": (np.array([[0.9], [0.5]]), None)})
+    x = np.ones((1, 1))
+    once = certify(net.with_refractory("1 ms"), x)  # one step: it may fire in the next
+    assert (once.low <= once.output).all()
+    assert (once.output <= once.high).all()
+    (population,) = net.populations
+    late = replace(IF, emit=IF.emit.replace("theta", "1.5*theta"))
+    negative = replace(IF, parameters={"theta": -1.0})
+    for other in (
+        net.with_refractory("2 ms"),
+        replace(net, populations=(replace(population, neuron=late),)),
+        replace(net, populations=(replace(population, neuron=negative),)),
+    ):
+        with pytest.raises(InputError, match="fire at 'theta' in any step"):
+            certify(other, x)

@@ -250,10 +250,12 @@ def test_verdict_tells_operations_of_the_twin_and_of_every_rung():
         assert rung.synops_per_sample == pytest.approx(rung.spikes_per_sample["hidden"] * 2)
         assert rung.synops_by_mass_per_sample == rung.synops_per_sample
     entry = json.loads(verdict.to_json())
-    assert entry["schema"] == 3
+    assert entry["schema"] == 4
     assert entry["operations"] == json.loads(json.dumps(verdict.operations.to_dict()))
     assert entry["rungs"][1]["synops_per_sample"] == verdict.rungs[1].synops_per_sample
-    assert "64 MACs" in verdict.table().caption
+    caption = str(verdict.table().caption)
+    assert "48 MACs (multiply-adds) of its constant input" in caption
+    assert "without spikes take 64 MACs" in caption
 
 
 def test_a_verdict_without_operations_is_still_one():

@@ -171,6 +171,21 @@ def test_attribution_draws_points(ax):
     np.testing.assert_allclose(widths, [[1, 0], [2, -1], [3, -2]])
 
 
+def test_accuracy_over_time_is_drawn_with_its_interval_beside_the_twins(ax):
+    rung = {"time_ms": [1, 2], "accuracy": [0.5, 0.75], "low": [0.25, 0.5], "high": [0.75, 1.0]}
+    twin = {**rung, "accuracy": [0.625, 0.875]}
+    assert plots.plot_over_time(rung, twin, ax=ax) is ax
+    drawn = lines(ax)
+    np.testing.assert_allclose(drawn["Brian2"], [[1, 50], [2, 75]])
+    np.testing.assert_allclose(drawn["torch twin"], [[1, 62.5], [2, 87.5]])
+    band = ax.collections[0].get_paths()[0].vertices
+    assert {(1, 25), (1, 75), (2, 50), (2, 100)} <= {tuple(xy) for xy in band}
+    styles = {line.get_label(): line.get_linestyle() for line in ax.lines}
+    assert styles["Brian2"] != styles["torch twin"]
+    alone = plots.plot_over_time(rung, ax=Figure().subplots())
+    assert set(lines(alone)) == {"Brian2"}
+
+
 def test_a_plot_without_axes_makes_a_figure_of_its_own():
     with matplotlib.rc_context({"backend": "agg"}):
         made = plots.plot_counts({(1.0, 1.0): 3})

@@ -1,6 +1,7 @@
 """The report: complete, described in words, safe, self-contained, reproducible, fit for phones."""
 
 import html
+import json
 import shutil
 import subprocess
 from dataclasses import replace
@@ -17,14 +18,18 @@ from brianbridge.encoding import Bernoulli, Current
 from brianbridge.ladder.judgement import Judgement
 from brianbridge.ladder.outcomes import RemedyOutcome
 from brianbridge.ladder.rungs import Rung, read_ladder
+from brianbridge.ladder.verdict import SCHEMA
+from brianbridge.ladder.verdict_file import read_verdict
 from brianbridge.ladder.verify import verify
 from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.plots import plot_ladder
-from brianbridge.report import sentences, write_report
+from brianbridge.report import sentences, write_report, write_side_by_side
 from brianbridge.report.ladder_text import ladder_text
 from brianbridge.report.one_sample import run_one_sample
+from brianbridge.report.over_time import over_time_figure
 from brianbridge.report.page import page_of
+from brianbridge.report.side_by_side import side_by_side
 
 EVIL = "<script>alert('$x$')</script>"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
@@ -125,7 +130,7 @@ def test_verdict_comes_first_and_all_sections_are_there(read, page, verdict):
     assert page.count("? undecided") == unknown
     assert sentence in main
     assert main.index(sentence) < main.index("<nav")
-    sections = ["ladder", "closer", "others", "attribution", "provenance", "reproduce"]
+    sections = ["ladder", "time", "closer", "others", "attribution", "provenance", "reproduce"]
     assert [i for i in read.ids if i in sections] == sections
     links = [a["href"].removeprefix("#") for a in read.all("a")]
     assert links == ["main", *sections]
@@ -159,7 +164,7 @@ def test_every_figure_has_a_title_and_its_numbers_in_words(read, page, verdict):
     figures = [ElementTree.fromstring(f"<svg{part.split('</svg>')[0]}</svg>")
                for part in page.split("<svg")[1:]]  # fmt: skip
     rungs, layers, looked_at = len(verdict.rungs), 2, 2
-    assert len(figures) == 2 + rungs * (layers + 1) + 2 * looked_at + 1
+    assert len(figures) == 3 + rungs * (layers + 1) + 2 * looked_at + 1
     for figure in figures:
         assert figure.get("role") == "img"
         title, desc = list(figure)[:2]
@@ -203,6 +208,38 @@ def test_words_tell_the_numbers_of_the_verdict(verdict, page):
         assert sentences.costliest(verdict)[0].startswith(worst.name)
     for rung in verdict.rungs:
         assert f"{100 * rung.accuracy:.2f} %" in page
+
+
+def test_accuracy_over_time_is_told_and_drawn_for_each_rung(verdict, page):
+    figure = over_time_figure(verdict)
+    assert f">{figure.title}.</strong> {html.escape(figure.caption, quote=False)}" in page.replace(
+        "&#39;", "'"
+    )
+    for run in (verdict.twin, *verdict.rungs):
+        quarters = [f"{100 * run.over_time['accuracy'][k]:.2f} %" for k in (2, 5, 8, 11)]
+        name = "torch twin" if run is verdict.twin else run.name
+        assert f"{name}: {', '.join(quarters)}." in html.unescape(figure.svg)
+    assert "if presentations end after 3, 6, 9, 12 ms" in figure.svg
+    known = [(rung.name, np.array(rung.over_time["accuracy"])) for rung in verdict.rungs]
+    twin = np.array(verdict.twin.over_time["accuracy"])
+    lost, name = max((max(twin - found), name) for name, found in known)
+    found = dict(known)[name]
+    k = int((twin - found).argmax())
+    assert lost > 0
+    assert figure.caption.startswith(
+        f"Furthest behind the torch twin: {name}, {100 * found[k]:.2f} % instead of "
+        f"{100 * twin[k]:.2f} % after {k + 1} ms."
+    )
+
+
+def test_one_rung_that_is_not_behind_and_accuracy_over_time_that_nobody_knows(verdict):
+    one = replace(verdict, rungs=verdict.rungs[:1])
+    assert over_time_figure(one).caption.startswith("No rung is behind the torch twin at any time.")
+    unknown = replace(verdict.rungs[0], over_time=None)
+    text = page_of(replace(verdict, rungs=(unknown,), twin=replace(verdict.twin, over_time=None)))
+    assert "Not available: the readout of the network reads a variable" in text
+    three = over_time_figure(replace(verdict, rungs=(unknown, *verdict.rungs[1:])))
+    assert "parity:" not in three.svg
 
 
 def test_the_sample_looked_at_is_the_first_that_brian2_takes_for_another_class(verdict):
@@ -255,14 +292,15 @@ def test_a_rung_without_a_limit_is_not_said_to_have_held(verdict):
     assert sentences.headline(replace(verdict, rungs=verdict.rungs[:1])) == "every rung held"
     assert sentences.headline(verdict) == "not every rung held"
     found = replace(verdict, rungs=(verdict.rungs[0], free))
-    first = sentences.verdict_sentences(found, found.evidence)[0]
+    first = sentences.verdict_sentences(found)[0]
     assert first == "1 of 1 rung held; 1 had no limit; 1 was left out."
     text = page_of(found)
     assert "every rung with a limit held</h1>" in text
     assert f"<h3>a chip: {sentences.percent(free.accuracy)}, no limit</h3>" in text
     assert text.count("✓ held") == 1
     row = found.table().columns[-1]
-    assert [str(cell) for cell in row.cells][-2:] == ["[green]held[/green]", "no limit"]
+    shown = [(str(cell), cell.style) for cell in row.cells]
+    assert shown[-2:] == [("held", "green"), ("no limit", "")]
     drawn = {line.get_label() for line in plot_ladder(found).lines}
     assert {"held", "no limit"} <= drawn
     assert "fell short" not in drawn
@@ -279,9 +317,7 @@ def test_an_undecided_verdict_and_a_silent_network_are_told(verdict):
     found = replace(verdict, rungs=(verdict.rungs[0], few))
     assert found.outcome == "undecided"
     assert sentences.headline(found) == "undecided: too few samples for every rung"
-    assert sentences.verdict_sentences(found, found.evidence)[0].startswith(
-        "1 of 2 rungs held, 1 is un"
-    )
+    assert sentences.verdict_sentences(found)[0].startswith("1 of 2 rungs held, 1 is un")
     text = page_of(found)
     assert "<title>Undecided: net" in text
     assert '<p class="verdict open">' in text
@@ -290,8 +326,8 @@ def test_an_undecided_verdict_and_a_silent_network_are_told(verdict):
     assert "warning: Brian2, twice: every sample is taken for class 0; no output neuron" in text
     # If every spike is the same, the change is known and not estimated.
     assert text.count("none: all the same") == 1
-    cells = [str(cell) for cell in found.table().columns[-1].cells]
-    assert cells[-2:] == ["[green]held[/green]", "[yellow]undecided[/yellow]"]
+    cells = [(str(cell), cell.style) for cell in found.table().columns[-1].cells]
+    assert cells[-2:] == [("held", "green"), ("undecided", "yellow")]
 
 
 def test_a_caption_says_no_more_than_what_was_compared():
@@ -363,10 +399,93 @@ def test_potentials_that_take_too_much_memory_are_not_recorded(verdict, monkeypa
     assert not any(sample.brian2.traces.values())
 
 
-def test_a_verdict_without_evidence_is_refused(verdict, refused, tmp_path):
-    with refused("no evidence", "Run brianbridge.verify again"):
-        write_report(replace(verdict, evidence=None), tmp_path / "r.html")
-    assert list(tmp_path.iterdir()) == []
+def test_a_verdict_that_is_read_again_has_the_same_page_but_for_samples_and_neurons(
+    verdict, page, tmp_path
+):
+    file = tmp_path / "verdict.json"
+    verdict.save(file)
+    again = read_verdict(file)
+    assert json.loads(again.to_json()) == json.loads(verdict.to_json())
+    text = page_of(again)
+    assert "This page was made from the file of the verdict." in text
+    first, last = '<caption id="table-held">', '<section aria-labelledby="closer">'
+    tables = page[page.index(first) : page.index(last)].strip()
+    assert tables in text
+    assert verdict.about["sha256"] in text
+    assert ladder_text(again.rungs) == ladder_text(verdict.rungs)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "is no verdict; give a verdict.json that verify wrote"),
+        ('{"rungs": [], "schema": 2}', "has schema 2"),
+        ('{"rungs": 3, "schema": SCHEMA}', "the key 'network' is missing"),
+    ],
+)
+def test_a_file_that_is_no_verdict_is_refused_in_one_line(content, said, refused, tmp_path):
+    file = tmp_path / "verdict.json"
+    with refused("there is no such file"):
+        read_verdict(file)
+    file.write_text(content.replace("SCHEMA", str(SCHEMA)))
+    with refused(str(file), said):
+        read_verdict(file)
+
+
+def test_verdicts_are_shown_side_by_side(verdict, refused, tmp_path):
+    fewer = replace(verdict, rungs=verdict.rungs[:2], dataset={**verdict.dataset, "sha256": "f"})
+    text = write_side_by_side([verdict, fewer], tmp_path / "both.html").read_text("utf-8")
+    assert EVIL not in text
+    for number in (1, 2):
+        assert text.count(f"net {html.escape(EVIL)} ({number})".replace("&#x27;", "&#39;")) >= 3
+    assert "These verdicts are of different samples." in text
+    assert text.count("<svg") == 2
+    assert text.count(">not run</td>") == 2
+    row = text[text.index('<th scope="row">parity</th>') :]
+    assert row[: row.index("</tr>")].endswith("<td>+0.00</td>")
+    reader = Reader()
+    reader.feed(text)
+    assert len(set(reader.ids)) == len(reader.ids)
+    same = side_by_side([verdict, verdict])
+    assert "<p>All verdicts are of the same 30 samples of mine.</p>" in same
+    assert "<p>They are of the same network.</p>" in same
+    stricter = replace(verdict.rungs[0], tolerances={"min_agreement": 0.5})
+    changed = side_by_side([verdict, replace(verdict, rungs=(stricter,))])
+    assert "change something else: parity.</p>" in changed
+    with refused("verdicts has 1; give at least two"):
+        write_side_by_side([verdict], tmp_path / "one.html")
+
+
+def test_the_page_says_what_a_stranger_does_not_know(page, verdict):
+    words = page[page.index('<dl class="words">') : page.index('id="table-held"')]
+    for word in ("Torch twin", "Rung", "Parity", "Tolerance", "Held", "Point"):
+        assert f"<dt>{word}</dt>" in words
+    changes = page[page.index('id="table-changes"') : page.index('id="table-spikes"')]
+    assert '<td class="text wrap">Nothing.</td>' in changes
+    assert "accuracy must not drop; no cell may differ</td>" in changes
+    assert "Round weights to whole multiples of a step (bits: 2)." in changes
+    assert verdict.about["sha256"] in page[page.index('id="provenance"') :]
+
+
+def test_a_column_that_says_nothing_is_not_there_and_no_p_value_is_0(verdict):
+    rungs = tuple(replace(r, latency_ms=None, distances={}, mcnemar_p=0.0) for r in verdict.rungs)
+    text = page_of(replace(verdict, rungs=rungs, evidence=None))
+    assert "&lt; 0.0001" in text
+    for heading in ("van Rossum</th>", "spikes</th>", "latency, ms</th>"):
+        assert heading in page_of(replace(verdict, evidence=None))
+        assert heading not in text
+    rungs = tuple(replace(r, mcnemar_p=None, runs=1, ties=0.0) for r in verdict.rungs)
+    twin = replace(verdict.twin, ties=0.0)
+    text = page_of(replace(verdict, twin=twin, rungs=rungs, evidence=None))
+    for heading in ("p (McNemar)</th>", "runs</th>", "tied</th>", "Tied:"):
+        assert heading not in text
+
+
+def test_closed_parts_are_printed_and_headings_stay_with_what_follows(page):
+    printed = page[page.index("@media print") : page.index("</style>")]
+    assert "details::details-content { content-visibility: visible" in printed
+    assert "break-after: avoid" in printed
 
 
 # The page in a frame as wide as a phone or a desktop; headless windows cannot be that narrow.

@@ -196,6 +196,9 @@ def test_networks_that_have_no_such_equilibrium_are_refused(rule, refused):
         wrong = output if hidden == "lif" else hidden
         with refused(what, f"has neuron model '{wrong}'", "use 'if_rest' or 'lif_rest'"):
             rule.check(recurrent(hidden, output))
+    rule.check(recurrent("if_rest", "if").with_refractory("1 ms"))  # changes nothing
+    with refused(what, "has neuron model 'if_rest'", "without a refractory period"):
+        rule.check(recurrent("if_rest", "if").with_refractory("3 ms"))
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)

@@ -285,12 +285,16 @@ def test_initial_weights_let_neurons_fire():
     assert v["conv1"][v["conv1"] != 0].square().mean().sqrt().item() == pytest.approx(1, abs=1e-4)
     for name in ("hidden", "output"):
         assert v[name].mean().item() == pytest.approx(1, abs=1e-3)
-    kept = to_torch(net)
-    FirstSpike(initial_potential=0).before_training(kept, *inputs)
-    for projection in net.projections:
-        np.testing.assert_array_equal(
-            kept.projection(projection.name).weight.detach(), projection.weight
-        )
+    trained = net.with_weights({}, rule=FirstSpike().to_dict())
+    for kept, rule in (
+        (to_torch(net), FirstSpike(initial_potential=0)),
+        (to_torch(trained), FirstSpike()),
+    ):
+        rule.before_training(kept, *inputs)
+        for projection in net.projections:
+            np.testing.assert_array_equal(
+                kept.projection(projection.name).weight.detach(), projection.weight
+            )
 
 
 # ---------------------------------------------------------------------- refusals

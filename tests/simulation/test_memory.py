@@ -30,6 +30,17 @@ def test_a_presentation_without_end_is_not_simulated(refused: Callable, path: st
         simulate(endless(), np.ones((1, 4)), record=("spikes", "v"), backend=Backend(path=path))
 
 
+def test_memory_is_counted_for_the_population_that_is_recorded(refused: Callable) -> None:
+    small, large = Dense(2, neuron_model("lif")), Dense(2000, neuron_model("lif"))
+    net = SpikingNetwork.sequential((4,), [large, small], encoding=Poisson(steps=20_000))
+    assert simulate(net, np.ones((1, 4)), record=["output.v"]).traces["output"]["v"].size == 40_000
+    with refused("one sample of the network takes about 32"):
+        simulate(net, np.ones((1, 4)), record=["v"])
+    with refused("one sample of the network takes about 32"):  # 2,000 steps of the twin's
+        finer = SpikingNetwork.sequential((4,), [large, small], encoding=Poisson(steps=2000))
+        simulate(finer, np.ones((1, 4)), dt=finer.dt / 10, record=["hidden.v"])
+
+
 def test_a_presentation_without_end_has_no_twin(refused: Callable) -> None:
     with refused("one sample of the network takes about", "BRIANBRIDGE_MEMORY="):
         TwinRun(endless(), np.ones((1, 4)))

@@ -9,6 +9,7 @@ import pytest
 
 import brianbridge as bb
 from brianbridge.datasets import from_arrays
+from brianbridge.ladder import twin_run
 from brianbridge.ladder.execution import Execution
 
 X, Y = np.random.default_rng(0).random((60, 6)), np.arange(60) % 3
@@ -34,6 +35,13 @@ def test_the_size_of_shards_changes_nothing(shard):
     for key, value in whole.items():
         if key != "distances":  # sums of real numbers, in another order
             assert json.dumps(parts[key], default=str) == json.dumps(value, default=str), key
+
+
+@pytest.mark.parametrize("shard", [4, 16])
+def test_shards_of_whole_blocks_change_not_even_sums_of_real_numbers(shard, monkeypatch):
+    monkeypatch.setattr(twin_run, "_SAMPLES", 4)
+    whole, parts = outcome(execution=Execution(shard=64)), outcome(execution=Execution(shard=shard))
+    assert json.dumps(parts, default=str) == json.dumps(whole, default=str)
 
 
 def test_global_generators_change_nothing():

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from brianbridge.network import Projection, SpikingNetwork
+from brianbridge.network.digest import digest_of_network
 from brianbridge.network.scale import scale_text, weight_unit_text
 from brianbridge.neurons.model import NeuronModel
 
@@ -31,7 +32,7 @@ def describe_network(network: SpikingNetwork) -> dict[str, Any]:
         ``scale`` of its potential); ``projections`` by name (``shape`` (out, in), ``dtype``,
         ``bias``, the weights' ``min``, ``max`` and ``mean_abs``, the ``sign`` that training
         keeps, and one natural ``unit`` of them); ``readout``; ``parameters``, the number of weights
-        and biases; ``provenance``.
+        and biases; ``sha256`` (`digest_of_network`); ``provenance``.
 
     Examples
     --------
@@ -62,6 +63,7 @@ def describe_network(network: SpikingNetwork) -> dict[str, Any]:
         },
         "readout": network.readout,
         "parameters": sum(a.size for a in arrays),
+        "sha256": digest_of_network(network),
         "provenance": dict(network.provenance),
     }
 

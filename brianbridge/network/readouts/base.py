@@ -120,6 +120,21 @@ class Readout(ABC):
     def output(self, run: OutputRun) -> Any:
         """Return the output, shape ``(samples, neurons)``; the largest number wins."""
 
+    @classmethod
+    def reads(cls, neuron: NeuronModel) -> tuple[str, ...]:
+        """Return the state variables that `output` may read.
+
+        A verification records them in every step of the last population, to know what would be
+        predicted if a presentation ended earlier. They are the recordable ones, unless the readout
+        counts spikes.
+
+        Parameters
+        ----------
+        neuron : NeuronModel
+            Model of the last population.
+        """
+        return () if cls.counts_spikes else neuron.recordable_variables
+
 
 def read_output(name: str, run: OutputRun) -> Any:
     """Return the output of a run by the readout called `name`.

@@ -34,6 +34,12 @@ class FirstSpike(Readout):
         at_spike = run.state(AT_SPIKE) if keeps_potential_at_spike(run.neuron) else 0.0
         return first_spike_output(run.first_steps(), at_spike, run.potential(), run.steps, run.grid)
 
+    @classmethod
+    def reads(cls, neuron: NeuronModel) -> tuple[str, ...]:
+        """Return the potential, and that at the spike if the neuron keeps it."""
+        at_spike = (AT_SPIKE,) if keeps_potential_at_spike(neuron) else ()
+        return (neuron.potential, *at_spike)
+
 
 def keeps_potential_at_spike(neuron: NeuronModel) -> bool:
     """Return whether the neuron's reset stores the potential at which it fired."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from brianbridge.network.readouts.base import OutputRun, Readout
+from brianbridge.neurons.model import NeuronModel
 
 __all__ = ["Potential"]
 
@@ -19,3 +20,8 @@ class Potential(Readout):
     def output(self, run: OutputRun) -> Any:
         """Return the membrane potential."""
         return run.potential()
+
+    @classmethod
+    def reads(cls, neuron: NeuronModel) -> tuple[str, ...]:
+        """Return the potential."""
+        return (neuron.potential,)

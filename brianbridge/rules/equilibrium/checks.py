@@ -64,14 +64,17 @@ def check_equilibrium(
         )
     firing = {population.name for population in network.firing}
     for population in network.populations:
-        name = population.name
-        amount = reset_amount(network, name, threshold, rest) if name in firing else None
-        if not sums_and_subtracts(population, network.dt, leaks[name], amount):
+        name, amount, level = population.name, None, None
+        if name in firing:
+            amount = reset_amount(network, name, threshold, rest)
+            level = float(population.neuron.parameters[threshold])
+        if not sums_and_subtracts(population, network.dt, leaks[name], amount, level):
             raise InputError(
                 f"{what}: population '{name}' has neuron model '{population.neuron.name}', but "
-                "needs one that sums its input, otherwise changes only by its leak, may fire in "
-                f"every step with spikes of value 1, and loses {threshold} - {rest} per spike; use "
-                "'if_rest' or 'lif_rest'"
+                "needs one that sums its input, otherwise changes only by its leak, fires in "
+                "each step in which it reaches its threshold, with spikes of value 1, and loses "
+                f"{threshold} - {rest} per spike; use 'if_rest' or 'lif_rest' without a refractory "
+                "period of several steps"
             )
 
 
@@ -87,7 +90,11 @@ def _check_same_values(network: SpikingNetwork, what: str, parameters: tuple[str
 
 
 def sums_and_subtracts(
-    population: Population, dt: float, leak: float, amount: float | None
+    population: Population,
+    dt: float,
+    leak: float,
+    amount: float | None,
+    threshold: float | None = None,
 ) -> bool:
     """Return whether ``v = leak*v + x``, and each spike is worth 1 and subtracts `amount`.
 
@@ -101,6 +108,9 @@ def sums_and_subtracts(
         Factor by which a potential decays in a step.
     amount : float, optional
         How much a spike must subtract; None for neurons that do not fire.
+    threshold : float, optional
+        A spike must be emitted in each step in which the potential is as large, and in no other.
+        Not tested if None.
     """
     neuron, size = population.neuron, population.size
     twin = PopulationTwin(neuron, (size,), dt, fires=amount is not None, dtype=torch.float64)
@@ -114,6 +124,8 @@ def sums_and_subtracts(
     free = leak * torch.cat([before, v[:-1]]) + torch.as_tensor(x)
     if amount is None or ran.spikes is None:
         return torch.allclose(v, free)
+    if threshold is not None and not torch.equal(ran.spikes != 0, free >= threshold):
+        return False
     return bool(set(ran.spikes.unique().tolist()) == {0.0, 1.0}) and torch.allclose(
         v, free - amount * ran.spikes
     )

@@ -53,6 +53,7 @@ from brianbridge.rules.single_spike.dead_neurons import (
 )
 from brianbridge.rules.single_spike.every_step import forward_every_step, initialize_every_step
 from brianbridge.rules.single_spike.first_crossing import FirstCrossing, TimeGradient
+from brianbridge.rules.single_spike.initial_weights import was_trained
 from brianbridge.rules.single_spike.race import log_probability_of_first
 from brianbridge.rules.single_spike.relative_targets import relative_targets
 from brianbridge.twin.network import NetworkTwin
@@ -87,7 +88,8 @@ class FirstSpike(LearningRule):
         Factor of the earliness before the cross-entropy.
     initial_potential : float
         Root mean square of the initial potentials of layers that are not dense, half-way through
-        a presentation (see the module `initial_weights`); 0 keeps the weights of all layers.
+        a presentation (see the module `initial_weights`); 0 keeps the weights of all layers. Those
+        of a network that was trained before are kept in any case.
     revive : float
         Neurons that fire in less than this share of an epoch's samples get new weights (see the
         module `dead_neurons`), except in the output and after the last epoch; 0 for none. S4NN
@@ -164,8 +166,12 @@ class FirstSpike(LearningRule):
     def before_training(
         self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None
     ) -> None:
-        """Scale the initial weights so that neurons fire; see the module `initial_weights`."""
-        if self.initial_potential and not twin.normalises_potential:
+        """Scale the initial weights so that neurons fire; see the module `initial_weights`.
+
+        Weights of a network that was trained before stay as they are.
+        """
+        wanted = self.initial_potential and not twin.normalises_potential
+        if wanted and not was_trained(twin.network):
             assert raster is not None, "latency coding produces a raster"
             initialize_every_step(twin, raster, self.threshold, self.width, self.initial_potential)
 

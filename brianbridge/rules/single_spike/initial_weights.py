@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from brianbridge.network import AllToAll, Population, Projection
+from brianbridge.network import AllToAll, Population, Projection, SpikingNetwork
 from brianbridge.twin.network import NetworkTwin
 
-__all__ = ["center_potentials", "scale_potentials", "set_initial_weights"]
+__all__ = ["center_potentials", "scale_potentials", "set_initial_weights", "was_trained"]
 
 #: Standard deviation of the potentials of dense layers, in units of the threshold.
 _SPREAD = 0.3
@@ -40,6 +40,11 @@ def set_initial_weights(
         center_potentials(twin, incoming[0], potential, theta, received)
     else:
         scale_potentials(twin, population, potential, theta, spread)
+
+
+def was_trained(network: SpikingNetwork) -> bool:
+    """Return whether a network has the weights of a training, which are no initial weights."""
+    return "rule" in network.provenance
 
 
 def _is_dense(projection: Projection) -> bool:

@@ -44,7 +44,7 @@ from brianbridge.rules.layer_checks import (
 from brianbridge.rules.layerwise import parameter_tensor
 from brianbridge.rules.option_checks import require_above
 from brianbridge.rules.single_spike.cumulative_spikes import threshold_scale
-from brianbridge.rules.single_spike.initial_weights import set_initial_weights
+from brianbridge.rules.single_spike.initial_weights import set_initial_weights, was_trained
 from brianbridge.rules.single_spike.linear_response import LinearResponse, linear_response
 from brianbridge.twin.delays import shifted
 from brianbridge.twin.network import NetworkTwin
@@ -146,8 +146,11 @@ class SingleSpikeVectorised(LearningRule):
     def before_training(
         self, twin: NetworkTwin, current: Tensor | None, raster: Tensor | None
     ) -> None:
-        """Scale the initial weights so that neurons fire; see the module `initial_weights`."""
-        if self.initial_potential:
+        """Scale the initial weights so that neurons fire; see the module `initial_weights`.
+
+        Weights of a network that was trained before stay as they are.
+        """
+        if self.initial_potential and not was_trained(twin.network):
             with torch.no_grad():
                 self._forward(twin, current, raster, initialize=True)
 

@@ -97,7 +97,7 @@ def assembled(
     traces = {
         p.name: TraceRecorder(groups[p.name], variables, p.shape, batch, request.steps, clock)
         for p in network.populations
-        if (variables := [v for v in request.variables if v in p.neuron.recordable_variables])
+        if (variables := request.variables_of(p))
     }
     watches = [
         StateWatch(groups[p.name], p.neuron.recordable_variables, clock)

@@ -65,7 +65,7 @@ def run_batched(
     request = replace(request, network=split_by_delay(request.network, request.dt))
     network, number = request.network, len(request.numbers)
     workers = threads or worthwhile_threads(network, request.steps * number)
-    traced = len(request.variables)
+    traced = request.traced
     if request.spikes is not None and request.steps * _neurons(network) > _LONG:
         workers = batch_size = 1  # the spikes of one sample leave before its end
     batch = batch_size or fitting_batch(network, traced=traced, chunks=workers, by_blocks=True)
@@ -134,13 +134,16 @@ class _Plan:
         runs = len(lows) if time_matters else 1
         if runs > 1:
             built.brian2.store("start")
+        samples = sum(min(self.batch, number - low) for low in lows) // runs
         for _ in range(runs):
             if runs > 1:
                 built.brian2.restore("start")
             length = request.steps * (len(lows) // runs)
             # Brian2 compares single precision with a bound that only double precision can hold.
             with np.errstate(over="ignore" if self.dtype == np.float32 else "warn"):
-                built.brian2.run(length * request.dt * second, namespace={})
+                built.brian2.run(
+                    length * request.dt * second, namespace={}, **request.reporting(samples)
+                )
             loader.close()  # before anything is reset
 
     def _stream(self, built: BatchedNetwork, clock: Clock) -> SpikeStream | None:

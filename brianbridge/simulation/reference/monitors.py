@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from brian2 import Clock, NeuronGroup, SpikeMonitor, StateMonitor
 
 from brianbridge.network import SpikingNetwork
+from brianbridge.network.samples import recorded_of
 from brianbridge.neurons.crossing import CrossingFinder, crossing_finder
 from brianbridge.neurons.model import SPIKE_VALUE
 
@@ -42,7 +43,7 @@ def trace_monitors(
             name=f"{p.name}_traces",
         )
         for p in network.populations
-        if (variables := [v for v in record if v in p.neuron.recordable_variables])
+        if (variables := recorded_of(p.name, p.neuron.traceable_variables, record))
     }
 
 

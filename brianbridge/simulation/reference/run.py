@@ -42,9 +42,7 @@ def run_reference(request: Request, *, batch_size: int | None = None) -> Recordi
         Samples in a chunk; as many as memory allows if not given.
     """
     network, number = request.network, len(request.numbers)
-    batch = batch_size or fitting_batch(
-        network, synapse_bytes=SYNAPSE, traced=len(request.variables)
-    )
+    batch = batch_size or fitting_batch(network, synapse_bytes=SYNAPSE, traced=request.traced)
     batch = min(number, batch)
     parts = []
     with strict_arithmetic(), little_garbage():
@@ -95,7 +93,9 @@ def _run(
         for name, values in input_arrays(request, built.batch, encoded, low).items():
             # A fixed name: Brian2's compiled code is found again for the next batch.
             namespace[name] = TimedArray(values, dt=network.dt * second, name=f"input_{name}")
-    built.brian2.run(request.steps * request.dt * second, namespace=namespace)
+    length = request.steps * request.dt * second
+    reporting = request.reporting(encoded.samples)
+    built.brian2.run(length, namespace=namespace, **reporting)
 
 
 def padded_drives(drives: Mapping[str, np.ndarray], batch: int) -> dict[str, np.ndarray]:

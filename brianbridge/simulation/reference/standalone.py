@@ -56,9 +56,7 @@ def run_standalone(request: Request, *, batch_size: int | None = None) -> Record
         )
     _check_functions(request.network)
     network, number = request.network, len(request.numbers)
-    fitting = batch_size or fitting_batch(
-        network, synapse_bytes=SYNAPSE, traced=len(request.variables)
-    )
+    fitting = batch_size or fitting_batch(network, synapse_bytes=SYNAPSE, traced=request.traced)
     batch = min(number, fitting)
     drives = Drives(network)
     parts = []
@@ -95,6 +93,7 @@ def run_standalone(request: Request, *, batch_size: int | None = None) -> Record
                 if found := not_a_number(network, built.groups, encoded.samples):
                     raise InputError(f"{found}; device 'runtime' also names the step")
                 parts.append(request.hand_on(chunk_of(request, built, encoded.samples)))
+                request.told(encoded.samples)
         finally:
             get_device().reinit()
             reset_device()

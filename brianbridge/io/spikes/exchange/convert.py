@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from brianbridge.errors import InputError
+from brianbridge.events import Events
 from brianbridge.io.atomic import writable_file
 from brianbridge.io.spikes.exchange.nwb import read_nwb, write_nwb
 from brianbridge.io.spikes.exchange.stream import (
@@ -19,6 +21,7 @@ from brianbridge.io.spikes.exchange.tables import read_table, write_table
 from brianbridge.io.spikes.log import is_log
 from brianbridge.io.spikes.reader import read_spikes
 from brianbridge.paths import checked_path
+from brianbridge.progress import Counter, Progress
 from brianbridge.recording import Recording
 
 __all__ = ["convert_spikes", "read_recording", "write_spikes"]
@@ -83,7 +86,19 @@ def convert_spikes(
     _format(checked_path(target), _WRITERS)
     if Path(source).resolve() == Path(target).resolve():
         raise InputError(f"'{target}' is the file to read: give another one to write")
-    _written(_stream(source, dt), target)
+    with Progress().count("converting", 0, "spikes read") as step:
+        _written(_counted(_stream(source, dt), step), target)
+
+
+def _counted(stream: SpikeStream, step: Counter) -> SpikeStream:
+    """Return the same spikes, which are counted as they are read."""
+
+    def pieces(*only: str) -> Iterator[tuple[str, Events]]:
+        for name, events in stream.pieces(*only):
+            step(len(events.node))
+            yield name, events
+
+    return replace(stream, pieces=pieces)
 
 
 def read_recording(path: str | os.PathLike[str], dt: float | None = None) -> Recording:
