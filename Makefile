@@ -20,7 +20,7 @@ test: $(STAMP)
 test-versions: $(STAMP)
 	$(BIN)/nox
 
-# The second version of CI, and the tests that depend most on the versions.
+# Another version, and the tests that depend most on the versions.
 test-second: $(STAMP)
 	$(BIN)/nox -s "tests(3.13-brian2-2.10)" -- $(SENSITIVE)
 

@@ -21,12 +21,12 @@ import nox
 
 nox.options.default_venv_backend = "uv"
 
-PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+PYTHONS = ("3.11", "3.12", "3.13")
 #: What is installed beside the package. The newest Brian2 is 2.9 for Python 3.11, 2.10 for 3.12.
 PACKAGES = {
     "3.11-oldest": ["--resolution", "lowest-direct"],  # all lower bounds of pyproject.toml
     **{python: [] for python in PYTHONS},
-    # The second set of CI: what is released later does not change it.
+    # Of `make test-second`: what is released later does not change it.
     "3.13-brian2-2.10": ["brian2==2.10.1", "--exclude-newer", "2026-11-30"],
 }
 #: The commands that a wheel alone must run, and the statuses that say that they did.
