@@ -4,6 +4,11 @@ The source folder is the root of the repository, so that a link from a page to a
 a test is the same on the site and where the repository is read.
 """
 
+from pathlib import Path
+from typing import Any
+
+from sphinx.addnodes import pending_xref
+
 from brianbridge.version import __version__
 
 project = "brianbridge"
@@ -27,6 +32,7 @@ include_patterns = [
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "SECURITY.md",
+    "RELEASING.md",
 ]
 exclude_patterns = ["docs/_build/**", ".venv/**", "runs/**", "build/**", "dist/**"]
 templates_path = ["_templates"]
@@ -74,3 +80,22 @@ html_theme_options = {
         "color-api-name": "#56b4e9",
     },
 }
+
+
+def setup(app: Any) -> None:
+    """Let links to folders, and to pages that are not on the site, be their text alone."""
+    app.connect("doctree-read", _without_links_off_the_site)
+
+
+def _without_links_off_the_site(app: Any, doctree: Any) -> None:
+    here = Path(app.env.doc2path(app.env.docname)).parent
+    for node in list(doctree.findall(pending_xref)):
+        if node["reftype"] != "myst":
+            continue
+        target = node["reftarget"]
+        if node["refdomain"] == "doc":
+            off = target not in app.env.found_docs
+        else:
+            off = not target.startswith("#") and (here / target.partition("#")[0]).is_dir()
+        if off:
+            node.replace_self(node.children)
