@@ -25,8 +25,10 @@ extensions = [
 ]
 root_doc = "docs/index"
 include_patterns = [
+    "docs/*.md",
     "docs/**/*.md",
     "docs/api/*.rst",
+    "docs/api/**/*.rst",
     "studies/results/*.md",
     "data/README.md",
     "CONTRIBUTING.md",

@@ -10,11 +10,10 @@ neuron = bb.NeuronModel(
     emit="int(v > 1 + a)",
     reset="v = 0\na += jump",
     receive="v",
-    potential="v",
     parameters={"tau": "20 ms", "tau_a": "50 ms", "jump": 0.5},
 )
 network = bb.SpikingNetwork.sequential(
-    (5,), [bb.Dense(20, neuron), bb.Dense(3, neuron)],
+    (5,), [bb.Dense(20, neuron, bias=False), bb.Dense(3, neuron, bias=False)],
     encoding=bb.Bernoulli(steps=100, dt=1 * ms), weight_gain=6.0, seed=1,
 )  # fmt: skip
 x = np.random.default_rng(1).random((10, 5))
