@@ -71,7 +71,8 @@ BEFORE: dict[str, dict[int, str]] = {
     "cluster_training.md": {1: "import os\nos.environ['LOCAL_RANK'] = '0'\n"},
     "README.md": {1: _OF_BRIAN2},
     "data/README.md": {
-        0: _NETWORK + "from brianbridge import datasets\ny, layers = test.y, [bb.Dense(2, lif)]\n",
+        0: _NETWORK
+        + "from brianbridge import datasets\ny, layers = np.arange(40) % 2, [bb.Dense(2, lif)]\n",
         1: _RECORDINGS,
     },
 }
@@ -83,7 +84,7 @@ INSTEAD = (
     (r"starts=\d+", "starts=2"),
     (r"""f"cuda:\{.*?\}\"""", '"cpu"'),
     (r"workers=4", "workers=1"),
-    (r'"default"', '"short"'),
+    (r'(?<!schedule=)"default"', '"short"'),
     (r'split = datasets.load_dataset\("nmnist".*', ""),
 )
 
