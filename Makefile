@@ -1,4 +1,4 @@
-# make demo | test | test-versions | lint | coverage: each sets up .venv by itself and is quick the second time.
+# make demo | test | test-versions | lint | coverage | docs: each sets up .venv by itself and is quick the second time.
 PYTHON ?= python3
 BIN    := .venv/bin
 STAMP  := .venv/installed
@@ -7,7 +7,7 @@ SENSITIVE := tests/parity/test_plain_brian2.py tests/parity/test_schedule_parity
 	tests/simulation/test_spike_file_monitor.py tests/simulation/test_states_file.py \
 	tests/simulation/test_written_weights.py tests/twin/test_fused_scan.py tests/twin/test_render.py
 
-.PHONY: demo test test-versions test-second slow coverage lint format clean
+.PHONY: demo test test-versions test-second slow coverage lint format docs clean
 
 demo: $(STAMP)
 	$(BIN)/brianbridge study run digits_spike_count --out runs/demo
@@ -41,6 +41,11 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The site, in docs/_build/html. A warning is an error.
+docs: $(STAMP)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
+	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -W --keep-going -c docs . docs/_build/html
+
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("brianbridge needs Python 3.11 or newer: make PYTHON=python3.11 demo" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
@@ -50,4 +55,4 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $(STAMP)
 
 clean:
-	rm -rf .venv runs
+	rm -rf .venv runs docs/_build docs/api/generated

@@ -6,7 +6,7 @@ there is no bar, lines come after ten seconds and then ever more rarely.
 
 from __future__ import annotations
 
-import os
+import multiprocessing
 import sys
 import threading
 import time
@@ -129,9 +129,9 @@ class Progress:
     """
 
     def __init__(self, lines: bool = False, shown: bool = True) -> None:
-        # tqdm's own variable: worker processes have it.
-        silent = bool(os.environ.get("TQDM_DISABLE"))
-        self._shown = shown and sys.stderr is not None and not launched_rank() and not silent
+        # A process that another one started with multiprocessing leaves it to that one.
+        silent = launched_rank() or multiprocessing.parent_process() is not None
+        self._shown = shown and sys.stderr is not None and not silent
         self._lines = lines and self._shown
 
     def say(self, text: str) -> None:

@@ -76,6 +76,7 @@ def assemble(
 
     Examples
     --------
+    >>> from brianbridge.encoding import Current
     >>> from brianbridge.interchange.graph import Linear, Output
     >>> from brianbridge.neurons.library import neuron_model
     >>> graph = Graph(

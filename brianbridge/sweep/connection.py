@@ -20,12 +20,8 @@ __all__ = ["connected"]
 #: Seconds within which workers must start, and within which a scheduler must answer.
 _START, _ANSWER = 60, 30
 #: One thread for each worker, also in the numerical libraries: more are not worth it, and rounding
-#: must not depend on their number. The libraries read these variables when they are loaded. Workers
-#: show no bars of their own: the process that sent the work counts what is done.
-_OF_WORKERS = {
-    **{f"{name}_NUM_THREADS": 1 for name in ("OMP", "MKL", "OPENBLAS", "NUMBA")},
-    "TQDM_DISABLE": 1,
-}
+#: must not depend on their number. The libraries read these variables when they are loaded.
+_OF_WORKERS = {f"{name}_NUM_THREADS": 1 for name in ("OMP", "MKL", "OPENBLAS", "NUMBA")}
 _SETTINGS: dict[str, Any] = {
     "distributed.nanny.pre-spawn-environ": _OF_WORKERS,
     # A worker does not answer during a task of several seconds, but it is not dead.

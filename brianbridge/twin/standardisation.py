@@ -30,6 +30,7 @@ class StandardisedWeights(nn.Module):
 
     Examples
     --------
+    >>> import torch
     >>> standardised = StandardisedWeights(torch.tensor([[1.0, 3.0], [0.0, 0.5]]))
     >>> standardised(torch.tensor([[5.0, 9.0], [0.0, 1.0]])).round(decimals=3)
     tensor([[-1.0000,  1.0000],

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "data" / "README.md"])
+DOCS = [p for p in (ROOT / "docs").rglob("*.md") if "_build" not in p.parts]
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS, *(ROOT / n / "README.md" for n in ("data", "examples"))])
 #: Changes of earlier versions are told in the names of that time.
 PAGES.remove(ROOT / "CHANGELOG.md")
 LINK = re.compile(r"\]\(([^)\s]+)\)")

@@ -35,7 +35,7 @@ class Sparse(Connection):
     Examples
     --------
     >>> Sparse([1, 0], [0, 2]).synapses(np.array([0.5, 1.5]), (2,), (3,)).source
-    array([0, 1])
+    array([0, 1], dtype=int32)
     """
 
     kind: ClassVar[str] = "sparse"
