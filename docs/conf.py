@@ -4,6 +4,7 @@ The source folder is the root of the repository, so that a link from a page to a
 a test is the same on the site and where the repository is read.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +85,23 @@ html_theme_options = {
 }
 
 
+#: The star of a shape such as ``(samples, *input_shape)``.
+_STAR = re.compile(r"(?<![*\\`\w])\*(?=\w+[),])")
+
+
 def setup(app: Any) -> None:
     """Let links to folders, and to pages that are not on the site, be their text alone."""
     app.connect("doctree-read", _without_links_off_the_site)
+    app.connect("autodoc-process-docstring", _with_stars_of_shapes, priority=400)
+
+
+def _with_stars_of_shapes(
+    app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    for number, line in enumerate(lines):
+        parts = line.split("`")  # every second one is code
+        parts[::2] = [_STAR.sub(r"\\*", part) for part in parts[::2]]
+        lines[number] = "`".join(parts)
 
 
 def _without_links_off_the_site(app: Any, doctree: Any) -> None:
