@@ -5,12 +5,16 @@ a test is the same on the site and where the repository is read.
 """
 
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
 from sphinx.addnodes import pending_xref
 
 from brianbridge.version import __version__
+
+# The role for single backticks tries each name, and finds those that have moved.
+warnings.filterwarnings("ignore", r"brianbridge\.\S+ is now", FutureWarning)
 
 project = "brianbridge"
 author = "The brianbridge developers"
