@@ -67,6 +67,11 @@ def _sweep(options: Namespace) -> int:
         return study.quick() if options.quick else study
 
     first = read({})
+    chosen = None
+    if options.search == "grid":
+        chosen = grid(over)  # refuses ranges before workers start
+    elif options.search == "random":
+        chosen = random_options(over, options.trials, first.seed)
     quick = "-quick" if options.quick else ""
     out = options.out or Path("runs") / f"{first.name}-sweep{quick}"
     progress = Progress(lines=True)
@@ -74,11 +79,6 @@ def _sweep(options: Namespace) -> int:
         read=read, over=tuple(over), out=out, seeds=options.seeds, decide_by=options.decide_by,
         progress=progress,
     )  # fmt: skip
-    combinations = {
-        "grid": lambda: grid(over),
-        "random": lambda: random_options(over, options.trials, first.seed),
-    }
-    chosen = combinations[options.search]() if options.search in combinations else None
     with ExitStack() as stack:
         sweep = replace(sweep, client=client_of(options, stack, progress))
         if chosen is None:

@@ -18,8 +18,9 @@ import numpy as np
 from brianbridge.errors import InputError
 from brianbridge.study.over import Over, Range
 from brianbridge.study.sweep import StudySweep
-from brianbridge.study.trial import Trial, TrialJob, row_of, run_trial, trials_of
+from brianbridge.study.trial import TrialJob, row_of, run_trial, trials_of
 from brianbridge.study.trial_table import TrialTable
+from brianbridge.sweep import Jobs
 
 __all__ = ["OptunaSearch", "SearchJob", "run_search_job"]
 
@@ -133,32 +134,32 @@ class OptunaSearch:
         base = next(trials_of(sweep.read, [{}], 1))
         name = hashlib.sha256(repr((sorted(self.over.items()), sweep.seeds, base.key)).encode())
         with sweep.opened() as jobs:
-            self._carry_out(jobs, name.hexdigest()[:16], base)
-            table = self._table(name.hexdigest()[:16])
+            known = _opened(sweep.out, name.hexdigest()[:16], base.study.seed)
+            self._carry_out(jobs, known)
+            table = self._table(known)
         table.draw(sweep.out)
         return table
 
-    def _carry_out(self, jobs: Any, name: str, base: Trial) -> None:
-        known = _opened(self.sweep.out, name, base.study.seed)
+    def _carry_out(self, jobs: Jobs, known: Any) -> None:
         left = sum(not t.state.is_finished() for t in known.trials)
         left += max(0, self.number - len(known.trials))
         with self.sweep.progress.count("sweep", left, "combinations") as step:
-            for job, found in jobs.run(run_search_job, self._jobs(known, name), as_needed=True):
+            for job, found in jobs.run(run_search_job, self._jobs(known), as_needed=True):
                 self._tell(known, job, found)
-                self._table(name)
+                self._table(known)
                 step()
 
-    def _jobs(self, known: Any, name: str) -> Iterator[SearchJob]:
+    def _jobs(self, known: Any) -> Iterator[SearchJob]:
         """Yield combinations that an earlier run left unfinished, and then new ones."""
         import optuna
 
         unfinished = [t for t in known.trials if not t.state.is_finished()]
         for one in unfinished:
-            yield self._job(known, optuna.Trial(known, one._trial_id), name)
+            yield self._job(known, optuna.Trial(known, one._trial_id))
         while len(known.trials) < self.number:
-            yield self._job(known, known.ask(), name)
+            yield self._job(known, known.ask())
 
-    def _job(self, known: Any, chosen: Any, name: str) -> SearchJob:
+    def _job(self, known: Any, chosen: Any) -> SearchJob:
         """Return the job of a combination."""
         import optuna
 
@@ -169,7 +170,7 @@ class OptunaSearch:
             known.tell(chosen.number, state=optuna.trial.TrialState.FAIL)
             raise
         jobs = tuple(self.sweep.job(trial) for trial in trials)
-        return SearchJob(jobs, self.sweep.out.resolve(), name, chosen._trial_id)
+        return SearchJob(jobs, self.sweep.out.resolve(), known.study_name, chosen._trial_id)
 
     def _tell(self, known: Any, job: SearchJob, found: Any) -> None:
         """Tell optuna how a combination ended, and let it keep the rows."""
@@ -190,10 +191,10 @@ class OptunaSearch:
         chosen.set_user_attr(_ROWS, rows)
         known.tell(chosen.number, value, state=state)
 
-    def _table(self, name: str) -> TrialTable:
+    def _table(self, known: Any) -> TrialTable:
         """Write the rows of all combinations that ended, and return the table."""
-        trials = _opened(self.sweep.out, name).trials
-        return self.sweep.written([row for t in trials for row in t.user_attrs.get(_ROWS, [])])
+        rows = [row for trial in known.trials for row in trial.user_attrs.get(_ROWS, [])]
+        return self.sweep.written(rows)
 
 
 def _opened(out: Path, name: str, seed: int = 0) -> Any:

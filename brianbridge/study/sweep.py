@@ -2,7 +2,7 @@
 
 ```
 OUT/trials.csv      a row for each trial; trials.parquet is the same table, if pyarrow is installed
-OUT/trials.svg      accuracy against each option, if matplotlib is installed
+OUT/trials.svg      accuracy against each option
 OUT/trials/KEY      the folder of a trial, with the files of `brianbridge.study.run`
 ```
 The key of a trial stands for its study, data and code. A finished trial is therefore found again

@@ -6,6 +6,7 @@ import hashlib
 import json
 
 from brianbridge.datasets import Dataset
+from brianbridge.datasets.digest import sha256_of_arrays
 from brianbridge.ladder.tasks import Shards
 from brianbridge.network.digest import digest_of_network
 from brianbridge.sweep.result_file import FORMAT
@@ -25,7 +26,7 @@ def digest_of(data: Dataset) -> str:
     >>> digest_of(data) == digest_of(data.subset(np.array([1, 0, 2, 3])))
     False
     """
-    return hashlib.sha256(data.x.tobytes() + data.y.tobytes()).hexdigest()
+    return sha256_of_arrays(data.x, data.y)
 
 
 def fingerprint(shards: Shards) -> str:

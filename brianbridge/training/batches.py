@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,13 +17,32 @@ from brianbridge.twin.network import NetworkTwin
 
 __all__ = ["Batch", "batches"]
 
-#: Current, raster and labels of a batch.
-Batch = tuple[tuple[Tensor | None, Tensor | None], Tensor]
-
 #: Separates the random numbers of the augmentation from those of the order of samples.
 _AUGMENTATION = 0xA06
 #: Smallest batch in evaluation, which needs less memory than training.
 _EVALUATED = 500
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Hold an encoded batch, or this process's part of it.
+
+    Parameters
+    ----------
+    twin : NetworkTwin
+        The twin that encoded it, and computes it.
+    inputs : tuple of (Tensor or None, Tensor or None)
+        Current and raster.
+    labels : Tensor of int64, shape (batch,)
+        The labels.
+    rung : str
+        The rung that the twin is of; empty if there is none.
+    """
+
+    twin: NetworkTwin
+    inputs: tuple[Tensor | None, Tensor | None]
+    labels: Tensor
+    rung: str = ""
 
 
 def batches(
@@ -33,9 +53,9 @@ def batches(
     seed: int,
     stream: int,
     processes: Processes = ONE,
-    twins: Iterator[NetworkTwin] | None = None,
+    twins: Iterator[tuple[str, NetworkTwin]] | None = None,
 ) -> Iterator[Batch]:
-    """Yield encoded input and labels, batch by batch.
+    """Encode samples and yield them, batch by batch.
 
     Parameters
     ----------
@@ -55,8 +75,8 @@ def batches(
     processes : Processes
         The processes that share the batches. Each reads and encodes its part of every batch, and
         the twin knows which it is (`NetworkTwin.part`) until the next one.
-    twins : iterator of NetworkTwin, optional
-        The twin that encodes and computes each batch, if that is not always the same.
+    twins : iterator of (str, NetworkTwin), optional
+        Rung and twin of each batch, if they are not always the same.
     """
     random = np.random.default_rng((seed, stream, _AUGMENTATION))
     size = options.batch_size if stream else max(options.batch_size, _EVALUATED)
@@ -66,7 +86,8 @@ def batches(
         own = chosen if part is None else chosen[part.rows]
         x = data.x[own]
         x = options.augmentation(x, random, part) if stream else x
-        runs = twin if twins is None else next(twins)
+        rung, runs = ("", twin) if twins is None else next(twins)
         with twin.computing(part), nullcontext() if runs is twin else runs.computing(part):
             inputs = runs.encode(x, own, stream)
-            yield inputs, torch.as_tensor(data.y[own]).to(twin.device, non_blocking=True)
+            labels = torch.as_tensor(data.y[own]).to(twin.device, non_blocking=True)
+            yield Batch(runs, inputs, labels, rung)

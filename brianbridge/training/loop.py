@@ -79,7 +79,6 @@ class Trainer:
         if options.channels_last:
             twin.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.twin, self.rule, self.seed, self.options = twin, rule, seed, options
-        self._runs, self._condition = twin, ""  # what computes the present batch, and its rung
         self.perturbed = None if under is None else PerturbedTwins(under, twin, rule, seed)
         self.fingerprint = fingerprint_of(twin, data, rule, seed, options, under)
         self.processes = processes
@@ -145,10 +144,10 @@ class Trainer:
         self.twin.eval()
         first = order[:_BEGIN]
         with seeded(self.twin.device, self.seed, _FIRST):
-            for inputs, _ in batches(
+            for batch in batches(
                 self.twin, self.train_data, first, self.options, self.seed, stream=0
             ):
-                self.rule.before_training(self.twin, *inputs)
+                self.rule.before_training(self.twin, *batch.inputs)
                 self.twin.keep_bounds()
         self.processes.copy_first(self.twin)
         if self.average is not None:
@@ -218,17 +217,16 @@ class Trainer:
         metrics: dict[str, float] = {}
         samples = len(self.train_data)
         order = np.random.default_rng((self.seed, self.epoch)).permutation(samples)
-        twins = None if self.perturbed is None else self._twins(self.perturbed)
+        twins = None if self.perturbed is None else self.perturbed.twins_of(self.epoch)
         by_condition, latest = ByCondition(), self._latest()
-        for inputs, labels in self._batches(
-            self.twin, self.train_data, order, self.epoch + 1, twins
-        ):
-            response, loss = self._learn(inputs, labels)
-            number, whole = self._numbers(self.twin, labels)
+        for batch in self._batches(self.twin, self.train_data, order, self.epoch + 1, twins):
+            response, loss = self._learn(batch)
+            number, whole = self._numbers(self.twin, batch.labels)
             losses += loss * whole
-            right = (response.output.argmax(1) == labels)[:number].sum()
+            right = (response.output.argmax(1) == batch.labels)[:number].sum()
             hits += right
-            by_condition.add(self._condition, right, number)
+            if self.perturbed is not None:
+                by_condition.add(batch.rung, right, number)
             for name, value in response.metrics.items():
                 metrics[name] = metrics.get(name, 0.0) + value * number / samples
             self._step_done(note=latest)
@@ -244,17 +242,10 @@ class Trainer:
         data: Dataset,
         order: np.ndarray,
         stream: int,
-        twins: Iterator[NetworkTwin] | None = None,
+        twins: Iterator[tuple[str, NetworkTwin]] | None = None,
     ) -> Iterator[Batch]:
         """Yield this process's part of each batch."""
         return batches(twin, data, order, self.options, self.seed, stream, self.processes, twins)
-
-    def _twins(self, perturbed: PerturbedTwins) -> Iterator[NetworkTwin]:
-        """Yield the twin of each batch of the epoch."""
-        perturbed.start_epoch(self.epoch)
-        while True:
-            self._condition, self._runs = perturbed.next()
-            yield self._runs
 
     @staticmethod
     def _numbers(twin: NetworkTwin, labels: Tensor) -> tuple[int, int]:
@@ -262,13 +253,11 @@ class Trainer:
         part = twin.part
         return (len(labels), len(labels)) if part is None else (part.counted, part.batch)
 
-    def _learn(
-        self, inputs: tuple[Tensor | None, Tensor | None], labels: Tensor
-    ) -> tuple[Response, Tensor]:
-        """Learn from an encoded batch; return the response at its end, and its mean loss."""
+    def _learn(self, batch: Batch) -> tuple[Response, Tensor]:
+        """Learn from a batch; return the response at its end, and its mean loss."""
         total = torch.zeros((), dtype=torch.float64, device=self.twin.device)
         self.optimizer.zero_grad()
-        for response, loss in self._parts(inputs, labels):
+        for response, loss in self._parts(batch):
             last = response
             # The mean over all processes, so that all of them find out together.
             mean = self.twin.batch_mean(loss.detach())
@@ -305,13 +294,10 @@ class Trainer:
             + (f" or weight_decay ({options.weight_decay:g})" if options.weight_decay else "")
         )
 
-    def _parts(
-        self, inputs: tuple[Tensor | None, Tensor | None], labels: Tensor
-    ) -> Iterator[tuple[Response, Tensor]]:
+    def _parts(self, batch: Batch) -> Iterator[tuple[Response, Tensor]]:
         """Yield response and loss of each part of a batch, ready for the backward pass."""
-        options = self.options
-        runs = self._runs
-        parts = self.rule.learn(runs, *inputs, labels)
+        options, runs = self.options, batch.twin
+        parts = self.rule.learn(runs, *batch.inputs, batch.labels)
         while True:
             kind = self.twin.device.type
             lower = options.autocast == "bfloat16"
@@ -339,9 +325,10 @@ class Trainer:
         losses, hits = 0.0, 0
         every = np.arange(len(data))
         with torch.no_grad(), seeded(twin.device, self.seed, self.epoch, _EVALUATION):
-            for inputs, labels in self._batches(twin, data, every, stream=0):
+            for batch in self._batches(twin, data, every, stream=0):
+                labels = batch.labels
                 number, _ = self._numbers(twin, labels)
-                output = self.rule.predict(twin, *inputs)
+                output = self.rule.predict(twin, *batch.inputs)
                 loss_input = self.rule.loss_input(twin, output)
                 losses += self.rule.loss(loss_input, labels).item() * number
                 hits += int((output.argmax(1) == labels)[:number].sum())

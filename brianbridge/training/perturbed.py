@@ -179,6 +179,12 @@ class PerturbedTwins:
         for one in self._twins:
             one.uses = 0
 
+    def twins_of(self, epoch: int) -> Iterator[tuple[str, NetworkTwin]]:
+        """Yield rung and twin of each batch of an epoch."""
+        self.start_epoch(epoch)
+        while True:
+            yield self.next()
+
     def next(self) -> tuple[str, NetworkTwin]:
         """Return the name of the next batch's rung, empty if there is none, and its twin."""
         perturbed = self._random.random() < self._share

@@ -21,6 +21,7 @@ from ottt_by_hand import (
 import brianbridge as bb
 from brianbridge.rules import OTTT
 from brianbridge.training import SpikeRate, train
+from brianbridge.training.batches import Batch
 from brianbridge.training.loop import Trainer
 from brianbridge.training.options import TrainingOptions
 from brianbridge.twin.network import to_torch
@@ -105,7 +106,7 @@ def test_training_takes_the_steps_of_an_optimiser(make, updates):
     trainer = Trainer(twin, (x, y), rule, 0, options)
     inputs, labels = batch_of(twin)
     expected = trained_by_hand(twin, rule, inputs, labels, 0.5)
-    trainer._learn(inputs, labels)
+    trainer._learn(Batch(trainer.twin, inputs, labels))
     found = {n: (twin.projection(n).weight.detach(), twin.projection(n).bias.detach())
              for n in expected}  # fmt: skip
     assert_same(found, expected)
@@ -175,7 +176,7 @@ def test_the_penalty_of_the_spike_rate_is_shared_among_the_steps():
         options = TrainingOptions(epochs=1, spike_rate=spike_rate, validation_fraction=0.0)
         trainer = Trainer(twin, (x, y), rule, 0, options)
         inputs, labels = batch_of(twin)
-        losses.append(trainer._learn(inputs, labels)[1])
+        losses.append(trainer._learn(Batch(trainer.twin, inputs, labels))[1])
     spikes = prepared(dense(), rule).run(*inputs).spikes["hidden1"]
     expected = 2.0 * ((spikes.mean((1, 2)) / 0.01 - 1).clamp(min=0) ** 2).mean().item()
     assert expected > 0

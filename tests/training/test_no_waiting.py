@@ -19,6 +19,7 @@ from torch.utils._pytree import tree_leaves
 from brianbridge.network import SpikingNetwork
 from brianbridge.rules.base import LearningRule, learning_rule, rule_names
 from brianbridge.rules.choice import rules_for
+from brianbridge.training.batches import Batch
 from brianbridge.training.loop import Trainer
 from brianbridge.training.options import TrainingOptions
 from brianbridge.twin.network import to_torch
@@ -112,10 +113,9 @@ def test_the_loop_of_training_reads_nothing_before_the_end_of_an_epoch(options):
     labels = torch.zeros(BATCH, dtype=torch.int64, device=META)
     trainer = Trainer.__new__(Trainer)
     trainer.twin, trainer.rule, trainer.options, trainer.average = twin, rule, chosen, None
-    trainer._runs = twin
     trainer.optimizer = chosen.make_optimizer(twin.parameters())
     with _Copies() as copies:
-        response, loss = trainer._learn(tuple(inputs), labels)
+        response, loss = trainer._learn(Batch(twin, tuple(inputs), labels))
     assert (loss.device, response.output.device) == (META, META)
     assert copies.number == 0
 
