@@ -1,4 +1,6 @@
-"""What every test gets: a fresh Brian2 that compiles nothing, and a check of error messages."""
+"""What every test gets: a fresh Brian2 that compiles nothing, registries that forget what a test
+adds, and a check of error messages.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +49,29 @@ def fresh_brian2() -> Iterator[None]:
             prefs[name] = value
     defaultclock.dt = 0.1 * ms
     start_scope()
+
+
+@pytest.fixture(autouse=True)
+def registries_as_they_were() -> Iterator[None]:
+    """Forget the extensions that a test, or an example in a docstring, registers."""
+    from brianbridge.encoding.base import ENCODINGS
+    from brianbridge.ladder.remedy import REMEDIES
+    from brianbridge.network.connections import CONNECTIONS
+    from brianbridge.network.readouts import READOUTS
+    from brianbridge.perturbations.base import PERTURBATIONS
+    from brianbridge.rules.base import RULES
+    from brianbridge.twin.spike_function import SPIKE_FUNCTIONS
+
+    every = (
+        CONNECTIONS, ENCODINGS, PERTURBATIONS, READOUTS, REMEDIES, RULES, SPIKE_FUNCTIONS,
+    )  # fmt: skip
+    for registry in every:
+        registry.names()  # what is found by a search stays
+    before = [dict(registry._entries) for registry in every]
+    yield
+    for registry, entries in zip(every, before, strict=True):
+        registry._entries.clear()
+        registry._entries.update(entries)
 
 
 Refused = Callable[..., AbstractContextManager[None]]

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from network_files import assert_equal, refused
 
 from brianbridge.encoding import Bernoulli, Current, Latency
-from brianbridge.encoding.base import ENCODINGS
 from brianbridge.errors import InputError
 from brianbridge.io.networks.file import load_network, save_network
 from brianbridge.io.spikes.file import SpikeFileWriter
@@ -163,11 +162,7 @@ def test_curves_that_hdf5_cannot_hold_stay_json(network, path: Path, curve: obje
     assert_equal(load_network(path), network)
 
 
-def test_an_encoding_of_the_user_comes_back(
-    network: SpikingNetwork, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ENCODINGS, "_entries", dict(ENCODINGS._entries))
-
+def test_an_encoding_of_the_user_comes_back(network: SpikingNetwork, path: Path) -> None:
     @dataclass(frozen=True)
     class Burst(Bernoulli):
         kind = "burst"

@@ -14,7 +14,7 @@ import pytest
 
 import brianbridge as bb
 from brianbridge.datasets import from_arrays
-from brianbridge.rules.base import RULES, LearningRule, Response, learning_rule, rule_names
+from brianbridge.rules.base import LearningRule, Response, learning_rule, rule_names
 
 #: The whole file of a rule; `{name}` is its name.
 RULE = """
@@ -85,16 +85,7 @@ def test_a_file_and_an_entry_point_are_found_and_trained(tmp_path):
     assert all(line.endswith("has no option 'mod'. Did you mean 'mode'?") for line in lines)
 
 
-@pytest.fixture
-def forgotten_afterwards():
-    """Forget rules that a test defines."""
-    known = dict(RULES._entries)
-    yield
-    RULES._entries.clear()
-    RULES._entries.update(known)
-
-
-def test_a_class_of_the_user_is_a_rule_at_once_and_all_its_hooks_are_called(forgotten_afterwards):
+def test_a_class_of_the_user_is_a_rule_at_once_and_all_its_hooks_are_called():
     called = []
 
     @dataclass(frozen=True)
@@ -165,7 +156,7 @@ def test_a_class_of_the_user_is_a_rule_at_once_and_all_its_hooks_are_called(forg
     assert not np.array_equal(back.projections[1].weight, net.projections[1].weight)
 
 
-def test_two_rules_cannot_have_the_same_name(forgotten_afterwards):
+def test_two_rules_cannot_have_the_same_name():
     with pytest.raises(bb.InputError, match="there is already a learning rule 'spike_count'"):
 
         @dataclass(frozen=True)
