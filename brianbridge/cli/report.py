@@ -36,7 +36,7 @@ def report(options: Namespace) -> int:
     writable_file(out)
     verdicts = [read_verdict(path) for path in options.verdicts]
     if others:
-        write_side_by_side(verdicts, out)
+        write_side_by_side(verdicts, out, [str(path.parent) for path in options.verdicts])
     else:
         write_report(verdicts[0], out)
     print(json.dumps({"wrote": str(out)}) if options.json else f"wrote {out}")

@@ -58,7 +58,9 @@ def write_report(
     return write_whole(path, text)
 
 
-def write_side_by_side(verdicts: Sequence[Verdict], path: str | Path) -> Path:
+def write_side_by_side(
+    verdicts: Sequence[Verdict], path: str | Path, origins: Sequence[str] = ()
+) -> Path:
     """Write several verdicts side by side as one HTML file: before and after, or networks.
 
     Parameters
@@ -67,6 +69,9 @@ def write_side_by_side(verdicts: Sequence[Verdict], path: str | Path) -> Path:
         At least two verdicts; columns are in their order.
     path : str or Path
         The file to write.
+    origins : sequence of str
+        Where each of them is from, such as its folder. It tells verdicts on networks of the same
+        name apart, which have numbers otherwise.
 
     Returns
     -------
@@ -82,7 +87,7 @@ def write_side_by_side(verdicts: Sequence[Verdict], path: str | Path) -> Path:
         raise InputError(f"verdicts has {len(verdicts)}; give at least two to compare")
     from brianbridge.report.side_by_side import side_by_side
 
-    return write_whole(path, side_by_side(verdicts))
+    return write_whole(path, side_by_side(verdicts, origins))
 
 
 def report_beside(verdict: Verdict, folder: Path, command: str) -> Path:

@@ -45,7 +45,12 @@ _ATTRIBUTION = (
 )
 
 
-def ladder_figure(verdict: Verdict, name: str = "ladder", whose: str = "") -> Figure | None:
+def ladder_figure(
+    verdict: Verdict,
+    name: str = "ladder",
+    whose: str = "",
+    span: tuple[float, float] | None = None,
+) -> Figure | None:
     """Return the accuracy on each rung; None without rungs.
 
     Parameters
@@ -56,6 +61,8 @@ def ladder_figure(verdict: Verdict, name: str = "ladder", whose: str = "") -> Fi
         Unique name on the page.
     whose : str
         Begin of the title, if the page has several.
+    span : tuple of float, optional
+        The lowest and the highest accuracy in percent that several figures show.
     """
     if not verdict.rungs:
         return None
@@ -63,7 +70,7 @@ def ladder_figure(verdict: Verdict, name: str = "ladder", whose: str = "") -> Fi
         name,
         f"{whose}accuracy on each rung" if whose else "Accuracy on each rung",
         sentences.about_ladder(verdict),
-        lambda ax: plots.plot_ladder(verdict, ax=ax),
+        lambda ax: plots.plot_ladder(verdict, ax=ax).set(xlim=span),
         height=0.8 + 0.42 * len(verdict.rungs),
         caption=_LADDER,
     )

@@ -24,17 +24,20 @@ class _Run:
     outcome: str = ""
 
 
-def side_by_side(verdicts: Sequence[Verdict]) -> str:
+def side_by_side(verdicts: Sequence[Verdict], origins: Sequence[str] = ()) -> str:
     """Return the page as text.
 
     Parameters
     ----------
     verdicts : sequence of Verdict
         At least two verdicts; columns are in their order.
+    origins : sequence of str
+        Where each of them is from. It tells verdicts on networks of the same name apart.
     """
-    names = _names(verdicts)
+    names = _names(verdicts, origins)
+    span = _span(verdicts)
     drawn = (
-        ladder_figure(verdict, f"ladder{number}", f"{name}: ")
+        ladder_figure(verdict, f"ladder{number}", f"{name}: ", span)
         for number, (name, verdict) in enumerate(zip(names, verdicts, strict=True))
     )
     return str(
@@ -49,13 +52,27 @@ def side_by_side(verdicts: Sequence[Verdict]) -> str:
     )
 
 
-def _names(verdicts: Sequence[Verdict]) -> list[str]:
-    """Return a name for each verdict; those of the same network have numbers."""
+def _names(verdicts: Sequence[Verdict], origins: Sequence[str]) -> list[str]:
+    """Return a name for each verdict; those of the same network have their origin, or a number."""
     names = [verdict.network for verdict in verdicts]
+    apart = len(set(zip(names, origins, strict=False))) == len(names)
     return [
-        f"{name} ({names[:number].count(name) + 1})" if names.count(name) > 1 else name
+        f"{name} ({origins[number] if apart else names[:number].count(name) + 1})"
+        if names.count(name) > 1
+        else name
         for number, name in enumerate(names)
     ]
+
+
+def _span(verdicts: Sequence[Verdict]) -> tuple[float, float]:
+    """Return the lowest and the highest accuracy in percent that the figures show."""
+    shown = [verdict.twin.accuracy for verdict in verdicts]
+    for verdict in verdicts:
+        for rung in verdict.rungs:
+            ends = () if rung.exact else rung.accuracy_change_ci95
+            shown += [rung.accuracy, *(verdict.twin.accuracy + end for end in ends)]
+    margin = 0.04 * (max(shown) - min(shown)) + 1e-3
+    return 100 * (min(shown) - margin), 100 * (max(shown) + margin)
 
 
 def _rows(verdicts: Sequence[Verdict]) -> Iterator[tuple[str, list[_Run | None]]]:

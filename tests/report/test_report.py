@@ -450,6 +450,9 @@ def test_verdicts_are_shown_side_by_side(verdict, refused, tmp_path):
     same = side_by_side([verdict, verdict])
     assert "<p>All verdicts are of the same 30 samples of mine.</p>" in same
     assert "<p>They are of the same network.</p>" in same
+    for origins, shown in ((["a", "b"], ["(a)", "(b)"]), (["a", "a"], ["(1)", "(2)"])):
+        told = side_by_side([verdict, verdict], origins)
+        assert all(told.count(name) >= 3 for name in shown)
     stricter = replace(verdict.rungs[0], tolerances={"min_agreement": 0.5})
     changed = side_by_side([verdict, replace(verdict, rungs=(stricter,))])
     assert "change something else: parity.</p>" in changed
