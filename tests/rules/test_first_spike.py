@@ -20,6 +20,8 @@ from brianbridge.rules.single_spike.crossing_by_events import has_event_kernel
 from brianbridge.rules.single_spike.first_crossing import TimeGradient
 from brianbridge.rules.single_spike.relative_targets import relative_targets
 from brianbridge.simulation.reader.write_back import write_back
+from brianbridge.study.entries import NetworkEntry
+from brianbridge.study.network import build_network
 from brianbridge.training import train
 from brianbridge.twin.network import to_torch
 from brianbridge.twin.scan import first_steps
@@ -271,7 +273,7 @@ def test_digits_are_learned(options, bound):
     assert (output.argmax(1).numpy() == split.test.y).mean() > bound
 
 
-def test_initial_weights_let_neurons_fire():
+def test_initial_weights_let_neurons_fire(tmp_path):
     split = load_dataset("digits", seed=1)
     net = network([conv(8, 3), MaxPool2d(2), dense(50), dense(10)], (8, 8))
     twin = to_torch(net)
@@ -286,9 +288,12 @@ def test_initial_weights_let_neurons_fire():
     for name in ("hidden", "output"):
         assert v[name].mean().item() == pytest.approx(1, abs=1e-3)
     trained = net.with_weights({}, rule=FirstSpike().to_dict())
+    save_network(trained, tmp_path / "trained.h5")
+    entry = NetworkEntry(start=str(tmp_path / "trained.h5"), after=2)
     for kept, rule in (
         (to_torch(net), FirstSpike(initial_potential=0)),
         (to_torch(trained), FirstSpike()),
+        (to_torch(build_network(entry, split.train, seed=1)), FirstSpike()),
     ):
         rule.before_training(kept, *inputs)
         for projection in net.projections:

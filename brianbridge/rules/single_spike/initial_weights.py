@@ -43,8 +43,11 @@ def set_initial_weights(
 
 
 def was_trained(network: SpikingNetwork) -> bool:
-    """Return whether a network has the weights of a training, which are no initial weights."""
-    return "rule" in network.provenance
+    """Return whether a network has the weights of a training, which are no initial weights.
+
+    A study that starts from a trained network keeps that network's provenance as ``start``.
+    """
+    return not network.provenance.keys().isdisjoint(("rule", "start"))
 
 
 def _is_dense(projection: Projection) -> bool:
