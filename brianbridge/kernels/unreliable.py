@@ -127,13 +127,15 @@ class UnreliableSynapses:
         """
         spikes, origin = self._seen(spikes, weight.dtype)
         placed = np.ascontiguousarray(weight).reshape(-1)[self._element]
-        sums = np.zeros((len(keys), self.targets), weight.dtype)
+        sums = np.zeros((len(keys), *self._by_pixel), weight.dtype)
 
         def add(low: int, high: int) -> None:
             self._visit(sums, placed, spikes, origin, keys, low, high, False)
 
         in_threads(add, len(keys), _PART if threads else len(keys))
-        return sums
+        if self._sliding is None:
+            return sums
+        return np.ascontiguousarray(np.moveaxis(sums, 3, 1)).reshape(len(keys), self.targets)
 
     def weight_gradient(
         self, gradient: np.ndarray, spikes: SpikeRows, keys: np.ndarray
@@ -149,6 +151,10 @@ class UnreliableSynapses:
         """
         spikes, origin = self._seen(spikes, gradient.dtype)
         each = np.zeros(self._element.shape, gradient.dtype)
+        if self._sliding is not None:
+            channels, *pixels = self._sliding[1]
+            images = gradient.reshape(len(keys), channels, *pixels)
+            gradient = np.ascontiguousarray(np.moveaxis(images, 1, 3))
         self._visit(gradient, each, spikes, origin, keys, 0, len(keys), True)
         found = np.zeros(math.prod(self._shape), gradient.dtype)
         np.add.at(found, self._element.ravel(), each.ravel())
@@ -164,6 +170,14 @@ class UnreliableSynapses:
             add_kernels(sums, placed, *self._sliding, *rest)
         else:
             add_listed(sums, *self._listed, placed, *rest)
+
+    @property
+    def _by_pixel(self) -> Shape:
+        """Shape of the targets in the loops: images have their channels last."""
+        if self._sliding is None:
+            return (self.targets,)
+        channels, *pixels = self._sliding[1]
+        return *pixels, channels
 
     def _seen(self, spikes: SpikeRows, dtype: np.dtype) -> tuple[SpikeRows, np.ndarray]:
         """Return the spikes that the connection sees, and the neurons from which they come."""

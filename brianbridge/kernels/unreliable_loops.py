@@ -1,6 +1,8 @@
 """Add the weights of spikes that may fail to arrive, and their gradient: compiled loops.
 
-They run synapse by synapse, and take several times as long as those without failure. Each row of
+They run synapse by synapse, and take several times as long as those without failure. A loop over
+the channels of a pixel draws for all of them and has no branch, so that the compiler can compute
+several at once. Each row of
 spikes (a sample in a step) has a key, which with the neurons at either end decides what arrives:
 see `brianbridge.kernels.fates`.
 """
@@ -39,6 +41,17 @@ def position_of(
     return position if 0 <= position < size else -1
 
 
+@_inline
+def _add_arriving(
+    to: Any, values: Any, scale: Any, key: Any, target: Any, apart: Any, limit: Any
+) -> None:
+    """Add values times `scale` where a spike arrives; targets are `apart` from each other."""
+    real = to.dtype.type
+    for c in range(values.size):
+        added = scale * real(values[c])
+        to[c] += added if arrives(key, target + c * apart, limit) else real(0)
+
+
 @_compiled
 def add_listed(
     sums: np.ndarray, first: np.ndarray, reached: np.ndarray, copy: np.ndarray,
@@ -74,8 +87,9 @@ def add_kernels(
 ) -> None:  # fmt: skip
     """Add kernels where a spike arrives.
 
-    ``weight`` is ``(in, height, width, out/groups)`` for a convolution and for its transpose.
-    Backward, `sums` is a gradient, and that of the weight is added to `weight`.
+    ``weight`` is ``(in, height, width, out/groups)`` for a convolution and for its transpose, and
+    ``sums`` is ``(rows, height, width, out)``. Backward, `sums` is a gradient, and that of the
+    weight is added to `weight`.
     """
     start, node, value = spikes
     rows, columns, channels = weight.shape[1], weight.shape[2], weight.shape[3]
@@ -100,13 +114,12 @@ def add_kernels(
                     if ox < 0:
                         continue
                     kernel = weight[channel, ky, kx]
-                    for c in range(channels):
-                        j = (begin + c) * positions + oy * out[2] + ox
-                        if arrives(key, j, limit):
-                            if backward:
-                                kernel[c] += scale * sums[b, j]
-                            else:
-                                sums[b, j] += scale * real(kernel[c])
+                    reached = sums[b, oy, ox, begin : begin + channels]
+                    j = begin * positions + oy * out[2] + ox
+                    if backward:
+                        _add_arriving(kernel, reached, scale, key, j, positions, limit)
+                    else:
+                        _add_arriving(reached, kernel, scale, key, j, positions, limit)
 
 
 @_compiled

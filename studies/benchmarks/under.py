@@ -3,7 +3,7 @@
     python studies/benchmarks/under.py [--samples 1280] [--rounds 3]
 
 The kept CNN of spike-count learning trains for one epoch, clean and with every batch under a rung,
-in turns. Rungs have the steps of the clean network, but one, which has a finer step and is told apart.
+in turns. Rungs have the steps of the clean network, but one, whose step is finer.
 Times are those of the processor, with one thread, and exclude what is done once before training.
 Writes studies/results/under.json and .md.
 """
