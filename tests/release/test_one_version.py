@@ -70,6 +70,13 @@ def test_the_second_set_of_versions_has_the_torch_of_the_first() -> None:
     assert f'"torch=={pins("constraints.txt")["torch"]}"' in text
 
 
+def test_every_file_of_the_second_set_is_there() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+    files = re.search(r"^SENSITIVE := (.*)$", text, re.MULTILINE)[1].split()
+    assert files
+    assert not [name for name in files if not (ROOT / name).is_file()]
+
+
 def test_every_reference_of_the_paper_is_known() -> None:
     known = set(re.findall(r"^@\w+\{(\w+),", (ROOT / "paper/paper.bib").read_text(), re.MULTILINE))
     cited = set(re.findall(r"@(\w+)", (ROOT / "paper/paper.md").read_text(encoding="utf-8")))
