@@ -55,4 +55,4 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $(STAMP)
 
 clean:
-	rm -rf .venv runs docs/_build docs/api/generated
+	rm -rf .venv .nox runs docs/_build docs/api/generated

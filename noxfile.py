@@ -27,7 +27,7 @@ PACKAGES = {
     "3.11-oldest": ["--resolution", "lowest-direct"],  # all lower bounds of pyproject.toml
     **{python: [] for python in PYTHONS},
     # Of `make test-second`: what is released later does not change it.
-    "3.13-brian2-2.10": ["brian2==2.10.1", "--exclude-newer", "2026-11-30"],
+    "3.13-brian2-2.10": ["brian2==2.10.1", "torch==2.13.0", "--exclude-newer", "2026-11-30"],
 }
 #: The commands that a wheel alone must run, and the statuses that say that they did.
 COMMANDS = {

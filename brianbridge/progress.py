@@ -96,9 +96,13 @@ class _Lines(Counter):
         super().__init__(total, done)
         self._what, self._unit = what, unit
         self._next, self._wait = self._began + _LINE_AFTER, _LINE_AFTER
+        #: When the first step ended, and what was done then. It may have compiled code for long.
+        self._warm: tuple[float, int] | None = None
 
     def _show(self, note: str) -> None:
         now = time.time()
+        if self._warm is None and self.done > self._first:
+            self._warm = now, self.done
         if now < self._next:
             return
         self._wait = min(2 * self._wait, _RAREST)
@@ -106,8 +110,10 @@ class _Lines(Counter):
         of, left = "", ""
         if self.total:
             of = f" of {self.total:,}"
-            each = (now - self._began) / max(self.done - self._first, 1)
-            left = f", {duration(each * (self.total - self.done))} left"
+            since, before = self._warm or (now, self.done)
+            if self.done > before:
+                each = (now - since) / (self.done - before)
+                left = f", {duration(each * (self.total - self.done))} left"
         line = f"{self._what}: {self.done:,}{of} {self._unit}{left}"
         _write(f"{line}, {note}" if note else line)
 

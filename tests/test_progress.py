@@ -61,9 +61,22 @@ def test_work_without_a_known_end_is_counted(clock, capsys):
 
 def test_a_resumed_count_estimates_by_what_it_did_itself(clock, capsys):
     with Progress().count("training", 100, "batches", done=50) as step:
+        step(5)
         clock[0] += 20
         step(10)
-    assert capsys.readouterr().err == "training: 60 of 100 batches, 80 s left\n"
+    assert capsys.readouterr().err == "training: 65 of 100 batches, 70 s left\n"
+
+
+def test_the_first_step_which_may_compile_says_nothing_about_the_others(clock, capsys):
+    with Progress().count("training", 800, "batches") as step:
+        clock[0] += 15
+        step()
+        clock[0] += 20
+        step(10)
+    assert capsys.readouterr().err.splitlines() == [
+        "training: 1 of 800 batches",
+        "training: 11 of 800 batches, 26 min left",
+    ]
 
 
 def test_a_terminal_has_a_bar_with_the_time_left_that_goes_away(clock, monkeypatch):

@@ -145,7 +145,8 @@ def _check_fits(group: Any, name: str, value: Any) -> None:
             f"variable '{name}' of '{group.name}' cannot be set: write the file by "
             "get_states(read_only_variables=False)"
         )
-    wanted = np.shape(group.state(name, use_units=False))
+    # Of the values: Brian2 2.10 fails to tell the shape of a variable that all neurons share.
+    wanted = np.shape(group.state(name, use_units=False)[:])
     if np.shape(value) not in (wanted, ()):
         raise InputError(
             f"variable '{name}' has shape {np.shape(value)} in the file and {wanted} in "

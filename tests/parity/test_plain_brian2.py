@@ -126,12 +126,13 @@ def run_by_hand(hand: ByHand, network: Any, raster: np.ndarray) -> dict[str, dic
         objects += [group, synapses, spikes, states]
         source, sign = group, f"*{hand.graded}_pre" if hand.graded else ""
     Network(*objects).run(STEPS * DT)
+    # Copies, because Brian2 frees the memory with the monitors.
     return {
         name: {
             "step": np.rint(np.asarray(spikes.t / DT)).astype(int),
-            "node": np.asarray(spikes.i),
-            "value": np.asarray(getattr(spikes, hand.graded)) if hand.graded else 1.0,
-            **{v: np.asarray(getattr(states, v)) for v in states.record_variables},
+            "node": np.array(spikes.i),
+            "value": np.array(getattr(spikes, hand.graded)) if hand.graded else 1.0,
+            **{v: np.array(getattr(states, v)) for v in states.record_variables},
         }
         for name, (spikes, states) in monitors.items()
     }

@@ -76,7 +76,8 @@ def run_both(
         )
     assert output.spikes is not None
     return Both(
-        {name: np.asarray(getattr(traces, name + "_")).T for name in model.state_variables},
+        # Copies, because Brian2 frees the memory with the monitor.
+        {name: np.array(getattr(traces, name + "_")).T for name in model.state_variables},
         {name: trace[:, 0].numpy() for name, trace in output.traces.items()},
         raster,
         output.spikes[:, 0].numpy(),
