@@ -32,12 +32,19 @@ from brianbridge.network import SpikingNetwork
 from brianbridge.perturbations import Perturbation, perturbation, perturbed
 from brianbridge.perturbations.base import PERTURBATIONS
 from brianbridge.perturbations.condition import Condition
-from brianbridge.schema import TablesByName, files_by_name, find_toml, read_toml, validated
+from brianbridge.schema import (
+    MadeInPython,
+    TablesByName,
+    files_by_name,
+    find_toml,
+    read_toml,
+    validated,
+)
 
 __all__ = ["Rung", "Tolerances", "check_ladder", "ladder_names", "read_ladder"]
 
 
-class Tolerances(BaseModel):
+class Tolerances(MadeInPython):
     """Describe the tolerances of a rung. A tolerance of None sets no limit.
 
     Parameters
@@ -86,9 +93,8 @@ class Rung(Tolerances):
 
     Raises
     ------
-    pydantic.ValidationError
-        If there is no such perturbation or remedy, or an option does not fit. It is a
-        ``ValueError``; `read_ladder` turns it into one line about the file.
+    InputError
+        If there is no such perturbation or remedy, or an option does not fit.
 
     Examples
     --------

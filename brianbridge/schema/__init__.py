@@ -11,10 +11,11 @@ import `brianbridge.errors` only.
 from brianbridge.schema.choices import NameIn, TableBy, TablesByName
 from brianbridge.schema.json_schema import json_schema
 from brianbridge.schema.options import check_kinds, check_options
-from brianbridge.schema.tables import validated
+from brianbridge.schema.tables import MadeInPython, validated
 from brianbridge.schema.toml_files import files_by_name, find_toml, read_toml
 
 __all__ = [
+    "MadeInPython",
     "NameIn",
     "TableBy",
     "TablesByName",

@@ -4,19 +4,37 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar, get_args, get_type_hints
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.schema.text import short
 
-__all__ = ["validated"]
+__all__ = ["MadeInPython", "validated"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
 #: pydantic's names for an unknown key, in a model and in a dataclass.
 _UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
+#: Whether a file is compared with its model; errors then say where in the file they are.
+_IN_FILE: ContextVar[bool] = ContextVar("in_file", default=False)
+
+
+class MadeInPython(BaseModel):
+    """A part of a file that users also make in Python; an error is then one line, too."""
+
+    if not TYPE_CHECKING:  # type checkers see the fields
+
+        def __init__(self, **entries: Any) -> None:
+            try:
+                super().__init__(**entries)
+            except ValidationError as error:
+                if _IN_FILE.get():
+                    raise
+                made = type(self)
+                raise InputError(f"{made.__name__}: {_explained(error, made, entries)}") from None
 
 
 def validated(model: type[Model], entries: Mapping[str, Any], what: str) -> Model:
@@ -43,10 +61,13 @@ def validated(model: type[Model], entries: Mapping[str, Any], what: str) -> Mode
     >>> validated(Point, {"x": 1}, "file 'p.toml'").x
     1.0
     """
+    within = _IN_FILE.set(True)
     try:
         return model.model_validate(dict(entries))
     except ValidationError as error:
         raise InputError(f"{what}: {_explained(error, model, entries)}") from None
+    finally:
+        _IN_FILE.reset(within)
 
 
 def _explained(error: ValidationError, model: type[BaseModel], entries: Mapping[str, Any]) -> str:

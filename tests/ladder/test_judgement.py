@@ -214,3 +214,16 @@ def test_silent_samples_and_ties_are_counted_in_each_run():
     for found in (verdict.twin, verdict.rungs[0]):
         assert (found.ties, found.silent) == (ties.sum(), silent.sum())
     assert not verdict.warnings
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"perturb": {"refractory": {"time": 3}}}, "'refractory' has no option 'time'"),
+        ({"max_acuracy_drop": 0.1}, "Did you mean 'max_accuracy_drop'?"),
+        ({"repeats": 0}, "'repeats' = 0"),
+    ],
+)
+def test_a_rung_made_in_python_is_refused_in_one_line(refused, options, said):
+    with refused("Rung: ", said):
+        Rung(name="mine", **options)
