@@ -16,6 +16,7 @@ from brianbridge.network import SpikingNetwork
 from brianbridge.network.layer_files import build_layers
 from brianbridge.network.library import changed_encoding, network_model
 from brianbridge.study.entries import NetworkEntry
+from brianbridge.study.schema import study_names
 from brianbridge.study.trained_on import trained_on
 
 __all__ = ["build_network"]
@@ -96,6 +97,11 @@ def _check_not_seen(path: Path, provenance: Mapping[str, Any], data: Dataset) ->
 
 def _started(entry: NetworkEntry, path: Path, data: Dataset) -> SpikingNetwork:
     """Return a trained network whose provenance names the file that it comes from."""
+    if not path.exists() and path.stem in study_names():
+        raise InputError(
+            f"[network] start = '{path}': there is no such file; carry out the study "
+            f"'{path.stem}' first, and copy the network.h5 that it writes"
+        )
     network = load_network(path)
     _check_not_seen(path, network.provenance, data)
     return replace(

@@ -175,6 +175,8 @@ def test_a_start_that_does_not_fit_is_refused(study, trained, refused):
         prepared(study(f'[network]\nstart = "{trained}"', HEAD.replace("digits", "iris")))
     with refused("absent.h5"):
         prepared(study('[network]\nstart = "absent.h5"'))
+    with refused("digits_spike_count.h5", "carry out the study 'digits_spike_count' first"):
+        prepared(study('[network]\nstart = "absent/digits_spike_count.h5"'))
 
 
 # ---------------------------------------------------------------------- refusals
