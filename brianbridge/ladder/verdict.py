@@ -159,7 +159,8 @@ class Verdict:
         data = self.dataset
         if not data:
             return self.network
-        return f"{self.network} on {data['samples']} samples of {data['name']} ({data['split']})"
+        made = "" if data["split"] == "as given" else f" ({data['split']})"
+        return f"{self.network} on {data['samples']} samples of {data['name']}{made}"
 
     @property
     def _rows(self) -> list[Row]:

@@ -170,13 +170,10 @@ def why_no_better_than_chance(accuracy: float, chance: float | None, samples: in
     error = _Z95 * math.sqrt(accuracy * (1 - accuracy) / samples)
     if accuracy - error > chance:
         return ""
-    below = accuracy <= chance
-    remedy = (
-        "train the network, and give bb.write_back(twin)"
-        if below
-        else "train the network, or give more samples"
-    )
+    better, remedy = "not clearly better", "train the network, or give more samples"
+    if accuracy <= chance:
+        better, remedy = "no better", "train the network, and give bb.write_back(twin)"
     return (
-        f"right on {100 * accuracy:.2f} % of the samples, {'no' if below else 'not clearly'} better "
-        f"than chance ({100 * chance:.2f} %); {remedy}"
+        f"right on {100 * accuracy:.2f} % of the samples, {better} than chance "
+        f"({100 * chance:.2f} %); {remedy}"
     )
