@@ -87,7 +87,7 @@ def _labels(
     if not all(isinstance(label, str) for label in given):
         raise InputError(
             f"dataset {name!r}: y must be integers or class names, not {labels.dtype}; try "
-            "y.astype(int) or y.astype(str)"
+            "y.astype(int), y.long() of a tensor, or y.astype(str)"
         )
     known = tuple(sorted(set(given)) if classes is None else classes)
     number = {label: k for k, label in enumerate(known)}

@@ -17,7 +17,7 @@ from brianbridge.datasets.dataset import Dataset
 from brianbridge.datasets.given import as_dataset
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network.given import check_network_given
-from brianbridge.network.samples import flat_samples
+from brianbridge.network.samples import flat_samples, remedy_of_shape
 
 if TYPE_CHECKING:
     from brianbridge.network import SpikingNetwork
@@ -76,7 +76,7 @@ def fitted(network: SpikingNetwork, data: Any, called: str = "the network") -> D
     if data.shape != tuple(network.input_shape):
         raise InputError(
             f"dataset '{data.name}' has samples of shape {data.shape}; {called} takes "
-            f"{tuple(network.input_shape)}; reshape the samples, or make a network for their shape"
+            f"{tuple(network.input_shape)}; {_remedy(network, data)}"
         )
     outputs = network.output.size
     known = named_classes(network)
@@ -97,9 +97,23 @@ def fitted(network: SpikingNetwork, data: Any, called: str = "the network") -> D
     if len(found.classes) > outputs:
         raise InputError(
             f"dataset '{data.name}' has {len(found.classes)} classes; {called} has only "
-            f"{outputs} outputs"
+            f"{outputs} outputs; {_remedy_of_labels(found)}"
         )
     return found
+
+
+def _remedy(network: SpikingNetwork, data: Dataset) -> str:
+    """Say how to correct samples of a wrong shape; another network may be meant, too."""
+    remedy = remedy_of_shape(network, data.x.shape)
+    other = "or make a network for their shape"
+    return f"reshape the samples, {other}" if remedy.startswith("give samples") else remedy
+
+
+def _remedy_of_labels(data: Dataset) -> str:
+    """Say what to do about more classes than outputs."""
+    if _are_numbers(data.classes) and data.y.min() > 0:
+        return f"labels begin at 0: give y - {data.y.min()}"
+    return f"give a network with {len(data.classes)} outputs"
 
 
 def named_classes(network: SpikingNetwork) -> tuple[str, ...] | None:

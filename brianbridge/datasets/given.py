@@ -16,7 +16,7 @@ from brianbridge.network.spike_frames import are_spike_trains
 __all__ = ["as_dataset", "has_labels"]
 
 #: Name of a dataset that was given without one.
-_NAME = "given"
+_NAME = "your data"
 #: Samples of a torch dataset that are put together at a time.
 _BATCH = 256
 
@@ -41,7 +41,7 @@ def as_dataset(data: Any, called: str = "the network") -> Dataset:
     Examples
     --------
     >>> as_dataset(([[0.1, 0.9], [0.7, 0.2]], [0, 1]))
-    Dataset 'given', all (as given): 2 samples of 2 values, 2 classes (0, 1)
+    Dataset 'your data', all (as given): 2 samples of 2 values, 2 classes (0, 1)
     """
     if isinstance(data, Dataset):
         return data

@@ -13,6 +13,7 @@ from brianbridge.distributions import binomial_numbers, normals
 from brianbridge.encoding.base import EncodedInput, Encoding
 from brianbridge.encoding.blocks import joined, spans, steps_of_block
 from brianbridge.encoding.draws import Chances
+from brianbridge.encoding.limits import exceeds
 from brianbridge.errors import InputError
 from brianbridge.readable import counted
 
@@ -91,7 +92,7 @@ class Background(Encoding):
                 f"encoding 'background': since = {since.tolist()!s:.80}; give increasing steps, "
                 "the first of them 0"
             )
-        if self.inputs > 1 and rates.max() * self.dt > 1:
+        if self.inputs > 1 and exceeds(rates.max() * self.dt, 1.0):
             raise InputError(
                 f"encoding 'background': a rate of {rates.max():g} Hz is more than one spike per "
                 f"step of {self.dt * 1e3:g} ms; give more inputs of a lower rate"

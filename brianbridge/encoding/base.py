@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from brianbridge.errors import InputError
+from brianbridge.neurons.plain_seconds import warn_of_seconds
 from brianbridge.neurons.quantities import checked_step
 from brianbridge.neurons.quantity_text import parse_quantity, quantity_text
 from brianbridge.registry import Registry
@@ -79,7 +80,7 @@ class Encoding(ABC):
     steps : int
         Steps of one presentation, T.
     dt : Quantity, str or float
-        Length of a step of the twin (seconds if a plain number).
+        Length of a step of the twin (seconds if a plain number, which warns from 0.1 on).
     """
 
     kind: ClassVar[str]
@@ -101,7 +102,11 @@ class Encoding(ABC):
             raise InputError(
                 f"encoding '{self.kind}': steps = {self.steps}; give at most {_MOST_STEPS}"
             )
+        self._warn_of_long_step()
         object.__setattr__(self, "dt", checked_step(self.dt, f"encoding '{self.kind}', dt"))
+
+    def _warn_of_long_step(self) -> None:
+        warn_of_seconds(self.dt, f"encoding '{self.kind}', dt", made=self)
 
     def _whole(self, name: str, at_least: int) -> int:
         """Return an option as an integer; refuse one that is not a whole number."""

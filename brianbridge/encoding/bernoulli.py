@@ -13,6 +13,7 @@ from brianbridge.counters import key_of
 from brianbridge.encoding.base import EncodedInput, Encoding, StepEvents
 from brianbridge.encoding.blocks import spans
 from brianbridge.encoding.draws import Chances
+from brianbridge.encoding.limits import ROUNDING, exceeds, shown_above
 from brianbridge.errors import InputError
 
 __all__ = ["Bernoulli"]
@@ -88,16 +89,22 @@ class Bernoulli(Encoding):
         Samples that give no probability are refused.
         """
         low, high = x.min(initial=0.0), x.max(initial=0.0)
+        largest = 1.0 if self.gain <= 1 else 1 / self.gain
+        if not self.signed and low < -ROUNDING:
+            raise InputError(
+                f"encoding 'bernoulli': the smallest value is {low:g}; clip the data, "
+                f"x.clip(0, {largest:g}), scale them, or for signed data give signed=True"
+            )
+        reached = self.gain * max(-low, high)
+        if exceeds(reached, 1.0):
+            least = f"-{largest:g}" if self.signed else "0"
+            raise InputError(
+                f"encoding 'bernoulli': gain*|x| reaches {shown_above(reached, 1.0)}, which is not "
+                f"a probability; clip the data, x.clip({least}, {largest:g}), scale them, or lower "
+                "the gain"
+            )
         if not self.signed and low < 0:
-            raise InputError(
-                f"encoding 'bernoulli': the smallest value is {low:g}; set signed = true, or "
-                "scale the data to [0, 1]"
-            )
-        if self.gain * max(-low, high) > 1:
-            raise InputError(
-                f"encoding 'bernoulli': gain*|x| reaches {self.gain * max(-low, high):g}, which is "
-                "not a probability; lower the gain or scale the data"
-            )
+            x, low = x.clip(0.0), 0.0
         flat = x.reshape(len(x), math.prod(x.shape[1:]))
         return Chances.of(flat, self.gain), bool(low < 0)
 

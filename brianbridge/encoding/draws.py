@@ -60,7 +60,7 @@ class Chances:
 
     @classmethod
     def of(cls, values: np.ndarray, gain: float = 1.0) -> Chances:
-        """Prepare probabilities ``gain*abs(values)``, which must lie between 0 and 1."""
+        """Prepare probabilities ``gain*abs(values)``; an input with one above 1 always fires."""
         values = np.ascontiguousarray(values, np.float64)
         return cls(values, float(gain), *_prepared(values, float(gain)))
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from brianbridge.encoding.base import EncodedInput, Encoding
+from brianbridge.encoding.limits import ROUNDING, exceeds, shown_above
 from brianbridge.errors import InputError
 
 __all__ = ["Latency"]
@@ -44,11 +45,13 @@ class Latency(Encoding):
     def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
         """Return a raster with at most one spike for each input; see `Encoding.encode`."""
         x = self._samples(x, index)
-        if np.any((x < 0) | (x > 1)):
+        low, high = x.min(initial=0.0), x.max(initial=0.0)
+        if low < -ROUNDING or exceeds(high, 1.0):
             raise InputError(
-                f"encoding 'latency': the data range from {x.min():g} to {x.max():g}; scale them "
-                "to [0, 1]"
+                f"encoding 'latency': the data range from {low:g} to {shown_above(high, 1.0)}; "
+                "clip them, x.clip(0, 1), or scale them to [0, 1]"
             )
+        x = x.clip(0.0, 1.0)
         fires = np.flatnonzero(x > self.silent)
         step = np.rint((1 - x.ravel()[fires]) * (self.steps - 1)).astype(np.int64)
         raster = np.zeros((self.steps, *x.shape), np.int8)

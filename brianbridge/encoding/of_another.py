@@ -16,6 +16,9 @@ class OfAnother:
 
     encoding: Any
 
+    def _warn_of_long_step(self) -> None:
+        """Do nothing: the step is that of the other encoding."""
+
     def shape_of_input(self, sample_shape: Sequence[int]) -> tuple[int, ...]:
         """Return the shape of the other encoding's input."""
         return tuple(self.encoding.shape_of_input(sample_shape))

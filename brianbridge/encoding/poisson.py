@@ -10,6 +10,7 @@ import numpy as np
 
 from brianbridge.encoding.base import EncodedInput, Encoding, StepEvents
 from brianbridge.encoding.bernoulli import Bernoulli
+from brianbridge.encoding.limits import ROUNDING, exceeds, shown_above
 from brianbridge.errors import InputError
 from brianbridge.neurons.quantities import parse_quantity, unit_name
 
@@ -102,10 +103,12 @@ class Poisson(Encoding):
             If a sample has a negative value, or a rate is above one spike in a step.
         """
         rates = self._samples(x, index) * self.rate
-        if rates.size and (rates.min() < 0 or rates.max() * dt > 1):
+        low, high = rates.min(initial=0.0), rates.max(initial=0.0)
+        if low < -ROUNDING * self.rate or exceeds(high * dt, 1.0):
+            largest = min(1.0, 1 / (self.rate * dt))
             raise InputError(
-                f"encoding 'poisson': rates range from {rates.min():g} to {rates.max():g} Hz, but "
-                f"must lie between 0 and {1 / dt:g} Hz, one spike per step; scale the data or "
-                "lower the rate"
+                f"encoding 'poisson': rates range from {low:g} to {shown_above(high, 1 / dt)} Hz, "
+                f"but must lie between 0 and {1 / dt:g} Hz, one spike per step; clip the data, "
+                f"x.clip(0, {largest:g}), scale them, or lower the rate"
             )
-        return rates
+        return rates.clip(0.0) if low < 0 else rates

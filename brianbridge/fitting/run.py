@@ -21,6 +21,7 @@ from brianbridge.fitting.result import Fit
 from brianbridge.fitting.search import fit_to_measures, fit_to_spikes, fit_to_traces
 from brianbridge.fitting.spike_result import SpikeFit
 from brianbridge.neurons.model import NeuronModel
+from brianbridge.neurons.plain_seconds import warn_of_seconds
 from brianbridge.simulation.device import check_runtime_device
 
 if TYPE_CHECKING:
@@ -218,6 +219,7 @@ def fit(
     {'tau': 10. * msecond}
     """
     options = dict(locals())
+    warn_of_seconds(dt, "dt")
     check_runtime_device("fit")
     circuit = is_circuit(model)
     measure = target.measure if isinstance(target, Features) else as_rates(target)

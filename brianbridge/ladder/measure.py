@@ -24,7 +24,7 @@ from brianbridge.measures.accuracy_change import (
 from brianbridge.measures.confidence_intervals import score_interval
 from brianbridge.measures.operation_counting import count_operations
 from brianbridge.measures.over_time import accuracy_over_time
-from brianbridge.measures.sample_summary import count_silent_and_tied
+from brianbridge.measures.sample_summary import count_silent_and_tied, share_of_largest_class
 from brianbridge.measures.spike_comparison import SpikeComparison
 from brianbridge.measures.spike_counts import SpikeCounts
 from brianbridge.network import SpikingNetwork
@@ -47,6 +47,7 @@ def measure_twin(twin: RunResult, labels: np.ndarray) -> TwinOutcome:
     return TwinOutcome(
         accuracy=float(np.mean(twin.prediction == labels)),
         spikes_per_sample=_spikes_per_sample(twin),
+        chance=share_of_largest_class(labels),
         decision=None if twin.decision is None else twin.decision.to_dict(),
         over_time=_over_time([twin]),
         **count_silent_and_tied([twin.outputs], twin.prediction[None], labels),

@@ -24,6 +24,8 @@ class TwinOutcome:
         Mean number of spikes, by population.
     silent, ties, only_class
         As in `RungOutcome`.
+    chance : float, optional
+        Share of samples of the most frequent class; None if all have the same label.
     decision : mapping, optional
         When output neurons decided; only for networks with readout ``first_spike``
         (`brianbridge.measures.decision.Decision`).
@@ -36,6 +38,7 @@ class TwinOutcome:
     silent: float | None = None
     ties: float = 0.0
     only_class: int | None = None
+    chance: float | None = None
     decision: Mapping[str, Any] | None = None
     over_time: Mapping[str, Sequence[float]] | None = None
 

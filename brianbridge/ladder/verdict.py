@@ -25,7 +25,7 @@ from brianbridge.ladder.table import (
     twin_row,
 )
 from brianbridge.measures.operations import Operations
-from brianbridge.measures.sample_summary import why_uninformative
+from brianbridge.measures.sample_summary import why_no_better_than_chance, why_uninformative
 from brianbridge.network import SpikingNetwork
 
 __all__ = ["SCHEMA", "Verdict"]
@@ -96,11 +96,17 @@ class Verdict:
 
     @property
     def warnings(self) -> list[str]:
-        """Return a line for each run whose output does not tell samples apart."""
+        """Return a line for each run whose output does not tell samples apart.
+
+        There is also one if the twin does, but is no better than chance.
+        """
         runs: list[tuple[str, TwinOutcome | RungOutcome]] = [("torch twin", self.twin)]
         runs += [(f"Brian2, {rung.name}", rung) for rung in self.rungs]
         samples = self.dataset.get("samples", 0)
-        found = ((label, why_uninformative(vars(run), samples)) for label, run in runs)
+        found = [(label, why_uninformative(vars(run), samples)) for label, run in runs]
+        if not found[0][1]:  # a twin whose output says nothing is at chance anyway
+            why = why_no_better_than_chance(self.twin.accuracy, self.twin.chance, samples)
+            found[0] = ("torch twin", why)
         return [f"warning: {label}: {why}" for label, why in found if why]
 
     def to_dict(self) -> dict[str, Any]:
@@ -136,12 +142,13 @@ class Verdict:
         return as_rich_table("How the spikes differ", self._rows, OF_SPIKES)
 
     def __repr__(self) -> str:
-        """Return the outcome, and a line for the twin and each rung."""
+        """Return the outcome, a line for the twin and each rung, and the warnings."""
         lines = [(percent(self.twin.accuracy), "torch twin", "")]
-        lines += [(percent(r.accuracy), f"Brian2, {r.name}", r.outcome) for r in self.rungs]
+        lines += [(percent(r.accuracy), f"Brian2, {r.name}", _held(r)) for r in self.rungs]
         width = max(len(name) for _, name, _ in lines)
         text = (f"  {name:{width}} {share:>9}  {outcome}" for share, name, outcome in lines)
-        return "\n".join([f"Verdict: {self._title}: {self.outcome}", *map(str.rstrip, text)])
+        title = f"Verdict: {self._title}: {self.outcome}"
+        return "\n".join([title, *map(str.rstrip, text), *self.warnings])
 
     def _repr_html_(self) -> str:
         """Return the table for a notebook."""
@@ -152,7 +159,8 @@ class Verdict:
         data = self.dataset
         if not data:
             return self.network
-        return f"{self.network} on {data['samples']} samples of {data['name']} ({data['split']})"
+        made = "" if data["split"] == "as given" else f" ({data['split']})"
+        return f"{self.network} on {data['samples']} samples of {data['name']}{made}"
 
     @property
     def _rows(self) -> list[Row]:
@@ -167,3 +175,10 @@ class Verdict:
             *(f"left out: {name} ({why})" for name, why in self.skipped.items()),
             *([] if self.operations is None else [self.operations.summary()]),
         ]
+
+
+def _held(rung: RungOutcome) -> str:
+    """Return the outcome of a rung; if it changes nothing, also how many spikes differ."""
+    if rung.perturbations:
+        return rung.outcome
+    return f"{rung.outcome}, {rung.spike_mismatches:,} spikes differ"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,16 @@ import numpy as np
 
 from brianbridge.recording import Recording
 
-__all__ = ["SampleSummary", "count_silent_and_tied", "why_uninformative"]
+__all__ = [
+    "SampleSummary",
+    "count_silent_and_tied",
+    "share_of_largest_class",
+    "why_no_better_than_chance",
+    "why_uninformative",
+]
+
+#: A normally distributed number is at most so many standard deviations off in 95 % of cases.
+_Z95 = 1.96
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,3 +132,48 @@ def why_uninformative(found: Mapping[str, Any], samples: int) -> str:
     elif samples and (silent or 0.0) + ties == samples:
         why.append("no class is ahead of the others in any sample")
     return "; ".join(why)
+
+
+def share_of_largest_class(labels: np.ndarray) -> float | None:
+    """Return the share of the most frequent label; None if there are not several labels.
+
+    Examples
+    --------
+    >>> share_of_largest_class(np.array([2, 0, 2, 1])), share_of_largest_class(np.array([1, 1]))
+    (0.5, None)
+    """
+    _, numbers = np.unique(labels, return_counts=True)
+    return float(numbers.max() / len(labels)) if len(numbers) > 1 else None
+
+
+def why_no_better_than_chance(accuracy: float, chance: float | None, samples: int) -> str:
+    """Return how an accuracy compares with chance; an empty text if it is clearly above.
+
+    Parameters
+    ----------
+    accuracy : float
+        Share of samples that are classified correctly.
+    chance : float, optional
+        Share that is right if every sample is taken for the most frequent class.
+    samples : int
+        Number of samples.
+
+    Examples
+    --------
+    >>> why_no_better_than_chance(0.98, 0.1, 360)
+    ''
+    >>> why_no_better_than_chance(0.08, 0.1, 360).split(";")[0]
+    'right on 8.00 % of the samples, no better than chance (10.00 %)'
+    """
+    if chance is None or not samples:
+        return ""
+    error = _Z95 * math.sqrt(accuracy * (1 - accuracy) / samples)
+    if accuracy - error > chance:
+        return ""
+    better, remedy = "not clearly better", "train the network, or give more samples"
+    if accuracy <= chance:
+        better, remedy = "no better", "train the network, and give bb.write_back(twin)"
+    return (
+        f"right on {100 * accuracy:.2f} % of the samples, {better} than chance "
+        f"({100 * chance:.2f} %); {remedy}"
+    )

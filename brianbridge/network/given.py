@@ -7,7 +7,7 @@ from typing import Any
 from brianbridge.errors import InputError
 from brianbridge.network.network import SpikingNetwork
 
-__all__ = ["check_network_given"]
+__all__ = ["check_network_given", "twin_within"]
 
 
 def check_network_given(network: Any, what: str) -> None:
@@ -29,9 +29,27 @@ def check_network_given(network: Any, what: str) -> None:
         return
     if hasattr(network, "to_network"):
         raise InputError(
-            f"{what}: a twin was given in place of its network; give twin.to_network()"
+            f"{what}: a twin was given in place of its network; give bb.write_back(twin)"
         )
+    remedy = "give a SpikingNetwork, or what bb.from_brian2 returns"
+    if hasattr(network, "named_modules"):
+        twin, read = twin_within(network), "bb.from_torch(model, example, dt=...)"
+        remedy = f"give bb.write_back({twin})" if twin else f"give {read}"
     raise InputError(
-        f"{what}: a {type(network).__name__} was given in place of a network; give a "
-        "SpikingNetwork, or what bb.from_brian2 returns"
+        f"{what}: a {type(network).__name__} was given in place of a network; {remedy}"
     )
+
+
+def twin_within(model: Any) -> str:
+    """Return how to get the first twin in a torch module, as code; an empty text if it has none.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        The module.
+    """
+    for name, part in model.named_modules():
+        if name and hasattr(part, "to_network"):
+            plain = all(step.isidentifier() for step in name.split("."))
+            return f"model.{name}" if plain else f'model.get_submodule("{name}")'
+    return ""

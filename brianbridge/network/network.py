@@ -116,6 +116,9 @@ class SpikingNetwork(NetworkStructure):
         >>> [p.name for p in net.projections]
         ['input_to_hidden', 'hidden_to_output']
         """
+        if not np.iterable(layers):
+            raise InputError(f"layers = {layers!r:.80}; give a list of layers")
+        layers = list(layers)
         if not layers:
             raise InputError("a spiking network needs at least one layer; give some")
         if weight_gain is not None and not 0 < weight_gain < np.inf:

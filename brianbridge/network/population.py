@@ -70,6 +70,11 @@ class Population:
             raise InputError(
                 f"population '{self.name}' has the empty shape (); give at least one number"
             )
+        if not isinstance(self.neuron, NeuronModel):
+            raise InputError(
+                f"population '{self.name}': neuron = {self.neuron!r:.80} is not a NeuronModel; "
+                "give one, such as bb.neuron_model('lif')"
+            )
         for key, values in {**self.neuron.parameters, **self.neuron.initial}.items():
             if self.size % np.size(values):
                 raise InputError(

@@ -28,6 +28,7 @@ __all__ = [
     "checked_variables",
     "flat_samples",
     "recorded_of",
+    "remedy_of_shape",
 ]
 
 #: What can be recorded besides state variables.
@@ -56,7 +57,8 @@ def checked_samples(network: SpikingNetwork, x: Any, *, empty: bool = False) -> 
     Raises
     ------
     InputError
-        If they are not finite numbers, are bytes above 1, have another shape, or there are none.
+        If they are not finite numbers, are bytes above 1, have another shape or labels, or there
+        are none.
 
     Examples
     --------
@@ -67,6 +69,7 @@ def checked_samples(network: SpikingNetwork, x: Any, *, empty: bool = False) -> 
     >>> checked_samples(net, [[1, 2, 3, 4]])
     array([[1., 2., 3., 4.]])
     """
+    _check_no_labels(x)
     if x is None:
         x = _no_data(network)
     elif isinstance(x, Mapping):
@@ -77,6 +80,22 @@ def checked_samples(network: SpikingNetwork, x: Any, *, empty: bool = False) -> 
     check_shape(network, samples.shape, empty=empty)
     _check_finite(samples, "sample")
     return samples
+
+
+def _check_no_labels(x: Any) -> None:
+    """Refuse data that have labels, too: a dataset or a loader."""
+    kind = type(x)
+    if any(base.__module__.startswith("torch.utils.data") for base in kind.__mro__):
+        whole = "loader.dataset" if hasattr(x, "sampler") else "dataset"
+        remedy = f"torch.stack([x for x, y in {whole}])"
+    elif all(hasattr(x, name) for name in ("x", "y", "classes")):
+        remedy = "data.x"
+    else:
+        return
+    raise InputError(
+        f"the samples are a {kind.__name__}, which has labels, too; give the samples alone, "
+        f"{remedy}"
+    )
 
 
 def _check_finite(values: npt.NDArray[Any], what: str) -> None:
@@ -93,9 +112,8 @@ def check_shape(network: SpikingNetwork, shape: tuple[int, ...], *, empty: bool 
     wanted = tuple(network.input_shape)
     if shape[1:] != wanted or not (shape and (shape[0] or empty)):
         takes = ", ".join(map(str, ("samples", *wanted)))
-        raise InputError(
-            f"the samples have shape {shape}; the network takes ({takes}): {_remedy(shape, wanted)}"
-        )
+        remedy = remedy_of_shape(network, shape)
+        raise InputError(f"the samples have shape {shape}; the network takes ({takes}): {remedy}")
 
 
 def check_encoded(
@@ -124,15 +142,23 @@ def check_encoded(
     given = encoded.current if encoded.raster is None else encoded.raster
     if given is None or (encoded.current is not None and encoded.raster is not None):
         raise InputError("the encoded input has not just one of current and raster; give one")
-    wanted: tuple[int, ...] = (encoded.samples, *network.shape_of(INPUT))
+    shape = tuple(given.shape)
+    each = network.shape_of(INPUT)
+    wanted: tuple[int, ...] = (encoded.samples, *each)
     if encoded.raster is not None:
         wanted = (max(1, len(given)) if any_steps else network.steps, *wanted)
-    if given.shape != wanted or (spikes and encoded.raster is None):
-        gives = "a raster" if spikes and encoded.raster is None else wanted
-        raise InputError(
-            f"the encoded input has shape {tuple(given.shape)}; encoding "
-            f"'{network.encoding.kind}' of this network gives {gives}"
-        )
+    if shape == wanted and not (spikes and encoded.raster is None):
+        return
+    gives, remedy = f"{wanted}", "give that shape"
+    if spikes and encoded.raster is None:
+        gives, remedy = "a raster", "give EncodedInput(raster=...)"
+    elif encoded.raster is not None and not any_steps and shape[1:] == (network.steps, *each):
+        gives = f"{(network.steps, shape[0], *each)}"
+        remedy = "its first axis is time: give x.swapaxes(0, 1)"
+    raise InputError(
+        f"the encoded input has shape {shape}; encoding '{network.encoding.kind}' of this network "
+        f"gives {gives}; {remedy}"
+    )
 
 
 def flat_samples(network: SpikingNetwork, x: Any) -> Any:
@@ -205,14 +231,33 @@ def _joined(network: SpikingNetwork, given: Mapping[str, Any]) -> npt.NDArray[An
     return np.concatenate(parts, axis=1).reshape(-1, *network.input_shape)
 
 
-def _remedy(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
-    """Say how to correct samples of a wrong shape."""
+def remedy_of_shape(network: SpikingNetwork, shape: tuple[int, ...]) -> str:
+    """Say how to correct samples of a wrong shape.
+
+    Examples
+    --------
+    >>> from brianbridge.encoding import Frames
+    >>> from brianbridge.network import Dense, SpikingNetwork
+    >>> from brianbridge.neurons.library import neuron_model
+    >>> net = SpikingNetwork.sequential((5, 64), [Dense(2, neuron_model("if"))], encoding=Frames(5))
+    >>> remedy_of_shape(net, (5, 20, 64))
+    'the first axis is time; give x.swapaxes(0, 1)'
+    """
+    wanted = tuple(network.input_shape)
     if shape == wanted:
         return "this is one sample; give it a leading axis, x[None]"
     if shape == ():
         return "this is a single number; give an array of samples"
     if shape[0] == 0:
         return "there are no samples; give at least one"
+    # One axis more than the input has: that of time, as in frames.
+    if wanted[1:] == network.shape_of(INPUT) and (shape[0], *shape[2:]) == wanted:
+        return "the first axis is time; give x.swapaxes(0, 1)"
+    if wanted[:1] != (1,) and shape[1:] == (*wanted[1:], *wanted[:1]):
+        return (
+            "the axes have another order; give np.moveaxis(x, -1, 1), or x.movedim(-1, 1) of a "
+            "tensor"
+        )
     if math.prod(shape[1:]) == math.prod(wanted):
         return f"reshape them, x.reshape({', '.join(map(str, (-1, *wanted)))})"
     return "give samples of that shape, or another network"

@@ -17,6 +17,7 @@ from brianbridge.errors import InputError, did_you_mean
 from brianbridge.neurons.description import NeuronDescription
 from brianbridge.neurons.equations import flags_of, split_equations
 from brianbridge.neurons.expressions import one_line
+from brianbridge.neurons.missing_units import told_missing_units
 from brianbridge.neurons.probe import on_runtime_device, probe, resolve_names
 from brianbridge.neurons.quantity_text import unit_name
 from brianbridge.neurons.trial import try_model
@@ -69,6 +70,8 @@ def _digest(model: NeuronDescription) -> bytes:
 
 def _check_model_units(model: NeuronDescription, what: str) -> None:
     """Build a group of a model, check it, and try one step."""
+    from brian2.units.fundamentalunits import DimensionMismatchError
+
     arrays = [v for v in (*model.parameters.values(), *model.initial.values()) if np.ndim(v)]
     sizes = sorted({np.size(v) for v in arrays}) or [1]
     if len(sizes) > 1:
@@ -78,12 +81,14 @@ def _check_model_units(model: NeuronDescription, what: str) -> None:
         )
     _check_flags(model, what)
     try:
-        group = _trial_group(model, 2 * sizes[0])
-        variables = resolve_names(group, model.emit, *(one.code for one in model.regular))
-        _check_expressions(model, group, variables, what)
+        group, variables = _checked_trial(model, 2 * sizes[0], what)
     except (InputError, MemoryError):
         raise
     except Exception as error:  # the errors of Brian2's checks have no common type
+        if isinstance(error, DimensionMismatchError):
+            missing = told_missing_units(model, lambda one: _passes(one, 2 * sizes[0], what))
+            if missing:
+                raise InputError(f"{what}: {missing}") from error
         text = str(error.args[0] if len(error.args) == 1 else error)
         reason = one_line(text) or type(error).__name__
         raise InputError(f"{what}: {reason}") from error
@@ -92,6 +97,23 @@ def _check_model_units(model: NeuronDescription, what: str) -> None:
     _check_method(model, group.equations, variables, what)
     if not model.method.startswith("gsl"):  # the trial runs in NumPy, which has no GSL
         try_model(model, group, what)
+
+
+def _checked_trial(model: NeuronDescription, neurons: int, what: str) -> tuple[Any, dict[str, Any]]:
+    """Return a group of a model, and what its names refer to, after Brian2 checked the units."""
+    group = _trial_group(model, neurons)
+    variables = resolve_names(group, model.emit, *(one.code for one in model.regular))
+    _check_expressions(model, group, variables, what)
+    return group, variables
+
+
+def _passes(model: NeuronDescription, neurons: int, what: str) -> bool:
+    """Return whether Brian2 finds nothing wrong with a model."""
+    try:
+        _checked_trial(model, neurons, what)
+    except Exception:
+        return False
+    return True
 
 
 def _trial_group(model: NeuronDescription, neurons: int) -> Any:

@@ -21,6 +21,7 @@ from brianbridge.errors import InputError
 from brianbridge.io.spikes.file import SpikeFileWriter
 from brianbridge.network import SpikingNetwork
 from brianbridge.network.given import check_network_given
+from brianbridge.neurons.plain_seconds import warn_of_seconds
 from brianbridge.progress import Progress
 from brianbridge.provenance import collect
 from brianbridge.recording import Recording
@@ -136,6 +137,7 @@ def simulate(
             f"backend = {backend!r}; give a Backend, such as Backend(path='reference')"
         )
     check_network_given(network, "simulate")
+    warn_of_seconds(dt, "dt")
     check_runtime_device("simulate")
     request = Request.checked(
         network, x, dt=dt, record=record, index=index, schedule=schedule, poisson=poisson,

@@ -341,7 +341,8 @@ def to_torch(
     Raises
     ------
     InputError
-        If a perturbation does not fit the network, or Brian2 draws the input spikes itself.
+        If a perturbation does not fit the network, Brian2 draws the input spikes itself, or there
+        is no such device.
 
     Examples
     --------
@@ -354,6 +355,7 @@ def to_torch(
     >>> to_torch(net, condition=finer).network.steps
     50
     """
+    _check_device(device)
     if condition is not None:
         if not hasattr(condition, "applied_to"):
             raise InputError(
@@ -363,3 +365,17 @@ def to_torch(
         network = condition.applied_to(network, seed).unfolded(seed)
     twin = NetworkTwin(network, spike_function=spike_function, dtype=dtype, **training)
     return twin if device is None else twin.to(device)
+
+
+def _check_device(device: Any) -> None:
+    """Refuse a device that torch does not know, or that is not there."""
+    if device is None:
+        return
+    try:
+        torch.empty(0, device=device)
+    except Exception:  # each kind of device raises another type
+        there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+        known = " or ".join(f"'{kind}'" for kind in ("cpu", *there) if there.get(kind, True))
+        raise InputError(
+            f"to_torch: torch cannot use the device {str(device)!r:.80} here; give {known}"
+        ) from None

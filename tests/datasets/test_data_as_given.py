@@ -47,7 +47,7 @@ GIVEN = {
 
 @pytest.mark.parametrize("form", GIVEN)
 def test_every_form_is_the_same_data(form):
-    wanted = bb.from_arrays("given", X, Y)
+    wanted = bb.from_arrays("your data", X, Y)
     found = as_dataset(GIVEN[form])
     assert np.array_equal(found.x, wanted.x)
     assert np.array_equal(found.y, wanted.y)

@@ -15,9 +15,15 @@ from brianbridge.encoding import (
     EncodedInput,
     Encoding,
     Latency,
+    Poisson,
     encoding_from_dict,
     encoding_names,
 )
+from brianbridge.network import Dense, SpikingNetwork
+from brianbridge.neurons.library import neuron_model
+from brianbridge.simulation.backend import Backend
+from brianbridge.simulation.simulate import simulate
+from brianbridge.twin.network import to_torch
 
 KINDS = [Current, Bernoulli, Latency]
 
@@ -225,13 +231,60 @@ def test_samples_that_are_no_numbers_are_refused(refused, kind):
 @pytest.mark.parametrize(
     ("encoding", "factor", "said"),
     [
-        (Bernoulli(3), -1.0, "signed = true"),
-        (Bernoulli(3, gain=2.0), 1.0, "not a probability"),
-        (Bernoulli(3, signed=True), -3.0, "not a probability"),
-        (Latency(3), 2.0, "scale them to [0, 1]"),
-        (Latency(3), -1.0, "scale them to [0, 1]"),
+        (Bernoulli(3), -1.0, "clip the data, x.clip(0, 1), scale them, or for signed data give si"),
+        (Bernoulli(3, gain=2.0), 1.0, "not a probability; clip the data, x.clip(0, 0.5), scale"),
+        (Bernoulli(3, signed=True), -3.0, "not a probability; clip the data, x.clip(-1, 1), scale"),
+        (Latency(3), 2.0, "clip them, x.clip(0, 1), or scale them to [0, 1]"),
+        (Latency(3), -1.0, "clip them, x.clip(0, 1), or scale them to [0, 1]"),
+        (Poisson(3, rate="500 Hz"), -1.0, "clip the data, x.clip(0, 1), scale them"),
+        (Poisson(3, rate="2000 Hz"), 1.0, "clip the data, x.clip(0, 0.5), scale them"),
     ],
 )
 def test_samples_out_of_range_are_refused(refused, encoding, factor, said):
     with refused(f"encoding '{encoding.kind}'", said):
         encode(encoding, factor * images())
+
+
+@pytest.mark.parametrize(("excess", "type_"), [(2.3e-16, np.float64), (1.2e-7, np.float32)])
+@pytest.mark.parametrize(
+    "encoding",
+    [Bernoulli(9, seed=4), Latency(9), Latency(9, silent=-1.0), Poisson(9, rate="1 kHz")],
+)
+def test_values_that_exceed_a_limit_by_rounding_count_as_the_limit(encoding, excess, type_):
+    x = images().astype(type_)
+    x[0, 0], x[1, 1] = 1.0, 0.0
+    rounded = x.copy()
+    rounded[0, 0], rounded[1, 1] = 1 + excess, -excess
+    assert rounded.max() > 1
+    for found in (encode(encoding, x), encode(encoding, rounded)):
+        assert set(np.unique(found.raster)) == {0, 1}
+        np.testing.assert_array_equal(found.raster, encode(encoding, x).raster)
+    if isinstance(encoding, Bernoulli):
+        listed = encoding.events(rounded, np.arange(6))
+        assert listed is not None
+        exact = encoding.events(x, np.arange(6))
+        for one, other in zip(listed, exact, strict=True):
+            np.testing.assert_array_equal(one[1], other[1])
+
+
+def test_an_excess_that_is_refused_is_seen_in_the_message(refused):
+    x = np.array([[0.5, 1.0000021]])
+    with refused("gain*|x| reaches 1.0000021"):
+        encode(Bernoulli(3), x)
+    with refused("range from 0 to 1.0000021"):
+        encode(Latency(3), x)
+    with refused("range from 0 to 1000.0021 Hz"):
+        encode(Poisson(3, rate="1 kHz"), x)
+
+
+@pytest.mark.parametrize("encoding", [Bernoulli(12), Poisson(12, rate="1 kHz")])
+def test_twin_and_brian2_take_values_that_exceed_a_limit_by_rounding(encoding):
+    net = SpikingNetwork.sequential((8,), [Dense(5, neuron_model("lif"))], encoding=encoding)
+    x = np.random.default_rng(2).random((7, 8)).round()
+    rounded = np.where(x > 0, 1 + 2.3e-16, -5e-17)
+    exact = to_torch(net).record(x).spikes["output"]
+    assert exact.any()
+    np.testing.assert_array_equal(to_torch(net).record(rounded).spikes["output"], exact)
+    for backend in (Backend(), Backend(path="reference")):
+        found = simulate(net, rounded, backend=backend).spikes["output"]
+        np.testing.assert_array_equal(found, exact)

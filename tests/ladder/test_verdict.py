@@ -17,8 +17,9 @@ DATA = {"name": "digits", "split": "test", "samples": 300}
 
 
 def rung(name, **more):
+    more = {"perturbations": {}} | more
     return RungOutcome(
-        name=name, dt_ms=1.0, perturbations={}, runs=1, accuracy=0.975, accuracy_by_run=(0.975,),
+        name=name, dt_ms=1.0, runs=1, accuracy=0.975, accuracy_by_run=(0.975,),
         accuracy_change_ci95=(-0.02, 0.01), accuracy_change_bootstrap95=None, mcnemar_p=1.0,
         agreement=0.99, spikes_per_sample={"hidden": 12.0}, count_mismatches=0,
         spike_mismatches=0, count_correlation={}, count_differences={}, first_divergence={},
@@ -32,13 +33,43 @@ def verdict(*rungs, name="net"):
 
 
 def test_a_verdict_prints_a_line_for_each_rung():
-    found = verdict(rung("parity"), rung("dt/10", undecided=("max_accuracy_drop",)))
+    finer = {"perturbations": {"finer_dt": {"divisor": 10}}}
+    found = verdict(rung("parity"), rung("dt/10", undecided=("max_accuracy_drop",), **finer))
     assert repr(found).splitlines() == [
         "Verdict: net on 300 samples of digits (test): undecided",
         "  torch twin       98.00 %",
-        "  Brian2, parity   97.50 %  held",
+        "  Brian2, parity   97.50 %  held, 0 spikes differ",
         "  Brian2, dt/10    97.50 %  undecided",
     ]
+
+
+def test_a_dead_network_is_told_where_the_verdict_is_printed():
+    dead = verdict(replace(rung("parity"), silent=300.0, only_class=0))
+    (line,) = dead.warnings
+    assert line.startswith("warning: Brian2, parity: every sample is taken for class 0")
+    assert repr(dead).splitlines()[-1] == str(dead).splitlines()[-1] == line
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "chance", "why"),
+    [
+        (0.0778, 0.1, "right on 7.78 % of the samples, no better than chance (10.00 %); train"),
+        (0.1, 0.1, "no better than chance (10.00 %); train the network, and give bb.write_back("),
+        (0.12, 0.1, "not clearly better than chance (10.00 %); train the network, or give more"),
+        (0.98, 0.1, ""),
+        (1.0, 0.9, ""),
+        (0.0, None, ""),
+    ],
+)
+def test_a_twin_no_better_than_chance_is_told(accuracy, chance, why):
+    twin = TwinOutcome(accuracy, {"hidden": 1.0}, chance=chance)
+    found = replace(verdict(rung("parity")), twin=twin).warnings
+    assert [line.startswith("warning: torch twin: ") and why in line for line in found] == (
+        [True] if why else []
+    )
+    # An output that says nothing is told once, and not as chance too.
+    (line,) = replace(verdict(), twin=replace(twin, only_class=0)).warnings
+    assert line == "warning: torch twin: every sample is taken for class 0"
 
 
 def test_rungs_print_themselves_in_a_line():

@@ -345,7 +345,7 @@ def test_data_that_do_not_fit_are_refused(refused):
         bb.sensitivity(network(), X, of="loss")
     with refused("(12, 5)", "(samples, 6)"):
         bb.sensitivity(network(), X[:, :5], of="counts")
-    with refused("give twin.to_network()"):
+    with refused("give bb.write_back(twin)"):
         bb.sensitivity(bb.to_torch(network()), DATA)
     with refused("give a SpikingNetwork"):
         bb.sensitivity("network.h5", DATA)

@@ -30,7 +30,7 @@ def network():
 
 @pytest.mark.parametrize("function", TAKE_NETWORKS)
 def test_a_twin_is_no_network(function):
-    message = "a twin was given in place of its network; give twin.to_network()"
+    message = "a twin was given in place of its network; give bb.write_back(twin)"
     with pytest.raises(bb.InputError, match=re.escape(message)):
         TAKE_NETWORKS[function](bb.to_torch(network()))
     with pytest.raises(bb.InputError, match="a str was given in place of a network; give a Spik"):

@@ -106,8 +106,8 @@ def _wanted(path: Path, own: Mapping[str, str], held: list[str]) -> tuple[str, .
             return (*keys, *extra)
     names = ", ".join(held[:10]) or "none"
     raise InputError(
-        f"{path}: has no array x; its arrays are: {names:.200}. Say which they are, as in x=images "
-        "and y=labels"
+        f"{path}: has no array x; its arrays are: {names:.200}. Say which they are, as in "
+        'arrays={"x": "images", "y": "labels"}, or --arrays x=images,y=labels'
     )
 
 

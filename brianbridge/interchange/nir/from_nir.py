@@ -16,6 +16,7 @@ from brianbridge.interchange.nir.own_file import is_own, own_network
 from brianbridge.interchange.nir.read import graph_of_nir
 from brianbridge.interchange.rating import Rating
 from brianbridge.network import SpikingNetwork
+from brianbridge.neurons.plain_seconds import warn_of_seconds
 from brianbridge.readable import milliseconds
 
 __all__ = ["Imported", "from_nir", "import_nir"]
@@ -94,6 +95,7 @@ def from_nir(
     >>> net.dt, net.populations[0].neuron.name
     (0.0001, 'snntorch_lif')
     """
+    warn_of_seconds(dt, "dt")
     return import_nir(
         source, framework, steps=steps, encoding=encoding, dt=dt, reset=reset, spikes=spikes
     ).network

@@ -19,6 +19,7 @@ from brianbridge.interchange.torch.graph import graph_of
 from brianbridge.interchange.torch.tags import ALWAYS, INPUT, SEQUENCE, Tag
 from brianbridge.interchange.torch.trace import Trace
 from brianbridge.network import SpikingNetwork
+from brianbridge.neurons.plain_seconds import warn_of_seconds
 from brianbridge.neurons.quantities import seconds
 from brianbridge.readable import milliseconds
 
@@ -87,6 +88,7 @@ def from_torch(
             "from_torch: it takes a torch.nn.Module and an example of its input as a tensor, and "
             f"not a {type(module).__name__} and a {type(example).__name__}"
         )
+    warn_of_seconds(dt, "from_torch: dt")
     module = getattr(module, "_orig_mod", module)  # of torch.compile
     lead, axis = _axes(axes, example)
     if isinstance(encoding, Encoding) and dt is None:
@@ -121,9 +123,10 @@ def _axes(axes: str, example: Tensor) -> tuple[int, int]:
         raise InputError(f"from_torch: axes = {axes!r}. " + did_you_mean(axes, _AXES))
     lead, axis = _AXES[axes]
     if example.ndim <= lead:
+        other = "axes='b' if it has no axis of time" if example.ndim == 2 else "other axes"
         raise InputError(
             f"from_torch: the example has the shape {tuple(example.shape)}, of which axes = "
-            f"{axes!r} takes {lead}; give an input with features, or other axes"
+            f"{axes!r} takes {lead}; give an input with features, or {other}"
         )
     if not example.numel():
         raise InputError(

@@ -81,7 +81,10 @@ def _remedy(tag: Tag) -> str:
     if "MaxPool" in tag.problem:
         return "use average pooling"
     if tag.problem.startswith("'"):
-        return "known are torch's linear layers and the neurons of four frameworks"
+        return (
+            "known are torch's linear layers and the neurons of four frameworks; put other layers "
+            "before the twin (docs/tutorials/own_module.md)"
+        )
     return "use modules of torch.nn, or write it in another way"
 
 

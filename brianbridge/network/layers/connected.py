@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from brianbridge.errors import InputError
 from brianbridge.network.connections import Connection, connection_from_dict
-from brianbridge.network.layers.stack import Stack
+from brianbridge.network.layers.stack import Stack, check_neuron
 from brianbridge.network.layers.types import ConnectionTable, Shape, Time
 from brianbridge.network.population import Population, checked_shape
 from brianbridge.neurons.model import NeuronModel
@@ -61,6 +61,7 @@ class Connected:
     delay: Time = 0.0
 
     def __post_init__(self) -> None:
+        check_neuron(self)
         if isinstance(self.connection, Mapping):
             object.__setattr__(self, "connection", connection_from_dict(self.connection, {}))
         if not isinstance(self.connection, Connection):

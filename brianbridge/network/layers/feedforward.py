@@ -12,7 +12,7 @@ from brianbridge.errors import InputError
 from brianbridge.network.connections import AllToAll
 from brianbridge.network.connections.convolution import Convolution
 from brianbridge.network.images import image_shape, pair
-from brianbridge.network.layers.stack import Stack
+from brianbridge.network.layers.stack import Stack, check_neuron
 from brianbridge.network.layers.types import Padding, Size, Time
 from brianbridge.network.population import Population, checked_shape
 from brianbridge.neurons.model import NeuronModel
@@ -46,6 +46,9 @@ class Dense:
     bias: bool = True
     name: str = ""
     delay: Time = 0.0
+
+    def __post_init__(self) -> None:
+        check_neuron(self)
 
     def build(self, stack: Stack, name: str) -> None:
         """Add the population and its projection."""
@@ -96,6 +99,9 @@ class Conv2d:
     bias: bool = True
     name: str = ""
     delay: Time = 0.0
+
+    def __post_init__(self) -> None:
+        check_neuron(self)
 
     def build(self, stack: Stack, name: str) -> None:
         """Add the population and its projection."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from brianbridge.errors import InputError
 from brianbridge.network.connections import OneToOne
-from brianbridge.network.layers.stack import Stack
+from brianbridge.network.layers.stack import Stack, check_neuron
 from brianbridge.network.layers.types import Padding, Size
 from brianbridge.network.pooling import Pooling, PoolingMode
 from brianbridge.network.population import Population
@@ -45,6 +45,10 @@ class AvgPool2d:
     stride: Size | None = None
     padding: Padding = 0
     name: str = ""
+
+    def __post_init__(self) -> None:
+        if self.neuron is not None:
+            check_neuron(self)
 
     def build(self, stack: Stack, name: str) -> None:
         """Add the population and its projection, or hand the pooling to the next projection."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -40,8 +41,11 @@ def stack_layers(
     Raises
     ------
     InputError
-        If a layer does not fit those before it, or the last one is a pooling without neurons.
+        If a layer is none, does not fit those before it, or the last one is a pooling without
+        neurons.
     """
+    for number, layer in enumerate(layers, start=1):
+        _check_layer(layer, f"layer {number}")
     stack = Stack(generator, INPUT, shape, gain=gain, mean=mean)
     with_neurons = [k for k, layer in enumerate(layers) if _has_neurons(layer)]
     numbers: Counter[str] = Counter()
@@ -60,6 +64,19 @@ def stack_layers(
     if stack.pool is not None:
         raise InputError("the last layer is a pooling without neurons; give it neurons")
     return stack
+
+
+def _check_layer(layer: Any, what: str) -> None:
+    """Refuse what is no layer, such as a module of torch."""
+    if isinstance(layer, type) or not hasattr(layer, "prefix") or not hasattr(layer, "build"):
+        kind = layer if isinstance(layer, type) else type(layer)
+        made = "the class" if isinstance(layer, type) else "a"
+        made = "a torch" if made == "a" and kind.__module__.partition(".")[0] == "torch" else made
+        size = getattr(layer, "out_features", 12)
+        raise InputError(
+            f"{what} is {made} {kind.__name__}; give a layer of brianbridge, such as "
+            f"bb.Dense({size}, neuron)"
+        )
 
 
 def _has_neurons(layer: Layer) -> bool:

@@ -8,7 +8,7 @@ that all neurons fire.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -18,8 +18,9 @@ from brianbridge.network.connections import Connection
 from brianbridge.network.pooling import Pooling
 from brianbridge.network.population import Population
 from brianbridge.network.projection import Projection
+from brianbridge.neurons.model import NeuronModel
 
-__all__ = ["Layer", "Stack"]
+__all__ = ["Layer", "Stack", "check_neuron"]
 
 #: Largest number of initial weights of one projection.
 _MOST_WEIGHTS = 2**27
@@ -126,3 +127,25 @@ class Layer(Protocol):
         name : str
             Default name of the population.
         """
+
+
+def check_neuron(layer: Any) -> None:
+    """Refuse a layer whose neuron is no model, such as one with the arguments of a torch layer.
+
+    Raises
+    ------
+    InputError
+        If the neuron is something else; the message shows the arguments of the layer.
+    """
+    neuron, kind = layer.neuron, type(layer).__name__
+    if isinstance(neuron, NeuronModel):
+        return
+    if isinstance(neuron, str):
+        remedy = f"give bb.neuron_model({neuron!r:.80})"
+    else:
+        names = [entry.name for entry in fields(layer)]
+        *first, last = names[: names.index("neuron") + 1]
+        remedy = f"give {kind}({', '.join([*first, last])}): inputs follow from the layer before"
+        if getattr(type(layer), "neuron", layer) is None:  # the default
+            remedy = f"give {kind}({', '.join(first)}, stride=...) for one without neurons"
+    raise InputError(f"{kind}: neuron = {neuron!r:.80} is not a NeuronModel; {remedy}")

@@ -24,6 +24,7 @@ from brianbridge.errors import InputError
 from brianbridge.network import INPUT, Projection, SpikingNetwork
 from brianbridge.network.delays import steps_in
 from brianbridge.network.readouts import READOUTS
+from brianbridge.neurons.plain_seconds import warn_of_seconds
 from brianbridge.neurons.quantities import seconds
 from brianbridge.simulation.device import check_runtime_device
 from brianbridge.simulation.reader.groups import read_group
@@ -128,6 +129,7 @@ def from_brian2(
     ('input_to_cells_wires', (6,), 200)
     """
     outer = get_local_namespace(1) if namespace is None else namespace
+    warn_of_seconds(dt, "dt")
     # On a standalone device, variables have no values before the program has run.
     check_runtime_device(
         "from_brian2", ", and build the network again: a standalone one has no values to be read"

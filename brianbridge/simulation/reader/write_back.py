@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from brianbridge.errors import InputError
 from brianbridge.network import SpikingNetwork
+from brianbridge.network.given import twin_within
 
 __all__ = ["Trained", "write_back"]
 
@@ -66,8 +67,10 @@ def write_back(
     elif hasattr(twin, "to_network"):
         network = twin.to_network(**provenance)
     else:
+        inner = twin_within(twin) if hasattr(twin, "named_modules") else ""
+        remedy = f"give its twin, {inner}" if inner else "give what to_torch returned"
         raise InputError(
-            f"write_back: {type(twin).__name__} has no trained weights; give what to_torch returned"
+            f"write_back: a {type(twin).__name__} was given in place of a twin; {remedy}"
         )
     if into is not None:
         from brianbridge.simulation.reader.write_into import write_into
