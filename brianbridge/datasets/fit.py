@@ -17,6 +17,8 @@ from brianbridge.datasets.dataset import Dataset
 from brianbridge.datasets.given import as_dataset
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network.given import check_network_given
+from brianbridge.network.origin import is_read
+from brianbridge.network.sample_shapes import shape_remedy
 from brianbridge.network.samples import flat_samples
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ def fitted(network: SpikingNetwork, data: Any, called: str = "the network") -> D
     if data.shape != tuple(network.input_shape):
         raise InputError(
             f"dataset '{data.name}' has samples of shape {data.shape}; {called} takes "
-            f"{tuple(network.input_shape)}; reshape the samples, or make a network for their shape"
+            f"{tuple(network.input_shape)}: {shape_remedy(network, data.x.shape)}"
         )
     outputs = network.output.size
     known = named_classes(network)
@@ -97,7 +99,7 @@ def fitted(network: SpikingNetwork, data: Any, called: str = "the network") -> D
     if len(found.classes) > outputs:
         raise InputError(
             f"dataset '{data.name}' has {len(found.classes)} classes; {called} has only "
-            f"{outputs} outputs"
+            f"{outputs} outputs: {_more_outputs(network, len(found.classes))}"
         )
     return found
 
@@ -113,6 +115,16 @@ def named_classes(network: SpikingNetwork) -> tuple[str, ...] | None:
     if len(set(entry)) < len(entry) or not 0 < len(entry) <= network.output.size:
         return None
     return tuple(entry)
+
+
+def _more_outputs(network: SpikingNetwork, classes: int) -> str:
+    """Return a remedy for an output of too few neurons."""
+    name = network.output.name
+    if not is_read(network):
+        return f"give population '{name}' at least {classes}"
+    others = [p.name for p in network.populations[:-1] if p.size >= classes]
+    another = f", or name another group, output='{others[-1]}'" if others else ""
+    return f"give group '{name}' {classes} neurons{another}"
 
 
 def _are_numbers(classes: Sequence[str]) -> bool:

@@ -31,6 +31,11 @@ def check_network_given(network: Any, what: str) -> None:
         raise InputError(
             f"{what}: a twin was given in place of its network; give twin.to_network()"
         )
+    if type(network).__module__.partition(".")[0] == "brian2":
+        raise InputError(
+            f"{what}: a brian2.{type(network).__name__} was given in place of a network; give "
+            "bb.from_brian2(network, steps=..., input=...)"
+        )
     raise InputError(
         f"{what}: a {type(network).__name__} was given in place of a network; give a "
         "SpikingNetwork, or what bb.from_brian2 returns"

@@ -23,6 +23,7 @@ from brianbridge.encoding import Encoding
 from brianbridge.errors import InputError
 from brianbridge.network import INPUT, Projection, SpikingNetwork
 from brianbridge.network.delays import steps_in
+from brianbridge.network.origin import ORIGIN
 from brianbridge.network.readouts import READOUTS
 from brianbridge.neurons.quantities import seconds
 from brianbridge.simulation.device import check_runtime_device
@@ -42,10 +43,7 @@ from brianbridge.simulation.reader.poisson_input import read_poisson_input
 from brianbridge.simulation.reader.projections import read_projections
 from brianbridge.simulation.reader.sources import read_sources
 
-__all__ = ["ORIGIN", "from_brian2"]
-
-#: Key of the provenance under which the synapses of each projection's weights are stored.
-ORIGIN = "from_brian2"
+__all__ = ["from_brian2"]
 
 
 def from_brian2(
