@@ -13,7 +13,7 @@ from brianbridge.readable import counted
 if TYPE_CHECKING:
     from brianbridge.network.network import SpikingNetwork
 
-__all__ = ["shape_remedy"]
+__all__ = ["shape_remedy", "takes_data"]
 
 Shape = tuple[int, ...]
 
@@ -67,14 +67,21 @@ def shape_remedy(network: SpikingNetwork, shape: Shape) -> str:
     return "give samples of that shape, or another network"
 
 
+def takes_data(network: SpikingNetwork) -> bool:
+    """Return whether samples make the spikes of a group or a current, if only by the encoding."""
+    encoding = network.encoding
+    if isinstance(encoding, Sources):
+        return bool(encoding.with_data)
+    # A network that was read without sources has a current that leads nowhere.
+    return not encoding.is_current or any(p.source == INPUT for p in network.projections)
+
+
 def _without_data(network: SpikingNetwork, values: int) -> str | None:
     """Return a remedy if no group of a network takes its spikes from samples."""
+    if takes_data(network):
+        return None
     encoding = network.encoding
     own = encoding.parts if isinstance(encoding, Sources) else ()
-    if any(part.shape is not None for part in own):
-        return None
-    if not own and any(p.source == INPUT for p in network.projections):
-        return None
     names = [part.name for part in own if part.neurons == values] or [part.name for part in own]
     given = " or ".join(f"input='{name}'" for name in names) or "input='NAME', the group of inputs"
     return f"no group takes data; read it with bb.from_brian2(..., {given}), or give None"

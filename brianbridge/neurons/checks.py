@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from brianbridge.neurons.description import NeuronDescription
 from brianbridge.neurons.equations import flags_of, split_equations
 from brianbridge.neurons.expressions import one_line
 from brianbridge.neurons.probe import on_runtime_device, probe, resolve_names
-from brianbridge.neurons.quantity_text import unit_name
+from brianbridge.neurons.quantity_text import unit_name, with_named_units
 from brianbridge.neurons.trial import try_model
 from brianbridge.neurons.types import check_types
 
@@ -77,21 +78,36 @@ def _check_model_units(model: NeuronDescription, what: str) -> None:
             "give each one value for each neuron"
         )
     _check_flags(model, what)
-    try:
+    with _told(what):
         group = _trial_group(model, 2 * sizes[0])
         variables = resolve_names(group, model.emit, *(one.code for one in model.regular))
         _check_expressions(model, group, variables, what)
-    except (InputError, MemoryError):
-        raise
-    except Exception as error:  # the errors of Brian2's checks have no common type
-        text = str(error.args[0] if len(error.args) == 1 else error)
-        reason = one_line(text) or type(error).__name__
-        raise InputError(f"{what}: {reason}") from error
     _check_variables(model, group, what)
     check_types(model, variables, what)
     _check_method(model, group.equations, variables, what)
     if not model.method.startswith("gsl"):  # the trial runs in NumPy, which has no GSL
         try_model(model, group, what)
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Raise an error of Brian2's checks as one line on a part of a model."""
+    try:
+        yield
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:  # they have no common type
+        text = str(error.args[0] if len(error.args) == 1 else error)
+        reason = with_named_units(one_line(text)) or type(error).__name__
+        raise InputError(f"{what}: {reason}") from error
+
+
+def _name_of_emit(emit: str) -> str:
+    """Return emit as its author knows it: the threshold is ``int(condition)``."""
+    match ast.parse(one_line(emit), mode="eval").body:
+        case ast.Call(func=ast.Name(id="int"), args=[ast.Compare() | ast.BoolOp() as condition]):
+            return f"threshold '{ast.unparse(condition)}'"
+    return f"emit '{one_line(emit)}'"
 
 
 def _trial_group(model: NeuronDescription, neurons: int) -> Any:
@@ -131,21 +147,28 @@ def _check_expressions(
         _check_conditions(code, variables, what)
     group.equations.check_units(group, run_namespace={})
     for one in (*model.regular, *model.events):
-        check_units_statements(one.code, variables)
+        with _told(f"{what}, code '{one_line(one.code)}'"):
+            check_units_statements(one.code, variables)
     for event in model.events:
-        if not is_boolean_expression(event.condition, variables):
+        with _told(f"{what}, event '{event.name}'"):
+            is_condition = is_boolean_expression(event.condition, variables)
+        if not is_condition:
             raise InputError(
                 f"{what}: event '{event.name}' happens if '{event.condition}', which is no "
                 "condition; write one such as 'v > 0.5'"
             )
     if model.emit:
-        if is_boolean_expression(model.emit, variables):
+        with _told(f"{what}, {_name_of_emit(model.emit)}"):
+            is_condition = is_boolean_expression(model.emit, variables)
+            dimension = parse_expression_dimensions(model.emit, variables)
+        if is_condition:
             raise InputError(
                 f"{what}: emit '{model.emit}' is a condition; write 'int({model.emit})'"
             )
-        if parse_expression_dimensions(model.emit, variables) is not DIMENSIONLESS:
+        if dimension is not DIMENSIONLESS:
             raise InputError(f"{what}: emit '{model.emit}' has a unit; a spike value has none")
-        check_units_statements(group.event_codes["spike"], variables)
+        with _told(f"{what}, reset '{one_line(model.reset)}'"):
+            check_units_statements(group.event_codes["spike"], variables)
     group.state_updater._get_refractory_code(run_namespace={})
 
 
