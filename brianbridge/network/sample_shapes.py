@@ -84,7 +84,7 @@ def _without_data(network: SpikingNetwork, values: int) -> str | None:
     own = encoding.parts if isinstance(encoding, Sources) else ()
     names = [part.name for part in own if part.neurons == values] or [part.name for part in own]
     given = " or ".join(f"input='{name}'" for name in names) or "input='NAME', the group of inputs"
-    return f"no group takes data; read it with bb.from_brian2(..., {given}), or give None"
+    return f"no group takes data; read it with bb.from_brian2(..., {given})"
 
 
 def _moved(shape: Shape, wanted: Shape, time: bool) -> str:

@@ -73,7 +73,7 @@ def _unreached(network: SpikingNetwork, before: Iterable[str]) -> str:
     if not any(p.source == INPUT for p in joined):
         wanted = "add the Synapses that leave it to the Network" if read else "add a projection"
         return f"the input leads to no {kind}, so the samples have no effect; {wanted}"
-    first = next(name for name in before if name != output)
+    first = min(name for name in before if name != output)
     return (
         f"no path leads from the input to the output '{output}'; connect the {kind}s that the "
         f"input reaches with those before the output, such as '{first}'"

@@ -101,13 +101,16 @@ def test_the_table_of_a_network_shows_what_stays_as_it_is():
     assert "20 (fixed)" in repr(replace(net, projections=some))
 
 
-def test_a_network_of_layers_that_lacks_a_projection(refused):
-    net = bb.SpikingNetwork.sequential(
-        (4,), [bb.Dense(3, bb.neuron_model("if")), bb.Dense(2, bb.neuron_model("if"))],
-        encoding=bb.Current(5),
-    )  # fmt: skip
-    with refused("population 'output' receives no projections"):
-        trained(replace(net, projections=net.projections[:1]))
+def test_groups_that_nothing_joins(refused):
+    pixels, hidden = PoissonGroup(4, rates=200 * Hz, name="pixels"), cells(5, "cells")
+    output, beside = cells(2, "output"), cells(3, "beside")
+    wires = [joined("first", pixels, beside), joined("second", hidden, output)]
+    network = Network(pixels, hidden, output, beside, *wires)
+    net = bb.from_brian2(
+        network, steps=5 * ms, dt=1 * ms, input="pixels", output="output", namespace={}
+    )
+    with refused("no path leads from the input to the output 'output'", "such as 'cells'"):
+        trained(net)
 
 
 def test_too_few_outputs_name_the_group(refused):
