@@ -54,7 +54,7 @@ def test_a_poisson_group_takes_rates():
 def test_rates_that_are_not_known_are_asked_for(refused):
     source, group = PoissonGroup(3, 0 * Hz, name="pixels"), target(3)
     objects = [source, group, wires(source, group, "g += w")]
-    with refused("group 'pixels' has rates of 0 Hz", "rate='50 Hz'"):
+    with refused("group 'pixels' has rates of 0 Hz", "rate=50*Hz)"):
         bb.from_brian2(objects, steps=10, input=source)
     given = Poisson(10, dt=0.1 * ms, rate="50 Hz")
     assert bb.from_brian2(objects, steps=10, input=source, encoding=given).encoding == given
