@@ -63,8 +63,7 @@ def as_array(values: Any, what: str) -> npt.NDArray[Any]:
                 "samples, or fill the values as in x.filled(0)"
             )
         values = values.data
-    if getattr(values, "is_dimensionless", True) is False:
-        raise InputError(f"{what} have a unit ({values.dim}); divide them by it")
+    _check_no_unit(values, what)
     if hasattr(values, "detach"):
         values = values.detach().cpu()
         if values.is_floating_point() and values.element_size() < 4:
@@ -141,11 +140,38 @@ def as_samples(
     """  # noqa: E501
     # Tensors print their type as torch.uint8.
     if str(getattr(values, "dtype", "")).endswith("uint8") and (largest := _largest(values)) > 1:
+        scale = largest if largest < 128 else 255  # an image may lack the brightest pixel
         raise InputError(
-            f"{what} are bytes up to {largest}; give x/255 to scale them to [0, 1], or x*1.0 to "
-            "take them as they are"
+            f"{what} are bytes up to {largest}; give x/{scale} to scale them to [0, 1], or x*1.0 "
+            "to take them as they are"
         )
     return as_numbers(values, dtype, what, copy=copy)
+
+
+def _check_no_unit(values: Any, what: str, depth: int = 3) -> None:
+    """Refuse a quantity of Brian2, and lists and tuples that begin with one."""
+    if isinstance(values, list | tuple) and depth:
+        for one in values[:2]:
+            _check_no_unit(one, what, depth - 1)
+    if getattr(values, "is_dimensionless", True):
+        return
+    from brian2.units.fundamentalunits import get_unit
+
+    unit = repr(get_unit(values.dim))
+    if unit == "hertz":
+        largest = f"{float(np.max(values)) if np.size(values) else 0:g}"
+        remedy = (
+            f"give values from 0 to 1, x/({largest}*Hz), and rate={largest}*Hz to the encoding "
+            "bb.Poisson"
+        )
+    elif unit == "second":
+        remedy = (
+            "give plain numbers; bb.encodings.spike_frames(network, trains) makes them of spike "
+            "trains"
+        )
+    else:
+        remedy = f"give plain numbers, such as x/({unit})"
+    raise InputError(f"{what} have a unit ({unit}); {remedy}")
 
 
 def _largest(values: Any) -> int:

@@ -1,7 +1,8 @@
 """Show how far long work is: a bar on a terminal and in a notebook, lines elsewhere.
 
 Everything goes to standard error. Work that takes less than a second shows nothing, and where
-there is no bar, lines come after ten seconds and then ever more rarely.
+there is no bar, lines come after ten seconds and then ever more rarely. The time left is estimated
+without the first unit of work, which compiles and fills caches, and thus takes longer than others.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ __all__ = ["Counter", "Progress"]
 
 #: Seconds until a bar is shown, until the first line, and the longest time between two lines.
 _BAR_AFTER, _LINE_AFTER, _RAREST = 1.0, 10.0, 300.0
-_FORMAT = (
-    "{desc}: {percentage:3.0f} %|{bar}| {n_fmt} of {total_fmt} {unit}, {remaining} left{postfix}"
-)
+#: The estimate of the time left needs so many units after the first, or fewer in so many seconds.
+_ENOUGH_UNITS, _ENOUGH_SECONDS = 4, 10.0
+_FORMAT = "{desc}: {percentage:3.0f} %%|{bar}| {n_fmt} of {total_fmt} {unit}%s{postfix}"
 _WITHOUT_TOTAL = "{desc}: {n_fmt} {unit}, {elapsed}{postfix}"
 #: Whether a count is going on already, in this thread.
 _COUNTING: ContextVar[bool] = ContextVar("counting", default=False)
@@ -44,21 +45,38 @@ class Counter:
     def __init__(self, total: int, done: int = 0) -> None:
         self.total, self.done, self._first = total, done, done
         self._began, self._lock = time.time(), threading.Lock()
+        #: How often units were counted; the time of the first, and what was done by then.
+        self._counted, self._warm = 0, (0.0, 0)
 
     def __call__(self, number: int = 1, note: str = "") -> None:
         """Count steps that are done; the note says how they went."""
         with self._lock:
             self.done += number
-            self._show(note)
+            self._advanced(note)
 
     def reach(self, done: int, total: int, note: str = "") -> None:
         """Set the number of steps that are done, and of all steps."""
         with self._lock:
             self.done, self.total = done, total
-            self._show(note)
+            self._advanced(note)
 
     def close(self) -> None:
         """Remove what is shown."""
+
+    def _advanced(self, note: str) -> None:
+        self._counted += 1
+        if self._counted == 1:
+            self._warm = time.time(), self.done
+        self._show(note)
+
+    def _left(self) -> str:
+        """Return the time left, as text; nothing as long as it is not known."""
+        since, before = self._warm
+        took, units = time.time() - since, self.done - before
+        enough = self._counted > _ENOUGH_UNITS or took >= _ENOUGH_SECONDS
+        if not enough or units <= 0 or not self.total:
+            return ""
+        return f", {duration(took / units * (self.total - self.done))} left"
 
     def _show(self, note: str) -> None:
         pass
@@ -76,11 +94,13 @@ class _Bar(Counter):
         if self._bar is None:  # only now is the number of all steps known
             self._bar = _bar_class()(
                 total=self.total or None, initial=self._first, desc=self._what, unit=self._unit,
-                bar_format=_FORMAT if self.total else _WITHOUT_TOTAL, leave=False,
+                bar_format=_FORMAT % "" if self.total else _WITHOUT_TOTAL, leave=False,
                 delay=_BAR_AFTER, dynamic_ncols=True, file=sys.stderr,
             )  # fmt: skip
             self._bar.start_t = self._began
         self._bar.total = self.total or None
+        if self.total:
+            self._bar.bar_format = _FORMAT % self._left()
         self._bar.set_postfix_str(note, refresh=False)
         self._bar.update(self.done - self._bar.n)
 
@@ -96,25 +116,15 @@ class _Lines(Counter):
         super().__init__(total, done)
         self._what, self._unit = what, unit
         self._next, self._wait = self._began + _LINE_AFTER, _LINE_AFTER
-        #: When the first step ended, and what was done then. It may have compiled code for long.
-        self._warm: tuple[float, int] | None = None
 
     def _show(self, note: str) -> None:
         now = time.time()
-        if self._warm is None and self.done > self._first:
-            self._warm = now, self.done
         if now < self._next:
             return
         self._wait = min(2 * self._wait, _RAREST)
         self._next = now + self._wait
-        of, left = "", ""
-        if self.total:
-            of = f" of {self.total:,}"
-            since, before = self._warm or (now, self.done)
-            if self.done > before:
-                each = (now - since) / (self.done - before)
-                left = f", {duration(each * (self.total - self.done))} left"
-        line = f"{self._what}: {self.done:,}{of} {self._unit}{left}"
+        of = f" of {self.total:,}" if self.total else ""
+        line = f"{self._what}: {self.done:,}{of} {self._unit}{self._left()}"
         _write(f"{line}, {note}" if note else line)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from textwrap import shorten
 
-__all__ = ["columns", "counted", "milliseconds", "printable", "shape_text"]
+__all__ = ["columns", "counted", "in_ms", "milliseconds", "printable", "shape_text"]
 
 
 def shape_text(shape: Iterable[int]) -> str:
@@ -28,6 +28,17 @@ def milliseconds(seconds: float) -> str:
     '0.1 ms'
     """
     return f"{float(seconds) * 1e3:.10g} ms"
+
+
+def in_ms(seconds: float) -> str:
+    """Format a time as users of Brian2 write it in code.
+
+    Examples
+    --------
+    >>> in_ms(1e-4)
+    '0.1*ms'
+    """
+    return f"{float(seconds) * 1e3:.12g}*ms"
 
 
 def counted(number: int, noun: str) -> str:

@@ -61,22 +61,36 @@ def test_work_without_a_known_end_is_counted(clock, capsys):
 
 def test_a_resumed_count_estimates_by_what_it_did_itself(clock, capsys):
     with Progress().count("training", 100, "batches", done=50) as step:
-        step(5)
-        clock[0] += 20
-        step(10)
-    assert capsys.readouterr().err == "training: 65 of 100 batches, 70 s left\n"
+        step(1)
+        clock[0] += 18
+        step(9)
+    assert capsys.readouterr().err == "training: 60 of 100 batches, 80 s left\n"
 
 
-def test_the_first_step_which_may_compile_says_nothing_about_the_others(clock, capsys):
-    with Progress().count("training", 800, "batches") as step:
-        clock[0] += 15
+def test_the_first_unit_gives_no_estimate(clock, capsys):
+    with Progress().count("training", 100, "batches") as step:
+        clock[0] += 40  # it compiles
         step()
-        clock[0] += 20
-        step(10)
-    assert capsys.readouterr().err.splitlines() == [
-        "training: 1 of 800 batches",
-        "training: 11 of 800 batches, 26 min left",
-    ]
+        for _ in range(99):
+            clock[0] += 1
+            step()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:2] == ["training: 1 of 100 batches", "training: 21 of 100 batches, 79 s left"]
+
+
+def test_a_bar_has_no_estimate_by_the_first_unit(clock, monkeypatch):
+    monkeypatch.setattr(tqdm.std, "time", lambda: clock[0])
+    with on_a_terminal() as terminal, Progress().count("training", 100, "batches") as step:
+        clock[0] += 40
+        step()
+        clock[0] += 1
+        step()
+        assert "left" not in terminal.getvalue()
+        assert "| 2 of 100 batches" in terminal.getvalue()
+        for _ in range(3):
+            clock[0] += 1
+            step()
+        assert terminal.getvalue().rstrip().endswith("| 5 of 100 batches, 95 s left")
 
 
 def test_a_terminal_has_a_bar_with_the_time_left_that_goes_away(clock, monkeypatch):
@@ -92,7 +106,7 @@ def test_a_terminal_has_a_bar_with_the_time_left_that_goes_away(clock, monkeypat
         step(49)
         shown = terminal.getvalue()
         assert "Brian2:  50 %|" in shown
-        assert "| 50 of 100 samples, 00:30 left" in shown
+        assert "| 50 of 100 samples, 31 s left" in shown
         raise KeyboardInterrupt
     assert terminal.getvalue().rsplit("\r", 1)[1] == ""
     assert "\n" not in terminal.getvalue()

@@ -17,7 +17,9 @@ from brianbridge.datasets.dataset import Dataset
 from brianbridge.datasets.given import as_dataset
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network.given import check_network_given
-from brianbridge.network.samples import flat_samples, remedy_of_shape
+from brianbridge.network.origin import is_read
+from brianbridge.network.sample_shapes import shape_remedy
+from brianbridge.network.samples import flat_samples
 
 if TYPE_CHECKING:
     from brianbridge.network import SpikingNetwork
@@ -76,7 +78,7 @@ def fitted(network: SpikingNetwork, data: Any, called: str = "the network") -> D
     if data.shape != tuple(network.input_shape):
         raise InputError(
             f"dataset '{data.name}' has samples of shape {data.shape}; {called} takes "
-            f"{tuple(network.input_shape)}; {_remedy(network, data)}"
+            f"{tuple(network.input_shape)}: {shape_remedy(network, data.x.shape)}"
         )
     outputs = network.output.size
     known = named_classes(network)
@@ -97,23 +99,16 @@ def fitted(network: SpikingNetwork, data: Any, called: str = "the network") -> D
     if len(found.classes) > outputs:
         raise InputError(
             f"dataset '{data.name}' has {len(found.classes)} classes; {called} has only "
-            f"{outputs} outputs; {_remedy_of_labels(found)}"
+            f"{outputs} outputs: {_remedy_of_labels(network, found)}"
         )
     return found
 
 
-def _remedy(network: SpikingNetwork, data: Dataset) -> str:
-    """Say how to correct samples of a wrong shape; another network may be meant, too."""
-    remedy = remedy_of_shape(network, data.x.shape)
-    other = "or make a network for their shape"
-    return f"reshape the samples, {other}" if remedy.startswith("give samples") else remedy
-
-
-def _remedy_of_labels(data: Dataset) -> str:
+def _remedy_of_labels(network: SpikingNetwork, data: Dataset) -> str:
     """Say what to do about more classes than outputs."""
     if _are_numbers(data.classes) and data.y.min() > 0:
         return f"labels begin at 0: give y - {data.y.min()}"
-    return f"give a network with {len(data.classes)} outputs"
+    return _more_outputs(network, len(data.classes))
 
 
 def named_classes(network: SpikingNetwork) -> tuple[str, ...] | None:
@@ -127,6 +122,16 @@ def named_classes(network: SpikingNetwork) -> tuple[str, ...] | None:
     if len(set(entry)) < len(entry) or not 0 < len(entry) <= network.output.size:
         return None
     return tuple(entry)
+
+
+def _more_outputs(network: SpikingNetwork, classes: int) -> str:
+    """Return a remedy for an output of too few neurons."""
+    name = network.output.name
+    if not is_read(network):
+        return f"give population '{name}' at least {classes}"
+    others = [p.name for p in network.populations[:-1] if p.size >= classes]
+    another = f", or name another group, output='{others[-1]}'" if others else ""
+    return f"give group '{name}' {classes} neurons{another}"
 
 
 def _are_numbers(classes: Sequence[str]) -> bool:

@@ -98,7 +98,7 @@ def lookup(name: str) -> DatasetEntry:
     'Iris plants'
     """
     if not isinstance(name, str):
-        raise InputError(f"dataset {name!r:.80} is not a name; give one of datasets.names()")
+        raise InputError(f"dataset {name!r:.80} is not a name; give one of bb.datasets.names()")
     if name not in registry():
         hint = did_you_mean(name, names())
         with suppress(OSError, ValueError):  # no file can have this name

@@ -54,6 +54,11 @@ class Bernoulli(Encoding):
         if not isinstance(self.signed, bool):
             raise InputError(f"encoding 'bernoulli': signed = {self.signed!r}; give true or false")
 
+    @property
+    def description(self) -> str:
+        """The kind of input, with the rate at intensity 1; see `Encoding.description`."""
+        return f"bernoulli (up to {self.gain / self.dt:g} Hz)"
+
     def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
         """Return a raster of -1, 0 and 1; see `Encoding.encode`."""
         return next(self.blocks(x, index, self.steps, stream))

@@ -65,7 +65,7 @@ class Poisson(Encoding):
     @property
     def description(self) -> str:
         """The kind of input, with the rate at intensity 1; see `Encoding.description`."""
-        return f"{self.rate:g} Hz poisson"
+        return f"poisson (up to {self.rate:g} Hz)"
 
     def encode(self, x: np.ndarray, index: np.ndarray, stream: int = 0) -> EncodedInput:
         """Return a raster of 0 and 1; see `Encoding.encode`."""

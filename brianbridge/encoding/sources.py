@@ -108,8 +108,8 @@ class Sources(Encoding):
     @property
     def description(self) -> str:
         """The names of the groups and their kinds; see `Encoding.description`."""
-        each = [f"{part.name} ({part.encoding.description})" for part in self.parts]
-        return " and ".join(each)
+        each = ((p.name, p.encoding.description.rstrip(")")) for p in self.parts)
+        return " and ".join(f"{name} ({kind.replace(' (', ', ')})" for name, kind in each)
 
     def shape_of_samples(self, input_shape: Sequence[int]) -> tuple[int, ...]:
         """Return the shape of a sample; see `Encoding.shape_of_samples`."""

@@ -14,9 +14,9 @@ from brianbridge.errors import InputError, did_you_mean
 from brianbridge.fitting.ranges import Ranges, checked_bounds, checked_ranges
 from brianbridge.network import Projection, SpikingNetwork
 from brianbridge.network.learned_parameters import with_learned
+from brianbridge.network.origin import ORIGIN
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.neurons.quantities import si_array
-from brianbridge.simulation.reader.from_brian2 import ORIGIN
 from brianbridge.twin.learn import Learn
 from brianbridge.twin.owners import owner_of
 from brianbridge.twin.synapses.learned import check_learned_synapses

@@ -50,7 +50,7 @@ def network_text(network: Any) -> str:
                 shape_text(population.shape),
                 _model(population),
                 f"{population.size:,}",
-                f"{sum(_weights(p) for p in incoming):,}",
+                _weights_text(incoming),
                 ", ".join(dict.fromkeys(p.source for p in incoming)),
             )
         )
@@ -122,6 +122,15 @@ def _model(population: Any) -> str:
 
 def _weights(projection: Any) -> int:
     return projection.weight.size + (0 if projection.bias is None else projection.bias.size)
+
+
+def _weights_text(incoming: Sequence[Any]) -> str:
+    """Return the number of weights, and how many of them training leaves as they are."""
+    number = sum(map(_weights, incoming))
+    fixed = sum(_weights(p) for p in incoming if p.frozen)
+    if not fixed:
+        return f"{number:,}"
+    return f"{number:,} (fixed)" if fixed == number else f"{number:,} ({fixed:,} fixed)"
 
 
 def _remarks(projection: Any) -> str:

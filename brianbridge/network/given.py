@@ -31,6 +31,11 @@ def check_network_given(network: Any, what: str) -> None:
         raise InputError(
             f"{what}: a twin was given in place of its network; give bb.write_back(twin)"
         )
+    if type(network).__module__.partition(".")[0] == "brian2":
+        raise InputError(
+            f"{what}: a brian2.{type(network).__name__} was given in place of a network; give "
+            "bb.from_brian2(network, steps=..., input=...)"
+        )
     remedy = "give a SpikingNetwork, or what bb.from_brian2 returns"
     if hasattr(network, "named_modules"):
         twin, read = twin_within(network), "bb.from_torch(model, example, dt=...)"

@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from brianbridge.arrays import as_array, as_samples
-from brianbridge.encoding import EncodedInput, Sources
+from brianbridge.encoding import EncodedInput, Encoding, Poisson, Sources
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network.population import INPUT
-from brianbridge.network.spike_frames import are_spike_trains, frames_of, spike_frames
+from brianbridge.network.sample_shapes import shape_remedy
+from brianbridge.network.spike_frames import are_spike_trains, check_pairs, frames_of, spike_frames
+from brianbridge.neurons.quantity_text import unit_name
 
 if TYPE_CHECKING:
     from brianbridge.network.network import SpikingNetwork
@@ -28,7 +30,6 @@ __all__ = [
     "checked_variables",
     "flat_samples",
     "recorded_of",
-    "remedy_of_shape",
 ]
 
 #: What can be recorded besides state variables.
@@ -76,6 +77,9 @@ def checked_samples(network: SpikingNetwork, x: Any, *, empty: bool = False) -> 
         x = _joined(network, x)
     elif are_spike_trains(x):
         x = spike_frames(network, x)
+    else:
+        check_pairs(network.encoding, network.input_shape, x)
+        _check_no_rates(network.encoding, x)
     samples = flat_samples(network, as_samples(x, np.float64, "the samples"))
     check_shape(network, samples.shape, empty=empty)
     _check_finite(samples, "sample")
@@ -98,6 +102,16 @@ def _check_no_labels(x: Any) -> None:
     )
 
 
+def _check_no_rates(encoding: Encoding, x: Any) -> None:
+    """Refuse rates in place of the values from 0 to 1 that `Poisson` makes rates of."""
+    if isinstance(encoding, Poisson) and unit_name(getattr(x, "dim", None)) == "hertz":
+        rate = f"{encoding.rate:g}*Hz"
+        raise InputError(
+            f"the samples are rates, but this network takes values from 0 to 1, where 1 is "
+            f"{encoding.rate:g} Hz; give x/({rate})"
+        )
+
+
 def _check_finite(values: npt.NDArray[Any], what: str) -> None:
     if values.dtype.kind != "f" or np.isfinite(values).all():
         return
@@ -112,8 +126,10 @@ def check_shape(network: SpikingNetwork, shape: tuple[int, ...], *, empty: bool 
     wanted = tuple(network.input_shape)
     if shape[1:] != wanted or not (shape and (shape[0] or empty)):
         takes = ", ".join(map(str, ("samples", *wanted)))
-        remedy = remedy_of_shape(network, shape)
-        raise InputError(f"the samples have shape {shape}; the network takes ({takes}): {remedy}")
+        raise InputError(
+            f"the samples have shape {shape}; the network takes ({takes}): "
+            f"{shape_remedy(network, shape)}"
+        )
 
 
 def check_encoded(
@@ -229,38 +245,6 @@ def _joined(network: SpikingNetwork, given: Mapping[str, Any]) -> npt.NDArray[An
         numbers = ", ".join(f"{len(v)} for '{p.name}'" for p, v in zip(wanted, parts, strict=True))
         raise InputError(f"the sources have different numbers of samples: {numbers}; give as many")
     return np.concatenate(parts, axis=1).reshape(-1, *network.input_shape)
-
-
-def remedy_of_shape(network: SpikingNetwork, shape: tuple[int, ...]) -> str:
-    """Say how to correct samples of a wrong shape.
-
-    Examples
-    --------
-    >>> from brianbridge.encoding import Frames
-    >>> from brianbridge.network import Dense, SpikingNetwork
-    >>> from brianbridge.neurons.library import neuron_model
-    >>> net = SpikingNetwork.sequential((5, 64), [Dense(2, neuron_model("if"))], encoding=Frames(5))
-    >>> remedy_of_shape(net, (5, 20, 64))
-    'the first axis is time; give x.swapaxes(0, 1)'
-    """
-    wanted = tuple(network.input_shape)
-    if shape == wanted:
-        return "this is one sample; give it a leading axis, x[None]"
-    if shape == ():
-        return "this is a single number; give an array of samples"
-    if shape[0] == 0:
-        return "there are no samples; give at least one"
-    # One axis more than the input has: that of time, as in frames.
-    if wanted[1:] == network.shape_of(INPUT) and (shape[0], *shape[2:]) == wanted:
-        return "the first axis is time; give x.swapaxes(0, 1)"
-    if wanted[:1] != (1,) and shape[1:] == (*wanted[1:], *wanted[:1]):
-        return (
-            "the axes have another order; give np.moveaxis(x, -1, 1), or x.movedim(-1, 1) of a "
-            "tensor"
-        )
-    if math.prod(shape[1:]) == math.prod(wanted):
-        return f"reshape them, x.reshape({', '.join(map(str, (-1, *wanted)))})"
-    return "give samples of that shape, or another network"
 
 
 def checked_index(index: Any, samples: int) -> np.ndarray:

@@ -18,12 +18,13 @@ from brianbridge.encoding import Encoding, Frames, Sources
 from brianbridge.errors import InputError
 from brianbridge.network.delays import step_of
 from brianbridge.neurons.quantity_text import unit_name
+from brianbridge.readable import in_ms
 from brianbridge.recording import Recording
 
 if TYPE_CHECKING:
     from brianbridge.network.network import SpikingNetwork
 
-__all__ = ["are_spike_trains", "frames_of", "spike_frames"]
+__all__ = ["are_spike_trains", "check_pairs", "frames_of", "spike_frames"]
 
 
 def spike_frames(
@@ -78,7 +79,7 @@ def frames_of(
     if not isinstance(encoding, Frames):
         raise InputError(
             f"the samples are spike trains, but this network has encoding '{encoding.kind}'; read "
-            f"or build it with encoding=Frames(steps={encoding.steps}, dt={encoding.dt!r})"
+            f"or build it with encoding=bb.Frames(steps={encoding.steps}, dt={in_ms(encoding.dt)})"
         )
     if not are_spike_trains(trains):
         raise InputError(
@@ -103,6 +104,33 @@ def are_spike_trains(given: Any) -> bool:
     if isinstance(given, list):
         return bool(given) and all(_is_one(entry) for entry in given)
     return _is_one(given)
+
+
+def check_pairs(encoding: Encoding, shape: Sequence[int], given: Any) -> None:
+    """Refuse pairs that are meant as spike trains, but have times without a unit, or first.
+
+    Parameters
+    ----------
+    encoding, shape
+        Encoding of a network, and shape of its samples.
+    given : object
+        Samples that are no spike trains; see `are_spike_trains`.
+    """
+    entries = given if isinstance(given, list) else [given]
+    if not entries or not all(isinstance(one, tuple) and len(one) == 2 for one in entries):
+        return
+    for first, second in entries:
+        if unit_name(getattr(first, "dim", None)) == "second":
+            raise InputError(
+                "the samples have (times, indices) as spike trains; give (indices, times), such as "
+                "([0, 3], [1, 2]*ms)"
+            )
+        flat = np.ndim(first) == np.ndim(second) == 1
+        if flat and isinstance(encoding, Frames) and (2, len(first)) != tuple(shape):
+            raise InputError(
+                "the samples have pairs of numbers without a unit; of spike trains (indices, "
+                "times), times need one, such as ([0, 3], [1, 2]*ms)"
+            )
 
 
 def _is_one(given: Any) -> bool:
@@ -169,7 +197,7 @@ def _population(recording: Recording, chosen: str | None, neurons: int) -> str:
         which = " and ".join(f"'{name}'" for name in fitting) or "none"
         raise InputError(
             f"the input has {neurons} neurons, as {which} of the recording's populations; make the "
-            "samples by encodings.spike_frames(network, recording, population=...)"
+            "samples by bb.encodings.spike_frames(network, recording, population=...)"
         )
     return fitting[0]
 

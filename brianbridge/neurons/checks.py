@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from brianbridge.neurons.equations import flags_of, split_equations
 from brianbridge.neurons.expressions import one_line
 from brianbridge.neurons.missing_units import told_missing_units
 from brianbridge.neurons.probe import on_runtime_device, probe, resolve_names
-from brianbridge.neurons.quantity_text import unit_name
+from brianbridge.neurons.quantity_text import unit_name, with_named_units
 from brianbridge.neurons.trial import try_model
 from brianbridge.neurons.types import check_types
 
@@ -70,8 +71,6 @@ def _digest(model: NeuronDescription) -> bytes:
 
 def _check_model_units(model: NeuronDescription, what: str) -> None:
     """Build a group of a model, check it, and try one step."""
-    from brian2.units.fundamentalunits import DimensionMismatchError
-
     arrays = [v for v in (*model.parameters.values(), *model.initial.values()) if np.ndim(v)]
     sizes = sorted({np.size(v) for v in arrays}) or [1]
     if len(sizes) > 1:
@@ -80,18 +79,8 @@ def _check_model_units(model: NeuronDescription, what: str) -> None:
             "give each one value for each neuron"
         )
     _check_flags(model, what)
-    try:
+    with _told(what, lambda error: _missing_units(model, 2 * sizes[0], what, error)):
         group, variables = _checked_trial(model, 2 * sizes[0], what)
-    except (InputError, MemoryError):
-        raise
-    except Exception as error:  # the errors of Brian2's checks have no common type
-        if isinstance(error, DimensionMismatchError):
-            missing = told_missing_units(model, lambda one: _passes(one, 2 * sizes[0], what))
-            if missing:
-                raise InputError(f"{what}: {missing}") from error
-        text = str(error.args[0] if len(error.args) == 1 else error)
-        reason = one_line(text) or type(error).__name__
-        raise InputError(f"{what}: {reason}") from error
     _check_variables(model, group, what)
     check_types(model, variables, what)
     _check_method(model, group.equations, variables, what)
@@ -107,6 +96,17 @@ def _checked_trial(model: NeuronDescription, neurons: int, what: str) -> tuple[A
     return group, variables
 
 
+def _missing_units(
+    model: NeuronDescription, neurons: int, what: str, error: Exception
+) -> str | None:
+    """Return which parameters lack a unit, if that alone is wrong."""
+    from brian2.units.fundamentalunits import DimensionMismatchError
+
+    if not isinstance(error, DimensionMismatchError):
+        return None
+    return told_missing_units(model, lambda one: _passes(one, neurons, what))
+
+
 def _passes(model: NeuronDescription, neurons: int, what: str) -> bool:
     """Return whether Brian2 finds nothing wrong with a model."""
     try:
@@ -114,6 +114,29 @@ def _passes(model: NeuronDescription, neurons: int, what: str) -> bool:
     except Exception:
         return False
     return True
+
+
+@contextmanager
+def _told(
+    what: str, cause: Callable[[Exception], str | None] = lambda error: None
+) -> Iterator[None]:
+    """Raise an error of Brian2's checks as one line on a part of a model, or on its cause."""
+    try:
+        yield
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:  # they have no common type
+        text = str(error.args[0] if len(error.args) == 1 else error)
+        reason = with_named_units(one_line(text)) or type(error).__name__
+        raise InputError(f"{what}: {cause(error) or reason}") from error
+
+
+def _name_of_emit(emit: str) -> str:
+    """Return emit as its author knows it: the threshold is ``int(condition)``."""
+    match ast.parse(one_line(emit), mode="eval").body:
+        case ast.Call(func=ast.Name(id="int"), args=[ast.Compare() | ast.BoolOp() as condition]):
+            return f"threshold '{ast.unparse(condition)}'"
+    return f"emit '{one_line(emit)}'"
 
 
 def _trial_group(model: NeuronDescription, neurons: int) -> Any:
@@ -153,21 +176,28 @@ def _check_expressions(
         _check_conditions(code, variables, what)
     group.equations.check_units(group, run_namespace={})
     for one in (*model.regular, *model.events):
-        check_units_statements(one.code, variables)
+        with _told(f"{what}, code '{one_line(one.code)}'"):
+            check_units_statements(one.code, variables)
     for event in model.events:
-        if not is_boolean_expression(event.condition, variables):
+        with _told(f"{what}, event '{event.name}'"):
+            is_condition = is_boolean_expression(event.condition, variables)
+        if not is_condition:
             raise InputError(
                 f"{what}: event '{event.name}' happens if '{event.condition}', which is no "
                 "condition; write one such as 'v > 0.5'"
             )
     if model.emit:
-        if is_boolean_expression(model.emit, variables):
+        with _told(f"{what}, {_name_of_emit(model.emit)}"):
+            is_condition = is_boolean_expression(model.emit, variables)
+            dimension = parse_expression_dimensions(model.emit, variables)
+        if is_condition:
             raise InputError(
                 f"{what}: emit '{model.emit}' is a condition; write 'int({model.emit})'"
             )
-        if parse_expression_dimensions(model.emit, variables) is not DIMENSIONLESS:
+        if dimension is not DIMENSIONLESS:
             raise InputError(f"{what}: emit '{model.emit}' has a unit; a spike value has none")
-        check_units_statements(group.event_codes["spike"], variables)
+        with _told(f"{what}, reset '{one_line(model.reset)}'"):
+            check_units_statements(group.event_codes["spike"], variables)
     group.state_updater._get_refractory_code(run_namespace={})
 
 

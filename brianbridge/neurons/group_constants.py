@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Number
@@ -74,7 +75,7 @@ def constants_of_group(
         value = namespace.get(name, None if name in builtin else outer.get(name))
         if isinstance(value, TimedArray):
             timed[name] = value
-        elif callable(value):
+        elif callable(value) and _is_meant(name, value, group, [*texts, *codes]):
             _check_registered(name, value, what)
         if isinstance(value, Number | np.generic | np.ndarray):
             numbers[name] = value
@@ -83,6 +84,21 @@ def constants_of_group(
         _renamed(code, names & used, taken) for code, names in zip(codes, local, strict=True)
     ]
     return GroupConstants(numbers, timed, renamed)
+
+
+def _is_meant(name: str, value: Any, group: Any, texts: Sequence[str]) -> bool:
+    """Return whether code means a function that has its name.
+
+    Brian2 looks for functions with units only. One without is meant if the code calls it; it may
+    also be anything that the caller of `from_brian2` has under the name of a missing constant.
+    """
+    from brian2 import Function
+
+    if isinstance(value, Function) or hasattr(value, "_arg_units"):
+        return True
+    expressions = (eq.expr.code for eq in group.equations.values() if eq.expr is not None)
+    call = re.compile(rf"\b{re.escape(name)}\s*\(")
+    return any(call.search(text or "") for text in (*texts, *expressions))
 
 
 def _check_registered(name: str, value: Any, what: str) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.neurons.expressions import one_line, parse_expression
 
-__all__ = ["parse_quantity", "quantity_text", "unit_name"]
+__all__ = ["parse_quantity", "quantity_text", "unit_name", "with_named_units"]
 
 _NUMBER = re.compile(r"^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*\*?\s*([^\d\s].*)?$")
 #: Characters of a quantity.
@@ -196,3 +196,19 @@ def unit_name(dimension: Any) -> str:
             return name + suffix
     powers = zip(_SI_BASE_UNITS, dimension._dims, strict=True)
     return "*".join(f"{unit}**{power:g}" for unit, power in powers if power)
+
+
+def with_named_units(text: str) -> str:
+    """Return a message of Brian2 with a name for each unit in parentheses that has one.
+
+    Examples
+    --------
+    >>> with_named_units("Expression 'v' has unit (m^2 kg s^-3 A^-1), and '1' has units (1)")
+    "Expression 'v' has unit (volt), and '1' has units (1)"
+    """
+    from brian2.core.namespace import DEFAULT_UNITS
+
+    units = (unit for unit in DEFAULT_UNITS.values() if float(unit) == 1.0)
+    dimensions = {str(unit.dim): unit.dim for unit in units}
+    names = {one: unit_name(dim) for one, dim in dimensions.items() if f"({one})" in text}
+    return re.sub(r"\(([^()]+)\)", lambda match: f"({names.get(match[1], match[1])})", text)

@@ -145,8 +145,8 @@ def _check(network: Any, samples: Any, step: Any, spike_function: Any) -> None:
         raise InputError(f"step = {step!r}; give a share above 0 and up to 0.5, such as 0.02")
     if not isinstance(spike_function, SpikeFunction | None):
         raise InputError(
-            f"spike_function = {spike_function!r:.80}; give a bb.twin.SpikeFunction, such as "
-            "SpikeFunction('arctan')"
+            f"spike_function = {spike_function!r:.80}; give one, such as "
+            "bb.twin.SpikeFunction('arctan')"
         )
 
 

@@ -133,9 +133,7 @@ def simulate(
     """
     chosen = Backend() if backend is None else backend
     if not isinstance(chosen, Backend):
-        raise InputError(
-            f"backend = {backend!r}; give a Backend, such as Backend(path='reference')"
-        )
+        raise InputError(f"backend = {backend!r}; give one, such as bb.Backend(path='reference')")
     check_network_given(network, "simulate")
     warn_of_seconds(dt, "dt")
     check_runtime_device("simulate")
@@ -186,8 +184,8 @@ def _for_models(backend: Backend, projection: str) -> Backend:
     models = f"the synapses of projection '{projection}' have a model"
     if backend.path == "batched":
         raise InputError(
-            f"path = 'batched' only adds weights, but {models}; use Backend(path='reference'), or "
-            "give no path"
+            f"path = 'batched' only adds weights, but {models}; use bb.Backend(path='reference'), "
+            "or give no path"
         )
     several = backend.threads is not None and backend.threads > 1
     given = [f"threads = {backend.threads}"] if several else []

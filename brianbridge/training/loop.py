@@ -34,6 +34,7 @@ from brianbridge.training.no_gradient import warn_of_no_gradient
 from brianbridge.training.options import TrainingOptions
 from brianbridge.training.perturbed import ByCondition, PerturbedTwins, Under
 from brianbridge.training.processes import ONE, Processes
+from brianbridge.training.trainable import check_trainable
 from brianbridge.twin.network import NetworkTwin
 
 __all__ = ["Trainer"]
@@ -67,11 +68,7 @@ class Trainer:
         data = fitted(twin.network, data)
         if seed < 0:
             raise InputError(f"training: seed = {seed}; give 0 or more")
-        if not any(values.requires_grad for values in twin.parameters()):
-            raise InputError(
-                "training: all projections are frozen, so there is nothing to train; unfreeze one, "
-                "or let to_torch learn neuron parameters"
-            )
+        check_trainable(twin)
         options.augmentation.check(data.shape)
         rate = options.spike_rate
         self.constrained = () if rate is None else tuple(rate.rates(twin.network))

@@ -98,9 +98,9 @@ class Under:
     def _checked_name(rung: Any) -> str:
         if not hasattr(rung, "applied_to") or not hasattr(rung, "name"):
             raise InputError(
-                f"training under conditions: {rung!r:.80} is not a rung; give brianbridge.Rung("
+                f"training under conditions: {rung!r:.80} is not a rung; give bb.Rung("
                 'name="dt/10", perturb={"finer_dt": {"divisor": 10}}), or those of '
-                "brianbridge.ladder.rungs.read_ladder"
+                "bb.ladder.rungs.read_ladder('short')"
             )
         return str(rung.name)
 

@@ -213,6 +213,6 @@ def _check_device(device: torch.device) -> None:
         raise InputError(
             f"training: the process group ('{dist.get_backend()}') cannot sum tensors on "
             f"'{device}'; start it with 'nccl' for CUDA or 'gloo' for processors, and give each "
-            f"process a GPU of its own, here to_torch(network, device='cuda:{own}') "
+            f"process a GPU of its own, here bb.to_torch(network, device='cuda:{own}') "
             f"({str(error).splitlines()[0]:.200})"
         ) from error

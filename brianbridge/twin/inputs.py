@@ -78,7 +78,7 @@ def encoded_tensors(
         raise InputError(
             f"encoding '{encoding.kind}' encodes samples in NumPy, which torch.func cannot "
             "transform; encode them before, raster = twin.encode(x)[1], and give the twin "
-            "EncodedInput(raster=raster)"
+            "bb.encodings.EncodedInput(raster=raster)"
         )
     samples = checked_samples(network, x, empty=True)
     encoded = encoding.encode(samples, checked_index(index, len(samples)), stream)

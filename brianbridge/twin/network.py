@@ -359,7 +359,7 @@ def to_torch(
     if condition is not None:
         if not hasattr(condition, "applied_to"):
             raise InputError(
-                f"to_torch: condition = {condition!r:.80} is not a rung; give brianbridge.Rung("
+                f"to_torch: condition = {condition!r:.80} is not a rung; give bb.Rung("
                 'name="dt/10", perturb={"finer_dt": {"divisor": 10}})'
             )
         network = condition.applied_to(network, seed).unfolded(seed)

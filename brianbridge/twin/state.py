@@ -80,7 +80,7 @@ class TwinState:
         if self.step and set(self.values) != names:
             raise InputError(
                 f"the state holds {sorted(self.values)}, but the twin has {sorted(names)}; give a "
-                "state that this twin returned, or TwinState()"
+                "state that this twin returned, or bb.twin.TwinState()"
             )
         for name in sorted(names & set(self.values) - set(twin.synapses)):
             for variable, value in self.values[name].items():
@@ -88,7 +88,7 @@ class TwinState:
                     raise InputError(
                         f"the state has '{variable}' of '{name}' in shape {tuple(value.shape)}, "
                         f"but this batch has {batch} samples; give as many as before, or "
-                        "TwinState()"
+                        "bb.twin.TwinState()"
                     )
         whole = []
         if twin.training and any(twin.projection(name).norm for name in twin.projections):
@@ -125,8 +125,8 @@ def check_piece(x: Any, state: Any) -> None:
     """
     if not isinstance(state, TwinState):
         raise InputError(
-            f"state is a {type(state).__name__}; give TwinState() at the start, and then the state "
-            "that the twin returned"
+            f"state is a {type(state).__name__}; give bb.twin.TwinState() at the start, "
+            "and then the state that the twin returned"
         )
     shape = getattr(x, "shape", None)
     given = x.samples if isinstance(x, EncodedInput) else shape[0] if shape else None
@@ -134,5 +134,5 @@ def check_piece(x: Any, state: Any) -> None:
     if None not in (given, before) and given != before:
         raise InputError(
             f"the state is of {before} samples, but this piece has {given}; give as many as "
-            "before, or TwinState()"
+            "before, or bb.twin.TwinState()"
         )

@@ -119,6 +119,11 @@ def test_both_answers_are_taken(x):
     assert as_dataset((x * 1.0, Y)).x.max() == BYTES.max()
 
 
+def test_small_bytes_are_scaled_by_the_largest():
+    with pytest.raises(bb.InputError, match=r"bytes up to 16; give x/16 to scale"):
+        bb.from_arrays("mine", np.arange(17, dtype=np.uint8)[:, None], np.zeros(17, int))
+
+
 def test_bytes_of_0_and_1_are_spikes():
     twin = bb.to_torch(network())
     assert torch.equal(twin(BYTES // 255), twin((BYTES // 255).astype(float)))

@@ -55,9 +55,9 @@ def test_the_good_model_is_good():
         ({"equations": "dv/dt = -v/tau : volts\ndrive : Hz"}, ["'volts' is not a unit"]),
         ({"equations": "dv/dt = -v/tau : mV\ndrive : Hz"}, ["'mV' is not a unit"]),
         ({"equations": "dv/dt = -v + drive : 1\ndrive : Hz"}, ["'v'", "inconsistent units"]),
-        ({"emit": "int(v > tau)"}, ["different units", "'tau'"]),
+        ({"emit": "int(v > tau)"}, ["threshold 'v > tau'", "different units", "(second)"]),
         ({"emit": "v*tau"}, ["emit 'v*tau' has a unit"]),
-        ({"reset": "v = tau"}, ["v = tau", "unit"]),
+        ({"reset": "v = tau"}, ["reset 'v = tau'", "unit"]),
         ({"parameters": {"tau": "10 mV", "theta": 1}}, ["inconsistent units"]),
         ({"initial": {"v": "3 mV"}}, ["initial value", "'v'", "wrong unit"]),
         # emit, threshold, reset

@@ -329,7 +329,7 @@ def test_a_condition_is_left_out():
         ({"step": "2 %"}, "step = '2 %'; give a share"),
         ({"of": None}, "of = None is no outcome"),
         ({"of": lambda recording: ["a"] * 12}, "shape (12,) and type <U1; return one finite"),
-        ({"spike_function": "arctan"}, "give a bb.twin.SpikeFunction"),
+        ({"spike_function": "arctan"}, "such as bb.twin.SpikeFunction('arctan')"),
         ({"step": 0.0}, "step = 0.0; give a share"),
         ({"seed": -1}, "seed = -1; give an integer of at least 0"),
         ({"of": lambda recording: 3.0}, "return one finite number for each of the 12 samples"),

@@ -292,7 +292,7 @@ def test_arguments_that_fit_nothing(refused):
 
 def test_a_network_that_has_run(refused):
     group = cells(refractory=2 * ms)
-    network = Network(group, wires(group, group))
+    network = Network(group, wires(group, group, delay=1 * ms))
     network.store()
     group.v = 2
     network.run(1 * ms)

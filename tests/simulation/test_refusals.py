@@ -117,7 +117,7 @@ def test_options_that_only_the_batched_path_has(way):
 
 @pytest.mark.parametrize("backend", ["reference", {"path": "reference"}, Backend])
 def test_a_backend_that_is_none(network, x, backend):
-    with pytest.raises(InputError, match=r"^backend = .*; give a Backend, such as Backend\(path="):
+    with pytest.raises(InputError, match=r"^backend = .*; give one, such as bb.Backend\(path="):
         simulate(network, x, backend=backend)
 
 

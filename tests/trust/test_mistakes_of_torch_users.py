@@ -127,14 +127,14 @@ def test_encoded_input_with_the_batch_first_is_told_to_be_turned(refused):
 
 def test_axes_in_another_order_are_told_to_be_moved_and_not_reshaped(refused):
     frames = network(encoding=bb.Frames(5), shape=(5, 64))
-    with refused("takes (samples, 5, 64): the first axis is time; give x.swapaxes(0, 1)"):
+    with refused("takes (samples, 5, 64): move the axis of samples: np.moveaxis(x, 1, 0)"):
         bb.simulate(frames, np.zeros((5, 20, 64)))
-    with refused("the axes have another order; give np.moveaxis(x, -1, 1)"):
+    with refused("move the axis of time: np.moveaxis(x, -1, 1)"):
         bb.simulate(frames, np.zeros((20, 64, 5)))
-    with refused("dataset 'your data' has samples of shape (64, 5)", "give np.moveaxis(x, -1, 1)"):
+    with refused("dataset 'your data' has samples of shape (64, 5)", "np.moveaxis(x, -1, 1)"):
         bb.verify(frames, (np.zeros((20, 64, 5)), Y))
     images = network(bb.Conv2d(2, 3, LIF), bb.Dense(12, LIF), shape=(3, 8, 8))
-    with refused("give np.moveaxis(x, -1, 1), or x.movedim(-1, 1) of a tensor"):
+    with refused("np.moveaxis(x, -1, 1), or x.movedim(-1, 1) of a tensor"):
         bb.simulate(images, np.zeros((20, 8, 8, 3)))
 
 
@@ -142,7 +142,7 @@ def test_labels_that_begin_at_1_and_labels_as_floats_have_a_remedy(refused):
     twin = bb.to_torch(network())
     with refused("dataset 'your data' has 13 classes", "labels begin at 0: give y - 1"):
         bb.train(twin, (X, Y + 1), epochs=1)
-    with refused("has 20 classes", "give a network with 20 outputs"):
+    with refused("has 20 classes", "give population 'output' at least 20"):
         bb.train(twin, (X, np.arange(20)), epochs=1)
     with refused("y.astype(int), y.long() of a tensor, or y.astype(str)"):
         bb.verify(network(), (torch.tensor(X), torch.tensor(Y).float()))

@@ -23,11 +23,13 @@ from brianbridge.encoding import Encoding
 from brianbridge.errors import InputError
 from brianbridge.network import INPUT, Projection, SpikingNetwork
 from brianbridge.network.delays import steps_in
+from brianbridge.network.origin import ORIGIN
 from brianbridge.network.readouts import READOUTS
 from brianbridge.neurons.plain_seconds import warn_of_seconds
 from brianbridge.neurons.quantities import seconds
 from brianbridge.simulation.device import check_runtime_device
-from brianbridge.simulation.reader.groups import read_group
+from brianbridge.simulation.reader.after_run import check_not_run
+from brianbridge.simulation.reader.groups import check_regular, read_group
 from brianbridge.simulation.reader.links import read_links
 from brianbridge.simulation.reader.objects import (
     Parts,
@@ -43,10 +45,7 @@ from brianbridge.simulation.reader.poisson_input import read_poisson_input
 from brianbridge.simulation.reader.projections import read_projections
 from brianbridge.simulation.reader.sources import read_sources
 
-__all__ = ["ORIGIN", "from_brian2"]
-
-#: Key of the provenance under which the synapses of each projection's weights are stored.
-ORIGIN = "from_brian2"
+__all__ = ["from_brian2"]
 
 
 def from_brian2(
@@ -69,7 +68,8 @@ def from_brian2(
     ----------
     network : brian2.Network, or iterable of Brian2 objects
         Groups and synapses; monitors are ignored. Present values become initial values and
-        weights, so read the network before it runs, or after ``restore()``.
+        weights, so read the network before it runs, or call ``store()``
+        before the run and ``restore()`` after it.
     steps : int or Quantity
         Length of one presentation, in steps or as a time.
     input : str, group or list of them, optional
@@ -139,6 +139,7 @@ def from_brian2(
     given = input if isinstance(input, list | tuple) else [] if input is None else [input]
     with_data = [chosen_group(one, objects, "input") for one in given]
     parts = parts_of(objects, with_data)
+    check_not_run(network, parts)
     count_as_used(objects)
     clock = common_dt([*parts.groups, *with_data, *parts.sources])
     step = clock if dt is None else steps_in(seconds(dt, "dt"), clock, "dt") * clock
@@ -155,6 +156,8 @@ def from_brian2(
     populations = [
         read_group(g, projections, outer, named.get(g.name, ""), followed[g.name]) for g in groups
     ]
+    for population in populations:
+        check_regular(population, clock, step)
     if not READOUTS[readout].fires and populations[-1].neuron.emit:
         raise InputError(
             f"group '{groups[-1].name}' fires, but readout '{readout}' needs an output without "

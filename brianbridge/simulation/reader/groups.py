@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -10,8 +11,10 @@ import numpy as np
 from brianbridge.errors import InputError
 from brianbridge.network import Population, Projection
 from brianbridge.neurons.model import SPIKE_VALUE, NeuronModel
+from brianbridge.readable import in_ms
+from brianbridge.simulation.reader.after_run import STORE
 
-__all__ = ["read_group"]
+__all__ = ["check_regular", "read_group"]
 
 
 def read_group(
@@ -55,8 +58,8 @@ def read_group(
             )
     if "lastspike" in group.variables and np.any(group.variables["lastspike"].get_value() >= 0):
         raise InputError(
-            f"{what} has fired already, but a presentation starts without refractory neurons; read "
-            "it before it runs, or after restore()"
+            f"{what} has fired already, but a presentation starts without refractory neurons; "
+            f"{STORE}"
         )
     received = [p.receive for p in projections if p.target == group.name and p.receive]
     receive = received[0] if received else None
@@ -64,3 +67,23 @@ def read_group(
         group, receive=receive, potential=potential, namespace=outer, followed=followed
     )
     return Population(group.name, (len(group),), model)
+
+
+def check_regular(population: Population, clock: float, step: float) -> None:
+    """Refuse code that runs more often than once in a step, or in between.
+
+    Parameters
+    ----------
+    population : Population
+        A population of the network.
+    clock, step : float
+        Step of the user's network, and of the twin, in seconds.
+    """
+    for code in population.neuron.regular:
+        try:
+            code.steps(step)
+        except InputError as error:
+            fine = math.gcd(round(code.period / clock), round(step / clock)) * clock
+            raise InputError(
+                f"group '{population.name}': {error}, or read the network with dt={in_ms(fine)}"
+            ) from None

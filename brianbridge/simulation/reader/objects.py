@@ -27,6 +27,7 @@ from brianbridge.network import INPUT, Projection
 
 __all__ = [
     "Parts",
+    "check_input",
     "check_network",
     "chosen_group",
     "common_dt",
@@ -81,6 +82,16 @@ def chosen_group(choice: Any, objects: list[Any], what: str) -> Any:
     if name not in groups:
         raise InputError(f"{what}: the network has no group '{name}'. {did_you_mean(name, groups)}")
     return groups[name]
+
+
+def check_input(group: Any, sources: Sequence[Any]) -> None:
+    """Refuse an input that has equations, if groups that only emit spikes were left out."""
+    if isinstance(group, NeuronGroup) and sources:
+        others = " or ".join(f"input='{one.name}'" for one in sources)
+        raise InputError(
+            f"input: '{group.name}' is a NeuronGroup with equations; name a SpikeGeneratorGroup or "
+            f"PoissonGroup, {others}"
+        )
 
 
 @dataclass(frozen=True)
@@ -141,6 +152,8 @@ def parts_of(objects: list[Any], with_data: Sequence[Any]) -> Parts:
                 "SpikeGeneratorGroup, PoissonGroup and PoissonInput only"
             )
     if not parts.groups:
+        for group in with_data:
+            check_input(group, parts.sources)
         raise InputError("the network has no NeuronGroup besides the input; give it one")
     return parts
 
@@ -176,13 +189,8 @@ def named_potentials(potential: str | Mapping[str, str], groups: list[Any]) -> d
 
 
 def check_network(network: Any) -> None:
-    """Refuse a network that has run already, or has a custom schedule."""
+    """Refuse a network that has a custom schedule."""
     if isinstance(network, Network):
-        if not isinstance(network, MagicNetwork) and network.t_ > 0:
-            raise InputError(
-                f"network '{network.name}' has run to t = {network.t_ * 1e3:g} ms, and its delayed "
-                "spikes cannot be read; read it before it runs, or after restore()"
-            )
         order = [slot for slot in network.schedule if slot in _ORDER]
         if order != _ORDER:
             raise InputError(

@@ -8,7 +8,7 @@ becomes a part of a model, too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network import INPUT, Projection, Sparse
 from brianbridge.network.synapses.code import read_code
 from brianbridge.simulation.reader.addition import Addition
-from brianbridge.simulation.reader.objects import Parts
+from brianbridge.simulation.reader.objects import Parts, check_input
 from brianbridge.simulation.reader.synapse_checks import delay_steps
 from brianbridge.simulation.reader.synapse_code import additions
 from brianbridge.simulation.reader.synapse_model import read_model
@@ -78,7 +78,8 @@ def read_projections(
             )
     reader = _Reader(names, dt, outer, first, train)
     for one in parts.synapses:
-        reader.check_ends(one)
+        _check_connected(one)
+        reader.check_ends(one, parts.sources)
     lines = {one.name: reader.simple(one) for one in parts.synapses}
     orders = _orders(parts, lines, outer)
     for one in parts.synapses:
@@ -86,6 +87,15 @@ def read_projections(
             yield from reader.added(one, lines[one.name])
         else:
             yield reader.modelled(one, orders)
+
+
+def _check_connected(synapses: Any) -> None:
+    """Refuse what Brian2 would not run; a condition that no pair fulfils is fine."""
+    if not synapses._connect_called:
+        raise InputError(
+            f"synapses '{synapses.name}' has no synapses; call its connect(...), or leave it out "
+            "of the Network"
+        )
 
 
 @dataclass(frozen=True)
@@ -98,7 +108,7 @@ class _Reader:
     first: Mapping[str, int]
     train: Mapping[str, str | None]
 
-    def check_ends(self, synapses: Any) -> None:
+    def check_ends(self, synapses: Any, sources: Sequence[Any]) -> None:
         """Refuse synapses of groups that are not in the network, and those to the input."""
         what = f"synapses '{synapses.name}'"
         for role, group in (("source", synapses.source), ("target", synapses.target)):
@@ -108,6 +118,7 @@ class _Reader:
                     "it (synapses onto synapses have no place in a projection)"
                 )
         if self.names[whole(synapses.target).name] == INPUT:
+            check_input(whole(synapses.target), sources)
             raise InputError(f"{what} leads to the input, whose spikes are given; remove it")
 
     def simple(self, synapses: Any) -> list[Addition]:

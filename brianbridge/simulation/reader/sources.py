@@ -25,6 +25,7 @@ from brianbridge.encoding import (
 )
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network.delays import step_of
+from brianbridge.readable import in_ms
 from brianbridge.simulation.reader.rates import rates_of
 
 __all__ = ["External", "read_sources"]
@@ -141,8 +142,8 @@ def _default(group: Any, steps: int, dt: float, outer: Mapping[str, Any]) -> Enc
     if largest == 0:
         raise InputError(
             f"group '{group.name}' has rates of 0 Hz, so the rate at the value 1 of a sample is "
-            f"not known; set its rates, or give encoding=Poisson(steps={steps}, dt={dt!r}, "
-            "rate='50 Hz') with the largest rate"
+            f"not known; set its rates, or give the largest one, "
+            f"encoding=bb.Poisson(steps={steps}, dt={in_ms(dt)}, rate=50*Hz)"
         )
     return Poisson(steps, dt, rate=largest)
 

@@ -21,6 +21,7 @@ from brian2.utils.stringtools import get_identifiers
 
 from brianbridge.errors import InputError
 from brianbridge.neurons.expressions import one_line
+from brianbridge.neurons.quantity_text import with_named_units
 from brianbridge.neurons.statements import Statement, parse_statements
 from brianbridge.simulation.reader.addition import Addition, AdditionReader, MoreThanAddingError
 from brianbridge.simulation.reader.synapse_checks import check_parts
@@ -96,5 +97,5 @@ def _resolved(
     except KeyError as error:
         raise InputError(f"{what}: {one_line(str(error.args[0]))}") from None
     except (DimensionMismatchError, SyntaxError, ValueError, TypeError) as error:
-        raise InputError(f"{what}: {one_line(str(error))}") from None
+        raise InputError(f"{what}: {with_named_units(one_line(str(error)))}") from None
     return dict(variables)

@@ -14,8 +14,8 @@ from brian2 import NeuronGroup, Quantity, Synapses
 
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network import Projection, Sparse, SpikingNetwork
+from brianbridge.network.origin import ORIGIN
 from brianbridge.neurons.quantity_text import quantity_text
-from brianbridge.simulation.reader.from_brian2 import ORIGIN
 from brianbridge.simulation.reader.objects import objects_of
 from brianbridge.simulation.reader.projections import ends
 from brianbridge.simulation.reader.write_parameters import new_parameters
