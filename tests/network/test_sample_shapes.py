@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from brian2 import Hz, Network, NeuronGroup, PoissonGroup, Synapses, ms
 
 import brianbridge as bb
@@ -49,14 +50,18 @@ def message(net: bb.SpikingNetwork, x: Any) -> str:
 )
 def test_the_remedy_restores_the_samples(net, wrong, right):
     remedy = message(net, wrong)
-    call = re.search(r"(np\.|x\.)\w+\(.*\)$", remedy)
+    array, _, tensor = remedy.partition(", or ")
+    call = re.search(r"(np\.|x\.)\w+\(.*\)$", array)
     assert call, remedy
     np.testing.assert_array_equal(eval(call[0], {"x": wrong, "np": np}), right)
+    if tensor:
+        moved = eval(tensor.removesuffix(" of a tensor"), {"x": torch.tensor(wrong)})
+        np.testing.assert_array_equal(moved, right)
 
 
 def test_time_is_named():
     assert message(SEQUENCE, np.zeros((5, 6, 20))).endswith(
-        "move the axis of time: np.moveaxis(x, -1, 1)"
+        "move the axis of time: np.moveaxis(x, -1, 1), or x.movedim(-1, 1) of a tensor"
     )
 
 
