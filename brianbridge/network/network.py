@@ -121,6 +121,11 @@ class SpikingNetwork(NetworkStructure):
         layers = list(layers)
         if not layers:
             raise InputError("a spiking network needs at least one layer; give some")
+        if not isinstance(encoding, Encoding):
+            raise InputError(
+                f"encoding = {encoding!r:.80} is none; give one of bb.encodings, such as "
+                "bb.Bernoulli(steps=10)"
+            )
         if weight_gain is not None and not 0 < weight_gain < np.inf:
             raise InputError(f"weight_gain = {weight_gain!r}; give a number above 0, such as 2.0")
         if not np.isfinite(weight_mean):

@@ -51,6 +51,11 @@ def test_a_layer_alone_is_no_list(refused):
         bb.SpikingNetwork.sequential((64,), bb.Dense(12, LIF), encoding=bb.Bernoulli(5))
 
 
+def test_the_name_of_an_encoding_is_no_encoding(refused):
+    with refused("encoding = 'bernoulli' is none; give one of bb.encodings"):
+        bb.SpikingNetwork.sequential((64,), [bb.Dense(12, LIF)], encoding="bernoulli")
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
