@@ -12,7 +12,7 @@ from brianbridge.encoding.base import EncodedInput, Encoding, StepEvents
 from brianbridge.encoding.bernoulli import Bernoulli
 from brianbridge.encoding.limits import ROUNDING, exceeds, shown_above
 from brianbridge.errors import InputError
-from brianbridge.neurons.quantities import parse_quantity, unit_name
+from brianbridge.neurons.quantities import parse_quantity, unit_of
 
 __all__ = ["Poisson"]
 
@@ -53,7 +53,7 @@ class Poisson(Encoding):
         rate = self.rate
         if not isinstance(rate, int | float):
             quantity = parse_quantity(rate, "encoding 'poisson', rate")
-            if np.ndim(quantity) or unit_name(getattr(quantity, "dim", None)) != "hertz":
+            if np.ndim(quantity) or unit_of(quantity) != "hertz":
                 raise InputError(
                     f"encoding 'poisson': rate = {rate!s:.80} is not a rate; write '100 Hz'"
                 )

@@ -15,7 +15,7 @@ from brianbridge.errors import InputError, did_you_mean
 from brianbridge.network.population import INPUT
 from brianbridge.network.sample_shapes import shape_remedy
 from brianbridge.network.spike_frames import are_spike_trains, check_pairs, frames_of, spike_frames
-from brianbridge.neurons.quantity_text import unit_name
+from brianbridge.neurons.quantity_text import unit_of
 
 if TYPE_CHECKING:
     from brianbridge.network.network import SpikingNetwork
@@ -104,7 +104,7 @@ def _check_no_labels(x: Any) -> None:
 
 def _check_no_rates(encoding: Encoding, x: Any) -> None:
     """Refuse rates in place of the values from 0 to 1 that `Poisson` makes rates of."""
-    if isinstance(encoding, Poisson) and unit_name(getattr(x, "dim", None)) == "hertz":
+    if isinstance(encoding, Poisson) and unit_of(x) == "hertz":
         rate = f"{encoding.rate:g}*Hz"
         raise InputError(
             f"the samples are rates, but this network takes values from 0 to 1, where 1 is "

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from brianbridge.encoding import Encoding, Frames, Sources
 from brianbridge.errors import InputError
 from brianbridge.network.delays import step_of
-from brianbridge.neurons.quantity_text import unit_name
+from brianbridge.neurons.quantity_text import unit_of
 from brianbridge.readable import in_ms
 from brianbridge.recording import Recording
 
@@ -120,7 +120,7 @@ def check_pairs(encoding: Encoding, shape: Sequence[int], given: Any) -> None:
     if not entries or not all(isinstance(one, tuple) and len(one) == 2 for one in entries):
         return
     for first, second in entries:
-        if unit_name(getattr(first, "dim", None)) == "second":
+        if unit_of(first) == "second":
             raise InputError(
                 "the samples have (times, indices) as spike trains; give (indices, times), such as "
                 "([0, 3], [1, 2]*ms)"
@@ -147,7 +147,7 @@ def _indices_and_times(given: Any) -> tuple[Any, Any] | None:
         found = (given.i[:], given.t[:])
     else:
         return None
-    return found if unit_name(getattr(found[1], "dim", None)) == "second" else None
+    return found if unit_of(found[1]) == "second" else None
 
 
 def _frames(

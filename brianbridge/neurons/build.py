@@ -12,7 +12,7 @@ from brianbridge.errors import InputError
 from brianbridge.neurons.description import SPIKE_VALUE, NeuronDescription
 from brianbridge.neurons.equations import split_equations
 from brianbridge.neurons.expressions import substitute_name
-from brianbridge.neurons.quantities import si_array, unit_name
+from brianbridge.neurons.quantities import si_array, unit_of
 from brianbridge.neurons.statements import without_aliases
 
 __all__ = ["build_group"]
@@ -151,7 +151,7 @@ def _declarations(heterogeneous: Mapping[str, Any]) -> list[str]:
     lines = []
     for key, values in heterogeneous.items():
         condition = np.asarray(values).dtype == bool
-        unit = "boolean" if condition else unit_name(getattr(values, "dim", None))
+        unit = "boolean" if condition else unit_of(values)
         lines.append(f"{key} : {unit} (constant)")
     return lines
 

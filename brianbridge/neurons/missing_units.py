@@ -39,7 +39,9 @@ def told_missing_units(
             continue
         given = " and ".join(f"{name} = {_shown(plain[name])}" for name in units)
         remedy = " and ".join(
-            f"{name} = '{plain[name]:g} {unit}'" if not np.ndim(plain[name]) else f"{name}*{unit}"
+            f"{name} = '{_with_unit(plain[name], unit)}'"
+            if not np.ndim(plain[name])
+            else f"{name}*{unit}"
             for name, unit in units.items()
         )
         have = "parameter {} has" if len(units) == 1 else "parameters {} have"
@@ -53,6 +55,13 @@ def _is_plain(value: Any) -> bool:
 
 def _shown(value: Any) -> str:
     return f"{value:g}" if not np.ndim(value) else f"{np.size(value)} values"
+
+
+def _with_unit(value: Any, unit: str) -> str:
+    """Return a number with its unit; a small one was probably meant in seconds or volts."""
+    if unit in ("ms", "mV") and 0 < abs(value) < 0.1:
+        value = 1e3 * value
+    return f"{value:g} {unit}"
 
 
 def _choices(plain: Mapping[str, Any]) -> Iterator[dict[str, str]]:

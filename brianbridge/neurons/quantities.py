@@ -13,7 +13,7 @@ import numpy as np
 
 from brianbridge.errors import InputError
 from brianbridge.neurons.expressions import one_line
-from brianbridge.neurons.quantity_text import parse_quantity, unit_name
+from brianbridge.neurons.quantity_text import parse_quantity, unit_name, unit_of
 
 __all__ = [
     "as_time",
@@ -25,6 +25,7 @@ __all__ = [
     "si_array",
     "to_json",
     "unit_name",
+    "unit_of",
 ]
 
 

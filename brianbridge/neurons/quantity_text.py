@@ -15,7 +15,7 @@ import numpy as np
 from brianbridge.errors import InputError, did_you_mean
 from brianbridge.neurons.expressions import one_line, parse_expression
 
-__all__ = ["parse_quantity", "quantity_text", "unit_name", "with_named_units"]
+__all__ = ["parse_quantity", "quantity_text", "unit_name", "unit_of", "with_named_units"]
 
 _NUMBER = re.compile(r"^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*\*?\s*([^\d\s].*)?$")
 #: Characters of a quantity.
@@ -196,6 +196,22 @@ def unit_name(dimension: Any) -> str:
             return name + suffix
     powers = zip(_SI_BASE_UNITS, dimension._dims, strict=True)
     return "*".join(f"{unit}**{power:g}" for unit, power in powers if power)
+
+
+def unit_of(value: Any) -> str:
+    """Return the unit of a quantity as equations spell it; ``"1"`` for anything else.
+
+    A tensor of torch has a method ``dim``, which is no dimension.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> unit_of(3 * ms), unit_of(3.0), unit_of(np.ones(2))
+    ('second', '1', '1')
+    """
+    from brian2 import Quantity
+
+    return unit_name(value.dim) if isinstance(value, Quantity) else "1"
 
 
 def with_named_units(text: str) -> str:

@@ -175,7 +175,7 @@ def test_any_missing_or_mistyped_entry_is_refused_in_one_line(
         ("populations.0.neuron.parameters.tau.value", "10 ms", "expected a finite number"),
         ("populations.0.neuron.parameters.tau.value", [[1.0], [1.0, 2.0]], "inhomogeneous"),
         ("populations.0.neuron.parameters.tau.dimensions", [0.0] * 6, "at least 7"),
-        ("populations.0.neuron.parameters.tau.dimensions", [0.0] * 7, "units"),
+        ("populations.0.neuron.parameters.tau.dimensions", [0.0] * 7, "give tau = '10 ms'"),
         ("populations.0.neuron.method", "magic", "there is no method 'magic'"),
         ("populations.0.neuron.initial", {"v": {"value": [1.0, "x"]}}, "finite number"),
         ("populations.0.name", "../..", "'../..' cannot name a population"),

@@ -21,7 +21,7 @@ def test_the_examples_run(capsys, tmp_path, monkeypatch):
     shown = capsys.readouterr().out
     assert f"{scope['long'].output.sum()} " in shown
     assert (tmp_path / "long.h5").exists()
-    assert "50 Hz poisson" in shown
+    assert "poisson, up to 50 Hz" in shown
     assert scope["x"].shape == (10, 200, 64)
     assert scope["again"].counts["cells"].shape == (1, 10)
     assert np.all(scope["recording"].counts["cells"].sum(axis=1) > 0)

@@ -123,7 +123,7 @@ def test_what_is_no_spike_train_of_this_network(refused):
     with refused("list holds no spike trains", "times in seconds or ms"):
         spike_frames(net, [([2], [1])])
     other = read(objects, encoding=None)
-    with refused("encoding 'bernoulli'", "encoding=Frames(steps=300, dt=0.0001)"):
+    with refused("encoding 'bernoulli'", "encoding=bb.Frames(steps=300, dt=0.1*ms)"):
         bb.simulate(other, ([0], [1] * ms))
     with refused("the samples are None, but 'input' takes its input", "without input="):
         bb.simulate(other, None)

@@ -199,7 +199,7 @@ def test_a_piece_of_other_samples_or_another_state_is_refused():
     _, state = twin(EncodedInput(raster=torch.zeros(4, 5, INPUTS)), state=TwinState())
     with pytest.raises(bb.InputError, match="of 5 samples, but this piece has 3; give as many"):
         twin(EncodedInput(raster=torch.zeros(4, 3, INPUTS)), state=state)
-    with pytest.raises(bb.InputError, match=r"state is a int; give TwinState\(\)"):
+    with pytest.raises(bb.InputError, match=r"state is a int; give bb.twin.TwinState\(\)"):
         twin(torch.rand(5, INPUTS), state=3)
 
 
