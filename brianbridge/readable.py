@@ -38,7 +38,7 @@ def in_ms(seconds: float) -> str:
     >>> in_ms(1e-4)
     '0.1*ms'
     """
-    return f"{float(seconds) * 1e3:.12g}*ms"
+    return milliseconds(seconds).replace(" ", "*")
 
 
 def counted(number: int, noun: str) -> str:
