@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from brianbridge.measures.confidence_intervals import proportion_interval
 from brianbridge.recording import Recording
 
 __all__ = [
@@ -18,9 +18,6 @@ __all__ = [
     "why_no_better_than_chance",
     "why_uninformative",
 ]
-
-#: A normally distributed number is at most so many standard deviations off in 95 % of cases.
-_Z95 = 1.96
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,8 +164,8 @@ def why_no_better_than_chance(accuracy: float, chance: float | None, samples: in
     """
     if chance is None or not samples:
         return ""
-    error = _Z95 * math.sqrt(accuracy * (1 - accuracy) / samples)
-    if accuracy - error > chance:
+    least, _ = proportion_interval(accuracy * samples, samples)
+    if least > chance:
         return ""
     better, remedy = "not clearly better", "train the network, or give more samples"
     if accuracy <= chance:
