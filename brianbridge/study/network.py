@@ -100,7 +100,7 @@ def _started(entry: NetworkEntry, path: Path, data: Dataset) -> SpikingNetwork:
     if not path.exists() and path.stem in study_names():
         raise InputError(
             f"[network] start = '{path}': there is no such file; carry out the study "
-            f"'{path.stem}' first, and copy the network.h5 that it writes"
+            f"'{path.stem}' first, and copy the network.h5 that it writes there"
         )
     network = load_network(path)
     _check_not_seen(path, network.provenance, data)
