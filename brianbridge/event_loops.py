@@ -6,20 +6,52 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 
 import numpy as np
 
 from brianbridge.compiled import compiled
 
-__all__ = ["differing_cells", "places_of_samples", "summed_counts"]
+__all__ = [
+    "differing_cells",
+    "order_by_sample",
+    "places_of_samples",
+    "spikes_of_each",
+    "summed_counts",
+    "whole_pairs",
+]
 
 _compiled = compiled(nogil=True, error_model="numpy")
+#: Largest number of samples whose spikes are counted one by one, to sort them.
+_MOST_SAMPLES = 10_000_000
 _of_thread = threading.local()
 
 
 def places_of_samples(sample: np.ndarray, low: int, high: int) -> np.ndarray:
     """Return the places of the spikes of samples `low` to ``high - 1``."""
     return _places(_whole(sample), low, high)
+
+
+def order_by_sample(sample: np.ndarray, step: np.ndarray, node: np.ndarray) -> np.ndarray | None:
+    """Return the order that brings spikes by sample, then step, then node.
+
+    Returns
+    -------
+    numpy.ndarray of int64, shape (spikes,) or None
+        None if the spikes of some sample are not in order of step and node.
+
+    Examples
+    --------
+    >>> step, node = np.array([0, 0, 1]), np.array([5, 6, 2])
+    >>> order_by_sample(np.array([1, 0, 1]), step, node)
+    array([1, 0, 2])
+    """
+    samples = int(sample.max(initial=0)) + 1
+    if sample.min(initial=0) < 0 or samples > _MOST_SAMPLES:
+        return None
+    order = np.empty(len(sample), np.int64)
+    whole = (_whole(sample), _whole(step), _whole(node))
+    return order if _by_sample(*whole, samples, order) else None
 
 
 def summed_counts(
@@ -35,6 +67,59 @@ def summed_counts(
     found = np.zeros(shape)
     _count(found, _whole(sample), _whole(node), np.ascontiguousarray(value))
     return found
+
+
+def spikes_of_each(index: np.ndarray, size: int) -> np.ndarray:
+    """Return the number of spikes of each of `size` neurons or samples, int64.
+
+    Raises
+    ------
+    IndexError
+        If a spike is of another one.
+
+    Examples
+    --------
+    >>> spikes_of_each(np.array([2, 0, 2]), 4)
+    array([1, 0, 2, 0])
+    """
+    found = np.zeros(size, np.int64)
+    _tally(_whole(index), found)
+    return found
+
+
+def whole_pairs(x: np.ndarray, y: np.ndarray, most: int) -> Counter[tuple[float, float]] | None:
+    """Return how often each pair of counts occurs, if all are whole numbers.
+
+    Parameters
+    ----------
+    x, y : numpy.ndarray of float64, shape (n,)
+        The counts.
+    most : int
+        Largest number of different values.
+
+    Returns
+    -------
+    Counter or None
+        Number of pairs by ``(value of x, value of y)``; None if a value is not whole, or the values
+        span too many numbers.
+
+    Examples
+    --------
+    >>> whole_pairs(np.array([1.0, 0, 1]), np.array([1.0, 2, 1]), 100)
+    Counter({(1.0, 1.0): 2, (0.0, 2.0): 1})
+    """
+    if not x.size:
+        return Counter()
+    low = min(x.min(), y.min())
+    span = max(x.max(), y.max()) - low + 1
+    if not span <= most or low % 1:
+        return None
+    table = np.zeros((int(span), int(span)), np.int64)
+    if not _tabulate(x, y, low, table):
+        return None
+    one, other = np.nonzero(table)
+    pairs = zip((one + low).tolist(), (other + low).tolist(), strict=True)
+    return Counter(dict(zip(pairs, table[one, other].tolist(), strict=True)))
 
 
 def differing_cells(
@@ -92,12 +177,59 @@ def _places(sample: np.ndarray, low: int, high: int) -> np.ndarray:
 
 
 @_compiled
+def _by_sample(
+    sample: np.ndarray, step: np.ndarray, node: np.ndarray, samples: int, order: np.ndarray
+) -> bool:
+    place = np.zeros(samples + 1, np.int64)
+    last_step, last_node = np.full(samples, -1), np.full(samples, -1)
+    for k in range(sample.size):
+        at = sample[k]
+        if step[k] < last_step[at] or (step[k] == last_step[at] and node[k] < last_node[at]):
+            return False
+        last_step[at], last_node[at] = step[k], node[k]
+        place[at + 1] += 1
+    for at in range(samples):
+        place[at + 1] += place[at]
+    for k in range(sample.size):
+        order[place[sample[k]]] = k
+        place[sample[k]] += 1
+    return True
+
+
+@_compiled
 def _count(counts: np.ndarray, sample: np.ndarray, node: np.ndarray, value: np.ndarray) -> None:
     samples, neurons = counts.shape
     for k in range(sample.size):
         if not (0 <= sample[k] < samples and 0 <= node[k] < neurons):
             raise IndexError("a spike of an unknown sample or neuron")
         counts[sample[k], node[k]] += value[k]
+
+
+@_compiled
+def _tally(index: np.ndarray, found: np.ndarray) -> None:
+    last, times = 0, 0  # many spikes in a row are of one sample
+    for each in index:
+        if each != last:
+            if not 0 <= each < found.size:
+                raise IndexError("a spike of an unknown sample or neuron")
+            if times:
+                found[last] += times
+            last, times = each, 0
+        times += 1
+    if times:
+        if not 0 <= last < found.size:
+            raise IndexError("a spike of an unknown sample or neuron")
+        found[last] += times
+
+
+@_compiled
+def _tabulate(x: np.ndarray, y: np.ndarray, low: float, table: np.ndarray) -> bool:
+    for k in range(x.size):
+        one, other = int(x[k] - low), int(y[k] - low)
+        if one != x[k] - low or other != y[k] - low:
+            return False
+        table[one, other] += 1
+    return True
 
 
 @_compiled
@@ -108,26 +240,47 @@ def _cell(sample: int, node: int, step: int, samples: int, neurons: int, steps: 
 
 
 @_compiled
+def _in_order(step: np.ndarray) -> bool:
+    falls = 0
+    for k in range(1, step.size):
+        falls += step[k] < step[k - 1]  # without a branch
+    return falls == 0
+
+
+@_compiled
 def _differ(
     sample: np.ndarray, node: np.ndarray, step: np.ndarray, value: np.ndarray,
     sample2: np.ndarray, node2: np.ndarray, step2: np.ndarray, value2: np.ndarray,
     coarse: int, since: np.ndarray, neurons: int, steps: int, sums: np.ndarray,
 ) -> int:  # fmt: skip
-    found, samples = 0, since.size
-    for k in range(sample2.size):
-        cell = _cell(sample2[k], node2[k], step2[k] // coarse, samples, neurons, steps)
-        sums[cell] += value2[k]
-    for k in range(sample.size):
-        cell = _cell(sample[k], node[k], step[k], samples, neurons, steps)
-        if sums[cell] != value[k]:
-            found += 1
-            since[sample[k]] = min(since[sample[k]], step[k])
-        sums[cell] = 0  # what is left is in the other run alone
-    for k in range(sample2.size):
-        at = step2[k] // coarse
-        cell = _cell(sample2[k], node2[k], at, samples, neurons, steps)
-        if sums[cell] != 0:
-            found += 1
-            since[sample2[k]] = min(since[sample2[k]], at)
-            sums[cell] = 0
+    # In order of their steps, spikes are compared step by step, and one step fits into a cache.
+    span = 1 if _in_order(step) and _in_order(step2) else steps
+    found, samples, low, low2 = 0, since.size, 0, 0
+    if (step.size > 0 and step[0] < 0) or (step2.size > 0 and step2[0] < 0):
+        raise IndexError("a spike of an unknown step")
+    for first in range(0, steps, span):
+        high, high2 = low, low2
+        while high2 < step2.size and step2[high2] < (first + span) * coarse:
+            k = high2
+            at = step2[k] // coarse - first if span > 1 else 0
+            sums[_cell(sample2[k], node2[k], at, samples, neurons, span)] += value2[k]
+            high2 += 1
+        while high < step.size and step[high] < first + span:
+            k = high
+            cell = _cell(sample[k], node[k], step[k] - first, samples, neurons, span)
+            if sums[cell] != value[k]:
+                found += 1
+                since[sample[k]] = min(since[sample[k]], step[k])
+            sums[cell] = 0  # what is left is in the other run alone
+            high += 1
+        for k in range(low2, high2):
+            at = step2[k] // coarse - first if span > 1 else 0
+            cell = _cell(sample2[k], node2[k], at, samples, neurons, span)
+            if sums[cell] != 0:
+                found += 1
+                since[sample2[k]] = min(since[sample2[k]], first + at)
+                sums[cell] = 0
+        low, low2 = high, high2
+    if low < step.size or low2 < step2.size:
+        raise IndexError("a spike of an unknown step")
     return found

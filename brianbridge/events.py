@@ -93,11 +93,11 @@ class Events:
 
     def of_samples(self, low: int, high: int) -> Events:
         """Return the events of samples `low` to ``high - 1``, numbered from 0."""
+        if low == 0 and high > self.sample.max(initial=-1):
+            return self
         from brianbridge.event_loops import places_of_samples
 
         kept = places_of_samples(self.sample, low, high)
-        if len(kept) == len(self) and not low:
-            return self
         columns = (self.sample[kept] - low, self.node[kept], self.step[kept], self.value[kept])
         crossing = None if self.t_crossing is None else self.t_crossing[kept]
         return Events(*columns, self.dt, crossing)
@@ -142,24 +142,23 @@ class Events:
 
     def sorted(self) -> Events:
         """Return the events in order of sample, then step, then node."""
-        if self._in_order():
-            return self
         order = self._order()
+        if (order[1:] > order[:-1]).all():
+            return self
         crossing = None if self.t_crossing is None else self.t_crossing[order]
         return Events(
             self.sample[order], self.node[order], self.step[order], self.value[order], self.dt,
             crossing,
         )  # fmt: skip
 
-    def _in_order(self) -> bool:
-        """Return whether the events are in order of sample, then step, then node."""
-        good = self.node[1:] >= self.node[:-1]
-        for column in (self.step, self.sample):
-            good = (column[1:] > column[:-1]) | ((column[1:] == column[:-1]) & good)
-        return bool(good.all())
-
     def _order(self) -> np.ndarray:
         """Return the indices that sort by sample, then step, then node."""
+        from brianbridge.event_loops import order_by_sample
+
+        # The spikes of a run come in order of their steps.
+        order = order_by_sample(self.sample, self.step, self.node)
+        if order is not None:
+            return order
         columns = [c.astype(np.int64) for c in (self.sample, self.step, self.node)]
         if not len(self) or min(c.min() for c in columns) < 0:
             return np.lexsort(columns[::-1])

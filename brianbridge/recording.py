@@ -169,6 +169,8 @@ class Recording:
 
     def of_samples(self, low: int, high: int) -> Recording:
         """Return the recording of samples `low` to ``high - 1``."""
+        if low == 0 and high >= self.samples:
+            return self
         output, events = self.output[low:high], self.all_events
         if isinstance(events, PackedEvents):
             chosen: Mapping[str, Events] = events.of_samples(low, high)

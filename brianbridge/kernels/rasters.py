@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -36,8 +37,16 @@ class SpikeRows(NamedTuple):
     value: np.ndarray
 
 
-def spike_rows(x: np.ndarray) -> SpikeRows:
+def spike_rows(x: np.ndarray, channels: int = 1) -> SpikeRows:
     """List the spikes of each row of a contiguous matrix of float32 or float64.
+
+    Parameters
+    ----------
+    x : numpy.ndarray, shape (rows, columns)
+        Spike values.
+    channels : int
+        If a row is an image, pixel by pixel with this number of channels, neurons are numbered
+        channel by channel.
 
     Examples
     --------
@@ -52,7 +61,10 @@ def spike_rows(x: np.ndarray) -> SpikeRows:
         _count(flat, columns, low, high, start[1:], singles)
 
     def fill(low: int, high: int) -> None:
-        _fill(flat, columns, low, high, start, node, value)
+        if channels == 1:
+            _fill(flat, columns, low, high, start, node, value)
+        else:
+            _fill_images(flat, columns, channels, low, high, start, node, value)
 
     least = max(1, _PART // max(1, columns))
     in_threads(count, rows, least)
@@ -64,13 +76,14 @@ def spike_rows(x: np.ndarray) -> SpikeRows:
 
 
 def events_of(raster: np.ndarray, dt: float) -> Events:
-    """Return the events of a dense raster of spike values ``(steps, samples, neurons)``.
+    """Return the events of a dense raster of spike values ``(steps, samples, *shape)``.
 
-    They are those of `Events.from_raster`.
+    They are those of `Events.from_raster`. Images may be in memory pixel by pixel, as those of
+    torch's ``channels_last``; they are not copied.
 
     Parameters
     ----------
-    raster : numpy.ndarray of float32 or float64, shape (steps, samples, neurons)
+    raster : numpy.ndarray of float32 or float64, shape (steps, samples, *shape)
         Spike values.
     dt : float
         Length of a step, in seconds.
@@ -80,10 +93,13 @@ def events_of(raster: np.ndarray, dt: float) -> Events:
     >>> events_of(np.array([[[0.0, 1.0]]]), 1e-3).node
     array([1], dtype=int32)
     """
-    steps, samples, neurons = raster.shape
+    steps, samples, *shape = raster.shape
     real = raster.dtype if raster.dtype.itemsize >= 4 else np.float32  # vectors have two types
-    flat = np.ascontiguousarray(raster, real).reshape(steps * samples, neurons)
-    rows = spike_rows(flat)
+    by_pixel = np.moveaxis(raster, 2, -1)
+    channels = shape[0] if len(shape) == 3 and by_pixel.flags.c_contiguous else 1
+    flat = by_pixel if channels > 1 else raster
+    flat = np.ascontiguousarray(flat, real).reshape(steps * samples, math.prod(shape))
+    rows = spike_rows(flat, channels)
     each = np.diff(rows.start)
     sample = np.repeat(np.tile(np.arange(samples, dtype=np.int32), steps), each)
     step = np.repeat(np.repeat(np.arange(steps, dtype=np.int32), samples), each)
@@ -141,3 +157,32 @@ def _fill(
         if value.size > 0:
             for i in range(start[row], end):
                 value[i] = flat[first + node[i]]
+
+
+@_compiled
+def _fill_images(
+    flat: np.ndarray, columns: int, channels: int, low: int, high: int, start: np.ndarray,
+    node: np.ndarray, value: np.ndarray,
+) -> None:  # fmt: skip
+    pixels = columns // channels
+    place, marks = np.empty(columns, np.int32), np.zeros(-(-columns // 32), np.uint32)
+    for row in range(low, high):
+        first, k = row * columns, start[row]
+        found = list_places(flat, first, columns, place, 0)
+        pixel = after = 0
+        for i in range(found):
+            while place[i] >= after + channels:
+                after += channels
+                pixel += 1
+            at = (place[i] - after) * pixels + pixel
+            marks[at >> 5] |= np.uint32(1) << np.uint32(at & 31)
+        for word in range(marks.size):
+            bits = marks[word]
+            marks[word] = 0
+            while bits:
+                node[k] = word * 32 + lowest(bits)
+                bits &= bits - np.uint32(1)
+                k += 1
+        if value.size > 0:
+            for i in range(start[row], k):
+                value[i] = flat[first + node[i] % pixels * channels + node[i] // pixels]

@@ -5,19 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from brianbridge.compiled import compiled
+from brianbridge.kernels.vectors import lowest, ones
 from brianbridge.recording import Events
 
 __all__ = ["as_bits", "from_bits"]
 
 _compiled = compiled(nogil=True, error_model="numpy")
 Shape = tuple[int, int, int]
-#: The place of the lowest bit that is 1, and the number of such bits, of each byte.
-_LOWEST = np.array([8, *((byte & -byte).bit_length() - 1 for byte in range(1, 256))], np.uint8)
-_ONES = np.array([byte.bit_count() for byte in range(256)], np.uint8)
 
 
 def as_bits(events: Events, cells: Shape) -> np.ndarray:
-    """Return one bit for each cell of a raster.
+    """Return one bit for each cell of a raster, uint8, in whole words of four bytes.
 
     Parameters
     ----------
@@ -27,7 +25,7 @@ def as_bits(events: Events, cells: Shape) -> np.ndarray:
         Numbers of steps, samples and neurons.
     """
     steps, samples, neurons = cells
-    found = np.zeros(-(-steps * samples * neurons // 8), np.uint8)
+    found = np.zeros(-(-steps * samples * neurons // 32) * 4, np.uint8)
     _set(found, events.sample, events.node, events.step, samples, neurons)
     return found
 
@@ -42,8 +40,9 @@ def from_bits(bits: np.ndarray, cells: Shape, dt: float) -> Events:
     array([2], dtype=int32)
     """
     _, samples, neurons = cells
-    sample, node, step = np.empty((3, _number(bits)), np.int32)
-    _list(bits, samples, neurons, sample, node, step)
+    words = bits.view("<u4")
+    sample, node, step = np.empty((3, _number(words)), np.int32)
+    _list(words, samples, neurons, sample, node, step)
     return Events(sample, node, step, np.ones(len(node), np.int8), dt)
 
 
@@ -58,24 +57,24 @@ def _set(
 
 
 @_compiled
-def _number(bits: np.ndarray) -> int:
+def _number(words: np.ndarray) -> int:
     found = 0
-    for eight in bits:
-        found += _ONES[eight]
+    for word in words:
+        found += ones(word)
     return found
 
 
 @_compiled
 def _list(
-    bits: np.ndarray, samples: int, neurons: int, sample: np.ndarray, node: np.ndarray,
+    words: np.ndarray, samples: int, neurons: int, sample: np.ndarray, node: np.ndarray,
     step: np.ndarray,
 ) -> None:  # fmt: skip
     k, first, at, now = 0, 0, 0, 0
-    for byte in range(bits.size):
-        eight = bits[byte]
-        while eight:
-            cell = byte * 8 + _LOWEST[eight]
-            eight &= np.uint8(eight - 1)
+    for number in range(words.size):
+        word = words[number]
+        while word:
+            cell = number * 32 + lowest(word)
+            word &= word - np.uint32(1)
             while cell - first >= neurons:
                 first += neurons
                 at += 1

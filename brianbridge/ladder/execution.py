@@ -203,7 +203,7 @@ class TaskRunner:
         on_chunk: Sequence[Callable[[Recording], None]] = (),
     ) -> RunResult | InputError:
         """Run a task in this process; return its result or its error."""
-        twin = self.shards.twin(task.shard)[0]
+        twin = self.shards.twin(task.shard, threads=self.threads)[0]
         try:
             return run_task(
                 self.shards, task, twin, threads=self.threads, on_chunk=on_chunk, told=told
@@ -214,4 +214,4 @@ class TaskRunner:
     def _twin_results(self, told: Callable[[int], object]) -> Iterable[RunResult]:
         """Yield the results of the twin shard by shard; numbers of samples are told."""
         for shard in range(len(self.shards)):
-            yield self.shards.twin(shard, told)[1]
+            yield self.shards.twin(shard, told, self.threads)[1]

@@ -28,6 +28,8 @@ from brianbridge.neurons.quantities import plain
 from brianbridge.perturbations import Perturbation, perturbed
 from brianbridge.perturbations.condition import Condition
 from brianbridge.recording import Recording
+from brianbridge.simulation.batched.workers import cores
+from brianbridge.simulation.memory import part_of_block
 
 __all__ = ["Shards", "Task", "run_task", "shard_size"]
 
@@ -158,15 +160,18 @@ class Shards:
         return found
 
     def twin(
-        self, shard: int, told: Callable[[int], object] = lambda samples: None
+        self,
+        shard: int,
+        told: Callable[[int], object] = lambda samples: None,
+        threads: int | None = None,
     ) -> tuple[TwinRun, RunResult]:
         """Return the twin's run on a shard and its result; the twin runs once."""
         if shard not in self._runs:
-            self._runs[shard] = self.run_twin(shard, told)
+            self._runs[shard] = self.run_twin(shard, told, threads or cores())
         return self._runs[shard]
 
     def run_twin(
-        self, shard: int, told: Callable[[int], object] = lambda samples: None
+        self, shard: int, told: Callable[[int], object] = lambda samples: None, threads: int = 1
     ) -> tuple[TwinRun, RunResult]:
         """Run the twin on a shard; `told` is called with numbers of samples that are done."""
         collect = self.collector(shard, None, self.reference)
@@ -178,7 +183,7 @@ class Shards:
         x, low, share = self.samples(shard)[0], self.bounds(shard)[0], 1 / len(self)
         run = TwinRun(
             self.reference, x, show, first=low, share=share, seed=self.seed,
-            record=recorded_for(self.reference),
+            record=recorded_for(self.reference), threads=threads,
         )  # fmt: skip
         return run, collect.result
 
@@ -251,8 +256,19 @@ def run_task(
             record=(*recorded, *recorded_for(condition.network)),
             seed=task.seed,
             threads=threads,
+            batch_size=_chunk_size(condition.network, block_size(shards.network), len(x), threads),
             on_chunk=show,
             keep=False,
         )
     seconds = time.perf_counter() - started
     return replace(collect.result, bridge=check.found, seconds=seconds)
+
+
+def _chunk_size(
+    network: SpikingNetwork, block: int, samples: int, threads: int | None
+) -> int | None:
+    """Return the number of samples to simulate at once; None for that of the simulation."""
+    if network.modelled:  # the reference path has other limits
+        return None
+    traced = network.output.size * len(recorded_for(network))
+    return part_of_block(network, block, samples, threads or cores(), traced=traced)

@@ -8,11 +8,13 @@ recording is needed.
 from __future__ import annotations
 
 import math
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,8 @@ __all__ = ["TwinRun", "block_size"]
 
 #: Largest number of samples that run at once, and of cells of their rasters.
 _SAMPLES, _CELLS = 500, 10_000_000
+#: Bytes that the twin takes for a cell while it runs.
+_CELL_BYTES = 32
 
 
 class TwinRun:
@@ -51,6 +55,9 @@ class TwinRun:
         Seed of the random numbers of neurons.
     record : sequence of str
         State variables of the output that `on_block` needs; they are not kept.
+    threads : int
+        Number of blocks that run at the same time, if the memory allows; results do not depend on
+        it.
 
     Examples
     --------
@@ -73,6 +80,7 @@ class TwinRun:
         share: float = 1.0,
         seed: int = 0,
         record: Sequence[str] = (),
+        threads: int = 1,
     ) -> None:
         traced = network.output.size * len(record)
         check_sample_fits(network, dense=True, traced=traced)  # before the twin takes memory for it
@@ -80,14 +88,14 @@ class TwinRun:
         self._x, self._first, self._seed = np.asarray(x), first, seed
         self._size = block_size(network)
         self._kept: dict[int, _Packed] = {}
+        self._of_thread = threading.local()
         self._latest: tuple[int, Recording] | None = None
         room = share * memory_budget()
         outcomes: list[Recording] = []
         #: Spike counts of each neuron over all samples, by population.
         self.activity: dict[str, SpikeCounts] = {}
-        for number in range(-(-len(self._x) // self._size)):
+        for number, block in enumerate(self._all(record, threads)):
             self._latest = None  # keeping two blocks would take twice the memory
-            block = self._run(number, record)
             if on_block is not None:
                 on_block(block)
             block = replace(block, traces={})
@@ -98,17 +106,44 @@ class TwinRun:
                 packed = _Packed.of(block)
                 room -= packed.nbytes
                 self._kept[number] = packed
-            del block  # before the next one runs
+            del block  # before the next one comes
         #: The outputs of all samples, without spikes.
         self.outcome = Recording.concatenate(outcomes)
 
-    @cached_property
+    def _all(self, record: Sequence[str], threads: int) -> Iterator[Recording]:
+        """Run all blocks, and yield their recordings in order."""
+        number = -(-len(self._x) // self._size)
+        cells = self._size * self._network.steps * sum(p.size for p in self._network.firing)
+        threads = int(min(threads, number - 1, memory_budget() // (_CELL_BYTES * cells)))
+        if number:
+            yield self._run(0, record)  # alone, as it may compile and measure
+        if threads <= 1:
+            yield from (self._run(k, record) for k in range(1, number))
+            return
+        with ThreadPoolExecutor(threads, "twin") as pool:
+            running: deque[Future[Recording]] = deque()
+            try:
+                for k in range(1, number):
+                    running.append(pool.submit(self._run, k, record))
+                    if len(running) == threads:
+                        yield running.popleft().result()
+                while running:
+                    yield running.popleft().result()
+            finally:
+                for block in running:
+                    block.cancel()
+
+    @property
     def _twin(self) -> NetworkTwin:
-        return to_torch(self._network, dtype=torch.float64)
+        """The twin of this thread."""
+        if not hasattr(self._of_thread, "twin"):
+            self._of_thread.twin = to_torch(self._network, dtype=torch.float64)
+        twin: NetworkTwin = self._of_thread.twin
+        return twin
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what `placed` gives back in another process, and what is made again."""
-        left_out = ("_twin", "_latest", "_network", "_x")
+        left_out = ("_of_thread", "_latest", "_network", "_x")
         return {name: value for name, value in vars(self).items() if name not in left_out}
 
     def __sizeof__(self) -> int:
@@ -119,6 +154,7 @@ class TwinRun:
         """Return the run with its network and samples, which were sent on other ways."""
         found = copy(self)
         found._network, found._x, found._latest = network, x, None
+        found._of_thread = threading.local()
         return found
 
     def part(self, low: int, high: int) -> Recording:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from brianbridge.event_loops import spikes_of_each
 from brianbridge.measures.confidence_intervals import proportion_interval
 from brianbridge.recording import Recording
 
@@ -56,7 +57,7 @@ class SampleSummary:
         spikes = np.zeros(recording.samples, np.int64)
         silent = None
         for name, events in recording.all_events.items():
-            number = np.bincount(events.sample, minlength=recording.samples)
+            number = spikes_of_each(events.sample, recording.samples)
             spikes += number
             if name == output:
                 silent = number == 0

@@ -14,15 +14,15 @@ from fractions import Fraction
 
 import numpy as np
 
-from brianbridge.event_loops import differing_cells
+from brianbridge.event_loops import differing_cells, whole_pairs
 from brianbridge.recording import Recording
 
 __all__ = ["CountMoments", "SpikeComparison", "spike_differences"]
 
-#: Counts that span fewer whole numbers than this are tabulated without sorting.
+#: Counts of fewer different values than this are tabulated without sorting.
 _TABLE_SIZE = 1000
-#: Largest number of cells that are compared at once.
-_CELLS = 2_000_000
+#: Largest number of cells that are compared at once; a block of the twin has no more.
+_CELLS = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -113,15 +113,16 @@ class SpikeComparison:
     @classmethod
     def of(cls, twin: Recording, brian2: Recording) -> SpikeComparison:
         """Compare two recordings of the same samples."""
-        counts = {n: (twin.counts[n], brian2.counts[n]) for n in twin.shapes}
         cells, since = spike_differences(twin, brian2)
-        return cls(
-            cells,
-            sum(int(np.sum(x != y)) for x, y in counts.values()),
-            {name: CountMoments.of(x, y) for name, (x, y) in counts.items()},
-            {name: _joint_histogram(x.ravel(), y.ravel()) for name, (x, y) in counts.items()},
-            since,
-        )
+        joint, moments, different = {}, {}, 0
+        for name in twin.shapes:
+            x, y = twin.counts[name].ravel(), brian2.counts[name].ravel()
+            whole = whole_pairs(x, y, _TABLE_SIZE)
+            joint[name] = _joint_histogram(x, y) if whole is None else whole
+            moments[name] = CountMoments.of(x, y) if whole is None else _moments_of(whole)
+            unequal = (n for (one, other), n in joint[name].items() if one != other)
+            different += int(np.sum(x != y)) if whole is None else sum(unequal)
+        return cls(cells, different, moments, joint, since)
 
     def __add__(self, other: SpikeComparison) -> SpikeComparison:
         """Return the comparison over the samples of both."""
@@ -162,20 +163,35 @@ def spike_differences(twin: Recording, brian2: Recording) -> tuple[int, np.ndarr
                 recording.events(name).of_samples(low, low + len(part)).columns
                 for recording in (twin, brian2)
             )
+            if coarse == 1 and _equal(ours, theirs):
+                continue
             total += differing_cells(ours, theirs, coarse, part, neurons, steps)
     return total, since
+
+
+def _equal(ours: tuple[np.ndarray, ...], theirs: tuple[np.ndarray, ...]) -> bool:
+    """Return whether two lists of spikes are the same, in the same order."""
+    return all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+def _moments_of(joint: Counter[tuple[float, float]]) -> CountMoments:
+    """Return the moments of counts that are whole numbers, from their joint histogram."""
+    pairs = [(int(x), int(y), n) for (x, y), n in joint.items()]
+    sums = (
+        sum(term(x, y) * n for x, y, n in pairs)
+        for term in (
+            lambda x, y: 1, lambda x, y: x, lambda x, y: y, lambda x, y: x * x,
+            lambda x, y: y * y, lambda x, y: x * y, lambda x, y: abs(x - y),
+        )
+    )  # fmt: skip
+    return CountMoments(next(sums), *map(float, sums))
 
 
 def _joint_histogram(x: np.ndarray, y: np.ndarray) -> Counter[tuple[float, float]]:
     """Count the pairs of values, rounded to a hundredth."""
     both = np.round(np.stack([x, y]), 2)
-    low = both.min()
-    if both.max() - low < _TABLE_SIZE - 1 and (both == np.rint(both)).all():
-        values = np.arange(low, both.max() + 1)
-        codes = (both - low).astype(np.int64)  # the inverse that `unique` would find by sorting
-    else:
-        values, codes = np.unique(both, return_inverse=True)
-        codes = codes.reshape(both.shape)
+    values, codes = np.unique(both, return_inverse=True)
+    codes = codes.reshape(both.shape)
     cell = codes[0] * len(values) + codes[1]
     if len(values) < _TABLE_SIZE:
         number = np.bincount(cell)

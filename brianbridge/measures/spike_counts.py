@@ -15,6 +15,7 @@ import numpy as np
 
 from brianbridge.encoding import EncodedInput
 from brianbridge.errors import InputError
+from brianbridge.event_loops import spikes_of_each
 from brianbridge.network import INPUT, SpikingNetwork
 from brianbridge.recording import Events, Recording
 
@@ -76,7 +77,7 @@ class SpikeCounts:
         array([2., 3.])
         """
         if events.value.dtype == np.int8 and (events.value == 1).all():
-            number = np.bincount(events.node, minlength=neurons)
+            number = spikes_of_each(events.node, neurons)
             return cls(samples, number, number.astype(float))
         found = cls(samples, np.zeros(neurons, np.int64), np.zeros(neurons))
         if (events.value % 1 != 0).any():

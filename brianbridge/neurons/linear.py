@@ -86,6 +86,10 @@ class LinearSystem:
         ]
         return (self.reaches() & np.array(rows, dtype=bool)).any(axis=1)
 
+    @cached_property
+    def _symbols(self) -> list[Any]:
+        return sorted(self.matrix.free_symbols, key=str)
+
     def evaluate(self, values: Mapping[str, np.ndarray | float]) -> np.ndarray:
         """Return ``A`` as numbers, shape ``(..., states, states)``.
 
@@ -94,8 +98,8 @@ class LinearSystem:
         values : mapping of str to float or numpy.ndarray, shape (neurons,)
             SI value of each symbol in `parameters`.
         """
-        symbols = sorted((s for s in self.matrix.free_symbols if str(s) in values), key=str)
-        arguments = [np.asarray(values[str(s)], dtype=np.float64) for s in symbols]
+        symbols = [symbol for symbol in self._symbols if symbol.name in values]
+        arguments = [np.asarray(values[s.name], dtype=np.float64) for s in symbols]
         shape = np.broadcast_shapes(*(a.shape for a in arguments)) if arguments else ()
         n = len(self.names)
         result = np.zeros((*shape, n, n))

@@ -102,12 +102,14 @@ class Condition:
         record: Sequence[str] = ("spikes",),
         seed: int = 0,
         threads: int | None = None,
+        batch_size: int | None = None,
         on_chunk: Callable[[Recording], None] | None = None,
         keep: bool = True,
     ) -> Recording:
         """Run the condition in Brian2.
 
-        The arguments are those of `brianbridge.simulate`; `threads` is that of its `Backend`.
+        The arguments are those of `brianbridge.simulate`; `threads` and `batch_size` are those of
+        its `Backend`.
         """
         from brianbridge.simulation.backend import Backend
         from brianbridge.simulation.simulate import simulate
@@ -122,7 +124,7 @@ class Condition:
             poisson=self.poisson,
             timing=self.timing,
             seed=seed,
-            backend=Backend(dtype=self.dtype, threads=threads),
+            backend=Backend(dtype=self.dtype, threads=threads, batch_size=batch_size),
             on_chunk=on_chunk,
             keep=keep,
         )

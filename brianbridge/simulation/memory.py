@@ -9,7 +9,7 @@ from brianbridge.errors import InputError
 from brianbridge.network import INPUT, SpikingNetwork
 from brianbridge.preferences import how_to_raise, memory_budget
 
-__all__ = ["check_sample_fits", "fitting_batch"]
+__all__ = ["check_sample_fits", "fitting_batch", "part_of_block"]
 
 #: Numbers per neuron besides its variables (temporary values, an index), and bytes of its flags.
 _NUMBERS, _FLAGS = 5, 16
@@ -48,15 +48,54 @@ def fitting_batch(
     InputError
         If not even one sample fits.
     """
-    state = _state(network)
-    sample = check_sample_fits(network, traced=traced, by_blocks=by_blocks)
-    neurons = sum(p.size for p in network.populations)
-    # A guess at the spikes; one sample is simulated whatever they take.
-    sample += 2 * network.steps * neurons
-    if synapse_bytes:
-        sample += synapse_bytes * _synapses(network)
-    cached = max(_CACHE // state, _LEAST_NEURONS // neurons + 1, _LEAST_SAMPLES)
-    return int(max(1, min(memory_budget() / chunks // sample, cached)))
+    in_memory = _in_memory(network, synapse_bytes, traced, chunks, by_blocks)
+    return int(max(1, min(in_memory, _cached(network))))
+
+
+def part_of_block(
+    network: SpikingNetwork, block: int, samples: int, threads: int, *, traced: int = 0
+) -> int | None:
+    """Return how many samples to simulate at once, if their spikes are compared block by block.
+
+    Chunks that make up a block need not be cut and joined.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        The network.
+    block : int
+        Number of samples of a block.
+    samples : int
+        Number of all samples.
+    threads : int
+        Number of threads that share them; each gets at least four chunks.
+    traced : int
+        As in `fitting_batch`.
+
+    Returns
+    -------
+    int or None
+        The block divided by a whole number; None if there is no such part of about the size of
+        `fitting_batch`.
+
+    Examples
+    --------
+    >>> from brianbridge.encoding import Current
+    >>> from brianbridge.network import Dense
+    >>> from brianbridge.neurons.library import neuron_model
+    >>> layers = [Dense(2, neuron_model("if"))]
+    >>> net = SpikingNetwork.sequential((4,), layers, encoding=Current(5))
+    >>> [part_of_block(net, block, samples=1000, threads=2) for block in (100, 500, 499)]
+    [100, 125, None]
+    """
+    most = min(2 * _cached(network), samples // (4 * threads))
+    if most < 1:
+        return None
+    parts = -(-block // most)
+    size = next((block // k for k in range(parts, 2 * parts + 1) if block % k == 0), None)
+    if size is None or size > _in_memory(network, 0, traced, threads, by_blocks=True):
+        return None
+    return size
 
 
 def check_sample_fits(
@@ -104,6 +143,24 @@ def check_sample_fits(
     sample = _state(network) + encoded + recorded
     _check(sample)
     return sample
+
+
+def _in_memory(
+    network: SpikingNetwork, synapse_bytes: int, traced: int, chunks: int, by_blocks: bool
+) -> float:
+    """Return how many samples of each of several chunks the memory has room for."""
+    sample = check_sample_fits(network, traced=traced, by_blocks=by_blocks)
+    # A guess at the spikes; one sample is simulated whatever they take.
+    sample += 2 * network.steps * sum(p.size for p in network.populations)
+    if synapse_bytes:
+        sample += synapse_bytes * _synapses(network)
+    return memory_budget() / chunks // sample
+
+
+def _cached(network: SpikingNetwork) -> int:
+    """Return how many samples run well in the caches."""
+    neurons = sum(p.size for p in network.populations)
+    return int(max(_CACHE // _state(network), _LEAST_NEURONS // neurons + 1, _LEAST_SAMPLES))
 
 
 def _state(network: SpikingNetwork) -> int:

@@ -128,7 +128,7 @@ def recording_of(network: SpikingNetwork, result: NetworkOutput) -> Recording:
     """
     shapes = {p.name: p.shape for p in network.firing}
     events = {
-        name: events_of(as_array(result.spikes[name].flatten(2), "recorded spikes"), network.dt)
+        name: events_of(as_array(result.spikes[name], "recorded spikes"), network.dt)
         for name in shapes
     }
     traces = {

@@ -23,15 +23,25 @@ def same(one: Events, other: Events) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(one.columns, other.columns, strict=True))
 
 
+def shuffled(events: Events) -> Events:
+    order = np.random.default_rng(3).permutation(len(events))
+    return Events(*(column[order] for column in events.columns), events.dt)
+
+
 @pytest.mark.parametrize("coarse", [1, 3])
 def test_cells_that_differ_are_counted(coarse):
     one, other = raster(1), raster(2, 4 * coarse)
     since = np.full(3, 4)
-    events = (Events.from_raster(x, 1e-3).columns for x in (one, other))
-    found = differing_cells(*events, coarse, since, 37, 4)
+    both = [Events.from_raster(x, 1e-3) for x in (one, other)]
+    found = differing_cells(*(e.columns for e in both), coarse, since, 37, 4)
     differ = one != other.reshape(4, coarse, *SHAPE[1:]).sum(1)
     assert found == differ.sum() > 0
     assert since.tolist() == differ.any(2).argmax(0).tolist()
+    # Chunks that were joined are not in order of their steps.
+    mixed = [shuffled(e) for e in both]
+    again = np.full(3, 4)
+    assert differing_cells(*(e.columns for e in mixed), coarse, again, 37, 4) == found
+    assert again.tolist() == since.tolist()
 
 
 def test_a_step_that_differs_late_is_found_and_equal_samples_are_not():
@@ -54,10 +64,11 @@ def test_counts_and_samples_are_those_of_the_raster():
 
 @pytest.mark.parametrize("column", ["sample", "node", "step"])
 @pytest.mark.parametrize("value", [-1, 99])
-def test_unknown_places_are_refused(column, value):
+@pytest.mark.parametrize("spike", [0, 3, -1])
+def test_unknown_places_are_refused(column, value, spike):
     events = Events.from_raster(raster(1), 1e-3)
     where = getattr(events, column).copy()
-    where[3] = value
+    where[spike] = value
     wrong = replace(events, **{column: where})
     if column != "step":
         with pytest.raises(IndexError):
@@ -73,6 +84,25 @@ def test_unknown_places_are_refused(column, value):
 def test_vectors_list_the_spikes_of_a_raster(dtype, graded):
     x = raster(3) if graded else (raster(3) > 0)
     assert same(events_of(x.astype(dtype), 1e-3), Events.from_raster(x.astype(dtype), 1e-3))
+
+
+@pytest.mark.parametrize("shape", [(20, 7, 5), (33, 1, 1), (1, 4, 4)])
+@pytest.mark.parametrize("values", [[0, 1], [0, 0, -1, 2.5]])
+def test_images_in_memory_by_pixel_give_the_same_spikes(shape, values):
+    x = np.random.default_rng(0).choice(values, (6, 3, *shape))
+    by_pixel = np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 2, -1)), -1, 2)
+    assert not by_pixel.flags.c_contiguous or 1 in (shape[0], shape[1] * shape[2])
+    assert same(events_of(by_pixel, 1e-3), Events.from_raster(x.reshape(6, 3, -1), 1e-3))
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_spikes_are_sorted_by_sample_step_and_node(mixed):
+    events = Events.from_raster(raster(3), 1e-3)
+    events = shuffled(events) if mixed else events
+    order = np.lexsort((events.node, events.step, events.sample))
+    expected = Events(*(column[order] for column in events.columns), events.dt)
+    assert same(events.sorted(), expected)
+    assert expected.sorted() is expected
 
 
 def test_bits_keep_all_spikes():

@@ -46,6 +46,19 @@ def test_a_comparison_is_that_of_the_dense_counts(two):
     assert found.count_correlation["hidden"] == pytest.approx(expected, abs=1e-12)
 
 
+def test_fractions_and_whole_numbers_are_compared_alike(two):
+    """A quarter of all values is exact, too, but not tabulated as whole numbers."""
+    whole, quarters = (
+        SpikeComparison.of(*(recording(scale * each) for each in two)) for scale in (4, 1 / 4)
+    )
+    assert quarters.count_mismatches == whole.count_mismatches
+    expected, found = vars(whole.counts["hidden"]), vars(quarters.counts["hidden"])
+    scales = {"pairs": 1, "x": 16, "y": 16, "xx": 256, "yy": 256, "xy": 256, "apart": 16}
+    assert {name: scale * found[name] for name, scale in scales.items()} == expected
+    joint = {(16 * x, 16 * y): n for (x, y), n in quarters.joint["hidden"].items()}
+    assert joint == whole.joint["hidden"]
+
+
 def test_comparisons_of_parts_add_up(two):
     one, other = map(recording, two)
     first = SpikeComparison.of(one.of_samples(0, 5), other.of_samples(0, 5))
@@ -109,9 +122,9 @@ def memory():
 def test_parts_of_a_twin_run_are_those_of_the_whole(memory, encoding):
     net, data = busy(1100, encoding, hidden=40)
     whole = to_torch(net).record(data.x)
-    for megabytes in (256, 0.1):
+    for megabytes, threads in ((256, 1), (256, 2), (0.1, 2)):
         memory(megabytes)
-        run = TwinRun(net, data.x)
+        run = TwinRun(net, data.x, threads=threads)
         np.testing.assert_array_equal(run.outcome.output, whole.output)
         assert not any(len(e) for e in run.outcome.all_events.values())
         for low, high in ((0, 3), (480, 520), (499, 1001), (1099, 1100), (0, 1100)):
