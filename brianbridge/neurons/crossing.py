@@ -170,8 +170,9 @@ class CrossingFinder:
         # as long.
         found, flowed = np.full(len(x), self._dt), self._holds({**scope, **end}, len(x))
         if flowed.any():
-            each = (_chosen(v, flowed) for v in (x, leak, slope))
-            found[flowed] = self._passed(*each, {k: _chosen(v, flowed) for k, v in scope.items()})
+            x, leak, slope = (_chosen(values, flowed) for values in (x, leak, slope))
+            scope = {k: _chosen(values, flowed) for k, values in scope.items()}
+            found[flowed] = self._passed(x, leak, slope, scope)
         return found
 
     def _passed(
