@@ -26,6 +26,7 @@ import brianbridge as bb
 from brianbridge.datasets import Dataset, load_dataset
 from brianbridge.ladder.twin_run import TwinRun
 from brianbridge.provenance import collect
+from brianbridge.simulation.batched.workers import cores
 
 RESULTS = Path(__file__).parents[1] / "results"
 LENET = RESULTS.parent / "trained/fashion_mnist_leaky_backprop.h5"
@@ -89,7 +90,7 @@ def measure_lenet(data: Dataset) -> dict[str, Any]:
     seconds = {
         "parity": seconds_of(lambda: bb.simulate(net, x, keep=False)),
         "dt/10": seconds_of(lambda: bb.simulate(net, x, dt=net.dt / 10, keep=False)),
-        "twin's recording": seconds_of(lambda: TwinRun(net, x)),
+        "twin's recording": seconds_of(lambda: TwinRun(net, x, threads=cores())),
     }
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "spikes.h5"
