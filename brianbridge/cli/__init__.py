@@ -39,7 +39,7 @@ from brianbridge.cli.several import one_of_several
 from brianbridge.cli.terminal import terminal
 from brianbridge.version import __version__
 
-__all__ = ["main"]
+__all__ = ["command_parser", "main"]
 
 _COMMANDS = (
     study, train, verify, report, convert, fit, sensitivity, certify, inspect, spikes, models,
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
             # Brian2 writes a log into the temporary folder. If that is full, print no traceback.
             logging.raiseExceptions = False
-            options = _parser().parse_args(given)
+            options = command_parser().parse_args(given)
             command: Callable[[argparse.Namespace], int] = options.command
             with one_of_several():
                 status = command(options)
@@ -77,7 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return ended(error, given, options)
 
 
-def _parser() -> Parser:
+def command_parser() -> Parser:
+    """Return the parser of all commands."""
     parser = Parser(
         prog="brianbridge",
         description="Train spiking networks in PyTorch, validate them in Brian2.",

@@ -1,83 +1,73 @@
-"""``brianbridge completion``: print a script that completes commands and options in bash."""
+"""``brianbridge completion``: print a script that completes commands, options and names."""
 
 from __future__ import annotations
 
 import argparse
-import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
-from brianbridge.cli.parser import Namespace, add_command
+from brianbridge.cli.parser import Namespace, Parser, add_command, network_file
+from brianbridge.share import kept_networks
 
 __all__ = ["add_to", "completion", "script"]
 
-_SCRIPT = """\
-# Completion of brianbridge in bash. In ~/.bashrc: eval "$(brianbridge completion)"
-declare -A _brianbridge_words=(
-{words}
-)
-_brianbridge() {{
-    local words=("${{COMP_WORDS[@]:1:COMP_CWORD-1}}") last= path=brianbridge word
-    for word in "${{words[@]}}"; do
-        [[ -v "_brianbridge_words[$path $word]" && $word != -* ]] && path+=" $word"
-        last=$word
-    done
-    local known=${{_brianbridge_words["$path"]}}
-    [[ $last == -* ]] && known=${{_brianbridge_words["$path $last"]-$known}}
-    COMPREPLY=($(compgen -W "$known" -- "${{COMP_WORDS[COMP_CWORD]}}"))
-}}
-complete -o default -F _brianbridge brianbridge"""
+SHELLS = ("bash", "zsh", "fish")
 
 
 def add_to(commands: Any) -> None:
     """Add the command to the parser."""
     parser = add_command(
-        commands, "completion", completion, "print a script that completes commands in bash"
+        commands, "completion", completion, "print a script that completes commands in a shell"
     )
-    parser.set_defaults(parser=commands)
+    parser.add_argument(
+        "shell", nargs="?", choices=SHELLS, default="bash", help="the shell (default: bash)"
+    )
 
 
 def completion(options: Namespace) -> int:
     """Print the script."""
-    print(script(options.parser.choices))
+    from brianbridge.cli import command_parser
+
+    print(script(command_parser(), options.shell))
     return 0
 
 
-def script(commands: dict[str, argparse.ArgumentParser]) -> str:
+def script(parser: Parser, shell: str) -> str:
     """Return the script.
 
     Parameters
     ----------
-    commands : dict of str to argparse.ArgumentParser
-        The commands.
+    parser : Parser
+        The parser of the command line.
+    shell : {"bash", "zsh", "fish"}
+        The shell.
     """
-    lines = [("brianbridge", " ".join(commands))]
-    for name, parser in commands.items():
-        lines += _words(parser, f"brianbridge {name}")
-    words = "\n".join(f"    [{shlex.quote(path)}]={shlex.quote(known)}" for path, known in lines)
-    return _SCRIPT.format(words=words)
+    import shtab
+
+    functions: list[str] = []
+    for action in _actions(parser):
+        if action.dest in _NAMES:
+            known, function = " ".join(_NAMES[action.dest]()), f"_brianbridge_{action.dest}"
+            action.complete = {  # type: ignore[attr-defined]
+                "bash": function,
+                "zsh": function,
+                "fish": f"(string split ' ' '{known}'; __fish_complete_path (commandline -ct))",
+            }
+            functions.append(_FUNCTIONS[shell].format(function=function, known=known))
+        elif action.type in (Path, network_file):
+            action.complete = shtab.FILE  # type: ignore[attr-defined]
+    return str(shtab.complete(parser, shell, preamble="\n".join(dict.fromkeys(functions))))
 
 
-def _words(parser: argparse.ArgumentParser, path: str) -> Iterator[tuple[str, str]]:
-    """Yield the words that may follow each command and option."""
-    here: list[str] = []
+def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    """Yield the arguments of all commands."""
     for action in parser._actions:
-        choices = _choices(action)
-        here += action.option_strings or choices
-        if action.nargs != 0:  # after an option with a value comes the value, perhaps a file
-            yield from ((f"{path} {name}", " ".join(choices)) for name in action.option_strings)
         if isinstance(action, argparse._SubParsersAction):
-            for name, inner in action.choices.items():
-                yield from _words(inner, f"{path} {name}")
-    yield path, " ".join(here)
-
-
-def _choices(action: argparse.Action) -> list[str]:
-    """Return what an argument may be, as far as it is known; files are completed by bash."""
-    if action.choices is not None:
-        return [str(choice) for choice in action.choices]
-    known = _NAMES.get(action.dest)
-    return [] if known is None else known()
+            for inner in action.choices.values():
+                yield from _actions(inner)
+        else:
+            yield action
 
 
 def _studies() -> list[str]:
@@ -93,4 +83,15 @@ def _datasets() -> list[str]:
 
 
 #: The names of arguments that have no choices, because they may also be paths.
-_NAMES = {"study": _studies, "data": _datasets, "ladder": lambda: ["short", "default"]}
+_NAMES: dict[str, Callable[[], list[str]]] = {
+    "study": _studies,
+    "data": _datasets,
+    "network": lambda: sorted(kept_networks()),
+    "ladder": lambda: ["short", "default"],
+}
+#: What completes such an argument: a name or a file.
+_FUNCTIONS = {
+    "bash": '{function}() {{ compgen -W "{known}" -- "$1"; compgen -f -- "$1"; }}',
+    "zsh": '{function}() {{ _alternative "names:name:({known})" "files:file:_files"; }}',
+    "fish": "",
+}

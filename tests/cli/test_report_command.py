@@ -1,8 +1,6 @@
-"""``brianbridge report`` and ``brianbridge completion``, and what ``data`` says."""
+"""``brianbridge report``, and what ``data`` says."""
 
 import json
-import shutil
-import subprocess
 
 import pytest
 
@@ -44,40 +42,6 @@ def test_a_file_that_is_no_verdict_is_refused(tmp_path, capsys):
     assert main(["report", str(tmp_path / "none.json")]) == 2
     assert "there is no such file; give a verdict.json" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
-@pytest.mark.parametrize(
-    ("typed", "found"),
-    [
-        (["ver"], ["verify"]),
-        (["study", ""], ["run", "list"]),
-        (["study", "run", "digits_spike_co"], ["digits_spike_count"]),
-        (["verify", "x.h5", "--data", "fashion"], ["fashion_mnist"]),
-        (["verify", "x.h5", "--spikes", "ch"], ["changed"]),
-        (["verify", "x.h5", "--samp"], ["--samples"]),
-    ],
-)
-def test_bash_completes_commands_options_and_names(typed, found, script):
-    words = " ".join(f"'{word}'" for word in ["brianbridge", *typed])
-    code = f"{script}\nCOMP_WORDS=({words}); COMP_CWORD={len(typed)}; _brianbridge\n"
-    done = subprocess.run(
-        ["bash", "-c", code + 'printf "%s\\n" "${COMPREPLY[@]}"'],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    shown = [word for word in done.stdout.split() if not word.startswith("-") or "--samp" in typed]
-    assert set(found) <= set(shown)
-    assert typed[-1] == "" or shown == found
-
-
-@pytest.fixture(scope="module")
-def script():
-    from contextlib import redirect_stdout
-    from io import StringIO
-
-    with redirect_stdout(StringIO()) as text:
-        assert main(["completion"]) == 0
-    return text.getvalue()
 
 
 def test_data_sets_say_their_samples_in_words(capsys):

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from brianbridge.cli import _parser
+from brianbridge.cli import command_parser
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -149,7 +149,7 @@ def test_commands_are_commands(page: Path) -> None:
         for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True)
             if words and words[0] == "brianbridge":
-                assert _parser().parse_args(words[1:]).command
+                assert command_parser().parse_args(words[1:]).command
 
 
 @pytest.mark.parametrize("page", pages(), ids=name_of)
