@@ -103,15 +103,23 @@ def whole_pairs(x: np.ndarray, y: np.ndarray, most: int) -> Counter[tuple[float,
         Number of pairs by ``(value of x, value of y)``; None if a value is not whole, or the values
         span too many numbers.
 
+    Raises
+    ------
+    ValueError
+        If there are not as many counts in both.
+
     Examples
     --------
     >>> whole_pairs(np.array([1.0, 0, 1]), np.array([1.0, 2, 1]), 100)
     Counter({(1.0, 1.0): 2, (0.0, 2.0): 1})
     """
+    if x.shape != y.shape:
+        raise ValueError(f"counts of {x.size} and {y.size} neurons cannot be compared")
     if not x.size:
         return Counter()
     low = min(x.min(), y.min())
-    span = max(x.max(), y.max()) - low + 1
+    with np.errstate(over="ignore"):
+        span = max(x.max(), y.max()) - low + 1
     if not span <= most or low % 1:
         return None
     table = np.zeros((int(span), int(span)), np.int64)
@@ -254,7 +262,8 @@ def _differ(
     coarse: int, since: np.ndarray, neurons: int, steps: int, sums: np.ndarray,
 ) -> int:  # fmt: skip
     # In order of their steps, spikes are compared step by step, and one step fits into a cache.
-    span = 1 if _in_order(step) and _in_order(step2) else steps
+    stepwise = _in_order(step) and _in_order(step2)
+    span = 1 if stepwise else steps
     found, samples, low, low2 = 0, since.size, 0, 0
     if (step.size > 0 and step[0] < 0) or (step2.size > 0 and step2[0] < 0):
         raise IndexError("a spike of an unknown step")
@@ -262,7 +271,7 @@ def _differ(
         high, high2 = low, low2
         while high2 < step2.size and step2[high2] < (first + span) * coarse:
             k = high2
-            at = step2[k] // coarse - first if span > 1 else 0
+            at = 0 if stepwise else step2[k] // coarse
             sums[_cell(sample2[k], node2[k], at, samples, neurons, span)] += value2[k]
             high2 += 1
         while high < step.size and step[high] < first + span:
@@ -274,7 +283,7 @@ def _differ(
             sums[cell] = 0  # what is left is in the other run alone
             high += 1
         for k in range(low2, high2):
-            at = step2[k] // coarse - first if span > 1 else 0
+            at = 0 if stepwise else step2[k] // coarse
             cell = _cell(sample2[k], node2[k], at, samples, neurons, span)
             if sums[cell] != 0:
                 found += 1

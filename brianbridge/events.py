@@ -93,7 +93,7 @@ class Events:
 
     def of_samples(self, low: int, high: int) -> Events:
         """Return the events of samples `low` to ``high - 1``, numbered from 0."""
-        if low == 0 and high > self.sample.max(initial=-1):
+        if low == 0 and (not len(self) or (self.sample.min() >= 0 and self.sample.max() < high)):
             return self
         from brianbridge.event_loops import places_of_samples
 

@@ -256,7 +256,7 @@ def run_task(
             record=(*recorded, *recorded_for(condition.network)),
             seed=task.seed,
             threads=threads,
-            batch_size=_chunk_size(condition.network, block_size(shards.network), len(x), threads),
+            batch_size=_chunk_size(condition, block_size(shards.network), len(x), threads),
             on_chunk=show,
             keep=False,
         )
@@ -264,11 +264,10 @@ def run_task(
     return replace(collect.result, bridge=check.found, seconds=seconds)
 
 
-def _chunk_size(
-    network: SpikingNetwork, block: int, samples: int, threads: int | None
-) -> int | None:
+def _chunk_size(condition: Condition, block: int, samples: int, threads: int | None) -> int | None:
     """Return the number of samples to simulate at once; None for that of the simulation."""
+    network = condition.network
     if network.modelled:  # the reference path has other limits
         return None
-    traced = network.output.size * len(recorded_for(network))
+    traced = condition.divisor * network.output.size * len(recorded_for(network))
     return part_of_block(network, block, samples, threads or cores(), traced=traced)

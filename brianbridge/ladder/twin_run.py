@@ -8,13 +8,14 @@ recording is needed.
 from __future__ import annotations
 
 import math
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import cached_property
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,6 @@ class TwinRun:
         self._x, self._first, self._seed = np.asarray(x), first, seed
         self._size = block_size(network)
         self._kept: dict[int, _Packed] = {}
-        self._of_thread = threading.local()
         self._latest: tuple[int, Recording] | None = None
         room = share * memory_budget()
         outcomes: list[Recording] = []
@@ -112,38 +112,58 @@ class TwinRun:
 
     def _all(self, record: Sequence[str], threads: int) -> Iterator[Recording]:
         """Run all blocks, and yield their recordings in order."""
-        number = -(-len(self._x) // self._size)
-        cells = self._size * self._network.steps * sum(p.size for p in self._network.firing)
-        threads = int(min(threads, number - 1, memory_budget() // (_CELL_BYTES * cells)))
-        if number:
-            yield self._run(0, record)  # alone, as it may compile and measure
-        if threads <= 1:
-            yield from (self._run(k, record) for k in range(1, number))
-            return
-        with ThreadPoolExecutor(threads, "twin") as pool:
-            running: deque[Future[Recording]] = deque()
-            try:
-                for k in range(1, number):
-                    running.append(pool.submit(self._run, k, record))
-                    if len(running) == threads:
-                        yield running.popleft().result()
-                while running:
-                    yield running.popleft().result()
-            finally:
-                for block in running:
-                    block.cancel()
+        number, whole = -(-len(self._x) // self._size), len(self._x) // self._size
+        yield from (self._run(k, record) for k in range(min(number, 1)))  # it may compile
+        threads = int(min(threads, whole - 1, memory_budget() // self._bytes(record)))
+        done = 1
+        if threads > 1:
+            yield from self._in_threads(range(1, whole), record, threads)
+            done = whole  # a smaller block may have to measure which product is quicker
+        yield from (self._run(k, record) for k in range(done, number))
 
-    @property
+    def _in_threads(
+        self, numbers: range, record: Sequence[str], threads: int
+    ) -> Iterator[Recording]:
+        """Run blocks in several threads, each with a twin of its own."""
+        twins: SimpleQueue[NetworkTwin] = SimpleQueue()
+        for _ in range(threads):  # not in the threads: Brian2 prepares one network at a time
+            twins.put(to_torch(self._network, dtype=torch.float64))
+
+        def run(number: int) -> Recording:
+            twin = twins.get()
+            try:
+                return self._recorded(twin, number, record)
+            finally:
+                twins.put(twin)
+
+        before, running = torch.get_num_threads(), deque[Future[Recording]]()
+        pool = ThreadPoolExecutor(threads, "twin", torch.set_num_threads, (1,))
+        try:
+            for number in numbers:
+                running.append(pool.submit(run, number))
+                if len(running) == threads:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+            torch.set_num_threads(before)  # new threads take what was set last
+
+    def _bytes(self, record: Sequence[str]) -> int:
+        """Return the memory that a twin takes while it runs a block."""
+        network = self._network
+        cells = _CELL_BYTES * sum(p.size for p in network.firing)
+        traced = 8 * network.output.size * len(record)
+        weights = 8 * sum(p.weight.size for p in network.projections)
+        return max(1, self._size * network.steps * (cells + traced) + weights)
+
+    @cached_property
     def _twin(self) -> NetworkTwin:
-        """The twin of this thread."""
-        if not hasattr(self._of_thread, "twin"):
-            self._of_thread.twin = to_torch(self._network, dtype=torch.float64)
-        twin: NetworkTwin = self._of_thread.twin
-        return twin
+        return to_torch(self._network, dtype=torch.float64)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what `placed` gives back in another process, and what is made again."""
-        left_out = ("_of_thread", "_latest", "_network", "_x")
+        left_out = ("_twin", "_latest", "_network", "_x")
         return {name: value for name, value in vars(self).items() if name not in left_out}
 
     def __sizeof__(self) -> int:
@@ -154,7 +174,6 @@ class TwinRun:
         """Return the run with its network and samples, which were sent on other ways."""
         found = copy(self)
         found._network, found._x, found._latest = network, x, None
-        found._of_thread = threading.local()
         return found
 
     def part(self, low: int, high: int) -> Recording:
@@ -180,11 +199,15 @@ class TwinRun:
         return self._kept[number].recording() if number in self._kept else self._run(number)
 
     def _run(self, number: int, record: Sequence[str] = ()) -> Recording:
+        with _one_thread():
+            return self._recorded(self._twin, number, record)
+
+    def _recorded(self, twin: NetworkTwin, number: int, record: Sequence[str]) -> Recording:
+        """Run a block with a twin."""
         low = number * self._size
         x = self._x[low : low + self._size]
-        with _one_thread():
-            numbers = self._first + np.arange(low, low + len(x))
-            return self._twin.record_batch(x, numbers, ("spikes", *record), self._seed)
+        numbers = self._first + np.arange(low, low + len(x))
+        return twin.record_batch(x, numbers, ("spikes", *record), self._seed)
 
 
 def block_size(network: SpikingNetwork) -> int:

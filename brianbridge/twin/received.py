@@ -44,9 +44,10 @@ def over_time(
     first: int = 0,
 ) -> Tensor:
     """Return the weighted spikes of all steps, and of those steps before that arrive now."""
-    known = 0 if before is None else len(before)
-    if before is not None and known:
-        spikes = torch.cat([before, spikes])
+    if before is None or not len(before):
+        # Backward, a slice of all steps would copy them, and lose the order of images in memory.
+        return weights.over_time(spikes, later, noise, first)
+    known, spikes = len(before), torch.cat([before, spikes])
     return weights.over_time(spikes, later, noise, first - known)[known:]
 
 

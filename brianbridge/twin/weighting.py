@@ -18,6 +18,7 @@ from collections.abc import Callable
 from functools import partial, singledispatch
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -33,6 +34,7 @@ from brianbridge.network.images import image_shape
 from brianbridge.twin.products.convolution import spike_convolution
 from brianbridge.twin.products.dense import spike_product
 from brianbridge.twin.sparse import ListedWeights
+from brianbridge.twin.transforms import runs_compiled
 
 __all__ = ["Apply", "pooling", "weighting"]
 
@@ -108,7 +110,16 @@ def _one_by_one(weight: Tensor, x: Tensor) -> Tensor:
 
 
 def _flat(x: Tensor) -> Tensor:
+    images = x.ndim == 4 and not x.is_contiguous()
+    if images and x.requires_grad and runs_compiled(x):
+        # The gradient comes row by row: it is put in the order of the images before it is spread
+        # out over the windows of a pooling, which would put far more numbers in that order.
+        x.register_hook(_by_pixel)
     return x.reshape(len(x), math.prod(x.shape[1:]))  # -1 would be ambiguous for no samples
+
+
+def _by_pixel(gradient: Tensor) -> Tensor:
+    return gradient.contiguous(memory_format=torch.channels_last)
 
 
 def _convolve(

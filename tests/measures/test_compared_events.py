@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from brianbridge.event_loops import differing_cells
+from brianbridge.event_loops import differing_cells, whole_pairs
 from brianbridge.events import Events
 from brianbridge.kernels.rasters import events_of
 from brianbridge.ladder.bits import as_bits, from_bits
@@ -103,6 +103,22 @@ def test_spikes_are_sorted_by_sample_step_and_node(mixed):
     expected = Events(*(column[order] for column in events.columns), events.dt)
     assert same(events.sorted(), expected)
     assert expected.sorted() is expected
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.uint64])
+def test_samples_are_chosen_whatever_the_type_of_their_numbers(dtype):
+    x = raster(1)
+    events = Events.from_raster(x, 1e-3)
+    narrow = replace(events, sample=events.sample.astype(dtype))
+    for low, high in ((0, 1), (0, 3), (1, 2), (0, 0), (2, 9)):
+        assert same(narrow.of_samples(low, high), Events.from_raster(x[:, low:high], 1e-3))
+    none = narrow.of_samples(0, 0)
+    assert same(none.of_samples(0, 2), none)
+
+
+def test_counts_of_different_numbers_of_neurons_are_not_compared():
+    with pytest.raises(ValueError, match="2 and 3 neurons"):
+        whole_pairs(np.zeros(2), np.zeros(3), 100)
 
 
 def test_bits_keep_all_spikes():

@@ -1,10 +1,13 @@
 """Comparisons of chunks add up to that of the whole; verifying keeps no spikes of a run."""
 
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 
+import brian2
 import numpy as np
 import pytest
+import torch
 from brian2 import prefs
 
 from brianbridge.datasets import from_arrays
@@ -135,6 +138,44 @@ def test_parts_of_a_twin_run_are_those_of_the_whole(memory, encoding):
             assert part.dt == whole.dt
         events = {name: int(a.events.sum()) for name, a in run.activity.items()}
         assert events == {name: len(whole.events(name)) for name in events}
+
+
+def test_threads_of_a_twin_leave_torch_and_brian2_as_they_were(memory, monkeypatch):
+    monkeypatch.setattr(twin_run, "_SAMPLES", 5)
+    net, data = busy(43)
+    before = torch.get_num_threads()
+    device = brian2.get_device()
+    torch.set_num_threads(2)
+    try:
+        for _ in range(5):
+            TwinRun(net, data.x, threads=4)
+        assert torch.get_num_threads() == 2
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(torch.get_num_threads).result() == 2
+        assert brian2.get_device() is device
+        with pytest.raises(RuntimeError, match="stop"):
+            TwinRun(net, data.x, raising, threads=4)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def raising(block):
+    raise RuntimeError("stop")
+
+
+def test_a_network_in_which_nothing_fires_is_verified():
+    layers = [Dense(3, neuron_model("lif"))]
+    net = SpikingNetwork.sequential((6,), layers, encoding=Current(20), readout="potential")
+    data = from_arrays("d", np.random.default_rng(0).random((60, 6)), np.arange(60) % 3)
+    assert verify(net, data).rungs[0].accuracy == verify(net, data).twin.accuracy
+
+
+def test_traces_count_where_blocks_run_at_once(memory):
+    layers = [Dense(10, neuron_model("if")), Dense(2000, neuron_model("lif"))]
+    net = SpikingNetwork.sequential((6,), layers, encoding=Current(50), readout="potential")
+    run = TwinRun(net, np.zeros((1, 6)))
+    assert run._bytes(["output.v"]) > 500 * 50 * 2000 * 8 > run._bytes([])
 
 
 def test_the_verdict_does_not_depend_on_memory(memory):

@@ -120,20 +120,29 @@ def _spike_gradient(
 def _dense_convolution(
     spikes: Tensor, weight: Tensor, stride: list[int], padding: list[int]
 ) -> Tensor:
-    found = F.conv2d(spikes, weight, None, stride, padding)
-    return found.contiguous(memory_format=torch.channels_last)
+    return _by_channel(F.conv2d(_by_channel(spikes), weight, None, stride, padding))
 
 
 def _dense(
     gradient: Tensor, spikes: Tensor, weight: Tensor, stride: list[int], padding: list[int],
     of_weight: bool,
 ) -> Tensor:  # fmt: skip
-    layout = torch.channels_last
     found = torch.ops.aten.convolution_backward(
-        gradient.contiguous(memory_format=layout), spikes.contiguous(memory_format=layout),
-        weight, None, stride, padding, [1, 1], False, [0, 0], 1, [not of_weight, of_weight, False],
+        _by_channel(gradient), _by_channel(spikes), weight, None, stride, padding, [1, 1], False,
+        [0, 0], 1, [not of_weight, of_weight, False],
     )  # fmt: skip
-    return found[1].contiguous() if of_weight else found[0].contiguous(memory_format=layout)
+    return found[1].contiguous() if of_weight else _by_channel(found[0])
+
+
+def _by_channel(images: Tensor) -> Tensor:
+    """Return images in torch's ``channels_last``, if possible without a copy."""
+    found = images.contiguous(memory_format=torch.channels_last)
+    _, channels, height, width = images.shape
+    if channels > 1:
+        return found
+    # Images of one channel are in either order, and torch takes the other one, in which it copies
+    # all that is computed from them.
+    return found.as_strided(images.shape, (height * width, 1, width, 1))
 
 
 def _windows(spikes: Tensor, weight: Tensor, stride: list[int], padding: list[int]) -> Windows:
