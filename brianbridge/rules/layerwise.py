@@ -31,11 +31,12 @@ __all__ = [
     "LayerActivity",
     "initial_potential",
     "leak_factor",
-    "mean_input",
     "natural_input",
+    "over_steps",
     "parameter_tensor",
     "respond_by_counts",
     "run_layer",
+    "summed_input",
     "threshold_tensor",
     "with_gradient",
 ]
@@ -45,7 +46,7 @@ class _WithGradient(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, value: Tensor, potential: Tensor, slope: Tensor) -> Tensor:
         ctx.save_for_backward(slope)
-        return value.clone()
+        return value.view_as(value)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor, None]:
@@ -84,7 +85,7 @@ class LayerActivity:
     def counts(self) -> Tensor:
         """Summed spike values, ``(batch, *shape)``."""
         assert self.spikes is not None
-        return self.spikes.sum(0)
+        return over_steps(self.spikes)
 
 
 def run_layer(
@@ -153,25 +154,26 @@ def respond_by_counts(
     network = twin.network
     batch = batch_of(current, raster)
     spikes = {} if raster is None else {INPUT: raster}
-    counts = {} if raster is None else {INPUT: raster.sum(0)}
+    counts = {} if raster is None else {INPUT: over_steps(raster)}
     emitted: dict[str, Tensor] = {}
 
-    def mean_of(projection: Projection) -> Tensor:
+    def sum_of(projection: Projection) -> Tensor:
         if not network.delivers_spikes(projection):
             assert current is not None, "the input of this network is a current"
-            return current
+            return network.steps * current
         count = counts[projection.source]
         if steps := network.delay_steps(projection):
             # Spikes still in transit at the end do not count, but have a gradient like all others.
-            arrived = shifted(spikes[projection.source], steps).sum(0)
+            arrived = over_steps(shifted(spikes[projection.source], steps))
             count = count + (arrived - count).detach()
-        return count / network.steps
+        return count
 
     for population in network.layers:
         name = population.name
         if network.incoming(name):
-            free = network.steps * mean_input(twin, name, mean_of, natural=True)
-            free = free - in_transit(twin, name, spikes)
+            free = summed_input(twin, name, sum_of, network.steps, natural=True)
+            if any(p.connection.delays is not None for p in network.incoming(name)):
+                free = free - in_transit(twin, name, spikes)
         else:  # neurons that their equations alone drive
             free = torch.zeros(batch, *population.shape, dtype=twin.dtype, device=twin.device)
         with torch.no_grad():
@@ -188,6 +190,19 @@ def respond_by_counts(
         spikes[name] = activity.spikes if mask is None else activity.spikes * mask
         counts[name] = emitted[name] if mask is None else emitted[name] * mask
     return Response(emitted[network.output.name].flatten(1), emitted.__getitem__)
+
+
+def over_steps(spikes: Tensor) -> Tensor:
+    """Return spikes summed over time, ``(batch, *shape)``; images keep their order in memory.
+
+    Parameters
+    ----------
+    spikes : Tensor, shape (T, batch, *shape)
+        The spikes.
+    """
+    if spikes.ndim == 5 and (by_pixel := spikes.permute(0, 1, 3, 4, 2)).is_contiguous():
+        return by_pixel.sum(0).permute(0, 3, 1, 2)
+    return spikes.sum(0)
 
 
 def in_transit(twin: NetworkTwin, name: str, spikes: Mapping[str, Tensor]) -> Tensor | float:
@@ -213,14 +228,17 @@ def in_transit(twin: NetworkTwin, name: str, spikes: Mapping[str, Tensor]) -> Te
     return found
 
 
-def mean_input(
+def summed_input(
     twin: NetworkTwin,
     name: str,
-    mean_of: Callable[[Projection], Tensor],
+    sum_of: Callable[[Projection], Tensor],
+    steps: int = 1,
     *,
     natural: bool = False,
 ) -> Tensor:
-    """Return the mean input of a population per step, ``(batch, *shape)``, with a gradient.
+    """Return the input of a population, summed over some steps, with a gradient.
+
+    If sources give their means, it is the mean input per step.
 
     Parameters
     ----------
@@ -228,20 +246,30 @@ def mean_input(
         The twin.
     name : str
         Name of the population.
-    mean_of : callable
-        Returns the mean spike value per step of a projection's source, ``(batch, *source)``.
+    sum_of : callable
+        Returns the summed spike values of a projection's source, ``(batch, *source)``.
+    steps : int
+        The number of steps.
     natural : bool
         Whether the result is in natural units; otherwise it is in SI units.
+
+    Returns
+    -------
+    Tensor, shape (batch, *shape)
     """
     parts: list[Tensor | None] = []
     for projection in twin.network.incoming(name):
         weights = twin.projection(projection.name)
-        weighted = weights(mean_of(projection))
-        weighted, constant = weights.normalised(weighted)
+        weighted = weights(sum_of(projection))
+        if weights.normalises:  # by the statistics of the mean
+            weighted, constant = weights.normalised(weighted / steps)
+            weighted = steps * weighted
+        else:
+            constant = weights.bias_of_neurons()
         if natural:
             weighted = divided(weighted, weights.unit)
             constant = None if constant is None else divided(constant, weights.bias_unit)
-        parts += [constant, weighted]
+        parts += [None if constant is None else steps * constant, weighted]
     found = total(parts)
     assert found is not None
     return found

@@ -277,7 +277,7 @@ class ProjectionTwin(nn.Module):
 
     def _applied_weight(self) -> Tensor:
         """Return the weight that input is multiplied with."""
-        return self._rounded() if self._normalises else self.effective()[0]
+        return self._rounded() if self.normalises else self.effective()[0]
 
     def normalised(
         self, weighted: Tensor, *, over_time: bool = False
@@ -298,7 +298,7 @@ class ProjectionTwin(nn.Module):
         constant : Tensor or None, shape (*target)
             Constant input of every neuron in every step.
         """
-        if not self._normalises:
+        if not self.normalises:
             return weighted, self.bias_of_neurons()
         assert self.norm is not None
         mean = weighted.mean(0) if over_time else weighted
@@ -386,7 +386,8 @@ class ProjectionTwin(nn.Module):
         return self._all_to_all and all(one is None for one in special)
 
     @property
-    def _normalises(self) -> bool:
+    def normalises(self) -> bool:
+        """Whether the input is normalised by the statistics of the batch."""
         return self.norm is not None and self.training
 
     def _rounded(self) -> Tensor:

@@ -34,7 +34,7 @@ from brianbridge.network import INPUT, SpikingNetwork
 from brianbridge.rules.base import LearningRule, Response
 from brianbridge.rules.equilibrium.checks import check_equilibrium, reset_amount
 from brianbridge.rules.equilibrium.state import Equilibrium, mean_rate
-from brianbridge.rules.layerwise import leak_factor, mean_input, with_gradient
+from brianbridge.rules.layerwise import leak_factor, summed_input, with_gradient
 from brianbridge.twin.network import NetworkTwin
 
 __all__ = ["EquilibriumRule"]
@@ -141,7 +141,7 @@ class EquilibriumRule(LearningRule):
         )
         rates = dict(zip(names, _ReplaceGradient.apply(solve, *mapped), strict=True))
         sources = {**equilibrium.rates, **rates}
-        read = mean_input(twin, twin.network.output.name, lambda p: sources[p.source]).flatten(1)
+        read = summed_input(twin, twin.network.output.name, lambda p: sources[p.source]).flatten(1)
         output = with_gradient(equilibrium.output, read, torch.ones_like(read))
 
         def spike_counts(name: str) -> Tensor:

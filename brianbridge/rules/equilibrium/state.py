@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from brianbridge.network import Projection
-from brianbridge.rules.layerwise import mean_input
+from brianbridge.rules.layerwise import summed_input
 from brianbridge.twin.network import NetworkTwin
 
 __all__ = ["Equilibrium", "mean_rate"]
@@ -63,4 +63,4 @@ class Equilibrium:
         def mean_of(projection: Projection) -> Tensor:
             return rates[projection.source]
 
-        return {name: mean_input(twin, name, mean_of) for name in self.slope}
+        return {name: summed_input(twin, name, mean_of) for name in self.slope}
