@@ -69,12 +69,11 @@ def run_batched(
     if request.spikes is not None and request.steps * _neurons(network) > _LONG:
         workers = batch_size = 1  # the spikes of one sample leave before its end
     batch = batch_size or fitting_batch(network, traced=traced, chunks=workers, by_blocks=True)
-    batch = min(number, batch)
-    if batch_size is None:
-        # As even as possible, so that no chunk is mostly padding and no thread waits for others.
-        chunks = -(-number // batch)
-        chunks = -(-chunks // workers) * workers if number >= workers else chunks
-        batch = -(-number // chunks)
+    chunks = -(-number // min(number, batch))
+    # As even as possible, so that no chunk is mostly padding and no thread waits for the others.
+    if batch_size is None and number >= workers:
+        chunks = -(-chunks // workers) * workers
+    batch = -(-number // chunks)
     lows = range(0, number, batch)
     workers = min(workers, len(lows))
     with _settings(np.dtype(dtype)):
