@@ -87,4 +87,5 @@ def command_parser() -> Parser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in _COMMANDS:
         command.add_to(commands)
+    parser.set_defaults(parser=parser)
     return parser

@@ -27,9 +27,7 @@ def add_to(commands: Any) -> None:
 
 def completion(options: Namespace) -> int:
     """Print the script."""
-    from brianbridge.cli import command_parser
-
-    print(script(command_parser(), options.shell))
+    print(script(options.parser, options.shell))
     return 0
 
 

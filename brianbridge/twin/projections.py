@@ -226,8 +226,7 @@ class ProjectionTwin(nn.Module):
             return [(each, self._delay_steps())]
         steps = self.delay / self._dt
         first = steps.detach().floor()
-        part = steps - first
-        first = first.long()
+        part, first = steps - first, first.long()
         return [(each * part, first + 1), (each * (1 - part), first)]
 
     def _delay_steps(self) -> Tensor:
