@@ -46,16 +46,20 @@ def write_report(result: dict[str, Any], out: Path, name: str = "simulate") -> l
 def as_markdown(result: dict[str, Any], name: str = "simulate") -> str:
     """Return the tables as Markdown."""
     samples, provenance = result["samples"], result["provenance"]
+    timed, title = bool(result["rows"]), f"Seconds for {samples:,} samples"
+    contestants = (
+        "In brackets: the ratio to the batched path, timed again before and after each. "
+        "Slow paths were measured on the given number of samples and scaled; times of quick paths "
+        "are the median of three. Compiling is not included, and encoding only where it says so. "
+        "All spikes were compared, and none differs."
+    )
     lines = [
-        f"# Seconds for {samples:,} samples",
+        f"# {title if timed else 'How a simulation grows'}",
         "",
         f"`{provenance.get('command', 'brianbridge bench simulate')}`, "
         f"{machine_and_versions(provenance)}. "
         f"Data: {provenance['dataset']}, {result['input_spikes_per_sample']:.0f} input spikes per "
-        "sample. In brackets: the ratio to the batched path, timed again before and after each. "
-        "Slow paths were measured on the given number of samples and scaled; times of quick paths "
-        "are the median of three. Compiling is not included, and encoding only where it says so. "
-        "All spikes were compared, and none differs.",
+        f"sample. {contestants if timed else 'Compiling is not included.'}",
     ]
     lines += _regime_lines(result, samples)
     if "high_activity" in result:
@@ -118,20 +122,26 @@ def _scaling_lines(scaling: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _bars(axis: Any, result: dict[str, Any]) -> None:
+    """Draw how long each contestant takes at the longest step."""
+    longest = max(row["dt_ms"] for row in result["rows"])
+    rows = [row for row in result["rows"] if row["dt_ms"] == longest]
+    rows = sorted(rows, key=lambda row: -row["seconds"])
+    colours = ["#c44e52" if row["name"] == "batched" else "#8c8c8c" for row in rows]
+    axis.barh([row["name"] for row in rows], [row["seconds"] for row in rows], color=colours)
+    axis.set_xscale("log")
+    axis.set_xlabel(f"seconds for {result['samples']:,} samples")
+
+
 def _plot(result: dict[str, Any], path: Path) -> Path:
     from matplotlib.figure import Figure
 
-    scaling = result.get("scaling", {})
-    figure = Figure(figsize=(4 + 3 * len(scaling), 3.4), layout="constrained")
-    axes = figure.subplots(1, 1 + len(scaling), squeeze=False)[0]
-    longest = max((row["dt_ms"] for row in result["rows"]), default=0.0)
-    bars, rows = axes[0], [row for row in result["rows"] if row["dt_ms"] == longest]
-    rows = sorted(rows, key=lambda row: -row["seconds"])
-    colours = ["#c44e52" if row["name"] == "batched" else "#8c8c8c" for row in rows]
-    bars.barh([row["name"] for row in rows], [row["seconds"] for row in rows], color=colours)
-    bars.set_xscale("log")
-    bars.set_xlabel(f"seconds for {result['samples']:,} samples")
-    for axis, (key, points) in zip(axes[1:], scaling.items(), strict=True):
+    scaling, timed = result.get("scaling", {}), int(bool(result["rows"]))
+    figure = Figure(figsize=(4 * timed + 3 * len(scaling), 3.4), layout="constrained")
+    axes = figure.subplots(1, timed + len(scaling), squeeze=False)[0]
+    if timed:
+        _bars(axes[0], result)
+    for axis, (key, points) in zip(axes[timed:], scaling.items(), strict=True):
         x, y = [p[key] for p in points], [p["ns_per_operation"] for p in points]
         axis.semilogx(x, y, "o-", color="#c44e52")
         axis.set_ylim(bottom=0)
