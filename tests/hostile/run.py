@@ -136,7 +136,7 @@ def _shortcuts() -> dict[str, Any]:
 
     return {
         "brianbridge.study.train.train": _no_training,
-        "brianbridge.cli._parser": functools.cache(cli._parser),
+        "brianbridge.cli.command_parser": functools.cache(cli.command_parser),
         "brianbridge.provenance._commit": lambda *_: None,
     }
 
