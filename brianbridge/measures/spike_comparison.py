@@ -159,10 +159,12 @@ def spike_differences(twin: Recording, brian2: Recording) -> tuple[int, np.ndarr
         block = max(1, _CELLS // (steps * neurons))
         for low in range(0, twin.samples, block):
             part = since[low : low + block]
-            events = twin.events(name), brian2.events(name)
-            if len(part) < twin.samples:
-                events = tuple(each.of_samples(low, low + len(part)) for each in events)  # type: ignore[assignment]
-            ours, theirs = (each.columns for each in events)
+            ours, theirs = (
+                recording.events(name).columns
+                if len(part) == twin.samples
+                else recording.events(name).of_samples(low, low + len(part)).columns
+                for recording in (twin, brian2)
+            )
             if coarse == 1 and _equal(ours, theirs):
                 continue
             total += differing_cells(ours, theirs, coarse, part, neurons, steps)

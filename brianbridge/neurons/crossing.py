@@ -166,8 +166,8 @@ class CrossingFinder:
         x, leak = scope[name], self._system.evaluate(scope)[..., 0, 0]
         slope = leak * x + self._inputs[0](scope)
         end = {name: x + slope * self._dt * scipy.special.exprel(leak * self._dt)}
-        # Without this, synaptic jumps, of which most networks have nothing else, take five times
-        # as long.
+        # Where the condition is still false, the synaptic jump crossed the threshold: there is
+        # nothing to solve. In many networks these are all spikes.
         found, flowed = np.full(len(x), self._dt), self._holds({**scope, **end}, len(x))
         if flowed.any():
             x, leak, slope = (_chosen(values, flowed) for values in (x, leak, slope))

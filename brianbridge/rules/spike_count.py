@@ -81,5 +81,5 @@ class SpikeCount(LearningRule):
         """Return dc/dV of a population, shape ``(batch, *shape)``."""
         gate = (potential if self.gate == "potential" else activity.counts).detach()
         theta = threshold_tensor(twin, name, self.threshold, potential)
-        # Comparing in place is three times as fast as by truth values.
+        # In place, as truth values would have to be converted in another pass.
         return gate.clone().gt_(0).div_(theta)
