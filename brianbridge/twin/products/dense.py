@@ -60,8 +60,10 @@ def spike_product(spikes: Tensor, weight: Tensor) -> Tensor:
 
 
 def _applies(spikes: Tensor, weight: Tensor) -> bool:
+    learns = weight.requires_grad and torch.is_grad_enabled()
     return (
         spikes.numel() * len(weight) >= _WORTHWHILE
+        and (learns or len(weight) >= _TARGETS)  # otherwise nobody would read the lists
         and (spikes.device, spikes.dtype) == (weight.device, weight.dtype)
         and runs_compiled(spikes)
         and not torch.is_autocast_enabled("cpu")
