@@ -20,6 +20,8 @@ from pathlib import Path
 import nox
 
 nox.options.default_venv_backend = "uv"
+# A version that is skipped must not look like one that passed.
+nox.options.error_on_missing_interpreters = True
 
 PYTHONS = ("3.11", "3.12", "3.13")
 #: What is installed beside the package. The newest Brian2 is 2.9 for Python 3.11, 2.10 for 3.12.
