@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from brianbridge.cli.data_options import add_data_options, data_of
 from brianbridge.cli.interchange import add_nir_options, for_samples, network_of
-from brianbridge.cli.parser import Namespace, add_command
+from brianbridge.cli.parser import Namespace, add_command, add_network
 from brianbridge.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def add_to(commands: Any) -> None:
         commands, "certify", certify,
         "count the samples whose prediction no error of weights and thresholds can change",
     )  # fmt: skip
-    parser.add_argument("network", type=Path, help="a network file (network.h5), or a NIR file")
+    add_network(parser)
     add_data_options(parser)
     for what in ("weight", "threshold"):
         parser.add_argument(

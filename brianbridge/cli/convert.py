@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from brianbridge.cli.interchange import add_nir_options, as_text, is_nir, nir_options, read_nir
-from brianbridge.cli.parser import Namespace, add_command
+from brianbridge.cli.parser import Namespace, add_command, network_file
 from brianbridge.errors import InputError
 
 __all__ = ["add_to", "convert"]
@@ -22,7 +22,11 @@ def add_to(commands: Any) -> None:
         "make a network file of a NIR file, or a NIR file of a network",
         resumes=lambda options: False,
     )
-    parser.add_argument("source", type=Path, help="a NIR file or a network file")
+    parser.add_argument(
+        "source",
+        type=network_file,
+        help="a NIR file, a network file (network.h5), or the name of a trained network",
+    )
     parser.add_argument(
         "target", type=Path, help="the file to write: .nir, or a network file (.h5)"
     )
