@@ -144,7 +144,7 @@ def _plot(result: dict[str, Any], path: Path) -> Path:
     for axis, (key, points) in zip(axes[timed:], scaling.items(), strict=True):
         x, y = [p[key] for p in points], [p["ns_per_operation"] for p in points]
         axis.semilogx(x, y, "o-", color="#c44e52")
-        axis.set_ylim(bottom=0)
+        axis.set_ylim(0, 1.1 * max(y))
         axis.set_xlabel(key)
         axis.set_ylabel("ns an operation, batched")
     for axis in axes:
