@@ -77,7 +77,7 @@ def anneal(
     scale, pool, number = distances.scale(z), [], 0
     most = _HALVINGS * _STEPS + 1 + ROUNDS
 
-    def told(_: int, loss: np.ndarray) -> None:
+    def report(_: int, loss: np.ndarray) -> None:
         nonlocal number
         number += 1
         if progress is not None:
@@ -91,7 +91,7 @@ def anneal(
             little=_LITTLE,
             enough=_FEWEST,
             most=distances.most,
-            each=told,
+            each=report,
         )
         return (z[np.argsort(normal.loss, kind="stable")][: max(_FEWEST, len(z) // 2)],)
 

@@ -68,7 +68,7 @@ def most_likely(
     widths = np.arange(0.9, 0, -0.1)  # coordinates: each is half of the one before
     most, number = len(widths) * _STEPS + _LAST_STEPS, 0
 
-    def told(_: int, deviance: np.ndarray) -> None:
+    def report(_: int, deviance: np.ndarray) -> None:
         nonlocal number
         number += 1
         if progress is not None:
@@ -77,7 +77,7 @@ def most_likely(
     def narrowed(z: np.ndarray, width: float) -> Arrays:
         z, normal = minimise(
             _roots(distances, ranges, problem.dt, width), z, steps=_STEPS, little=_LITTLE,
-            enough=_FEWEST, most=distances.most, each=told,
+            enough=_FEWEST, most=distances.most, each=report,
         )  # fmt: skip
         order = np.argsort(normal.loss, kind="stable")[: max(_FEWEST, len(z) // 2)]
         return z[order], normal.loss[order]
@@ -96,7 +96,7 @@ def most_likely(
     (z,) = keep(
         lambda: minimise(
             _roots(distances, ranges, problem.dt), best[:_FEWEST], steps=_LAST_STEPS,
-            most=distances.most, each=told,
+            most=distances.most, each=report,
         )[:1]
     )  # fmt: skip
     values = ranges.values(z)[:, -1] / _FURTHEST

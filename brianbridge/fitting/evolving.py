@@ -30,7 +30,7 @@ def evolve(
     z: np.ndarray,
     deviation: np.ndarray,
     rng: np.random.Generator,
-    told: Callable[[int, float], object],
+    report: Callable[[int, float], object],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return coordinates and their losses, the best ones first.
 
@@ -44,7 +44,7 @@ def evolve(
         How far the first samples are from the best of them.
     rng : numpy.random.Generator
         Draws the samples.
-    told : callable
+    report : callable
         Called before each round with its number and the least loss.
     """
     run = SpikeTrains(problem.population, len(problem.trains), problem.ranges, problem.dt)
@@ -63,7 +63,7 @@ def evolve(
     shares = np.log(kept + 1) - np.log(np.arange(1, kept + 1))
     shares /= shares.sum()
     for number in range(ROUNDS):
-        told(number, float(found[0, 0]))
+        report(number, float(found[0, 0]))
         if found[0].max() <= _ENOUGH or np.diag(covariance).max() <= _SAME**2:
             break
         samples = np.clip(rng.multivariate_normal(mean, covariance, _SAMPLES), 0, 1)

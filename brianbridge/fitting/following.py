@@ -141,7 +141,7 @@ class Runs:
         """
         most = _STEPS * (len(_STAGES) - 1) + _LAST_STEPS
 
-        def told(_: int, loss: np.ndarray) -> None:
+        def report(_: int, loss: np.ndarray) -> None:
             if progress is not None:
                 progress(self.simulations, most, float(loss.min()))
 
@@ -154,7 +154,7 @@ class Runs:
                 little=_LITTLE if gain else 1e-8,
                 enough=max(_FEWEST, len(z) // 4),
                 most=self.most,
-                each=told,
+                each=report,
                 first=(lambda found: self._refuse_idle(z, found)) if first else None,
             )
             order = np.argsort(normal.loss, kind="stable")

@@ -66,7 +66,7 @@ class LearnedValues:
 
     @property
     def parameters(self) -> dict[str, tuple[Learn, ...]]:
-        """What the twin is told to learn besides weights."""
+        """What the twin learns besides weights."""
         found: dict[str, tuple[Learn, ...]] = {}
         for place, (low, high) in zip(self.places, self.ranges.as_given().values(), strict=True):
             if not place.is_weight:

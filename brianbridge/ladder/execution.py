@@ -114,8 +114,8 @@ class TaskRunner:
         """
         wanted = [task for task in {t.key: t for t in tasks}.values() if not self._has(task)]
         samples = sum(self.shards.number(task.shard) for task in wanted)
-        with self.progress.count("Brian2", samples, "samples") as told:
-            for task, result in self._results(wanted, told):
+        with self.progress.count("Brian2", samples, "samples") as on_done:
+            for task, result in self._results(wanted, on_done):
                 if not isinstance(result, InputError):
                     self.add(task, result)
                 elif on_error is None:
@@ -131,7 +131,7 @@ class TaskRunner:
         self,
         tasks: Sequence[Task],
         on_chunk: Callable[[Recording], None],
-        told: Callable[[int], object],
+        on_done: Callable[[int], object],
     ) -> Iterator[RunResult | InputError]:
         """Run tasks, and yield the result of each, or its error, in their order.
 
@@ -141,16 +141,16 @@ class TaskRunner:
             The tasks; they run whether there are results or not.
         on_chunk : callable
             Called with the recordings of each task, in the order of the samples.
-        told : callable
+        on_done : callable
             Called with numbers of samples that are done.
         """
         for task in tasks:
-            yield self._done_here(task, told, [on_chunk])
+            yield self._done_here(task, on_done, [on_chunk])
 
     def twin(self) -> RunResult:
         """Return the results of the twin on all samples."""
-        with self.progress.count("twin", len(self.shards.data), "samples") as told:
-            found: RunResult = tree_sum(self._twin_results(told))
+        with self.progress.count("twin", len(self.shards.data), "samples") as on_done:
+            found: RunResult = tree_sum(self._twin_results(on_done))
             return found
 
     def add(self, task: Task, result: RunResult) -> None:
@@ -187,31 +187,31 @@ class TaskRunner:
         return task.key in self._done
 
     def _results(
-        self, tasks: Sequence[Task], told: Callable[[int], object]
+        self, tasks: Sequence[Task], on_done: Callable[[int], object]
     ) -> Iterator[tuple[Task, RunResult | InputError]]:
         """Run tasks and yield the result of each, or its error, in any order.
 
-        Numbers of samples that are done are told.
+        `on_done` is called with the number of samples of each result.
         """
         for task in tasks:
-            yield task, self._done_here(task, told)
+            yield task, self._done_here(task, on_done)
 
     def _done_here(
         self,
         task: Task,
-        told: Callable[[int], object],
+        on_done: Callable[[int], object],
         on_chunk: Sequence[Callable[[Recording], None]] = (),
     ) -> RunResult | InputError:
         """Run a task in this process; return its result or its error."""
         twin = self.shards.twin(task.shard, threads=self.threads)[0]
         try:
             return run_task(
-                self.shards, task, twin, threads=self.threads, on_chunk=on_chunk, told=told
+                self.shards, task, twin, threads=self.threads, on_chunk=on_chunk, on_done=on_done
             )
         except InputError as error:
             return error
 
-    def _twin_results(self, told: Callable[[int], object]) -> Iterable[RunResult]:
-        """Yield the results of the twin shard by shard; numbers of samples are told."""
+    def _twin_results(self, on_done: Callable[[int], object]) -> Iterable[RunResult]:
+        """Yield the results of the twin by shard; `on_done` is called with their samples."""
         for shard in range(len(self.shards)):
-            yield self.shards.twin(shard, told, self.threads)[1]
+            yield self.shards.twin(shard, on_done, self.threads)[1]

@@ -19,7 +19,7 @@ _TEXTS = {
     "max_spike_mismatches": ("differing cells:", "count", "at most {} allowed", ""),
 }
 
-#: For each tolerance: how it is told before anything is measured.
+#: For each tolerance: its wording before anything is measured.
 _LIMITS = {
     "max_accuracy_drop": "accuracy may drop by at most {} points",
     "min_agreement": "at least {} % of the predictions must be the twin's",

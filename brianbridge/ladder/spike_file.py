@@ -84,8 +84,8 @@ def write_spikes(plan: RungPlan, runner: TaskRunner, path: Path, compress: bool)
     with _writer(plan, runner, path, compress) as writer:
         append, what = _Append(writer), f"spikes of '{plan.rung.name}'"
         tasks = plan.first_run
-        with runner.progress.count(what, len(runner.shards.data), "samples") as told:
-            for task, result in zip(tasks, runner.recorded(tasks, append, told), strict=True):
+        with runner.progress.count(what, len(runner.shards.data), "samples") as on_done:
+            for task, result in zip(tasks, runner.recorded(tasks, append, on_done), strict=True):
                 if append.failed is not None:
                     raise append.failed
                 if isinstance(result, InputError):

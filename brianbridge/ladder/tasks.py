@@ -162,23 +162,23 @@ class Shards:
     def twin(
         self,
         shard: int,
-        told: Callable[[int], object] = lambda samples: None,
+        on_done: Callable[[int], object] = lambda samples: None,
         threads: int | None = None,
     ) -> tuple[TwinRun, RunResult]:
         """Return the twin's run on a shard and its result; the twin runs once."""
         if shard not in self._runs:
-            self._runs[shard] = self.run_twin(shard, told, threads or cores())
+            self._runs[shard] = self.run_twin(shard, on_done, threads or cores())
         return self._runs[shard]
 
     def run_twin(
-        self, shard: int, told: Callable[[int], object] = lambda samples: None, threads: int = 1
+        self, shard: int, on_done: Callable[[int], object] = lambda samples: None, threads: int = 1
     ) -> tuple[TwinRun, RunResult]:
-        """Run the twin on a shard; `told` is called with numbers of samples that are done."""
+        """Run the twin on a shard; `on_done` is called with numbers of samples that are done."""
         collect = self.collector(shard, None, self.reference)
 
         def show(block: Recording) -> None:
             collect(block)
-            told(block.samples)
+            on_done(block.samples)
 
         x, low, share = self.samples(shard)[0], self.bounds(shard)[0], 1 / len(self)
         run = TwinRun(
@@ -212,7 +212,7 @@ def run_task(
     *,
     threads: int | None = None,
     on_chunk: Sequence[Callable[[Recording], None]] = (),
-    told: Callable[[int], object] = lambda samples: None,
+    on_done: Callable[[int], object] = lambda samples: None,
 ) -> RunResult:
     """Simulate a shard in Brian2 and compare it with the twin.
 
@@ -228,7 +228,7 @@ def run_task(
         Threads of the simulation; one for each core if None. They only affect the time.
     on_chunk : sequence of callable
         Functions that are also called with each recording.
-    told : callable
+    on_done : callable
         Called with the number of samples of each recording.
     """
     started = time.perf_counter()
@@ -245,7 +245,7 @@ def run_task(
         check(chunk)
         for function in on_chunk:
             function(chunk)
-        told(chunk.samples)
+        on_done(chunk.samples)
 
     recorded = ("spikes", "t_crossing") if on_chunk else ("spikes",)
     # Rounding in numerical libraries depends on their number of threads.

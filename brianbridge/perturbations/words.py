@@ -21,7 +21,7 @@ def change_in_words(name: str, options: Mapping[str, Any]) -> str:
         Name of the perturbation. One that is not known here, but in the program that wrote a
         verdict, has its name instead of a sentence.
     options : mapping
-        Its options; those that are empty are not told.
+        Its options; empty ones are left out.
 
     Examples
     --------

@@ -77,7 +77,7 @@ class Request:
         Whether spikes and traces are kept after the call of `on_chunk`.
     spikes : SpikeFileWriter, optional
         The file that takes the spikes; they are then not kept.
-    told : callable
+    on_done : callable
         Called with a number of samples when so many more are done; threads may call it.
     """
 
@@ -95,7 +95,7 @@ class Request:
     on_chunk: Callable[[Recording], None] | None
     keep: bool
     spikes: SpikeFileWriter | None = None
-    told: Callable[[int], object] = _nothing
+    on_done: Callable[[int], object] = _nothing
 
     @classmethod
     def checked(
@@ -182,7 +182,7 @@ class Request:
         part = given.part(low, high) if isinstance(given, EncodedInput) else given[low:high]
         numbers = self.numbers[low:high]
         return replace(
-            self, samples=part, numbers=numbers, on_chunk=None, spikes=None, told=_nothing
+            self, samples=part, numbers=numbers, on_chunk=None, spikes=None, on_done=_nothing
         )
 
     def reporting(self, samples: int) -> dict[str, Any]:
@@ -192,7 +192,7 @@ class Request:
         def report(elapsed: Any, completed: float, start: Any, duration: Any) -> None:
             nonlocal before
             done = int(samples * completed)
-            self.told(done - before)
+            self.on_done(done - before)
             before = done
 
         return {"report": report, "report_period": _REPORTS}

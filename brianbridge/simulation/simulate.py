@@ -142,8 +142,8 @@ def simulate(
         timing=timing, seed=seed, on_chunk=on_chunk, keep=keep,
     )  # fmt: skip
     progress = Progress().count("Brian2", len(request.numbers), "samples", alone=True)
-    with _ONE_AT_A_TIME, interruptible(), progress as told:
-        request = replace(request, told=told)
+    with _ONE_AT_A_TIME, interruptible(), progress as on_done:
+        request = replace(request, on_done=on_done)
         try:
             if spikes is None:
                 return _run(request, chosen)

@@ -98,15 +98,15 @@ class Workers:
             _work, self._sent, task, self._twins[task.shard], record, priority=priority
         )
 
-    def twins(self, told: Callable[[int], object] = lambda samples: None) -> list[RunResult]:
-        """Return the twin's results shard by shard; the samples of each are told."""
+    def twins(self, on_done: Callable[[int], object] = lambda samples: None) -> list[RunResult]:
+        """Return the twin's results by shard; `on_done` is called with the samples of each."""
         futures = [self._cluster.submit(_result_of, twin, priority=_FIRST) for twin in self._twins]
         found = {}
         for future, outcome in self._cluster.outcomes(futures):
             if isinstance(outcome, InputError):
                 raise outcome
             found[future] = outcome
-            told(len(outcome.prediction))
+            on_done(len(outcome.prediction))
         return [found[future] for future in futures]
 
     def begin(self, tasks: Iterable[Task]) -> None:

@@ -116,15 +116,15 @@ class SweepRunner(TaskRunner):
         self,
         tasks: Sequence[Task],
         on_chunk: Callable[[Recording], None],
-        told: Callable[[int], object],
+        on_done: Callable[[int], object],
     ) -> Iterator[RunResult | InputError]:
         """Run tasks, and yield the result of each, or its error, in their order."""
         if self._workers is None:
-            yield from super().recorded(tasks, on_chunk, told)
+            yield from super().recorded(tasks, on_chunk, on_done)
             return
         results = self._workers.recorded(tasks, on_chunk)
         for task, result in zip(tasks, results, strict=True):
-            told(self.shards.number(task.shard))
+            on_done(self.shards.number(task.shard))
             yield result
 
     def changed_network(
@@ -145,16 +145,16 @@ class SweepRunner(TaskRunner):
         return True
 
     def _results(
-        self, tasks: Sequence[Task], told: Callable[[int], object]
+        self, tasks: Sequence[Task], on_done: Callable[[int], object]
     ) -> Iterator[tuple[Task, RunResult | InputError]]:
         if self._workers is None:
-            yield from super()._results(tasks, told)
+            yield from super()._results(tasks, on_done)
             return
         for task, result in self._workers.run(tasks):
-            told(self.shards.number(task.shard))
+            on_done(self.shards.number(task.shard))
             yield task, result
 
-    def _twin_results(self, told: Callable[[int], object]) -> Iterable[RunResult]:
+    def _twin_results(self, on_done: Callable[[int], object]) -> Iterable[RunResult]:
         if self._workers is None:
-            return super()._twin_results(told)
-        return self._workers.twins(told)
+            return super()._twin_results(on_done)
+        return self._workers.twins(on_done)

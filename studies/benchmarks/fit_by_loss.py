@@ -3,7 +3,7 @@
     python studies/benchmarks/fit_by_loss.py [--seeds 3]
 
 Three conductances, three sweeps of 10 ms at 0.05 ms, without noise. The loss is the mean squared
-difference from the traces, given as a function of the user's; the other fit is told of the traces,
+difference from the traces, given as a function of the user's; the other fit gets the traces,
 and follows them. Times are CPU seconds with one thread. Writes studies/results/fit_by_loss.json
 and .md.
 """

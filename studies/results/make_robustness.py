@@ -129,7 +129,7 @@ def page(histories: Sequence[Sequence[Any]], origin: str) -> str:
         "# The worst rung, before and after", "",
         "Accuracy at parity and on the worst rung of the default ladder. An arrow leads from a "
         "network to the one that was trained on from it, or to the same one with more time. "
-        "Both worst rungs are told with their accuracies before and after, because another rung "
+        "Both worst rungs are named with their accuracies before and after, because another rung "
         "may be the worst one after. A pair is compared on the rungs that both have."
         + (" Where the numbers of test images differ, some of a difference is chance, and "
            "accuracies at parity differ for that reason, too." if several else ""),

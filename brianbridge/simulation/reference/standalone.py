@@ -93,7 +93,7 @@ def run_standalone(request: Request, *, batch_size: int | None = None) -> Record
                 if found := not_a_number(network, built.groups, encoded.samples):
                     raise InputError(f"{found}; device 'runtime' also names the step")
                 parts.append(request.hand_on(chunk_of(request, built, encoded.samples)))
-                request.told(encoded.samples)
+                request.on_done(encoded.samples)
         finally:
             get_device().reinit()
             reset_device()
