@@ -57,7 +57,7 @@ class _Spike(torch.autograd.Function):
 
 
 def keep_and_theta(population: Population, dt: float) -> tuple[float, float]:
-    """Return what a membrane keeps in a step, and the threshold, of ``lif`` and ``if`` neurons."""
+    """Return the decay factor of a step, and the threshold, of ``lif`` and ``if`` neurons."""
     parameters = population.neuron.parameters
     tau = parameters.get("tau")
     keep = 1.0 if tau is None else math.exp(-dt / float(si_array(tau)))

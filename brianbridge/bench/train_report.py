@@ -82,7 +82,7 @@ def _about(table: dict[str, Any]) -> str:
 
 
 def label_of(name: str) -> str:
-    """Return what tables call a contestant."""
+    """Return the name of a contestant in tables."""
     if name == ANN:
         return "ANN of the same shape, one pass"
     if name == DEFINITION:

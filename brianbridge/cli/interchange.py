@@ -104,5 +104,5 @@ def for_samples(network: SpikingNetwork, shape: tuple[int, ...]) -> SpikingNetwo
 
 
 def as_text(found: Imported) -> str:
-    """Return what was chosen, and the rating of each node."""
+    """Return a text with the conventions chosen and the rating of each node."""
     return f"{found.conventions}\n{found.rating}"

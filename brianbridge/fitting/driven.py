@@ -30,7 +30,7 @@ class RecordedValues(TimedValues):
     the same, but fits run in Python only.
     """
 
-    def _told_apart_by(self) -> bytes:
+    def _identity(self) -> bytes:
         return f"{si_array(self.values).shape} {self.dt!r}".encode()
 
 

@@ -90,7 +90,7 @@ class LearnedValues:
 
 
 def learned_values(network: SpikingNetwork, learn: Mapping[str, Any]) -> LearnedValues:
-    """Return what is learned, given as ``{"cell": {"tau": (5*ms, 50*ms)}}``.
+    """Return the values to learn, given as ``{"cell": {"tau": (5*ms, 50*ms)}}``.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ def _present(
 
 
 def _weight(network: SpikingNetwork, projection: Projection) -> tuple[str, float]:
-    """Return what the weight is called, its variable or "weight", and its factor."""
+    """Return the name of the weight, its variable or "weight", and its factor."""
     if projection.model is not None:
         return projection.model.trained, 1.0
     origin = network.provenance.get(ORIGIN, {}).get(projection.name, {})

@@ -140,7 +140,7 @@ class LossProblem:
             )
 
     def fitted(self, values: np.ndarray) -> Any:
-        """Return what was given with one set of values: a neuron or a circuit."""
+        """Return the neuron or circuit with one set of values."""
         if self.of_neuron:
             return self.model.with_parameters(**self.ranges.quantities(values))
         return self.learned.set_in(self.network, values)

@@ -72,7 +72,7 @@ class Problem:
         return next(iter(self.targets.values())).shape[1] * self.every
 
     def recorded(self) -> dict[str, Any]:
-        """Return what was recorded, with units."""
+        """Return the recorded values, with units."""
         from brian2 import Quantity
 
         return {name: Quantity(v, dim=self.dims[name]) for name, v in self.targets.items()}

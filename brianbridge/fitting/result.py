@@ -106,7 +106,7 @@ class FittedNeuron(ABC):
         """Write the page of this kind of fit."""
 
     def _compared(self) -> dict[str, Any]:
-        """Return what was compared, in JSON values."""
+        """Return the comparison as JSON values."""
         return {}
 
 

@@ -95,7 +95,7 @@ def fit_to_measures(options: Mapping[str, Any], measure: Any) -> MeasuredFit:
 def _searched(
     search: Callable[..., Any], problem: Any, options: Mapping[str, Any]
 ) -> tuple[Any, float]:
-    """Return what a search finds, and the seconds that it takes."""
+    """Return the result of a search, and the seconds that it takes."""
     starts, seed = options["starts"], options["seed"]
     keep: Keep = keep_nothing
     if options["checkpoint"] is not None:

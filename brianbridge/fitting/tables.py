@@ -57,7 +57,7 @@ def read_table(path: Path, names: Collection[str]) -> dict[str, np.ndarray | Non
 
 
 def unreadable(path: Path, error: Exception, remedy: str) -> InputError:
-    """Return what says that a file cannot be read, in one line."""
+    """Return the error for a file that cannot be read, in one line."""
     reason = (str(error) or type(error).__name__).splitlines()[0]
     return InputError(f"'{path}' cannot be read ({reason:.120}); {remedy}")
 

@@ -62,7 +62,7 @@ class ThresholdDistance:
 
 
 def recorded_variables(model: NeuronModel) -> tuple[str, ...]:
-    """Return what tells how far a neuron is above its threshold, and whether it may fire."""
+    """Return the variables to record: distance from threshold, and whether a neuron may fire."""
     return (DISTANCE,) if model.refractory is None else (DISTANCE, "not_refractory")
 
 

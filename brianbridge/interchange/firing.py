@@ -93,7 +93,7 @@ class Firing:
         return f"v -= {amount}*emit"
 
     def regular(self, membrane: str, erased: tuple[str, ...]) -> tuple[RegularCode, ...]:
-        """Return what happens at the start of a step; `erased` sets all states to 0."""
+        """Return the code for the start of a step; `erased` sets all states to 0."""
         match self.reset:
             case "subtract_waiting":
                 comparison = ">" if self.strict else ">="

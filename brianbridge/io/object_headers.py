@@ -22,7 +22,7 @@ _OLDER = struct.Struct("<HHB3x")
 
 
 def stored_attributes(file: BinaryIO, base: int, address: int, name: str) -> list[bytes]:
-    """Return what is stored for the attributes of a name in the header of an object.
+    """Return the stored bytes of the attributes of a name in the header of an object.
 
     Parameters
     ----------

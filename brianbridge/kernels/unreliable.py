@@ -112,7 +112,7 @@ class UnreliableSynapses:
     def sums(
         self, weight: np.ndarray, spikes: SpikeRows, keys: np.ndarray, *, threads: bool = False
     ) -> np.ndarray:
-        """Return what arrives, ``(rows, targets)``, in the type of the weight.
+        """Return the input that arrives, ``(rows, targets)``, in the type of the weight.
 
         Parameters
         ----------

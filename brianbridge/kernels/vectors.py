@@ -87,7 +87,7 @@ def _intrinsic(name: str, function: Any, doc: str) -> Any:
 
 
 def _llvm(name: str) -> Callable[..., Any]:
-    """Return what calls one of LLVM's functions of a vector."""
+    """Return a function that calls one of LLVM's vector intrinsics."""
 
     def build(builder: Any, a: Any) -> Any:
         kind = "f32" if isinstance(a.type.element, ir.FloatType) else "f64"

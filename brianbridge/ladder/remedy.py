@@ -100,7 +100,7 @@ class Remedy(ABC):
         return options
 
     def facts(self, changed: SpikingNetwork) -> Mapping[str, Any]:
-        """Return what else the verdict should say about a changed network, as JSON values."""
+        """Return further facts about a changed network for the verdict, as JSON values."""
         return {}
 
 
@@ -125,7 +125,7 @@ def in_order(remedies: Iterable[Remedy]) -> list[Remedy]:
 
 
 def label_of(remedy: Remedy) -> str:
-    """Return what was done to a network, in words.
+    """Describe in words how a network was changed.
 
     Examples
     --------

@@ -134,7 +134,7 @@ class Verdict:
         write_whole(path, self.to_json() + "\n")
 
     def table(self) -> Any:
-        """Return what held as a `rich` table for the terminal, with notes below it."""
+        """Return the outcomes as a `rich` table for the terminal, with notes below it."""
         return as_rich_table(self._title, self._rows, WHAT_HELD, self._notes)
 
     def spike_table(self) -> Any:

@@ -150,7 +150,7 @@ class Verification:
         return replace(outcome, attribution=self._attribution(plan)) if others else outcome
 
     def _attribution(self, plan: RungPlan) -> dict[str, dict[str, dict[str, float]]]:
-        """Return what each perturbation costs in accuracy and agreement."""
+        """Return the loss of accuracy and agreement that each perturbation causes."""
         labels, twin = self.runner.shards.data.y, self.twin.prediction
         accuracy, agreement = {}, {}
         for subset in plan.subsets:

@@ -150,7 +150,7 @@ def verify(
 
 
 def _measured(shards: Shards, progress: Any) -> Any:
-    """Return what the twin of a network does with its samples."""
+    """Return the results of the twin of a network on its samples."""
     return measure_twin(TaskRunner(shards, progress).twin(), shards.data.y)
 
 

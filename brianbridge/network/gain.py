@@ -19,7 +19,7 @@ _known: WeakKeyDictionary[NetworkStructure, dict[str, _Gain]] = WeakKeyDictionar
 
 
 def input_gain(network: NetworkStructure, name: str) -> float | np.ndarray | None:
-    """Return what a unit drive adds to a population in one step; None if it has no drive."""
+    """Return the change of a population by a unit drive in one step; None if it has no drive."""
     return _gain(network, name)[1]
 
 

@@ -72,7 +72,7 @@ class Pooling:
         return (image[0], *size)
 
     def synapses(self, source: tuple[int, ...]) -> SynapseTable:
-        """Return what each source neuron adds to each window, as synapses."""
+        """Return synapses with the contribution of each source neuron to each window."""
         image, out = image_shape(source, ""), self.output_shape(source)
         convolution = Convolution(self.stride, self.padding, groups=image[0])
         kernels = np.full((image[0], 1, *self.size), self.scale)

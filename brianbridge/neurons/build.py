@@ -136,7 +136,7 @@ class _OwnIndex:
 
 
 def _index_of_sample(model: NeuronDescription, size: int) -> _OwnIndex:
-    """Return what stands for the index names that a model uses, by names that are free."""
+    """Return free names that replace the index names of a model."""
     taken, names = model.names | {*model.parameters}, {}
     for name, other in (("i", "index_in_sample"), ("N", "size_of_sample")):
         while other in taken:

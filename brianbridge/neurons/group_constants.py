@@ -40,7 +40,7 @@ class GroupConstants:
 def constants_of_group(
     group: Any, expressions: Sequence[str], codes: Sequence[str], outer: Mapping[str, Any]
 ) -> GroupConstants:
-    """Return what the code of a group names, found as Brian2 finds it.
+    """Return the objects that the code of a group names, resolved as in Brian2.
 
     Parameters
     ----------

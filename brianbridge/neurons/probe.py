@@ -56,7 +56,7 @@ def probe(model: NeuronDescription, neurons: int = 1, **keywords: Any) -> Any:
 
 
 def resolve_names(group: Any, *texts: str) -> dict[str, Any]:
-    """Return what every identifier of a group, and of further code, refers to.
+    """Return the variables and functions that a group, and further code, name.
 
     Parameters
     ----------

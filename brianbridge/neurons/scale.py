@@ -128,7 +128,7 @@ def natural_scale(model: NeuronDescription) -> NaturalScale:
 def units_of_differences(
     model: NeuronDescription, scale: NaturalScale, temporaries: Mapping[str, str]
 ) -> Callable[[str, str], float]:
-    """Return what gives one natural unit of a difference that a condition compares with 0.
+    """Return a function for the natural unit of a difference that a condition compares with 0.
 
     Parameters
     ----------

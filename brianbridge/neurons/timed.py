@@ -54,11 +54,11 @@ class TimedValues:
         from brian2 import TimedArray, second
 
         # Names that depend on the values alone let Brian2 find its compiled code again.
-        digest = hashlib.sha256(self._told_apart_by()).hexdigest()[:8]
+        digest = hashlib.sha256(self._identity()).hexdigest()[:8]
         return TimedArray(self.values, dt=self.dt * second, name=f"{name}_{digest}")
 
-    def _told_apart_by(self) -> bytes:
-        """Return what differs between functions of different names."""
+    def _identity(self) -> bytes:
+        """Return the bytes that the name of the function depends on."""
         return si_array(self.values).tobytes()
 
     def to_dict(self) -> dict[str, Any]:

@@ -155,7 +155,7 @@ def _shown_closely(verdict: Verdict) -> list[RungOutcome]:
 
 
 def _detail(name: str, evidence: Evidence, rung: RungOutcome, *, with_sample: bool) -> Detail:
-    """Return what the page shows about a rung; `name` is unique on the page."""
+    """Return the part of the page about a rung; `name` is unique on the page."""
     prediction = evidence.rungs[rung.name].prediction
     general = (
         *figures.count_figures(name, evidence, rung),

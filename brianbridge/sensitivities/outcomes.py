@@ -46,13 +46,13 @@ class Observed:
 
     @classmethod
     def of_twin(cls, found: NetworkOutput, labels: Tensor | None) -> Observed:
-        """Return what a twin computed, as autograd follows it."""
+        """Return the outcome of a twin, with its gradient."""
         counts = {name: found.counts(name).flatten(1).sum(1) for name in found.spikes}
         return cls(found.output, counts, labels)
 
     @classmethod
     def of_recording(cls, found: Recording, labels: Tensor | None) -> Observed:
-        """Return what Brian2 recorded."""
+        """Return the outcome that Brian2 recorded."""
         counts = {}
         for name in found.shapes:
             events = found.events(name)

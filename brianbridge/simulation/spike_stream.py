@@ -58,6 +58,6 @@ class SpikeStream(BrianObject):
             recorder.forget()
 
     def end_sample(self) -> EarlierSpikes:
-        """Return what was handed over of the output, and start again with the next sample."""
+        """Return the output so far, and start again with the next sample."""
         earlier, self._earlier = self._earlier, EarlierSpikes(self._neurons)
         return earlier

@@ -119,7 +119,7 @@ class StudySweep:
             yield jobs
 
     def job(self, trial: Trial) -> TrialJob:
-        """Return what a process needs for a trial; a worker has one thread."""
+        """Return the job of a process for a trial; a worker has one thread."""
         threads = None if self.client is None else 1
         return TrialJob(trial, self.out.resolve(), self.decide_by, threads)
 

@@ -40,7 +40,7 @@ class TrainedOn(BaseModel):
 
 
 def trained_on(provenance: Mapping[str, Any]) -> TrainedOn:
-    """Return what a provenance says about the training data; the file need not be trusted.
+    """Return the training data that a provenance names; the file need not be trusted.
 
     Raises
     ------

@@ -384,7 +384,7 @@ class _TwinOfRung:
 
 
 def _structure(network: SpikingNetwork) -> Any:
-    """Return what a twin is built from, except the weights."""
+    """Return the structure that a twin is built from, without the weights."""
     synapses = [
         (
             None if p.failure is None else p.failure.probability,

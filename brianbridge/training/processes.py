@@ -72,7 +72,7 @@ class Processes:
         return found
 
     def from_first(self, make: Callable[[], T]) -> T:
-        """Return what the first process makes; the others wait for it as long as it takes.
+        """Return the result of the first process; the others wait for it as long as it takes.
 
         Raises
         ------

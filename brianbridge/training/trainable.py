@@ -58,7 +58,7 @@ def _has_synapses(projection: Projection) -> bool:
 
 
 def _unreached(network: SpikingNetwork, before: Iterable[str]) -> str:
-    """Return what is missing between the input and the output."""
+    """Return an error text: which connection is missing between the input and the output."""
     output, read = network.output.name, is_read(network)
     kind, add = ("group", "add its Synapses to the Network") if read else (
         "population", "add a projection to it"

@@ -76,7 +76,7 @@ class DelayedSynapses(nn.Module):
         return weight.flatten()[self.get_buffer("_element")]
 
     def forward(self, weight: Tensor, steps: Tensor, spikes: Tensor) -> Tensor:
-        """Return what arrives in each step, ``(T, batch, targets)``.
+        """Return the input that arrives in each step, ``(T, batch, targets)``.
 
         Parameters
         ----------
@@ -220,7 +220,7 @@ class Arrivals:
         self._weighted: dict[int, Sequence[Tensor]] = {}
 
     def at(self, k: int, emitted: Sequence[Tensor]) -> Tensor | None:
-        """Return what arrives in step `k`, ``(batch, targets)``; None if nothing can.
+        """Return the input that arrives in step `k`, ``(batch, targets)``; None if none can.
 
         Parameters
         ----------

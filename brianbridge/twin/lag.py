@@ -18,7 +18,7 @@ Arriving = Callable[[int, Sequence[Tensor]], Tensor | None]
 
 
 def lagging(found: Tensor, before: Tensor, lag: Tensor) -> Tensor:
-    """Return what arrives in a step if all of it comes a part of a step later.
+    """Return the input of a step if all of it arrives a part of a step later.
 
     Parameters
     ----------

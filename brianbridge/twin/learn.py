@@ -54,7 +54,7 @@ class Learn:
 def checked_learn(
     network: SpikingNetwork, learn: Mapping[str, Sequence[str | Learn]] | None
 ) -> dict[str, tuple[Learn, ...]]:
-    """Return what each population, and each projection whose synapses have a model, learns.
+    """Return the parameters that each population, and each projection with a synapse model, learns.
 
     Parameters
     ----------

@@ -85,7 +85,7 @@ class Ranged(nn.Module):
         return start + self._unit * raw
 
     def right_inverse(self, value: Tensor) -> Tensor:
-        """Return what `forward` turns into `value`.
+        """Return the raw parameter that `forward` turns into `value`.
 
         Raises
         ------

@@ -141,7 +141,7 @@ class PopulationTwin(nn.Module):
             self.register_buffer(f"_{name}_", tensor, persistent=False)
 
     def extra_repr(self) -> str:
-        """Return what torch prints of the module: model, shape and step."""
+        """Return the text that torch prints for the module: model, shape and step."""
         from brian2 import second
 
         name = self.model.name or "neurons"

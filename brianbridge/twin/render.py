@@ -227,7 +227,7 @@ def _initial(group: Any, names: Sequence[str]) -> dict[str, np.ndarray]:
 def _derived(
     model: NeuronModel, group: Any, known: dict[str, Any], dt: float, learned: Collection[str]
 ) -> Coefficients | None:
-    """Return what computes the coefficients of the exact step from learned parameters."""
+    """Return a function for the coefficients of the exact step, given learned parameters."""
     if not learned or model.method != "exact":
         return None
     propagator = exact_propagator(group.equations, known)

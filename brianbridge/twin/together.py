@@ -98,7 +98,7 @@ def run_together(
 def _arrived(
     incoming: Iterable[tuple[str, str, Arriving]], k: int, emitted: Mapping[str, Sequence[Tensor]]
 ) -> dict[str, Tensor]:
-    """Return what arrives at a population in a step, by the variable that it is added to."""
+    """Return the input of a population in a step, by the variable that it is added to."""
     x: dict[str, Tensor] = {}
     for source, receive, arrivals in incoming:
         weighted = arrivals(k, emitted.get(source, ()))

@@ -69,7 +69,7 @@ class UnreliableWeights:
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def over_time(self, weight: Tensor, raster: Tensor, noise: Noise | None, first: int) -> Tensor:
-        """Return what arrives in each step, ``(T, batch, *target)``, with no gradient of spikes.
+        """Return the input of each step, ``(T, batch, *target)``, with no gradient of spikes.
 
         Parameters
         ----------

@@ -36,7 +36,7 @@ def framework_of(module: Any) -> str:
 
 
 def reader_of(module: Any) -> Callable[[Reading], Cell] | None:
-    """Return what reads the neurons of a module; None if it is no known neuron."""
+    """Return the reader for the neurons of a module; None if it is no known neuron."""
     return FRAMEWORKS.get(framework_of(module), {}).get(type(module).__name__)
 
 

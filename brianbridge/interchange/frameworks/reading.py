@@ -89,7 +89,7 @@ class Reading:
             ) from None
 
     def jump(self, values: Values) -> Values:
-        """Return what an input adds, in the shape of the neurons if it differs between them."""
+        """Return the jump by an input, in the shape of the neurons if it differs between them."""
         return values if np.ndim(values) == 0 else np.asarray(values).reshape(self.shape)
 
     def refuse(self, what: str, remedy: str) -> InputError:

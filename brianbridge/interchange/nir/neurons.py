@@ -241,7 +241,7 @@ class NeuronNode:
     # ------------------------------------------------------------------ remarks
 
     def _remarks(self, jump: Values) -> tuple[str, str]:
-        """Return what is approximate, and what was assumed."""
+        """Return the approximations and assumptions."""
         c, kind = self.conventions, self.fields.kind
         normalised = {
             "LIF": "; tau in steps, norm_input=True",

@@ -26,7 +26,7 @@ _OTHERWISE = "state the framework (framework=, --from) to read the graph itself"
 
 
 def own_metadata(found: NirNodes) -> dict[str, Any]:
-    """Return what a reader needs beside the nodes: conventions, description, and other arrays."""
+    """Return the metadata beside the nodes: conventions, description, and other arrays."""
     network, c = found.network, found.conventions
     arrays: dict[str, Any] = {}
     for projection in network.projections:

@@ -75,7 +75,7 @@ def _output(trace: Trace, returned: Any) -> tuple[str, ...]:
 
 
 def _remedy(tag: Tag) -> str:
-    """Return what helps where something cannot be read."""
+    """Return a remedy for a module that cannot be read."""
     if tag.names == (INPUT,) and tag.problem.startswith("the function"):
         return "apply it to the samples, before they are given to the module"
     if "MaxPool" in tag.problem:

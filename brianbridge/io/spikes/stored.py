@@ -53,7 +53,7 @@ class StoredChunks:
         return CHUNK * len(self.places[name]["node_ids"])
 
     def summary(self) -> dict[str, Any]:
-        """Return what the log says in JSON; `table` follows it."""
+        """Return the JSON part of the log; `table` follows it."""
         chunks = {name: len(columns["node_ids"]) for name, columns in self.places.items()}
         entry = {"file": self.file, "compress": self.compress, "samples": self.samples}
         return {**entry, "chunks": chunks, "crc": zlib.crc32(self.table())}
@@ -72,7 +72,7 @@ class StoredChunks:
 
     @classmethod
     def of(cls, summary: Mapping[str, Any], table: bytes) -> StoredChunks:
-        """Return what `summary` and `table` made.
+        """Return the chunks that `summary` and `table` describe.
 
         Raises
         ------

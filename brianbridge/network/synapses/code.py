@@ -182,7 +182,7 @@ def _split(pathway: Any, namespace: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _resolved(synapses: Any, texts: Any, namespace: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what all names refer to, also those in subexpressions."""
+    """Return the variables that all names refer to, also those in subexpressions."""
     variables = dict(synapses.variables)
     expressions = [v.expr for v in variables.values() if isinstance(v, Subexpression)]
     used = set().union(*(get_identifiers(text) for text in (*texts, *expressions)))

@@ -114,7 +114,7 @@ class _Output:
         self.so_far = torch.zeros_like(start) if fires else twin.natural_output(start)
 
     def add(self, ran: PopulationOutput) -> Tensor:
-        """Return what a step adds to the output, ``(batch, classes)``, with its gradient."""
+        """Return the part of a step in the output, ``(batch, classes)``, with its gradient."""
         if ran.spikes is not None:
             logits = ran.spikes[0].flatten(1)
             self.so_far = self.so_far + logits.detach()

@@ -147,7 +147,7 @@ def _groups(request: Request, batch: int, dtype: np.dtype, clock: Clock) -> dict
 
 
 def _code(population: Population) -> tuple[str, ...]:
-    """Return what the compiled loops of a population are made of."""
+    """Return the parts of the compiled loops of a population."""
     neuron = population.neuron
     return neuron.equations, neuron.emit, neuron.reset, neuron.method
 

@@ -122,7 +122,7 @@ class _Reader:
             raise InputError(f"{what} leads to the input, whose spikes are given; remove it")
 
     def simple(self, synapses: Any) -> list[Addition]:
-        """Return what synapses add; an empty list if they need a model."""
+        """Return the terms that synapses add; an empty list if they need a model."""
         found = additions(synapses, self.outer)
         chosen = self.train.get(synapses.name)
         return found if not chosen or chosen in {one.variable for one in found} else []

@@ -47,7 +47,7 @@ class NewParameter:
 def new_parameters(
     network: SpikingNetwork, groups: Mapping[str, Any], synapses: Mapping[str, Any]
 ) -> list[NewParameter]:
-    """Return what a network has learned, and check that the Brian2 objects can hold it.
+    """Return the learned values of a network, and check that the Brian2 objects can hold them.
 
     Parameters
     ----------

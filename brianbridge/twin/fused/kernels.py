@@ -206,7 +206,7 @@ class _Body:
         return lines + [f"{c} = {self._given('each', c)}" for c in self._program.constants]
 
     def _given(self, kind: str, name: str) -> str:
-        """Return what reads an argument that does not change from step to step."""
+        """Return the code that reads an argument that is the same in all steps."""
         array = f"{kind}_{name}"
         return f"spread({array}[0])" if name in self._uniform else f"load({array}, at)"
 

@@ -28,7 +28,7 @@ class KeptSpikes:
         self._lists: list[Tensor] = []
 
     def keep(self, tensor: Tensor) -> Any:
-        """Return what is kept in the place of a tensor: None for spikes that are listed."""
+        """Return the tensor itself, or None for spikes that are listed."""
         if len(self._lists) < 3:
             self._lists.append(tensor)
             return tensor

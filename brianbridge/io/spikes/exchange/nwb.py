@@ -178,7 +178,7 @@ def _values(events: Events, column: str, run: Run) -> np.ndarray:
 
 
 def _chunks(pieces: Iterator[np.ndarray], count: int) -> Any:
-    """Return what pynwb reads a column of `count` values from, piece by piece."""
+    """Return an iterator from which pynwb reads a column of `count` values."""
     from hdmf.data_utils import GenericDataChunkIterator
 
     held = [next(pieces, np.zeros(0))]
