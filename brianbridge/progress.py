@@ -159,7 +159,7 @@ class Progress:
     def count(
         self, what: str, total: int, unit: str, *, done: int = 0, alone: bool = False
     ) -> Iterator[Counter]:
-        """Yield what is to be called after each step.
+        """Yield a counter to call after each step.
 
         Parameters
         ----------

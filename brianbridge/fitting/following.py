@@ -48,7 +48,7 @@ _LARGEST = 3e7
 
 @dataclass(frozen=True)
 class Found:
-    """Hold what descending from all starts found.
+    """Results of the descent from all starts.
 
     Parameters
     ----------

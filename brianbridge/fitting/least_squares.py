@@ -22,7 +22,7 @@ _LONGEST = 0.5
 
 @dataclass(frozen=True)
 class Normal:
-    """Hold what a step needs of each start: the loss, its gradient and its curvature.
+    """The loss of each start, its gradient and its curvature.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ _MISSING = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class Measure(ABC):
-    """Hold what was measured of each sweep.
+    """Measurements of each sweep.
 
     Parameters
     ----------

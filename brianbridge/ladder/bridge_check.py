@@ -27,7 +27,7 @@ _CELLS, _STEPS = 200_000_000, 20_000
 
 @dataclass(frozen=True)
 class BridgeCheck:
-    """Hold how many spikes of Brian2 and of the twin of its condition differ; checks add up.
+    """Numbers of spikes that differ between Brian2 and the twin of its condition; checks add up.
 
     Parameters
     ----------

@@ -89,7 +89,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Judgement:
-    """Hold how one tolerance was judged.
+    """The judgement of one tolerance.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ def notes_of(twin: TwinOutcome, rungs: Sequence[RungOutcome], samples: int) -> l
 
 
 def _bridge(rungs: Sequence[RungOutcome]) -> Iterator[str]:
-    """Yield how far Brian2 and the twin of each rung agree: one line for all that agree."""
+    """Yield a line on the agreement of Brian2 and the twin of each rung: one for all that agree."""
     checked = [(rung.name, rung.bridge) for rung in rungs if rung.bridge is not None]
     same = [found for _, found in checked if not found["mismatches"]]
     if same:

@@ -52,7 +52,7 @@ class TwinOutcome:
 
 @dataclass(frozen=True)
 class RemedyOutcome:
-    """Hold what a remedy did to a network, and the results of the rung with the changed network.
+    """The changes by a remedy, and the results of the rung with the changed network.
 
     Parameters
     ----------

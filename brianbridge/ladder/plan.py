@@ -20,7 +20,7 @@ __all__ = ["RungPlan", "check_any_left", "plan_ladder", "why_left_out"]
 
 @dataclass(frozen=True, eq=False)
 class RungPlan:
-    """Hold what has to run for a rung.
+    """The runs that a rung needs.
 
     Parameters
     ----------

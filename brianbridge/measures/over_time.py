@@ -89,7 +89,7 @@ def early_predictions(recording: Recording, network: SpikingNetwork) -> np.ndarr
 
 
 class _Output:
-    """Hold what a run recorded of its last population."""
+    """The recording of the last population of a run."""
 
     def __init__(self, recording: Recording, network: SpikingNetwork, ends: np.ndarray) -> None:
         self.recording, self.population, self.ends = recording, network.output, ends

@@ -20,7 +20,7 @@ __all__ = ["GroupConstants", "constants_of_group"]
 
 @dataclass(frozen=True)
 class GroupConstants:
-    """Hold what the code of a group names besides its variables.
+    """Objects that the code of a group names besides its variables.
 
     Parameters
     ----------

@@ -224,7 +224,7 @@ def _distance(
 def _to_threshold(
     model: NeuronDescription, system: SmoothSystem, state: Mapping[str, float]
 ) -> Iterator[tuple[float, float]]:
-    """Yield how each condition in emit depends on the potential.
+    """Yield the dependence of each condition in emit on the potential.
 
     The first value is the size of its stairs, 0 for a single step; the second is how far the
     potential must move from its value in `state` to meet the condition.

@@ -15,7 +15,7 @@ __all__ = ["Origin", "origin_of"]
 
 @dataclass(frozen=True)
 class Origin:
-    """Hold what the page says about the reading of a network.
+    """The part of the page about the reading of a network.
 
     Parameters
     ----------

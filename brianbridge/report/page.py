@@ -26,7 +26,7 @@ __all__ = ["page_of", "template"]
 
 @dataclass(frozen=True)
 class Detail:
-    """Hold what the page shows about one rung.
+    """The part of the page about one rung.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ OUTCOMES = ("accuracy", "counts", "loss", "potential")
 
 @dataclass(frozen=True)
 class Observed:
-    """Hold what outcomes are computed from.
+    """The values that outcomes are computed from.
 
     Parameters
     ----------

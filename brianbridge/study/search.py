@@ -34,7 +34,7 @@ class _PrunedError(Exception):
 
 @dataclass(frozen=True)
 class SearchJob:
-    """Hold what a process needs for a combination of options.
+    """The job of a process for a combination of options.
 
     Parameters
     ----------

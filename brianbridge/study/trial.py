@@ -71,7 +71,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class TrialJob:
-    """Hold what a process needs for a trial.
+    """The job of a process for a trial.
 
     Parameters
     ----------

@@ -119,7 +119,7 @@ class NetworkModules(nn.Module):
         return [one.name for one in self.learn.get(owner, ())]
 
     def _register_gains(self, dtype: torch.dtype) -> None:
-        """Hold what a unit drive adds to each population in a step."""
+        """Change of each population by a unit drive in a step."""
         for population in self.network.populations:
             gain = input_gain(self.network, population.name)
             if gain is not None:

@@ -23,7 +23,7 @@ __all__ = ["NetworkOutput", "TwinOutputRun", "recording_of", "summed_sizes"]
 
 @dataclass(frozen=True)
 class NetworkOutput:
-    """Hold what a network computes in one presentation of a batch.
+    """Results of a network in one presentation of a batch.
 
     Parameters
     ----------

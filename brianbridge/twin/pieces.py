@@ -29,7 +29,7 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Piece:
-    """Hold what some steps of a presentation computed.
+    """Results of some steps of a presentation.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ class _Rerun:
 
 @dataclass(frozen=True)
 class Recomputed:
-    """Hold what a network computes in one presentation, without the spikes of all steps.
+    """Results of a network in one presentation, without the spikes of all steps.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ __all__ = ["PopulationOutput", "PopulationTwin"]
 
 @dataclass(frozen=True)
 class PopulationOutput:
-    """Hold what a population computes in one presentation.
+    """Results of a population in one presentation.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ __all__ = ["TwinState"]
 
 @dataclass(frozen=True, eq=False)
 class TwinState:
-    """Hold how far a presentation has come; ``TwinState()`` is its start.
+    """State of a network during a presentation; ``TwinState()`` is its start.
 
     Parameters
     ----------

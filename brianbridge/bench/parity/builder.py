@@ -57,7 +57,7 @@ def samples_of(case: Case) -> np.ndarray:
 
 
 class _Builder:
-    """Hold what a network has so far: shapes, populations and projections."""
+    """A network so far: shapes, populations and projections."""
 
     def __init__(self, case: Case) -> None:
         self.case, self.rng = case, np.random.default_rng((case.seed, 1))

@@ -86,7 +86,7 @@ FRAMEWORKS = {
 
 @dataclass(frozen=True)
 class Conventions:
-    """Hold what was chosen to read a network of continuous neurons in steps.
+    """The choices made to read a network of continuous neurons in steps.
 
     Parameters
     ----------

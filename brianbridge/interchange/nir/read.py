@@ -30,7 +30,7 @@ Step = Callable[[str, Shape], Shape]
 
 @dataclass(frozen=True, eq=False)
 class ReadGraph:
-    """Hold what was read.
+    """A graph that was read, and how faithfully.
 
     Parameters
     ----------

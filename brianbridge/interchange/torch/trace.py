@@ -30,7 +30,7 @@ Edge = tuple[str, bool]
 
 @dataclass
 class Leaf:
-    """Hold what a module saw.
+    """A module, the shapes of its input and output, and its sources in each step.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Trace(TorchFunctionMode):
     Attributes
     ----------
     leaves : dict of str to Leaf
-        What each module saw, in the order of the first calls.
+        One for each module, in the order of the first calls.
     """
 
     def __init__(self) -> None:

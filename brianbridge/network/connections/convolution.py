@@ -22,7 +22,7 @@ __all__ = ["Convolution", "SlidingKernel", "TransposedConvolution"]
 
 @dataclass(frozen=True)
 class SlidingKernel(Connection):
-    """Hold what a convolution and its transpose have in common."""
+    """Base of a convolution and its transpose."""
 
     #: Whether kernels are spread over the target, rather than laid over the source.
     transposed: ClassVar[bool]

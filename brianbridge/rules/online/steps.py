@@ -28,7 +28,7 @@ __all__ = ["OnlineStep", "constant_input", "run_online"]
 
 @dataclass(frozen=True)
 class OnlineStep:
-    """Hold what a network computes in one step.
+    """Results of a network in one step.
 
     Parameters
     ----------

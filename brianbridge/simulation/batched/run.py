@@ -105,7 +105,7 @@ def _settings(dtype: np.dtype) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Plan:
-    """Hold what all threads need; each simulates its own chunks."""
+    """The data that all threads share; each simulates its own chunks."""
 
     request: Request
     batch: int

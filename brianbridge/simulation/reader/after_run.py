@@ -64,7 +64,7 @@ def _reasons(parts: Parts) -> Iterator[str]:
 
 
 def _codes(one: Any) -> Iterator[str]:
-    """Yield what an object computes in a run, as its author wrote it."""
+    """Yield the code that an object runs, as its author wrote it."""
     if isinstance(one, PoissonGroup):
         rates = one.variables["rates"]
         yield rates.expr if isinstance(rates, Subexpression) else ""

@@ -247,7 +247,7 @@ class _Access:
 
 
 def _accesses(synapses: Any, outer: Mapping[str, Any]) -> Iterator[_Access]:
-    """Yield what each pathway of a `Synapses` object reads, or does not merely add to."""
+    """Yield the variables that pathways of a `Synapses` object read, or do not merely add to."""
     code = read_code(synapses, outer)
     groups = {"pre": whole(synapses.source).name, "post": whole(synapses.target).name}
     for pathway in synapses._pathways:

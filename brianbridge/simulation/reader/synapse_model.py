@@ -33,7 +33,7 @@ _WORDS = {"and", "or", "not", "True", "False"}
 
 @dataclass(frozen=True)
 class ReadModel:
-    """Hold what a `Synapses` object does, and its weights.
+    """The code and the weights of a `Synapses` object.
 
     Parameters
     ----------

@@ -59,7 +59,7 @@ class Loops:
 
 @dataclass(frozen=True)
 class Call:
-    """Hold what the arguments of one call mean.
+    """The meaning of the arguments of one call.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Hold what synapses with a model do not change during a presentation, as torch buffers."""
+"""Hold the constants of synapses with a model as torch buffers."""
 
 from __future__ import annotations
 
