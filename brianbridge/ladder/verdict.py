@@ -160,7 +160,7 @@ class Verdict:
         if not data:
             return self.network
         made = "" if data["split"] == "as given" else f" ({data['split']})"
-        return f"{self.network} on {data['samples']} samples of {data['name']}{made}"
+        return f"{self.network} on {data['samples']:,} samples of {data['name']}{made}"
 
     @property
     def _rows(self) -> list[Row]:

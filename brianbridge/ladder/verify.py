@@ -119,7 +119,7 @@ def verify(
     shards = len(execution.shards(network, data, seed))
     plans, skipped = plan_ladder(network, rungs, seed, train, shards)
     check_any_left(plans, skipped, name)
-    execution.progress.say(f"verifying '{name}' on {len(data)} samples, {len(plans)} rungs")
+    execution.progress.say(f"verifying '{name}' on {len(data):,} samples, {len(plans)} rungs")
     runner = execution.start(network, data, seed)
     runner.begin(unwritten_tasks(plans, None if spikes is None else spikes_of))
     twin, inputs = runner.twin(), count_input_spikes(network, data.x)

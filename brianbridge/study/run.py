@@ -100,7 +100,7 @@ def run_study(
         parts = []
         for fold in folds:
             folder, split = _folder(out, fold), load_split(study, fold)
-            report(f"{study.title}: {split.train.split}; training on {len(split.train)} samples")
+            report(f"{study.title}: {split.train.split}; training on {len(split.train):,} samples")
             network = train_study(study, folder, split, fold, on_epoch)
             verified = partial(
                 _verified, study, network, ladder, split, folder, report, spikes, command,
@@ -141,7 +141,7 @@ def _verified(
 ) -> dict[str, Any]:
     """Verify a trained network, write the files, and return the numbers for the summary."""
     test = first_samples(split.test, study.verification.samples)
-    report(f"verifying {len(test)} samples in Brian2, {len(ladder)} rungs")
+    report(f"verifying {len(test):,} samples in Brian2, {len(ladder)} rungs")
     start = study.network.start
     verdict = verify(
         network,
