@@ -96,6 +96,21 @@ def test_dense_spikes_take_a_dense_product(monkeypatch: pytest.MonkeyPatch) -> N
             assert torch.allclose(weight.grad, gradient.t() @ spikes)
 
 
+def test_spikes_are_listed_only_if_the_lists_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With few targets the product itself is dense, and only the gradient of weights reads them."""
+    monkeypatch.setattr(dense, "_WORTHWHILE", 0)
+    listed = []
+    monkeypatch.setattr(dense, "_lists", lambda x, targets: listed.append(targets))
+    spikes, few, _ = example(0.1, False, (40, 30, 10), torch.float32)
+    spike_product(spikes, few)
+    with torch.no_grad():
+        spike_product(spikes, few.clone().requires_grad_())
+    assert not listed
+    spike_product(spikes, few.clone().requires_grad_())
+    spike_product(spikes, few.repeat(4, 1))
+    assert listed == [10, 40]
+
+
 @pytest.mark.parametrize("graded", [False, True])
 def test_lists(graded: bool) -> None:
     x = example(0.2, graded, (70, 1300, 1), torch.float32)[0].numpy()
