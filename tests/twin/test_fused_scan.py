@@ -16,6 +16,7 @@ from brianbridge.encoding import Frames
 from brianbridge.network import Dense, Projection, SpikingNetwork
 from brianbridge.neurons.library import model_names, neuron_model
 from brianbridge.twin import to_torch
+from brianbridge.twin.fused import recurrent
 from brianbridge.twin.fused import scan as fused
 from brianbridge.twin.population import PopulationTwin
 from brianbridge.twin.scan import parts_of
@@ -268,6 +269,35 @@ def test_feedback(name: str, dtype: torch.dtype, both_ways: object) -> None:
         assert torch.equal(spikes, others)
     for one, other in zip(found[2:], wanted[2:], strict=True):
         check_close(one, other, tolerance(dtype))
+
+
+@pytest.mark.parametrize("batch", [16, 37, 40])
+def test_threads_share_samples_with_feedback(
+    batch: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fused, "_WORTHWHILE", 0)
+    monkeypatch.setattr(recurrent, "_WORTHWHILE", 0)
+    x = (torch.rand(14, batch, 25, dtype=dtype) < 0.3).to(dtype)
+    twin = to_torch(with_feedback("cuba_lif"), dtype=dtype)
+    before, found, parts = torch.get_num_threads(), [], []
+    shared = recurrent.in_threads
+    monkeypatch.setattr(
+        recurrent, "in_threads",
+        lambda work, *sizes: shared(lambda *part: (parts.append(part), work(*part)), *sizes),
+    )  # fmt: skip
+    try:
+        for threads in (1, 2):
+            parts.clear()
+            torch.set_num_threads(threads)
+            spikes = twin.run(raster=x).spikes
+            found.append([spikes["hidden"].detach(), spikes["output"].detach()])
+    finally:
+        torch.set_num_threads(before)
+    assert (len(parts) > 1) == (batch >= 32)
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+    assert 0.02 < found[0][0].mean() < 0.98
+    one = twin.run(raster=x[:, -1:]).spikes["hidden"]
+    assert torch.equal(found[0][0][:, -1:], one)
 
 
 def test_gradients_of_gradients_with_feedback(both_ways: object) -> None:

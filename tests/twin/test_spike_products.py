@@ -16,7 +16,7 @@ from brianbridge.kernels.memory import reused, scratch
 from brianbridge.kernels.threads import in_threads
 from brianbridge.twin.products import dense
 from brianbridge.twin.products.dense import product_of_gradient, spike_product
-from brianbridge.twin.products.single_step import add_spikes
+from brianbridge.twin.products.single_step import add_rows
 from brianbridge.twin.products.spike_lists import by_column, by_row
 
 
@@ -135,7 +135,9 @@ def test_lists(graded: bool) -> None:
 def test_spikes_of_one_step(targets: int) -> None:
     spikes, weight, total = (x.numpy() for x in example(0.3, True, (9, 37, targets), torch.float64))
     wanted = total + spikes @ weight.T
-    add_spikes(spikes, np.ascontiguousarray(weight.T), total)
+    rows = np.ascontiguousarray(weight.T).reshape(-1)
+    for low, high in ((0, 4), (4, 9)):
+        add_rows(spikes.reshape(-1), 37, rows, targets, low, high, total.reshape(-1))
     np.testing.assert_allclose(total, wanted, atol=1e-12)
 
 

@@ -32,10 +32,16 @@ class Forward:
         synaptic input, the initial state, and the constants. Uniform ones have one number.
     numbers : tuple of float
         The numbers in its operations.
+    recurrent : callable
+        ``recurrent(low, high, size, lag, weight, fed, steps, width, first, dt, block, numbers,
+        *arrays)`` runs samples `low` to ``high - 1`` of a population of `size` neurons, whose
+        spikes add rows of `weight` to the input `fed` after `lag` steps. The arrays are as those
+        of `loop`, but with the state at the start of each step, and at the end.
     """
 
     loop: Callable[..., None]
     numbers: tuple[float, ...]
+    recurrent: Callable[..., None]
 
 
 @dataclass(frozen=True)
@@ -85,9 +91,9 @@ def forward_kernel(program: Program, uniform: Collection[str] = ()) -> Forward:
     if fires:
         step.append(f"store(out_emit_, base + at, {body.value(program.emitted)})")
     step += body.stores("state", "s*windows + w")
+    common = ["steps", "width", "first", "dt", "block", "numbers"]
     source = _module(
-        ["low", "high", "steps", "width", "first", "dt", "block", "numbers", *emitted, *finals,
-         *inputs, *starts, *constants],
+        ["low", "high", *common, *emitted, *finals, *inputs, *starts, *constants],
         numbers,
         len(program.state),
         scratch={"state": "states*windows"},
@@ -96,7 +102,10 @@ def forward_kernel(program: Program, uniform: Collection[str] = ()) -> Forward:
         after=body.end("state"),
         time=_uses_time(program),
     )  # fmt: skip
-    return Forward(import_source(source).loop, tuple(numbers.values))
+    if fires:
+        source += _recurrent(common, finals, inputs, constants)
+    module = import_source(source)
+    return Forward(module.loop, tuple(numbers.values), getattr(module, "recurrent", module.loop))
 
 
 def backward_kernel(
@@ -320,6 +329,33 @@ def _module(
         *_over_windows(after),
         "",
     ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _recurrent(
+    common: list[str], states: list[str], inputs: list[str], constants: list[str]
+) -> str:
+    """Return the source of a function that calls ``loop`` for each step, after its feedback."""
+    arguments = ["low", "high", "size", "lag", "weight", "fed", *common, "out_emit_"]
+    given = [
+        "low*size", "high*size", "1", "width", "first + k", "dt", "block", "numbers",
+        "out_emit_[now:after]", *(f"{s}[after:after + width]" for s in states),
+        *(f"{x}[now:after]" for x in (*inputs, *states)), *constants,
+    ]  # fmt: skip
+    lines = [
+        "",
+        "from brianbridge.twin.products.single_step import add_rows",
+        "",
+        '@compiled(nogil=True, error_model="numpy")',
+        f"def recurrent({', '.join([*arguments, *states, *inputs, *constants])}):",
+        "    for k in range(steps):",
+        "        now, after = k*width, (k + 1)*width",
+        "        if k >= lag:",
+        "            sent = out_emit_[now - lag*width:after - lag*width]",
+        "            add_rows(sent, size, weight, size, low, high, fed[now:after])",
+        f"        loop({', '.join(given)})",
+        "",
+    ]
     return "\n".join(lines)
 
 

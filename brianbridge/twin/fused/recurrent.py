@@ -17,14 +17,14 @@ from torch import Tensor
 
 from brianbridge.kernels.memory import reused
 from brianbridge.kernels.threads import in_threads
+from brianbridge.kernels.vectors import LANES
 from brianbridge.twin.fused.call import Call, plain_gradients
 from brianbridge.twin.products.dense import product_of_gradient
-from brianbridge.twin.products.single_step import add_spikes
 
 __all__ = ["Feedback", "run_recurrent"]
 
-#: Neurons that are worth a thread in one step, and neurons of a block.
-_PART, _BLOCK = 50_000, 512
+#: Neurons that are worth a thread in one step, in all steps together, and neurons of a block.
+_PART, _WORTHWHILE, _BLOCK = 50_000, 20_000, 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,6 @@ class _Recurrent(torch.autograd.Function):
         ctx: Any, call: Call, argument: str, lag: int, weight: Tensor, *tensors: Tensor
     ) -> tuple[Tensor, ...]:
         program, steps, size = call.loops.program, call.steps, call.neurons
-        kernel = call.loops.forward
         values = dict(zip(call.names, tensors, strict=True))
         flat = {name: call.flat(name, x) for name, x in values.items()}
         received = {x: flat[x].reshape(steps, size) for x in program.received}
@@ -88,15 +87,9 @@ class _Recurrent(torch.autograd.Function):
         for name, history in state.items():
             history[0] = flat[name]
         constants = [flat[name] for name in program.constants]
-        numbers = np.array(kernel.numbers, call.numpy_type)
-        transposed = weight.detach().t().contiguous().numpy()
-        rows = call.shape[0], size // call.shape[0]
-        for k in range(steps):
-            if k >= lag:
-                add_spikes(spikes[k - lag].reshape(rows), transposed, total[k].reshape(rows))
-            arrays = [spikes[k], *(h[k + 1] for h in state.values())]
-            arrays += [x[k] for x in received.values()] + [h[k] for h in state.values()]
-            _run_step(kernel.loop, call, k, numbers, [*arrays, *constants])
+        _run_forward(
+            call, lag, weight, total, [spikes, *state.values(), *received.values()], constants
+        )
         ctx.call, ctx.argument, ctx.lag = call, argument, lag
         ctx.received, ctx.state, ctx.constants = received, state, constants
         ctx.set_materialize_grads(False)
@@ -167,6 +160,26 @@ class _Recurrent(torch.autograd.Function):
             arrived = torch.from_numpy(fed).view(steps, call.shape[0], -1)[lag:].flatten(0, 1)
             of_weights = product_of_gradient(arrived, sent)
         return None, None, None, of_weights, *call.gradients(grads, tensors, needed)
+
+
+def _run_forward(
+    call: Call, lag: int, weight: Tensor, fed: np.ndarray, over_time: Sequence[np.ndarray],
+    constants: Sequence[np.ndarray],
+) -> None:  # fmt: skip
+    """Run all steps; threads share the samples, which do not depend on each other."""
+    kernel, samples = call.loops.forward, call.shape[0]
+    size = call.neurons // samples
+    numbers = np.array(kernel.numbers, call.numpy_type)
+    rows = weight.detach().t().contiguous().numpy().reshape(-1)
+    arrays = [x.reshape(-1) for x in over_time]
+
+    def part(low: int, high: int) -> None:
+        kernel.recurrent(
+            low, high, size, lag, rows, fed.reshape(-1), call.steps, call.neurons, call.first,
+            call.dt, _BLOCK, numbers, *arrays, *constants,
+        )  # fmt: skip
+
+    in_threads(part, samples, max(LANES, _WORTHWHILE // (call.steps * size)))
 
 
 def _run_step(loop: Any, call: Call, k: int, numbers: np.ndarray, arrays: list[Any]) -> None:

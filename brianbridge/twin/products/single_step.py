@@ -6,48 +6,38 @@ import numpy as np
 
 from brianbridge.compiled import compiled
 from brianbridge.kernels.rasters import list_places
-from brianbridge.kernels.threads import in_threads
 from brianbridge.kernels.vectors import add, load, multiply, spread, store
 
-__all__ = ["add_spikes"]
-
-#: Samples that are worth a thread.
-_PART = 16
-
-
-def add_spikes(spikes: np.ndarray, transposed: np.ndarray, total: np.ndarray) -> None:
-    """Add the weights of all spikes to the neurons that receive them.
-
-    Parameters
-    ----------
-    spikes : numpy.ndarray, shape (batch, sources)
-        Spike values, contiguous.
-    transposed : numpy.ndarray, shape (sources, targets)
-        Weights, contiguous.
-    total : numpy.ndarray, shape (batch, targets)
-        What the neurons receive, contiguous; it is changed.
-
-    Examples
-    --------
-    >>> total = np.ones((1, 2))
-    >>> add_spikes(np.array([[1.0, 0, 1]]), np.arange(6.0).reshape(3, 2), total)
-    >>> total
-    array([[5., 7.]])
-    """
-    flat, weights, out = spikes.reshape(-1), transposed.reshape(-1), total.reshape(-1)
-    sources, targets = transposed.shape
-
-    def part(low: int, high: int) -> None:
-        _add(flat, sources, weights, targets, low, high, out)
-
-    in_threads(part, len(spikes), _PART)
+__all__ = ["add_rows"]
 
 
 @compiled(nogil=True, error_model="numpy")
-def _add(
+def add_rows(
     spikes: np.ndarray, sources: int, weights: np.ndarray, targets: int, low: int, high: int,
     total: np.ndarray,
 ) -> None:  # fmt: skip
+    """Add the weights of all spikes of some samples to the neurons that receive them.
+
+    Parameters
+    ----------
+    spikes : numpy.ndarray, shape (batch*sources,)
+        Spike values.
+    sources, targets : int
+        Numbers of neurons.
+    weights : numpy.ndarray, shape (sources*targets,)
+        The weights from each source.
+    low, high : int
+        The samples are those from `low` to ``high - 1``.
+    total : numpy.ndarray, shape (batch*targets,)
+        The input of the targets; it is changed.
+
+    Examples
+    --------
+    >>> total = np.ones(2)
+    >>> add_rows(np.array([1.0, 0, 1]), 3, np.arange(6.0), 2, 0, 1, total)
+    >>> total
+    array([5., 7.])
+    """
     rows = high - low
     place, end = np.empty(rows * sources, np.uint32), np.zeros(rows + 1, np.intp)
     for row in range(rows):
