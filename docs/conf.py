@@ -35,6 +35,7 @@ include_patterns = [
     "docs/api/*.rst",
     "docs/api/**/*.rst",
     "studies/results/*.md",
+    "studies/results/growth/*.md",
     "data/README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
