@@ -4,8 +4,8 @@
 
 Both continue training from the same kept network, on the same samples. In the loop, Brian2 runs the
 rung forward, for two epochs in batches of 100 with the learning rate 1e-4. In torch, the twin does,
-for one epoch in batches of 50, with a learning rate of its own, and at a coarser step than the
-rung's where the rung has ten times as many. Times are those of the processor, with one thread.
+for one epoch in batches of 50, with a learning rate of its own, and at dt/4 where the rung is at
+dt/10. Times are those of the processor, with one thread.
 Writes studies/results/fine_tuning.json and .md.
 """
 

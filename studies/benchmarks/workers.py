@@ -4,7 +4,7 @@
 
 The verification is that of 784-800-10 on the default ladder, the sweep has 12 trials on 5,000
 digits. Each is a command in a fresh process; its time includes the start of the workers. Cold
-means that nothing is compiled yet. The numbers of workers take turns. Writes
+means with empty caches of numba and brianbridge. The numbers of workers take turns. Writes
 studies/results/workers.json and .md.
 """
 
@@ -95,8 +95,8 @@ def as_markdown(result: dict[str, Any]) -> str:
         f"{machine_and_versions(result['provenance'])}.",
         "",
         "Seconds from the command to its end, with the start of the workers; each worker has one "
-        f"thread. Warm times are medians of {result['rounds']} rounds. Cold means one run after "
-        "nothing was compiled yet. The ratio is one worker's time to that of more.",
+        f"thread. Warm times are medians of {result['rounds']} rounds. Cold: one run with empty "
+        "caches of numba and brianbridge. The ratio is one worker's time to that of more.",
     ]
     for name, row in result["commands"].items():
         lines += [

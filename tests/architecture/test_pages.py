@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -53,3 +54,17 @@ def test_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_files_that_a_page_names_exist(page: Path) -> None:
     assert not missing_files(page)
+
+
+def test_the_site_has_the_pages_that_results_list() -> None:
+    tree = ast.parse((ROOT / "docs" / "conf.py").read_text(encoding="utf-8"))
+    (included,) = (
+        ast.literal_eval(line.value)
+        for line in tree.body
+        if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "include_patterns"
+    )
+    globs = re.findall(r"^\.\./(.*\*)$", (ROOT / "docs" / "results.md").read_text(), re.MULTILINE)
+    pages = [page for each in globs for page in ROOT.glob(f"{each}.md")]
+    assert {page.parent.name for page in pages} == {"results", "growth"}
+    for page in pages:
+        assert any(page.relative_to(ROOT).match(pattern) for pattern in included), page

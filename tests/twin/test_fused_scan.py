@@ -277,6 +277,7 @@ def test_threads_share_samples_with_feedback(
 ) -> None:
     monkeypatch.setattr(fused, "_WORTHWHILE", 0)
     monkeypatch.setattr(recurrent, "_WORTHWHILE", 0)
+    torch.manual_seed(0)
     x = (torch.rand(14, batch, 25, dtype=dtype) < 0.3).to(dtype)
     twin = to_torch(with_feedback("cuba_lif"), dtype=dtype)
     before, found, parts = torch.get_num_threads(), [], []

@@ -32,16 +32,17 @@ class Forward:
         synaptic input, the initial state, and the constants. Uniform ones have one number.
     numbers : tuple of float
         The numbers in its operations.
-    recurrent : callable
+    recurrent : callable or None
         ``recurrent(low, high, size, lag, weight, fed, steps, width, first, dt, block, numbers,
         *arrays)`` runs samples `low` to ``high - 1`` of a population of `size` neurons, whose
         spikes add rows of `weight` to the input `fed` after `lag` steps. The arrays are as those
-        of `loop`, but with the state at the start of each step, and at the end.
+        of `loop`, but with the state at the start of each step, and at the end. None if the
+        neurons do not fire.
     """
 
     loop: Callable[..., None]
     numbers: tuple[float, ...]
-    recurrent: Callable[..., None]
+    recurrent: Callable[..., None] | None
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def forward_kernel(program: Program, uniform: Collection[str] = ()) -> Forward:
     if fires:
         source += _recurrent(common, finals, inputs, constants)
     module = import_source(source)
-    return Forward(module.loop, tuple(numbers.values), getattr(module, "recurrent", module.loop))
+    return Forward(module.loop, tuple(numbers.values), getattr(module, "recurrent", None))
 
 
 def backward_kernel(

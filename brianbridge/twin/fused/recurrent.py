@@ -168,15 +168,17 @@ def _run_forward(
 ) -> None:  # fmt: skip
     """Run all steps; threads share the samples, which do not depend on each other."""
     kernel, samples = call.loops.forward, call.shape[0]
+    run = kernel.recurrent
+    assert run is not None, "only neurons that fire have feedback"
     size = call.neurons // samples
     numbers = np.array(kernel.numbers, call.numpy_type)
     rows = weight.detach().t().contiguous().numpy().reshape(-1)
-    arrays = [x.reshape(-1) for x in over_time]
+    fed, *arrays = (x.reshape(-1) for x in (fed, *over_time))
 
     def part(low: int, high: int) -> None:
-        kernel.recurrent(
-            low, high, size, lag, rows, fed.reshape(-1), call.steps, call.neurons, call.first,
-            call.dt, _BLOCK, numbers, *arrays, *constants,
+        run(
+            low, high, size, lag, rows, fed, call.steps, call.neurons, call.first, call.dt, _BLOCK,
+            numbers, *arrays, *constants,
         )  # fmt: skip
 
     in_threads(part, samples, max(LANES, _WORTHWHILE // (call.steps * size)))
