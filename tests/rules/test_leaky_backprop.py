@@ -11,10 +11,10 @@ from brian2 import ms
 from brianbridge.datasets import load_dataset
 from brianbridge.encoding import Bernoulli, Current
 from brianbridge.errors import InputError
-from brianbridge.network import AvgPool2d, Conv2d, Dense, Recurrent, SpikingNetwork
+from brianbridge.network import AvgPool2d, Conv2d, Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
-from brianbridge.rules import LeakyBackprop, learning_rule
+from brianbridge.rules import LeakyBackprop
 from brianbridge.rules.leaky_backprop import leak_corrected, leaky_trace, windowed_credit
 from brianbridge.training import train
 from brianbridge.twin.network import to_torch
@@ -442,42 +442,3 @@ def test_with_a_strong_leak_both_learn_digits_to_other_weights():
         start = torch.as_tensor(net.projections[0].weight)
         weights.append(twin.projections["input_to_hidden1"].weight.detach() - start)
     assert (weights[0] - weights[1]).norm() > 0.1 * weights[1].norm()
-
-
-# ---------------------------------------------------------------------- refusals
-
-
-def test_loops_and_an_output_that_fires_are_refused():
-    lif = neuron_model("lif_zero")
-    layers = [Dense(3, lif), Dense(2, lif)]
-    firing = SpikingNetwork.sequential((2,), layers, encoding=Current(4))
-    with pytest.raises(InputError, match="give readout = 'potential'"):
-        LeakyBackprop().check(firing)
-    layers.insert(1, Recurrent())
-    loop = SpikingNetwork.sequential((2,), layers, encoding=Current(4), readout="potential")
-    with pytest.raises(InputError, match="which feedback does not allow"):
-        LeakyBackprop().check(loop)
-
-
-@pytest.mark.parametrize("model", ["ternary_if", "multi_threshold_lif"])
-def test_spikes_of_other_values_than_one_are_refused(model):
-    layers = [Dense(3, neuron_model(model)), Dense(2, neuron_model("lif_zero"))]
-    net = SpikingNetwork.sequential((2,), layers, encoding=Current(4), readout="potential")
-    with pytest.raises(InputError, match=f"'{model}' may have other values"):
-        LeakyBackprop().check(net)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"credit": "counts"}, "credit = 'counts'. Did you mean 'count'"),
-        ({"loss_function": "mse"}, "loss_function = 'mse'. Choose from"),
-        ({"gain": 0.0}, "gain = 0.0"),
-        ({"gain": math.nan}, "gain = nan"),
-        ({"gain": math.inf}, "gain = inf"),
-        ({"corection": False}, "Did you mean 'correction'"),
-    ],
-)
-def test_bad_options_are_refused(options, message):
-    with pytest.raises(InputError, match=message):
-        learning_rule("leaky_backprop", **options)
