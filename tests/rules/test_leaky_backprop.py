@@ -7,55 +7,16 @@ import pytest
 import torch
 import unrolled
 from brian2 import ms
+from leaky_networks import ENCODINGS, STEPS, make
 
-from brianbridge.datasets import load_dataset
 from brianbridge.encoding import Bernoulli, Current
 from brianbridge.errors import InputError
-from brianbridge.network import AvgPool2d, Conv2d, Dense, SpikingNetwork
+from brianbridge.network import Dense, SpikingNetwork
 from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.rules import LeakyBackprop
 from brianbridge.rules.leaky_backprop import leak_corrected, leaky_trace, windowed_credit
-from brianbridge.training import train
 from brianbridge.twin.network import to_torch
-
-STEPS = 12
-ENCODINGS = {"current": Current(STEPS), "bernoulli": Bernoulli(STEPS, signed=True)}
-
-
-def make(shape, *, encoding="current", bias=True, seed=0, tau=8 * ms, theta=1.2, **training):
-    """Return a twin with random weights that make its neurons fire, and a batch for it."""
-    lif = neuron_model("lif_zero", tau=tau, theta=theta)
-    output = Dense(4, neuron_model("lif_zero", tau=tau), bias=bias)
-    if shape == "dense":
-        layers = [Dense(9, lif, bias=bias), Dense(7, lif, bias=bias), output]
-        size = (5,)
-    else:
-        pool = neuron_model("if_zero", theta=0.75)
-        layers = [
-            Conv2d(3, 3, lif, padding=1, bias=bias),
-            AvgPool2d(2, pool),
-            Conv2d(4, 2, lif, bias=bias),
-            Dense(6, lif, bias=bias),
-            output,
-        ]
-        size = (2, 6, 6)
-    net = SpikingNetwork.sequential(size, layers, encoding=ENCODINGS[encoding], readout="potential")
-    random = np.random.default_rng(seed)
-    net = net.with_weights(
-        {
-            p.name: (
-                random.normal(0.25, 0.5, p.weight.shape),
-                random.normal(0, 0.1, len(p.weight)) if bias else None,
-            )
-            for p in net.projections
-            if not p.frozen
-        }
-    )
-    twin = to_torch(net, dtype=torch.float64, **training)
-    x = random.uniform(-1 if encoding == "bernoulli" else 0, 1, (8, *size))
-    return twin, twin.encode(x), torch.as_tensor(random.integers(0, 4, 8))
-
 
 # ---------------------------------------------------------------------- the definition
 
@@ -392,53 +353,3 @@ def test_names_of_threshold_and_time_constant_may_differ():
         by.loss(by.respond(one, *inputs).output, labels).backward()
     for a, b in zip(twin.parameters(), same.parameters(), strict=True):
         assert torch.equal(a.grad, b.grad)
-
-
-# ---------------------------------------------------------------------- what the correction does
-
-
-def tau_of(leak):
-    return -1 / math.log(leak) * ms
-
-
-@pytest.mark.parametrize("shape", ["dense", "conv"])
-@pytest.mark.parametrize("credit", DEFINITIONS)
-@pytest.mark.parametrize(
-    ("leak", "least", "most"), [(0.99, 0.0, 0.03), (0.8, 0.1, 0.3), (0.5, 0.15, 0.5)]
-)
-def test_the_correction_matters_at_a_strong_leak_only(leak, least, most, credit, shape):
-    twin, inputs, labels = make(shape, encoding="bernoulli", seed=7, tau=tau_of(leak))
-    found = []
-    for correction in (True, False):
-        twin.zero_grad()
-        rule = LeakyBackprop(credit=credit, correction=correction)
-        rule.loss(rule.respond(twin, *inputs).output, labels).backward()
-        found.append([p.weight.grad for p in twin.projections.values() if p.weight.requires_grad])
-    (first, *_, last), (plain_first, *_, plain_last) = found
-    assert least <= (first - plain_first).norm() / plain_first.norm() < most
-    assert torch.equal(last, plain_last), "that of the output has no derivative of a spike"
-    if leak == 0.5:  # it is more than another learning rate
-        cosine = (first * plain_first).sum() / first.norm() / plain_first.norm()
-        assert cosine < 1 - 1e-3
-
-
-@pytest.mark.slow
-def test_with_a_strong_leak_both_learn_digits_to_other_weights():
-    # Not to another accuracy: of two seeds each, none was better by more than seeds differ.
-    split = load_dataset("digits", seed=1)
-    lif = neuron_model("lif_zero", tau=tau_of(0.8))
-    weights = []
-    for correction in (True, False):
-        net = SpikingNetwork.sequential(
-            (8, 8), [Dense(units, lif, bias=False) for units in (60, 30, 10)],
-            encoding=Bernoulli(15), readout="potential", seed=1, weight_gain=3.0,
-        )  # fmt: skip
-        twin = to_torch(net)
-        rule = LeakyBackprop(credit="count", correction=correction)
-        result = train(twin, split.train, rule, seed=1, epochs=5, batch_size=32, learning_rate=2e-3)
-        loss = result.curve["train_loss"]
-        assert loss[-1] < 0.6 * loss[0]
-        assert (twin(split.test.x).argmax(1).numpy() == split.test.y).mean() > 0.75
-        start = torch.as_tensor(net.projections[0].weight)
-        weights.append(twin.projections["input_to_hidden1"].weight.detach() - start)
-    assert (weights[0] - weights[1]).norm() > 0.1 * weights[1].norm()
