@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -54,8 +55,8 @@ def forward_every_step(
         name = population.name
         potential = _potential(twin, population, sources, noise)
         theta = parameter_tensor(twin, name, threshold, potential[0])
-        fired = _cumulative_spikes(network, name, potential, theta, width)
-        times = network.steps - fired.sum(0)
+        fired, steps_fired = _cumulative_spikes(network, name, potential, theta, width)
+        times = network.steps - steps_fired
         at = times.detach().clamp(max=network.steps - 1).long().unsqueeze(0)
         crossings[name] = FirstCrossing(times, potential.detach().gather(0, at)[0])
         mask = twin.mask(name, raster.shape[1])
@@ -85,13 +86,13 @@ def initialize_every_step(
             received = sources[network.incoming(name)[0].source][middle]
             set_initial_weights(twin, population, potential[middle], theta, received, spread)
             potential = _potential(twin, population, sources)
-            sources[name] = _cumulative_spikes(network, name, potential, theta, width)
+            sources[name], _ = _cumulative_spikes(network, name, potential, theta, width)
 
 
 def _cumulative_spikes(
     network: SpikingNetwork, name: str, potential: Tensor, theta: Tensor, width: float
-) -> Tensor:
-    """Return whether neurons have fired by each step."""
+) -> tuple[Tensor, Tensor]:
+    """Return whether neurons have fired by each step, and the sum over all steps."""
     if all(fires_with_first_input(p, theta) for p in network.incoming(name)):
         # Potentials are numbers of spikes. A threshold of 0.5 is equally far from 0 and 1.
         potential = potential - 0.5
@@ -125,5 +126,8 @@ def _potential(
             parts.append(steps.reshape(-1, *(1,) * (bias.ndim + 1)) * bias)
     found = total(parts)
     assert found is not None
-    start = constant_tensor(initial_potential(population), found)
+    initial = initial_potential(population)
+    if not np.any(initial):
+        return found
+    start = constant_tensor(initial, found)
     return found + (start.reshape(population.shape) if start.ndim else start)

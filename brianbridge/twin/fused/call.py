@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from torch import Tensor
 from brianbridge.kernels.memory import reused
 from brianbridge.twin.fused.kernels import Backward, Forward, backward_kernel, forward_kernel
 from brianbridge.twin.fused.operations import Program
+from brianbridge.twin.memory_order import MemoryOrder
 from brianbridge.twin.spike_function import SpikeFunction
 
 __all__ = ["Call", "Loops", "plain_gradients"]
@@ -65,8 +65,8 @@ class Call:
     ----------
     loops : Loops
         The loops.
-    shape : tuple of int
-        Shape of the state, ``(batch, *shape)``.
+    order : MemoryOrder
+        Shape of the state, ``(batch, *shape)``, and the order of its neurons in memory.
     dtype : torch.dtype
         Type of the state.
     steps, first : int
@@ -75,18 +75,15 @@ class Call:
         Length of a step in seconds.
     plain : callable
         Runs the same steps from the same values, given by name, with torch's operations.
-    order : tuple of int
-        The axes of the state in the order in which memory holds them.
     """
 
     loops: Loops
-    shape: tuple[int, ...]
+    order: MemoryOrder
     dtype: torch.dtype
     steps: int
     first: int
     dt: float
     plain: Callable[..., tuple[Tensor, ...]]
-    order: tuple[int, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -95,9 +92,14 @@ class Call:
         return (*program.received, *program.state, *program.constants)
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the state."""
+        return self.order.shape
+
+    @property
     def neurons(self) -> int:
         """Number of neurons in the whole batch."""
-        return math.prod(self.shape)
+        return self.order.neurons
 
     @property
     def numpy_type(self) -> np.dtype[Any]:
@@ -117,31 +119,22 @@ class Call:
         if name in self.loops.uniform:
             return value.as_strided((1,), (1,)).to(self.dtype).numpy()
         lead = (self.steps,) if name in self.loops.program.received else ()
-        return self._in_order(value.to(self.dtype).expand(*lead, *self.shape), len(lead))
+        return self.order.flat(value.to(self.dtype).expand(*lead, *self.shape), len(lead))
 
     def flat_gradient(self, gradient: Tensor, lead: int) -> np.ndarray:
         """Return the gradient of a result, which has `lead` axes before those of the state."""
-        return self._in_order(gradient.detach().to(self.dtype), lead)
-
-    def _in_order(self, value: Tensor, lead: int) -> np.ndarray:
-        axes = (*range(lead), *(lead + axis for axis in self.order))
-        found: np.ndarray = value.permute(axes).contiguous().view(-1).numpy()
-        return found
-
-    def _in_shape(self, value: Tensor, lead: tuple[int, ...] = ()) -> Tensor:
-        """Return numbers in the order of memory as a tensor of the shape of the state."""
-        axes = sorted(range(len(self.order)), key=self.order.__getitem__)
-        in_memory = value.view(*lead, *(self.shape[axis] for axis in self.order))
-        return in_memory.permute(*range(len(lead)), *(len(lead) + axis for axis in axes))
+        return self.order.flat(gradient.detach().to(self.dtype), lead)
 
     def results(self, spikes: Tensor | None, state: Iterable[Tensor]) -> tuple[Tensor, ...]:
         """Return spikes and final state in their shapes; conditions are booleans again."""
         program = self.loops.program
         final = (
-            self._in_shape(value) != 0 if name in program.conditions else self._in_shape(value)
+            self.order.shaped(value) != 0
+            if name in program.conditions
+            else self.order.shaped(value)
             for name, value in zip(program.state, state, strict=True)
         )
-        emitted = () if spikes is None else (self._in_shape(spikes, (self.steps,)),)
+        emitted = () if spikes is None else (self.order.shaped(spikes, (self.steps,)),)
         return (*emitted, *final)
 
     def without_gradient(self, results: Sequence[Tensor], given: set[str]) -> list[Tensor]:
@@ -163,7 +156,7 @@ class Call:
                 gradients.append(None)
                 continue
             lead = (self.steps,) if name in program.received else ()
-            gradient = self._in_shape(torch.as_tensor(found[name]), lead)
+            gradient = self.order.shaped(torch.as_tensor(found[name]), lead)
             gradients.append(gradient.sum_to_size(tensor.shape).to(tensor.dtype))
         return gradients
 

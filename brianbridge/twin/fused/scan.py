@@ -16,6 +16,7 @@ from brianbridge.kernels.vectors import LANES
 from brianbridge.twin.fused.call import Call, Loops, plain_gradients
 from brianbridge.twin.fused.operations import NotFusableError, read_program
 from brianbridge.twin.fused.recurrent import Feedback, run_recurrent
+from brianbridge.twin.memory_order import MemoryOrder
 from brianbridge.twin.render import RenderedStep
 from brianbridge.twin.spike_function import SpikeFunction
 from brianbridge.twin.transforms import runs_compiled
@@ -147,8 +148,9 @@ class FusedScan:
                 weight,
             )
 
-        order = memory_order(None if feedback else next(iter(received.values()), None), like.ndim)
-        call = Call(loops, tuple(like.shape), like.dtype, steps, first, dt, again, order)
+        values_in_order = None if feedback else next(iter(received.values()), None)
+        order = MemoryOrder.of(values_in_order, tuple(like.shape))
+        call = Call(loops, order, like.dtype, steps, first, dt, again)
         tensors = [values[name] for name in call.names]
         if feedback is not None:
             return run_recurrent(call, self._arguments[feedback.variable], feedback, tensors)
@@ -167,29 +169,6 @@ class FusedScan:
             except NotFusableError:
                 self._loops[key] = None
         return self._loops[key]
-
-
-def memory_order(values: Tensor | None, axes: int) -> tuple[int, ...]:
-    """Return the order in which memory holds the axes of the state, as far as it is without gaps.
-
-    Parameters
-    ----------
-    values : Tensor, shape (T, batch, *shape), optional
-        Input whose order is kept.
-    axes : int
-        Number of axes of the state, ``(batch, *shape)``.
-
-    Examples
-    --------
-    >>> memory_order(torch.zeros(4, 2, 5, 6, 3).permute(0, 1, 4, 2, 3), 4)
-    (0, 2, 3, 1)
-    """
-    usual = tuple(range(axes))
-    if values is None or values.is_contiguous():
-        return usual
-    order = sorted(usual, key=lambda axis: -values.stride(axis + 1))
-    dense = values.permute(0, *(axis + 1 for axis in order)).is_contiguous()
-    return tuple(order) if dense else usual
 
 
 def _is_uniform(value: Tensor) -> bool:
