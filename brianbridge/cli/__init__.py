@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     2
     """
     if arguments is None:  # a process of its own
-        # torch asks for large pages of memory, which take less time where arrays have megabytes.
+        # torch then asks for large pages: fresh memory comes from the system page by page.
         os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = argparse.Namespace()

@@ -66,7 +66,7 @@ def potential_gradient(
     Parameters
     ----------
     gradient : numpy.ndarray, shape (T, neurons)
-        That of whether neurons have fired; no steps if it is 0.
+        That of whether neurons have fired.
     of_sums : numpy.ndarray, shape (neurons,)
         That of the sum over all steps.
     learns, width, low, high
@@ -74,16 +74,11 @@ def potential_gradient(
     found : numpy.ndarray, shape (T, neurons)
         Filled with the gradient of the potentials.
     """
-    zero, two, known = of_sums.dtype.type(0), of_sums.dtype.type(2), len(gradient) > 0
+    zero, two = gradient.dtype.type(0), gradient.dtype.type(2)
     for first in range(low, high, _TILE):
         tile = slice(first, min(first + _TILE, high))
         window, total = two * width[tile], of_sums[tile]
         for k in range(len(found)):
-            learning, result = learns[k, tile], found[k, tile]
-            if known:
-                given = gradient[k, tile]
-                for i in range(window.size):
-                    result[i] = (given[i] + total[i] if learning[i] else zero) / window[i]
-            else:
-                for i in range(window.size):
-                    result[i] = (total[i] if learning[i] else zero) / window[i]
+            given, learning, result = gradient[k, tile], learns[k, tile], found[k, tile]
+            for i in range(window.size):
+                result[i] = (given[i] + total[i] if learning[i] else zero) / window[i]

@@ -30,7 +30,6 @@ from brianbridge.twin.transforms import runs_compiled
 
 __all__ = ["cumulative_spikes", "threshold_scale"]
 
-
 #: Neurons times steps that are worth a thread.
 _PART = 100_000
 
@@ -102,6 +101,7 @@ def _plain_forward(potential: Tensor, theta: Tensor, width: Tensor) -> tuple[Ten
 def _plain_backward(
     of_fired: Tensor | None, of_sums: Tensor | None, learns: Tensor, width: Tensor
 ) -> Tensor:
+    """Return the gradient of the potentials from those of the results; None is a gradient of 0."""
     parts = [one for one in (of_fired, of_sums) if one is not None]
     return torch.where(learns, sum(parts[1:], parts[0]), 0) / (2 * width)
 
@@ -121,8 +121,8 @@ def _compiled_forward(potential: Tensor, theta: Tensor, width: Tensor) -> tuple[
         fire(given, *of_neurons, fired, sums, learns, low, high)
 
     in_threads(part, size, max(1, _PART // max(1, steps)))
-    fired_, learns_ = (order.shaped(torch.from_numpy(x), (steps,)) for x in (fired, learns))
-    return fired_, order.shaped(torch.from_numpy(sums)), learns_
+    leads = [(fired, (steps,)), (sums, ()), (learns, (steps,))]
+    return tuple(order.shaped(torch.from_numpy(values), lead) for values, lead in leads)
 
 
 def _compiled_backward(
@@ -134,8 +134,8 @@ def _compiled_backward(
     assert like is not None
     size, dtype = order.neurons, like.numpy().dtype
     total = np.zeros(size, dtype) if of_sums is None else order.flat(of_sums)
-    each = np.empty((0, size), dtype) if of_fired is None else order.flat(of_fired, 1)
-    each, found = each.reshape(-1, size), reused((steps, size), dtype)
+    each = np.zeros(steps * size, dtype) if of_fired is None else order.flat(of_fired, 1)
+    each, found = each.reshape(steps, size), reused((steps, size), dtype)
     where = order.flat(learns, 1).reshape(steps, size)
     window = order.flat(width.to(like.dtype).expand(order.shape))
 
