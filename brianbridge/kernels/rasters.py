@@ -12,7 +12,7 @@ from brianbridge.events import Events
 from brianbridge.kernels.threads import in_threads
 from brianbridge.kernels.vectors import LANES, lowest, nonzero, ones, single
 
-__all__ = ["SpikeRows", "count_spikes", "events_of", "list_places", "spike_rows"]
+__all__ = ["SpikeRows", "count_spikes", "events_of", "list_places", "only_ones", "spike_rows"]
 
 _compiled = compiled(nogil=True, error_model="numpy")
 #: Elements that are worth a thread.
@@ -73,6 +73,19 @@ def spike_rows(x: np.ndarray, channels: int = 1) -> SpikeRows:
     value = np.empty(0 if singles.sum() == start[-1] else start[-1], x.dtype)
     in_threads(fill, rows, least)
     return SpikeRows(start, node, value)
+
+
+def only_ones(flat: np.ndarray) -> bool:
+    """Return whether all spikes of an array of float32 or float64 with one axis have the value 1.
+
+    Examples
+    --------
+    >>> only_ones(np.array([0, 1.0, 1])), only_ones(np.array([0, 1, -1.0]))
+    (True, False)
+    """
+    parts = range(0, flat.size, _PART)
+    counts = (count_spikes(flat, first, min(_PART, flat.size - first)) for first in parts)
+    return all(spikes == of_one for spikes, of_one in counts)
 
 
 def events_of(raster: np.ndarray, dt: float) -> Events:

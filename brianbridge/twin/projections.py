@@ -11,10 +11,10 @@ the weight and bias that result. A module in evaluation mode computes with these
 
 from __future__ import annotations
 
-import functools
 import math
 import operator
 from collections.abc import Sequence
+from functools import partial, reduce
 
 import numpy as np
 import torch
@@ -23,12 +23,12 @@ from torch import Tensor, nn
 from brianbridge.errors import InputError
 from brianbridge.network import Projection
 from brianbridge.network.connections import AllToAll
-from brianbridge.network.sign import allowed_signs
 from brianbridge.twin.delays import DelayedSynapses, shifted
 from brianbridge.twin.lag import Arriving, lagging, lagging_arrivals
 from brianbridge.twin.noise import Noise
 from brianbridge.twin.normalisation import BatchNorm, Normalised
 from brianbridge.twin.quantisation import Quantisation
+from brianbridge.twin.signs import WeightSigns
 from brianbridge.twin.standardisation import StandardisedWeights
 from brianbridge.twin.unreliable import UnreliableWeights
 from brianbridge.twin.weighting import pooling, weighting
@@ -79,7 +79,6 @@ class ProjectionTwin(nn.Module):
     weight: Tensor
     bias: Tensor | None
     delay: Tensor
-    _signs: Tensor | None
     _steps: Tensor
 
     def __init__(
@@ -107,10 +106,7 @@ class ProjectionTwin(nn.Module):
             else:
                 self.register_parameter(name, nn.Parameter(tensor))
         self.unit, self.bias_unit = unit, bias_unit
-        signs = allowed_signs(projection.sign, projection.weight)
-        kept = None if signs is None else torch.as_tensor(signs, dtype=dtype)
-        self.register_buffer("_signs", kept, persistent=False)
-        self._sign, self._what = projection.sign, f"projection '{projection.name}'"
+        self.signs, self._what = WeightSigns(projection, dtype), f"projection '{projection.name}'"
         self.check_signs("change these weights, or give sign = 'kept' or 'any'")
         connection, seen = projection.connection, projection.pooled_shape(source)
         self._pool = None if projection.pool is None else pooling(projection.pool, source)
@@ -161,22 +157,26 @@ class ProjectionTwin(nn.Module):
         Tensor, shape (T, batch, *target)
         """
         raster, weight = shifted(raster, later), self._applied_weight()
-        if self._unreliable is None:
-            found = self._all_over_time(raster, weight)
+        deliver, fails = self._all_over_time, self._unreliable
+        if fails is None:
+            found = deliver(raster, weight)[0]
         else:
-            found = self._unreliable.over_time(weight, raster, noise, first)
-            if raster.requires_grad and torch.is_grad_enabled():
-                mean = self._all_over_time(raster, weight.detach())
-                found = self._unreliable.with_mean(found, mean)
+            found = fails.over_time(deliver, noise, first, raster, weight, training=self.training)
         return found if self.lag is None else lagging(found, shifted(found, 1), self.lag)
 
-    def _all_over_time(self, raster: Tensor, weight: Tensor) -> Tensor:
-        """Return the weighted input if all spikes arrive."""
+    def _all_over_time(self, raster: Tensor, *weights: Tensor) -> list[Tensor]:
+        """Return the weighted input if all spikes arrive, by each of some weights.
+
+        The gradient of the spikes is that by the first weights.
+        """
         if self._delayed is None:
-            return self.weighted(raster, weight)
-        flat = raster.flatten(2)
-        parts = (self._delayed(w, steps, flat) for w, steps in self._delayed_parts(weight))
-        return functools.reduce(operator.add, parts).reshape(*raster.shape[:2], *self.target)
+            return self._weighted_each(raster, weights)
+        found, flat = [], raster.flatten(2)
+        for weight in weights:
+            parts = (self._delayed(w, steps, flat) for w, steps in self._delayed_parts(weight))
+            found.append(reduce(operator.add, parts).reshape(*raster.shape[:2], *self.target))
+            flat = flat.detach()
+        return found
 
     def arrivals(self, later: int, noise: Noise | None = None, first: int = 0) -> Arriving:
         """Start a presentation whose spikes become known step by step.
@@ -194,10 +194,10 @@ class ProjectionTwin(nn.Module):
             ``arriving(k, emitted)`` returns the weighted input in step k, ``(batch, *target)``,
             from the spikes of all steps so far; None before the first spike can arrive.
         """
-        weight = self._applied_weight()
-        arriving = self._arrivals(later, weight if self._unreliable is None else weight.detach())
-        if self._unreliable is not None:
-            arriving = self._unreliable.arrivals(weight, later, arriving, noise, first)
+        start, fails = partial(self._arrivals, later), self._unreliable
+        if fails is not None:
+            start = partial(fails.arrivals, start, later, noise, first, training=self.training)
+        arriving = start(self._applied_weight())
         return arriving if self.lag is None else lagging_arrivals(arriving, self.lag)
 
     def _arrivals(self, later: int, weight: Tensor) -> Arriving:
@@ -269,10 +269,16 @@ class ProjectionTwin(nn.Module):
 
     def weighted(self, x: Tensor, weight: Tensor) -> Tensor:
         """Return the input ``(..., *target)`` by other weights, of the same shape."""
-        lead = x.shape[: x.ndim - len(self.source)]
+        return self._weighted_each(x, [weight])[0]
+
+    def _weighted_each(self, x: Tensor, weights: Sequence[Tensor]) -> list[Tensor]:
+        lead, found = x.shape[: x.ndim - len(self.source)], []
         flat = x.reshape(math.prod(lead), *self.source)
         pooled = flat if self._pool is None else self._pool(flat)
-        return self._apply_weight(weight, pooled).reshape(*lead, *self.target)
+        for weight in weights:
+            found.append(self._apply_weight(weight, pooled).reshape(*lead, *self.target))
+            pooled = pooled.detach()
+        return found
 
     def _applied_weight(self) -> Tensor:
         """Return the weight that input is multiplied with."""
@@ -348,13 +354,7 @@ class ProjectionTwin(nn.Module):
 
     def check_signs(self, remedy: str) -> None:
         """Refuse weights whose sign the projection does not allow, with a remedy."""
-        weight = self.weight
-        wrong = 0 if self._signs is None else int((self._signs * weight < 0).sum())
-        if wrong:
-            raise InputError(
-                f"{self._what}: sign = '{self._sign}', but {wrong} of {weight.numel()} weights "
-                f"have the other sign; {remedy}"
-            )
+        self.signs.check(self.weight, remedy)
 
     @torch.no_grad()
     def keep_bounds(self) -> None:
@@ -364,9 +364,9 @@ class ProjectionTwin(nn.Module):
         """
         if self._longest is not None:
             self.delay.clamp_(0, self._last)
-        if self._signs is None:
+        if not self.signs:
             return
-        self.weight.copy_(self._signs * (self._signs * self.weight).clamp(min=0))
+        self.weight.copy_(self.signs.kept(self.weight))
         if self.norm is not None:
             self.norm.gamma.clamp_(min=0)
 
