@@ -27,7 +27,8 @@ class SynapticFailure(Perturbation):
     Whether a spike arrives is a function of the seed, the number of the sample, Brian2's step and
     the neurons at both ends. Batches, threads and simulation paths therefore change nothing
     (`brianbridge.simulation.batched.failure`). Biases and constant currents are not spikes and
-    never fail.
+    never fail. Training has draws of its own, and a faster way to draw them for neurons with many
+    synapses (`brianbridge.twin.unreliable`).
 
     Parameters
     ----------
