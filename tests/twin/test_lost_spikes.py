@@ -84,7 +84,7 @@ def test_sums_have_the_mean_and_the_variance_of_single_spikes(name, graded):
     assert ratio.std() < 0.05
     # Targets do not depend on each other.
     between = np.corrcoef(drawn[:, 0, 0].flatten(1)[:, reached[0, 0].ravel()].numpy().T)
-    assert np.abs(between[~np.eye(len(between), dtype=bool)]).mean() < 0.02
+    assert np.abs(between[~np.eye(len(between), dtype=bool)]).mean() < 1.0 / np.sqrt(1500)  # chance: 0.8
 
 
 @pytest.mark.parametrize("graded", [False, True])
