@@ -31,7 +31,7 @@ def normal_sums(mean: np.ndarray, variance: np.ndarray, keys: np.ndarray) -> np.
     Parameters
     ----------
     mean, variance : numpy.ndarray, shape (rows, targets)
-        Mean and variance of each number.
+        Mean and variance of each number. A variance that rounding has made negative counts as 0.
     keys : numpy.ndarray of uint64, shape (rows,)
         Key of each row.
 
@@ -85,13 +85,15 @@ def _add(
     targets = mean.shape[1]
     quarter = -(-targets // _LANES)
     bits, last = np.empty(quarter, np.uint64), np.uint64(_QUANTILES - 1)
+    real = found.dtype.type
     for b in range(low, high):
         _bits(bits, keys[b])
         for lane in range(_LANES):
             begin, shift = lane * quarter, np.uint64(16 * lane)
             for q in range(min(quarter, targets - begin)):
+                j = begin + q
                 normal = quantiles[np.int64((bits[q] >> shift) & last)]
-                found[b, begin + q] = mean[b, begin + q] + np.sqrt(variance[b, begin + q]) * normal
+                found[b, j] = mean[b, j] + np.sqrt(max(variance[b, j], real(0))) * normal
 
 
 @_compiled
@@ -110,6 +112,6 @@ def _gradient(
             for q in range(min(quarter, targets - begin)):
                 j = begin + q
                 normal = quantiles[np.int64((bits[q] >> shift) & last)]
-                scale = np.sqrt(variance[b, j])
+                scale = np.sqrt(max(variance[b, j], real(0)))
                 half = real(0.5) * normal * gradient[b, j] / scale
                 found[b, j] = half if scale > 0 else real(0)

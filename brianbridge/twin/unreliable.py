@@ -118,7 +118,7 @@ class UnreliableWeights:
                 mean, variance = deliver(raster, *weights)
             else:
                 (mean,), (variance,) = deliver(raster, weights[0]), deliver(squared, weights[1])
-            return self._drawn(mean, variance, noise, first)
+            return self._drawn(mean, variance, noise, first).to(weight.dtype)
         parts = [
             _deliver(synapses, weight, shifted(raster, delay), noise, first)
             for delay, synapses in self._groups.items()
@@ -157,7 +157,8 @@ class UnreliableWeights:
             if variances is not None:
                 variance = variances(k, _Squares(emitted))
                 assert variance is not None
-                return self._drawn(mean[None], variance[None], noise, first + k)[0]
+                drawn = self._drawn(mean[None], variance[None], noise, first + k)[0]
+                return drawn.to(weight.dtype)
             found = torch.zeros_like(mean).flatten(1)
             for delay, synapses in self._groups.items():
                 if k >= later + delay:
@@ -179,8 +180,9 @@ class UnreliableWeights:
         _refuse_transforms()
         synapses = next(iter(self._groups.values()))
         keys = _keys(synapses, noise, range(first, first + len(mean)))
+        real = torch.float64 if mean.dtype == torch.float64 else torch.float32
         with torch.autocast(mean.device.type, enabled=False):
-            found: Tensor = _NormalSums.apply(mean, variance.to(mean.dtype), keys)
+            found: Tensor = _NormalSums.apply(mean.to(real), variance.to(real), keys)
         return found
 
 

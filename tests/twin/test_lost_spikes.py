@@ -181,6 +181,40 @@ def test_images_pixel_by_pixel_have_the_same_distribution():
     assert (one.std(0) / other.std(0)).mean() == pytest.approx(1, abs=0.02)
 
 
+@pytest.mark.parametrize("p", [0.0, 1.0])
+def test_all_or_nothing(p):
+    twin = twin_of(dense(p)).train()
+    found = twin.over_time(spikes(twin), 0, own(1))
+    found.sum().backward()
+    expected = (1 - p) * twin.weighted(spikes(twin), twin.weight)
+    torch.testing.assert_close(found, expected)
+    assert torch.isfinite(twin.weight.grad).all()
+
+
+@pytest.mark.parametrize("graded", [False, True])
+@pytest.mark.parametrize("name", CASES)
+def test_short_numbers(name, graded):
+    twin = twin_of(CASES[name]()).train().float()
+    x = spikes(twin, graded=graded).float()
+    expected = twin.over_time(x, 0, own(1))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = twin.over_time(x, 0, own(1))
+        step = twin.arrivals(0, own(1))(1, list(x))
+    assert found.dtype == step.dtype == torch.float32
+    torch.testing.assert_close(found, expected, rtol=0.05, atol=0.2)
+    torch.testing.assert_close(step, expected[1], rtol=0.05, atol=0.2)
+    found.sum().backward()
+    assert torch.isfinite(twin.weight.grad).all()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_no_samples(name):
+    twin = twin_of(CASES[name]()).train()
+    found = twin.over_time(spikes(twin, samples=0), 0, own(1, 0))
+    assert found.shape == (T, 0, *twin.target)
+    found.sum().backward()
+
+
 @pytest.mark.parametrize("targets", [1, 2, 3, 5, 8, 1001])
 def test_normal_numbers(targets):
     keys = np.arange(2000, dtype=np.uint64)
@@ -196,4 +230,7 @@ def test_normal_numbers(targets):
     # The gradient of sqrt(variance)*normal; 0 where nothing arrives.
     gradient = variance_gradient(np.ones_like(mean), variance, keys)
     np.testing.assert_allclose(gradient, (found - 3) / (2 * 4), rtol=1e-9, atol=1e-12)
-    assert not variance_gradient(mean, np.zeros_like(mean), keys).any()
+    for none in (0.0, -1e-9):  # rounding makes some negative
+        nothing = np.full_like(mean, none)
+        np.testing.assert_array_equal(normal_sums(mean, nothing, keys), mean)
+        assert not variance_gradient(mean, nothing, keys).any()
