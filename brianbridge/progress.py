@@ -40,24 +40,29 @@ class Counter:
     ----------
     total, done : int
         Number of steps (0 if it is not known), and of those that were done before.
+    work : int, optional
+        What all steps take together, in any unit, if some take longer than others.
     """
 
-    def __init__(self, total: int, done: int = 0) -> None:
+    def __init__(self, total: int, done: int = 0, work: int | None = None) -> None:
         self.total, self.done, self._first = total, done, done
+        #: What all steps take, and what those took that are done.
+        self._work, self._worked = (total, done) if work is None else (work, 0)
         self._began, self._lock = time.time(), threading.Lock()
-        #: How often units were counted; the time of the first, and what was done by then.
+        #: How often units were counted; the time of the first, and what it took with those before.
         self._counted, self._warm = 0, (0.0, 0)
 
-    def __call__(self, number: int = 1, note: str = "") -> None:
-        """Count steps that are done; the note says how they went."""
+    def __call__(self, number: int = 1, note: str = "", *, each: int = 1) -> None:
+        """Count steps that are done; the note says how they went, `each` what one of them takes."""
         with self._lock:
             self.done += number
+            self._worked += each * number
             self._advanced(note)
 
     def reach(self, done: int, total: int, note: str = "") -> None:
         """Set the number of steps that are done, and of all steps."""
         with self._lock:
-            self.done, self.total = done, total
+            self.done, self.total = self._worked, self._work = done, total
             self._advanced(note)
 
     def close(self) -> None:
@@ -66,17 +71,17 @@ class Counter:
     def _advanced(self, note: str) -> None:
         self._counted += 1
         if self._counted == 1:
-            self._warm = time.time(), self.done
+            self._warm = time.time(), self._worked
         self._show(note)
 
     def _left(self) -> str:
         """Return the time left, as text; nothing as long as it is not known."""
         since, before = self._warm
-        took, units = time.time() - since, self.done - before
+        took, worked = time.time() - since, self._worked - before
         enough = self._counted > _ENOUGH_UNITS or took >= _ENOUGH_SECONDS
-        if not enough or units <= 0 or not self.total:
+        if not enough or worked <= 0 or not self.total:
             return ""
-        return f", {duration(took / units * (self.total - self.done))} left"
+        return f", {duration(took / worked * (self._work - self._worked))} left"
 
     def _show(self, note: str) -> None:
         pass
@@ -85,8 +90,8 @@ class Counter:
 class _Bar(Counter):
     """Show a bar."""
 
-    def __init__(self, what: str, unit: str, total: int, done: int) -> None:
-        super().__init__(total, done)
+    def __init__(self, what: str, unit: str, total: int, done: int, work: int | None) -> None:
+        super().__init__(total, done, work)
         self._what, self._unit = what, unit
         self._bar: Any = None
 
@@ -112,8 +117,8 @@ class _Bar(Counter):
 class _Lines(Counter):
     """Write a line from time to time."""
 
-    def __init__(self, what: str, unit: str, total: int, done: int) -> None:
-        super().__init__(total, done)
+    def __init__(self, what: str, unit: str, total: int, done: int, work: int | None) -> None:
+        super().__init__(total, done, work)
         self._what, self._unit = what, unit
         self._next, self._wait = self._began + _LINE_AFTER, _LINE_AFTER
 
@@ -157,8 +162,9 @@ class Progress:
 
     @contextmanager
     def count(
-        self, what: str, total: int, unit: str, *, done: int = 0, alone: bool = False
-    ) -> Iterator[Counter]:
+        self, what: str, total: int, unit: str, *, done: int = 0, alone: bool = False,
+        work: int | None = None,
+    ) -> Iterator[Counter]:  # fmt: skip
         """Yield a counter to call after each step.
 
         Parameters
@@ -173,8 +179,10 @@ class Progress:
             Number of steps that were done before.
         alone : bool
             Whether to show nothing within another count.
+        work : int, optional
+            What all steps take together, if some take longer than others; see `Counter`.
         """
-        counter = self._counter(what, total, unit, done, alone)
+        counter = self._counter(what, total, unit, done, alone, work)
         token = _COUNTING.set(True)
         try:
             yield counter
@@ -182,14 +190,16 @@ class Progress:
             _COUNTING.reset(token)
             counter.close()
 
-    def _counter(self, what: str, total: int, unit: str, done: int, alone: bool) -> Counter:
+    def _counter(
+        self, what: str, total: int, unit: str, done: int, alone: bool, work: int | None = None
+    ) -> Counter:
         if not self._shown or (alone and _COUNTING.get()):
-            return Counter(total, done)
+            return Counter(total, done, work)
         if sys.stderr.isatty() or _in_notebook():
-            return _Bar(what, unit, total, done)
+            return _Bar(what, unit, total, done, work)
         if total > done:
             self.say(f"{what}: {total - done:,} {unit} to do")
-        return _Lines(what, unit, total, done)
+        return _Lines(what, unit, total, done, work)
 
 
 def duration(seconds: float) -> str:

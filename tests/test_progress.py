@@ -9,7 +9,9 @@ import tqdm
 
 import brianbridge as bb
 from brianbridge import progress
+from brianbridge.ladder.execution import Execution
 from brianbridge.progress import Progress, duration
+from brianbridge.sweep import Sweep
 
 
 class Terminal(io.StringIO):
@@ -65,6 +67,16 @@ def test_a_resumed_count_estimates_by_what_it_did_itself(clock, capsys):
         clock[0] += 18
         step(9)
     assert capsys.readouterr().err == "training: 60 of 100 batches, 80 s left\n"
+
+
+def test_steps_that_take_longer_count_for_more(clock, capsys):
+    with Progress().count("Brian2", 30, "samples", work=10 + 20 * 10) as step:
+        step(1)
+        clock[0] += 9
+        step(9)
+        clock[0] += 10
+        step(1, each=10)
+    assert capsys.readouterr().err == "Brian2: 11 of 30 samples, 3 min left\n"
 
 
 def test_the_first_unit_gives_no_estimate(clock, capsys):
@@ -148,3 +160,23 @@ def test_a_simulation_counts_each_sample_once(path, batch, monkeypatch):
     backend = bb.Backend(path=path, batch_size=batch)
     bb.simulate(net, np.ones((7, 3)), backend=backend)
     assert sum(counted) == 7
+
+
+@pytest.mark.parametrize("where", [Execution(shard=4), Sweep(shard=3)])
+def test_a_verification_counts_finer_steps_as_longer(where, monkeypatch):
+    counters = []
+    counter = Progress._counter
+
+    def kept(self, what, *rest):
+        counters.append(counter(self, what, *rest))
+        return counters[-1]
+
+    monkeypatch.setattr(Progress, "_counter", kept)
+    net = bb.SpikingNetwork.sequential(
+        (3,), [bb.Dense(2, bb.neuron_model("if"))], encoding=bb.Current(5)
+    )
+    data = bb.from_arrays("mine", np.ones((7, 3)), np.arange(7) % 2)
+    rungs = [bb.Rung(name="same"), bb.Rung(name="finer", perturb={"finer_dt": {"divisor": 3}})]
+    bb.verify(net, data, rungs, execution=where)
+    (found,) = [c for c in counters if c.total == 14]
+    assert (found.done, found._worked, found._work) == (14, 28, 28)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from brianbridge.datasets import Dataset
@@ -114,7 +115,12 @@ class TaskRunner:
         """
         wanted = [task for task in {t.key: t for t in tasks}.values() if not self._has(task)]
         samples = sum(self.shards.number(task.shard) for task in wanted)
-        with self.progress.count("Brian2", samples, "samples") as on_done:
+        work = sum(self.shards.number(task.shard) * task.finer for task in wanted)
+        with self.progress.count("Brian2", samples, "samples", work=work) as count:
+
+            def on_done(task: Task, done: int) -> None:
+                count(done, each=task.finer)
+
             for task, result in self._results(wanted, on_done):
                 if not isinstance(result, InputError):
                     self.add(task, result)
@@ -187,14 +193,14 @@ class TaskRunner:
         return task.key in self._done
 
     def _results(
-        self, tasks: Sequence[Task], on_done: Callable[[int], object]
+        self, tasks: Sequence[Task], on_done: Callable[[Task, int], object]
     ) -> Iterator[tuple[Task, RunResult | InputError]]:
         """Run tasks and yield the result of each, or its error, in any order.
 
-        `on_done` is called with the number of samples of each result.
+        `on_done` is called with tasks and numbers of their samples that are done.
         """
         for task in tasks:
-            yield task, self._done_here(task, on_done)
+            yield task, self._done_here(task, partial(on_done, task))
 
     def _done_here(
         self,

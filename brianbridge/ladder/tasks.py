@@ -9,6 +9,7 @@ The verdict therefore does not depend on the number of processes or on which of 
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -27,6 +28,7 @@ from brianbridge.network import READOUTS, SpikingNetwork
 from brianbridge.neurons.quantities import plain
 from brianbridge.perturbations import Perturbation, perturbed
 from brianbridge.perturbations.condition import Condition
+from brianbridge.perturbations.time import FinerDt
 from brianbridge.recording import Recording
 from brianbridge.simulation.batched.workers import cores
 from brianbridge.simulation.memory import part_of_block
@@ -66,6 +68,11 @@ class Task:
         """A text that identifies the task, whatever the order of the perturbations."""
         changes = sorted((p.name, plain(p.to_dict())) for p in self.perturbations)
         return json.dumps([changes, int(self.seed), self.shard])
+
+    @property
+    def finer(self) -> int:
+        """How many steps the condition makes of one: about what a sample takes longer."""
+        return math.prod(p.divisor for p in self.perturbations if isinstance(p, FinerDt))
 
 
 def shard_size(network: SpikingNetwork, *, shared: bool = False) -> int:

@@ -145,13 +145,13 @@ class SweepRunner(TaskRunner):
         return True
 
     def _results(
-        self, tasks: Sequence[Task], on_done: Callable[[int], object]
+        self, tasks: Sequence[Task], on_done: Callable[[Task, int], object]
     ) -> Iterator[tuple[Task, RunResult | InputError]]:
         if self._workers is None:
             yield from super()._results(tasks, on_done)
             return
         for task, result in self._workers.run(tasks):
-            on_done(self.shards.number(task.shard))
+            on_done(task, self.shards.number(task.shard))
             yield task, result
 
     def _twin_results(self, on_done: Callable[[int], object]) -> Iterable[RunResult]:
