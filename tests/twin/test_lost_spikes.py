@@ -136,7 +136,7 @@ def test_the_gradient_of_spikes_is_that_of_the_mean(name):
     [
         (dense(), own(3), False),
         (dense(), Noise(3, np.arange(BATCH)), True),
-        (dense(sources=29), own(3), True),
+        (dense(sources=19), own(3), True),
         (pooled(Pooling("sum", 3, 1, 1)), own(3), True),
     ],
     ids=["evaluation", "a simulation's noise", "few synapses", "windows that overlap"],
