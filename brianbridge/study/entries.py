@@ -80,7 +80,8 @@ class NetworkEntry(Entry):
         How the output is read; see `brianbridge.network.readouts`. The default is that of
         `model` or `start`, or counts.
     neurons : dict
-        Parameters of all neurons of a model, by its name; not allowed beside `start`.
+        Parameters of all neurons of a model, by its name. Beside `start`, they replace those of
+        the trained network.
     weight_gain : float
         Variance of initial weights times their fan-in; not allowed beside `start`.
     weight_mean : float
@@ -118,7 +119,7 @@ class NetworkEntry(Entry):
         if self.layers is not None and not self.encoding:
             raise ValueError("the key 'encoding' is missing")
         if self.start is not None:
-            for key in ("neurons", "weight_gain", "weight_mean"):
+            for key in ("weight_gain", "weight_mean"):
                 if key in self.model_fields_set:
                     raise ValueError(
                         f"'{key}' cannot change the trained network of 'start'; leave it out"

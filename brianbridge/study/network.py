@@ -10,7 +10,7 @@ from typing import Any
 
 from brianbridge.datasets import Dataset
 from brianbridge.encoding import encoding_from_dict
-from brianbridge.errors import InputError
+from brianbridge.errors import InputError, did_you_mean
 from brianbridge.io.networks.file import load_network
 from brianbridge.network import SpikingNetwork
 from brianbridge.network.layer_files import build_layers
@@ -105,7 +105,7 @@ def _started(entry: NetworkEntry, path: Path, data: Dataset) -> SpikingNetwork:
     network = load_network(path)
     _check_not_seen(path, network.provenance, data)
     return replace(
-        network,
+        _with_parameters(network, path, entry.neurons),
         encoding=changed_encoding(entry.encoding, network.encoding.to_dict()),
         readout=entry.readout or network.readout,
         provenance={
@@ -116,3 +116,21 @@ def _started(entry: NetworkEntry, path: Path, data: Dataset) -> SpikingNetwork:
             }
         },
     )
+
+
+def _with_parameters(
+    network: SpikingNetwork, path: Path, neurons: Mapping[str, Mapping[str, Any]]
+) -> SpikingNetwork:
+    """Return a network with parameters of all neurons of a model changed, by model name."""
+    models = {population.neuron.name for population in network.populations}
+    for name in neurons:
+        if name not in models:
+            raise InputError(
+                f"neurons.{name}: '{path}' has no neurons of this model. "
+                + did_you_mean(name, models)
+            )
+    populations = tuple(
+        replace(p, neuron=p.neuron.with_parameters(**neurons.get(p.neuron.name, {})))
+        for p in network.populations
+    )
+    return replace(network, populations=populations)

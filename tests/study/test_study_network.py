@@ -158,6 +158,19 @@ def test_training_goes_on_from_a_trained_network(study, trained, tmp_path):
     assert verdict["rungs"][0]["spike_mismatches"] == 0
 
 
+def test_a_trained_network_may_get_other_parameters_of_its_neurons(study, trained, refused):
+    start = f'[network]\nstart = "{trained}"\nneurons'
+    before = load_network(trained)
+    after = prepared(study(f"{start} = {{ if = {{ theta = 3.5 }} }}"))
+    for old, new in zip(before.populations, after.populations, strict=True):
+        assert old.neuron.parameters["theta"] != 3.5
+        assert new.neuron == old.neuron.with_parameters(theta=3.5)
+    with refused("neurons.lif", trained.name, "no neurons of this model", "'if'"):
+        prepared(study(f"{start} = {{ lif = {{ theta = 1 }} }}"))
+    with refused("no parameter 'thet'", "'theta'"):
+        prepared(study(f"{start} = {{ if = {{ thet = 1 }} }}"))
+
+
 def test_the_test_samples_of_a_fine_tuning_were_never_trained_on(study, trained, tmp_path, refused):
     other = HEAD.replace("seed = 1", "seed = 2")
     with refused(str(trained), "seed 1", "seed 2", "test samples"):
@@ -193,7 +206,6 @@ def test_a_start_that_does_not_fit_is_refused(study, trained, refused):
             LAYERS.replace('encoding = { kind = "current", steps = 4 }', ""),
             ["the key 'encoding' is missing"],
         ),
-        ('[network]\nstart = "a.h5"\nneurons = { if = { theta = 1 } }', ["'neurons'", "start"]),
         ('[network]\nstart = "a.h5"\nweight_gain = 1.0', ["'weight_gain'", "start"]),
         (LAYERS.replace("chann", "chan"), ["unknown key 'network.layers.0.chanels'", "'channels'"]),
         (LAYERS.replace("kernel = 3", "kernel = -3"), ["'network.layers.0.kernel' = -3"]),
