@@ -36,7 +36,7 @@ from brianbridge.twin.transforms import transforms_are_active
 __all__ = ["UnreliableWeights"]
 
 #: Synapses of a target from which on its input is drawn as a whole. With fewer, such as those of
-#: kernels of 3 x 3, the distribution is far from normal. Padded kernels of 5 x 5 have 23 on average.
+#: kernels of 3 x 3, the distribution is far from normal. Padded kernels of 5 x 5 have about 23.
 _MANY = 20
 
 
