@@ -20,7 +20,7 @@ The pydantic models of these tables are made from the classes, so that fields ar
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Union, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_model, model_validator
@@ -31,7 +31,14 @@ from brianbridge.neurons.library import neuron_model
 from brianbridge.neurons.model import NeuronModel
 from brianbridge.schema.docstrings import parameter_texts
 
-__all__ = ["ENTRIES", "LayerEntries", "LayerEntry", "NeuronParameters", "build_layers"]
+__all__ = [
+    "ENTRIES",
+    "LayerEntries",
+    "LayerEntry",
+    "NeuronParameters",
+    "build_layers",
+    "require_models",
+]
 
 _Values = dict[str, str | float | list[str | float]]
 
@@ -165,8 +172,28 @@ def build_layers(
     """
     shared = shared or {}
     used = {entry.neuron for entry in entries if getattr(entry, "neuron", None)}
-    for name in shared:
+    require_models(shared, used, "no layer")
+    return [entry.layer(shared) for entry in entries]
+
+
+def require_models(names: Iterable[str], used: Collection[str], nothing: str) -> None:
+    """Refuse parameters of neuron models that a network does not use.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names of the models whose parameters are given.
+    used : collection of str
+        Names of the models that the network uses.
+    nothing : str
+        What has no such neurons, for the message: ``"no layer"``.
+
+    Raises
+    ------
+    InputError
+        If a model is not used. The message suggests the nearest name.
+    """
+    for name in names:
         if name not in used:
             hint = did_you_mean(name, used)
-            raise InputError(f"neurons.{name}: no layer has neurons of model '{name}'. {hint}")
-    return [entry.layer(shared) for entry in entries]
+            raise InputError(f"neurons.{name}: {nothing} has neurons of model '{name}'. {hint}")

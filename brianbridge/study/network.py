@@ -10,10 +10,10 @@ from typing import Any
 
 from brianbridge.datasets import Dataset
 from brianbridge.encoding import encoding_from_dict
-from brianbridge.errors import InputError, did_you_mean
+from brianbridge.errors import InputError
 from brianbridge.io.networks.file import load_network
 from brianbridge.network import SpikingNetwork
-from brianbridge.network.layer_files import build_layers
+from brianbridge.network.layer_files import build_layers, require_models
 from brianbridge.network.library import changed_encoding, network_model
 from brianbridge.study.entries import NetworkEntry
 from brianbridge.study.schema import study_names
@@ -123,14 +123,11 @@ def _with_parameters(
 ) -> SpikingNetwork:
     """Return a network with parameters of all neurons of a model changed, by model name."""
     models = {population.neuron.name for population in network.populations}
-    for name in neurons:
-        if name not in models:
-            raise InputError(
-                f"neurons.{name}: '{path}' has no neurons of this model. "
-                + did_you_mean(name, models)
-            )
+    require_models(neurons, models, f"no population of '{path}'")
     populations = tuple(
-        replace(p, neuron=p.neuron.with_parameters(**neurons.get(p.neuron.name, {})))
+        replace(p, neuron=p.neuron.with_parameters(**neurons[p.neuron.name]))
+        if p.neuron.name in neurons
+        else p
         for p in network.populations
     )
     return replace(network, populations=populations)

@@ -3,8 +3,8 @@
     python studies/benchmarks/under.py [NETWORK ...] [--samples 1280] [--rounds 3]
 
 Each network trains for one epoch with its own rule, clean and with every batch under a rung, in
-turns; by default a kept network of each of the five systems. Rungs have the steps of the clean
-network, but one, whose step is finer. A rule refuses rungs that it cannot learn under.
+turns; by default kept networks of all five systems. Rungs have the steps of the clean network, but
+one, whose step is finer. A rule refuses rungs that it cannot learn under.
 Times are those of the processor, with one thread, and exclude what is done once before training.
 Writes studies/results/under.json and .md.
 """
@@ -80,6 +80,8 @@ def times(network: SpikingNetwork, images: Dataset, samples: int, rounds: int) -
         try:
             seconds_of_batches(network, few, under, few)
         except InputError:
+            if under is None:
+                raise
             del cases[name]
     found: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(rounds):

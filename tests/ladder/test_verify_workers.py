@@ -17,6 +17,7 @@ from brianbridge.ladder import execution, tasks
 from brianbridge.ladder.execution import Execution
 from brianbridge.ladder.rungs import Rung
 from brianbridge.ladder.verify import verify
+from brianbridge.progress import Counter
 from brianbridge.sweep import Sweep
 
 pytest.importorskip("distributed")
@@ -65,6 +66,21 @@ def test_workers_hand_over_the_spikes_that_are_written(two_workers, tmp_path, mo
             for column in ("timestamps", "node_ids", "sample"):
                 other = theirs.populations[name].column(column)
                 assert (population.column(column) == other).all()
+
+
+def test_finer_steps_of_workers_count_as_longer(two_workers, monkeypatch):
+    counted, count = [], Counter.__call__
+
+    def kept(self, number=1, note="", *, each=1):
+        if self.total == 2 * 24:
+            counted.append((number, each))
+        count(self, number, note, each=each)
+
+    monkeypatch.setattr(Counter, "__call__", kept)
+    ladder = [Rung(name="parity"), Rung(name="finer", perturb={"finer_dt": {"divisor": 3}})]
+    net = network()
+    verify(net, data_of(net, 24), ladder, execution=Sweep(client=two_workers, shard=4))
+    assert sorted(counted) == [(4, 1)] * 6 + [(4, 3)] * 6
 
 
 def test_an_optional_rung_that_workers_cannot_simulate_is_left_out(two_workers):

@@ -165,7 +165,7 @@ def test_a_trained_network_may_get_other_parameters_of_its_neurons(study, traine
     for old, new in zip(before.populations, after.populations, strict=True):
         assert old.neuron.parameters["theta"] != 3.5
         assert new.neuron == old.neuron.with_parameters(theta=3.5)
-    with refused("neurons.lif", trained.name, "no neurons of this model", "'if'"):
+    with refused("neurons.lif", "no population", trained.name, "model 'lif'", "'if'"):
         prepared(study(f"{start} = {{ lif = {{ theta = 1 }} }}"))
     with refused("no parameter 'thet'", "'theta'"):
         prepared(study(f"{start} = {{ if = {{ thet = 1 }} }}"))

@@ -152,6 +152,14 @@ def test_elsewhere_each_spike_fails_by_itself(case, noise, mode):
     assert torch.equal(found, found.round())  # whole spikes
 
 
+def test_twenty_synapses_are_drawn_as_a_sum():
+    projection, source, target = dense(sources=20)
+    ones = Projection("a", "b", np.ones_like(projection.weight), failure=projection.failure)
+    twin = twin_of((ones, source, target)).train()
+    found = twin.over_time(spikes(twin), 0, own(3))
+    assert not torch.equal(found, found.round())
+
+
 def test_batches_and_threads_change_nothing():
     twin = twin_of(dense()).train()
     x = spikes(twin, samples=40)
